@@ -1,0 +1,1 @@
+//! Joins and fans out pipelines of one signal.

@@ -1,0 +1,72 @@
+//! Configuration sections: laid over `Default`, key by key, at any depth.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+mod types;
+mod value;
+
+pub use types::{Duration, MapList, Secret, Section};
+pub use value::Value;
+
+/// A component's section. `Default` is the only place with default values.
+pub trait Config: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Says everything that is wrong, by key as the user typed it.
+    fn validate(&self, _problems: &mut Problems) {}
+}
+
+/// What [`Config::validate`] found.
+#[derive(Debug, Default)]
+pub struct Problems {
+    list: Vec<(String, String)>,
+}
+
+impl Problems {
+    /// `key` is the path below the component's section with `::` between keys, empty for the section.
+    pub fn at(&mut self, key: impl Into<String>, rule: impl Into<String>) {
+        self.list.push((key.into(), rule.into()));
+    }
+
+    /// Key and rule, in the order found.
+    pub fn list(&self) -> &[(String, String)] {
+        &self.list
+    }
+}
+
+/// A section without keys.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct NoConfig {}
+
+impl Config for NoConfig {}
+
+/// Something in a section that cannot be read into its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeIssue {
+    /// Keys and list positions from the section down to the culprit.
+    pub path: Vec<String>,
+    /// In the Collector's words, without path.
+    pub message: String,
+}
+
+/// Lays `section` over `C::default()`. `null` keeps the default, maps merge, lists replace.
+///
+/// # Errors
+/// All unknown keys and wrong types at once.
+pub fn load<C: Config>(section: &Value) -> Result<C, Vec<DecodeIssue>> {
+    let issue = |e: serde_json::Error| vec![DecodeIssue { path: vec![], message: e.to_string() }];
+    let mut base = serde_json::to_value(C::default()).map_err(issue)?;
+    lay_over(&mut base, serde_json::to_value(section).map_err(issue)?);
+    serde_json::from_value(base).map_err(issue)
+}
+
+fn lay_over(base: &mut serde_json::Value, over: serde_json::Value) {
+    match (base, over) {
+        (_, serde_json::Value::Null) => {}
+        (serde_json::Value::Object(base), serde_json::Value::Object(over)) => {
+            for (key, value) in over {
+                lay_over(base.entry(key).or_insert(serde_json::Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}

@@ -1,0 +1,270 @@
+//! Field types that the Collector's configuration needs and serde does not have.
+
+use std::fmt;
+
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A time span in Go's syntax (`1h2m3.5s`, `200ms`); a bare integer is nanoseconds, as in Go.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Duration {
+    nanos: i64,
+}
+
+impl Duration {
+    /// No time.
+    pub const ZERO: Duration = Duration { nanos: 0 };
+
+    /// So many nanoseconds.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self { nanos }
+    }
+
+    /// So many milliseconds.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self { nanos: millis * 1_000_000 }
+    }
+
+    /// So many seconds.
+    pub const fn from_secs(secs: i64) -> Self {
+        Self { nanos: secs * 1_000_000_000 }
+    }
+
+    /// True below zero.
+    pub const fn is_negative(self) -> bool {
+        self.nanos < 0
+    }
+
+    /// The same in the standard library's type; zero when negative.
+    pub const fn std(self) -> std::time::Duration {
+        std::time::Duration::from_nanos(if self.nanos < 0 { 0 } else { self.nanos as u64 })
+    }
+
+    /// Reads Go's syntax. `time.ParseDuration`, Go 1.25.
+    ///
+    /// # Errors
+    /// `time: invalid duration`, `time: unknown unit`, `time: missing unit in duration`.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const INVALID: &str = "time: invalid duration";
+        let (sign, mut rest) = match text.strip_prefix(['-', '+']) {
+            Some(rest) => (if text.starts_with('-') { -1 } else { 1 }, rest),
+            None => (1, text),
+        };
+        if rest == "0" {
+            return Ok(Self::ZERO);
+        }
+        if rest.is_empty() {
+            return Err(INVALID);
+        }
+        let mut nanos: i128 = 0;
+        while !rest.is_empty() {
+            let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+            let (number, after) = rest.split_at(number_end);
+            let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+            let (unit, next) = after.split_at(unit_end);
+            let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+            if whole.len() + fraction.len() == 0 || fraction.contains('.') || whole.len() > 19 {
+                return Err(INVALID);
+            }
+            let scale: i128 = match unit {
+                "" => return Err("time: missing unit in duration"),
+                "ns" => 1,
+                "us" | "\u{b5}s" | "\u{3bc}s" => 1_000,
+                "ms" => 1_000_000,
+                "s" => 1_000_000_000,
+                "m" => 60_000_000_000,
+                "h" => 3_600_000_000_000,
+                _ => return Err("time: unknown unit"),
+            };
+            nanos += whole.parse::<i128>().unwrap_or(0) * scale;
+            let fraction = &fraction[..fraction.len().min(18)];
+            if !fraction.is_empty() {
+                let digits: i128 = fraction.parse().map_err(|_| INVALID)?;
+                nanos += digits * scale / 10_i128.pow(fraction.len() as u32);
+            }
+            rest = next;
+        }
+        Ok(Self { nanos: i64::try_from(nanos * sign).map_err(|_| INVALID)? })
+    }
+}
+
+impl fmt::Display for Duration {
+    /// As Go's `Duration.String`: `1h0m0s`, `1.5s`, `200ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.nanos < 0 { "-" } else { "" };
+        let nanos = self.nanos.unsigned_abs();
+        let fraction = |value: u64, scale: u64| {
+            let mut text = format!("{}", value / scale);
+            if value % scale > 0 {
+                let digits = format!("{:0width$}", value % scale, width = scale.ilog10() as usize);
+                text = format!("{text}.{}", digits.trim_end_matches('0'));
+            }
+            text
+        };
+        match nanos {
+            0 => f.write_str("0s"),
+            1..1_000 => write!(f, "{sign}{nanos}ns"),
+            1_000..1_000_000 => write!(f, "{sign}{}\u{b5}s", fraction(nanos, 1_000)),
+            1_000_000..1_000_000_000 => write!(f, "{sign}{}ms", fraction(nanos, 1_000_000)),
+            _ => {
+                let (minutes, below) = (nanos / 60_000_000_000, nanos % 60_000_000_000);
+                let seconds = fraction(below, 1_000_000_000);
+                match (minutes / 60, minutes % 60) {
+                    (0, 0) => write!(f, "{sign}{seconds}s"),
+                    (0, m) => write!(f, "{sign}{m}m{seconds}s"),
+                    (h, m) => write!(f, "{sign}{h}h{m}m{seconds}s"),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Duration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct GoDuration;
+        impl Visitor<'_> for GoDuration {
+            type Value = Duration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("time.Duration")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
+                Duration::parse(text).map_err(E::custom)
+            }
+
+            fn visit_i64<E>(self, nanos: i64) -> Result<Duration, E> {
+                Ok(Duration { nanos })
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, nanos: u64) -> Result<Duration, E> {
+                let nanos = i64::try_from(nanos).map_err(E::custom)?;
+                Ok(Duration { nanos })
+            }
+        }
+        deserializer.deserialize_any(GoDuration)
+    }
+}
+
+/// A section that is on only if it is mentioned, even as `key:` with nothing after, and off with
+/// `enabled: false`. It keeps the defaults of its parent while it is off.
+#[derive(Debug, Clone, Default)]
+pub struct Section<T> {
+    enabled: bool,
+    value: T,
+}
+
+impl<T> Section<T> {
+    /// Off unless mentioned; then laid over `value`.
+    pub const fn off(value: T) -> Self {
+        Self { enabled: false, value }
+    }
+
+    /// On unless `enabled: false`.
+    pub const fn on(value: T) -> Self {
+        Self { enabled: true, value }
+    }
+
+    /// The section, if it is on.
+    pub fn get(&self) -> Option<&T> {
+        self.enabled.then_some(&self.value)
+    }
+
+    /// The section, if it is on.
+    pub fn into_option(self) -> Option<T> {
+        self.enabled.then_some(self.value)
+    }
+}
+
+/// Credentials: prints and serialises as `[REDACTED]`, so it cannot be logged by accident.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself; for use, not for show.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.0.is_empty() { "" } else { "[REDACTED]" })
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Headers: `{a: b}` or `[{name: a, value: b}]`. Values are secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MapList {
+    /// Name and value, in the order written.
+    pub entries: Vec<(String, Secret)>,
+}
+
+impl Serialize for MapList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.entries.iter().map(|(k, v)| (k, v)))
+    }
+}
+
+impl<'de> Deserialize<'de> for MapList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Pair {
+            name: String,
+            value: Secret,
+        }
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Map(std::collections::BTreeMap<String, Secret>),
+            List(Vec<Pair>),
+        }
+        let entries = match Form::deserialize(deserializer).map_err(D::Error::custom)? {
+            Form::Map(map) => map.into_iter().collect(),
+            Form::List(list) => list.into_iter().map(|it| (it.name, it.value)).collect(),
+        };
+        Ok(Self { entries })
+    }
+}
+
+impl<T: Serialize> Serialize for Section<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.get().serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Section::on)
+    }
+}

@@ -1,0 +1,53 @@
+//! What travels beside the data: who sent it, and which answer the caller needs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Which answer the caller of [`crate::Consumer::consume`] waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wants {
+    /// `Ok` may mean that a queue or batch has taken responsibility: for callers whose client waits.
+    #[default]
+    Accepted,
+    /// `Ok` must mean that the data is delivered, or on disk: for callers that can read again.
+    /// Whoever answers early by configuration holds the answer of such a caller until then.
+    Delivered,
+}
+
+/// Who sent a request, as far as its receiver knows.
+#[derive(Debug, Default)]
+pub struct Client {
+    /// Address of the peer.
+    pub peer: Option<SocketAddr>,
+    /// Request metadata, keys in lower case, in the order received. Empty unless the receiver's
+    /// `include_metadata` is set.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl Client {
+    /// Values sent under `key` (lower case).
+    pub fn metadata<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.metadata.iter().filter(move |(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+}
+
+/// Borrowed down the call chain; cheap to clone for those who keep it.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Which answer the caller waits for.
+    pub wants: Wants,
+    /// Who sent the data; `None` for data that was made here.
+    pub client: Option<Arc<Client>>,
+}
+
+impl Context {
+    /// For callers that can read the data again and need to know that it has really gone.
+    pub fn delivered() -> Self {
+        Self { wants: Wants::Delivered, client: None }
+    }
+
+    /// True when `Ok` has to mean delivered.
+    pub fn wants_delivered(&self) -> bool {
+        self.wants == Wants::Delivered
+    }
+}

@@ -1,0 +1,136 @@
+//! The answer of a step that could not take the data.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// Any error, boxed.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A gRPC status to relay to the client as it is (`google.rpc.Status`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrpcStatus {
+    /// gRPC status code, 0 to 16.
+    pub code: i32,
+    /// Text for a person.
+    pub message: String,
+    /// The encoded `google.rpc.Status` with its details; empty when there are none.
+    pub encoded: Bytes,
+}
+
+/// Why data was not taken, and whether trying the same data again can help.
+///
+/// Whoever sees the failure first (status code, errno, protocol) classifies it; nobody downstream
+/// guesses from the text.
+#[derive(Debug, Clone)]
+pub struct ConsumeError {
+    message: Cow<'static, str>,
+    permanent: bool,
+    after: Option<Duration>,
+    origin: Option<Arc<str>>,
+    status: Option<Arc<GrpcStatus>>,
+}
+
+impl ConsumeError {
+    /// The same data would fail again.
+    pub fn permanent(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), permanent: true, after: None, origin: None, status: None }
+    }
+
+    /// The same data may pass later.
+    pub fn retryable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { permanent: false, ..Self::permanent(message) }
+    }
+
+    /// Not before this time has passed.
+    #[must_use]
+    pub fn after(self, delay: Duration) -> Self {
+        Self { after: Some(delay), ..self }
+    }
+
+    /// Relays this status to a client that speaks OTLP.
+    #[must_use]
+    pub fn with_status(self, status: GrpcStatus) -> Self {
+        Self { status: Some(Arc::new(status)), ..self }
+    }
+
+    /// Replaces the text and keeps the class: for a step that adds what it attempted.
+    #[must_use]
+    pub fn with_message(self, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
+    /// Names the component that failed, unless one further down already did.
+    #[must_use]
+    pub fn at(mut self, origin: &Arc<str>) -> Self {
+        self.origin.get_or_insert_with(|| Arc::clone(origin));
+        self
+    }
+
+    /// True when the same data would fail again.
+    pub fn is_permanent(&self) -> bool {
+        self.permanent
+    }
+
+    /// The wait that the far end asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.after
+    }
+
+    /// The component that failed.
+    pub fn origin(&self) -> Option<&Arc<str>> {
+        self.origin.as_ref()
+    }
+
+    /// The status to relay.
+    pub fn status(&self) -> Option<&GrpcStatus> {
+        self.status.as_deref()
+    }
+
+    /// The text without class.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// One answer for several: retryable if any is, with the longest delay (ADR 0003).
+    pub fn combine(errors: impl IntoIterator<Item = ConsumeError>) -> Option<ConsumeError> {
+        errors.into_iter().reduce(|a, b| {
+            let message = format!("{}; {}", a.message, b.message).into();
+            let after = a.after.max(b.after);
+            let keep = if a.permanent && !b.permanent { b.clone() } else { a.clone() };
+            ConsumeError { message, after, permanent: a.permanent && b.permanent, ..keep }
+        })
+    }
+}
+
+impl fmt::Display for ConsumeError {
+    /// As Go prints it: permanent errors say so.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.permanent {
+            f.write_str("Permanent error: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ConsumeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_retryable_answer_makes_the_combination_retryable() {
+        let errors = [
+            ConsumeError::permanent("a"),
+            ConsumeError::retryable("b").after(Duration::from_secs(2)),
+        ];
+        let all = ConsumeError::combine(errors).unwrap();
+        assert!(!all.is_permanent());
+        assert_eq!(all.retry_after(), Some(Duration::from_secs(2)));
+        assert_eq!(all.to_string(), "a; b");
+    }
+}

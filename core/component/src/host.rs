@@ -1,0 +1,111 @@
+//! The host owns every task. Shutdown = cancel, wait, then [`crate::Component::shutdown`].
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{BoxError, Id, Storage};
+
+/// How a component says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Works.
+    Ok,
+    /// Does not work now and will try again.
+    Recoverable(String),
+    /// Does not work and will not.
+    Permanent(String),
+    /// The collector cannot go on: orderly shutdown, exit code other than zero.
+    Fatal(String),
+}
+
+/// What the service provides to one component. Cloning counts references.
+#[derive(Clone)]
+pub struct Host {
+    id: Arc<str>,
+    stopping: CancellationToken,
+    tasks: Arc<Mutex<JoinSet<()>>>,
+    services: Arc<dyn Services>,
+}
+
+/// The service's side of [`Host`].
+pub trait Services: Send + Sync {
+    /// A component reports how it is.
+    fn report(&self, component: &str, status: Status);
+    /// A storage extension that is listed in `service::extensions`: `Err` when there is no such
+    /// extension, `Ok(None)` when it offers no storage.
+    fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError>;
+}
+
+impl Host {
+    /// For the service and for tests. `component` names the component in reports: `receiver/otlp`.
+    pub fn new(component: &str, stopping: CancellationToken, services: Arc<dyn Services>) -> Self {
+        Self { id: component.into(), stopping, tasks: Arc::default(), services }
+    }
+
+    /// Runs a task that ends with the component. One that fails or panics stops the collector.
+    pub fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        let (id, services) = (Arc::clone(&self.id), Arc::clone(&self.services));
+        let mut guard = PanicReport { id, services, armed: true };
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            let result = task.await;
+            guard.armed = false;
+            if let Err(error) = result {
+                guard.services.report(&guard.id, Status::Fatal(error.to_string()));
+            }
+        });
+    }
+
+    /// Cancelled when the component has to stop.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    /// Says how the component is.
+    pub fn report(&self, status: Status) {
+        self.services.report(&self.id, status);
+    }
+
+    /// The storage extension `id`.
+    ///
+    /// # Errors
+    /// In the Collector's words, when there is no such extension or it is of another kind.
+    pub fn storage(&self, id: &Id) -> Result<Arc<dyn Storage>, BoxError> {
+        self.services
+            .storage(id)?
+            .ok_or_else(|| "requested extension is not a storage extension".into())
+    }
+
+    /// Cancels the tasks and waits for them. For the service and for tests.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        let mut tasks = std::mem::take(&mut *self.lock());
+        while tasks.join_next().await.is_some() {}
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reports a task that unwinds instead of returning.
+struct PanicReport {
+    id: Arc<str>,
+    services: Arc<dyn Services>,
+    armed: bool,
+}
+
+impl Drop for PanicReport {
+    fn drop(&mut self) {
+        if self.armed && std::thread::panicking() {
+            self.services.report(&self.id, Status::Fatal("a task panicked".into()));
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The five kinds of component. They differ only in what `create` is handed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pdata::{Data, Signal};
+
+use crate::config::Config;
+use crate::{BoxError, ConsumeError, Context, Delivery, Host, Id, Meter, Outputs, PipelineId};
+use crate::Storage;
+
+/// A life: created inert, started once, shut down once.
+#[async_trait]
+pub trait Component: Send + Sync + 'static {
+    /// Acquires what can fail (ports, files), spawns tasks on `host`, returns.
+    ///
+    /// # Errors
+    /// Stops the collector. The text says what was attempted.
+    async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Flushes what is left, after every task spawned on `host` has ended.
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// An inlet: takes telemetry and answers for it.
+#[async_trait]
+pub trait Consumer: Send + Sync + 'static {
+    /// `Ok` means the caller may forget the data; with [`crate::Wants::Delivered`] it means that the
+    /// data has arrived. Waiting is backpressure; dropping the future withdraws.
+    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError>;
+}
+
+/// The next step.
+pub type Next = Arc<dyn Consumer>;
+
+/// How far a component can be trusted, in the Collector's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stability {
+    /// May change or vanish.
+    Development,
+    /// Ready for limited use.
+    Alpha,
+    /// Configuration is unlikely to change.
+    Beta,
+    /// Ready for everybody.
+    Stable,
+}
+
+impl fmt::Display for Stability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The program that runs the component.
+#[derive(Debug, Clone)]
+pub struct BuildInfo {
+    /// Name of the binary.
+    pub command: &'static str,
+    /// One line for people; the first part of user agents.
+    pub description: &'static str,
+    /// Semantic version.
+    pub version: &'static str,
+}
+
+impl BuildInfo {
+    /// `<description>/<version> (<os>/<arch>)`, as upstream's exporters announce themselves.
+    pub fn user_agent(&self) -> String {
+        let arch = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        format!("{}/{} ({}/{arch})", self.description, self.version, std::env::consts::OS)
+    }
+}
+
+/// What a component is told about itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its id as written in YAML.
+    pub id: Id,
+    /// The signal it serves, for kinds that serve one: processor, exporter, connector (its input).
+    pub signal: Option<Signal>,
+    /// The pipeline it belongs to, for processors.
+    pub pipeline: Option<PipelineId>,
+    /// The program.
+    pub build: BuildInfo,
+    /// Where it registers its metrics.
+    pub meter: Meter,
+}
+
+/// The kind of a component; its name in YAML is the plural.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Brings telemetry in.
+    Receiver,
+    /// Changes it on the way.
+    Processor,
+    /// Takes it out.
+    Exporter,
+    /// Ends one pipeline and begins another.
+    Connector,
+    /// Serves the others.
+    Extension,
+}
+
+impl Kind {
+    /// `receiver`, `processor`, ...
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Receiver => "receiver",
+            Kind::Processor => "processor",
+            Kind::Exporter => "exporter",
+            Kind::Connector => "connector",
+            Kind::Extension => "extension",
+        }
+    }
+
+    /// The section in YAML: `receivers`, `processors`, ...
+    pub const fn section(self) -> &'static str {
+        match self {
+            Kind::Receiver => "receivers",
+            Kind::Processor => "processors",
+            Kind::Exporter => "exporters",
+            Kind::Connector => "connectors",
+            Kind::Extension => "extensions",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// All three signals with one stability.
+pub(crate) const fn all(stability: Stability) -> [(Signal, Stability); 3] {
+    [(Signal::Traces, stability), (Signal::Metrics, stability), (Signal::Logs, stability)]
+}
+
+const ALL_BETA: &[(Signal, Stability)] = &all(Stability::Beta);
+
+/// Brings telemetry in. One instance per id serves all signals.
+pub trait Receiver: Component + Sized {
+    /// Its section.
+    type Config: Config;
+    /// Its type, which is also its folder.
+    const TYPE: &'static str;
+    /// Other accepted type names. The first reader of a configuration with one is told the new name.
+    const ALIASES: &'static [&'static str] = &[];
+    /// What it can produce.
+    const SIGNALS: &'static [(Signal, Stability)] = ALL_BETA;
+    /// Makes an inert instance.
+    fn create(settings: Settings, config: Self::Config, out: Outputs) -> Result<Self, BoxError>;
+}
+
+/// Changes telemetry on the way. One instance per pipeline.
+pub trait Processor: Component + Consumer + Sized {
+    /// Its section.
+    type Config: Config;
+    /// Its type, which is also its folder.
+    const TYPE: &'static str;
+    /// Other accepted type names.
+    const ALIASES: &'static [&'static str] = &[];
+    /// What it can process.
+    const SIGNALS: &'static [(Signal, Stability)] = ALL_BETA;
+    /// Makes an inert instance.
+    fn create(settings: Settings, config: Self::Config, next: Next) -> Result<Self, BoxError>;
+}
+
+/// Takes telemetry out: sends once what it is given. One instance per id and signal. Queue, batch,
+/// retry and timeout stand in front of it, as its [`Delivery`] says.
+pub trait Exporter: Component + Consumer + Sized {
+    /// Its section.
+    type Config: Config;
+    /// Its type, which is also its folder.
+    const TYPE: &'static str;
+    /// Other accepted type names.
+    const ALIASES: &'static [&'static str] = &[];
+    /// What it can send.
+    const SIGNALS: &'static [(Signal, Stability)] = ALL_BETA;
+    /// Makes an inert instance.
+    fn create(settings: Settings, config: Self::Config) -> Result<Self, BoxError>;
+    /// What stands in front of it. Default: nothing, the call is synchronous.
+    fn delivery(_config: &Self::Config) -> Delivery {
+        Delivery::default()
+    }
+}
+
+/// Ends one pipeline and begins others. One instance per id and input signal.
+pub trait Connector: Component + Consumer + Sized {
+    /// Its section.
+    type Config: Config;
+    /// Its type, which is also its folder.
+    const TYPE: &'static str;
+    /// Other accepted type names.
+    const ALIASES: &'static [&'static str] = &[];
+    /// Which signal it turns into which.
+    const SIGNALS: &'static [(Signal, Signal, Stability)];
+    /// Makes an inert instance.
+    fn create(settings: Settings, config: Self::Config, out: Outputs) -> Result<Self, BoxError>;
+}
+
+/// Serves the others. One instance per id.
+pub trait Extension: Component + Sized {
+    /// Its section.
+    type Config: Config;
+    /// Its type, which is also its folder.
+    const TYPE: &'static str;
+    /// Other accepted type names.
+    const ALIASES: &'static [&'static str] = &[];
+    /// How far it can be trusted.
+    const STABILITY: Stability = Stability::Beta;
+    /// Makes an inert instance.
+    fn create(settings: Settings, config: Self::Config) -> Result<Self, BoxError>;
+    /// Its storage, if it offers one.
+    fn storage(self: Arc<Self>) -> Option<Arc<dyn Storage>> {
+        None
+    }
+    /// Told `true` once all pipelines run and `false` when they begin to stop.
+    fn ready(&self, _ready: bool) {}
+}

@@ -1,0 +1,31 @@
+//! The component API: what a receiver, processor, exporter, connector or extension is.
+//!
+//! A pipeline is a chain of calls: each step implements [`Consumer`] and calls the next. Waiting is
+//! backpressure, `Ok` is the acknowledgement, `Err` the rejection, a dropped future the withdrawal.
+
+pub mod config;
+mod context;
+mod delivery;
+mod error;
+mod host;
+mod id;
+mod kinds;
+pub mod meter;
+mod outputs;
+mod storage;
+
+pub use async_trait::async_trait;
+pub use config::{Config, Problems};
+pub use context::{Client, Context, Wants};
+pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
+pub use error::{BoxError, ConsumeError, GrpcStatus};
+pub use host::{Host, Status};
+pub use id::{Id, IdError, PipelineId};
+pub use kinds::{
+    BuildInfo, Component, Connector, Consumer, Exporter, Extension, Kind, Next, Processor,
+    Receiver, Settings, Stability,
+};
+pub use meter::Meter;
+pub use outputs::Outputs;
+pub use pdata::{Data, Signal};
+pub use storage::{Storage, StorageClient, Write};

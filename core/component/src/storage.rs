@@ -1,0 +1,33 @@
+//! State that outlives the process: what a `storage` extension offers.
+
+use std::sync::Arc;
+
+use crate::{BoxError, Id, Kind};
+
+/// A `storage` extension.
+pub trait Storage: Send + Sync {
+    /// Opens the store of one component; `name` tells its stores apart. A store has one client.
+    fn open(&self, kind: Kind, id: &Id, name: &str) -> Result<Arc<dyn StorageClient>, BoxError>;
+}
+
+/// One change in a [`StorageClient::write`].
+#[derive(Debug, Clone, Copy)]
+pub enum Write<'a> {
+    /// Sets a key.
+    Put(&'a [u8], &'a [u8]),
+    /// Removes a key.
+    Delete(&'a [u8]),
+}
+
+/// A small key-value store. Calls block for microseconds (`write`) or as long as a disk sync takes
+/// (`sync`); callers on the runtime use `spawn_blocking` for the latter.
+pub trait StorageClient: Send + Sync {
+    /// One value.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BoxError>;
+    /// All keys and values, in no order.
+    fn scan(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, BoxError>;
+    /// All changes or none; survives the death of the process when it returns.
+    fn write(&self, changes: &[Write<'_>]) -> Result<(), BoxError>;
+    /// What was written survives the death of the machine when it returns.
+    fn sync(&self) -> Result<(), BoxError>;
+}

@@ -1,0 +1,1 @@
+//! Collector YAML to one resolved value in which everything remembers where it came from.

@@ -1,0 +1,1 @@
+//! Registry, graph, lifecycle and own telemetry.

@@ -1,0 +1,1 @@
+//! Writes telemetry to the console as text.

@@ -1,0 +1,1 @@
+//! Writes telemetry to files as JSON lines or protobuf.

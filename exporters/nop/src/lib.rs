@@ -1,0 +1,1 @@
+//! Accepts telemetry and forgets it.

@@ -1,0 +1,1 @@
+//! Keeps component state in files.

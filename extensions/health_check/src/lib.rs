@@ -1,0 +1,1 @@
+//! Answers on HTTP whether the collector is ready.

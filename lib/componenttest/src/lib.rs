@@ -1,0 +1,1 @@
+//! Sinks, generators and the conformance kit for component tests.

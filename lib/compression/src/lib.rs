@@ -1,0 +1,1 @@
+//! gzip, zstd, snappy, zlib and lz4 with limits and pooled buffers.

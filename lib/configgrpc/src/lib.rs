@@ -1,0 +1,1 @@
+//! gRPC over h2 with the upstream keys: messages are bytes.

@@ -1,0 +1,1 @@
+//! HTTP server and client sections with the upstream keys.

@@ -1,0 +1,1 @@
+//! Endpoints and listeners with the upstream keys.

@@ -1,0 +1,1 @@
+//! TLS sections with the upstream keys.

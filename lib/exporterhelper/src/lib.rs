@@ -1,0 +1,1 @@
+//! Queue, batch, retry and timeout in front of an exporter.

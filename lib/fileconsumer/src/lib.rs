@@ -1,0 +1,1 @@
+//! Finds files, follows them through rotation, and remembers what was acknowledged.

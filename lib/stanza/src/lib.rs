@@ -1,0 +1,1 @@
+//! The operators of the log receivers: parse, move, filter, route, recombine.

@@ -1,0 +1,1 @@
+//! Changes the attributes of spans, log records and data points.

@@ -1,0 +1,1 @@
+//! Joins telemetry into larger requests.

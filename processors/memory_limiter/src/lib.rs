@@ -1,0 +1,1 @@
+//! Refuses telemetry while memory is short.

@@ -1,0 +1,3 @@
+//! Scaffold and tidy.
+
+fn main() {}
