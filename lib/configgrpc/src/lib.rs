@@ -1,1 +1,6 @@
 //! gRPC over h2 with the upstream keys: messages are bytes.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod frame;
+pub mod status;
