@@ -1,1 +1,13 @@
-//! The operators of the log receivers: parse, move, filter, route, recombine.
+//! The operators of the log receivers: lines go in, OTLP log records come out.
+//!
+//! A [`Pipeline`] is the compiled `operators:` list of one receiver, immutable and shared. A
+//! [`Worker`] is one thread's state: arena, held-back parts, the records built so far. A line lives
+//! in the arena while it passes the operators and is encoded at their end; nothing is kept per line.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod pipeline;
+mod worker;
+
+pub use pipeline::{Error, Options, Pipeline};
+pub use worker::{Batch, FileKey, FileMeta, Worker};
