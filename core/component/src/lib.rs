@@ -19,7 +19,7 @@ pub use config::{Config, Problems};
 pub use context::{Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus};
-pub use host::{Host, Status};
+pub use host::{Host, Services, Status};
 pub use id::{Id, IdError, PipelineId};
 pub use kinds::{
     BuildInfo, Component, Connector, Consumer, Exporter, Extension, Kind, Next, Processor,

@@ -1,1 +1,19 @@
 //! Sinks, generators and the conformance kit for component tests.
+//!
+//! A test hands a component a [`Sink`] in place of the next step, lets it live on a [`TestHost`], feeds it
+//! from the generators and looks at what arrived. [`conformance!`] adds the tests that all components share.
+
+#![expect(clippy::expect_used, reason = "only tests use this crate; a panic is how they fail")]
+
+pub mod conformance;
+mod generate;
+mod host;
+mod logs;
+mod section;
+mod sink;
+
+pub use generate::{Generator, data, logs, metrics, traces};
+pub use host::{TestHost, metric, settings};
+pub use logs::{Line, captured};
+pub use section::{config, problems, section};
+pub use sink::{Answer, Sink};

@@ -1,0 +1,108 @@
+//! The service's side, as far as one component sees it.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use component::meter::Sample;
+use component::{
+    BoxError, BuildInfo, Component, Host, Id, Meter, Services, Settings, Signal, Status, Storage,
+};
+use tokio_util::sync::CancellationToken;
+
+/// A [`Host`] that collects reports and can offer storage.
+pub struct TestHost {
+    host: Host,
+    services: Arc<Recorder>,
+}
+
+#[derive(Default)]
+struct Recorder {
+    reports: Mutex<Vec<Status>>,
+    storages: Mutex<BTreeMap<String, Arc<dyn Storage>>>,
+}
+
+impl Services for Recorder {
+    fn report(&self, _component: &str, status: Status) {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(status);
+    }
+
+    fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError> {
+        let storages = self.storages.lock().unwrap_or_else(PoisonError::into_inner);
+        match storages.get(id.as_str()) {
+            Some(storage) => Ok(Some(Arc::clone(storage))),
+            None => Err("no storage client extension found".into()),
+        }
+    }
+}
+
+impl Default for TestHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestHost {
+    /// One without storage.
+    pub fn new() -> Self {
+        let services = Arc::new(Recorder::default());
+        let host = Host::new("test", CancellationToken::new(), Arc::clone(&services) as _);
+        Self { host, services }
+    }
+
+    /// Offers `storage` under `id`.
+    pub fn add_storage(&self, id: &str, storage: Arc<dyn Storage>) {
+        let mut storages = self.services.storages.lock().unwrap_or_else(PoisonError::into_inner);
+        storages.insert(id.to_owned(), storage);
+    }
+
+    /// What was reported so far.
+    pub fn reports(&self) -> Vec<Status> {
+        self.services.reports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops a component as the service does: ends its tasks, then shuts it down. Panics when that
+    /// takes longer than `grace` or fails.
+    pub async fn shutdown(&self, component: &dyn Component, grace: Duration) {
+        let end = async {
+            self.host.stop().await;
+            component.shutdown().await
+        };
+        let ended = tokio::time::timeout(grace, end).await;
+        ended.expect("the component stops within the grace").expect("the component stops cleanly");
+    }
+}
+
+impl Deref for TestHost {
+    type Target = Host;
+
+    fn deref(&self) -> &Host {
+        &self.host
+    }
+}
+
+/// What a component `id` of one `signal` is told about itself, with a meter of its own.
+pub fn settings(id: &str, signal: impl Into<Option<Signal>>) -> Settings {
+    let signal = signal.into();
+    let build = BuildInfo { command: "test", description: "Test", version: "0.0.0" };
+    Settings {
+        id: id.parse().expect("an id"),
+        signal,
+        pipeline: signal.map(|it| it.name().parse().expect("a pipeline id")),
+        build,
+        meter: Meter::default(),
+    }
+}
+
+/// The value of one series; of a histogram its sum. `None` when it was never touched.
+pub fn metric(meter: &Meter, name: &str, attributes: &[(&str, &str)]) -> Option<f64> {
+    let mut want: Vec<_> = attributes.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+    want.sort();
+    let all = meter.registry().snapshot();
+    let series = &all.iter().find(|it| it.name == name)?.series;
+    series.iter().find(|(key, _)| *key == want).map(|(_, sample)| match sample {
+        Sample::Number(value) => *value,
+        Sample::Histogram { sum, .. } => *sum,
+    })
+}
