@@ -2,8 +2,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod chunks;
+mod compress;
 mod decompress;
 
+pub use chunks::Chunks;
+pub use compress::{Compressor, Params, Type};
 pub use decompress::{DecompressError, decompress};
 
 /// A content encoding, by the names that the Collector's configuration and HTTP headers use.

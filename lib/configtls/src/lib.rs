@@ -1,1 +1,193 @@
-//! TLS sections with the upstream keys.
+//! TLS sections with the upstream keys (`config/configtls`, v0.159).
+//!
+//! Sections are read and checked as upstream does; there is no TLS transport behind them yet.
+//! Whoever opens or accepts connections refuses to start with [`ClientConfig::refuse_tls`] or
+//! [`ServerConfig::refuse_tls`], so nothing is ever sent in the clear by accident.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+use component::config::{Duration, Problems, Secret};
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod tests;
+
+/// Versions of TLS in ascending order, as written in YAML.
+const VERSIONS: [&str; 4] = ["1.0", "1.1", "1.2", "1.3"];
+
+/// Elliptic curves that upstream knows.
+const CURVES: [&str; 5] = ["P256", "P384", "P521", "X25519", "X25519MLKEM768"];
+
+/// What clients and servers share.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CommonConfig {
+    /// File with the certificates of accepted authorities. Default: the system's.
+    pub ca_file: String,
+    /// The same as text; only one of the two.
+    pub ca_pem: Secret,
+    /// Accept the system's authorities beside `ca_file` or `ca_pem`. Default false.
+    pub include_system_ca_certs_pool: bool,
+    /// File with our certificate.
+    pub cert_file: String,
+    /// The same as text; only one of the two.
+    pub cert_pem: Secret,
+    /// File with the key of our certificate.
+    pub key_file: String,
+    /// The same as text; only one of the two.
+    pub key_pem: Secret,
+    /// Oldest version spoken: 1.0 to 1.3. Default 1.2.
+    pub min_version: String,
+    /// Newest version spoken: 1.0 to 1.3. Default: the newest there is.
+    pub max_version: String,
+    /// IANA names of the suites spoken. Default: the library's choice.
+    pub cipher_suites: Vec<String>,
+    /// Accept suites in `cipher_suites` that are known to be weak. Default false.
+    pub include_insecure_cipher_suites: bool,
+    /// P256, P384, P521, X25519, X25519MLKEM768. Default: all.
+    pub curve_preferences: Vec<String>,
+    /// Read certificate and key again after this time; 0 is never. Default 0.
+    pub reload_interval: Duration,
+    /// Keys in a trusted platform module.
+    pub tpm: TpmConfig,
+}
+
+/// `tpm:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct TpmConfig {
+    /// The key file is a TPM key. Default false.
+    pub enabled: bool,
+    /// Device or socket of the module.
+    pub path: String,
+    /// Password of the owner.
+    pub owner_auth: Secret,
+    /// Password of the key.
+    pub auth: Secret,
+}
+
+/// `tls:` of a client.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ClientConfig {
+    /// What servers have as well.
+    #[serde(flatten)]
+    pub common: CommonConfig,
+    /// Plain text, unless an authority is configured. Default false.
+    pub insecure: bool,
+    /// Do not check the server's certificate. Default false.
+    pub insecure_skip_verify: bool,
+    /// Name expected in the server's certificate. Default: the host of the endpoint.
+    pub server_name_override: String,
+}
+
+/// `tls:` of a server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ServerConfig {
+    /// What clients have as well.
+    #[serde(flatten)]
+    pub common: CommonConfig,
+    /// File with the authorities of client certificates; clients then have to show one.
+    pub client_ca_file: String,
+    /// Read `client_ca_file` again when it changes. Default false.
+    pub client_ca_file_reload: bool,
+}
+
+impl CommonConfig {
+    /// True when an authority is configured.
+    pub fn has_ca(&self) -> bool {
+        !self.ca_file.is_empty() || !self.ca_pem.expose().is_empty()
+    }
+
+    fn validate(&self, key: &str, problems: &mut Problems) {
+        let both = |file: &str, pem: &Secret| !file.is_empty() && !pem.expose().is_empty();
+        if both(&self.ca_file, &self.ca_pem) {
+            problems.at(key, "provide either a CA file or the PEM-encoded string, but not both");
+        }
+        if both(&self.cert_file, &self.cert_pem) {
+            problems
+                .at(key, "provide either a certificate or the PEM-encoded string, but not both");
+        }
+        if both(&self.key_file, &self.key_pem) {
+            problems.at(key, "provide either a key or the PEM-encoded string, but not both");
+        }
+        self.validate_versions(key, problems);
+        for curve in &self.curve_preferences {
+            if !CURVES.contains(&curve.as_str()) {
+                problems.at(key, format!("invalid curve type: {curve:?}"));
+            }
+        }
+    }
+
+    fn validate_versions(&self, key: &str, problems: &mut Problems) {
+        let mut rank = |name: &str, version: &str| match version {
+            "" => None,
+            version => {
+                let rank = VERSIONS.iter().position(|it| *it == version);
+                if rank.is_none() {
+                    let rule = format!("invalid TLS {name}: unsupported TLS version: {version:?}");
+                    problems.at(key, rule);
+                }
+                rank
+            }
+        };
+        let min = rank("min_version", &self.min_version);
+        let max = rank("max_version", &self.max_version);
+        if let (Some(min), Some(max)) = (min, max)
+            && min > max
+        {
+            problems.at(
+                key,
+                "invalid TLS configuration: min_version cannot be greater than max_version",
+            );
+        }
+    }
+
+    fn has_pair(&self) -> bool {
+        let cert = !self.cert_file.is_empty() || !self.cert_pem.expose().is_empty();
+        let key = !self.key_file.is_empty() || !self.key_pem.expose().is_empty();
+        cert == key
+    }
+}
+
+impl ClientConfig {
+    /// Checks the section; `key` is its path in the component.
+    pub fn validate(&self, key: &str, problems: &mut Problems) {
+        self.common.validate(key, problems);
+        if !self.common.has_pair() {
+            problems.at(
+                key,
+                "TLS configuration must include both certificate and key \
+                 (CertFile/CertPem and KeyFile/KeyPem)",
+            );
+        }
+    }
+
+    /// True when gRPC without a scheme in its endpoint speaks in plain text.
+    pub fn is_plaintext(&self) -> bool {
+        self.insecure && !self.common.has_ca()
+    }
+
+    /// The start error of a client that would need TLS.
+    pub fn refuse_tls() -> String {
+        "TLS is not supported yet: set tls.insecure: true (and no ca_file or ca_pem) or an \
+         endpoint with http:// to send in plain text"
+            .into()
+    }
+}
+
+impl ServerConfig {
+    /// Checks the section; `key` is its path in the component.
+    pub fn validate(&self, key: &str, problems: &mut Problems) {
+        self.common.validate(key, problems);
+        let no_cert = self.common.cert_file.is_empty() && self.common.cert_pem.expose().is_empty();
+        if no_cert || !self.common.has_pair() {
+            problems.at(
+                key,
+                "TLS configuration must include both certificate and key for server connections",
+            );
+        }
+    }
+
+    /// The start error of a server that would need TLS.
+    pub fn refuse_tls() -> String {
+        "TLS is not supported yet: remove the tls section to serve plain text".into()
+    }
+}
