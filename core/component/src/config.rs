@@ -40,12 +40,40 @@ pub struct NoConfig {}
 impl Config for NoConfig {}
 
 /// Something in a section that cannot be read into its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DecodeIssue {
     /// Keys and list positions from the section down to the culprit.
     pub path: Vec<String>,
-    /// In the Collector's words, without path.
+    /// In the Collector's words, without path; empty for an unknown key.
     pub message: String,
+    /// What may stand there instead: keys for an unknown key, values for an unknown value.
+    pub candidates: Vec<String>,
+    /// True when the last key of `path` is not known.
+    pub unknown_key: bool,
+}
+
+impl DecodeIssue {
+    /// True when the key is at fault, false when its value is.
+    pub fn at_key(&self) -> bool {
+        self.unknown_key
+    }
+
+    /// The Collector's text below its envelope: `'a.b[0]' expected type ...`.
+    pub fn text(&self) -> String {
+        let place = |path: &[String]| {
+            path.iter().fold(String::new(), |place, step| match step.parse::<usize>() {
+                Ok(_) => format!("{place}[{step}]"),
+                Err(_) if place.is_empty() => step.clone(),
+                Err(_) => format!("{place}.{step}"),
+            })
+        };
+        match self.path.split_last() {
+            Some((key, parents)) if self.unknown_key => {
+                format!("'{}' has invalid keys: {key}", place(parents))
+            }
+            _ => format!("'{}' {}", place(&self.path), self.message),
+        }
+    }
 }
 
 /// Lays `section` over `C::default()`. `null` keeps the default, maps merge, lists replace.
@@ -53,7 +81,9 @@ pub struct DecodeIssue {
 /// # Errors
 /// All unknown keys and wrong types at once.
 pub fn load<C: Config>(section: &Value) -> Result<C, Vec<DecodeIssue>> {
-    let issue = |e: serde_json::Error| vec![DecodeIssue { path: vec![], message: e.to_string() }];
+    let issue = |e: serde_json::Error| {
+        vec![DecodeIssue { message: e.to_string(), ..DecodeIssue::default() }]
+    };
     let mut base = serde_json::to_value(C::default()).map_err(issue)?;
     lay_over(&mut base, serde_json::to_value(section).map_err(issue)?);
     serde_json::from_value(base).map_err(issue)

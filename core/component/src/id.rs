@@ -124,9 +124,9 @@ impl FromStr for PipelineId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let (kind, name) = split(text)?;
-        let signal = kind.parse().map_err(|()| {
-            IdError(format!("in {text:?} id: unknown pipeline signal: {kind:?}"))
-        })?;
+        let signal = kind
+            .parse()
+            .map_err(|()| IdError(format!("in {text:?} id: unknown pipeline signal: {kind:?}")))?;
         let full = match name {
             Some(name) => format!("{kind}/{name}").into(),
             None => kind.into(),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pdata::{Data, Signal};
 
+use crate::Storage;
 use crate::config::Config;
 use crate::{BoxError, ConsumeError, Context, Delivery, Host, Id, Meter, Outputs, PipelineId};
-use crate::Storage;
 
 /// A life: created inert, started once, shut down once.
 #[async_trait]

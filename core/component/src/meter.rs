@@ -97,9 +97,10 @@ impl Histogram {
         let at = self.0.bounds.partition_point(|bound| *bound < value);
         self.0.counts[at].fetch_add(1, Relaxed);
         self.0.count.fetch_add(1, Relaxed);
-        let _ = self.0.sum_bits.fetch_update(Relaxed, Relaxed, |bits| {
-            Some((f64::from_bits(bits) + value).to_bits())
-        });
+        let _ = self
+            .0
+            .sum_bits
+            .fetch_update(Relaxed, Relaxed, |bits| Some((f64::from_bits(bits) + value).to_bits()));
     }
 }
 
@@ -157,13 +158,17 @@ pub struct Metric {
 impl Registry {
     /// Everything as it is now, sorted by name; series that were never touched are left out.
     pub fn snapshot(&self) -> Vec<Metric> {
-        let families = self.families.lock().unwrap_or_else(PoisonError::into_inner).iter().map(
-            |(name, family)| {
+        let families = self
+            .families
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|(name, family)| {
                 let series = family.series.iter();
                 let series = series.map(|(key, it)| (key.clone(), it.clone())).collect();
                 (*name, family.shape, family.unit, family.description, series)
-            },
-        ).collect::<Vec<(_, _, _, _, Vec<(Attributes, Instrument)>)>>();
+            })
+            .collect::<Vec<(_, _, _, _, Vec<(Attributes, Instrument)>)>>();
         let metrics = families.into_iter().map(|(name, shape, unit, description, series)| {
             let series = series.into_iter().filter_map(|(key, it)| Some((key, sample(&it)?)));
             Metric { name, shape, unit, description, series: series.collect() }
@@ -171,7 +176,13 @@ impl Registry {
         metrics.filter(|it| !it.series.is_empty()).collect()
     }
 
-    fn add(&self, shape: Shape, what: Descriptor, attributes: Attributes, new: Instrument) -> Instrument {
+    fn add(
+        &self,
+        shape: Shape,
+        what: Descriptor,
+        attributes: Attributes,
+        new: Instrument,
+    ) -> Instrument {
         let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
         let family = families.entry(what.name).or_insert_with(|| Family {
             shape,
@@ -265,7 +276,12 @@ impl Meter {
         }
     }
 
-    fn number(&self, shape: Shape, what: Descriptor, attributes: &[(&str, &str)]) -> Option<Arc<Number>> {
+    fn number(
+        &self,
+        shape: Shape,
+        what: Descriptor,
+        attributes: &[(&str, &str)],
+    ) -> Option<Arc<Number>> {
         let new = Instrument::Number(Arc::default());
         match self.registry.add(shape, what, sorted(attributes), new) {
             Instrument::Number(it) => Some(it),

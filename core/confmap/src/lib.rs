@@ -1,1 +1,36 @@
 //! Collector YAML to one resolved value in which everything remembers where it came from.
+//!
+//! `resolve` reads every location, merges them from first to last, expands `${...}` and splits keys
+//! at `::`. A component that finds a mistake later knows only its path; [`Conf::problem`] turns the
+//! path into file, line and column.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod diagnostic;
+mod environment;
+mod expand;
+mod location;
+mod merge;
+mod redact;
+mod render;
+mod scalar;
+mod source;
+mod suggest;
+mod syntax;
+mod tree;
+mod yaml;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+pub use environment::Environment;
+pub use location::Locations;
+pub use source::{Origin, Source, SourceKind};
+pub use suggest::closest;
+pub use tree::{At, Conf, Data, Entry, Node, Notice};
+
+/// Reads, merges and expands `locations`.
+///
+/// # Errors
+/// Every mistake of the first step that has any, with the place of each.
+pub fn resolve(locations: &Locations, environment: &Environment) -> Result<Conf, Diagnostics> {
+    location::load_all(locations, environment)
+}

@@ -58,9 +58,11 @@ impl Duration {
         }
         let mut nanos: i128 = 0;
         while !rest.is_empty() {
-            let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+            let number_end =
+                rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
             let (number, after) = rest.split_at(number_end);
-            let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+            let unit_end =
+                after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
             let (unit, next) = after.split_at(unit_end);
             let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
             if whole.len() + fraction.len() == 0 || fraction.contains('.') || whole.len() > 19 {

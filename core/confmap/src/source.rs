@@ -1,0 +1,108 @@
+//! Where a piece of configuration stands.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What kind of place configuration text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A file, by path.
+    File,
+    /// An environment variable, by name. Its text is never shown.
+    Environment,
+    /// A `--set` flag.
+    Set,
+    /// A `yaml:` location.
+    Yaml,
+}
+
+/// One text that configuration was read from.
+#[derive(PartialEq, Eq)]
+pub struct Source {
+    /// What it is.
+    pub kind: SourceKind,
+    /// Path, variable or flag, as the user wrote it.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+}
+
+impl Source {
+    /// A shared source.
+    pub fn new(kind: SourceKind, name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { kind, name: name.into(), text: text.into() })
+    }
+
+    /// Line `number`, counted from 1, without its end.
+    pub fn line(&self, number: usize) -> Option<&str> {
+        self.text.lines().nth(number.checked_sub(1)?)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            SourceKind::File => f.write_str(&self.name),
+            SourceKind::Environment => write!(f, "env:{}", self.name),
+            SourceKind::Set => f.write_str("--set"),
+            SourceKind::Yaml => f.write_str("yaml:"),
+        }
+    }
+}
+
+/// Without the text, which may hold secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({self})")
+    }
+}
+
+/// The place of a key or value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The text it stands in.
+    pub source: Arc<Source>,
+    /// Counted from 1.
+    pub line: usize,
+    /// In characters, counted from 1.
+    pub column: usize,
+    /// In characters, on that line; at least 1.
+    pub length: usize,
+    /// Where the `${...}` or the alias stands that brought it here.
+    pub reference: Option<Arc<Origin>>,
+}
+
+impl Origin {
+    /// `length` characters at a place.
+    pub fn new(source: Arc<Source>, line: usize, column: usize, length: usize) -> Self {
+        Self { source, line, column, length: length.max(1), reference: None }
+    }
+
+    /// The same place, brought in from `reference`; outermost last.
+    #[must_use]
+    pub fn via(mut self, reference: &Arc<Origin>) -> Self {
+        self.reference = Some(match self.reference {
+            None => reference.clone(),
+            Some(inner) => Arc::new(Origin::clone(&inner).via(reference)),
+        });
+        self
+    }
+
+    /// The place that a person can look at: the first that is not in a variable.
+    pub fn visible(&self) -> &Origin {
+        match &self.reference {
+            Some(reference) if self.source.kind == SourceKind::Environment => reference.visible(),
+            _ => self,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    /// `file:line:column`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.source.kind {
+            SourceKind::Environment => self.source.fmt(f),
+            _ => write!(f, "{}:{}:{}", self.source, self.line, self.column),
+        }
+    }
+}

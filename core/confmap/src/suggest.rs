@@ -1,0 +1,56 @@
+//! Did you mean.
+
+/// The candidate that `text` was probably meant to be.
+pub fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (text.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|it| (distance(text, it), it))
+        .filter(|(distance, it)| *distance <= limit && *it != text)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, it)| it)
+}
+
+/// Damerau-Levenshtein, neighbouring letters only; ASCII case and `-` for `_` count nothing.
+fn distance(a: &str, b: &str) -> usize {
+    let fold = |text: &str| -> Vec<char> {
+        text.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
+    };
+    let (a, b) = (fold(a), fold(b));
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let swap = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (above[j] + 1).min(row[j - 1] + 1).min(above[j - 1] + swap);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    fn check(text: &str, want: Option<&str>) {
+        let keys = ["endpoint", "ca_file", "verbosity", "timeout", "send_batch_size"];
+        assert_eq!(closest(text, keys), want, "{text}");
+    }
+
+    #[test]
+    fn a_typo_finds_what_was_meant_and_nonsense_finds_nothing() {
+        check("endpont", Some("endpoint"));
+        check("ca_flie", Some("ca_file"));
+        check("ca-file", Some("ca_file"));
+        check("Timeout", Some("timeout"));
+        check("send_batchsize", Some("send_batch_size"));
+        check("banana", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,157 @@
+//! The resolved tree and how to find things in it.
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::source::{Origin, Source};
+
+/// A value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// What it is.
+    pub data: Data,
+    /// The text that it was read from, where that may differ from what YAML made of it: the whole
+    /// content of a variable or file, or a time stamp. A field that wants text takes this.
+    pub original: Option<String>,
+    /// Where it stands.
+    pub origin: Origin,
+    /// Variables and files whose text is part of this text.
+    pub parts: Vec<Arc<Source>>,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Nothing, or `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// Any integer of Go's `int64` or `uint64`.
+    Int(i128),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    String(String),
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping in the order written, keys unique.
+    Map(Vec<Entry>),
+}
+
+/// A key and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The key as text.
+    pub key: String,
+    /// Where the key stands.
+    pub key_origin: Origin,
+    /// The value.
+    pub value: Node,
+}
+
+impl Node {
+    /// A node without anything special.
+    pub fn new(data: Data, origin: Origin) -> Self {
+        Self { data, original: None, origin, parts: Vec::new() }
+    }
+
+    /// The entries of a map; none for anything else.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.data {
+            Data::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The elements of a list; none for anything else.
+    pub fn items(&self) -> &[Node] {
+        match &self.data {
+            Data::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The entry of a map.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|it| it.key == key)
+    }
+
+    /// The value of a map's key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|it| &it.value)
+    }
+}
+
+/// Which half of an entry is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// The key: it should not be there, or is misspelt.
+    Key,
+    /// The value: it does not fit.
+    Value,
+}
+
+/// Something worth a line in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Warning or info.
+    pub severity: Severity,
+    /// The Collector's text.
+    pub message: &'static str,
+    /// The variable.
+    pub name: String,
+    /// Where it is referred to.
+    pub origin: Option<Origin>,
+}
+
+/// A resolved configuration.
+#[derive(Debug, Clone)]
+pub struct Conf {
+    /// The tree; `Data::Null` when all locations are empty.
+    pub root: Node,
+    /// References to unset and empty variables, in the order met.
+    pub notices: Vec<Notice>,
+}
+
+impl Conf {
+    /// The value at `path`: keys, and list positions as decimal numbers.
+    pub fn node<S: AsRef<str>>(&self, path: &[S]) -> Option<&Node> {
+        path.iter().try_fold(&self.root, |node, step| child(node, step.as_ref()).map(|it| it.1))
+    }
+
+    /// Where the value, or its key, at `path` stands.
+    pub fn origin<S: AsRef<str>>(&self, path: &[S], at: At) -> Option<&Origin> {
+        let (last, parents) = path.split_last()?;
+        let (key, value) = child(self.node(parents)?, last.as_ref())?;
+        Some(if at == At::Key { key.unwrap_or(&value.origin) } else { &value.origin })
+    }
+
+    /// As [`Conf::origin`]; where the path leads nowhere, the key of the last section on the way.
+    pub fn nearest<S: AsRef<str>>(&self, path: &[S], at: At) -> Option<&Origin> {
+        self.origin(path, at).or_else(|| {
+            (1..path.len()).rev().find_map(|depth| self.origin(&path[..depth], At::Key))
+        })
+    }
+
+    /// A mistake at `path`; its place is the nearest that exists.
+    pub fn problem<S: AsRef<str>>(
+        &self,
+        code: &'static str,
+        message: impl Into<String>,
+        path: &[S],
+        at: At,
+    ) -> Diagnostic {
+        let mut problem = Diagnostic::new(code, message);
+        problem.path = path.iter().map(|it| it.as_ref().to_owned()).collect();
+        problem.primary = self.nearest(path, at).map(|it| Label::new(it.clone(), ""));
+        problem
+    }
+}
+
+fn child<'a>(node: &'a Node, step: &str) -> Option<(Option<&'a Origin>, &'a Node)> {
+    match &node.data {
+        Data::Map(_) => node.entry(step).map(|it| (Some(&it.key_origin), &it.value)),
+        Data::List(items) => Some((None, items.get(step.parse::<usize>().ok()?)?)),
+        _ => None,
+    }
+}
