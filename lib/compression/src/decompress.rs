@@ -1,10 +1,36 @@
 //! Decoders under a byte limit, with the error texts of the libraries that the Collector uses.
+//!
+//! A whole body goes in, a whole body comes out: the exact size is often known beforehand, and then
+//! one allocation and the fastest decoder do. Whatever the fast way does not settle is read again by
+//! a streaming decoder, which alone decides what is wrong.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::io::{self, Read};
 
 use bytes::Bytes;
+use zstd::zstd_safe::{DCtx, DParameter, get_frame_content_size};
 
 use crate::Encoding;
+
+/// Largest zstd window, as a power of two: 8 MiB, what RFC 8878, 3.1.1.1.2 recommends to support.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Deflate cannot expand more. `zlib` technical details, "Maximum Compression Factor".
+const DEFLATE_RATIO_MAX: usize = 1032;
+/// First bytes of a gzip member: magic and method. RFC 1952, 2.3.1.
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
+/// Size of a gzip member's header without options.
+const GZIP_HEADER_BYTES: usize = 10;
+/// Size of a gzip member's trailer: checksum and length.
+const GZIP_TRAILER_BYTES: usize = 8;
+/// First bytes of a framed snappy stream. `framing_format.txt`, 4.1.
+const SNAPPY_FRAMED_MAGIC: &[u8] = b"\xff\x06\x00\x00sNaPpY";
+/// First bytes of a zstd frame. RFC 8878, 3.1.1.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// First bytes of an lz4 frame. `lz4_Frame_format.md`.
+const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+/// First guess at the size of a decoded body, as a multiple of the encoded one.
+const RATIO_GUESS: usize = 4;
 
 /// Why a body cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +56,215 @@ impl fmt::Display for DecompressError {
 
 impl std::error::Error for DecompressError {}
 
+const EOF: DecompressError = DecompressError::Corrupt("EOF");
+const UNEXPECTED_EOF: DecompressError = DecompressError::Corrupt("unexpected EOF");
+const SNAPPY_CORRUPT: DecompressError = DecompressError::Corrupt("snappy: corrupt input");
+
 /// Decodes a whole body of at most `limit` bytes.
 ///
 /// # Errors
 /// Never allocates more than the limit and a decoder's window.
-pub fn decompress(
-    _encoding: Encoding,
-    _body: &[u8],
-    _limit: usize,
-) -> Result<Bytes, DecompressError> {
-    Err(DecompressError::Corrupt("unexpected EOF"))
+pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Bytes, DecompressError> {
+    let decoded = match encoding {
+        Encoding::Gzip => gzip(body, limit),
+        Encoding::Zlib | Encoding::Deflate => zlib(body, limit),
+        Encoding::Zstd => zstd(body, limit),
+        Encoding::Snappy if body.starts_with(SNAPPY_FRAMED_MAGIC) => snappy_framed(body, limit),
+        Encoding::Snappy => snappy_block(body, limit),
+        Encoding::SnappyFramed => snappy_framed(body, limit),
+        Encoding::Lz4 => lz4(body, limit),
+    };
+    decoded.map(Bytes::from)
 }
+
+fn gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    match body.len() {
+        0 => return Err(EOF),
+        1..GZIP_HEADER_BYTES => return Err(UNEXPECTED_EOF),
+        _ => {}
+    }
+    if !body.starts_with(&GZIP_MAGIC) {
+        return Err(DecompressError::Corrupt("gzip: invalid header"));
+    }
+    if let Some(decoded) = gzip_at_once(body, limit) {
+        return Ok(decoded);
+    }
+    read_all(flate2::bufread::MultiGzDecoder::new(body), body.len(), limit, |error| {
+        match error.to_string() {
+            it if it.contains("checksum") => DecompressError::Corrupt("gzip: invalid checksum"),
+            it if it.contains("header") => DecompressError::Corrupt("gzip: invalid header"),
+            _ => DecompressError::Corrupt("flate: corrupt input"),
+        }
+    })
+}
+
+/// One member whose trailer tells the size; `None` for all that is less simple.
+fn gzip_at_once(body: &[u8], limit: usize) -> Option<Vec<u8>> {
+    thread_local! {
+        static DECODER: RefCell<libdeflater::Decompressor> =
+            RefCell::new(libdeflater::Decompressor::new());
+    }
+    let trailer = body.len().checked_sub(GZIP_TRAILER_BYTES)?;
+    let size = u32::from_le_bytes(*body.get(trailer + 4..)?.first_chunk()?) as usize;
+    if size > limit || size > body.len().saturating_mul(DEFLATE_RATIO_MAX) {
+        return None;
+    }
+    // The decoder does not say where it stopped, so a second member must not be possible.
+    if memchr::memmem::find(body.get(GZIP_MAGIC.len()..)?, &GZIP_MAGIC).is_some() {
+        return None;
+    }
+    let mut decoded = vec![0; size];
+    let written = DECODER.with_borrow_mut(|it| it.gzip_decompress(body, &mut decoded));
+    let checksum = u32::from_le_bytes(*body.get(trailer..)?.first_chunk()?);
+    // Bytes after the member would have shown another size or checksum at the end.
+    let whole = written == Ok(size) && libdeflater::crc32(&decoded) == checksum;
+    whole.then_some(decoded)
+}
+
+fn zlib(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    const DEFLATE: u8 = 8;
+    const DICTIONARY: u8 = 0x20;
+    let [cmf, flags, ..] = *body else { return Err(UNEXPECTED_EOF) };
+    if cmf & 15 != DEFLATE || cmf >> 4 > 7 || u16::from_be_bytes([cmf, flags]) % 31 != 0 {
+        return Err(DecompressError::Corrupt("zlib: invalid header"));
+    }
+    if flags & DICTIONARY != 0 {
+        return Err(DecompressError::Corrupt("zlib: invalid dictionary"));
+    }
+    read_all(flate2::bufread::ZlibDecoder::new(body), body.len(), limit, |_| {
+        DecompressError::Corrupt("flate: corrupt input")
+    })
+}
+
+fn zstd(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    thread_local! {
+        static CONTEXT: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
+    }
+    match body.first_chunk() {
+        None if body.is_empty() => return Ok(Vec::new()),
+        None => return Err(UNEXPECTED_EOF),
+        // Skippable frames have other first bytes: 0x50 to 0x5f.
+        Some(magic) if *magic != ZSTD_MAGIC && !is_skippable(*magic) => {
+            return Err(DecompressError::Corrupt("invalid input: magic number mismatch"));
+        }
+        Some(_) => {}
+    }
+    CONTEXT.with_borrow_mut(|slot| {
+        let context = match slot {
+            Some(it) => it,
+            None => slot.insert(zstd_context()?),
+        };
+        if let Some(decoded) = zstd_at_once(context, body, limit) {
+            return Ok(decoded);
+        }
+        let decoder = zstd::stream::read::Decoder::with_context(body, context);
+        read_all(decoder, body.len(), limit, |error| match error.to_string() {
+            it if it.contains("checksum") => DecompressError::Corrupt("CRC check failed"),
+            it if it.contains("memory") => DecompressError::Corrupt("window size exceeded"),
+            it if it.contains("descriptor") => {
+                DecompressError::Corrupt("invalid input: magic number mismatch")
+            }
+            _ => DecompressError::Corrupt("corrupt zstd input"),
+        })
+    })
+}
+
+fn is_skippable(magic: [u8; 4]) -> bool {
+    magic[0] & 0xf0 == 0x50 && magic[1..] == [0x2a, 0x4d, 0x18]
+}
+
+fn zstd_context() -> Result<DCtx<'static>, DecompressError> {
+    let mut context = DCtx::try_create().ok_or(DecompressError::Corrupt("out of memory"))?;
+    let limited = context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX));
+    limited.map_err(|_| DecompressError::Corrupt("window size exceeded"))?;
+    Ok(context)
+}
+
+/// One frame whose header tells the size; `None` for all that is less simple.
+fn zstd_at_once(context: &mut DCtx<'static>, body: &[u8], limit: usize) -> Option<Vec<u8>> {
+    let size = usize::try_from(get_frame_content_size(body).ok()??).ok()?;
+    if size > limit {
+        return None;
+    }
+    let mut decoded = Vec::with_capacity(size);
+    let written = context.decompress(&mut decoded, body).ok()?;
+    (written == size).then_some(decoded)
+}
+
+fn snappy_block(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    if body.is_empty() {
+        return Err(SNAPPY_CORRUPT);
+    }
+    let size = snap::raw::decompress_len(body).map_err(|_| SNAPPY_CORRUPT)?;
+    if size > limit {
+        return Err(DecompressError::DeclaredTooLarge);
+    }
+    snap::raw::Decoder::new().decompress_vec(body).map_err(|_| SNAPPY_CORRUPT)
+}
+
+fn snappy_framed(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    read_all(snap::read::FrameDecoder::new(body), body.len(), limit, |error| {
+        match error.to_string() {
+            it if it.contains("unsupported chunk type") => {
+                DecompressError::Corrupt("snappy: unsupported input")
+            }
+            _ => SNAPPY_CORRUPT,
+        }
+    })
+    .map_err(|error| if error == UNEXPECTED_EOF { SNAPPY_CORRUPT } else { error })
+}
+
+fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    // The decoder takes a body that was cut between two blocks for a whole one.
+    if body.starts_with(&LZ4_MAGIC) && !has_lz4_end(body) {
+        return Err(UNEXPECTED_EOF);
+    }
+    read_all(lz4_flex::frame::FrameDecoder::new(body), body.len(), limit, |error| {
+        match error.to_string().as_str() {
+            "WrongMagicNumber" => DecompressError::Corrupt("lz4: bad magic number"),
+            it if it.contains("Checksum") => DecompressError::Corrupt("lz4: invalid checksum"),
+            _ => DecompressError::Corrupt("lz4: invalid source"),
+        }
+    })
+}
+
+/// True when the blocks of the first frame lead to its end mark. `lz4_Frame_format.md`.
+fn has_lz4_end(body: &[u8]) -> bool {
+    const FLAGS_AT: usize = 4;
+    const HEADER_BYTES_MIN: usize = 7;
+    const UNCOMPRESSED: u32 = 1 << 31;
+    let flags = body.get(FLAGS_AT).copied().unwrap_or(0);
+    let block_checksum = if flags & 0x10 != 0 { 4 } else { 0 };
+    let content_size = if flags & 0x08 != 0 { 8 } else { 0 };
+    let content_checksum = if flags & 0x04 != 0 { 4 } else { 0 };
+    let dictionary = if flags & 0x01 != 0 { 4 } else { 0 };
+    let mut at = HEADER_BYTES_MIN + content_size + dictionary;
+    while let Some(size) = body.get(at..).and_then(|it| it.first_chunk()) {
+        let size = u32::from_le_bytes(*size);
+        if size == 0 {
+            return body.len() >= at + 4 + content_checksum;
+        }
+        at += 4 + (size & !UNCOMPRESSED) as usize + block_checksum;
+    }
+    false
+}
+
+/// Reads to the end, but never more than one byte beyond the limit.
+fn read_all(
+    reader: impl Read,
+    encoded: usize,
+    limit: usize,
+    corrupt: impl Fn(&io::Error) -> DecompressError,
+) -> Result<Vec<u8>, DecompressError> {
+    let mut decoded = Vec::with_capacity(encoded.saturating_mul(RATIO_GUESS).min(limit));
+    let beyond = (limit as u64).saturating_add(1);
+    match reader.take(beyond).read_to_end(&mut decoded) {
+        Ok(_) if decoded.len() > limit => Err(DecompressError::TooLarge),
+        Ok(_) => Ok(decoded),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(UNEXPECTED_EOF),
+        Err(error) => Err(corrupt(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
