@@ -1,1 +1,19 @@
-//! Registry, graph, lifecycle and own telemetry.
+//! Registry, graph, lifecycle and own telemetry: what turns a resolved configuration into a running
+//! collector. The only crate that knows the graph.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod config;
+mod graph;
+pub mod load;
+mod logging;
+mod observe;
+mod registry;
+mod run;
+mod telemetry;
+
+pub use config::{Issue, PipelineConfig, Problem, ServiceConfig, Settings, Stage};
+pub use graph::Graph;
+pub use logging::{LogEncoding, Logging};
+pub use registry::{Entry, Registry, Signals};
+pub use run::{Collector, Exit, RunError};
