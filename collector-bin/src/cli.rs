@@ -87,7 +87,9 @@ fn command(words: &[&str], flags: &[(&str, String)]) -> Result<Command, String> 
     let has = |name: &str| flags.iter().any(|(flag, _)| *flag == name);
     let (topic, allowed): (Topic, &[&str]) = match words {
         [] | ["help"] => (Topic::Program, &["config", "set", "feature-gates", "version"]),
-        ["validate"] | ["help", "validate"] => (Topic::Validate, &["config", "set", "feature-gates"]),
+        ["validate"] | ["help", "validate"] => {
+            (Topic::Validate, &["config", "set", "feature-gates"])
+        }
         ["components"] | ["help", "components"] => (Topic::Components, &[]),
         ["demo"] | ["help", "demo"] => (Topic::Demo, &["for", "print-config"]),
         ["version"] => return Ok(Command::Version),

@@ -19,11 +19,8 @@ use tracing::{error, info};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const BUILD: BuildInfo = BuildInfo {
-    command: "sluice",
-    description: "Sluice",
-    version: env!("CARGO_PKG_VERSION"),
-};
+const BUILD: BuildInfo =
+    BuildInfo { command: "sluice", description: "Sluice", version: env!("CARGO_PKG_VERSION") };
 
 /// Wrong command line or configuration.
 const EXIT_CONFIG: u8 = 1;

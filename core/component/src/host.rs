@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{BoxError, Id, Storage};
 
@@ -46,6 +47,7 @@ impl Host {
     }
 
     /// Runs a task that ends with the component. One that fails or panics stops the collector.
+    /// What it logs carries the component's name.
     pub fn spawn<F>(&self, task: F)
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -54,13 +56,14 @@ impl Host {
         let mut guard = PanicReport { id, services, armed: true };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
+        let task = async move {
             let result = task.await;
             guard.armed = false;
             if let Err(error) = result {
                 guard.services.report(&guard.id, Status::Fatal(error.to_string()));
             }
-        });
+        };
+        tasks.spawn(task.in_current_span());
     }
 
     /// Cancelled when the component has to stop.

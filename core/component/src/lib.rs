@@ -3,6 +3,8 @@
 //! A pipeline is a chain of calls: each step implements [`Consumer`] and calls the next. Waiting is
 //! backpressure, `Ok` is the acknowledgement, `Err` the rejection, a dropped future the withdrawal.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod config;
 mod context;
 mod delivery;

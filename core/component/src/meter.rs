@@ -319,7 +319,9 @@ mod tests {
     fn a_bound_belongs_to_its_own_bucket() {
         let meter = Meter::default();
         let histogram = meter.histogram(ITEMS, &[1.0, 2.0], &[]);
-        [0.5, 1.0, 1.5, 9.0].into_iter().for_each(|it| histogram.record(it));
+        for it in [0.5, 1.0, 1.5, 9.0] {
+            histogram.record(it);
+        }
         let all = meter.registry().snapshot();
         let want = Sample::Histogram { bounds: &[1.0, 2.0], counts: vec![2, 1, 1], sum: 12.0 };
         assert_eq!(all[0].series[0].1, want);

@@ -132,9 +132,9 @@ impl Builder<'_> {
             };
             let before: Vec<&PipelineId> = users(|it| &it.exporters).collect();
             let behind: Vec<&PipelineId> = users(|it| &it.receivers).collect();
-            let lonely = before.iter().find(|from| {
-                !behind.iter().any(|to| entry.connects(from.signal(), to.signal()))
-            });
+            let lonely = before
+                .iter()
+                .find(|from| !behind.iter().any(|to| entry.connects(from.signal(), to.signal())));
             if let Some(id) = lonely {
                 let text = format!(
                     "connector \"{connector}\" used as exporter in [{}] pipeline but not used in any \
@@ -143,9 +143,9 @@ impl Builder<'_> {
                 );
                 return Err(issue(&["service", "pipelines", id.as_str(), "exporters"], &text));
             }
-            let lonely = behind.iter().find(|to| {
-                !before.iter().any(|from| entry.connects(from.signal(), to.signal()))
-            });
+            let lonely = behind
+                .iter()
+                .find(|to| !before.iter().any(|from| entry.connects(from.signal(), to.signal())));
             if let Some(id) = lonely {
                 let text = format!(
                     "connector \"{connector}\" used as receiver in [{}] pipeline but not used in any \
@@ -196,7 +196,8 @@ impl Builder<'_> {
         let signal = pipeline.signal();
         let place = ["processors", id.as_str()];
         let failed = |error: BoxError| {
-            let text = format!("failed to create \"{id}\" processor, in pipeline \"{pipeline}\": {error}");
+            let text =
+                format!("failed to create \"{id}\" processor, in pipeline \"{pipeline}\": {error}");
             issue(&place, &text)
         };
         let entry = self.entry(Kind::Processor, id).filter(|it| it.accepts(signal));
@@ -237,7 +238,8 @@ impl Builder<'_> {
 
     fn exporter(&mut self, id: &Id, signal: Signal) -> Result<Next, Issue> {
         let failed = |error: BoxError| {
-            let text = format!("failed to create \"{id}\" exporter for data type \"{signal}\": {error}");
+            let text =
+                format!("failed to create \"{id}\" exporter for data type \"{signal}\": {error}");
             issue(&["exporters", id.as_str()], &text)
         };
         let entry = self.entry(Kind::Exporter, id).filter(|it| it.accepts(signal));
@@ -262,7 +264,10 @@ impl Builder<'_> {
 
     fn connector(&mut self, id: &Id, signal: Signal) -> Result<Next, Issue> {
         let failed = |error: BoxError| {
-            issue(&["connectors", id.as_str()], &format!("failed to create \"{id}\" connector: {error}"))
+            issue(
+                &["connectors", id.as_str()],
+                &format!("failed to create \"{id}\" connector: {error}"),
+            )
         };
         let entry = self.entry(Kind::Connector, id);
         let Some(Make::Connector(make)) = entry.map(|it| it.make) else {
@@ -295,8 +300,9 @@ impl Builder<'_> {
             // Validated, but nobody listens.
             let Some(first) = fed.first() else { continue };
             let failed = |signal: Signal, error: BoxError| {
-                let text =
-                    format!("failed to create \"{id}\" receiver for data type \"{signal}\": {error}");
+                let text = format!(
+                    "failed to create \"{id}\" receiver for data type \"{signal}\": {error}"
+                );
                 issue(&["receivers", id.as_str()], &text)
             };
             let entry = self.entry(Kind::Receiver, id);

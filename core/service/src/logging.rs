@@ -15,7 +15,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// Distinct messages whose repetition is watched at the same time; beyond it, none is held back.
 const SAMPLED_MESSAGES_MAX: usize = 4096;
@@ -59,7 +59,8 @@ impl Logging {
     /// this function's.
     pub fn new(telemetry: &Value, build: &BuildInfo) -> Self {
         let logs = telemetry.get("logs").cloned().unwrap_or_default();
-        let text = |key: &str| logs.get(key).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+        let text =
+            |key: &str| logs.get(key).and_then(Value::as_str).unwrap_or_default().to_lowercase();
         let level = match text("level").as_str() {
             "debug" => Level::DEBUG,
             "warn" => Level::WARN,
@@ -73,7 +74,8 @@ impl Logging {
         let hidden = matches!(logs.get("disable_zap_resource"), Some(Value::Bool(true)));
         let resource = if hidden { Map::new() } else { resource(telemetry, build) };
         let default = Sampling { tick: Duration::from_secs(10), initial: 10, thereafter: 100 };
-        let off = logs.get("sampling").and_then(|it| it.get("enabled")) == Some(&Value::Bool(false));
+        let off =
+            logs.get("sampling").and_then(|it| it.get("enabled")) == Some(&Value::Bool(false));
         Self { level, encoding, resource, sampling: (!off).then_some(default) }
     }
 
@@ -189,7 +191,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         if !self.logging.resource.is_empty() {
             all.insert("resource".into(), Json::Object(self.logging.resource.clone()));
         }
-        for span in ctx.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in ctx.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(SpanFields(fields)) = span.extensions().get::<SpanFields>() {
                 all.extend(fields.clone());
             }

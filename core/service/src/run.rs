@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use component::Services;
-use component::{
-    BoxError, BuildInfo, Component, Host, Id, Kind, Meter, Status, Storage,
-};
+use component::{BoxError, BuildInfo, Component, Host, Id, Kind, Meter, Status, Storage};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
@@ -201,7 +199,13 @@ impl Collector {
     }
 }
 
-async fn stop_one(component: &dyn Component, host: &Host, kind: Kind, id: &Id, span: &Span) -> bool {
+async fn stop_one(
+    component: &dyn Component,
+    host: &Host,
+    kind: Kind,
+    id: &Id,
+    span: &Span,
+) -> bool {
     async {
         host.stop().await;
         match component.shutdown().await {
@@ -237,7 +241,9 @@ fn extensions(
             stage: Stage::Build,
             issues: vec![issue(
                 &["extensions", id.as_str()],
-                &format!("failed to build extensions: failed to create extension \"{id}\": {error}"),
+                &format!(
+                    "failed to build extensions: failed to create extension \"{id}\": {error}"
+                ),
             )],
         };
         let entry = registry.find(Kind::Extension, id.type_name());

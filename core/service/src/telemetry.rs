@@ -1,6 +1,7 @@
 //! Own metrics on `http://localhost:8888/metrics`, with the names and labels that dashboards know.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,8 @@ impl Telemetry {
     pub fn new(section: &Value, build: &BuildInfo, meter: &Meter) -> Self {
         let resource = resource(section, build);
         let target = resource.iter();
-        let target = target.map(|(k, v)| (label_name(k), v.as_str().unwrap_or_default().to_owned()));
+        let target =
+            target.map(|(k, v)| (label_name(k), v.as_str().unwrap_or_default().to_owned()));
         let addresses = addresses(section.get("metrics").unwrap_or(&Value::Null));
         observe_process(meter);
         let (meter, target) = (meter.clone(), target.collect());
@@ -96,7 +98,9 @@ fn addresses(metrics: &Value) -> Vec<String> {
     for reader in readers {
         let pull = reader.get("pull").and_then(|it| it.get("exporter")?.get("prometheus"));
         let Some(prometheus) = pull else {
-            warn!("service::telemetry::metrics::readers: only pull readers work yet; one is left out");
+            warn!(
+                "service::telemetry::metrics::readers: only pull readers work yet; one is left out"
+            );
             continue;
         };
         let host = prometheus.get("host").and_then(Value::as_str).unwrap_or("localhost");
@@ -140,13 +144,19 @@ async fn serve(listener: TcpListener, meter: Meter, target: Attributes) {
     }
 }
 
-fn respond(request: &Request<Incoming>, meter: &Meter, target: &Attributes) -> Response<Full<Bytes>> {
+fn respond(
+    request: &Request<Incoming>,
+    meter: &Meter,
+    target: &Attributes,
+) -> Response<Full<Bytes>> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/metrics") => {
             let text = exposition(&meter.registry().snapshot(), target);
             (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", text)
         }
-        _ => (StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".to_owned()),
+        _ => {
+            (StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".to_owned())
+        }
     };
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
@@ -164,7 +174,7 @@ fn exposition(metrics: &[Metric], target: &Attributes) -> String {
             Shape::Gauge => "gauge",
             Shape::Histogram => "histogram",
         };
-        out += &format!("# HELP {name} {}\n# TYPE {name} {kind}\n", metric.description);
+        let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", metric.description);
         for (attributes, sample) in &metric.series {
             let labels: Attributes =
                 attributes.iter().map(|(k, v)| (label_name(k), v.clone())).collect();
@@ -201,9 +211,9 @@ fn series(out: &mut String, name: &str, labels: &Attributes, bound: Option<&str>
         .collect();
     *out += name;
     if !pairs.is_empty() {
-        *out += &format!("{{{}}}", pairs.join(","));
+        let _ = write!(out, "{{{}}}", pairs.join(","));
     }
-    *out += &format!(" {}\n", go_float(value));
+    let _ = writeln!(out, " {}", go_float(value));
 }
 
 /// Dots and other foreign characters become underscores.
@@ -224,7 +234,7 @@ fn go_float(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if value != 0.0 && (exponent < -4 || exponent >= EXPONENT_MIN) {
+    if value != 0.0 && !(-4..EXPONENT_MIN).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}e{sign}{:02}", exponent.abs());
     }

@@ -97,7 +97,7 @@ impl fmt::Display for Duration {
         let nanos = self.nanos.unsigned_abs();
         let fraction = |value: u64, scale: u64| {
             let mut text = format!("{}", value / scale);
-            if value % scale > 0 {
+            if !value.is_multiple_of(scale) {
                 let digits = format!("{:0width$}", value % scale, width = scale.ilog10() as usize);
                 text = format!("{text}.{}", digits.trim_end_matches('0'));
             }

@@ -1,0 +1,264 @@
+//! Types the resolved tree and collects every mistake on the way.
+
+use component::config::{DecodeIssue, Value};
+use component::{Id, Kind, PipelineId};
+
+use crate::config::{Issue, PipelineConfig, ServiceConfig, Settings, issue};
+use crate::registry::Registry;
+
+pub(crate) struct Decoder<'a> {
+    registry: &'a Registry,
+    pub issues: Vec<Issue>,
+    /// Pipelines of the one signal that upstream knows and gates.
+    pub profiles: Vec<String>,
+}
+
+const KINDS: [Kind; 5] =
+    [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector, Kind::Extension];
+
+impl<'a> Decoder<'a> {
+    pub fn new(registry: &'a Registry) -> Self {
+        Self { registry, issues: Vec::new(), profiles: Vec::new() }
+    }
+
+    pub fn root(&mut self, root: &Value) -> Settings {
+        let mut settings = Settings::default();
+        let sections: Vec<&str> = KINDS.iter().map(|it| it.section()).chain(["service"]).collect();
+        self.refuse_unknown(&[], root, &sections, "'otelcol.configSettings' has invalid keys");
+        for kind in KINDS {
+            let section = root.get(kind.section()).unwrap_or(&Value::Null);
+            let components = self.components(kind, section);
+            settings.components.insert(kind, components);
+        }
+        settings.service = self.service(root.get("service").unwrap_or(&Value::Null));
+        settings
+    }
+
+    /// Reports the keys of `map` that are not among `known`.
+    fn refuse_unknown(&mut self, path: &[&str], map: &Value, known: &[&str], text: &str) {
+        let Value::Map(entries) = map else { return };
+        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+            let mut issue = issue(path, &format!("{text}: {key}"));
+            issue.path.push(key.clone());
+            issue.candidates = known.iter().map(|it| (*it).to_owned()).collect();
+            issue.at_key = true;
+            self.issues.push(issue);
+        }
+    }
+
+    fn components(&mut self, kind: Kind, section: &Value) -> Vec<(Id, Value)> {
+        let name = kind.section();
+        let entries = match section {
+            Value::Null => return Vec::new(),
+            Value::Map(entries) => entries,
+            other => {
+                let text = format!("'{name}' expected a map or struct, got {:?}", go_kind(other));
+                self.issues.push(issue(&[name], &text));
+                return Vec::new();
+            }
+        };
+        let mut out: Vec<(Id, Value)> = Vec::with_capacity(entries.len());
+        for (key, section) in entries {
+            match key.parse::<Id>() {
+                Err(error) => self.key_issue(&[name, key], &format!("'{name}' '' {error}"), &[]),
+                Ok(id) if out.iter().any(|(it, _)| *it == id) => {
+                    let text =
+                        format!("'{name}' '' duplicate name \"{id}\" after unmarshaling {key}");
+                    self.key_issue(&[name, key], &text, &[]);
+                }
+                Ok(id) => {
+                    self.component(kind, key, &id, section);
+                    out.push((id, section.clone()));
+                }
+            }
+        }
+        out
+    }
+
+    fn component(&mut self, kind: Kind, key: &str, id: &Id, section: &Value) {
+        let name = kind.section();
+        let type_name = id.type_name();
+        let Some(entry) = self.registry.find(kind, type_name) else {
+            let text = if (kind, type_name) == (Kind::Exporter, "logging") {
+                format!(
+                    "'{name}' the logging exporter has been deprecated, use the debug exporter instead"
+                )
+            } else {
+                let valid: Vec<&str> = self.type_names(kind);
+                format!(
+                    "'{name}' unknown type: \"{type_name}\" for id: \"{id}\" (valid values: [{}])",
+                    valid.join(" ")
+                )
+            };
+            let candidates: Vec<String> =
+                self.type_names(kind).into_iter().map(str::to_owned).collect();
+            return self.key_issue(&[name, key], &text, &candidates);
+        };
+        if !matches!(section, Value::Null | Value::Map(_)) {
+            let got = go_type(section);
+            let text = format!(
+                "'{name}' decoding failed due to the following error(s):\n\n'[{id}]' expected type \
+                 'map[string]interface {{}}', got unconvertible type '{got}'"
+            );
+            return self.issues.push(issue(&[name, key], &text));
+        }
+        if let Err(issues) = (entry.check)(section) {
+            self.section_issues(name, key, id, &issues);
+        }
+    }
+
+    /// One message for the section, as upstream, at the place of its first mistake; one more issue
+    /// without text of its own for each further place.
+    fn section_issues(&mut self, name: &str, key: &str, id: &Id, issues: &[DecodeIssue]) {
+        let intro = format!(
+            "'{name}' error reading configuration for \"{id}\": decoding failed due to the following \
+             error(s):"
+        );
+        for it in issues {
+            let mut path = vec![name.to_owned(), key.to_owned()];
+            path.extend(it.path.iter().cloned());
+            let text = format!("{intro}\n\n{}", it.message);
+            self.issues.push(Issue { path, text, candidates: Vec::new(), at_key: true });
+        }
+    }
+
+    fn type_names(&self, kind: Kind) -> Vec<&'static str> {
+        self.registry
+            .of(kind)
+            .flat_map(|it| std::iter::once(it.type_name).chain(it.aliases.iter().copied()))
+            .collect()
+    }
+
+    fn key_issue(&mut self, path: &[&str], text: &str, candidates: &[String]) {
+        let mut issue = issue(path, text);
+        issue.at_key = true;
+        issue.candidates = candidates.to_vec();
+        self.issues.push(issue);
+    }
+
+    fn service(&mut self, section: &Value) -> ServiceConfig {
+        if !matches!(section, Value::Null | Value::Map(_)) {
+            let text = format!("'service' expected a map or struct, got {:?}", go_kind(section));
+            self.issues.push(issue(&["service"], &text));
+            return ServiceConfig::default();
+        }
+        let known = ["extensions", "pipelines", "telemetry"];
+        self.refuse_unknown(&["service"], section, &known, "'service' has invalid keys");
+        let extensions = section.get("extensions").unwrap_or(&Value::Null);
+        ServiceConfig {
+            extensions: self.ids(&["service", "extensions"], "service.extensions", extensions),
+            pipelines: self.pipelines(section.get("pipelines").unwrap_or(&Value::Null)),
+            telemetry: section.get("telemetry").cloned().unwrap_or_default(),
+        }
+    }
+
+    fn pipelines(&mut self, section: &Value) -> Vec<(PipelineId, PipelineConfig)> {
+        let entries = match section {
+            Value::Null => return Vec::new(),
+            Value::Map(entries) => entries,
+            other => {
+                let text = format!(
+                    "'service.pipelines' expected a map or struct, got {:?}",
+                    go_kind(other)
+                );
+                self.issues.push(issue(&["service", "pipelines"], &text));
+                return Vec::new();
+            }
+        };
+        let mut out = Vec::with_capacity(entries.len());
+        for (key, pipeline) in entries {
+            let path = ["service", "pipelines", key.as_str()];
+            let place = format!("service.pipelines[{key}]");
+            let id = match key.parse::<PipelineId>() {
+                Ok(id) => id,
+                Err(_) if key.split('/').next().map(str::trim) == Some("profiles") => {
+                    self.profiles.push(key.clone());
+                    continue;
+                }
+                Err(error) => {
+                    let signals = ["traces", "metrics", "logs"].map(str::to_owned);
+                    self.key_issue(&path, &format!("'service.pipelines' '' {error}"), &signals);
+                    continue;
+                }
+            };
+            let known = ["receivers", "processors", "exporters"];
+            let text = format!("'{place}' has invalid keys");
+            self.refuse_unknown(&path, pipeline, &known, &text);
+            let mut list = |list: &str| {
+                let ids = pipeline.get(list).unwrap_or(&Value::Null);
+                self.ids(&[path[0], path[1], path[2], list], &format!("{place}.{list}"), ids)
+            };
+            let (receivers, exporters) = (list("receivers"), list("exporters"));
+            let config = PipelineConfig {
+                receivers: without_doubles(receivers),
+                processors: list("processors"),
+                exporters: without_doubles(exporters),
+            };
+            out.push((id, config));
+        }
+        out
+    }
+
+    fn ids(&mut self, path: &[&str], place: &str, list: &Value) -> Vec<Id> {
+        let items: Vec<&Value> = match list {
+            Value::Null => return Vec::new(),
+            Value::List(items) => items.iter().collect(),
+            Value::Map(_) => {
+                let text = format!("'{place}' source data must be an array or slice, got map");
+                self.issues.push(issue(path, &text));
+                return Vec::new();
+            }
+            one => vec![one],
+        };
+        let mut ids = Vec::with_capacity(items.len());
+        for (at, item) in items.into_iter().enumerate() {
+            let text = item.as_str().unwrap_or_default();
+            // A single text is a list separated by commas, as for every list of texts upstream.
+            for text in
+                if matches!(list, Value::List(_)) { vec![text] } else { text.split(',').collect() }
+            {
+                match text.parse::<Id>() {
+                    Ok(id) => ids.push(id),
+                    Err(error) => {
+                        let mut issue = issue(path, &format!("'{place}[{at}]' {error}"));
+                        issue.path.push(at.to_string());
+                        self.issues.push(issue);
+                    }
+                }
+            }
+        }
+        ids
+    }
+}
+
+/// A receiver or exporter that is listed twice is one, as upstream.
+fn without_doubles(ids: Vec<Id>) -> Vec<Id> {
+    let mut out: Vec<Id> = Vec::with_capacity(ids.len());
+    for id in ids {
+        if !out.contains(&id) {
+            out.push(id);
+        }
+    }
+    out
+}
+
+/// Go's `reflect.Kind` of a value.
+fn go_kind(value: &Value) -> &'static str {
+    match value {
+        Value::List(_) => "slice",
+        other => go_type(other),
+    }
+}
+
+fn go_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nil",
+        Value::Bool(_) => "bool",
+        Value::Int(_) => "int",
+        Value::Float(_) => "float64",
+        Value::String(_) => "string",
+        Value::List(_) => "[]interface {}",
+        Value::Map(_) => "map[string]interface {}",
+        Value::Sourced { value, .. } => go_type(value),
+    }
+}
