@@ -1,0 +1,354 @@
+//! Protobuf primitives. Reading never panics: what cannot be read ends the iteration and is counted
+//! (`stats`), because everything here runs on bytes that `check` has already accepted. Writing keeps
+//! canonical (shortest) lengths: a message whose size is not known is opened with a guessed width
+//! for its length and closed by patching it in place; a wrong guess moves the body by a few bytes.
+
+use crate::stats;
+
+/// Wire type of integers, booleans and enums.
+pub(crate) const VARINT: u8 = 0;
+/// Wire type of eight-byte scalars.
+pub(crate) const FIXED64: u8 = 1;
+/// Wire type of strings, bytes, messages and packed scalars.
+pub(crate) const BYTES: u8 = 2;
+/// Wire type of four-byte scalars.
+pub(crate) const FIXED32: u8 = 5;
+
+/// Longest encoding of a varint.
+const VARINT_BYTES_MAX: usize = 10;
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Payload<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Bytes(&'a [u8]),
+    Fixed32(u32),
+}
+
+impl<'a> Payload<'a> {
+    #[inline]
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        if let Payload::Bytes(it) = self { it } else { &[] }
+    }
+
+    #[inline]
+    pub(crate) fn integer(self) -> u64 {
+        match self {
+            Payload::Varint(it) | Payload::Fixed64(it) => it,
+            Payload::Fixed32(it) => u64::from(it),
+            Payload::Bytes(_) => 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn double(self) -> f64 {
+        f64::from_bits(self.integer())
+    }
+}
+
+/// One field of a message; `start..end` is where it stands, tag included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field<'a> {
+    pub(crate) number: u32,
+    pub(crate) payload: Payload<'a>,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// The varint at `at` and the position after it.
+#[inline]
+pub(crate) fn varint(buf: &[u8], at: usize) -> Option<(u64, usize)> {
+    let first = *buf.get(at)?;
+    if first < 0x80 {
+        return Some((u64::from(first), at + 1));
+    }
+    long_varint(buf, at)
+}
+
+fn long_varint(buf: &[u8], at: usize) -> Option<(u64, usize)> {
+    let mut value = 0u64;
+    for (index, &byte) in buf.get(at..)?.iter().take(VARINT_BYTES_MAX).enumerate() {
+        if index == VARINT_BYTES_MAX - 1 && byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte < 0x80 {
+            return Some((value, at + index + 1));
+        }
+    }
+    None
+}
+
+/// The fields of a message, in order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    buf: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    pub(crate) fn new(buf: &'a [u8]) -> Self {
+        Self { buf, at: 0 }
+    }
+
+    /// Reads on from `at`.
+    #[inline]
+    pub(crate) fn starting_at(buf: &'a [u8], at: usize) -> Self {
+        Self { buf, at }
+    }
+
+    #[inline]
+    fn field(&self) -> Option<Field<'a>> {
+        let start = self.at;
+        let (tag, at) = varint(self.buf, start)?;
+        let number = u32::try_from(tag >> 3).ok()?;
+        let (payload, end) = match (tag & 7) as u8 {
+            VARINT => {
+                let (value, end) = varint(self.buf, at)?;
+                (Payload::Varint(value), end)
+            }
+            FIXED64 => {
+                let raw = self.buf.get(at..)?.first_chunk::<8>()?;
+                (Payload::Fixed64(u64::from_le_bytes(*raw)), at + 8)
+            }
+            BYTES => {
+                let (length, at) = varint(self.buf, at)?;
+                let end = at.checked_add(usize::try_from(length).ok()?)?;
+                (Payload::Bytes(self.buf.get(at..end)?), end)
+            }
+            FIXED32 => {
+                let raw = self.buf.get(at..)?.first_chunk::<4>()?;
+                (Payload::Fixed32(u32::from_le_bytes(*raw)), at + 4)
+            }
+            _ => return None,
+        };
+        Some(Field { number, payload, start, end })
+    }
+}
+
+impl<'a> Iterator for Reader<'a> {
+    type Item = Field<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Field<'a>> {
+        if self.at >= self.buf.len() {
+            return None;
+        }
+        let Some(field) = self.field() else {
+            self.at = self.buf.len();
+            stats::count_unreadable();
+            return None;
+        };
+        self.at = field.end;
+        Some(field)
+    }
+}
+
+/// The bytes of every length-delimited field `number` of a message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Messages<'a> {
+    reader: Reader<'a>,
+    number: u32,
+}
+
+impl<'a> Messages<'a> {
+    #[inline]
+    pub(crate) fn new(buf: &'a [u8], number: u32) -> Self {
+        Self { reader: Reader::new(buf), number }
+    }
+}
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let field = self.reader.next()?;
+            if field.number == self.number {
+                return Some(field.payload.bytes());
+            }
+        }
+    }
+}
+
+/// The values of a repeated scalar field, packed or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scalars<'a> {
+    reader: Reader<'a>,
+    number: u32,
+    packed: &'a [u8],
+    varints: bool,
+}
+
+impl<'a> Scalars<'a> {
+    /// Eight-byte scalars.
+    pub(crate) fn fixed64(buf: &'a [u8], number: u32) -> Self {
+        Self { reader: Reader::new(buf), number, packed: &[], varints: false }
+    }
+
+    /// Varints.
+    pub(crate) fn varints(buf: &'a [u8], number: u32) -> Self {
+        Self { reader: Reader::new(buf), number, packed: &[], varints: true }
+    }
+
+    fn packed(&mut self) -> Option<u64> {
+        if self.varints {
+            let (value, end) = varint(self.packed, 0)?;
+            self.packed = self.packed.get(end..)?;
+            return Some(value);
+        }
+        let (value, rest) = self.packed.split_first_chunk::<8>()?;
+        self.packed = rest;
+        Some(u64::from_le_bytes(*value))
+    }
+}
+
+impl Iterator for Scalars<'_> {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        loop {
+            if let Some(value) = self.packed() {
+                return Some(value);
+            }
+            let field = self.reader.by_ref().find(|field| field.number == self.number)?;
+            match field.payload {
+                Payload::Bytes(packed) => self.packed = packed,
+                other => return Some(other.integer()),
+            }
+        }
+    }
+}
+
+/// Bytes a varint takes.
+#[inline]
+pub(crate) fn varint_len(value: u64) -> usize {
+    // Seven bits per byte; 0 takes one byte.
+    (70 - (value | 1).leading_zeros() as usize) / 7
+}
+
+/// Bytes a length-delimited field with a one-byte tag takes around and including `length` bytes.
+#[inline]
+pub(crate) fn field_len(number: u32, length: usize) -> usize {
+    varint_len(u64::from(number) << 3) + varint_len(length as u64) + length
+}
+
+/// A message that is being written: where its length stands and how many bytes were kept for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    pub(crate) start: usize,
+    pub(crate) length_at: usize,
+    pub(crate) width: usize,
+}
+
+/// Writes fields to a growing buffer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Writer {
+    pub(crate) buf: Vec<u8>,
+}
+
+impl Writer {
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.buf.len()
+    }
+
+    #[inline]
+    pub(crate) fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.buf.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.buf.push(value as u8);
+    }
+
+    #[inline]
+    pub(crate) fn tag(&mut self, number: u32, wire: u8) {
+        self.varint(u64::from(number) << 3 | u64::from(wire));
+    }
+
+    /// Bytes as they are.
+    #[inline]
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.buf.extend_from_slice(bytes);
+    }
+
+    /// A string, bytes or message field.
+    #[inline]
+    pub(crate) fn bytes_field(&mut self, number: u32, bytes: &[u8]) {
+        self.tag(number, BYTES);
+        self.varint(bytes.len() as u64);
+        self.raw(bytes);
+    }
+
+    /// An integer, boolean or enum field.
+    #[inline]
+    pub(crate) fn varint_field(&mut self, number: u32, value: u64) {
+        self.tag(number, VARINT);
+        self.varint(value);
+    }
+
+    /// A `fixed64`, `sfixed64` or `double` field.
+    #[inline]
+    pub(crate) fn fixed64_field(&mut self, number: u32, value: u64) {
+        self.tag(number, FIXED64);
+        self.raw(&value.to_le_bytes());
+    }
+
+    /// A `fixed32` field.
+    #[inline]
+    pub(crate) fn fixed32_field(&mut self, number: u32, value: u32) {
+        self.tag(number, FIXED32);
+        self.raw(&value.to_le_bytes());
+    }
+
+    /// Starts a message whose length will likely take `width` bytes (1 to 5).
+    #[inline]
+    pub(crate) fn open(&mut self, number: u32, width: usize) -> Open {
+        let start = self.len();
+        self.tag(number, BYTES);
+        let length_at = self.len();
+        self.buf.extend_from_slice(&[0; 5][..width.min(5)]);
+        Open { start, length_at, width: width.min(5) }
+    }
+
+    /// Ends a message: patches its length.
+    #[inline]
+    pub(crate) fn close(&mut self, open: Open) {
+        let length = self.len().saturating_sub(open.length_at + open.width);
+        self.patch(open.length_at, open.width, length);
+    }
+
+    /// Replaces the `width` bytes at `at` by the varint `length`, moving what follows if need be.
+    #[inline]
+    pub(crate) fn patch(&mut self, at: usize, width: usize, length: usize) {
+        let needed = varint_len(length as u64);
+        if needed != width {
+            self.resize(at, width, needed);
+        }
+        let mut rest = length as u64;
+        if let Some(target) = self.buf.get_mut(at..at + needed) {
+            for byte in target {
+                *byte = rest as u8 | 0x80;
+                rest >>= 7;
+            }
+            if let Some(last) = self.buf.get_mut(at + needed - 1) {
+                *last &= 0x7f;
+            }
+        }
+    }
+
+    /// Makes the `width` bytes at `at` `needed` bytes wide.
+    #[cold]
+    fn resize(&mut self, at: usize, width: usize, needed: usize) {
+        let end = self.len();
+        if needed > width {
+            self.buf.resize(end + needed - width, 0);
+        }
+        self.buf.copy_within(at + width..end, at + needed);
+        self.buf.truncate(end + needed - width);
+    }
+}
