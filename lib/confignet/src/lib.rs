@@ -1,1 +1,5 @@
 //! Endpoints and listeners with the upstream keys.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod dial;

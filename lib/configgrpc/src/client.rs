@@ -1,0 +1,397 @@
+//! A gRPC client for unary calls whose messages are bytes. One connection, many calls in flight; a
+//! task of the client keeps it up, so a call either finds it or learns why there is none.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use component::GrpcStatus;
+use compression::{Chunks, Compressor};
+use confignet::dial::Target;
+use h2::client::SendRequest;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::frame::{self, Reader};
+use crate::status::{self, code};
+
+mod config;
+mod link;
+
+pub use config::{AuthConfig, ClientConfig, Keepalive, MiddlewareConfig};
+
+/// Longest answer read, in bytes, as received. `defaultClientMaxReceiveMessageSize`, grpc-go 1.80.
+const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Larger requests are compressed on a blocking thread, in bytes: about a millisecond of gzip.
+const COMPRESS_INLINE_BYTES_MAX: usize = 256 * 1024;
+/// Connections that a call tries when one turns out to be closing before it took the request.
+const ATTEMPTS_MAX: usize = 3;
+
+/// A client. Dropping it, or [`Client::close`], ends its connection.
+pub struct Client {
+    link: watch::Receiver<Link>,
+    task: Mutex<JoinSet<()>>,
+    start: Mutex<Option<link::Keeper>>,
+    wait_for_ready: bool,
+    authority: Authority,
+    headers: HeaderMap,
+    compressor: Arc<Compressor>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("authority", &self.authority).finish_non_exhaustive()
+    }
+}
+
+/// The state of the connection.
+#[derive(Clone)]
+enum Link {
+    /// Calls wait.
+    Connecting,
+    /// Calls use it.
+    Up(SendRequest<Chunks>),
+    /// Calls fail with this text, unless they wait for readiness.
+    Down(Arc<str>),
+}
+
+/// A call that did not bring an answer.
+enum Broken {
+    /// The server has not seen the request: another connection may take it.
+    Unsent(GrpcStatus),
+    /// The server may have seen it.
+    Sent(GrpcStatus),
+}
+
+impl Client {
+    /// An unconnected client. `user_agent` is used unless the section has one; `timeout` is what
+    /// calls announce as their deadline, zero is none. The caller enforces it.
+    ///
+    /// # Errors
+    /// When the section asks for what is not supported yet, or headers are malformed.
+    pub fn new(config: &ClientConfig, user_agent: &str, timeout: Duration) -> Result<Self, String> {
+        let endpoint = config.target()?;
+        if endpoint.tls {
+            return Err(configtls::ClientConfig::refuse_tls());
+        }
+        if config.auth.is_some() {
+            return Err("auth is not supported yet: remove the auth section".into());
+        }
+        if !config.middlewares.is_empty() {
+            return Err("middlewares are not supported yet: remove the middlewares list".into());
+        }
+        let authority = authority(config, &endpoint.target)?;
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (sender, link) = watch::channel(Link::Connecting);
+        let keepalive = config.keepalive.get().cloned();
+        let keeper = link::Keeper::new(endpoint.target, keepalive, sender, Arc::clone(&calls));
+        Ok(Self {
+            link,
+            task: Mutex::default(),
+            start: Mutex::new(Some(keeper)),
+            wait_for_ready: config.wait_for_ready,
+            authority,
+            headers: headers(config, user_agent, timeout)?,
+            compressor: Arc::new(Compressor::grpc(config.compression)),
+            calls,
+        })
+    }
+
+    /// Begins to connect, and to reconnect. Never fails: calls say what is wrong.
+    ///
+    /// The task belongs to the client and not to a host, because the queue in front of an exporter
+    /// is drained after the host's tasks have ended.
+    pub fn start(&self) {
+        let keeper = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            self.task.lock().unwrap_or_else(PoisonError::into_inner).spawn(keeper.run());
+        }
+    }
+
+    /// Ends the connection; later calls fail.
+    pub fn close(&self) {
+        self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
+    /// A unary call. The request is `pieces` one after another; uncompressed they go to the socket
+    /// as they are. The answer is the message, empty when it came compressed.
+    ///
+    /// # Errors
+    /// The status that the server sent, or the one that grpc-go gives to a failure on the way.
+    pub async fn call(&self, path: &PathAndQuery, pieces: &[Bytes]) -> Result<Bytes, GrpcStatus> {
+        let message = self.message(pieces.into()).await?;
+        let _counted = Counted::new(&self.calls);
+        let mut link = self.link.clone();
+        let mut last = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let send = self.connection(&mut link).await?;
+            match self.attempt(send, path, message.clone()).await {
+                Ok(reply) => return Ok(reply),
+                Err(Broken::Sent(status)) => return Err(status),
+                Err(Broken::Unsent(status)) => last = Some(status),
+            }
+            // The task sees the end of that connection too, and says what comes next.
+            if link.changed().await.is_err() {
+                return Err(closing());
+            }
+        }
+        Err(last.unwrap_or_else(closing))
+    }
+
+    /// Prefix and message, compressed if so configured.
+    async fn message(&self, chunks: Chunks) -> Result<Chunks, GrpcStatus> {
+        let compressed = self.compressor.encoding().is_some();
+        let body = if !compressed || chunks.remaining() <= COMPRESS_INLINE_BYTES_MAX {
+            self.compressor.compress(chunks)
+        } else {
+            let compressor = Arc::clone(&self.compressor);
+            let work = tokio::task::spawn_blocking(move || compressor.compress(chunks));
+            work.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        };
+        let body = body.map_err(|error| {
+            failure(code::INTERNAL, format!("grpc: error while compressing: {error}"))
+        })?;
+        let length = body.remaining();
+        if u32::try_from(length).is_err() {
+            let text = format!("grpc: message too large ({length} bytes)");
+            return Err(failure(code::RESOURCE_EXHAUSTED, text));
+        }
+        let prefix = Bytes::copy_from_slice(&frame::prefix(compressed, length));
+        Ok(std::iter::once(prefix).chain(body.pieces().cloned()).collect())
+    }
+
+    async fn connection(
+        &self,
+        link: &mut watch::Receiver<Link>,
+    ) -> Result<SendRequest<Chunks>, GrpcStatus> {
+        loop {
+            match &*link.borrow_and_update() {
+                Link::Up(send) => return Ok(send.clone()),
+                Link::Down(why) if !self.wait_for_ready => {
+                    return Err(failure(code::UNAVAILABLE, why.to_string()));
+                }
+                Link::Down(_) | Link::Connecting => {}
+            }
+            if link.changed().await.is_err() {
+                return Err(closing());
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        send: SendRequest<Chunks>,
+        path: &PathAndQuery,
+        message: Chunks,
+    ) -> Result<Bytes, Broken> {
+        let unsent = |error: h2::Error| Broken::Unsent(transport(&error));
+        let mut send = send.ready().await.map_err(unsent)?;
+        let (response, mut body) = send.send_request(self.request(path)?, false).map_err(unsent)?;
+        // Everything is queued at once: the bytes are held by the caller anyway, and the
+        // connection sends them as fast as the windows allow.
+        body.send_data(message, true).map_err(|error| classify(&error))?;
+        let response = response.await.map_err(|error| classify(&error))?;
+        answer(response).await
+    }
+
+    fn request(&self, path: &PathAndQuery) -> Result<http::Request<()>, Broken> {
+        let uri = http::Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query(path.clone())
+            .build();
+        let uri = uri.map_err(|it| Broken::Sent(failure(code::INTERNAL, it.to_string())))?;
+        let mut request = http::Request::new(());
+        *request.method_mut() = http::Method::POST;
+        *request.version_mut() = http::Version::HTTP_2;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.headers.clone();
+        Ok(request)
+    }
+}
+
+/// Counts a call for as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(calls: &'a AtomicUsize) -> Self {
+        calls.fetch_add(1, Relaxed);
+        Self(calls)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+async fn answer(response: http::Response<h2::RecvStream>) -> Result<Bytes, Broken> {
+    let (head, body) = response.into_parts();
+    if head.status != http::StatusCode::OK {
+        return Err(Broken::Sent(http_status(head.status, &head.headers)));
+    }
+    // "Trailers-only": an error without a body has its status in the first headers.
+    if let Some(status) = grpc_status(&head.headers) {
+        return status.map(|()| Bytes::new()).map_err(Broken::Sent);
+    }
+    let broken = |error: frame::FrameError| match error {
+        frame::FrameError::Transport(error) => Broken::Sent(transport(&error)),
+        frame::FrameError::TooLarge { .. } => {
+            Broken::Sent(failure(code::RESOURCE_EXHAUSTED, error.to_string()))
+        }
+        other => Broken::Sent(failure(code::INTERNAL, other.to_string())),
+    };
+    let mut reader = Reader::new(body, REPLY_BYTES_MAX);
+    let mut reply = None;
+    while let Some(message) = reader.next().await.map_err(broken)? {
+        reply.get_or_insert(message);
+    }
+    let trailers = reader.trailers().await.map_err(broken)?.unwrap_or_default();
+    match grpc_status(&trailers) {
+        Some(Ok(())) => Ok(reply.filter(|it| !it.compressed).map(|it| it.body).unwrap_or_default()),
+        Some(Err(status)) => Err(Broken::Sent(status)),
+        None => {
+            let text = "server closed the stream without sending trailers";
+            Err(Broken::Sent(failure(code::INTERNAL, text.into())))
+        }
+    }
+}
+
+/// The status in trailers; `None` when there is none.
+fn grpc_status(headers: &HeaderMap) -> Option<Result<(), GrpcStatus>> {
+    let number = headers.get("grpc-status")?.to_str().ok().and_then(|it| it.parse().ok());
+    let code = number.unwrap_or(code::UNKNOWN);
+    if code == code::OK {
+        return Some(Ok(()));
+    }
+    let message = headers.get("grpc-message").map(|it| status::unescape(it.as_bytes()));
+    let details = headers.get("grpc-status-details-bin");
+    let encoded = details.and_then(|it| status::decode_binary(it.as_bytes())).unwrap_or_default();
+    let message = message.unwrap_or_default();
+    Some(Err(GrpcStatus { code, message, encoded: encoded.into() }))
+}
+
+/// What a proxy's answer means. `http-grpc-status-mapping.md` of gRPC; texts of grpc-go 1.80.
+fn http_status(http: http::StatusCode, headers: &HeaderMap) -> GrpcStatus {
+    let code = match http.as_u16() {
+        400 => code::INTERNAL,
+        401 => code::UNAUTHENTICATED,
+        403 => code::PERMISSION_DENIED,
+        404 => code::UNIMPLEMENTED,
+        429 | 502 | 503 | 504 => code::UNAVAILABLE,
+        _ => code::UNKNOWN,
+    };
+    let reason = http.canonical_reason().unwrap_or_default();
+    let mut text =
+        format!("unexpected HTTP status code received from server: {} ({reason})", http.as_u16());
+    match headers.get(CONTENT_TYPE).map(|it| String::from_utf8_lossy(it.as_bytes())) {
+        None => text.push_str("; malformed header: missing HTTP content-type"),
+        Some(it) if it.starts_with("application/grpc") => {}
+        Some(it) => {
+            text.push_str("; transport: received unexpected content-type \"");
+            text.push_str(&it);
+            text.push('"');
+        }
+    }
+    failure(code, text)
+}
+
+/// Whether the server may have seen the request. RFC 9113, section 6.8.
+fn classify(error: &h2::Error) -> Broken {
+    if error.is_go_away() && error.is_remote() {
+        Broken::Unsent(transport(error))
+    } else {
+        Broken::Sent(transport(error))
+    }
+}
+
+/// The status that grpc-go gives to a broken stream.
+fn transport(error: &h2::Error) -> GrpcStatus {
+    if let Some(error) = error.get_io() {
+        let text = confignet::dial::reason(error);
+        return failure(code::UNAVAILABLE, format!("error reading from server: {text}"));
+    }
+    if error.is_go_away() || error.reason().is_none() {
+        return failure(code::UNAVAILABLE, format!("connection closed: {error}"));
+    }
+    let reason = error.reason().unwrap_or(h2::Reason::INTERNAL_ERROR);
+    let code = match reason {
+        h2::Reason::REFUSED_STREAM => code::UNAVAILABLE,
+        h2::Reason::CANCEL => code::CANCELED,
+        h2::Reason::ENHANCE_YOUR_CALM => code::RESOURCE_EXHAUSTED,
+        h2::Reason::INADEQUATE_SECURITY => code::PERMISSION_DENIED,
+        _ => code::INTERNAL,
+    };
+    failure(code, format!("stream terminated by RST_STREAM with error code: {reason:?}"))
+}
+
+fn failure(code: i32, message: String) -> GrpcStatus {
+    GrpcStatus { code, message, encoded: Bytes::new() }
+}
+
+fn closing() -> GrpcStatus {
+    failure(code::CANCELED, "grpc: the client connection is closing".into())
+}
+
+fn authority(config: &ClientConfig, target: &Target) -> Result<Authority, String> {
+    let text = match target {
+        _ if !config.authority.is_empty() => config.authority.clone(),
+        Target::Unix(_) => "localhost".into(),
+        Target::Tcp { host, port } if host.is_empty() => format!("localhost:{port}"),
+        tcp @ Target::Tcp { .. } => tcp.to_string(),
+    };
+    text.parse().map_err(|error| format!("authority {text:?} is not valid: {error}"))
+}
+
+fn headers(
+    config: &ClientConfig,
+    user_agent: &str,
+    timeout: Duration,
+) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    let value = |name: &str, text: &str| {
+        text.parse::<HeaderValue>().map_err(|_| format!("header {name:?} has a malformed value"))
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    let agent = if config.user_agent.is_empty() { user_agent } else { &config.user_agent };
+    headers.insert(USER_AGENT, value("user-agent", agent)?);
+    if let Some(encoding) = config.compression.0 {
+        headers.insert("grpc-encoding", HeaderValue::from_static(encoding.name()));
+    }
+    if !timeout.is_zero() {
+        headers.insert("grpc-timeout", value("grpc-timeout", &deadline(timeout))?);
+    }
+    for (name, secret) in &config.headers.entries {
+        let key = name.to_ascii_lowercase().parse::<HeaderName>();
+        let key = key.map_err(|_| format!("header {name:?} has a malformed name"))?;
+        // What gRPC sets itself is not the user's, as in grpc-go.
+        if !headers.contains_key(&key) {
+            let mut secret = value(name, secret.expose())?;
+            secret.set_sensitive(true);
+            headers.append(key, secret);
+        }
+    }
+    Ok(headers)
+}
+
+/// `grpc-timeout`: at most eight digits and a unit.
+fn deadline(timeout: Duration) -> String {
+    let (micros, millis) = (timeout.as_micros(), timeout.as_millis());
+    match (micros % 1000, micros < 100_000_000, millis < 100_000_000) {
+        (0, _, true) => format!("{millis}m"),
+        (_, true, _) => format!("{micros}u"),
+        (_, _, true) => format!("{millis}m"),
+        _ => format!("{}S", timeout.as_secs().min(99_999_999)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The keys of a gRPC client (`config/configgrpc`, v0.159).
+
+use std::path::PathBuf;
+
+use component::config::{Duration, MapList, Problems, Section};
+use compression::{Encoding, Type};
+use confignet::dial::Target;
+use serde::{Deserialize, Serialize};
+
+/// Balancers that grpc-go registers.
+const BALANCERS: [&str; 3] = ["pick_first", "round_robin", "weighted_round_robin"];
+
+/// A gRPC client, with the defaults of the OTLP exporter.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClientConfig {
+    /// `host:port`, `http://host:port` (plain text), `https://host:port` (TLS),
+    /// `dns:///host:port`, `passthrough:///host:port` or `unix:///path`. Required.
+    pub endpoint: String,
+    /// gzip, snappy, zstd or none. Default gzip.
+    pub compression: Type,
+    /// TLS; on unless `insecure: true`. Not supported yet.
+    pub tls: configtls::ClientConfig,
+    /// Pings on an idle connection. Default off.
+    pub keepalive: Section<Keepalive>,
+    /// Read buffer in bytes. Accepted, without effect. Default 0.
+    pub read_buffer_size: i64,
+    /// Write buffer in bytes. Accepted, without effect: writes are vectored. Default 524288.
+    pub write_buffer_size: i64,
+    /// A call waits for a connection instead of failing without one. Default false.
+    pub wait_for_ready: bool,
+    /// Sent with every call.
+    pub headers: MapList,
+    /// How calls spread over several addresses. Accepted; one connection is used. Default
+    /// round_robin.
+    pub balancer_name: String,
+    /// The `:authority` of calls. Default: the endpoint.
+    pub authority: String,
+    /// Replaces the user agent. Default: the collector's name and version.
+    pub user_agent: String,
+    /// Credentials from an extension. Not supported yet.
+    pub auth: Option<AuthConfig>,
+    /// Extensions around every call. Not supported yet.
+    pub middlewares: Vec<MiddlewareConfig>,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: String::new(),
+            compression: Type::default(),
+            tls: configtls::ClientConfig::default(),
+            keepalive: Section::off(Keepalive::default()),
+            read_buffer_size: 0,
+            write_buffer_size: 512 * 1024,
+            wait_for_ready: false,
+            headers: MapList::default(),
+            balancer_name: "round_robin".into(),
+            authority: String::new(),
+            user_agent: String::new(),
+            auth: None,
+            middlewares: Vec::new(),
+        }
+    }
+}
+
+/// `keepalive:`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Keepalive {
+    /// Silence before a ping; below 10s counts as 10s. Default 10s.
+    pub time: Duration,
+    /// Wait for its answer before the connection is given up. Default 10s.
+    pub timeout: Duration,
+    /// Ping without a call in flight. Default false.
+    pub permit_without_stream: bool,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(10),
+            timeout: Duration::from_secs(10),
+            permit_without_stream: false,
+        }
+    }
+}
+
+/// `auth:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AuthConfig {
+    /// Id of the extension.
+    pub authenticator: String,
+}
+
+/// One of `middlewares:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct MiddlewareConfig {
+    /// Id of the extension.
+    pub id: String,
+}
+
+/// An endpoint, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) target: Target,
+    pub(crate) tls: bool,
+}
+
+impl ClientConfig {
+    /// Checks the section; `key` is its path in the component. An empty endpoint is the component's
+    /// business.
+    pub fn validate(&self, key: &str, problems: &mut Problems) {
+        if !self.endpoint.is_empty()
+            && let Err(problem) = self.target()
+        {
+            problems.at(key, problem);
+        }
+        if !self.balancer_name.is_empty() && !BALANCERS.contains(&self.balancer_name.as_str()) {
+            problems.at(key, format!("invalid balancer_name: {}", self.balancer_name));
+        }
+        self.tls.validate(&format!("{key}::tls"), problems);
+    }
+
+    /// The compression, if gRPC has it. Upstream accepts all and fails at start.
+    ///
+    /// # Errors
+    /// `unsupported compression type "lz4"`.
+    pub fn check_compression(&self) -> Result<(), String> {
+        match self.compression.0 {
+            None | Some(Encoding::Gzip | Encoding::Snappy | Encoding::Zstd) => Ok(()),
+            Some(other) => Err(format!("unsupported compression type {:?}", other.name())),
+        }
+    }
+
+    pub(crate) fn target(&self) -> Result<Endpoint, String> {
+        let plain = self.tls.is_plaintext();
+        let endpoint = self.endpoint.as_str();
+        let (rest, tls) = match endpoint.split_once("://") {
+            Some(("http", rest)) => (rest, false),
+            Some(("https", rest)) => (rest, true),
+            _ => (endpoint, !plain),
+        };
+        if let Some(path) = rest.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() {
+                return Err("unix socket path cannot be empty".into());
+            }
+            return Ok(Endpoint { target: Target::Unix(PathBuf::from(path)), tls });
+        }
+        // `dns://resolver/host:port`: the system's resolver is asked whatever is named there.
+        let resolved = ["dns://", "passthrough://"].iter().find_map(|it| rest.strip_prefix(it));
+        let address = match resolved {
+            Some(rest) => rest.split_once('/').map_or(rest, |(_, address)| address),
+            None => rest.strip_prefix("dns:").unwrap_or(rest),
+        };
+        Ok(Endpoint { target: Target::tcp(address)?, tls })
+    }
+}

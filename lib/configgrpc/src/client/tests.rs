@@ -1,0 +1,339 @@
+use bytes::BytesMut;
+use component::Config;
+use component::config::{Problems, Section, Value};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// Longest time that a test waits for something that has to happen.
+const LIMIT: Duration = Duration::from_secs(10);
+const PATH: PathAndQuery = PathAndQuery::from_static("/a.Service/Export");
+
+/// What a test server does with a request.
+#[derive(Clone)]
+enum Answer {
+    /// Headers, this message, and these trailers.
+    Reply(Bytes, Vec<(&'static str, &'static str)>),
+    /// One HEADERS frame with this HTTP status and headers.
+    HeadersOnly(u16, Vec<(&'static str, &'static str)>),
+    /// The connection is cut.
+    Cut,
+}
+
+fn ok() -> Answer {
+    Answer::Reply(Bytes::from_static(b"fine"), vec![("grpc-status", "0")])
+}
+
+/// Requests as a server saw them.
+type Seen = mpsc::Receiver<(http::request::Parts, Bytes)>;
+
+fn serve(listener: TcpListener, answer: Answer) -> (JoinHandle<()>, Seen) {
+    let (sender, seen) = mpsc::channel(16);
+    let task = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.spawn(connection(stream, answer.clone(), sender.clone()));
+        }
+    });
+    (task, seen)
+}
+
+async fn connection(
+    stream: TcpStream,
+    answer: Answer,
+    seen: mpsc::Sender<(http::request::Parts, Bytes)>,
+) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        if let Answer::Cut = answer {
+            return;
+        }
+        tokio::spawn(one(request, respond, answer.clone(), seen.clone()));
+    }
+}
+
+async fn one(
+    request: http::Request<h2::RecvStream>,
+    mut respond: h2::server::SendResponse<Bytes>,
+    answer: Answer,
+    seen: mpsc::Sender<(http::request::Parts, Bytes)>,
+) {
+    let (head, mut body) = request.into_parts();
+    let mut all = BytesMut::new();
+    while let Some(Ok(data)) = body.data().await {
+        body.flow_control().release_capacity(data.len()).unwrap();
+        all.extend_from_slice(&data);
+    }
+    seen.send((head, all.freeze())).await.unwrap();
+    let map = |pairs: Vec<(&'static str, &'static str)>| -> HeaderMap {
+        let pair = |(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v));
+        pairs.into_iter().map(pair).collect()
+    };
+    match answer {
+        Answer::Reply(message, trailers) => {
+            let mut stream = respond.send_response(http::Response::new(()), false).unwrap();
+            let prefix = frame::prefix(false, message.len());
+            stream.send_data(Bytes::copy_from_slice(&prefix), false).unwrap();
+            stream.send_data(message, false).unwrap();
+            stream.send_trailers(map(trailers)).unwrap();
+        }
+        Answer::HeadersOnly(status, headers) => {
+            let mut response = http::Response::new(());
+            *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            *response.headers_mut() = map(headers);
+            respond.send_response(response, true).unwrap();
+        }
+        Answer::Cut => {}
+    }
+}
+
+fn plain(endpoint: String) -> ClientConfig {
+    let tls = configtls::ClientConfig { insecure: true, ..configtls::ClientConfig::default() };
+    let compression = compression::Type::NONE;
+    ClientConfig { endpoint, tls, compression, ..ClientConfig::default() }
+}
+
+fn client(config: &ClientConfig) -> Client {
+    let client = Client::new(config, "Test/1 (linux/amd64)", Duration::from_secs(5)).unwrap();
+    client.start();
+    client
+}
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    (listener, endpoint)
+}
+
+async fn call(client: &Client, pieces: &[Bytes]) -> Result<Bytes, GrpcStatus> {
+    tokio::time::timeout(LIMIT, client.call(&PATH, pieces)).await.unwrap()
+}
+
+async fn call_once(answer: Answer) -> Result<Bytes, GrpcStatus> {
+    let (listener, endpoint) = listen().await;
+    let (server, _seen) = serve(listener, answer);
+    let result = call(&client(&plain(endpoint)), &[Bytes::from_static(b"x")]).await;
+    server.abort();
+    result
+}
+
+#[tokio::test]
+async fn the_server_sees_one_message_out_of_all_pieces() {
+    let (listener, endpoint) = listen().await;
+    let (server, mut seen) = serve(listener, ok());
+    let mut config = plain(endpoint.clone());
+    config.headers.entries.push(("X-Tenant".into(), "a".into()));
+    config.headers.entries.push(("User-Agent".into(), "mine".into()));
+    let client = client(&config);
+    // Longer than a frame and than the initial window of 64 KiB.
+    let pieces = [Bytes::from(vec![b'a'; 100_000]), Bytes::new(), Bytes::from(vec![b'b'; 50_000])];
+    assert_eq!(call(&client, &pieces).await.unwrap(), "fine");
+    let (head, body) = seen.recv().await.unwrap();
+    assert_eq!(head.uri.to_string(), format!("http://{endpoint}/a.Service/Export"));
+    let header = |name: &str| head.headers.get(name).map(|it| it.to_str().unwrap());
+    assert_eq!(header("content-type"), Some("application/grpc"));
+    assert_eq!(header("te"), Some("trailers"));
+    assert_eq!(header("user-agent"), Some("Test/1 (linux/amd64)"));
+    assert_eq!(header("grpc-timeout"), Some("5000m"));
+    assert_eq!(header("x-tenant"), Some("a"));
+    assert_eq!(header("grpc-encoding"), None);
+    assert_eq!(body[..5], frame::prefix(false, 150_000));
+    assert_eq!(body[5..], pieces.concat());
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_compressed_message_says_so_and_is_read_back() {
+    for name in ["gzip", "snappy", "zstd"] {
+        let (listener, endpoint) = listen().await;
+        let (server, mut seen) = serve(listener, ok());
+        let encoding = compression::Encoding::from_name(name).unwrap();
+        let config =
+            ClientConfig { compression: compression::Type(Some(encoding)), ..plain(endpoint) };
+        // Beyond what is compressed in place.
+        let piece = Bytes::from(vec![b'a'; COMPRESS_INLINE_BYTES_MAX + 1]);
+        call(&client(&config), std::slice::from_ref(&piece)).await.unwrap();
+        let (head, body) = seen.recv().await.unwrap();
+        assert_eq!(head.headers["grpc-encoding"], name);
+        assert_eq!(body[..5], frame::prefix(true, body.len() - 5));
+        assert!(body.len() < piece.len() / 10);
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_status_comes_with_message_and_details() {
+    let details = status::encode(14, "busy", Some(Duration::from_secs(3)));
+    let text: &'static str = status::encode_binary(&details).leak();
+    let trailers = vec![
+        ("grpc-status", "14"),
+        ("grpc-message", "100%25 busy"),
+        ("grpc-status-details-bin", text),
+    ];
+    let want = GrpcStatus { code: 14, message: "100% busy".into(), encoded: details };
+    let reply = Answer::Reply(Bytes::new(), trailers.clone());
+    assert_eq!(call_once(reply).await.unwrap_err(), want);
+    let only = Answer::HeadersOnly(200, trailers);
+    assert_eq!(call_once(only).await.unwrap_err(), want);
+}
+
+#[tokio::test]
+async fn answers_that_are_not_grpc_become_a_status() {
+    let html = Answer::HeadersOnly(502, vec![("content-type", "text/html")]);
+    let error = call_once(html).await.unwrap_err();
+    let want = "unexpected HTTP status code received from server: 502 (Bad Gateway); transport: \
+                received unexpected content-type \"text/html\"";
+    assert_eq!((error.code, error.message.as_str()), (code::UNAVAILABLE, want));
+    let no_status = Answer::Reply(Bytes::new(), vec![]);
+    let error = call_once(no_status).await.unwrap_err();
+    let want = "server closed the stream without sending trailers";
+    assert_eq!((error.code, error.message.as_str()), (code::INTERNAL, want));
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_unavailable() {
+    let error = call_once(Answer::Cut).await.unwrap_err();
+    assert_eq!(error.code, code::UNAVAILABLE, "{}", error.message);
+}
+
+#[tokio::test]
+async fn a_refused_connection_reads_as_in_grpc_go_and_heals() {
+    let (listener, endpoint) = listen().await;
+    drop(listener);
+    let client = client(&plain(endpoint.clone()));
+    let error = call(&client, &[]).await.unwrap_err();
+    let want = format!(
+        "connection error: desc = \"transport: Error while dialing: dial tcp {endpoint}: \
+         connect: connection refused\""
+    );
+    assert_eq!((error.code, error.message), (code::UNAVAILABLE, want));
+    let (server, _seen) = serve(TcpListener::bind(&endpoint).await.unwrap(), ok());
+    let healed = async {
+        while client.call(&PATH, &[]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, healed).await.unwrap();
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_call_waits_for_readiness_when_asked_to() {
+    let (listener, endpoint) = listen().await;
+    drop(listener);
+    let client = client(&ClientConfig { wait_for_ready: true, ..plain(endpoint.clone()) });
+    let early = tokio::time::timeout(Duration::from_millis(200), client.call(&PATH, &[])).await;
+    assert!(early.is_err(), "answered without a server");
+    let (server, _seen) = serve(TcpListener::bind(&endpoint).await.unwrap(), ok());
+    call(&client, &[]).await.unwrap();
+    server.abort();
+}
+
+#[tokio::test]
+async fn calls_share_one_connection_and_a_new_one_follows_a_closed_one() {
+    let (listener, endpoint) = listen().await;
+    let client = client(&plain(endpoint));
+    let (first, _) = listener.accept().await.unwrap();
+    drop(first);
+    let (server, mut seen) = serve(listener, ok());
+    let healed = async {
+        while client.call(&PATH, &[]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, healed).await.unwrap();
+    seen.recv().await.unwrap();
+    let both = tokio::join!(call(&client, &[]), call(&client, &[]));
+    assert!(both.0.is_ok() && both.1.is_ok());
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_closed_client_answers_and_hangs_up() {
+    let (listener, endpoint) = listen().await;
+    let (server, _seen) = serve(listener, ok());
+    let client = client(&plain(endpoint));
+    call(&client, &[]).await.unwrap();
+    client.close();
+    let error = call(&client, &[]).await.unwrap_err();
+    assert!(matches!(error.code, code::CANCELED | code::UNAVAILABLE), "{error:?}");
+    server.abort();
+}
+
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Holder {
+    #[serde(flatten)]
+    client: ClientConfig,
+}
+
+impl Config for Holder {
+    fn validate(&self, problems: &mut Problems) {
+        self.client.validate("clientconfig", problems);
+    }
+}
+
+#[track_caller]
+fn check_endpoint(endpoint: &str, insecure: bool, want: Result<(&str, bool), &str>) {
+    let mut config = plain(endpoint.to_owned());
+    config.tls.insecure = insecure;
+    let got = config.target().map(|it| (it.target.to_string(), it.tls));
+    let want = want.map(|(target, tls)| (target.to_owned(), tls)).map_err(str::to_owned);
+    assert_eq!(got, want, "{endpoint}");
+}
+
+#[test]
+fn endpoints_are_understood_as_upstream_does() {
+    check_endpoint("a:1", true, Ok(("a:1", false)));
+    check_endpoint("a:1", false, Ok(("a:1", true)));
+    check_endpoint("http://a:1", false, Ok(("a:1", false)));
+    check_endpoint("https://a:1", true, Ok(("a:1", true)));
+    check_endpoint("dns:///a:1", true, Ok(("a:1", false)));
+    check_endpoint("dns://8.8.8.8/a:1", true, Ok(("a:1", false)));
+    check_endpoint("passthrough:///a:1", true, Ok(("a:1", false)));
+    check_endpoint("unix:///run/a", true, Ok(("/run/a", false)));
+    check_endpoint("unix://", true, Err("unix socket path cannot be empty"));
+    check_endpoint("localhost", true, Err("address localhost: missing port in address"));
+    check_endpoint("localhost:abc", true, Err("invalid port \"abc\""));
+}
+
+#[test]
+fn the_section_is_read_and_checked() {
+    let section = Value::Map(vec![
+        ("endpoint".into(), Value::String("localhost".into())),
+        ("balancer_name".into(), Value::String("foo".into())),
+    ]);
+    let holder: Holder = component::config::load(&section).unwrap();
+    assert!(holder.client.keepalive.get().is_none());
+    assert_eq!(holder.client.write_buffer_size, 524_288);
+    let mut problems = Problems::default();
+    holder.validate(&mut problems);
+    let want = [
+        ("clientconfig".into(), "address localhost: missing port in address".into()),
+        ("clientconfig".into(), "invalid balancer_name: foo".into()),
+    ];
+    assert_eq!(problems.list(), want);
+}
+
+#[test]
+fn what_is_not_supported_is_refused_with_the_remedy() {
+    let refused = |config: &ClientConfig| Client::new(config, "", Duration::ZERO).unwrap_err();
+    let mut config = plain("a:1".into());
+    config.tls.insecure = false;
+    assert!(refused(&config).contains("set tls.insecure: true"));
+    let config = ClientConfig {
+        auth: Some(AuthConfig { authenticator: "x".into() }),
+        ..plain("a:1".into())
+    };
+    assert!(refused(&config).contains("auth is not supported yet"));
+    let keepalive = Section::on(Keepalive::default());
+    assert!(Client::new(&ClientConfig { keepalive, ..plain("a:1".into()) }, "", LIMIT).is_ok());
+}
+
+#[test]
+fn deadlines_fit_into_eight_digits() {
+    assert_eq!(deadline(Duration::from_secs(5)), "5000m");
+    assert_eq!(deadline(Duration::from_micros(1500)), "1500u");
+    assert_eq!(deadline(Duration::from_secs(1_000_000)), "1000000S");
+}

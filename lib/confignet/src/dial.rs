@@ -1,0 +1,222 @@
+//! Outgoing connections, with errors in the words of Go's `net` package.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Longest wait for a connection. `minConnectTimeout` of grpc-go 1.80; `net/http` waits 30 s.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where to connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Host name or address, without brackets, and port.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+impl Target {
+    /// `host:port` or `[host]:port`, as Go's `net.SplitHostPort` reads it.
+    ///
+    /// # Errors
+    /// In Go's words: `address localhost: missing port in address`, `invalid port "abc"`.
+    pub fn tcp(address: &str) -> Result<Self, String> {
+        let problem = |what| Err(format!("address {address}: {what}"));
+        let (host, port) = match address.rsplit_once(':') {
+            Some(parts) if !address.ends_with(']') => parts,
+            _ => return problem("missing port in address"),
+        };
+        let host = match host.strip_prefix('[') {
+            Some(rest) => match rest.split_once(']') {
+                Some((host, "")) => host,
+                Some(_) => return problem("missing port in address"),
+                None => return problem("missing ']' in address"),
+            },
+            None if host.contains(':') => return problem("too many colons in address"),
+            None => host,
+        };
+        match port.parse() {
+            Ok(port) => Ok(Target::Tcp { host: host.to_owned(), port }),
+            Err(_) => Err(format!("invalid port {port:?}")),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Target::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Target::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// A connection made by [`dial`].
+#[derive(Debug)]
+pub enum Connection {
+    /// Over the network, without Nagle's delay.
+    Tcp(TcpStream),
+    /// Within the machine.
+    Unix(UnixStream),
+}
+
+/// Connects to the first address of `target` that answers, within 20 seconds.
+///
+/// # Errors
+/// `dial tcp 127.0.0.1:1: connect: connection refused` and the like.
+pub async fn dial(target: &Target) -> Result<Connection, String> {
+    match target {
+        Target::Tcp { host, port } => dial_tcp(host, *port).await,
+        Target::Unix(path) => match UnixStream::connect(path).await {
+            Ok(stream) => Ok(Connection::Unix(stream)),
+            Err(error) => Err(format!("dial unix {target}: connect: {}", reason(&error))),
+        },
+    }
+}
+
+async fn dial_tcp(host: &str, port: u16) -> Result<Connection, String> {
+    // Go dials an empty host as the local machine.
+    let name = if host.is_empty() { "localhost" } else { host };
+    let no_host = |why: &str| format!("dial tcp: lookup {name}: {why}");
+    let found = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((name, port))).await;
+    let addresses: Vec<SocketAddr> = match found {
+        Ok(Ok(addresses)) => addresses.collect(),
+        Ok(Err(_)) => return Err(no_host("no such host")),
+        Err(_) => return Err(no_host("i/o timeout")),
+    };
+    // Go tries IPv4 and IPv6 in turn and reports the first failure.
+    let mut first_error = None;
+    for address in addresses {
+        let error = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // A failure here only costs latency.
+                let _ = stream.set_nodelay(true);
+                return Ok(Connection::Tcp(stream));
+            }
+            Ok(Err(error)) => format!("dial tcp {address}: connect: {}", reason(&error)),
+            Err(_) => format!("dial tcp {address}: i/o timeout"),
+        };
+        first_error.get_or_insert(error);
+    }
+    Err(first_error.unwrap_or_else(|| no_host("no such host")))
+}
+
+/// The text of an IO error as Go prints it.
+pub fn reason(error: &io::Error) -> String {
+    let text = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::ConnectionReset => "connection reset by peer",
+        io::ErrorKind::BrokenPipe => "broken pipe",
+        io::ErrorKind::TimedOut => "connection timed out",
+        io::ErrorKind::NetworkUnreachable => "network is unreachable",
+        io::ErrorKind::HostUnreachable => "no route to host",
+        io::ErrorKind::NotFound => "no such file or directory",
+        io::ErrorKind::PermissionDenied => "permission denied",
+        io::ErrorKind::UnexpectedEof => "EOF",
+        _ => return error.to_string(),
+    };
+    text.to_owned()
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Connection::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Connection::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Connection::Tcp(stream) => Pin::new(stream).poll_write(cx, data),
+            Connection::Unix(stream) => Pin::new(stream).poll_write(cx, data),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Connection::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+            Connection::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Connection::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Connection::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Connection::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Connection::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(address: &str, want: Result<(&str, u16), &str>) {
+        let want = want.map(|(host, port)| Target::Tcp { host: host.into(), port });
+        assert_eq!(Target::tcp(address), want.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn addresses_are_split_as_in_go() {
+        check("localhost:4317", Ok(("localhost", 4317)));
+        check(":4317", Ok(("", 4317)));
+        check("[::1]:4317", Ok(("::1", 4317)));
+        check("localhost", Err("address localhost: missing port in address"));
+        check("::1:4317", Err("address ::1:4317: too many colons in address"));
+        check("[::1:4317", Err("address [::1:4317: missing ']' in address"));
+        check("[::1]", Err("address [::1]: missing port in address"));
+        check("localhost:abc", Err("invalid port \"abc\""));
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_reads_as_in_go() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let error = dial(&Target::tcp(&address.to_string()).unwrap()).await.unwrap_err();
+        assert_eq!(error, format!("dial tcp {address}: connect: connection refused"));
+        let error = dial(&Target::Unix("/nowhere/socket".into())).await.unwrap_err();
+        assert_eq!(error, "dial unix /nowhere/socket: connect: no such file or directory");
+    }
+}
