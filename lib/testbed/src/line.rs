@@ -1,0 +1,88 @@
+//! A log line that can be accounted for: `w=3 seq=17 t=1795337709623000000 len=5 crc=1a2b3c4d abcde`.
+
+use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What identifies a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Who wrote it.
+    pub writer: u32,
+    /// Its number among the writer's lines, from 0.
+    pub seq: u64,
+    /// When it was written, nanoseconds since 1970.
+    pub time: u64,
+}
+
+/// A text that looks like a ledger line and does not check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Torn;
+
+impl Line {
+    /// A line written now.
+    pub fn now(writer: u32, seq: u64) -> Self {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Self { writer, seq, time: time as u64 }
+    }
+
+    /// The line with `length` bytes of letters that depend on its number.
+    pub fn text(&self, length: usize) -> String {
+        let mut random = fastrand::Rng::with_seed(self.seq ^ (u64::from(self.writer) << 40));
+        let padding: String = (0..length).map(|_| random.lowercase()).collect();
+        let Self { writer, seq, time } = self;
+        let mut text = String::with_capacity(length + 72);
+        let crc = self.checksum(&padding);
+        let _ = write!(text, "w={writer} seq={seq} t={time} len={length} crc={crc:08x} {padding}");
+        text
+    }
+
+    fn checksum(&self, padding: &str) -> u32 {
+        let crc = crc32c::crc32c(&self.writer.to_le_bytes());
+        let crc = crc32c::crc32c_append(crc, &self.seq.to_le_bytes());
+        let crc = crc32c::crc32c_append(crc, &self.time.to_le_bytes());
+        crc32c::crc32c_append(crc, padding.as_bytes())
+    }
+
+    /// Reads a line back; `None` when it is not one of ours.
+    ///
+    /// # Errors
+    /// It begins as one of ours and was cut, glued or changed.
+    pub fn parse(text: &str) -> Option<Result<Self, Torn>> {
+        text.starts_with("w=").then(|| Self::fields(text).ok_or(Torn))
+    }
+
+    fn fields(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(6, ' ');
+        let mut field = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix('=');
+        let writer = field("w")?.parse().ok()?;
+        let seq = field("seq")?.parse().ok()?;
+        let time = field("t")?.parse().ok()?;
+        let length: usize = field("len")?.parse().ok()?;
+        let crc = u32::from_str_radix(field("crc")?, 16).ok()?;
+        let padding = parts.next()?;
+        let line = Self { writer, seq, time };
+        (padding.len() == length && line.checksum(padding) == crc).then_some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_reads_back() {
+        let line = Line { writer: 3, seq: 17, time: 99 };
+        for length in [0, 1, 20_000] {
+            assert_eq!(Line::parse(&line.text(length)), Some(Ok(line)));
+        }
+    }
+
+    #[test]
+    fn a_cut_glued_or_changed_line_is_torn() {
+        let text = Line { writer: 3, seq: 17, time: 99 }.text(20);
+        for bad in [&text[..text.len() - 1], &format!("{text}x"), &text.replace("seq=17", "seq=18")] {
+            assert_eq!(Line::parse(bad), Some(Err(Torn)));
+        }
+        assert_eq!(Line::parse("hello"), None);
+    }
+}
