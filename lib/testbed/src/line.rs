@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn a_cut_glued_or_changed_line_is_torn() {
         let text = Line { writer: 3, seq: 17, time: 99 }.text(20);
-        for bad in [&text[..text.len() - 1], &format!("{text}x"), &text.replace("seq=17", "seq=18")] {
+        for bad in [&text[..text.len() - 1], &format!("{text}x"), &text.replace("seq=17", "seq=18")]
+        {
             assert_eq!(Line::parse(bad), Some(Err(Torn)));
         }
         assert_eq!(Line::parse("hello"), None);

@@ -123,7 +123,8 @@ impl Oracle {
     }
 
     fn count(&self, logs: &Logs) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
+        let now =
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
         let mut state = self.lock();
         state.tally.requests += 1;
         for resource in logs.resources() {

@@ -20,7 +20,8 @@ impl Usage {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // Fields 14 and 15 (utime, stime), counted behind the name, which may hold blanks. proc(5).
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-        let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+        let ticks: u64 =
+            fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let kib = |name: &str| -> Option<u64> {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
