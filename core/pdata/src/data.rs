@@ -4,7 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
+
+use crate::batch;
+use crate::check::{DecodeError, check};
+use crate::normalise::normalise;
+use crate::schema::{self, Schema};
 
 /// A kind of telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +32,15 @@ impl Signal {
             Signal::Traces => "traces",
             Signal::Metrics => "metrics",
             Signal::Logs => "logs",
+        }
+    }
+
+    /// The request message.
+    pub(crate) fn schema(self) -> &'static Schema {
+        match self {
+            Signal::Traces => &schema::TRACES,
+            Signal::Metrics => &schema::METRICS,
+            Signal::Logs => &schema::LOGS,
         }
     }
 }
@@ -62,16 +76,62 @@ impl Default for Limits {
     }
 }
 
+/// Runs of complete top-level fields.
+pub(crate) type Chunks = SmallVec<[Bytes; 1]>;
+
+/// Largest payload in bytes: lengths inside of a payload are kept in 32 bits.
+const PAYLOAD_BYTES_MAX: usize = u32::MAX as usize / 2;
+
+/// Validates a request and mends what views do not want to see.
+fn decode(signal: Signal, bytes: Bytes, limits: &Limits) -> Result<(Chunks, usize), DecodeError> {
+    if bytes.len() > PAYLOAD_BYTES_MAX {
+        let reason = format!("payload of {} bytes, at most {PAYLOAD_BYTES_MAX}", bytes.len());
+        return Err(DecodeError { offset: 0, path: String::new(), reason });
+    }
+    let schema = signal.schema();
+    let mut checked = check(schema, &bytes, limits)?;
+    let mut chunk = bytes;
+    if checked.repeats {
+        chunk = normalise(schema, &chunk).into();
+        checked = check(schema, &chunk, limits)?;
+    }
+    Ok((chunks_of(chunk), checked.items))
+}
+
+/// `chunk` unless it is empty.
+pub(crate) fn chunks_of(chunk: Bytes) -> Chunks {
+    if chunk.is_empty() { Chunks::new() } else { smallvec![chunk] }
+}
+
+/// All chunks in one piece.
+fn joined(chunks: &[Bytes]) -> Bytes {
+    match chunks {
+        [] => Bytes::new(),
+        [only] => only.clone(),
+        several => {
+            let mut all = Vec::with_capacity(several.iter().map(Bytes::len).sum());
+            several.iter().for_each(|chunk| all.extend_from_slice(chunk));
+            all.into()
+        }
+    }
+}
+
 macro_rules! payload {
-    ($name:ident, $signal:expr, $doc:literal) => {
+    ($name:ident, $signal:expr, $into:ident, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug, Clone, Default)]
         pub struct $name {
-            pub(crate) chunks: SmallVec<[Bytes; 1]>,
+            pub(crate) chunks: Chunks,
             pub(crate) items: usize,
         }
 
         impl $name {
+            /// Validates an OTLP protobuf request.
+            pub fn try_from_otlp(bytes: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
+                let (chunks, items) = decode($signal, bytes, limits)?;
+                Ok(Self { chunks, items })
+            }
+
             /// Spans, data points or log records in it.
             pub fn items(&self) -> usize {
                 self.items
@@ -91,6 +151,50 @@ macro_rules! payload {
             pub fn chunks(&self) -> &[Bytes] {
                 &self.chunks
             }
+
+            /// The request in one piece; not a copy if there is only one chunk.
+            pub fn to_bytes(&self) -> Bytes {
+                joined(&self.chunks)
+            }
+
+            /// All of `parts`, one after another; nothing is copied.
+            pub fn concat(parts: impl IntoIterator<Item = Self>) -> Self {
+                let mut all = Self::default();
+                for part in parts {
+                    all.items += part.items;
+                    all.chunks.extend(part.chunks);
+                }
+                all
+            }
+
+            /// Parts of at most `max` items (at least 1) in order. Resources, scopes and metrics
+            /// that are torn apart are repeated.
+            pub fn split_items(self, max: usize) -> Vec<Self> {
+                batch::split(self.into(), batch::Limit::Items(max))
+                    .into_iter()
+                    .filter_map(|part| part.$into().ok())
+                    .collect()
+            }
+
+            /// The first `min(max, items)` items, and the rest if there is one.
+            pub fn split_first(self, max: usize) -> (Self, Option<Self>) {
+                let (first, rest) = batch::split_first(self.into(), max);
+                (first.$into().unwrap_or_default(), rest.and_then(|rest| rest.$into().ok()))
+            }
+
+            /// Parts of at most `max` bytes in order; a larger item stands alone.
+            pub fn split_bytes(self, max: usize) -> Vec<Self> {
+                batch::split(self.into(), batch::Limit::Bytes(max))
+                    .into_iter()
+                    .filter_map(|part| part.$into().ok())
+                    .collect()
+            }
+
+            /// Joins equal resources that stand next to each other, and in them equal scopes.
+            #[must_use]
+            pub fn merge_neighbours(self) -> Self {
+                batch::merge_neighbours(self.into()).$into().unwrap_or_default()
+            }
         }
 
         impl From<$name> for Data {
@@ -98,12 +202,28 @@ macro_rules! payload {
                 Data::$name(it)
             }
         }
+
+        impl TryFrom<Data> for $name {
+            type Error = Data;
+
+            fn try_from(data: Data) -> Result<Self, Data> {
+                data.$into()
+            }
+        }
+
+        impl Data {
+            #[doc = concat!("The value if it is `", stringify!($name), "`, else itself.")]
+            #[expect(clippy::result_large_err, reason = "the value is handed back, not an error")]
+            pub fn $into(self) -> Result<$name, Data> {
+                if let Data::$name(it) = self { Ok(it) } else { Err(self) }
+            }
+        }
     };
 }
 
-payload!(Traces, Signal::Traces, "Spans.");
-payload!(Metrics, Signal::Metrics, "Metric data points.");
-payload!(Logs, Signal::Logs, "Log records.");
+payload!(Traces, Signal::Traces, into_traces, "Spans.");
+payload!(Metrics, Signal::Metrics, into_metrics, "Metric data points.");
+payload!(Logs, Signal::Logs, into_logs, "Log records.");
 
 /// Telemetry of one signal. Cloning counts a reference.
 #[derive(Debug, Clone)]
@@ -116,7 +236,45 @@ pub enum Data {
     Logs(Logs),
 }
 
+/// Calls a method whatever the signal.
+macro_rules! each {
+    ($data:expr, $it:ident => $call:expr) => {
+        match $data {
+            Data::Traces($it) => $call,
+            Data::Metrics($it) => $call,
+            Data::Logs($it) => $call,
+        }
+    };
+}
+
 impl Data {
+    /// Nothing of `signal`.
+    pub fn empty(signal: Signal) -> Self {
+        Self::from_chunks(signal, Chunks::new(), 0)
+    }
+
+    pub(crate) fn from_chunks(signal: Signal, chunks: Chunks, items: usize) -> Self {
+        match signal {
+            Signal::Traces => Data::Traces(Traces { chunks, items }),
+            Signal::Metrics => Data::Metrics(Metrics { chunks, items }),
+            Signal::Logs => Data::Logs(Logs { chunks, items }),
+        }
+    }
+
+    pub(crate) fn into_chunks(self) -> Chunks {
+        each!(self, it => it.chunks)
+    }
+
+    /// Validates an OTLP protobuf request of `signal`.
+    pub fn try_from_otlp(
+        signal: Signal,
+        bytes: Bytes,
+        limits: &Limits,
+    ) -> Result<Self, DecodeError> {
+        let (chunks, items) = decode(signal, bytes, limits)?;
+        Ok(Self::from_chunks(signal, chunks, items))
+    }
+
     /// Which signal it is.
     pub fn signal(&self) -> Signal {
         match self {
@@ -128,29 +286,65 @@ impl Data {
 
     /// Spans, data points or log records in it.
     pub fn items(&self) -> usize {
-        match self {
-            Data::Traces(it) => it.items(),
-            Data::Metrics(it) => it.items(),
-            Data::Logs(it) => it.items(),
-        }
+        each!(self, it => it.items())
     }
 
     /// Encoded size in bytes.
     pub fn bytes(&self) -> usize {
-        self.chunks().iter().map(Bytes::len).sum()
+        each!(self, it => it.bytes())
     }
 
-    /// True when there is no item.
+    /// True when there is no item; resources without items may still be present.
     pub fn is_empty(&self) -> bool {
         self.items() == 0
     }
 
     /// Runs of complete top-level fields: written one after another they are a request.
     pub fn chunks(&self) -> &[Bytes] {
-        match self {
-            Data::Traces(it) => it.chunks(),
-            Data::Metrics(it) => it.chunks(),
-            Data::Logs(it) => it.chunks(),
+        each!(self, it => it.chunks())
+    }
+
+    /// The request in one piece; not a copy if there is only one chunk.
+    pub fn to_bytes(&self) -> Bytes {
+        each!(self, it => it.to_bytes())
+    }
+
+    /// All of `parts`, one after another; nothing is copied. `None` if there is no part. Parts of
+    /// another signal than the first are a bug of the caller and are left out.
+    pub fn concat(parts: impl IntoIterator<Item = Data>) -> Option<Data> {
+        let mut parts = parts.into_iter();
+        let first = parts.next()?;
+        let (signal, mut items) = (first.signal(), first.items());
+        let mut chunks = first.into_chunks();
+        for part in parts {
+            debug_assert_eq!(part.signal(), signal, "telemetry of several signals in one batch");
+            if part.signal() == signal {
+                items += part.items();
+                chunks.extend(part.into_chunks());
+            }
         }
+        Some(Self::from_chunks(signal, chunks, items))
+    }
+
+    /// Parts of at most `max` items (at least 1) in order. Resources, scopes and metrics that are
+    /// torn apart are repeated.
+    pub fn split_items(self, max: usize) -> Vec<Data> {
+        batch::split(self, batch::Limit::Items(max))
+    }
+
+    /// The first `min(max, items)` items, and the rest if there is one.
+    pub fn split_first(self, max: usize) -> (Data, Option<Data>) {
+        batch::split_first(self, max)
+    }
+
+    /// Parts of at most `max` bytes in order; a larger item stands alone.
+    pub fn split_bytes(self, max: usize) -> Vec<Data> {
+        batch::split(self, batch::Limit::Bytes(max))
+    }
+
+    /// Joins equal resources that stand next to each other, and in them equal scopes.
+    #[must_use]
+    pub fn merge_neighbours(self) -> Data {
+        batch::merge_neighbours(self)
     }
 }

@@ -1,14 +1,23 @@
 //! Telemetry in memory: validated, immutable OTLP bytes.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod batch;
+mod build;
+mod check;
 mod data;
 mod fields;
 mod json;
+mod normalise;
+mod schema;
 mod stats;
+mod value;
 mod view;
 mod wire;
 
+pub use build::{ArrayWriter, AttributesWriter, LogsBuilder, RecordWriter, ValueWriter};
+pub use check::DecodeError;
 pub use data::{Data, Limits, Logs, Metrics, Signal, Traces};
 pub use json::JsonError;
 pub use stats::{not_utf8_total, unreadable_total};
+pub use value::Value;
 pub use view::*;

@@ -1,0 +1,290 @@
+//! Validates a payload once, so that nothing after has to: lengths, wire types, ids, nesting, limits.
+//! The same pass counts items. Errors carry the byte offset and the path; both are worked out only
+//! when there is an error, on the way back up.
+
+use std::fmt;
+
+use crate::data::Limits;
+use crate::schema::{Kind, Role, Rule, Schema};
+use crate::wire::{BYTES, FIXED32, FIXED64, VARINT, varint};
+
+/// Deepest nesting of values whatever `Limits` say: the decoder recurses.
+const DEPTH_MAX: usize = 256;
+
+/// Why bytes are not telemetry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError {
+    /// Where in the input, in bytes.
+    pub offset: usize,
+    /// Which field, as `resource_logs[2].scope_logs[0].log_records[7].body`; empty at the top.
+    pub path: String,
+    /// What is wrong, in the words of the Go Collector where it has any.
+    pub reason: String,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        write!(f, "{} at byte {}", self.reason, self.offset)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// What `check` learned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// Log records, spans or data points.
+    pub(crate) items: usize,
+    /// A message that may occur once occurs more often, which `normalise` must mend.
+    pub(crate) repeats: bool,
+}
+
+/// Validates `buf` as a message of `schema`.
+pub(crate) fn check(
+    schema: &'static Schema,
+    buf: &[u8],
+    limits: &Limits,
+) -> Result<Checked, DecodeError> {
+    let mut pass = Pass { limits, depth: limits.depth.min(DEPTH_MAX), seen: Checked::default() };
+    match pass.message(schema, buf) {
+        Ok(()) => Ok(pass.seen),
+        Err(fault) => Err(fault.into_error()),
+    }
+}
+
+/// An error on its way up.
+struct Fault {
+    offset: usize,
+    /// Innermost first.
+    path: Vec<String>,
+    reason: String,
+}
+
+impl Fault {
+    #[cold]
+    fn new(offset: usize, reason: impl Into<String>) -> Box<Self> {
+        Box::new(Self { offset, path: Vec::new(), reason: reason.into() })
+    }
+
+    fn into_error(mut self: Box<Self>) -> DecodeError {
+        self.path.reverse();
+        DecodeError { offset: self.offset, path: self.path.join("."), reason: self.reason }
+    }
+}
+
+#[cold]
+fn eof(offset: usize) -> Box<Fault> {
+    Fault::new(offset, "unexpected EOF")
+}
+
+struct Pass<'l> {
+    limits: &'l Limits,
+    /// Values that may still nest.
+    depth: usize,
+    seen: Checked,
+}
+
+impl Pass<'_> {
+    fn message(&mut self, schema: &'static Schema, buf: &[u8]) -> Result<(), Box<Fault>> {
+        if schema.role == Role::Item {
+            self.seen.items += 1;
+        }
+        // Bit n: field n was there.
+        let (mut once, mut one_of) = (0u32, false);
+        let mut attributes = 0usize;
+        let mut at = 0;
+        while at < buf.len() {
+            let start = at;
+            let (tag, after) = read_varint(buf, at)?;
+            let (number, wire) = (tag >> 3, (tag & 7) as u8);
+            let (length, body_at) = if wire == BYTES {
+                let (length, after) = read_varint(buf, after)?;
+                (length, after)
+            } else {
+                (
+                    scalar_len(buf, after, wire)
+                        .ok_or_else(|| bad_scalar(buf, start, after, tag))?,
+                    after,
+                )
+            };
+            let end = usize::try_from(length)
+                .ok()
+                .and_then(|length| body_at.checked_add(length))
+                .filter(|end| *end <= buf.len())
+                .ok_or_else(|| eof(buf.len()))?;
+            let body = buf.get(body_at..end).unwrap_or_default();
+            let field = schema.field(number);
+            let fits = match field.kind {
+                Kind::Message(child) => {
+                    if wire == BYTES {
+                        if field.rule != Rule::Repeated {
+                            self.seen.repeats |= once & (1 << number) != 0;
+                            once |= 1 << number;
+                        } else if child.role == Role::KeyValue {
+                            attributes += 1;
+                        }
+                        if child.role == Role::AnyValue {
+                            self.value(schema, child, body)
+                        } else {
+                            self.message(child, body)
+                        }
+                        .map_err(|fault| located(fault, schema, buf, start, body_at, number))?;
+                        true
+                    } else {
+                        false
+                    }
+                }
+                Kind::Blob => wire == BYTES,
+                Kind::Varint => wire == VARINT,
+                Kind::Fixed64 => wire == FIXED64,
+                Kind::Fixed32 => wire == FIXED32,
+                Kind::Varints => {
+                    wire == VARINT || wire == BYTES && check_packed_varints(body, body_at)?
+                }
+                Kind::Fixed64s => {
+                    wire == FIXED64 || wire == BYTES && check_packed_fixed(body, body_at)?
+                }
+                Kind::TraceId => wire == BYTES && check_id(body, 16, "TraceID", body_at)?,
+                Kind::SpanId => wire == BYTES && check_id(body, 8, "SpanID", body_at)?,
+                Kind::Unknown => {
+                    if number == 0 || number > u64::from(u32::MAX >> 3) {
+                        return Err(illegal_tag(start, tag));
+                    }
+                    true
+                }
+            };
+            if !fits {
+                return Err(wrong_wire(start, wire, field.name));
+            }
+            if field.rule == Rule::OneOf {
+                self.seen.repeats |= one_of;
+                one_of = true;
+            }
+            at = end;
+        }
+        if attributes > self.limits.attributes && schema.role != Role::Map {
+            return Err(Fault::new(0, too_many(attributes, self.limits.attributes)));
+        }
+        Ok(())
+    }
+
+    /// An `AnyValue` inside of a message of `parent`.
+    fn value(
+        &mut self,
+        parent: &'static Schema,
+        schema: &'static Schema,
+        buf: &[u8],
+    ) -> Result<(), Box<Fault>> {
+        if parent.role == Role::KeyValue && buf.len() > self.limits.value_bytes {
+            return Err(Fault::new(0, too_long(buf.len(), self.limits.value_bytes)));
+        }
+        if self.depth == 0 {
+            return Err(Fault::new(0, "values nest too deep"));
+        }
+        self.depth -= 1;
+        self.message(schema, buf)?;
+        self.depth += 1;
+        Ok(())
+    }
+}
+
+#[cold]
+fn too_many(count: usize, limit: usize) -> String {
+    format!("{count} attributes where at most {limit} are accepted")
+}
+
+#[cold]
+fn too_long(length: usize, limit: usize) -> String {
+    format!("an attribute value of {length} bytes where at most {limit} are accepted")
+}
+
+#[inline]
+fn read_varint(buf: &[u8], at: usize) -> Result<(u64, usize), Box<Fault>> {
+    varint(buf, at).ok_or_else(|| bad_varint(buf, at))
+}
+
+#[cold]
+fn bad_varint(buf: &[u8], at: usize) -> Box<Fault> {
+    let rest = buf.get(at..).unwrap_or_default();
+    if rest.len() < 10 && rest.iter().all(|byte| *byte >= 0x80) {
+        return eof(buf.len());
+    }
+    Fault::new(at, "proto: integer overflow")
+}
+
+/// Bytes of a scalar after its tag.
+#[inline]
+fn scalar_len(buf: &[u8], at: usize, wire: u8) -> Option<u64> {
+    match wire {
+        VARINT => varint(buf, at).map(|(_, end)| (end - at) as u64),
+        FIXED64 => Some(8),
+        FIXED32 => Some(4),
+        _ => None,
+    }
+}
+
+#[cold]
+fn bad_scalar(buf: &[u8], start: usize, after: usize, tag: u64) -> Box<Fault> {
+    match tag & 7 {
+        0 => bad_varint(buf, after),
+        3 | 4 => Fault::new(start, "proto: groups are not supported"),
+        _ => illegal_tag(start, tag),
+    }
+}
+
+#[cold]
+fn illegal_tag(start: usize, tag: u64) -> Box<Fault> {
+    Fault::new(start, format!("proto: illegal tag {} (wire type {})", tag >> 3, tag & 7))
+}
+
+#[cold]
+fn wrong_wire(start: usize, wire: u8, name: &str) -> Box<Fault> {
+    Fault::new(start, format!("proto: wrong wireType = {wire} for field {name}"))
+}
+
+fn check_packed_varints(body: &[u8], offset: usize) -> Result<bool, Box<Fault>> {
+    let mut at = 0;
+    while at < body.len() {
+        (_, at) = read_varint(body, at).map_err(|mut fault| {
+            fault.offset += offset;
+            fault
+        })?;
+    }
+    Ok(true)
+}
+
+fn check_packed_fixed(body: &[u8], offset: usize) -> Result<bool, Box<Fault>> {
+    if body.len() % 8 == 0 { Ok(true) } else { Err(eof(offset + body.len())) }
+}
+
+fn check_id(body: &[u8], length: usize, name: &str, offset: usize) -> Result<bool, Box<Fault>> {
+    if body.is_empty() || body.len() == length {
+        return Ok(true);
+    }
+    Err(Fault::new(offset, format!("unmarshal: invalid {name} length")))
+}
+
+/// Adds a step to the way of an error: the field at `start` of `buf`.
+#[cold]
+fn located(
+    mut fault: Box<Fault>,
+    schema: &Schema,
+    buf: &[u8],
+    start: usize,
+    body_at: usize,
+    number: u64,
+) -> Box<Fault> {
+    let field = schema.field(number);
+    fault.offset += body_at;
+    fault.path.push(if field.rule == Rule::Repeated {
+        let before = crate::wire::Reader::new(buf.get(..start).unwrap_or_default());
+        let index = before.filter(|it| u64::from(it.number) == number).count();
+        format!("{}[{index}]", field.name)
+    } else {
+        field.name.to_owned()
+    });
+    fault
+}

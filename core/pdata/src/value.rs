@@ -1,0 +1,174 @@
+//! Values to write.
+
+use crate::fields::{any, key_value};
+use crate::view::{ArrayRef, AttributesRef, ValueRef};
+use crate::wire::{BYTES, FIXED64, VARINT, Writer, varint_len};
+
+/// A value to write. It borrows, so it is free to pass around.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Value<'a> {
+    /// No value.
+    #[default]
+    Empty,
+    /// Text.
+    Str(&'a str),
+    /// True or false.
+    Bool(bool),
+    /// A signed integer.
+    Int(i64),
+    /// A floating point number.
+    Double(f64),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Values in order.
+    Array(&'a [Value<'a>]),
+    /// Values by key, in order.
+    Map(&'a [(&'a str, Value<'a>)]),
+    /// The body of a valid `AnyValue` message: `AttributesRef::get_encoded`, `ValueWriter`.
+    Encoded(&'a [u8]),
+    /// An array read elsewhere, copied byte for byte.
+    ArrayRef(ArrayRef<'a>),
+    /// A map, or attributes, read elsewhere, copied byte for byte.
+    MapRef(AttributesRef<'a>),
+}
+
+impl<'a> From<ValueRef<'a>> for Value<'a> {
+    fn from(value: ValueRef<'a>) -> Self {
+        match value {
+            ValueRef::Empty => Value::Empty,
+            ValueRef::Str(it) => Value::Str(it),
+            ValueRef::Bool(it) => Value::Bool(it),
+            ValueRef::Int(it) => Value::Int(it),
+            ValueRef::Double(it) => Value::Double(it),
+            ValueRef::Bytes(it) => Value::Bytes(it),
+            ValueRef::Array(it) => Value::ArrayRef(it),
+            ValueRef::Map(it) => Value::MapRef(it),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(it: &'a str) -> Self {
+        Value::Str(it)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(it: &'a String) -> Self {
+        Value::Str(it)
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(it: bool) -> Self {
+        Value::Bool(it)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(it: i64) -> Self {
+        Value::Int(it)
+    }
+}
+
+impl From<f64> for Value<'_> {
+    fn from(it: f64) -> Self {
+        Value::Double(it)
+    }
+}
+
+/// Bytes of a field whose tag takes one byte, as all do here.
+fn framed(length: usize) -> usize {
+    1 + varint_len(length as u64) + length
+}
+
+impl Value<'_> {
+    /// Bytes of the body of its `AnyValue` message.
+    #[inline]
+    pub(crate) fn encoded_len(&self) -> usize {
+        match self {
+            Value::Empty => 0,
+            Value::Str(it) => framed(it.len()),
+            Value::Bool(_) => 2,
+            Value::Int(it) => 1 + varint_len(*it as u64),
+            Value::Double(_) => 9,
+            Value::Bytes(it) => framed(it.len()),
+            Value::Encoded(it) => it.len(),
+            Value::ArrayRef(it) => framed(it.encoded().len()),
+            Value::Array(_) | Value::Map(_) | Value::MapRef(_) => framed(self.inner_len()),
+        }
+    }
+
+    /// Bytes of the body of its `ArrayValue` or `KeyValueList` message.
+    fn inner_len(&self) -> usize {
+        match self {
+            Value::Array(it) => it.iter().map(|value| framed(value.encoded_len())).sum(),
+            Value::Map(it) => {
+                it.iter().map(|(key, value)| framed(key_value_len(key, value.encoded_len()))).sum()
+            }
+            Value::MapRef(it) => it.messages().map(|body| framed(body.len())).sum(),
+            _ => 0,
+        }
+    }
+
+    /// Writes the body of its `AnyValue` message.
+    #[inline]
+    pub(crate) fn encode(&self, out: &mut Writer) {
+        match self {
+            Value::Empty => {}
+            Value::Str(it) => out.bytes_field(any::STRING, it.as_bytes()),
+            Value::Bool(it) => out.varint_field(any::BOOL, u64::from(*it)),
+            Value::Int(it) => {
+                out.tag(any::INT, VARINT);
+                out.varint(*it as u64);
+            }
+            Value::Double(it) => {
+                out.tag(any::DOUBLE, FIXED64);
+                out.raw(&it.to_bits().to_le_bytes());
+            }
+            Value::Bytes(it) => out.bytes_field(any::BYTES, it),
+            Value::Encoded(it) => out.raw(it),
+            Value::ArrayRef(it) => out.bytes_field(any::ARRAY, it.encoded()),
+            Value::Array(it) => {
+                out.tag(any::ARRAY, BYTES);
+                out.varint(self.inner_len() as u64);
+                it.iter().for_each(|value| value.write_field(1, out));
+            }
+            Value::Map(it) => {
+                out.tag(any::MAP, BYTES);
+                out.varint(self.inner_len() as u64);
+                it.iter().for_each(|(key, value)| value.write_entry(1, key.as_bytes(), out));
+            }
+            Value::MapRef(it) => {
+                out.tag(any::MAP, BYTES);
+                out.varint(self.inner_len() as u64);
+                it.messages().for_each(|body| out.bytes_field(1, body));
+            }
+        }
+    }
+
+    /// Writes it as the field `number`.
+    #[inline]
+    pub(crate) fn write_field(&self, number: u32, out: &mut Writer) {
+        out.tag(number, BYTES);
+        out.varint(self.encoded_len() as u64);
+        self.encode(out);
+    }
+
+    /// Writes it as the `KeyValue` field `number`.
+    #[inline]
+    pub(crate) fn write_entry(&self, number: u32, key: &[u8], out: &mut Writer) {
+        let length = self.encoded_len();
+        out.tag(number, BYTES);
+        out.varint((framed(key.len()) + framed(length)) as u64);
+        out.bytes_field(key_value::KEY, key);
+        out.tag(key_value::VALUE, BYTES);
+        out.varint(length as u64);
+        self.encode(out);
+    }
+}
+
+/// Bytes of a `KeyValue` body.
+fn key_value_len(key: &str, value: usize) -> usize {
+    framed(key.len()) + framed(value)
+}
