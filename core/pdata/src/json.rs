@@ -1,9 +1,19 @@
 //! OTLP/JSON in and out: proto3 JSON with OTLP's exceptions (hexadecimal ids, enums as numbers),
 //! streamed between text and bytes without a tree in between.
 //!
-//! One static schema of the OTLP messages drives both directions.
+//! One static description of the OTLP messages (`schema`) drives both directions.
+
+use bytes::Bytes;
 
 use crate::{Data, Limits, Logs, Metrics, Signal, Traces};
+
+mod number;
+mod read;
+mod scan;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod write;
 
 /// Why a text is not OTLP/JSON: the Collector's words, with the text around the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,20 +22,36 @@ pub struct JsonError {
     message: String,
 }
 
+fn schema_of(signal: Signal) -> &'static schema::Message {
+    match signal {
+        Signal::Traces => &schema::TRACES,
+        Signal::Metrics => &schema::METRICS,
+        Signal::Logs => &schema::LOGS,
+    }
+}
+
 impl Data {
-    /// Reads an OTLP/JSON request of `signal`.
+    /// Reads an OTLP/JSON request of `signal`. What follows the request's closing brace is ignored,
+    /// as the Collector does.
     ///
     /// # Errors
     /// The first place that is not JSON, not of the type its field has, or beyond `limits`.
     pub fn from_json(signal: Signal, text: &[u8], limits: &Limits) -> Result<Self, JsonError> {
-        let _ = (signal, text, limits);
-        Err(JsonError { message: "OTLP/JSON is not readable yet".to_owned() })
+        let mut bytes = read::transcode(schema_of(signal), text, limits.depth)?;
+        bytes.shrink_to_fit();
+        let bytes = Bytes::from(bytes);
+        Ok(Data::transcoded(signal, bytes))
     }
 
-    /// Appends the OTLP/JSON request.
+    /// Appends the OTLP/JSON request: fields in the Collector's order, without blanks.
     pub fn to_json(&self, out: &mut Vec<u8>) {
-        let _ = self;
-        out.extend_from_slice(b"{}");
+        // Text is about twice as long as OTLP.
+        out.reserve(self.bytes() * 2);
+        match self.chunks() {
+            [] => out.extend_from_slice(b"{}"),
+            [one] => write::object(schema_of(self.signal()), one, out),
+            many => write::object(schema_of(self.signal()), &many.concat(), out),
+        }
     }
 }
 
@@ -54,3 +80,27 @@ macro_rules! json_of {
 json_of!(Traces);
 json_of!(Metrics);
 json_of!(Logs);
+
+impl Data {
+    /// What `read` wrote, which is well-formed by construction.
+    fn transcoded(signal: Signal, bytes: Bytes) -> Self {
+        let chunks = smallvec::SmallVec::from_iter([bytes]);
+        match signal {
+            Signal::Traces => {
+                let mut it = Traces { chunks, items: 0 };
+                it.items = it.spans().count();
+                it.into()
+            }
+            Signal::Metrics => {
+                let mut it = Metrics { chunks, items: 0 };
+                it.items = it.metrics().map(|it| it.points().count()).sum();
+                it.into()
+            }
+            Signal::Logs => {
+                let mut it = Logs { chunks, items: 0 };
+                it.items = it.records().count();
+                it.into()
+            }
+        }
+    }
+}

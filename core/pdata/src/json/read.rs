@@ -1,0 +1,326 @@
+//! OTLP/JSON text to OTLP bytes, in one pass. Fields are written in the order of the text: protobuf
+//! gives a scalar that comes twice its last value and joins lists, which is what the Collector does
+//! with duplicate keys. Only a second member of a oneof has to replace the first one by hand.
+
+use super::scan::{Scanner, Start};
+use super::schema::{Field, Kind, Label, Message};
+use super::{JsonError, number};
+use crate::wire::{BYTES, Writer};
+
+/// Deepest nesting of values whatever the configured limit: bounds the stack.
+const DEPTH_MAX: usize = 256;
+
+/// The bytes of the request that `text` holds.
+pub(super) fn transcode(
+    schema: &'static Message,
+    text: &[u8],
+    depth: usize,
+) -> Result<Vec<u8>, JsonError> {
+    let mut writer = Writer::default();
+    // OTLP/JSON is about twice as long as OTLP.
+    writer.buf.reserve(text.len() / 2);
+    let mut reader = Reader {
+        scan: Scanner::new(text),
+        out: writer,
+        scratch: Vec::new(),
+        depth: depth.min(DEPTH_MAX),
+    };
+    reader.message(schema)?;
+    Ok(reader.out.buf)
+}
+
+struct Reader<'a> {
+    scan: Scanner<'a>,
+    out: Writer,
+    /// Decoded base64.
+    scratch: Vec<u8>,
+    /// Levels of values that may still open.
+    depth: usize,
+}
+
+impl Reader<'_> {
+    /// The members of one object, as the body of a message.
+    fn message(&mut self, schema: &'static Message) -> Result<(), JsonError> {
+        if self.scan.object()? == Start::Nothing {
+            return Ok(());
+        }
+        if schema.any {
+            let Some(left) = self.depth.checked_sub(1) else {
+                return Err(self.scan.fail("incrementDepth", "exceeded max depth"));
+            };
+            self.depth = left;
+        }
+        // Where the next field is expected in the schema, and where the member of a oneof stands.
+        let (mut expected, mut oneof) = (0, None);
+        loop {
+            match find(schema, self.scan.key()?, &mut expected) {
+                None => self.scan.skip()?,
+                Some(field) if field.label == Label::Oneof => {
+                    let start = self.out.len();
+                    self.field(field)?;
+                    let end = self.out.len();
+                    if let Some((from, to)) = oneof.replace((start, end)) {
+                        self.out.buf.drain(from..to);
+                        oneof = Some((start - (to - from), end - (to - from)));
+                    }
+                }
+                Some(field) => self.field(field)?,
+            }
+            if !self.scan.another_member()? {
+                break;
+            }
+        }
+        self.depth += usize::from(schema.any);
+        Ok(())
+    }
+
+    /// The value of one member.
+    fn field(&mut self, field: &'static Field) -> Result<(), JsonError> {
+        match (field.label, field.kind) {
+            (Label::Repeated, Kind::Message(schema)) => self.messages(field.number, schema),
+            (Label::Repeated, Kind::Str) => self.strings(field.number),
+            (Label::Repeated, kind) => self.packed(field.number, kind),
+            (_, Kind::Message(schema)) => self.nested(field.number, schema),
+            (_, kind) => self.scalar(field.number, kind),
+        }
+    }
+
+    fn nested(&mut self, number: u32, schema: &'static Message) -> Result<(), JsonError> {
+        let open = self.out.open(number, schema.width);
+        self.message(schema)?;
+        self.out.close(open);
+        Ok(())
+    }
+
+    fn messages(&mut self, number: u32, schema: &'static Message) -> Result<(), JsonError> {
+        let mut more = self.scan.array()? == Start::Members;
+        while more {
+            self.nested(number, schema)?;
+            more = self.scan.another_element()?;
+        }
+        Ok(())
+    }
+
+    fn strings(&mut self, number: u32) -> Result<(), JsonError> {
+        let mut more = self.scan.array()? == Start::Members;
+        while more {
+            let text = self.scan.string()?;
+            self.out.bytes_field(number, text);
+            more = self.scan.another_element()?;
+        }
+        Ok(())
+    }
+
+    fn packed(&mut self, number: u32, kind: Kind) -> Result<(), JsonError> {
+        if self.scan.array()? == Start::Nothing {
+            return Ok(());
+        }
+        let open = self.out.open(number, 1);
+        loop {
+            match kind {
+                Kind::Fixed64 => {
+                    let value = number::uint64(&mut self.scan)?;
+                    self.out.raw(&value.to_le_bytes());
+                }
+                Kind::Double => {
+                    let value = number::double(&mut self.scan)?;
+                    self.out.raw(&value.to_le_bytes());
+                }
+                _ => {
+                    let value = number::uint64(&mut self.scan)?;
+                    self.out.varint(value);
+                }
+            }
+            if !self.scan.another_element()? {
+                break;
+            }
+        }
+        self.out.close(open);
+        Ok(())
+    }
+
+    fn scalar(&mut self, number: u32, kind: Kind) -> Result<(), JsonError> {
+        let scan = &mut self.scan;
+        match kind {
+            Kind::Str => {
+                let text = scan.string()?;
+                self.out.bytes_field(number, text);
+            }
+            Kind::Bytes => self.base64(number)?,
+            Kind::Id(length) => self.id(number, length)?,
+            Kind::Bool => {
+                let value = scan.boolean()?;
+                self.out.varint_field(number, u64::from(value));
+            }
+            Kind::Double => {
+                let value = number::double(scan)?;
+                self.out.fixed64_field(number, value.to_bits());
+            }
+            Kind::Fixed64 => {
+                let value = number::uint64(scan)?;
+                self.out.fixed64_field(number, value);
+            }
+            Kind::Sfixed64 => {
+                let value = number::int64(scan)?;
+                self.out.fixed64_field(number, value as u64);
+            }
+            Kind::Uint64 => {
+                let value = number::uint64(scan)?;
+                self.out.varint_field(number, value);
+            }
+            Kind::Int64 => {
+                let value = number::int64(scan)?;
+                self.out.varint_field(number, value as u64);
+            }
+            Kind::Fixed32 => {
+                let value = number::uint32(scan)?;
+                self.out.fixed32_field(number, value);
+            }
+            Kind::Uint32 => {
+                let value = number::uint32(scan)?;
+                self.out.varint_field(number, u64::from(value));
+            }
+            Kind::Int32 => {
+                let value = number::int32(scan)?;
+                self.out.varint_field(number, i64::from(value) as u64);
+            }
+            Kind::Sint32 => {
+                let value = number::int32(scan)?;
+                let zigzag = ((value << 1) ^ (value >> 31)) as u32;
+                self.out.varint_field(number, u64::from(zigzag));
+            }
+            Kind::Enum(names) => {
+                let value = number::enumeration(scan, names)?;
+                self.out.varint_field(number, i64::from(value) as u64);
+            }
+            Kind::Message(schema) => self.nested(number, schema)?,
+        }
+        Ok(())
+    }
+
+    /// A trace or span id: hexadecimal of exactly its length, or empty.
+    fn id(&mut self, number: u32, length: usize) -> Result<(), JsonError> {
+        const OPERATION: &str = "ID.UnmarshalJSONIter";
+        let text = self.scan.plain_string()?;
+        if text.is_empty() {
+            self.out.bytes_field(number, &[]);
+            return Ok(());
+        }
+        if text.len() / 2 != length {
+            return Err(self.scan.fail(OPERATION, "length mismatch"));
+        }
+        self.out.tag(number, BYTES);
+        self.out.varint(length as u64);
+        for pair in text.chunks(2) {
+            let mut byte = 0;
+            for &digit in pair {
+                let Some(value) = hex_value(digit) else {
+                    let reason = hex_issue(digit);
+                    return Err(self.scan.fail(OPERATION, &reason));
+                };
+                byte = byte << 4 | value;
+            }
+            if pair.len() != 2 {
+                let reason = "encoding/hex: odd length hex string";
+                return Err(self.scan.fail(OPERATION, reason));
+            }
+            self.out.buf.push(byte);
+        }
+        Ok(())
+    }
+
+    fn base64(&mut self, number: u32) -> Result<(), JsonError> {
+        let text = self.scan.plain_string()?;
+        self.scratch.clear();
+        if let Err(at) = decode_base64(text, &mut self.scratch) {
+            let reason = format!("illegal base64 data at input byte {at}");
+            return Err(self.scan.fail("base64.Decode", &reason));
+        }
+        self.out.bytes_field(number, &self.scratch);
+        Ok(())
+    }
+}
+
+/// The field with this name. Senders write fields in the order of the schema, mostly.
+#[inline]
+fn find(schema: &'static Message, key: &[u8], expected: &mut usize) -> Option<&'static Field> {
+    let (before, after) = schema.fields.split_at_checked(*expected)?;
+    let of = |field: &&Field| field.name.as_bytes() == key || field.snake.as_bytes() == key;
+    let index = match after.iter().position(|field| of(&field)) {
+        Some(index) => before.len() + index,
+        None => before.iter().position(|field| of(&field))?,
+    };
+    *expected = index + 1;
+    schema.fields.get(index)
+}
+
+#[inline]
+fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cold]
+fn hex_issue(digit: u8) -> String {
+    let it = char::from(digit);
+    if it.is_control() {
+        return format!("encoding/hex: invalid byte: U+{digit:04X}");
+    }
+    format!("encoding/hex: invalid byte: U+{digit:04X} '{it}'")
+}
+
+/// Standard base64 with padding; line ends are ignored. An error is the position that Go names.
+fn decode_base64(text: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
+    let mut symbols = text.iter().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'));
+    loop {
+        let (mut group, mut length) = (0u32, 0u32);
+        while length < 4 {
+            let Some((at, &byte)) = symbols.next() else {
+                return if length == 0 { Ok(()) } else { Err(text.len() - length as usize) };
+            };
+            if byte == b'=' {
+                return finish_base64(group, length, at, symbols, text.len(), out);
+            }
+            group = group << 6 | u32::from(base64_value(byte).ok_or(at)?);
+            length += 1;
+        }
+        out.extend_from_slice(group.to_be_bytes().get(1..).unwrap_or_default());
+    }
+}
+
+/// The group that ends with padding, whose first `=` stands at `at`.
+fn finish_base64<'a>(
+    group: u32,
+    length: u32,
+    at: usize,
+    mut symbols: impl Iterator<Item = (usize, &'a u8)>,
+    end: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), usize> {
+    match length {
+        2 => match symbols.next() {
+            Some((_, b'=')) => out.push((group >> 4) as u8),
+            Some((other, _)) => return Err(other),
+            None => return Err(end),
+        },
+        3 => out.extend_from_slice(&[(group >> 10) as u8, (group >> 2) as u8]),
+        _ => return Err(at),
+    }
+    symbols.next().map_or(Ok(()), |(after, _)| Err(after))
+}
+
+#[inline]
+fn base64_value(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}

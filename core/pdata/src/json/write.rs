@@ -1,0 +1,321 @@
+//! OTLP bytes to OTLP/JSON text: the fields of a message in the order of the schema, as the
+//! Collector writes them, whatever their order in the bytes.
+
+use super::schema::{Field, Kind, Label, Message};
+use crate::stats;
+use crate::wire::{Field as Raw, Payload, Reader, Scalars};
+
+/// Deepest nesting of messages that is written: bounds the stack. Decoders accept less.
+const DEPTH_MAX: usize = 1024;
+
+/// Most fields of a message; a test holds the schema to it.
+pub(super) const FIELDS_MAX: usize = 16;
+
+/// What is known of a field after one look over its message.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    /// Its last occurrence.
+    last: Raw<'a>,
+    /// Where its first occurrence begins.
+    first: usize,
+    count: usize,
+}
+
+/// Writes the message `body` as an object.
+pub(super) fn object(schema: &'static Message, body: &[u8], out: &mut Vec<u8>) {
+    message(schema, body, DEPTH_MAX, out);
+}
+
+fn message(schema: &'static Message, body: &[u8], depth: usize, out: &mut Vec<u8>) {
+    let Some(depth) = depth.checked_sub(1) else {
+        stats::count_unreadable();
+        out.extend_from_slice(b"{}");
+        return;
+    };
+    let mut seen: [Option<Seen<'_>>; FIELDS_MAX] = [None; FIELDS_MAX];
+    let member = look_over(schema, body, &mut seen);
+    out.push(b'{');
+    let mut separator = false;
+    for (index, (field, seen)) in schema.fields.iter().zip(seen).enumerate() {
+        let written = match field.label {
+            Label::Oneof => member == Some(index),
+            Label::Always => true,
+            Label::Optional => seen.is_some(),
+            Label::Repeated => seen.is_some_and(|it| has_elements(field, body, it)),
+            Label::Plain => seen.is_some_and(|it| !is_default(field, it.last.payload)),
+        };
+        if !written {
+            continue;
+        }
+        if std::mem::replace(&mut separator, true) {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(field.name.as_bytes());
+        out.extend_from_slice(b"\":");
+        value(field, body, seen, depth, out);
+    }
+    out.push(b'}');
+}
+
+/// Notes where each field stands; returns the index of the last member of a oneof.
+#[inline]
+fn look_over<'a>(
+    schema: &'static Message,
+    body: &'a [u8],
+    seen: &mut [Option<Seen<'a>>; FIELDS_MAX],
+) -> Option<usize> {
+    let (mut index, mut member) = (0, None);
+    for raw in Reader::new(body) {
+        if schema.fields.get(index).is_none_or(|field| field.number != raw.number) {
+            match schema.fields.iter().position(|field| field.number == raw.number) {
+                Some(found) => index = found,
+                None => continue,
+            }
+        }
+        let Some(field) = schema.fields.get(index) else { continue };
+        if field.label == Label::Oneof {
+            member = Some(index);
+        }
+        match seen.get_mut(index) {
+            Some(Some(known)) => {
+                known.last = raw;
+                known.count += 1;
+            }
+            Some(slot) => *slot = Some(Seen { last: raw, first: raw.start, count: 1 }),
+            None => {}
+        }
+    }
+    member
+}
+
+/// A packed field may be there and hold nothing.
+fn has_elements(field: &Field, body: &[u8], seen: Seen<'_>) -> bool {
+    match field.kind {
+        Kind::Message(_) | Kind::Str => true,
+        _ => scalars(field, body, seen).next().is_some(),
+    }
+}
+
+fn scalars<'a>(field: &Field, body: &'a [u8], seen: Seen<'_>) -> Scalars<'a> {
+    let from_first = body.get(seen.first..).unwrap_or_default();
+    match field.kind {
+        Kind::Uint64 => Scalars::varints(from_first, field.number),
+        _ => Scalars::fixed64(from_first, field.number),
+    }
+}
+
+/// True for what proto3 leaves out; an identifier of zeros is none.
+fn is_default(field: &Field, payload: Payload<'_>) -> bool {
+    match field.kind {
+        Kind::Id(_) => payload.bytes().iter().all(|&byte| byte == 0),
+        // Minus zero is zero, as in Go.
+        Kind::Double => payload.double() == 0.0,
+        Kind::Str | Kind::Bytes | Kind::Message(_) => payload.bytes().is_empty(),
+        Kind::Uint32 | Kind::Int32 | Kind::Sint32 | Kind::Enum(_) | Kind::Fixed32 => {
+            payload.integer() as u32 == 0
+        }
+        _ => payload.integer() == 0,
+    }
+}
+
+fn value(field: &Field, body: &[u8], seen: Option<Seen<'_>>, depth: usize, out: &mut Vec<u8>) {
+    match (field.label, field.kind, seen) {
+        (_, Kind::Message(_), None) => out.extend_from_slice(b"{}"),
+        (Label::Repeated, kind, Some(seen)) => elements(field, kind, body, seen, depth, out),
+        (Label::Oneof, Kind::Message(of), Some(seen)) => {
+            message(of, seen.last.payload.bytes(), depth, out);
+        }
+        (_, Kind::Message(of), Some(seen)) if seen.count > 1 => {
+            // A message that comes in parts is the parts one after another.
+            let parts = occurrences(field, body, seen);
+            let joined: Vec<u8> = parts.flat_map(|raw| raw.payload.bytes()).copied().collect();
+            message(of, &joined, depth, out);
+        }
+        (_, Kind::Message(of), Some(seen)) => message(of, seen.last.payload.bytes(), depth, out),
+        (_, kind, Some(seen)) => scalar(kind, seen.last.payload, out),
+        (_, _, None) => {}
+    }
+}
+
+fn occurrences<'a>(
+    field: &Field,
+    body: &'a [u8],
+    seen: Seen<'_>,
+) -> impl Iterator<Item = Raw<'a>> + use<'a> {
+    let number = field.number;
+    Reader::starting_at(body, seen.first).filter(move |raw| raw.number == number).take(seen.count)
+}
+
+fn elements(
+    field: &Field,
+    kind: Kind,
+    body: &[u8],
+    seen: Seen<'_>,
+    depth: usize,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'[');
+    let start = out.len();
+    let comma = |out: &mut Vec<u8>| {
+        if out.len() > start {
+            out.push(b',');
+        }
+    };
+    match kind {
+        Kind::Message(of) => {
+            for raw in occurrences(field, body, seen) {
+                comma(out);
+                message(of, raw.payload.bytes(), depth, out);
+            }
+        }
+        Kind::Str => {
+            for raw in occurrences(field, body, seen) {
+                comma(out);
+                string(raw.payload.bytes(), out);
+            }
+        }
+        _ => {
+            for raw in scalars(field, body, seen) {
+                comma(out);
+                scalar(kind, Payload::Fixed64(raw), out);
+            }
+        }
+    }
+    out.push(b']');
+}
+
+fn scalar(kind: Kind, payload: Payload<'_>, out: &mut Vec<u8>) {
+    match kind {
+        Kind::Str => string(payload.bytes(), out),
+        Kind::Bytes => base64(payload.bytes(), out),
+        Kind::Id(_) => hexadecimal(payload.bytes(), out),
+        Kind::Bool => {
+            let text: &[u8] = if payload.integer() == 0 { b"false" } else { b"true" };
+            out.extend_from_slice(text);
+        }
+        Kind::Double => double(payload.double(), out),
+        Kind::Fixed64 | Kind::Uint64 => {
+            out.push(b'"');
+            unsigned(payload.integer(), out);
+            out.push(b'"');
+        }
+        Kind::Sfixed64 | Kind::Int64 => {
+            out.push(b'"');
+            signed(payload.integer() as i64, out);
+            out.push(b'"');
+        }
+        Kind::Fixed32 | Kind::Uint32 => unsigned(u64::from(payload.integer() as u32), out),
+        Kind::Int32 | Kind::Enum(_) => signed(i64::from(payload.integer() as i32), out),
+        Kind::Sint32 => {
+            let zigzag = payload.integer() as u32;
+            signed(i64::from((zigzag >> 1) as i32 ^ -((zigzag & 1) as i32)), out);
+        }
+        Kind::Message(_) => out.extend_from_slice(b"{}"),
+    }
+}
+
+fn signed(value: i64, out: &mut Vec<u8>) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    unsigned(value.unsigned_abs(), out);
+}
+
+fn unsigned(mut value: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+        start -= 1;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+/// As Go: plain below 1e21 and from 1e-6 on, else with an exponent of two digits or more.
+fn double(value: f64, out: &mut Vec<u8>) {
+    use std::io::Write as _;
+
+    let size = value.abs();
+    let result = if value.is_nan() {
+        out.write_all(b"\"NaN\"")
+    } else if value.is_infinite() {
+        out.write_all(if value < 0.0 { b"\"-Infinity\"" } else { b"\"Infinity\"" })
+    } else if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        let text = format!("{value:e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, exponent) = match exponent.strip_prefix('-') {
+            Some(exponent) => ('-', exponent),
+            None => ('+', exponent),
+        };
+        write!(out, "{digits}e{sign}{exponent:0>2}")
+    } else {
+        write!(out, "{value}")
+    };
+    debug_assert!(result.is_ok(), "writing to a vector does not fail");
+}
+
+fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend(bytes.iter().flat_map(|&byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]));
+    out.push(b'"');
+}
+
+fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+}
+
+fn base64(bytes: &[u8], out: &mut Vec<u8>) {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    out.push(b'"');
+    for group in bytes.chunks(3) {
+        let at = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for position in 0..4 {
+            let symbol = ALPHABET[(bits >> (18 - 6 * position)) as usize & 63];
+            out.push(if position <= group.len() { symbol } else { b'=' });
+        }
+    }
+    out.push(b'"');
+}
+
+/// A string. What is not UTF-8 in it becomes U+FFFD: JSON has no way to say it.
+fn string(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    match std::str::from_utf8(bytes) {
+        Ok(_) => escaped(bytes, out),
+        Err(_) => {
+            for chunk in bytes.utf8_chunks() {
+                escaped(chunk.valid().as_bytes(), out);
+                if !chunk.invalid().is_empty() {
+                    out.extend_from_slice("\u{fffd}".as_bytes());
+                }
+            }
+        }
+    }
+    out.push(b'"');
+}
+
+fn escaped(mut bytes: &[u8], out: &mut Vec<u8>) {
+    loop {
+        let length = super::scan::plain_end(bytes, 0);
+        let (plain, rest) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
+        out.extend_from_slice(plain);
+        let Some((&byte, rest)) = rest.split_first() else { return };
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => {
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+            }
+        }
+        bytes = rest;
+    }
+}
