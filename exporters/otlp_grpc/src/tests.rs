@@ -158,7 +158,7 @@ async fn what_is_not_supported_passes_validation_and_fails_the_start() {
 #[test]
 fn mistakes_are_named_in_the_collectors_words() {
     let check = |section: &str, want: &[&str]| assert_eq!(problems::<Config>(section), want);
-    check("{}", &[": requires a non-empty \"endpoint\""]);
+    check("{}", &["requires a non-empty \"endpoint\""]);
     check(
         r#"{"endpoint": "localhost"}"#,
         &["clientconfig: address localhost: missing port in address"],
