@@ -1,3 +1,38 @@
-//! Scaffold and tidy.
+//! Scaffold and tidy: `cargo run -p xtask -- tidy`, `cargo run -p xtask -- new processor NAME`.
 
-fn main() {}
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod scaffold;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["tidy"] => {
+            let problems = tidy::check(&root())?;
+            for problem in &problems {
+                eprintln!("{problem}");
+            }
+            Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        ["new", kind, name] => {
+            scaffold::create(&root(), kind, name)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            eprintln!(
+                "usage: xtask tidy | xtask new receiver|processor|exporter|connector|extension NAME"
+            );
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
