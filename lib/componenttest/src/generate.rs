@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, TracesData};
+use pdata::Limits;
 use prost::Message;
 
 /// 2024-06-10T06:13:20Z, the time of the first item.
@@ -145,10 +146,22 @@ fn text(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.into(), value: Some(any(value)), ..KeyValue::default() }
 }
 
-fn from_otlp(signal: Signal, _bytes: Vec<u8>) -> Data {
-    match signal {
-        Signal::Logs => pdata::Logs::default().into(),
-        Signal::Traces => pdata::Traces::default().into(),
-        Signal::Metrics => pdata::Metrics::default().into(),
+fn from_otlp(signal: Signal, bytes: Vec<u8>) -> Data {
+    Data::try_from_otlp(signal, bytes.into(), &Limits::default()).expect("generated data is valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_data_has_the_items_asked_for_and_none_twice() {
+        for signal in Signal::ALL {
+            let mut generator = Generator::new(signal).text_bytes(300);
+            let (first, second) = (generator.next(3), generator.next(3));
+            assert_eq!((first.items(), second.items(), first.signal()), (3, 3, signal));
+            assert!(3 * 300 <= first.bytes(), "{} bytes", first.bytes());
+            assert_ne!(first.to_bytes(), second.to_bytes());
+        }
     }
 }

@@ -20,15 +20,15 @@ pub fn config<C: Config>(text: &str) -> C {
     config
 }
 
-/// Everything that is wrong with a section: `path: text`, both from decoding and from validation.
+/// Everything that is wrong with a section: what cannot be read in the Collector's words, else `key: rule`
+/// of its validation.
 pub fn problems<C: Config>(text: &str) -> Vec<String> {
     let line = |path: &str, text: &str| match path {
         "" => text.to_owned(),
         path => format!("{path}: {text}"),
     };
-    let issue = |it: &DecodeIssue| line(&it.path.join("::"), &it.message);
     match load::<C>(&section(text)) {
-        Err(issues) => issues.iter().map(issue).collect(),
+        Err(issues) => issues.iter().map(DecodeIssue::text).collect(),
         Ok(config) => {
             let mut problems = Problems::default();
             config.validate(&mut problems);
