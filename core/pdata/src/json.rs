@@ -10,24 +10,18 @@ use crate::{Data, Limits, Logs, Metrics, Signal, Traces};
 mod number;
 mod read;
 mod scan;
-mod schema;
+pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
 mod write;
+
+pub(crate) use write::object as write_object;
 
 /// Why a text is not OTLP/JSON: the Collector's words, with the text around the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct JsonError {
     message: String,
-}
-
-fn schema_of(signal: Signal) -> &'static schema::Message {
-    match signal {
-        Signal::Traces => &schema::TRACES,
-        Signal::Metrics => &schema::METRICS,
-        Signal::Logs => &schema::LOGS,
-    }
 }
 
 impl Data {
@@ -37,10 +31,10 @@ impl Data {
     /// # Errors
     /// The first place that is not JSON, not of the type its field has, or beyond `limits`.
     pub fn from_json(signal: Signal, text: &[u8], limits: &Limits) -> Result<Self, JsonError> {
-        let mut bytes = read::transcode(schema_of(signal), text, limits.depth)?;
+        let mut bytes = read::transcode(schema::of(signal), text, limits.depth)?;
         bytes.shrink_to_fit();
         let bytes = Bytes::from(bytes);
-        Ok(Data::transcoded(signal, bytes))
+        Ok(Data::trusted(signal, bytes))
     }
 
     /// Appends the OTLP/JSON request: fields in the Collector's order, without blanks.
@@ -49,8 +43,8 @@ impl Data {
         out.reserve(self.bytes() * 2);
         match self.chunks() {
             [] => out.extend_from_slice(b"{}"),
-            [one] => write::object(schema_of(self.signal()), one, out),
-            many => write::object(schema_of(self.signal()), &many.concat(), out),
+            [one] => write::object(schema::of(self.signal()), one, out),
+            many => write::object(schema::of(self.signal()), &many.concat(), out),
         }
     }
 }
@@ -82,8 +76,8 @@ json_of!(Metrics);
 json_of!(Logs);
 
 impl Data {
-    /// What `read` wrote, which is well-formed by construction.
-    fn transcoded(signal: Signal, bytes: Bytes) -> Self {
+    /// What was written here, which is well-formed by construction.
+    pub(crate) fn trusted(signal: Signal, bytes: Bytes) -> Self {
         let chunks = smallvec::SmallVec::from_iter([bytes]);
         match signal {
             Signal::Traces => {

@@ -8,6 +8,7 @@ mod data;
 mod fields;
 mod json;
 mod normalise;
+mod owned;
 mod schema;
 mod stats;
 mod value;

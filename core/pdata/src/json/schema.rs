@@ -1,31 +1,33 @@
 //! The OTLP messages as data: number, names and type of every field. The order of the fields is the
 //! order of the .proto files (opentelemetry-proto 1.10), in which the Collector writes JSON.
 
+use crate::Signal;
+
 /// A message.
 #[derive(Debug)]
-pub(super) struct Message {
-    pub(super) fields: &'static [Field],
+pub(crate) struct Message {
+    pub(crate) fields: &'static [Field],
     /// A value of the open type: counts as a level of depth.
-    pub(super) any: bool,
+    pub(crate) any: bool,
     /// Bytes that its length usually takes.
-    pub(super) width: usize,
+    pub(crate) width: usize,
 }
 
 /// A field of a message.
 #[derive(Debug)]
-pub(super) struct Field {
-    pub(super) number: u32,
+pub(crate) struct Field {
+    pub(crate) number: u32,
     /// Lower camel case, as written.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Snake case, read too.
-    pub(super) snake: &'static str,
-    pub(super) kind: Kind,
-    pub(super) label: Label,
+    pub(crate) snake: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) label: Label,
 }
 
 /// How often a field stands in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Label {
+pub(crate) enum Label {
     /// Once; not written when it holds the default.
     Plain,
     /// Once; written even if it is absent (messages only).
@@ -40,7 +42,7 @@ pub(super) enum Label {
 
 /// The type of a field.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Str,
     Bytes,
     /// Bytes of exactly this length, in hexadecimal.
@@ -57,6 +59,15 @@ pub(super) enum Kind {
     Sint32,
     Enum(&'static [(&'static str, i32)]),
     Message(&'static Message),
+}
+
+/// The request of a signal.
+pub(crate) fn of(signal: Signal) -> &'static Message {
+    match signal {
+        Signal::Traces => &TRACES,
+        Signal::Metrics => &METRICS,
+        Signal::Logs => &LOGS,
+    }
 }
 
 const fn field(number: u32, names: [&'static str; 2], kind: Kind, label: Label) -> Field {
@@ -152,7 +163,7 @@ const TEMPORALITY: Field = field(
 );
 
 /// `ExportTraceServiceRequest`, `TracesData`.
-pub(super) static TRACES: Message = message(&[field(
+pub(crate) static TRACES: Message = message(&[field(
     1,
     ["resourceSpans", "resource_spans"],
     Kind::Message(&RESOURCE_SPANS),
@@ -160,7 +171,7 @@ pub(super) static TRACES: Message = message(&[field(
 )]);
 
 /// `ExportMetricsServiceRequest`, `MetricsData`.
-pub(super) static METRICS: Message = message(&[field(
+pub(crate) static METRICS: Message = message(&[field(
     1,
     ["resourceMetrics", "resource_metrics"],
     Kind::Message(&RESOURCE_METRICS),
@@ -168,7 +179,7 @@ pub(super) static METRICS: Message = message(&[field(
 )]);
 
 /// `ExportLogsServiceRequest`, `LogsData`.
-pub(super) static LOGS: Message = message(&[field(
+pub(crate) static LOGS: Message = message(&[field(
     1,
     ["resourceLogs", "resource_logs"],
     Kind::Message(&RESOURCE_LOGS),

@@ -22,7 +22,7 @@ struct Seen<'a> {
 }
 
 /// Writes the message `body` as an object.
-pub(super) fn object(schema: &'static Message, body: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn object(schema: &'static Message, body: &[u8], out: &mut Vec<u8>) {
     message(schema, body, DEPTH_MAX, out);
 }
 
