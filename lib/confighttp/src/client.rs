@@ -1,0 +1,318 @@
+//! An HTTP/1.1 client for POST requests to one URL, with a pool of kept-alive connections.
+//!
+//! A connection is driven by the call that uses it; between calls it rests in the pool, undriven. So
+//! there are no tasks, and a dropped call closes its connection.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use compression::{Chunks, Compressor};
+use confignet::dial::{self, Target};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+mod config;
+mod url;
+
+pub use config::{AuthConfig, ClientConfig, CookiesConfig, MiddlewareConfig};
+pub use url::Url;
+
+/// Most of an answer's body that is read, in bytes. `maxHTTPResponseReadBytes` of upstream's
+/// exporter.
+pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// Idle connections kept when `max_idle_conns_per_host` is 0: what the default queue sends at once.
+const IDLE_CONNECTIONS: usize = 10;
+/// Larger requests are compressed on a blocking thread, in bytes: about a millisecond of gzip.
+const COMPRESS_INLINE_BYTES_MAX: usize = 256 * 1024;
+
+/// A client for one URL.
+pub struct Client {
+    url: Url,
+    headers: HeaderMap,
+    compressor: Arc<Compressor>,
+    timeout: Option<Duration>,
+    idle: Mutex<VecDeque<Idle>>,
+    idle_max: usize,
+    idle_time: Duration,
+    connections: Option<Semaphore>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// At most [`REPLY_BYTES_MAX`] of its body.
+    pub body: Bytes,
+}
+
+type Http1 = http1::Connection<TokioIo<dial::Connection>, Full<Chunks>>;
+
+/// A connection and what moves its bytes; `None` once it has ended.
+struct Live {
+    send: http1::SendRequest<Full<Chunks>>,
+    connection: Option<Pin<Box<Http1>>>,
+}
+
+struct Idle {
+    live: Live,
+    since: Instant,
+}
+
+/// A request that did not bring an answer.
+struct Broken {
+    why: String,
+    /// The request, if not a byte of it was written.
+    unsent: Option<Request<Full<Chunks>>>,
+}
+
+impl Client {
+    /// An unconnected client. `user_agent` is used unless the section's headers have one.
+    ///
+    /// # Errors
+    /// When the section asks for what is not supported yet, or a header is malformed.
+    pub fn new(config: &ClientConfig, url: Url, user_agent: &str) -> Result<Self, String> {
+        config.check_supported()?;
+        if url.is_tls() {
+            return Err(format!(
+                "TLS is not supported yet: set an endpoint with http://, not {url}"
+            ));
+        }
+        let compressor = Compressor::http(config.compression, config.compression_params);
+        let count = |limit: i64| usize::try_from(limit).ok().filter(|it| *it > 0);
+        let idle_max = match count(config.max_idle_conns_per_host) {
+            _ if config.disable_keep_alives => 0,
+            Some(limit) => limit,
+            None => count(config.max_idle_conns).unwrap_or(usize::MAX).min(IDLE_CONNECTIONS),
+        };
+        let idle_time = match config.idle_conn_timeout.std() {
+            Duration::ZERO => Duration::MAX,
+            limit => limit,
+        };
+        Ok(Self {
+            headers: headers(config, &url, user_agent)?,
+            url,
+            compressor: Arc::new(compressor),
+            timeout: Some(config.timeout.std()).filter(|it| !it.is_zero()),
+            idle: Mutex::default(),
+            idle_max,
+            idle_time,
+            connections: count(config.max_conns_per_host).map(Semaphore::new),
+        })
+    }
+
+    /// Where it posts to.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Closes the idle connections.
+    pub fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Posts `body`, compressed if so configured; uncompressed its pieces go to the socket as they
+    /// are.
+    ///
+    /// # Errors
+    /// When there is no answer, in the words of Go's `net/http`: `Post "<url>": dial tcp ...`.
+    pub async fn post(&self, content_type: HeaderValue, body: Chunks) -> Result<Reply, String> {
+        let call = self.post_unlimited(content_type, body);
+        let result = match self.timeout {
+            None => call.await,
+            Some(limit) => tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+                Err("context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+                    .into())
+            }),
+        };
+        result.map_err(|why| format!("Post \"{}\": {why}", self.url))
+    }
+
+    async fn post_unlimited(
+        &self,
+        content_type: HeaderValue,
+        body: Chunks,
+    ) -> Result<Reply, String> {
+        let body = self.compress(body).await.map_err(|error| error.to_string())?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.url.path().clone();
+        *request.headers_mut() = self.headers.clone();
+        request.headers_mut().insert(CONTENT_TYPE, content_type);
+        let _permit = match &self.connections {
+            Some(limit) => limit.acquire().await.ok(),
+            None => None,
+        };
+        while let Some(live) = self.reuse().await {
+            match self.exchange(live, request).await {
+                Ok(reply) => return Ok(reply),
+                // It ended in the moment it was taken.
+                Err(Broken { unsent: Some(again), .. }) => request = again,
+                Err(broken) => return Err(broken.why),
+            }
+        }
+        let live = connect(self.url.target()).await?;
+        self.exchange(live, request).await.map_err(|broken| broken.why)
+    }
+
+    async fn compress(&self, body: Chunks) -> std::io::Result<Chunks> {
+        if self.compressor.encoding().is_none() || body.remaining() <= COMPRESS_INLINE_BYTES_MAX {
+            return self.compressor.compress(body);
+        }
+        let compressor = Arc::clone(&self.compressor);
+        let work = tokio::task::spawn_blocking(move || compressor.compress(body));
+        work.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    }
+
+    /// The idle connection used last, if one is still open. Those that are too old are closed.
+    async fn reuse(&self) -> Option<Live> {
+        loop {
+            let mut live = {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                while idle.front().is_some_and(|it| it.since.elapsed() > self.idle_time) {
+                    idle.pop_front();
+                }
+                idle.pop_back()?.live
+            };
+            let Live { send, connection } = &mut live;
+            if drive(connection, send.ready()).await.is_ok() && live.connection.is_some() {
+                return Some(live);
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        mut live: Live,
+        request: Request<Full<Chunks>>,
+    ) -> Result<Reply, Broken> {
+        let answer = drive(&mut live.connection, live.send.try_send_request(request)).await;
+        let response = answer.map_err(|mut error| Broken {
+            unsent: error.take_message(),
+            why: why(error.error()),
+        })?;
+        let (reply, complete) = read(&mut live.connection, response).await;
+        let reply = reply.map_err(|error| Broken { why: why(&error), unsent: None })?;
+        if complete && live.connection.is_some() {
+            self.keep(live);
+        }
+        Ok(reply)
+    }
+
+    fn keep(&self, live: Live) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.idle_max {
+            idle.push_back(Idle { live, since: Instant::now() });
+        }
+    }
+}
+
+async fn connect(target: &Target) -> Result<Live, String> {
+    let io = TokioIo::new(dial::dial(target).await?);
+    let (send, connection) = http1::handshake(io).await.map_err(|error| why(&error))?;
+    Ok(Live { send, connection: Some(Box::pin(connection)) })
+}
+
+/// The body up to the limit, and whether that was all.
+async fn read(
+    connection: &mut Option<Pin<Box<Http1>>>,
+    response: Response<Incoming>,
+) -> (Result<Reply, hyper::Error>, bool) {
+    let (head, mut incoming) = response.into_parts();
+    let mut body = BytesMut::new();
+    let mut complete = true;
+    while let Some(frame) = drive(connection, incoming.frame()).await {
+        let data = match frame {
+            Ok(frame) => frame.into_data().unwrap_or_default(),
+            Err(error) => return (Err(error), false),
+        };
+        let room = REPLY_BYTES_MAX - body.len();
+        body.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            complete = false;
+            break;
+        }
+    }
+    let reply = Reply { status: head.status, headers: head.headers, body: body.freeze() };
+    (Ok(reply), complete)
+}
+
+/// Moves the connection's bytes until `work` is done. A connection that ends resolves what waits
+/// for it, so `work` is asked once more then.
+async fn drive<F: Future>(connection: &mut Option<Pin<Box<Http1>>>, work: F) -> F::Output {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            match connection.as_mut().map(|it| it.as_mut().poll(cx)) {
+                // How it ended is what `work` says.
+                Some(Poll::Ready(_)) => *connection = None,
+                Some(Poll::Pending) | None => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+/// A transport error as Go prints it.
+fn why(error: &hyper::Error) -> String {
+    let mut source = std::error::Error::source(error);
+    while let Some(it) = source {
+        if let Some(io) = it.downcast_ref::<std::io::Error>() {
+            return dial::reason(io);
+        }
+        source = it.source();
+    }
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        return "EOF".into();
+    }
+    format!("net/http: HTTP/1.x transport connection broken: {error}")
+}
+
+fn headers(config: &ClientConfig, url: &Url, user_agent: &str) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    let value = |name: &str, text: &str| {
+        text.parse::<HeaderValue>().map_err(|_| format!("header {name:?} has a malformed value"))
+    };
+    headers.insert(HOST, value("host", url.host())?);
+    headers.insert(USER_AGENT, value("user-agent", user_agent)?);
+    for (name, secret) in &config.headers.entries {
+        let key = name.parse::<HeaderName>();
+        let key = key.map_err(|_| format!("header {name:?} has a malformed name"))?;
+        let mut secret = value(name, secret.expose())?;
+        secret.set_sensitive(true);
+        headers.insert(key, secret);
+    }
+    if let Some(encoding) = config.compression.0 {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    if config.disable_keep_alives {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests;

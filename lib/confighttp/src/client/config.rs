@@ -1,0 +1,125 @@
+//! The keys of an HTTP client (`config/confighttp`, v0.159).
+
+use component::config::{Duration, MapList, Problems};
+use compression::{Params, Type};
+use serde::{Deserialize, Serialize};
+
+/// An HTTP client, with the defaults of the OTLP exporter.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClientConfig {
+    /// Base URL.
+    pub endpoint: String,
+    /// Proxy for all requests. Not supported yet.
+    pub proxy_url: String,
+    /// TLS for `https://`. Not supported yet.
+    pub tls: configtls::ClientConfig,
+    /// Read buffer in bytes. Accepted, without effect. Default 0.
+    pub read_buffer_size: i64,
+    /// Write buffer in bytes. Accepted, without effect: writes are vectored. Default 524288.
+    pub write_buffer_size: i64,
+    /// Longest time of a request with its answer; 0 is unlimited. Default 30s.
+    pub timeout: Duration,
+    /// Sent with every request; `Host` replaces the URL's.
+    pub headers: MapList,
+    /// Credentials from an extension. Not supported yet.
+    pub auth: Option<AuthConfig>,
+    /// gzip, zstd, snappy, x-snappy-framed, zlib, deflate, lz4 or none. Default gzip.
+    pub compression: Type,
+    /// Its level.
+    pub compression_params: Params,
+    /// Idle connections kept in all; 0 is unlimited. Default 100.
+    pub max_idle_conns: i64,
+    /// Idle connections kept per host; 0 is the client's choice, 10. Default 0.
+    pub max_idle_conns_per_host: i64,
+    /// Connections per host; 0 is unlimited. Default 0.
+    pub max_conns_per_host: i64,
+    /// An idle connection is closed after this time; 0 is never. Default 90s.
+    pub idle_conn_timeout: Duration,
+    /// One connection per request. Default false.
+    pub disable_keep_alives: bool,
+    /// Accepted, without effect. Default 0.
+    pub http2_read_idle_timeout: Duration,
+    /// Accepted, without effect. Default 0.
+    pub http2_ping_timeout: Duration,
+    /// Keep cookies of answers. Not supported yet.
+    pub cookies: CookiesConfig,
+    /// Accepted, without effect: HTTP/2 needs TLS. Default true.
+    pub force_attempt_http2: bool,
+    /// Extensions around every request. Not supported yet.
+    pub middlewares: Vec<MiddlewareConfig>,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: String::new(),
+            proxy_url: String::new(),
+            tls: configtls::ClientConfig::default(),
+            read_buffer_size: 0,
+            write_buffer_size: 512 * 1024,
+            timeout: Duration::from_secs(30),
+            headers: MapList::default(),
+            auth: None,
+            compression: Type::default(),
+            compression_params: Params::default(),
+            max_idle_conns: 100,
+            max_idle_conns_per_host: 0,
+            max_conns_per_host: 0,
+            idle_conn_timeout: Duration::from_secs(90),
+            disable_keep_alives: false,
+            http2_read_idle_timeout: Duration::ZERO,
+            http2_ping_timeout: Duration::ZERO,
+            cookies: CookiesConfig::default(),
+            force_attempt_http2: true,
+            middlewares: Vec::new(),
+        }
+    }
+}
+
+/// `auth:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AuthConfig {
+    /// Id of the extension.
+    pub authenticator: String,
+}
+
+/// `cookies:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CookiesConfig {
+    /// Keep and send them. Default false.
+    pub enabled: bool,
+}
+
+/// One of `middlewares:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct MiddlewareConfig {
+    /// Id of the extension.
+    pub id: String,
+}
+
+impl ClientConfig {
+    /// Checks the section; `key` is its path in the component.
+    pub fn validate(&self, key: &str, problems: &mut Problems) {
+        if let Err(problem) = self.compression.check(self.compression_params) {
+            problems.at(key, problem);
+        }
+        self.tls.validate(&format!("{key}::tls"), problems);
+    }
+
+    /// What a start has to refuse.
+    pub(super) fn check_supported(&self) -> Result<(), String> {
+        let refused = [
+            (!self.proxy_url.is_empty(), "proxy_url is not supported yet: remove it"),
+            (self.auth.is_some(), "auth is not supported yet: remove the auth section"),
+            (self.cookies.enabled, "cookies are not supported yet: set cookies.enabled: false"),
+            (
+                !self.middlewares.is_empty(),
+                "middlewares are not supported yet: remove the middlewares list",
+            ),
+        ];
+        match refused.into_iter().find(|(asked, _)| *asked) {
+            Some((_, remedy)) => Err(remedy.into()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+use component::config::Problems;
+use compression::{Encoding, Params, Type};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use super::*;
+
+/// Longest time that a test waits for something that has to happen.
+const LIMIT: Duration = Duration::from_secs(10);
+const PROTO: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A server that answers every request with the next of `answers`, the last one repeated; `""` cuts
+/// the connection. Each request comes out as head and body with the number of its connection.
+async fn serve(answers: &[&str]) -> (String, mpsc::Receiver<(usize, String, Vec<u8>)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, seen) = mpsc::channel(16);
+    let answers: Vec<String> = answers.iter().map(|it| (*it).to_owned()).collect();
+    let answers = Arc::new(Mutex::new(answers));
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(connection(number, stream, Arc::clone(&answers), sender.clone()));
+        }
+    });
+    (base, seen)
+}
+
+async fn connection(
+    number: usize,
+    mut stream: TcpStream,
+    answers: Arc<Mutex<Vec<String>>>,
+    seen: mpsc::Sender<(usize, String, Vec<u8>)>,
+) {
+    let mut buffer = Vec::new();
+    loop {
+        let end = loop {
+            if let Some(at) = buffer.windows(4).position(|it| it == b"\r\n\r\n") {
+                break at;
+            }
+            if stream.read_buf(&mut buffer).await.unwrap() == 0 {
+                return;
+            }
+        };
+        let head = String::from_utf8(buffer[..end].to_vec()).unwrap().to_ascii_lowercase();
+        let length = head.split_once("content-length: ").unwrap().1;
+        let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+        while buffer.len() < end + 4 + length {
+            stream.read_buf(&mut buffer).await.unwrap();
+        }
+        let body = buffer[end + 4..end + 4 + length].to_vec();
+        buffer.drain(..end + 4 + length);
+        seen.send((number, head, body)).await.unwrap();
+        let answer = {
+            let mut answers = answers.lock().unwrap();
+            if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() }
+        };
+        if answer.is_empty() {
+            return;
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        if answer.contains("Connection: close") {
+            return;
+        }
+    }
+}
+
+fn uncompressed() -> ClientConfig {
+    ClientConfig { compression: Type::NONE, ..ClientConfig::default() }
+}
+
+fn client(config: &ClientConfig, url: &str) -> Client {
+    Client::new(config, Url::parse(url).unwrap(), "Test/1").unwrap()
+}
+
+async fn post(client: &Client, body: &'static [u8]) -> Result<Reply, String> {
+    let call = client.post(PROTO, Bytes::from_static(body).into());
+    tokio::time::timeout(LIMIT, call).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_request_arrives_in_one_piece_with_its_headers() {
+    let (base, mut seen) = serve(&[OK]).await;
+    let mut config = uncompressed();
+    config.headers.entries.push(("X-Tenant".into(), "a".into()));
+    config.headers.entries.push(("Host".into(), "other".into()));
+    let client = client(&config, &format!("{base}/v1/logs?x=1"));
+    let pieces = [Bytes::from(vec![b'a'; 300_000]), Bytes::from_static(b"end")];
+    let reply = client.post(PROTO, pieces.as_slice().into()).await.unwrap();
+    assert_eq!((reply.status, &*reply.body), (StatusCode::OK, b"ok".as_slice()));
+    let (_, head, body) = seen.recv().await.unwrap();
+    assert!(head.starts_with("post /v1/logs?x=1 http/1.1\r\n"), "{head}");
+    let wanted = [
+        "host: other",
+        "user-agent: test/1",
+        "x-tenant: a",
+        "content-type: application/x-protobuf",
+        "content-length: 300003",
+    ];
+    for wanted in wanted {
+        assert!(head.lines().any(|it| it == wanted), "{wanted} is not in {head}");
+    }
+    assert!(!head.contains("content-encoding"));
+    assert_eq!(body, pieces.concat());
+}
+
+#[tokio::test]
+async fn a_compressed_request_says_so() {
+    for (name, first) in [("gzip", 0x1f), ("zstd", 0x28), ("snappy", 0xa0), ("lz4", 0x04)] {
+        let (base, mut seen) = serve(&[OK]).await;
+        let compression = Type(Encoding::from_name(name));
+        let client = client(&ClientConfig { compression, ..ClientConfig::default() }, &base);
+        // Beyond what is compressed in place.
+        let body = Bytes::from(vec![b'a'; COMPRESS_INLINE_BYTES_MAX + 32]);
+        client.post(PROTO, body.clone().into()).await.unwrap();
+        let (_, head, sent) = seen.recv().await.unwrap();
+        assert!(head.contains(&format!("content-encoding: {name}\r\n")), "{head}");
+        assert_eq!(sent[0], first, "{name}");
+        assert!(sent.len() < body.len() / 10);
+    }
+}
+
+#[tokio::test]
+async fn connections_are_kept_until_the_server_closes_them() {
+    let closing = "HTTP/1.1 503 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let (base, mut seen) = serve(&[OK, OK, closing, OK]).await;
+    let client = client(&uncompressed(), &base);
+    let mut numbers = Vec::new();
+    for _ in 0..5 {
+        post(&client, b"x").await.unwrap();
+        numbers.push(seen.recv().await.unwrap().0);
+    }
+    assert_eq!(numbers, [0, 0, 0, 1, 1]);
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_was_closed_is_replaced_without_an_error() {
+    // Answers once and hangs up without having said so.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = [0; 1024];
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert!(read > 0);
+            stream.write_all(OK.as_bytes()).await.unwrap();
+        }
+    });
+    let client = client(&uncompressed(), &base);
+    post(&client, b"").await.unwrap();
+    // The end of the first connection may not have arrived yet: then the request fails as in Go.
+    let second = async {
+        while let Err(error) = post(&client, b"").await {
+            assert!(error.ends_with("EOF") || error.ends_with("reset by peer"), "{error}");
+        }
+    };
+    tokio::time::timeout(LIMIT, second).await.unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn keep_alives_can_be_disabled() {
+    let (base, mut seen) = serve(&[OK]).await;
+    let config = ClientConfig { disable_keep_alives: true, ..uncompressed() };
+    let client = client(&config, &base);
+    for number in 0..2 {
+        post(&client, b"x").await.unwrap();
+        let (connection, head, _) = seen.recv().await.unwrap();
+        assert_eq!(connection, number);
+        assert!(head.contains("connection: close"));
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_is_cut_at_the_limit() {
+    let long = format!("HTTP/1.1 400 X\r\nContent-Length: 100000\r\n\r\n{}", "a".repeat(100_000));
+    let (base, mut seen) = serve(&[&long, OK]).await;
+    let client = client(&uncompressed(), &base);
+    assert_eq!(post(&client, b"x").await.unwrap().body.len(), REPLY_BYTES_MAX);
+    post(&client, b"x").await.unwrap();
+    let connections = (seen.recv().await.unwrap().0, seen.recv().await.unwrap().0);
+    assert_eq!(connections, (0, 1));
+}
+
+#[tokio::test]
+async fn failures_read_as_in_go() {
+    let (base, _seen) = serve(&[""]).await;
+    let error = post(&client(&uncompressed(), &base), b"x").await.unwrap_err();
+    assert_eq!(error, format!("Post \"{base}\": EOF"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let refused = client(&uncompressed(), &format!("http://{address}/v1/logs"));
+    let error = post(&refused, b"x").await.unwrap_err();
+    let want = format!("dial tcp {address}: connect: connection refused");
+    assert_eq!(error, format!("Post \"http://{address}/v1/logs\": {want}"));
+}
+
+#[tokio::test]
+async fn silence_ends_with_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let timeout = component::config::Duration::from_millis(20);
+    let client = client(&ClientConfig { timeout, ..uncompressed() }, &base);
+    let error = post(&client, b"x").await.unwrap_err();
+    let want = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+    assert_eq!(error, format!("Post \"{base}\": {want}"));
+}
+
+#[test]
+fn urls_are_read() {
+    let check = |text: &str, want: Result<(&str, &str), &str>| {
+        let got = Url::parse(text).map(|it| (it.target().to_string(), it.path().to_string()));
+        let want = want.map(|(target, path)| (target.to_owned(), path.to_owned()));
+        assert_eq!(got, want.map_err(str::to_owned), "{text}");
+    };
+    check("http://a:1/b?c", Ok(("a:1", "/b?c")));
+    check("http://a", Ok(("a:80", "/")));
+    check("https://a/b", Ok(("a:443", "/b")));
+    check("http://[::1]/b", Ok(("[::1]:80", "/b")));
+    check("http://[::1]:1", Ok(("[::1]:1", "/")));
+    check("http://a?b", Ok(("a:80", "/?b")));
+    check("a:1", Err("endpoint \"a:1\" must begin with http:// or https://"));
+    let credentials = "endpoint \"http://u:p@a\" must not carry credentials: set headers instead";
+    check("http://u:p@a", Err(credentials));
+    check("http://a:b", Err("endpoint \"http://a:b\" is no URL: invalid port \"b\""));
+}
+
+#[test]
+fn mistakes_and_what_is_not_supported_are_named() {
+    let mut problems = Problems::default();
+    let config = ClientConfig {
+        compression: Type(Some(Encoding::Snappy)),
+        compression_params: Params { level: 5 },
+        proxy_url: "http://proxy".into(),
+        ..ClientConfig::default()
+    };
+    config.validate("clientconfig", &mut problems);
+    let text = "unsupported parameters {Level:5} for compression type \"snappy\"";
+    assert_eq!(problems.list(), [("clientconfig".to_owned(), text.to_owned())]);
+    let refused = |config: &ClientConfig, url: &str| {
+        Client::new(config, Url::parse(url).unwrap(), "x").unwrap_err()
+    };
+    assert!(refused(&config, "http://a").starts_with("proxy_url is not supported yet"));
+    let tls = refused(&ClientConfig::default(), "https://a");
+    assert!(tls.starts_with("TLS is not supported yet: set an endpoint with http://"));
+}
