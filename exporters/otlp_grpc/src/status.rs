@@ -1,7 +1,7 @@
 //! What a gRPC status means for the data. OTLP specification, "Failures" of OTLP/gRPC.
 
 use component::{ConsumeError, GrpcStatus};
-use configgrpc::status::{code, code_name, retry_delay};
+use configgrpc::status::{code, retry_delay};
 
 /// The error of a call that ended with `status`.
 pub(crate) fn classify(status: GrpcStatus) -> ConsumeError {
@@ -17,27 +17,14 @@ pub(crate) fn classify(status: GrpcStatus) -> ConsumeError {
         code::RESOURCE_EXHAUSTED => delay.is_some(),
         _ => false,
     };
-    let text = format!("rpc error: code = {} desc = {}", code_name(status.code), status.message);
-    if !retryable {
-        let message = format!("Permanent error: {text}");
-        return ConsumeError::permanent(text).with_status(GrpcStatus { message, ..status });
-    }
-    match delay {
-        None => ConsumeError::retryable(text).with_status(status),
-        Some(delay) => {
-            let wait = component::config::Duration::from_nanos(
-                i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX),
-            );
-            let text = format!("Throttle ({wait}), error: {text}");
-            let status = GrpcStatus { message: text.clone(), ..status };
-            ConsumeError::retryable(text).after(delay).with_status(status)
-        }
-    }
+    otlp::refused(status, retryable, delay)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use configgrpc::status::code_name;
 
     use super::*;
 

@@ -1,10 +1,13 @@
-//! What OTLP's transports share: paths, and the partial success in an answer.
+//! What OTLP's transports share: paths, the partial success in an answer, and errors that are relayed.
 //! `opentelemetry-proto` 1.7; the three answers differ in names only, so one message reads them all.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+use std::time::Duration;
+
 use component::meter::{Counter, Descriptor};
-use component::{Settings, Signal};
+use component::{ConsumeError, GrpcStatus, Settings, Signal};
+use configgrpc::status::code_name;
 use http::uri::PathAndQuery;
 use prost::Message as _;
 
@@ -23,6 +26,26 @@ pub const fn http_path(signal: Signal) -> &'static str {
         Signal::Traces => "/v1/traces",
         Signal::Metrics => "/v1/metrics",
         Signal::Logs => "/v1/logs",
+    }
+}
+
+/// The error of a request that a backend answered with `status`, or with what amounts to it. A client
+/// that speaks OTLP sees the status with the text that upstream would give it.
+pub fn refused(status: GrpcStatus, retryable: bool, delay: Option<Duration>) -> ConsumeError {
+    let text = format!("rpc error: code = {} desc = {}", code_name(status.code), status.message);
+    match (retryable, delay.filter(|it| !it.is_zero())) {
+        (false, _) => {
+            let message = format!("Permanent error: {text}");
+            ConsumeError::permanent(text).with_status(GrpcStatus { message, ..status })
+        }
+        (true, None) => ConsumeError::retryable(text).with_status(status),
+        (true, Some(delay)) => {
+            let nanos = i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX);
+            let wait = component::config::Duration::from_nanos(nanos);
+            let text = format!("Throttle ({wait}), error: {text}");
+            let status = GrpcStatus { message: text.clone(), ..status };
+            ConsumeError::retryable(text).after(delay).with_status(status)
+        }
     }
 }
 

@@ -1,0 +1,87 @@
+//! The section of the exporter.
+
+use component::config::Problems;
+use component::{QueueConfig, RetryConfig, Signal};
+use confighttp::client::ClientConfig;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// `exporters: otlp_http:`. `exporter/otlphttpexporter/config.go`, v0.159.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Config {
+    /// Where and how to connect.
+    #[serde(flatten)]
+    pub client: ClientConfig,
+    /// URL for traces, used as it is. Default: `endpoint` and `/v1/traces`.
+    pub traces_endpoint: String,
+    /// URL for metrics, used as it is. Default: `endpoint` and `/v1/metrics`.
+    pub metrics_endpoint: String,
+    /// URL for logs, used as it is. Default: `endpoint` and `/v1/logs`.
+    pub logs_endpoint: String,
+    /// URL for profiles. Accepted, without effect.
+    pub profiles_endpoint: String,
+    /// proto or json. Default proto.
+    pub encoding: Encoding,
+    /// Retries of what may pass later.
+    pub retry_on_failure: RetryConfig,
+    /// Queue and batch in front. On by default.
+    pub sending_queue: QueueConfig,
+}
+
+/// How telemetry is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// Protobuf.
+    #[default]
+    Proto,
+    /// OTLP/JSON.
+    Json,
+}
+
+impl<'de> Deserialize<'de> for Encoding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "proto" => Ok(Encoding::Proto),
+            "json" => Ok(Encoding::Json),
+            other => Err(D::Error::custom(format!("invalid encoding type: {other}"))),
+        }
+    }
+}
+
+impl Config {
+    /// Where a signal goes.
+    pub(crate) fn url(&self, signal: Signal) -> Result<String, String> {
+        let own = match signal {
+            Signal::Traces => &self.traces_endpoint,
+            Signal::Metrics => &self.metrics_endpoint,
+            Signal::Logs => &self.logs_endpoint,
+        };
+        let base = &self.client.endpoint;
+        match (own.is_empty(), base.is_empty()) {
+            (false, _) => Ok(own.clone()),
+            (true, false) => {
+                Ok(format!("{}{}", base.strip_suffix('/').unwrap_or(base), otlp::http_path(signal)))
+            }
+            (true, true) => Err(format!("either endpoint or {signal}_endpoint must be specified")),
+        }
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        let endpoints = [
+            &self.client.endpoint,
+            &self.traces_endpoint,
+            &self.metrics_endpoint,
+            &self.logs_endpoint,
+            &self.profiles_endpoint,
+        ];
+        if endpoints.iter().all(|it| it.is_empty()) {
+            problems.at("", "at least one endpoint must be specified");
+        }
+        self.client.validate("clientconfig", problems);
+        self.retry_on_failure.validate("retry_on_failure", problems);
+        self.sending_queue.validate("sending_queue", problems);
+    }
+}
