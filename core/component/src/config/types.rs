@@ -265,8 +265,9 @@ impl<T: Serialize> Serialize for Section<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Section<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Section::on)
+        let section = Option::<T>::deserialize(deserializer)?;
+        Ok(section.map_or_else(Section::default, Section::on))
     }
 }
