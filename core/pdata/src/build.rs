@@ -21,12 +21,7 @@ pub struct AttributesWriter<'w> {
     field: u32,
 }
 
-impl<'w> AttributesWriter<'w> {
-    #[inline]
-    pub(crate) fn new(out: &'w mut Writer, field: u32) -> Self {
-        Self { out, field }
-    }
-
+impl AttributesWriter<'_> {
     /// Adds an attribute. The caller sees to it that keys do not repeat.
     #[inline]
     pub fn put<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) {
@@ -95,7 +90,12 @@ pub struct ValueWriter<'w> {
     out: &'w mut Writer,
 }
 
-impl ValueWriter<'_> {
+impl<'w> ValueWriter<'w> {
+    #[inline]
+    pub(crate) fn new(out: &'w mut Writer) -> Self {
+        Self { out }
+    }
+
     /// The value is this.
     #[inline]
     pub fn put<'v>(&mut self, value: impl Into<Value<'v>>) {
@@ -119,8 +119,8 @@ impl ValueWriter<'_> {
     }
 }
 
-/// Writes the fields of one log record. Each but `attribute` and `attributes` is called once; the
-/// last call counts.
+/// Writes the fields of one log record. Each but `attribute` and `attributes` is called at most once.
+/// As usual in proto3, 0 and the empty string are not written.
 pub struct RecordWriter<'w> {
     out: &'w mut Writer,
 }
@@ -129,25 +129,25 @@ impl RecordWriter<'_> {
     /// When it happened.
     #[inline]
     pub fn time_unix_nano(&mut self, value: u64) {
-        self.out.fixed64_field(log::TIME, value);
+        self.out.fixed64_scalar(log::TIME, value);
     }
 
     /// When it was seen.
     #[inline]
     pub fn observed_time_unix_nano(&mut self, value: u64) {
-        self.out.fixed64_field(log::OBSERVED, value);
+        self.out.fixed64_scalar(log::OBSERVED, value);
     }
 
     /// 1 (TRACE) to 24 (FATAL4).
     #[inline]
     pub fn severity_number(&mut self, value: i32) {
-        self.out.varint_field(log::SEVERITY_NUMBER, i64::from(value) as u64);
+        self.out.varint_scalar(log::SEVERITY_NUMBER, i64::from(value) as u64);
     }
 
     /// The severity as the source wrote it.
     #[inline]
     pub fn severity_text(&mut self, value: &str) {
-        self.out.bytes_field(log::SEVERITY_TEXT, value.as_bytes());
+        self.out.text(log::SEVERITY_TEXT, value);
     }
 
     /// The body.
@@ -178,12 +178,12 @@ impl RecordWriter<'_> {
 
     /// Attributes that were dropped.
     pub fn dropped_attributes_count(&mut self, value: u32) {
-        self.out.varint_field(log::DROPPED, u64::from(value));
+        self.out.varint_scalar(log::DROPPED, u64::from(value));
     }
 
     /// Trace flags.
     pub fn flags(&mut self, value: u32) {
-        self.out.fixed32_field(log::FLAGS, value);
+        self.out.fixed32_scalar(log::FLAGS, value);
     }
 
     /// 16 bytes; anything else is left out.
@@ -202,7 +202,7 @@ impl RecordWriter<'_> {
 
     /// Name of the kind of event.
     pub fn event_name(&mut self, value: &str) {
-        self.out.bytes_field(log::EVENT_NAME, value.as_bytes());
+        self.out.text(log::EVENT_NAME, value);
     }
 }
 
@@ -237,12 +237,8 @@ impl LogsBuilder {
     pub fn scope(&mut self, name: &str, version: &str) -> &mut Self {
         self.open_scope();
         let head = self.out.open(group::HEAD, NARROW);
-        if !name.is_empty() {
-            self.out.bytes_field(scope::NAME, name.as_bytes());
-        }
-        if !version.is_empty() {
-            self.out.bytes_field(scope::VERSION, version.as_bytes());
-        }
+        self.out.text(scope::NAME, name);
+        self.out.text(scope::VERSION, version);
         self.out.close(head);
         self
     }

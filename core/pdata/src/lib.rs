@@ -9,8 +9,11 @@ mod fields;
 mod json;
 mod normalise;
 mod owned;
+mod rewrite;
 mod schema;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod value;
 mod view;
 mod wire;
@@ -19,6 +22,10 @@ pub use build::{ArrayWriter, AttributesWriter, LogsBuilder, RecordWriter, ValueW
 pub use check::DecodeError;
 pub use data::{Data, Limits, Logs, Metrics, Signal, Traces};
 pub use json::JsonError;
+pub use rewrite::{
+    AttributesEdit, EventEdit, ExemplarEdit, LinkEdit, MetricEdit, PointEdit, RecordEdit,
+    ResourceEdit, ScopeEdit, Scratch, SpanEdit,
+};
 pub use stats::{not_utf8_total, unreadable_total};
 pub use value::Value;
 pub use view::*;

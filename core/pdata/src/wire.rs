@@ -305,6 +305,36 @@ impl Writer {
         self.raw(&value.to_le_bytes());
     }
 
+    // A scalar that is 0 or empty is not written: absent means the same.
+
+    #[inline]
+    pub(crate) fn varint_scalar(&mut self, number: u32, value: u64) {
+        if value != 0 {
+            self.varint_field(number, value);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn fixed64_scalar(&mut self, number: u32, value: u64) {
+        if value != 0 {
+            self.fixed64_field(number, value);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn fixed32_scalar(&mut self, number: u32, value: u32) {
+        if value != 0 {
+            self.fixed32_field(number, value);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn text(&mut self, number: u32, value: &str) {
+        if !value.is_empty() {
+            self.bytes_field(number, value.as_bytes());
+        }
+    }
+
     /// Starts a message whose length will likely take `width` bytes (1 to 5).
     #[inline]
     pub(crate) fn open(&mut self, number: u32, width: usize) -> Open {

@@ -94,6 +94,11 @@ impl<'a> LogRecord<'a> {
         AttributesRef::new(self.buf.get(start..end).unwrap_or_default(), log::ATTRIBUTES)
     }
 
+    /// Where in the message the first attribute is, or 0.
+    pub(crate) fn attributes_start(self) -> usize {
+        self.attributes.0
+    }
+
     /// Attributes the sender dropped.
     pub fn dropped_attributes_count(self) -> u32 {
         self.dropped

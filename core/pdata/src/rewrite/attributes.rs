@@ -1,0 +1,229 @@
+//! Changes attributes. Reads see earlier changes. Keys may repeat in what a sender sent: `get`, `set`
+//! and `update` mean the first, as `pcommon.Map` does in Go; `remove` removes them all, because a
+//! secret that is removed must be gone.
+
+use super::level::{Level, Place};
+use super::path;
+use crate::build::ValueWriter;
+use crate::value::Value;
+use crate::view::{AttributesRef, ValueRef, text};
+
+/// The attributes of a resource, scope, record, span, event, link, point or exemplar.
+pub struct AttributesEdit<'e> {
+    level: &'e mut Level,
+    /// The message, and where in it the first attribute is, or earlier.
+    src: &'e [u8],
+    from: usize,
+    /// Number of the attribute field.
+    number: u32,
+}
+
+impl<'e> AttributesEdit<'e> {
+    #[inline]
+    pub(super) fn new(level: &'e mut Level, src: &'e [u8], from: usize, number: u32) -> Self {
+        Self { level, src, from, number }
+    }
+
+    #[inline]
+    fn find(&mut self, key: &str) -> Option<usize> {
+        self.level.load(self.src, self.from, self.number);
+        self.level.find(self.src, key.as_bytes())
+    }
+
+    /// The attributes as they were before any change.
+    fn source(&self) -> AttributesRef<'_> {
+        AttributesRef::new(self.src.get(self.from..).unwrap_or_default(), self.number)
+    }
+
+    /// The body of the `AnyValue` message of the first attribute with this key.
+    pub fn get_encoded(&self, key: &str) -> Option<&[u8]> {
+        if !self.level.is_loaded() {
+            return self.source().get_encoded(key);
+        }
+        let index = self.level.find(self.src, key.as_bytes())?;
+        self.level.entries.get(index).map(|entry| self.level.value(self.src, entry))
+    }
+
+    /// The value of the first attribute with this key.
+    pub fn get(&self, key: &str) -> Option<ValueRef<'_>> {
+        self.get_encoded(key).map(ValueRef::decode)
+    }
+
+    /// The value at a path through maps, `["http", "status"]`.
+    pub fn get_path(&self, keys: &[&str]) -> Option<ValueRef<'_>> {
+        let (first, rest) = keys.split_first()?;
+        path::get(self.get_encoded(first)?, rest).map(ValueRef::decode)
+    }
+
+    /// True if the key is there.
+    pub fn contains(&self, key: &str) -> bool {
+        self.get_encoded(key).is_some()
+    }
+
+    /// Keys and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
+        self.iter_encoded().map(|(key, value)| (text(key), ValueRef::decode(value)))
+    }
+
+    /// Keys and `AnyValue` bodies, byte for byte.
+    pub fn iter_encoded(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let loaded = self.level.is_loaded();
+        let entries = if loaded { self.level.entries.as_slice() } else { &[] };
+        let source = if loaded { AttributesRef::default() } else { self.source() };
+        entries
+            .iter()
+            .filter(|entry| entry.place != Place::Gone)
+            .map(|entry| (self.level.key(self.src, entry), self.level.value(self.src, entry)))
+            .chain(source.iter_encoded())
+    }
+
+    /// How many attributes.
+    pub fn len(&self) -> usize {
+        self.iter_encoded().count()
+    }
+
+    /// True without attributes.
+    pub fn is_empty(&self) -> bool {
+        self.iter_encoded().next().is_none()
+    }
+
+    /// Sets an attribute, whether it is there or not.
+    #[inline]
+    pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) {
+        let index = self.find(key);
+        self.level.put(index, self.number, key.as_bytes(), &value.into());
+    }
+
+    /// Sets an attribute to what `write` streams.
+    pub fn set_with(&mut self, key: &str, write: impl FnOnce(&mut ValueWriter<'_>)) {
+        let index = self.find(key);
+        self.level.put_with(index, self.number, key.as_bytes(), |out| {
+            write(&mut ValueWriter::new(out));
+        });
+    }
+
+    /// Sets an attribute that is not there: true if it was not.
+    pub fn insert<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> bool {
+        if self.find(key).is_some() {
+            return false;
+        }
+        self.level.put(None, self.number, key.as_bytes(), &value.into());
+        true
+    }
+
+    /// Sets an attribute that is there: true if it was.
+    pub fn update<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) -> bool {
+        let index = self.find(key);
+        if index.is_some() {
+            self.level.put(index, self.number, key.as_bytes(), &value.into());
+        }
+        index.is_some()
+    }
+
+    /// Sets `to` to the value of `from`, byte for byte: true if `from` is there.
+    pub fn copy(&mut self, from: &str, to: &str) -> bool {
+        let Some(source) = self.find(from) else { return false };
+        let index = self.find(to);
+        if index != Some(source) {
+            self.level.put_copy(index, self.number, to.as_bytes(), self.src, source);
+        }
+        true
+    }
+
+    /// Gives `from` the key `to`, in its place, replacing what `to` was: true if `from` is there.
+    pub fn rename(&mut self, from: &str, to: &str) -> bool {
+        let Some(source) = self.find(from) else { return false };
+        if from != to {
+            self.remove(to);
+            self.level.put_copy(Some(source), self.number, to.as_bytes(), self.src, source);
+        }
+        true
+    }
+
+    /// Removes all attributes with this key: true if there was one.
+    pub fn remove(&mut self, key: &str) -> bool {
+        let Some(first) = self.find(key) else { return false };
+        for index in first..self.level.entries.len() {
+            let Some(entry) = self.level.entries.get(index) else { break };
+            if entry.place != Place::Gone && self.level.key(self.src, entry) == key.as_bytes() {
+                self.level.remove(index);
+            }
+        }
+        true
+    }
+
+    /// Removes the attributes for which `keep` says false.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, ValueRef<'_>) -> bool) {
+        self.level.load(self.src, self.from, self.number);
+        for index in 0..self.level.entries.len() {
+            let Some(entry) = self.level.entries.get(index) else { break };
+            let key = text(self.level.key(self.src, entry));
+            let value = ValueRef::decode(self.level.value(self.src, entry));
+            if entry.place != Place::Gone && !keep(key, value) {
+                self.level.remove(index);
+            }
+        }
+    }
+
+    /// Changes values one by one: `change` writes the new value and says true, or says false.
+    pub fn for_each(
+        &mut self,
+        mut change: impl FnMut(&str, ValueRef<'_>, &mut ValueWriter<'_>) -> bool,
+    ) {
+        self.level.load(self.src, self.from, self.number);
+        let mut key_copy = Vec::new();
+        let mut written = std::mem::take(&mut self.level.rendered);
+        for index in 0..self.level.entries.len() {
+            let Some(entry) = self.level.entries.get(index) else { break };
+            if entry.place == Place::Gone {
+                continue;
+            }
+            let key = self.level.key(self.src, entry);
+            let value = ValueRef::decode(self.level.value(self.src, entry));
+            written.buf.clear();
+            if change(text(key), value, &mut ValueWriter::new(&mut written)) {
+                key_copy.clear();
+                key_copy.extend_from_slice(key);
+                let value = Value::Encoded(&written.buf);
+                self.level.put(Some(index), self.number, &key_copy, &value);
+            }
+        }
+        self.level.rendered = written;
+    }
+
+    /// Removes all attributes.
+    pub fn clear(&mut self) {
+        self.level.load(self.src, self.from, self.number);
+        for index in 0..self.level.entries.len() {
+            self.level.remove(index);
+        }
+    }
+
+    /// Sets the value at a path through maps. What is missing on the way is made; what is not a map
+    /// is replaced by one.
+    pub fn set_path<'v>(&mut self, keys: &[&str], value: impl Into<Value<'v>>) {
+        let Some((first, rest)) = keys.split_first() else { return };
+        let mut written = std::mem::take(&mut self.level.rendered);
+        written.buf.clear();
+        path::set(self.get_encoded(first).unwrap_or_default(), rest, &value.into(), &mut written);
+        self.set(first, Value::Encoded(&written.buf));
+        self.level.rendered = written;
+    }
+
+    /// Removes the value at a path through maps: true if there was one.
+    pub fn remove_path(&mut self, keys: &[&str]) -> bool {
+        let Some((first, rest)) = keys.split_first() else { return false };
+        if rest.is_empty() {
+            return self.remove(first);
+        }
+        let mut written = std::mem::take(&mut self.level.rendered);
+        written.buf.clear();
+        let found =
+            self.get_encoded(first).is_some_and(|value| path::remove(value, rest, &mut written));
+        if found {
+            self.set(first, Value::Encoded(&written.buf));
+        }
+        self.level.rendered = written;
+        found
+    }
+}

@@ -1,0 +1,365 @@
+//! The edits of one message, kept as a list beside the source until they are written. One `Level`
+//! per nesting depth is reused for every message at that depth, so nothing is allocated once warm.
+
+use super::splice::Splice;
+use crate::value::Value;
+use crate::view::key_value_parts;
+use crate::wire::{BYTES, Reader, Writer, varint_len};
+
+/// A range of bytes, in the source message or in the arena.
+pub(crate) type Range = (u32, u32);
+
+/// The bytes of a range.
+#[inline]
+pub(crate) fn slice(buf: &[u8], range: Range) -> &[u8] {
+    buf.get(range.0 as usize..range.1 as usize).unwrap_or_default()
+}
+
+/// Where an attribute is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// As it is in the source.
+    Source,
+    /// In the arena.
+    Arena,
+    /// Removed.
+    Gone,
+}
+
+/// An attribute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) place: Place,
+    /// The field it replaces in the source; empty if it is new.
+    source: Range,
+    /// The field in the arena.
+    field: Range,
+    pub(crate) key: Range,
+    pub(crate) value: Range,
+}
+
+/// A range of the source that is replaced by a range of the arena.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) source: Range,
+    pub(crate) arena: Range,
+}
+
+/// A field that is set: all occurrences of the fields in `mask` are replaced.
+#[derive(Debug, Clone, Copy)]
+struct Override {
+    /// Bit n: field n.
+    mask: u32,
+    arena: Range,
+    written: bool,
+}
+
+/// The edits of one message.
+#[derive(Debug, Default)]
+pub(crate) struct Level {
+    pub(crate) arena: Writer,
+    pub(crate) entries: Vec<Entry>,
+    /// `entries` are those of the current message.
+    loaded: bool,
+    attributes_edited: bool,
+    overrides: Vec<Override>,
+    /// Children that changed.
+    pub(crate) cuts: Vec<Cut>,
+    /// What `plan` worked out: cuts in source order, and arena ranges to append.
+    plan: Vec<Cut>,
+    tail: Vec<Range>,
+    /// Counts edits, so that a later reader knows whether there were more.
+    pub(crate) edits: u32,
+    pub(crate) dropped: bool,
+    /// Children were visited.
+    pub(crate) walked: bool,
+    /// A place to render to.
+    pub(crate) rendered: Writer,
+}
+
+impl Level {
+    /// Forgets the last message.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.dropped = false;
+        self.walked = false;
+        self.loaded = false;
+        if self.edits == 0 {
+            return;
+        }
+        self.arena.buf.clear();
+        self.attributes_edited = false;
+        self.overrides.clear();
+        self.cuts.clear();
+        self.edits = 0;
+    }
+
+    /// True if the message changes.
+    #[inline]
+    pub(crate) fn is_edited(&self) -> bool {
+        self.edits != 0
+    }
+
+    #[inline]
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loaded
+    }
+
+    /// Lists the attributes of the message.
+    #[inline]
+    pub(crate) fn load(&mut self, src: &[u8], from: usize, number: u32) {
+        if self.loaded {
+            return;
+        }
+        self.loaded = true;
+        self.entries.clear();
+        for field in Reader::starting_at(src, from) {
+            if field.number != number {
+                continue;
+            }
+            let body = field.payload.bytes();
+            let (key, value) = key_value_parts(body);
+            self.entries.push(Entry {
+                place: Place::Source,
+                source: (field.start as u32, field.end as u32),
+                field: (0, 0),
+                key: range_in(src, key),
+                value: range_in(src, value),
+            });
+        }
+    }
+
+    /// The key of an attribute.
+    #[inline]
+    pub(crate) fn key<'x>(&'x self, src: &'x [u8], entry: &Entry) -> &'x [u8] {
+        slice(if entry.place == Place::Arena { &self.arena.buf } else { src }, entry.key)
+    }
+
+    /// The encoded value of an attribute.
+    #[inline]
+    pub(crate) fn value<'x>(&'x self, src: &'x [u8], entry: &Entry) -> &'x [u8] {
+        slice(if entry.place == Place::Arena { &self.arena.buf } else { src }, entry.value)
+    }
+
+    /// The first attribute with this key.
+    #[inline]
+    pub(crate) fn find(&self, src: &[u8], key: &[u8]) -> Option<usize> {
+        self.entries.iter().position(|it| it.place != Place::Gone && self.key(src, it) == key)
+    }
+
+    /// Notes a change.
+    #[inline]
+    pub(crate) fn touch(&mut self) {
+        self.edits = self.edits.wrapping_add(1).max(1);
+    }
+
+    /// Writes the attribute `key` = `value` to the arena, at `index` or as a new one.
+    #[inline]
+    pub(crate) fn put(&mut self, index: Option<usize>, number: u32, key: &[u8], value: &Value<'_>) {
+        let start = self.arena.len();
+        value.write_entry(number, key, &mut self.arena);
+        let end = self.arena.len();
+        let value_at = end - value.encoded_len();
+        // The key ends right before the tag and the length of the value.
+        let key_end = value_at - 1 - varint_len((end - value_at) as u64);
+        let key = ((key_end - key.len()) as u32, key_end as u32);
+        self.place(index, start, key, (value_at as u32, end as u32));
+    }
+
+    /// Writes the attribute `key` with a value that `write` streams.
+    pub(crate) fn put_with(
+        &mut self,
+        index: Option<usize>,
+        number: u32,
+        key: &[u8],
+        write: impl FnOnce(&mut Writer),
+    ) {
+        let entry = self.arena.open(number, 2);
+        self.arena.bytes_field(1, key);
+        let value = self.arena.open(2, 2);
+        write(&mut self.arena);
+        self.arena.close(value);
+        self.arena.close(entry);
+        self.placed(index, entry.start);
+    }
+
+    /// Writes the attribute `key` with the value that attribute `from` has.
+    pub(crate) fn put_copy(
+        &mut self,
+        index: Option<usize>,
+        number: u32,
+        key: &[u8],
+        src: &[u8],
+        from: usize,
+    ) {
+        let Some(entry) = self.entries.get(from).copied() else { return };
+        let range = (entry.value.0 as usize, entry.value.1 as usize);
+        if entry.place == Place::Arena {
+            let length = range.1 - range.0;
+            let start = self.arena.len();
+            // The value is already in the arena: an empty one first, then its length and bytes.
+            let open = self.arena.open(number, 2);
+            self.arena.bytes_field(1, key);
+            self.arena.tag(2, BYTES);
+            self.arena.varint(length as u64);
+            self.arena.buf.extend_from_within(range.0..range.1);
+            self.arena.close(open);
+            self.placed(index, start);
+        } else {
+            self.put(index, number, key, &Value::Encoded(slice(src, entry.value)));
+        }
+    }
+
+    /// Reads back the attribute written at `start`.
+    fn placed(&mut self, index: Option<usize>, start: usize) {
+        let Some(field) = Reader::starting_at(&self.arena.buf, start).next() else { return };
+        let (key, value) = key_value_parts(field.payload.bytes());
+        let (key, value) = (range_in(&self.arena.buf, key), range_in(&self.arena.buf, value));
+        self.place(index, start, key, value);
+    }
+
+    #[inline]
+    fn place(&mut self, index: Option<usize>, start: usize, key: Range, value: Range) {
+        self.touch();
+        self.attributes_edited = true;
+        let field = (start as u32, self.arena.len() as u32);
+        let mut entry = Entry { place: Place::Arena, source: (0, 0), field, key, value };
+        match index.and_then(|index| self.entries.get_mut(index)) {
+            Some(old) => {
+                entry.source = old.source;
+                *old = entry;
+            }
+            None => self.entries.push(entry),
+        }
+    }
+
+    /// Removes the attribute at `index`.
+    pub(crate) fn remove(&mut self, index: usize) {
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.place = Place::Gone;
+            self.attributes_edited = true;
+            self.touch();
+        }
+    }
+
+    /// Replaces the fields in `mask` by what `write` writes.
+    pub(crate) fn set(&mut self, mask: u32, write: impl FnOnce(&mut Writer)) {
+        let start = self.arena.len() as u32;
+        write(&mut self.arena);
+        let arena = (start, self.arena.len() as u32);
+        self.touch();
+        self.overrides.retain(|it| it.mask & mask == 0);
+        self.overrides.push(Override { mask, arena, written: false });
+    }
+
+    // As usual in proto3, 0 and the empty string are not written.
+
+    pub(crate) fn set_fixed64(&mut self, number: u32, value: u64) {
+        self.set(1 << number, |out| out.fixed64_scalar(number, value));
+    }
+
+    pub(crate) fn set_fixed32(&mut self, number: u32, value: u32) {
+        self.set(1 << number, |out| out.fixed32_scalar(number, value));
+    }
+
+    pub(crate) fn set_varint(&mut self, number: u32, value: u64) {
+        self.set(1 << number, |out| out.varint_scalar(number, value));
+    }
+
+    pub(crate) fn set_bytes(&mut self, number: u32, value: &[u8]) {
+        self.set(1 << number, |out| {
+            if !value.is_empty() {
+                out.bytes_field(number, value);
+            }
+        });
+    }
+
+    /// Sets an id of `length` bytes; anything else means none.
+    pub(crate) fn set_id(&mut self, number: u32, length: usize, id: &[u8]) {
+        self.set(1 << number, |out| {
+            if id.len() == length {
+                out.bytes_field(number, id);
+            }
+        });
+    }
+
+    /// Works out cuts and tail.
+    fn plan(&mut self, src: &[u8]) {
+        self.plan.clear();
+        self.tail.clear();
+        self.plan.extend_from_slice(&self.cuts);
+        if self.attributes_edited {
+            for entry in &self.entries {
+                let arena = if entry.place == Place::Gone { (0, 0) } else { entry.field };
+                if entry.source.1 == 0 {
+                    self.tail.push(arena);
+                } else if entry.place != Place::Source {
+                    self.plan.push(Cut { source: entry.source, arena });
+                }
+            }
+        }
+        if !self.overrides.is_empty() {
+            self.plan_overrides(src);
+        }
+        if self.plan.len() > 1 {
+            self.plan.sort_unstable_by_key(|cut| cut.source);
+        }
+    }
+
+    fn plan_overrides(&mut self, src: &[u8]) {
+        for it in &mut self.overrides {
+            it.written = false;
+        }
+        for field in Reader::new(src) {
+            let bit = 1u32.checked_shl(field.number).unwrap_or(0);
+            let Some(it) = self.overrides.iter_mut().find(|it| it.mask & bit != 0) else {
+                continue;
+            };
+            let arena = if it.written { (0, 0) } else { it.arena };
+            it.written = true;
+            self.plan.push(Cut { source: (field.start as u32, field.end as u32), arena });
+        }
+        self.tail.extend(self.overrides.iter().filter(|it| !it.written).map(|it| it.arena));
+    }
+
+    /// Writes the edited message `src`, which stands at `base` of the chunk, to the output.
+    #[inline]
+    pub(crate) fn apply(&mut self, src: &[u8], chunk: &[u8], base: usize, splice: &mut Splice) {
+        self.plan(src);
+        for cut in &self.plan {
+            splice.skip(chunk, base + cut.source.0 as usize, base + cut.source.1 as usize);
+            splice.out.raw(slice(&self.arena.buf, cut.arena));
+        }
+        if !self.tail.is_empty() {
+            splice.copy(chunk, base + src.len());
+            for range in &self.tail {
+                splice.out.raw(slice(&self.arena.buf, *range));
+            }
+        }
+    }
+
+    /// Appends the body of the edited message `src` to `out`.
+    pub(crate) fn render(&mut self, src: &[u8], out: &mut Writer) {
+        self.plan(src);
+        let mut at = 0;
+        for cut in &self.plan {
+            out.raw(slice(src, (at, cut.source.0)));
+            out.raw(slice(&self.arena.buf, cut.arena));
+            at = cut.source.1;
+        }
+        out.raw(src.get(at as usize..).unwrap_or_default());
+        for range in &self.tail {
+            out.raw(slice(&self.arena.buf, *range));
+        }
+    }
+}
+
+/// Where `part`, a slice of `whole`, lies in it.
+#[inline]
+fn range_in(whole: &[u8], part: &[u8]) -> Range {
+    if part.is_empty() {
+        return (0, 0);
+    }
+    let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+    (start as u32, (start + part.len()) as u32)
+}

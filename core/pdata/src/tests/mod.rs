@@ -1,0 +1,3 @@
+//! Tests of the crate through its public interface; prost is the reference.
+
+mod rewriting;
