@@ -32,12 +32,15 @@ pub struct ConsumeError {
     after: Option<Duration>,
     origin: Option<Arc<str>>,
     status: Option<Arc<GrpcStatus>>,
+    /// What `Display` prints instead, when a step has put its own words in front.
+    full: Option<Arc<str>>,
 }
 
 impl ConsumeError {
     /// The same data would fail again.
     pub fn permanent(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), permanent: true, after: None, origin: None, status: None }
+        let message = message.into();
+        Self { message, permanent: true, after: None, origin: None, status: None, full: None }
     }
 
     /// The same data may pass later.
@@ -60,7 +63,13 @@ impl ConsumeError {
     /// Replaces the text and keeps the class: for a step that adds what it attempted.
     #[must_use]
     pub fn with_message(self, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), ..self }
+        Self { message: message.into(), full: None, ..self }
+    }
+
+    /// Puts words in front of the whole text and keeps the class: `no more retries left: ...`.
+    #[must_use]
+    pub fn within(self, what: &str) -> Self {
+        Self { full: Some(format!("{what}: {self}").into()), ..self }
     }
 
     /// Names the component that failed, unless one further down already did.
@@ -98,17 +107,28 @@ impl ConsumeError {
     /// One answer for several: retryable if any is, with the longest delay (ADR 0003).
     pub fn combine(errors: impl IntoIterator<Item = ConsumeError>) -> Option<ConsumeError> {
         errors.into_iter().reduce(|a, b| {
-            let message = format!("{}; {}", a.message, b.message).into();
+            // The parts of one request often fail alike; once is enough.
+            let again = a.text().contains(b.text());
+            let message =
+                if again { a.text().to_owned() } else { format!("{}; {}", a.text(), b.text()) };
             let after = a.after.max(b.after);
-            let keep = if a.permanent && !b.permanent { b.clone() } else { a.clone() };
-            ConsumeError { message, after, permanent: a.permanent && b.permanent, ..keep }
+            let permanent = a.permanent && b.permanent;
+            let keep = if a.permanent && !b.permanent { b } else { a };
+            ConsumeError { message: message.into(), after, permanent, full: None, ..keep }
         })
+    }
+
+    fn text(&self) -> &str {
+        self.full.as_deref().unwrap_or(&self.message)
     }
 }
 
 impl fmt::Display for ConsumeError {
     /// As Go prints it: permanent errors say so.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(full) = &self.full {
+            return f.write_str(full);
+        }
         if self.permanent {
             f.write_str("Permanent error: ")?;
         }
@@ -123,6 +143,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_go_in_front_of_the_whole_text() {
+        let error = ConsumeError::permanent("bad").within("not retryable error");
+        assert_eq!(error.to_string(), "not retryable error: Permanent error: bad");
+        assert!(error.is_permanent());
+    }
+
+    #[test]
     fn one_retryable_answer_makes_the_combination_retryable() {
         let errors = [
             ConsumeError::permanent("a"),
@@ -132,5 +159,7 @@ mod tests {
         assert!(!all.is_permanent());
         assert_eq!(all.retry_after(), Some(Duration::from_secs(2)));
         assert_eq!(all.to_string(), "a; b");
+        let again = ConsumeError::combine([all, ConsumeError::retryable("b")]).unwrap();
+        assert_eq!(again.to_string(), "a; b");
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod host;
 mod id;
 mod kinds;
+mod lost;
 pub mod meter;
 mod outputs;
 mod storage;
@@ -27,6 +28,7 @@ pub use kinds::{
     BuildInfo, Component, Connector, Consumer, Exporter, Extension, Kind, Next, Processor,
     Receiver, Settings, Stability,
 };
+pub use lost::LostReason;
 pub use meter::Meter;
 pub use outputs::Outputs;
 pub use pdata::{Data, Signal};

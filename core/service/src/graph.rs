@@ -257,7 +257,7 @@ impl Builder<'_> {
         let (Step { component, consumer }, delivery) =
             span.in_scope(|| make(settings.clone(), &section)).map_err(failed)?;
         self.push(Kind::Exporter, id, component, &span);
-        let helper = exporterhelper::in_front_of(settings, delivery, consumer);
+        let helper = exporterhelper::in_front_of(&settings, delivery, consumer);
         self.push(Kind::Exporter, id, Arc::clone(&helper) as _, &span);
         Ok(Observe::wrap(&format!("exporter {id}"), span, helper))
     }

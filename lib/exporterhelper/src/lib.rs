@@ -1,20 +1,30 @@
 //! Queue, batch, retry and timeout in front of an exporter.
-use component::{
-    Component, ConsumeError, Consumer, Context, Data, Delivery, Next, Settings, async_trait,
-};
-use std::sync::Arc;
-/// x
-pub struct Helper {
-    inner: Next,
-}
-/// x
-pub fn in_front_of(_s: Settings, _d: Delivery, inner: Next) -> Arc<Helper> {
-    Arc::new(Helper { inner })
-}
-impl Component for Helper {}
-#[async_trait]
-impl Consumer for Helper {
-    async fn consume(&self, c: &Context, d: Data) -> Result<(), ConsumeError> {
-        self.inner.consume(c, d).await
-    }
-}
+//!
+//! An exporter only knows how to send something once. [`Helper`] does the rest, as the exporter's
+//! [`component::Delivery`] says: it stores requests, joins them, sends them from several workers, tries
+//! again, gives up, and counts. One fact explains its shape: a caller that wants
+//! [`component::Wants::Delivered`] rides in the same queue and the same outgoing requests as everybody
+//! else, but holds a [`Claim`] on each request that carries a part of its data, and is answered when the
+//! last of them is.
+//!
+//! `processors/batch` is built from the same [`Buffer`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod backoff;
+mod batch;
+mod batcher;
+mod buffer;
+mod claim;
+mod helper;
+mod metrics;
+mod partition;
+mod queue;
+mod sender;
+
+pub use batch::{Batch, Request, Trigger};
+pub use batcher::{Batcher, Rules};
+pub use buffer::Buffer;
+pub use claim::{Claim, Waiting};
+pub use helper::{Helper, in_front_of};
+pub use partition::{Partitioner, Values};

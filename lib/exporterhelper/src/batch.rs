@@ -1,0 +1,146 @@
+//! What goes in, and what goes out: requests of callers, and batches of them.
+
+use component::meter::Counter;
+use component::{ConsumeError, Context, Data, Signal, Wants};
+use pdata::{Logs, Metrics, Traces};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{Claim, Values};
+
+/// What one caller handed over.
+#[derive(Debug)]
+pub struct Request {
+    /// Who sent it.
+    pub ctx: Context,
+    /// The telemetry.
+    pub data: Data,
+    /// The caller's, if it waits until the data is delivered.
+    pub claim: Option<Claim>,
+    /// What the request takes of the queue's size, given back when it has been answered.
+    pub room: Option<OwnedSemaphorePermit>,
+    /// Which requests it may ride with.
+    pub partition: Values,
+}
+
+/// Why a batch left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// There was enough in it.
+    Size,
+    /// It had waited long enough, or has to leave now.
+    Timeout,
+}
+
+/// Requests, or parts of them, that leave together. One that is dropped without [`Batch::answer`] counts
+/// what it had taken responsibility for as lost, and fails its claims.
+#[derive(Debug)]
+pub struct Batch {
+    ctx: Context,
+    parts: Vec<Data>,
+    claims: Vec<Claim>,
+    room: Option<OwnedSemaphorePermit>,
+    items: usize,
+    items_accepted: usize,
+    trigger: Trigger,
+    lost: Counter,
+}
+
+impl Batch {
+    /// An empty one. `lost` counts the accepted items of a batch that is dropped.
+    pub fn new(ctx: Context, lost: &Counter) -> Self {
+        Self {
+            ctx,
+            parts: Vec::new(),
+            claims: Vec::new(),
+            room: None,
+            items: 0,
+            items_accepted: 0,
+            trigger: Trigger::Size,
+            lost: lost.clone(),
+        }
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        data: Data,
+        claim: Option<Claim>,
+        room: Option<OwnedSemaphorePermit>,
+    ) {
+        self.items += data.items();
+        match claim {
+            Some(claim) => self.claims.push(claim),
+            None => self.items_accepted += data.items(),
+        }
+        match (&mut self.room, room) {
+            (Some(own), Some(more)) => own.merge(more),
+            (own @ None, room) => *own = room,
+            (Some(_), None) => {}
+        }
+        self.parts.push(data);
+    }
+
+    pub(crate) fn set_trigger(&mut self, trigger: Trigger) {
+        self.trigger = trigger;
+    }
+
+    /// Spans, data points or log records in it.
+    pub fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Those whose callers were told that they may forget them.
+    pub fn items_accepted(&self) -> usize {
+        self.items_accepted
+    }
+
+    /// True when nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// True when a caller waits for it.
+    pub fn is_claimed(&self) -> bool {
+        !self.claims.is_empty()
+    }
+
+    /// False once everybody who had a part in it has left.
+    pub fn is_wanted(&self) -> bool {
+        self.items_accepted > 0 || self.claims.iter().any(|it| !it.is_withdrawn())
+    }
+
+    /// Why it left.
+    pub fn trigger(&self) -> Trigger {
+        self.trigger
+    }
+
+    /// With which context it goes on: somebody waits for delivery if any of its callers does.
+    pub fn context(&self) -> Context {
+        let wants = if self.is_claimed() { Wants::Delivered } else { Wants::Accepted };
+        Context { wants, ..self.ctx.clone() }
+    }
+
+    /// Its telemetry, joined.
+    pub fn data(&mut self, signal: Signal) -> Data {
+        Data::concat(self.parts.drain(..)).unwrap_or_else(|| match signal {
+            Signal::Traces => Traces::default().into(),
+            Signal::Metrics => Metrics::default().into(),
+            Signal::Logs => Logs::default().into(),
+        })
+    }
+
+    /// What became of it.
+    pub fn answer(mut self, result: &Result<(), ConsumeError>) {
+        self.items_accepted = 0;
+        for claim in self.claims.drain(..) {
+            claim.answer(result);
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if self.items_accepted > 0 {
+            self.lost.add(self.items_accepted as u64);
+        }
+    }
+}

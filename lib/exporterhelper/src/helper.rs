@@ -1,0 +1,160 @@
+//! What stands in front of an exporter: stores, sends from several workers, answers, counts and logs.
+
+use std::sync::{Arc, OnceLock};
+
+use component::{
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Host, Next, Settings,
+    Signal, async_trait,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::Batch;
+use crate::metrics::Metrics;
+use crate::queue::Queue;
+use crate::sender::Sender;
+
+/// What the log advises when data was given up that retries would have saved.
+const TRY_RETRY: &str =
+    " Try enabling retry_on_failure config option to retry on retryable errors.";
+/// What the log advises when data was given up that a queue would have kept.
+const TRY_QUEUE: &str = " Try enabling sending_queue to survive temporary failures.";
+
+/// Queue, batch, retry and timeout in front of one exporter and signal. Without any of them it passes calls
+/// through and counts.
+pub struct Helper {
+    signal: Signal,
+    sender: Sender,
+    queue: Option<Queue>,
+    advice: String,
+    stopping: OnceLock<CancellationToken>,
+}
+
+/// Puts a [`Helper`] in front of `inner`.
+pub fn in_front_of(settings: &Settings, delivery: Delivery, inner: Next) -> Arc<Helper> {
+    let signal = settings.signal.unwrap_or(Signal::Traces);
+    let Delivery { timeout, retry, queue } = delivery;
+    let metrics = Metrics::new(settings, signal);
+    let has_retry = retry.is_some();
+    let retry = retry.filter(|it| it.enabled);
+    let queue = queue.filter(|it| it.enabled);
+    let advice = match (has_retry, &retry, &queue) {
+        // Exporters without these sections have nothing to enable.
+        (false, ..) => String::new(),
+        (true, None, None) => format!("{TRY_RETRY}{TRY_QUEUE}"),
+        (true, None, Some(_)) => TRY_RETRY.to_owned(),
+        (true, Some(_), None) => TRY_QUEUE.to_owned(),
+        (true, Some(_), Some(_)) => String::new(),
+    };
+    let queue = queue.map(|config| Queue::new(config, settings, signal, metrics.clone()));
+    let timeout = Some(timeout.std()).filter(|it| !it.is_zero());
+    let sender = Sender { inner, timeout, retry, metrics };
+    Arc::new(Helper { signal, sender, queue, advice, stopping: OnceLock::new() })
+}
+
+impl Helper {
+    async fn work(&self, queue: &Queue) {
+        while let Some(batch) = queue.buffer.take().await {
+            // Callers that have left will read their data again, or gave it up.
+            if batch.is_wanted() {
+                self.deliver(batch).await;
+            }
+        }
+    }
+
+    async fn deliver(&self, mut batch: Batch) {
+        let (ctx, data) = (batch.context(), batch.data(self.signal));
+        let stopping = self.stopping();
+        let result = self.sender.send(&ctx, data, &stopping, || batch.is_wanted()).await;
+        if let Err(error) = &result {
+            self.account(&batch, error, &stopping);
+        }
+        batch.answer(&result);
+    }
+
+    /// Counts and logs a batch that did not arrive: what was accepted is lost, what is claimed goes back.
+    fn account(&self, batch: &Batch, error: &ConsumeError, stopping: &CancellationToken) {
+        let (accepted, metrics) = (batch.items_accepted(), &self.sender.metrics);
+        let claimed = batch.items() - accepted;
+        if accepted > 0 {
+            let lost = match (error.is_permanent(), stopping.is_cancelled()) {
+                (true, _) => &metrics.lost_rejected,
+                (false, true) => &metrics.lost_at_shutdown,
+                (false, false) => &metrics.lost_expired,
+            };
+            lost.add(accepted as u64);
+            let advice = &self.advice;
+            error!(%error, dropped_items = accepted, "Exporting failed. Dropping data.{advice}");
+        }
+        if claimed > 0 && error.is_permanent() {
+            self.log_rejected(error, claimed);
+        } else if claimed > 0 {
+            warn!(
+                %error,
+                returned_items = claimed,
+                "Exporting failed. Returning data to its receiver, which keeps it and tries again."
+            );
+        }
+    }
+
+    fn log_rejected(&self, error: &ConsumeError, rejected_items: usize) {
+        error!(%error, rejected_items, "Exporting failed. Rejecting data.{}", self.advice);
+    }
+
+    fn stopping(&self) -> CancellationToken {
+        self.stopping.get().cloned().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Component for Helper {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        let stopping = self.stopping.get_or_init(|| host.stopping().clone()).clone();
+        let Some(queue) = &self.queue else { return Ok(()) };
+        queue.check()?;
+        for _ in 0..queue.workers() {
+            let helper = Arc::clone(&self);
+            host.spawn(async move {
+                if let Some(queue) = &helper.queue {
+                    helper.work(queue).await;
+                }
+                Ok(())
+            });
+        }
+        let helper = Arc::clone(&self);
+        host.spawn(async move {
+            if let Some(queue) = &helper.queue {
+                queue.buffer.keep_time(&stopping).await;
+                queue.close();
+            }
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// What no worker could send within the grace is counted as lost.
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        if let Some(queue) = &self.queue {
+            queue.close();
+            queue.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Consumer for Helper {
+    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        let items = data.items();
+        let rejected = |error: &ConsumeError| self.log_rejected(error, items);
+        let Some(queue) = &self.queue else {
+            let result = self.sender.send(ctx, data, &self.stopping(), || true).await;
+            return result.inspect_err(rejected);
+        };
+        match queue.offer(ctx, data).await.inspect_err(rejected)? {
+            // Whoever sent it has logged what failed.
+            Some(waiting) => waiting.answer().await,
+            None => Ok(()),
+        }
+    }
+}

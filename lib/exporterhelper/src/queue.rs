@@ -1,0 +1,142 @@
+//! The in-memory queue: how much may be in it, and who waits for what.
+
+use std::sync::Arc;
+
+use component::meter::Shape;
+use component::{
+    BatchConfig, BoxError, ConsumeError, Context, Data, QueueConfig, Settings, Signal, Sizer,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+
+use crate::metrics::{Metrics, queue_capacity, queue_size};
+use crate::{Buffer, Claim, Partitioner, Request, Rules, Waiting};
+
+/// Bounded by `queue_size`, which counts what is queued and what is being sent.
+pub(crate) struct Queue {
+    config: QueueConfig,
+    pub(crate) buffer: Arc<Buffer>,
+    room: Arc<Semaphore>,
+    capacity: usize,
+    partitioner: Partitioner,
+    metrics: Metrics,
+}
+
+impl Queue {
+    pub(crate) fn new(
+        config: QueueConfig,
+        settings: &Settings,
+        signal: Signal,
+        metrics: Metrics,
+    ) -> Self {
+        let rules = config.batch.get().map(|batch| rules(batch, config.sizer));
+        let partitioner = rules.as_ref().map(|it| it.partitioner.clone()).unwrap_or_default();
+        let capacity = usize::try_from(config.queue_size).unwrap_or(1);
+        let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
+        let room = Arc::new(Semaphore::new(capacity));
+        let attributes = [("exporter", settings.id.as_str()), ("data_type", signal.name())];
+        let free = Arc::downgrade(&room);
+        let size = move || Some((capacity - free.upgrade()?.available_permits()) as f64);
+        settings.meter.observe(Shape::Gauge, queue_size(config.sizer), &attributes, size);
+        let alive = Arc::downgrade(&room);
+        let read = move || alive.upgrade().map(|_| capacity as f64);
+        settings.meter.observe(Shape::Gauge, queue_capacity(config.sizer), &attributes, read);
+        let buffer = Arc::new(Buffer::new(rules, metrics.lost_at_shutdown.clone()));
+        Self { config, buffer, room, capacity, partitioner, metrics }
+    }
+
+    /// Refuses what this queue cannot do.
+    pub(crate) fn check(&self) -> Result<(), BoxError> {
+        match &self.config.storage {
+            // The door for the queue on disk: it stands in the place of `Buffer`.
+            Some(storage) => Err(format!(
+                "sending_queue::storage: a queue on disk (\"{storage}\") is not available in this version; \
+                 remove the key to queue in memory: receivers that read files keep their position until \
+                 the data is delivered, and read it again after a restart"
+            )
+            .into()),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn workers(&self) -> i64 {
+        self.config.num_consumers
+    }
+
+    /// Stores the data. A caller that needs to know gets something to wait for.
+    pub(crate) async fn offer(
+        &self,
+        ctx: &Context,
+        data: Data,
+    ) -> Result<Option<Waiting>, ConsumeError> {
+        let items = data.items();
+        if items == 0 {
+            return Ok(None);
+        }
+        let stored = self.admit(ctx, &data).await.and_then(|room| self.store(ctx, data, room));
+        stored.inspect_err(|_| self.metrics.enqueue_failed.add(items as u64))
+    }
+
+    fn store(
+        &self,
+        ctx: &Context,
+        data: Data,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Option<Waiting>, ConsumeError> {
+        let waits = ctx.wants_delivered() || self.config.wait_for_result;
+        let (claim, waiting) = waits.then(Claim::new).unzip();
+        let partition = self.partitioner.values(ctx);
+        let request = Request { ctx: ctx.clone(), data, claim, room: Some(room), partition };
+        match self.buffer.push(request) {
+            Ok(()) => Ok(waiting),
+            Err(_) => Err(stopped()),
+        }
+    }
+
+    /// A caller that can read its data again waits for room; others do when the configuration says so.
+    async fn admit(
+        &self,
+        ctx: &Context,
+        data: &Data,
+    ) -> Result<OwnedSemaphorePermit, ConsumeError> {
+        let size = match self.config.sizer {
+            Sizer::Requests => 1,
+            Sizer::Items => data.items(),
+            Sizer::Bytes => data.bytes(),
+        };
+        let capacity = self.capacity.min(u32::MAX as usize);
+        if capacity < size && !ctx.wants_delivered() {
+            return Err(ConsumeError::retryable("element size too large"));
+        }
+        let (room, size) = (Arc::clone(&self.room), size.min(capacity) as u32);
+        if ctx.wants_delivered() || self.config.block_on_overflow {
+            return room.acquire_many_owned(size).await.map_err(|_| stopped());
+        }
+        room.try_acquire_many_owned(size).map_err(|error| match error {
+            TryAcquireError::NoPermits => ConsumeError::retryable("sending queue is full"),
+            TryAcquireError::Closed => stopped(),
+        })
+    }
+
+    /// Takes nothing more.
+    pub(crate) fn close(&self) {
+        self.room.close();
+        self.buffer.close();
+    }
+}
+
+fn stopped() -> ConsumeError {
+    ConsumeError::retryable(
+        "sending queue is stopped: the collector shuts down, send the data again",
+    )
+}
+
+fn rules(batch: &BatchConfig, queue: Sizer) -> Rules {
+    let size = |it: i64| usize::try_from(it).unwrap_or(0);
+    Rules {
+        timeout: batch.flush_timeout.std(),
+        sizer: batch.sizer(queue),
+        min_size: size(batch.min_size),
+        max_size: size(batch.max_size),
+        partitioner: Partitioner::new(&batch.partition.metadata_keys),
+    }
+}
