@@ -47,6 +47,8 @@ pub struct Diagnostic {
     pub primary: Option<Label>,
     /// Other places that have to do with it.
     pub related: Vec<Label>,
+    /// Facts that explain it.
+    pub notes: Vec<String>,
     /// What to do.
     pub help: Option<String>,
 }
@@ -61,6 +63,7 @@ impl Diagnostic {
             path: Vec::new(),
             primary: None,
             related: Vec::new(),
+            notes: Vec::new(),
             help: None,
         }
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// The variables that `${env:...}` sees; handed in, so that a test needs no process environment.
 pub struct Environment {
-    lookup: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    lookup: Box<Lookup>,
 }
 
 impl Environment {
@@ -21,6 +23,11 @@ impl Environment {
         let variables: BTreeMap<String, String> =
             variables.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         Self { lookup: Box::new(move |name| variables.get(name).cloned()) }
+    }
+
+    /// The variables that a function knows.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { lookup: Box::new(lookup) }
     }
 
     /// The value of a variable.

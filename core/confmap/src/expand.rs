@@ -1,1 +1,297 @@
-//! To come.
+//! `${...}` inside values, innermost first, and `$$`.
+
+use std::sync::Arc;
+
+use crate::code;
+use crate::diagnostic::Diagnostic;
+use crate::location::Reader;
+use crate::redact::{self, REDACTED};
+use crate::source::{Origin, Source};
+use crate::tree::{Data, Node, Notice};
+use crate::yaml::{Cost, DEPTH_MAX, TEXT_BYTES_MAX};
+
+/// Most references that lead from one to the next. `confmap/expand.go`, v0.159.
+const CHAIN_MAX: usize = 1000;
+/// Most references in one configuration.
+const REFERENCES_MAX: usize = 20_000;
+/// Most text that references in one configuration may produce, in bytes.
+const PRODUCED_BYTES_MAX: usize = 64 << 20;
+
+/// Most mistakes kept.
+const MISTAKES_MAX: usize = 100;
+
+/// What came of it.
+pub(crate) struct Expanded {
+    pub(crate) root: Node,
+    pub(crate) notices: Vec<Notice>,
+    /// In the order of the tree; each message is the Collector's text.
+    pub(crate) mistakes: Vec<Diagnostic>,
+}
+
+/// Expands every text of a tree. Keys stay as they are.
+pub(crate) fn tree(root: Node, reader: &mut Reader<'_>) -> Expanded {
+    let cost = Cost::of(&root);
+    let mut expander = Expander {
+        reader,
+        notices: Vec::new(),
+        mistakes: Vec::new(),
+        references: 0,
+        produced: 0,
+        cost,
+        exhausted: false,
+    };
+    let root = expander.node(root, &Place { depth: 0, chain: 0, sensitive: false });
+    Expanded { root, notices: expander.notices, mistakes: expander.mistakes }
+}
+
+struct Expander<'a, 'e> {
+    reader: &'a mut Reader<'e>,
+    notices: Vec<Notice>,
+    mistakes: Vec<Diagnostic>,
+    references: usize,
+    produced: usize,
+    cost: Cost,
+    /// A limit is reached; nothing is expanded any more.
+    exhausted: bool,
+}
+
+/// Where in the tree a value is.
+#[derive(Clone, Copy)]
+struct Place {
+    depth: usize,
+    /// References that led here.
+    chain: usize,
+    /// Below a key such as `password`: no message may quote the value.
+    sensitive: bool,
+}
+
+/// A text after expansion.
+enum Text {
+    /// It is text.
+    Plain(String, Vec<Arc<Source>>),
+    /// It was one reference and nothing else.
+    Whole(Box<Node>),
+}
+
+impl Expander<'_, '_> {
+    fn node(&mut self, mut node: Node, place: &Place) -> Node {
+        if place.depth > DEPTH_MAX {
+            let text = if place.chain > 0 {
+                "too many recursive expansions".to_owned()
+            } else {
+                format!("exceeded max depth of {DEPTH_MAX}")
+            };
+            self.refuse(code::RECURSION, text, &node.origin, place);
+            return Node::new(Data::Null, node.origin);
+        }
+        let below = Place { depth: place.depth + 1, ..*place };
+        node.data = match node.data {
+            Data::String(text) => match self.text(text, &node.origin, place) {
+                Text::Whole(whole) => return *whole,
+                Text::Plain(text, parts) => {
+                    node.parts.extend(parts);
+                    Data::String(text)
+                }
+            },
+            Data::List(items) => {
+                Data::List(items.into_iter().map(|it| self.node(it, &below)).collect())
+            }
+            Data::Map(mut entries) => {
+                for entry in &mut entries {
+                    let sensitive = place.sensitive || redact::is_sensitive(&entry.key);
+                    let null = Node::new(Data::Null, entry.value.origin.clone());
+                    let value = std::mem::replace(&mut entry.value, null);
+                    entry.value = self.node(value, &Place { sensitive, ..below });
+                }
+                Data::Map(entries)
+            }
+            data => data,
+        };
+        node.original = node.original.map(|text| self.original(&text, &node.origin, place));
+        node
+    }
+
+    fn text(&mut self, mut text: String, origin: &Origin, place: &Place) -> Text {
+        let mut parts = Vec::new();
+        for _ in 0..=CHAIN_MAX {
+            let Some((start, end)) = find_reference(&text) else {
+                return Text::Plain(unescape(&text), parts);
+            };
+            let uri = text[start + 2..end - 1].to_owned();
+            let at = reference_place(origin, &text[start..end]);
+            let Some(found) = self.follow(&uri, &at, place) else {
+                return Text::Plain(String::new(), parts);
+            };
+            if (start, end) == (0, text.len()) {
+                return self.whole(found, &at, place);
+            }
+            self.produced += text.len() + found.text.len();
+            if text.len() + found.text.len() > TEXT_BYTES_MAX || PRODUCED_BYTES_MAX < self.produced
+            {
+                let message = format!("expanded text is longer than {TEXT_BYTES_MAX} bytes");
+                self.exhausted = true;
+                self.refuse(code::LIMIT, message, &at, place);
+                return Text::Plain(String::new(), parts);
+            }
+            parts.extend(found.source);
+            text.replace_range(start..end, &found.text);
+        }
+        self.refuse(code::RECURSION, "too many recursive expansions".to_owned(), origin, place);
+        Text::Plain(String::new(), parts)
+    }
+
+    /// The value of a text that is one reference and nothing else: it may be of any type.
+    fn whole(&mut self, found: crate::location::Retrieved, at: &Origin, place: &Place) -> Text {
+        let mut node = found.node;
+        if !self.cost.add(Cost::of(&node)) {
+            self.exhausted = true;
+            let text = "references produce too many values".to_owned();
+            self.refuse(code::LIMIT, text, at, place);
+            return Text::Plain(String::new(), Vec::new());
+        }
+        match &found.source {
+            Some(_) => node = node.via(&Arc::new(at.clone())),
+            None => node.move_to(at),
+        }
+        node.original = Some(found.text);
+        let chain = place.chain + 1;
+        if chain > CHAIN_MAX {
+            self.refuse(code::RECURSION, "too many recursive expansions".to_owned(), at, place);
+            return Text::Plain(String::new(), Vec::new());
+        }
+        if let Data::String(text) = &node.data {
+            // A text that is itself one reference takes the type of what that leads to.
+            let text = text.clone();
+            return match self.text_in(text, &node.origin, &Place { chain, ..*place }) {
+                Text::Whole(inner) => Text::Whole(inner),
+                Text::Plain(text, parts) => {
+                    node.parts.extend(parts);
+                    node.original = Some(text.clone());
+                    node.data = Data::String(text);
+                    Text::Whole(Box::new(node))
+                }
+            };
+        }
+        Text::Whole(Box::new(self.node(node, &Place { chain, ..*place })))
+    }
+
+    /// As [`Expander::text`], for the text of a variable or file.
+    fn text_in(&mut self, text: String, origin: &Origin, place: &Place) -> Text {
+        if CHAIN_MAX.min(DEPTH_MAX * 2) < place.chain {
+            self.refuse(code::RECURSION, "too many recursive expansions".to_owned(), origin, place);
+            return Text::Plain(String::new(), Vec::new());
+        }
+        self.text(text, origin, place)
+    }
+
+    /// The text that a value of another type was read from, expanded; as it is if that fails, since
+    /// the value itself has reported why.
+    fn original(&mut self, text: &str, origin: &Origin, place: &Place) -> String {
+        if find_reference(text).is_none() {
+            return unescape(text);
+        }
+        let (mistakes, notices) = (self.mistakes.len(), self.notices.len());
+        let expanded = match self.text_in(text.to_owned(), origin, place) {
+            Text::Plain(text, _) => Some(text),
+            Text::Whole(node) => node.original,
+        };
+        self.mistakes.truncate(mistakes);
+        self.notices.truncate(notices);
+        expanded.unwrap_or_else(|| unescape(text))
+    }
+
+    fn follow(
+        &mut self,
+        uri: &str,
+        at: &Origin,
+        place: &Place,
+    ) -> Option<crate::location::Retrieved> {
+        self.references += 1;
+        if self.exhausted {
+            return None;
+        }
+        if self.references > REFERENCES_MAX {
+            self.exhausted = true;
+            let text = format!("more than {REFERENCES_MAX} references");
+            self.refuse(code::LIMIT, text, at, place);
+            return None;
+        }
+        let found = if uri.contains('$') {
+            let uri = if uri.contains(':') { uri.to_owned() } else { format!("env:{uri}") };
+            Err((code::REFERENCE, format!("the uri {uri:?} contains unsupported characters ('$')")))
+        } else {
+            self.reader.reference(uri)
+        };
+        match found {
+            Ok(found) => {
+                if let Some(notice) = &found.notice {
+                    let notice = Notice { origin: Some(at.clone()), ..notice.clone() };
+                    if !self.notices.contains(&notice) {
+                        self.notices.push(notice);
+                    }
+                }
+                Some(found)
+            }
+            Err((code, text)) => {
+                let text = if place.sensitive { hide(&text) } else { text };
+                self.refuse(code, text, at, place);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, code: &'static str, text: String, origin: &Origin, place: &Place) {
+        if self.mistakes.len() >= MISTAKES_MAX {
+            return;
+        }
+        let is_reference = [code::SCHEME, code::REFERENCE, code::VARIABLE_NAME].contains(&code);
+        let default = text.rsplit_once(" \"").map_or("", |it| it.1).trim_end_matches('"');
+        let help = match default.split_once(":-") {
+            Some((name, default)) if !place.sensitive && is_reference => {
+                Some(format!("a default needs the scheme: `${{env:{name}:-{default}}}`"))
+            }
+            _ if is_reference => Some("for a literal `${` write `$${`".to_owned()),
+            _ => None,
+        };
+        let mut problem = Diagnostic::new(code, text).at(origin.clone(), "");
+        problem.help = help;
+        self.mistakes.push(problem);
+    }
+}
+
+/// Quoted parts of a message out.
+fn hide(text: &str) -> String {
+    let parts = text.split('"').enumerate();
+    parts.map(|(at, it)| if at % 2 == 1 { REDACTED } else { it }).collect::<Vec<_>>().join("\"")
+}
+
+/// The first reference, innermost first; `None` also if that is escaped: then the rest of the text
+/// stays as it is. `findURI` in `confmap/expand.go`, v0.159.
+fn find_reference(text: &str) -> Option<(usize, usize)> {
+    let mut from = 0;
+    loop {
+        let close = from + text[from..].find('}')?;
+        if let Some(open) = text[from..close].rfind("${").map(|it| from + it) {
+            let dollars = text[..open].bytes().rev().take_while(|it| *it == b'$').count();
+            return (dollars % 2 == 0).then_some((open, close + 1));
+        }
+        from = close + 1;
+    }
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("$$", "$")
+}
+
+/// Where in the text of `origin` a reference stands, if it can be seen there.
+fn reference_place(origin: &Origin, reference: &str) -> Origin {
+    let found = origin.source.line(origin.line).and_then(|line| {
+        let start = line.char_indices().nth(origin.column - 1)?.0;
+        let at = start + line[start..].find(reference)?;
+        Some(line[..at].chars().count() + 1)
+    });
+    match found {
+        None => origin.clone(),
+        Some(column) => Origin { column, length: reference.chars().count(), ..origin.clone() },
+    }
+}

@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod code;
 mod diagnostic;
 mod environment;
 mod expand;
@@ -13,10 +14,13 @@ mod location;
 mod merge;
 mod redact;
 mod render;
+mod repair;
 mod scalar;
 mod source;
 mod suggest;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod yaml;
 

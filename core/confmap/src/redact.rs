@@ -1,1 +1,252 @@
-//! To come.
+//! Which parts of a line must not be shown.
+
+use saphyr_parser::{Event, Parser, Span};
+
+use crate::source::{Source, SourceKind};
+
+/// What stands for a secret.
+pub(crate) const REDACTED: &str = "[REDACTED]";
+
+/// Words that make a key sensitive.
+const WORDS: [&str; 14] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "authorization",
+    "credential",
+    "credentials",
+    "headers",
+    "cookie",
+    "cookies",
+    "pem",
+    "dsn",
+];
+/// Pairs of words that do.
+const PAIRS: [&str; 5] =
+    ["api_key", "access_key", "private_key", "connection_string", "account_key"];
+/// Keys that end like this name a place, not a secret.
+const PLACES: [&str; 5] = ["_file", "_path", "_url", "_type", "_authenticator"];
+
+/// First and one past the last character, counted from 0.
+type Columns = (usize, usize);
+
+/// True for keys whose values are secrets.
+pub(crate) fn is_sensitive(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    if PLACES.iter().any(|it| key.ends_with(it)) {
+        return false;
+    }
+    let words = || key.split(|it: char| !it.is_ascii_alphanumeric());
+    let ends = ["password", "token", "secret"];
+    words().any(|it| {
+        WORDS.contains(&it) || (!it.is_empty() && ends.iter().any(|end| it.ends_with(end)))
+    }) || PAIRS.iter().any(|it| key.contains(it))
+}
+
+/// Secret parts of line `number`.
+pub(crate) fn spans(source: &Source, number: usize) -> Vec<Columns> {
+    let Some(line) = source.line(number) else { return Vec::new() };
+    let width = line.chars().count();
+    let mut spans = match source.kind {
+        SourceKind::Environment => vec![(0, width)],
+        SourceKind::Set => after_sign(line, '=').into_iter().collect(),
+        SourceKind::File | SourceKind::Yaml => match in_tree(&source.text, number) {
+            Ok(spans) => spans,
+            Err(mut spans) => {
+                spans.extend(by_indentation(source, number));
+                spans
+            }
+        },
+    };
+    spans.extend(in_address(line));
+    spans.retain(|it| !is_reference(line, *it));
+    spans.sort_unstable();
+    spans
+}
+
+/// All of the line behind `sign`, if a key before it is sensitive.
+fn after_sign(line: &str, sign: char) -> Option<Columns> {
+    let (keys, _) = line.split_once(sign)?;
+    keys.split(['.', ':'])
+        .any(|it| is_sensitive(it.trim()))
+        .then(|| (keys.chars().count() + 1, line.chars().count()))
+}
+
+/// Values below sensitive keys; `Err` has those before a mistake of syntax.
+fn in_tree(text: &str, number: usize) -> Result<Vec<Columns>, Vec<Columns>> {
+    /// A list, or a map and its key.
+    struct Frame {
+        is_map: bool,
+        key: Option<bool>,
+        sensitive: bool,
+    }
+    let mut frames: Vec<Frame> = Vec::new();
+    let mut spans = Vec::new();
+    let mut parser = Parser::new_from_str(text);
+    while let Some(next) = parser.next_event() {
+        let Ok((event, span)) = next else { return Err(spans) };
+        if matches!(event, Event::DocumentEnd) {
+            break;
+        }
+        let sensitive =
+            frames.last().is_some_and(|it| it.sensitive || (it.is_map && it.key == Some(true)));
+        match event {
+            Event::Scalar(text, ..) => match frames.last_mut() {
+                Some(frame) if frame.is_map && frame.key.is_none() => {
+                    frame.key = Some(text.split("::").any(is_sensitive));
+                    continue;
+                }
+                _ if sensitive => spans.extend(on_line(span, number)),
+                _ => {}
+            },
+            Event::SequenceStart(..) | Event::MappingStart(..) => {
+                let is_map = matches!(event, Event::MappingStart(..));
+                frames.push(Frame { is_map, key: None, sensitive });
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                frames.pop();
+            }
+            _ => {}
+        }
+        if let Some(frame) = frames.last_mut() {
+            frame.key = None;
+        }
+    }
+    Ok(spans)
+}
+
+fn on_line(span: Span, number: usize) -> Option<Columns> {
+    let (start, end) = (span.start, span.end);
+    if !(start.line()..=end.line()).contains(&number) {
+        return None;
+    }
+    let from = if start.line() == number { start.col() } else { 0 };
+    // A value of several lines is hidden to the end of each; a block's mark is behind its key.
+    let to = if end.line() == number && start.line() == number { end.col() } else { usize::MAX };
+    (from < to).then_some((from, to))
+}
+
+/// For text that is not YAML: all behind a sensitive key, and all lines indented below one.
+fn by_indentation(source: &Source, number: usize) -> Option<Columns> {
+    let lines: Vec<&str> = source.text.lines().take(number).collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let line = lines.last()?;
+    if let Some((at, _)) = sensitive_key(line) {
+        return Some((line[..at].chars().count(), usize::MAX));
+    }
+    let mut level = indent(line);
+    for above in lines.iter().rev().skip(1).filter(|it| !it.trim().is_empty()) {
+        if indent(above) < level || (indent(above) == level && line.trim_start().starts_with('-')) {
+            level = indent(above);
+            if sensitive_key(above).is_some() {
+                return Some((indent(line), usize::MAX));
+            }
+        }
+    }
+    None
+}
+
+/// The end of the first sensitive key's colon.
+fn sensitive_key(line: &str) -> Option<(usize, &str)> {
+    line.match_indices(':').find_map(|(at, _)| {
+        let key = line[..at].rsplit(|it: char| " {,\t".contains(it)).next()?;
+        let key = key.trim_matches(['"', '\'']);
+        is_sensitive(key).then_some((at + 1, key))
+    })
+}
+
+/// The password in `scheme://user:password@host`.
+fn in_address(line: &str) -> Option<Columns> {
+    let start = line.find("://")? + 3;
+    let end = start
+        + line[start..]
+            .find(|it: char| it.is_whitespace() || "/\"'".contains(it))
+            .unwrap_or(line.len() - start);
+    let login = &line[start..start + line[start..end].rfind('@')?];
+    let colon = start + login.find(':')? + 1;
+    let chars = |at: usize| line[..at].chars().count();
+    Some((chars(colon), chars(start + login.len())))
+}
+
+/// A reference without a default shows no secret.
+fn is_reference(line: &str, (from, to): Columns) -> bool {
+    let text: String = line.chars().skip(from).take(to.saturating_sub(from)).collect();
+    let text = text.trim().trim_matches(['"', '\'']);
+    let inner = text.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
+    inner.is_some_and(|it| {
+        let name = it.strip_prefix("env:").unwrap_or(it);
+        it.starts_with("file:") || name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_name_secrets_are_known_and_keys_that_name_files_are_not() {
+        for key in [
+            "password",
+            "client_secret",
+            "token",
+            "authToken",
+            "api_key",
+            "API-Key",
+            "x-api-key",
+            "key_pem",
+            "headers",
+            "Authorization",
+            "response_headers",
+            "aws_secret_access_key",
+            "dsn",
+        ] {
+            assert!(is_sensitive(key), "{key}");
+        }
+        for key in [
+            "key",
+            "key_file",
+            "password_file",
+            "token_url",
+            "bearertokenauth",
+            "endpoint",
+            "",
+            "tokens_per_s",
+        ] {
+            assert!(!is_sensitive(key), "{key}");
+        }
+    }
+
+    fn check(text: &str, line: usize, want: &str) {
+        let source = Source::new(SourceKind::File, "c.yaml", text);
+        let spans = spans(&source, line);
+        let hide = |(at, c): (usize, char)| {
+            if spans.iter().any(|it| (it.0..it.1).contains(&at)) { '#' } else { c }
+        };
+        let got: String = source.line(line).unwrap().chars().enumerate().map(hide).collect();
+        assert_eq!(got, want, "{text}");
+    }
+
+    #[test]
+    fn only_values_below_sensitive_keys_are_hidden() {
+        check("a: {username: u, password: p w}", 1, "a: {username: u, password: ###}");
+        check("headers:\n  a: b\n  c: d\ne: f", 2, "  a: #");
+        check("headers:\n  a: b\n  c: d\ne: f", 4, "e: f");
+        check("headers::x: abc", 1, "headers::x: ###");
+        check("headers: [{name: a, value: b}]", 1, "headers: [{name: #, value: #}]");
+        check("key_pem: |\n  AAA\n  BBB\nx: y", 3, "#####");
+        check("url: http://me:pw@h/x", 1, "url: http://me:##@h/x");
+        check("token: ${env:TOKEN}", 1, "token: ${env:TOKEN}");
+        check("token: ${env:TOKEN:-abc}", 1, "token: #################");
+    }
+
+    #[test]
+    fn text_that_is_not_yaml_is_hidden_by_indentation() {
+        check("headers:\n  a: b\nx: [", 2, "  ####");
+        check("x: [\npassword: p", 2, "password:##");
+        check("x: [\nother: p", 2, "other: p");
+    }
+}

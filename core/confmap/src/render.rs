@@ -1,8 +1,165 @@
 //! Mistakes as text for people.
 
-use crate::diagnostic::Diagnostics;
+use std::fmt::Write as _;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+use crate::redact::{self, REDACTED};
+use crate::source::{Origin, SourceKind};
+
+/// Most mistakes shown.
+const SHOWN_MAX: usize = 20;
+/// Longest excerpt, in characters.
+const EXCERPT_MAX: usize = 160;
+/// What remains before the culprit in a line that is too long.
+const BEFORE_MAX: usize = 60;
 
 /// The Collector's text, then each place with an excerpt and a caret.
 pub(crate) fn text(diagnostics: &Diagnostics) -> String {
-    diagnostics.headline.clone()
+    let mut out = printable(&diagnostics.headline);
+    let single = diagnostics.list.len() == 1;
+    for problem in diagnostics.list.iter().take(SHOWN_MAX) {
+        let said = single && diagnostics.headline.contains(&problem.message);
+        if problem.primary.is_none() && problem.help.is_none() && said {
+            continue;
+        }
+        out.push('\n');
+        out += &one(problem, !said);
+    }
+    let hidden = diagnostics.list.len().saturating_sub(SHOWN_MAX);
+    if hidden > 0 {
+        let _ = write!(out, "\n\n... and {hidden} more");
+    }
+    out
+}
+
+/// One mistake; with its message unless that has been said.
+pub(crate) fn one(problem: &Diagnostic, with_message: bool) -> String {
+    let mut out = String::new();
+    if with_message {
+        let severity = match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        let _ = write!(out, "\n{severity}[{}]: {}", problem.code, printable(&problem.message));
+    }
+    let labels: Vec<(&Label, &str)> = problem
+        .primary
+        .iter()
+        .map(|it| (it, "-->"))
+        .chain(problem.related.iter().map(|it| (it, ":::")))
+        .collect();
+    let gutter = labels.iter().map(|it| it.0.origin.visible().line).max().unwrap_or(1);
+    let gutter = gutter.to_string().len().max(2);
+    let mut notes = problem.notes.clone();
+    for (label, arrow) in labels {
+        place(&mut out, label, arrow, gutter);
+        notes.extend(came_from(&label.origin));
+    }
+    notes.dedup();
+    for note in notes {
+        let _ = write!(out, "\n{:gutter$} = note: {}", "", printable(&note));
+    }
+    if let Some(help) = &problem.help {
+        let _ = write!(out, "\n{:gutter$} = help: {}", "", printable(help));
+    }
+    out
+}
+
+fn place(out: &mut String, label: &Label, arrow: &str, gutter: usize) {
+    let origin = label.origin.visible();
+    let _ = write!(out, "\n{:gutter$}{arrow} {origin}", "");
+    let excerpt = Excerpt::of(origin);
+    let Some(excerpt) = excerpt else {
+        if !label.text.is_empty() {
+            let _ = write!(out, ": {}", printable(&label.text));
+        }
+        return;
+    };
+    let text =
+        if label.text.is_empty() { String::new() } else { format!(" {}", printable(&label.text)) };
+    let _ = write!(out, "\n{:gutter$} |", "");
+    let _ = write!(out, "\n{:gutter$} | {}", origin.line, excerpt.line);
+    let _ = write!(out, "\n{:gutter$} | {}{}{text}", "", excerpt.blank, excerpt.caret);
+}
+
+/// How a value came to where it is, for values that were written elsewhere.
+fn came_from(origin: &Origin) -> Option<String> {
+    let reference = origin.reference.as_ref()?;
+    match origin.source.kind {
+        SourceKind::Environment => {
+            Some(format!("the value comes from environment variable {}", origin.source.name))
+        }
+        _ if origin.source == reference.source => Some(format!("used at {}", reference.visible())),
+        _ => Some(format!("included at {}", reference.visible())),
+    }
+}
+
+struct Excerpt {
+    line: String,
+    /// Blanks and tabs up to the caret.
+    blank: String,
+    caret: String,
+}
+
+impl Excerpt {
+    /// `None` where there is no such line or it must not be shown.
+    fn of(origin: &Origin) -> Option<Self> {
+        if origin.source.kind == SourceKind::Environment {
+            return None;
+        }
+        let line = origin.source.line(origin.line)?;
+        let secrets = redact::spans(&origin.source, origin.line);
+        let (start, end) = (origin.column - 1, origin.column - 1 + origin.length);
+        let (mut shown, mut from, mut to) = (String::new(), None, None);
+        let mut hidden_until = 0;
+        for (at, c) in line.chars().enumerate() {
+            let shown_width = shown.chars().count();
+            if at == start {
+                from = Some(shown_width);
+            }
+            if at == end {
+                to = Some(shown_width);
+            }
+            if at < hidden_until {
+                continue;
+            }
+            if let Some(secret) = secrets.iter().find(|it| (it.0..it.1).contains(&at)) {
+                hidden_until = secret.1;
+                // A caret inside what is hidden moves to its beginning.
+                if (at..secret.1).contains(&start) {
+                    from = Some(shown_width);
+                }
+                shown += REDACTED;
+                continue;
+            }
+            shown.push(if c.is_control() && c != '\t' { '\u{fffd}' } else { c });
+        }
+        let width = shown.chars().count();
+        let from = from.unwrap_or(width).min(width);
+        let to = to.unwrap_or(width).clamp(from + 1, width.max(from + 1));
+        Some(Self::window(&shown, from, to))
+    }
+
+    /// The part around the culprit, if the line is too long.
+    fn window(line: &str, from: usize, to: usize) -> Self {
+        let width = line.chars().count();
+        let skip = if width > EXCERPT_MAX { from.saturating_sub(BEFORE_MAX) } else { 0 };
+        let cut = |n: usize| if n > 0 { "..." } else { "" };
+        let (before, after) = (cut(skip), cut(width.saturating_sub(skip + EXCERPT_MAX)));
+        let kept: String = line.chars().skip(skip).take(EXCERPT_MAX).collect();
+        let blank: String = before
+            .chars()
+            .chain(kept.chars())
+            .take(before.len() + from - skip)
+            .map(|it| if it == '\t' { '\t' } else { ' ' })
+            .collect();
+        let carets = (to - from).min(EXCERPT_MAX.saturating_sub(from - skip)).max(1);
+        Self { line: format!("{before}{kept}{after}"), blank, caret: "^".repeat(carets) }
+    }
+}
+
+/// Without control characters, which could take over a terminal.
+fn printable(text: &str) -> String {
+    text.replace(|it: char| it.is_control() && it != '\n' && it != '\t', "\u{fffd}")
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::redact::{self, REDACTED};
 use crate::source::{Origin, Source};
 
 /// A value and its place.
@@ -68,6 +69,57 @@ impl Node {
         match &self.data {
             Data::List(items) => items,
             _ => &[],
+        }
+    }
+
+    /// The same tree, brought in from `reference`.
+    #[must_use]
+    pub(crate) fn via(mut self, reference: &Arc<Origin>) -> Self {
+        self.origin = self.origin.via(reference);
+        match &mut self.data {
+            Data::List(items) => {
+                *items = std::mem::take(items).into_iter().map(|it| it.via(reference)).collect();
+            }
+            Data::Map(entries) => {
+                for entry in entries {
+                    entry.key_origin = entry.key_origin.clone().via(reference);
+                    let null = Node::new(Data::Null, entry.value.origin.clone());
+                    entry.value = std::mem::replace(&mut entry.value, null).via(reference);
+                }
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// Everything at one place: for values that have none of their own.
+    pub(crate) fn move_to(&mut self, origin: &Origin) {
+        self.each_origin(&mut |it| *it = origin.clone());
+    }
+
+    /// The same places in another source.
+    pub(crate) fn rebase(&mut self, source: &Arc<Source>) {
+        self.each_origin(&mut |it| it.source = source.clone());
+    }
+
+    fn each_origin(&mut self, change: &mut impl FnMut(&mut Origin)) {
+        change(&mut self.origin);
+        match &mut self.data {
+            Data::List(items) => items.iter_mut().for_each(|it| it.each_origin(change)),
+            Data::Map(entries) => entries.iter_mut().for_each(|it| {
+                change(&mut it.key_origin);
+                it.value.each_origin(change);
+            }),
+            _ => {}
+        }
+    }
+
+    /// Lists and maps from here down to the deepest value.
+    pub(crate) fn depth(&self) -> usize {
+        match &self.data {
+            Data::List(items) => 1 + items.iter().map(Node::depth).max().unwrap_or(0),
+            Data::Map(entries) => 1 + entries.iter().map(|it| it.value.depth()).max().unwrap_or(0),
+            _ => 0,
         }
     }
 
@@ -141,10 +193,26 @@ impl Conf {
         path: &[S],
         at: At,
     ) -> Diagnostic {
-        let mut problem = Diagnostic::new(code, message);
+        let mut problem = Diagnostic::new(code, self.without_secret(path, &message.into()));
         problem.path = path.iter().map(|it| it.as_ref().to_owned()).collect();
         problem.primary = self.nearest(path, at).map(|it| Label::new(it.clone(), ""));
+        for part in self.node(path).map_or(&[][..], |it| &it.parts) {
+            problem.notes.push(format!("part of the text comes from {part}"));
+        }
         problem
+    }
+
+    /// `text` without the value at `path`, if that is below a sensitive key.
+    pub fn without_secret<S: AsRef<str>>(&self, path: &[S], text: &str) -> String {
+        let sensitive = path.iter().any(|it| redact::is_sensitive(it.as_ref()));
+        let value = self.node(path).and_then(|it| match &it.data {
+            Data::String(value) => Some(value.as_str()),
+            _ => it.original.as_deref(),
+        });
+        match value.filter(|it| sensitive && !it.is_empty()) {
+            Some(value) => text.replace(value, REDACTED),
+            None => text.to_owned(),
+        }
     }
 }
 
