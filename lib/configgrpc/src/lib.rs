@@ -4,4 +4,5 @@
 
 pub mod client;
 pub mod frame;
+pub mod server;
 pub mod status;

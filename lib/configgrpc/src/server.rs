@@ -1,0 +1,257 @@
+//! A gRPC server for unary methods whose messages are bytes (ADR 0006).
+//!
+//! The calls of a connection run in the connection's task: a request costs no task switch, answers
+//! that are ready together leave in one write, and a client that goes takes its calls with it.
+
+use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use component::{BoxError, Client, Context, GrpcStatus, Host, async_trait};
+use compression::{Chunks, Compressor, Encoding, Type};
+use confignet::{Connection, Listener};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use h2::{Ping, PingPong, Reason};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, info};
+
+mod call;
+mod config;
+mod lifetime;
+
+pub use config::{EnforcementPolicy, Keepalive, ServerConfig, ServerParameters};
+use lifetime::{Action, Lifetime};
+
+use crate::frame;
+
+/// Longest wait for the client's HTTP/2 preface.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a client may send on one stream before we have read it, in bytes: one message of the default
+/// limit, so that a sender never waits inside a message.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64;
+/// The same for all streams of a connection.
+const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
+/// Longest DATA frame taken, in bytes: a message in one frame is not copied.
+const FRAME_BYTES_MAX: u32 = 4 * 1024 * 1024 + 64;
+/// Longest header list of a call, in bytes.
+const HEADER_BYTES_MAX: u32 = 64 * 1024;
+
+/// A unary method.
+#[async_trait]
+pub trait Unary: Send + Sync + 'static {
+    /// Takes the message of a call. The answer to success is [`Route::answer`].
+    async fn call(&self, ctx: &Context, message: Bytes) -> Result<(), GrpcStatus>;
+}
+
+/// Who answers which method.
+pub struct Route {
+    /// Full name: `opentelemetry.proto.collector.logs.v1.LogsService`.
+    pub service: &'static str,
+    /// `Export`.
+    pub method: &'static str,
+    /// The message that answers every call that succeeds.
+    pub answer: &'static [u8],
+    /// Takes the calls.
+    pub handler: Arc<dyn Unary>,
+}
+
+struct Shared {
+    endpoints: Vec<Endpoint>,
+    message_bytes_max: usize,
+    streams_max: u32,
+    include_metadata: bool,
+    parameters: ServerParameters,
+}
+
+struct Endpoint {
+    route: Route,
+    plain: Answer,
+    encoded: Vec<(Encoding, Answer)>,
+}
+
+/// A message with its prefix, ready to send.
+struct Answer {
+    frame: Bytes,
+    encoding: Option<&'static str>,
+}
+
+impl Endpoint {
+    fn new(route: Route) -> Self {
+        let plain = Answer {
+            frame: framed(false, Bytes::from_static(route.answer).into()),
+            encoding: None,
+        };
+        // As grpc-go: a call with an encoding is answered in the same encoding.
+        let encodings = [Encoding::Gzip, Encoding::Zstd, Encoding::Snappy];
+        let encoded = encodings.into_iter().filter_map(|encoding| {
+            let answer = Chunks::from(Bytes::from_static(route.answer));
+            let compressed = Compressor::grpc(Type(Some(encoding))).compress(answer).ok()?;
+            let frame = framed(true, compressed);
+            Some((encoding, Answer { frame, encoding: Some(encoding.name()) }))
+        });
+        Self { encoded: encoded.collect(), plain, route }
+    }
+
+    fn answer(&self, encoding: Option<Encoding>) -> &Answer {
+        let same = self.encoded.iter().find(|(it, _)| Some(*it) == encoding);
+        same.map_or(&self.plain, |(_, answer)| answer)
+    }
+}
+
+fn framed(compressed: bool, message: Chunks) -> Bytes {
+    let mut frame = BytesMut::from(&frame::prefix(compressed, message.remaining())[..]);
+    message.pieces().for_each(|it| frame.extend_from_slice(it));
+    frame.freeze()
+}
+
+/// Binds the endpoint and serves it until the host stops. Returns the address bound.
+///
+/// # Errors
+/// What is not supported yet, and `listen tcp 127.0.0.1:4317: bind: address already in use`.
+pub fn serve(
+    config: &ServerConfig,
+    routes: Vec<Route>,
+    host: &Host,
+) -> Result<Option<SocketAddr>, BoxError> {
+    config.check_supported()?;
+    let listener = Listener::bind(&config.net)?;
+    let address = listener.local_addr();
+    info!(endpoint = config.net.endpoint, "Starting GRPC server");
+    let shared = Arc::new(Shared {
+        endpoints: routes.into_iter().map(Endpoint::new).collect(),
+        message_bytes_max: config.message_bytes_max(),
+        streams_max: config.streams_max(),
+        include_metadata: config.include_metadata,
+        parameters: config.server_parameters(),
+    });
+    let task = accept(listener, shared, host.clone());
+    host.spawn(task);
+    Ok(address)
+}
+
+async fn accept(listener: Listener, shared: Arc<Shared>, host: Host) -> Result<(), BoxError> {
+    loop {
+        let connection = tokio::select! {
+            () = host.stopping().cancelled() => return Ok(()),
+            connection = listener.accept() => connection,
+        };
+        let (shared, its_host) = (Arc::clone(&shared), host.clone());
+        host.spawn(async move {
+            serve_connection(shared, connection, its_host).await;
+            Ok(())
+        });
+    }
+}
+
+async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
+    let client = Arc::new(Client { peer: connection.peer(), ..Client::default() });
+    let handshake = timeout(HANDSHAKE_TIMEOUT, builder(&shared).handshake(connection));
+    let shaken = tokio::select! {
+        () = host.stopping().cancelled() => return,
+        shaken = handshake => shaken,
+    };
+    let http2 = match shaken {
+        Ok(Ok(http2)) => http2,
+        Ok(Err(error)) => return debug!(%error, peer = ?client.peer, "no HTTP/2 client"),
+        Err(_) => return debug!(peer = ?client.peer, "no HTTP/2 preface in time"),
+    };
+    drive(shared, client, http2, host).await;
+}
+
+fn builder(shared: &Shared) -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX)
+        .max_concurrent_streams(shared.streams_max);
+    builder
+}
+
+type Http2 = h2::server::Connection<Connection, Bytes>;
+
+/// Runs a connection and its calls until the client leaves, or is made to.
+async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host: Host) {
+    let mut pings = http2.ping_pong();
+    let mut calls = FuturesUnordered::new();
+    let mut life = Lifetime::new(&shared.parameters, spread(), Instant::now());
+    let mut timer = pin!(sleep_until(life.next()));
+    let mut stopping = pin!(host.stopping().cancelled());
+    let mut stopped = false;
+    let mut gone = false;
+    poll_fn(|cx| {
+        loop {
+            // All calls that have come, then all answers that are ready, then one write.
+            while let Poll::Ready(accepted) = http2.poll_accept(cx) {
+                let Some(Ok((request, respond))) = accepted else { return Poll::Ready(()) };
+                let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
+                calls.push(call::handle(shared, client, request, respond));
+            }
+            let mut again = false;
+            while let Poll::Ready(Some(())) = calls.poll_next_unpin(cx) {
+                again = true;
+            }
+            if !stopped && stopping.as_mut().poll(cx).is_ready() {
+                (stopped, again) = (true, true);
+                life.stop(Instant::now());
+                http2.graceful_shutdown();
+            }
+            if life.is_leaving() && !gone && calls.is_empty() && !http2.has_streams() {
+                // Nothing is under way, so there is no need to wait for the client's answer.
+                (gone, again) = (true, true);
+                http2.abrupt_shutdown(Reason::NO_ERROR);
+            }
+            if !again {
+                break;
+            }
+        }
+        life.set_busy(!calls.is_empty(), Instant::now());
+        while let Poll::Ready(Ok(_)) = poll_pong(&mut pings, cx) {
+            life.pong();
+        }
+        loop {
+            if timer.deadline() != life.next() {
+                timer.as_mut().reset(life.next());
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            match life.check(Instant::now()) {
+                Action::Wait => {}
+                Action::Ping => send_ping(&mut pings),
+                Action::Leave => {
+                    http2.graceful_shutdown();
+                    cx.waker().wake_by_ref();
+                }
+                Action::Close => return Poll::Ready(()),
+            }
+        }
+    })
+    .await;
+}
+
+fn poll_pong(
+    pings: &mut Option<PingPong>,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<Result<h2::Pong, h2::Error>> {
+    pings.as_mut().map_or(Poll::Pending, |it| it.poll_pong(cx))
+}
+
+fn send_ping(pings: &mut Option<PingPong>) {
+    if let Some(Err(error)) = pings.as_mut().map(|it| it.send_ping(Ping::opaque())) {
+        debug!(%error, "a ping could not be sent");
+    }
+}
+
+/// A random number from 0 to 1.
+fn spread() -> f64 {
+    let random = RandomState::new().build_hasher().finish();
+    (random >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,333 @@
+//! One unary call: its message is read, decompressed and handed over; its answer or status sent.
+//! Texts are those of grpc-go 1.80, `server.go`, `rpc_util.go` and `internal/transport`.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use component::{Client, Context, GrpcStatus};
+use compression::{DecompressError, Encoding, decompress};
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::{Answer, Endpoint, Shared};
+use crate::frame::{FrameError, Message, Reader};
+use crate::status::{code, encode_binary, escape};
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// Longest wait for a message, beside what its size allows.
+const MESSAGE_WAIT: Duration = Duration::from_secs(30);
+/// Slowest client, in bytes per second.
+const MESSAGE_RATE_MIN: usize = 1024;
+/// Longest `grpc-timeout` in digits. `PROTOCOL-HTTP2.md`, "TimeoutValue".
+const TIMEOUT_DIGITS_MAX: usize = 8;
+
+/// A call that does not get an answer.
+struct Refusal {
+    http: StatusCode,
+    status: GrpcStatus,
+}
+
+impl From<GrpcStatus> for Refusal {
+    fn from(status: GrpcStatus) -> Self {
+        Self { http: StatusCode::OK, status }
+    }
+}
+
+fn refuse(code: i32, message: impl Into<String>) -> Refusal {
+    GrpcStatus { code, message: message.into(), encoded: Bytes::new() }.into()
+}
+
+/// Serves one call. Ends early when the client withdraws it.
+pub(super) async fn handle(
+    shared: Arc<Shared>,
+    client: Arc<Client>,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+) {
+    let (head, body) = request.into_parts();
+    let outcome = {
+        let mut call = pin!(within_deadline(&shared, &client, &head, body));
+        poll_fn(|cx| match call.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => respond.poll_reset(cx).map(|_| None),
+        })
+        .await
+    };
+    let sent = match outcome {
+        Some(Ok(answer)) => send_answer(&mut respond, &head.headers, answer),
+        Some(Err(refusal)) => send_refusal(&mut respond, &head.headers, refusal),
+        None => {
+            debug!("the client withdrew a call");
+            return;
+        }
+    };
+    if let Err(error) = sent {
+        debug!(%error, "an answer could not be sent");
+    }
+}
+
+async fn within_deadline<'a>(
+    shared: &'a Shared,
+    client: &Arc<Client>,
+    head: &Parts,
+    body: RecvStream,
+) -> Result<&'a Answer, Refusal> {
+    let endpoint = check(shared, head)?;
+    let call = call(shared, endpoint, client, head, body);
+    let Some(value) = head.headers.get(GRPC_TIMEOUT) else { return call.await };
+    let Some(limit) = parse_timeout(value.as_bytes()) else {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let message = format!("malformed grpc-timeout: {text:?}");
+        return Err(Refusal { http: StatusCode::BAD_REQUEST, ..refuse(code::INTERNAL, message) });
+    };
+    match timeout(limit, call).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(refuse(code::DEADLINE_EXCEEDED, "context deadline exceeded")),
+    }
+}
+
+/// What can be said before the message has come.
+fn check<'a>(shared: &'a Shared, head: &Parts) -> Result<&'a Endpoint, Refusal> {
+    let content_type =
+        head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if !is_grpc(content_type) {
+        let shown = String::from_utf8_lossy(content_type);
+        let message = format!("invalid gRPC request content-type {shown:?}");
+        let http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Refusal { http, ..refuse(code::INVALID_ARGUMENT, message) });
+    }
+    if head.method != Method::POST {
+        let method = head.method.as_str();
+        let message =
+            format!("Received a HEADERS frame with :method {method:?} which should be POST");
+        let http = StatusCode::METHOD_NOT_ALLOWED;
+        return Err(Refusal { http, ..refuse(code::INTERNAL, message) });
+    }
+    let path = head.uri.path();
+    let name = path.strip_prefix('/').unwrap_or(path);
+    let Some((service, method)) = name.rsplit_once('/') else {
+        return Err(refuse(code::UNIMPLEMENTED, format!("malformed method name: {path:?}")));
+    };
+    let mut of_service =
+        shared.endpoints.iter().filter(|it| it.route.service == service).peekable();
+    if of_service.peek().is_none() {
+        return Err(refuse(code::UNIMPLEMENTED, format!("unknown service {service}")));
+    }
+    of_service.find(|it| it.route.method == method).ok_or_else(|| {
+        let message = format!("unknown method {method} for service {service}");
+        refuse(code::UNIMPLEMENTED, message)
+    })
+}
+
+async fn call<'a>(
+    shared: &Shared,
+    endpoint: &'a Endpoint,
+    client: &Arc<Client>,
+    head: &Parts,
+    body: RecvStream,
+) -> Result<&'a Answer, Refusal> {
+    let encoding = match head.headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"" | b"identity") => None,
+        Some(name) => Some(encoding(name).ok_or_else(|| {
+            let name = String::from_utf8_lossy(name);
+            let message = format!("grpc: Decompressor is not installed for grpc-encoding {name:?}");
+            refuse(code::UNIMPLEMENTED, message)
+        })?),
+    };
+    let message = read(shared, body).await?;
+    let message = match (message.compressed, encoding) {
+        (false, _) => message.body,
+        (true, None) => {
+            let message = "grpc: compressed flag set with identity or empty encoding";
+            return Err(refuse(code::INTERNAL, message));
+        }
+        (true, Some(encoding)) => expand(encoding, &message.body, shared.message_bytes_max)?,
+    };
+    let client = match shared.include_metadata {
+        true => Arc::new(Client { peer: client.peer, metadata: metadata(head) }),
+        false => Arc::clone(client),
+    };
+    let ctx = Context { client: Some(client), ..Context::default() };
+    endpoint.route.handler.call(&ctx, message).await?;
+    Ok(endpoint.answer(encoding))
+}
+
+async fn read(shared: &Shared, body: RecvStream) -> Result<Message, Refusal> {
+    let limit = shared.message_bytes_max;
+    let wait = MESSAGE_WAIT + Duration::from_secs((limit / MESSAGE_RATE_MIN) as u64);
+    let mut reader = Reader::new(body, limit);
+    match timeout(wait, reader.next()).await {
+        Ok(Ok(Some(message))) => Ok(message),
+        Ok(Ok(None)) => Err(refuse(
+            code::INTERNAL,
+            "cardinality violation: received no request message from non-client-streaming RPC",
+        )),
+        Ok(Err(error @ FrameError::TooLarge { .. })) => {
+            Err(refuse(code::RESOURCE_EXHAUSTED, error.to_string()))
+        }
+        Ok(Err(error @ (FrameError::Flag(_) | FrameError::Truncated))) => {
+            Err(refuse(code::INTERNAL, error.to_string()))
+        }
+        Ok(Err(FrameError::Transport(error))) => {
+            Err(refuse(code::CANCELED, format!("reading the request: {error}")))
+        }
+        Err(_) => Err(refuse(code::DEADLINE_EXCEEDED, "the request message came too slowly")),
+    }
+}
+
+fn expand(encoding: Encoding, body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
+    decompress(encoding, body, limit).map_err(|error| match error {
+        DecompressError::TooLarge | DecompressError::DeclaredTooLarge => {
+            let message =
+                format!("grpc: received message after decompression larger than max {limit}");
+            refuse(code::RESOURCE_EXHAUSTED, message)
+        }
+        DecompressError::Corrupt(why) => {
+            refuse(code::INTERNAL, format!("grpc: failed to decompress the message: {why}"))
+        }
+    })
+}
+
+/// Message compressors that the Collector registers.
+fn encoding(name: &[u8]) -> Option<Encoding> {
+    match name {
+        b"gzip" => Some(Encoding::Gzip),
+        b"zstd" => Some(Encoding::Zstd),
+        // Go's go-grpc-compression writes the framed format; both are read.
+        b"snappy" => Some(Encoding::Snappy),
+        _ => None,
+    }
+}
+
+/// `application/grpc`, alone or followed by `+proto` or `;...`. Case as in grpc-go: lower.
+fn is_grpc(content_type: &[u8]) -> bool {
+    match content_type.strip_prefix(b"application/grpc") {
+        Some(rest) => matches!(rest.first(), None | Some(b'+' | b';')),
+        None => false,
+    }
+}
+
+/// `PROTOCOL-HTTP2.md`, "Timeout".
+fn parse_timeout(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    if !(1..=TIMEOUT_DIGITS_MAX).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = digits.iter().fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+    match unit {
+        b'H' => Some(Duration::from_secs(number * 3600)),
+        b'M' => Some(Duration::from_secs(number * 60)),
+        b'S' => Some(Duration::from_secs(number)),
+        b'm' => Some(Duration::from_millis(number)),
+        b'u' => Some(Duration::from_micros(number)),
+        b'n' => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+/// Headers of the call without those of the protocol, and its authority as `host`.
+fn metadata(head: &Parts) -> Vec<(String, String)> {
+    let own = |name: &HeaderName| {
+        let name = name.as_str();
+        name == "te" || (name.starts_with("grpc-") && !name.starts_with("grpc-trace"))
+    };
+    let headers = head.headers.iter().filter(|(name, _)| !own(name));
+    let mut all: Vec<_> = headers
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    if let Some(authority) = head.uri.authority() {
+        all.push((":authority".into(), authority.as_str().to_owned()));
+        if !head.headers.contains_key(header::HOST) {
+            all.push(("host".into(), authority.as_str().to_owned()));
+        }
+    }
+    all
+}
+
+fn send_answer(
+    respond: &mut SendResponse<Bytes>,
+    request: &HeaderMap,
+    answer: &Answer,
+) -> Result<(), h2::Error> {
+    let mut response = Response::new(());
+    let headers = response.headers_mut();
+    let content_type = request.get(header::CONTENT_TYPE).cloned().unwrap_or(GRPC);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    if let Some(encoding) = answer.encoding {
+        headers.insert(GRPC_ENCODING, HeaderValue::from_static(encoding));
+    }
+    let mut stream = respond.send_response(response, false)?;
+    stream.send_data(answer.frame.clone(), false)?;
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
+    stream.send_trailers(trailers)
+}
+
+fn send_refusal(
+    respond: &mut SendResponse<Bytes>,
+    request: &HeaderMap,
+    refusal: Refusal,
+) -> Result<(), h2::Error> {
+    let Refusal { http, status } = refusal;
+    debug!(code = status.code, message = status.message, "refusing a call");
+    let mut response = Response::new(());
+    *response.status_mut() = http;
+    let headers = response.headers_mut();
+    let content_type = match http {
+        StatusCode::OK => request.get(header::CONTENT_TYPE).cloned(),
+        _ => None,
+    };
+    headers.insert(header::CONTENT_TYPE, content_type.unwrap_or(GRPC));
+    headers.insert(GRPC_STATUS, HeaderValue::from(status.code));
+    if let Ok(message) = HeaderValue::from_str(&escape(&status.message)) {
+        headers.insert(GRPC_MESSAGE, message);
+    }
+    if !status.encoded.is_empty()
+        && let Ok(details) = HeaderValue::from_str(&encode_binary(&status.encoded))
+    {
+        headers.insert(GRPC_DETAILS, details);
+    }
+    respond.send_response(response, true).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_digits_and_a_unit() {
+        assert_eq!(parse_timeout(b"10S"), Some(Duration::from_secs(10)));
+        assert_eq!(parse_timeout(b"99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        assert_eq!(parse_timeout(b"5m"), Some(Duration::from_millis(5)));
+        for bad in [&b""[..], b"S", b"10", b"10s", b"999999999S", b"-1S"] {
+            assert_eq!(parse_timeout(bad), None);
+        }
+    }
+
+    #[test]
+    fn content_types_are_grpc_with_or_without_a_subtype() {
+        for good in ["application/grpc", "application/grpc+proto", "application/grpc;x"] {
+            assert!(is_grpc(good.as_bytes()));
+        }
+        for bad in ["", "application/json", "application/grpcweb", "Application/grpc"] {
+            assert!(!is_grpc(bad.as_bytes()));
+        }
+    }
+}

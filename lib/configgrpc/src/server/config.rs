@@ -1,0 +1,173 @@
+//! The keys of a gRPC server (`config/configgrpc`, v0.159).
+
+use component::config::{Duration, Problems, Section};
+use confignet::AddrConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::client::{AuthConfig, MiddlewareConfig};
+
+/// grpc-go's limit when `max_recv_msg_size_mib` is 0, in MiB.
+const MESSAGE_MIB_DEFAULT: i64 = 4;
+/// Largest `max_recv_msg_size_mib` whose bytes fit in 63 bits.
+const MESSAGE_MIB_MAX: i64 = i64::MAX / 1024 / 1024;
+/// Streams of one connection when `max_concurrent_streams` is 0. grpc-go has no limit then; clients
+/// wait for a free stream, so the limit costs nobody a call.
+const STREAMS_DEFAULT: u32 = 100;
+
+/// A gRPC server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerConfig {
+    /// Where to listen.
+    #[serde(flatten)]
+    pub net: AddrConfig,
+    /// TLS. Default off. Not supported yet.
+    pub tls: Section<configtls::ServerConfig>,
+    /// Longest message in MiB, before and after decompression; 0 is 4. Default 0.
+    pub max_recv_msg_size_mib: i64,
+    /// Most calls of one connection at a time; 0 is 100. Default 0.
+    pub max_concurrent_streams: u32,
+    /// Read buffer in bytes. Accepted, without effect. Default 0.
+    pub read_buffer_size: i64,
+    /// Write buffer in bytes. Accepted, without effect. Default 0.
+    pub write_buffer_size: i64,
+    /// Life of connections. Default on.
+    pub keepalive: Section<Keepalive>,
+    /// Credentials of clients, checked by an extension. Default off. Not supported yet.
+    pub auth: Option<AuthConfig>,
+    /// Pipelines see the metadata of calls. Default false.
+    pub include_metadata: bool,
+    /// Extensions around every call. Not supported yet.
+    pub middlewares: Vec<MiddlewareConfig>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            net: AddrConfig::tcp(""),
+            tls: Section::off(configtls::ServerConfig::default()),
+            max_recv_msg_size_mib: 0,
+            max_concurrent_streams: 0,
+            read_buffer_size: 0,
+            write_buffer_size: 0,
+            keepalive: Section::on(Keepalive::default()),
+            auth: None,
+            include_metadata: false,
+            middlewares: Vec::new(),
+        }
+    }
+}
+
+/// `keepalive:`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Keepalive {
+    /// What the server does. Default on.
+    pub server_parameters: Section<ServerParameters>,
+    /// What clients may do. Default on.
+    pub enforcement_policy: Section<EnforcementPolicy>,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self {
+            server_parameters: Section::on(ServerParameters::default()),
+            enforcement_policy: Section::on(EnforcementPolicy::default()),
+        }
+    }
+}
+
+/// `keepalive: server_parameters:`. Zero is "as grpc-go": never, or the value named.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ServerParameters {
+    /// A connection without calls for this long is asked to leave. Default 0: never.
+    pub max_connection_idle: Duration,
+    /// A connection this old is asked to leave. Default 0: never.
+    pub max_connection_age: Duration,
+    /// Time for calls of a connection that was asked to leave. Default 0: unlimited.
+    pub max_connection_age_grace: Duration,
+    /// Pause between pings to the client. Default 0: 2h.
+    pub time: Duration,
+    /// Wait for a ping's answer before the connection is closed. Default 0: 20s.
+    pub timeout: Duration,
+}
+
+/// `keepalive: enforcement_policy:`. Accepted; the HTTP/2 library answers pings by itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct EnforcementPolicy {
+    /// Shortest pause between pings of a client. Default 0: 5m.
+    pub min_time: Duration,
+    /// Clients may ping without a call in flight. Default false.
+    pub permit_without_stream: bool,
+}
+
+impl ServerConfig {
+    /// Checks the section; `key` is its path in the component.
+    pub fn validate(&self, key: &str, problems: &mut Problems) {
+        self.net.validate(&format!("{key}::netaddr"), problems);
+        let mib = self.max_recv_msg_size_mib;
+        if !(0..=MESSAGE_MIB_MAX).contains(&mib) {
+            problems.at(
+                key,
+                format!(
+                    "invalid max_recv_msg_size_mib value, must be between 1 and {MESSAGE_MIB_MAX}: {mib}"
+                ),
+            );
+        }
+        let sizes = [
+            ("read_buffer_size", self.read_buffer_size),
+            ("write_buffer_size", self.write_buffer_size),
+        ];
+        for (name, size) in sizes {
+            if size < 0 {
+                problems.at(key, format!("invalid {name} value: {size}"));
+            }
+        }
+        if let Some(tls) = self.tls.get() {
+            let mut own = Problems::default();
+            tls.validate("", &mut own);
+            for (_, rule) in own.list() {
+                problems.at(key, format!("tls: {rule}"));
+            }
+        }
+    }
+
+    /// What is configured and cannot be served.
+    ///
+    /// # Errors
+    /// Names the key and what to do.
+    pub fn check_supported(&self) -> Result<(), String> {
+        if self.tls.get().is_some() {
+            return Err(configtls::ServerConfig::refuse_tls());
+        }
+        if self.auth.is_some() {
+            return Err("auth is not supported yet: remove the auth section".into());
+        }
+        if !self.middlewares.is_empty() {
+            return Err("middlewares are not supported yet: remove the middlewares key".into());
+        }
+        Ok(())
+    }
+
+    /// Longest message in bytes.
+    pub(super) fn message_bytes_max(&self) -> usize {
+        let mib = match self.max_recv_msg_size_mib {
+            0 => MESSAGE_MIB_DEFAULT,
+            mib => mib,
+        };
+        usize::try_from(mib.saturating_mul(1024 * 1024)).unwrap_or(usize::MAX)
+    }
+
+    /// Most calls of one connection at a time.
+    pub(super) fn streams_max(&self) -> u32 {
+        match self.max_concurrent_streams {
+            0 => STREAMS_DEFAULT,
+            streams => streams,
+        }
+    }
+
+    /// The life of connections.
+    pub(super) fn server_parameters(&self) -> ServerParameters {
+        let keepalive = self.keepalive.get();
+        let parameters = keepalive.and_then(|it| it.server_parameters.get());
+        parameters.cloned().unwrap_or_default()
+    }
+}
