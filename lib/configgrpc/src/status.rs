@@ -121,6 +121,18 @@ pub fn encode(code: i32, message: &str, retry: Option<Duration>) -> Bytes {
     out.into()
 }
 
+/// An encoded `google.rpc.Status` with another code and message, the details kept, and a `RetryInfo`
+/// more when there is a delay.
+pub fn restate(status: &[u8], code: i32, message: &str, retry: Option<Duration>) -> Bytes {
+    let mut out = Vec::from(encode(code, message, retry));
+    for (number, detail) in fields(status) {
+        if let (3, Some(detail)) = (number, detail.bytes()) {
+            put_bytes_field(&mut out, 3, detail);
+        }
+    }
+    out.into()
+}
+
 /// The delay of the `RetryInfo` in an encoded `google.rpc.Status`, if it is positive.
 pub fn retry_delay(status: &[u8]) -> Option<Duration> {
     let mut detail = fields(status).filter(|(number, _)| *number == 3);

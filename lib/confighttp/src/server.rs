@@ -1,0 +1,312 @@
+//! An HTTP/1.1 server whose bodies are bytes: limits, content encodings, CORS and fixed headers are
+//! settled here, in the order of upstream's wrappers; a [`Handler`] does the rest.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use component::{BoxError, Client, Context, Host, async_trait};
+use compression::decompress;
+use confignet::{Connection, Listener};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::time::{interval_at, timeout};
+use tracing::{debug, info, warn};
+
+mod body;
+mod config;
+mod cors;
+mod pulse;
+
+use body::{BodyError, collect};
+use config::Coding;
+pub use config::{AuthConfig, CorsConfig, MiddlewareConfig, ServerConfig};
+use cors::Cors;
+use pulse::{Pulse, Watched};
+
+/// Longest wait for the head of a request once it has begun, unless configured.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most bytes buffered of a connection, hence of a head.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Time for the request in flight when the server stops.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Answers requests.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// An answer that does not need the body, if there is one: unknown path, wrong method.
+    fn check(&self, head: &Parts) -> Option<Response<Bytes>>;
+    /// Answers a request whose body has come and is decompressed.
+    async fn handle(&self, head: &Parts, ctx: &Context, body: Bytes) -> Response<Bytes>;
+    /// Puts a refusal of the server into the handler's words.
+    fn refuse(&self, head: &Parts, status: StatusCode, message: &str) -> Response<Bytes>;
+}
+
+struct Shared {
+    handler: Arc<dyn Handler>,
+    config: ServerConfig,
+    cors: Option<Cors>,
+    headers: HeaderMap,
+}
+
+/// Binds the endpoint and serves it until the host stops. Returns the address bound.
+///
+/// # Errors
+/// What is not supported yet, a header that cannot be sent, and
+/// `listen tcp 127.0.0.1:4318: bind: address already in use`.
+pub fn serve(
+    config: &ServerConfig,
+    handler: Arc<dyn Handler>,
+    host: &Host,
+) -> Result<Option<SocketAddr>, BoxError> {
+    config.check_supported()?;
+    let headers = response_headers(config)?;
+    let listener = Listener::bind(&config.net)?;
+    let address = listener.local_addr();
+    info!(endpoint = config.net.endpoint, "Starting HTTP server");
+    let cors = config.cors.get();
+    if cors.is_some_and(|it| it.allowed_origins.is_empty() && !it.allowed_headers.is_empty()) {
+        warn!(
+            "The CORS configuration specifies allowed headers but no allowed origins, and is therefore ignored."
+        );
+    }
+    let cors = cors.and_then(Cors::new);
+    let shared = Arc::new(Shared { handler, config: config.clone(), cors, headers });
+    host.spawn(accept(listener, shared, host.clone()));
+    Ok(address)
+}
+
+fn response_headers(config: &ServerConfig) -> Result<HeaderMap, String> {
+    let entries = config.response_headers.entries.iter().map(|(name, value)| {
+        let wrong = || format!("response_headers: {name} cannot be sent as a header: correct it");
+        let key: HeaderName = name.parse().map_err(|_| wrong())?;
+        Ok((key, HeaderValue::from_str(value.expose()).map_err(|_| wrong())?))
+    });
+    entries.collect()
+}
+
+async fn accept(listener: Listener, shared: Arc<Shared>, host: Host) -> Result<(), BoxError> {
+    loop {
+        let connection = tokio::select! {
+            () = host.stopping().cancelled() => return Ok(()),
+            connection = listener.accept() => connection,
+        };
+        let (shared, its_host) = (Arc::clone(&shared), host.clone());
+        host.spawn(async move {
+            serve_connection(shared, connection, its_host).await;
+            Ok(())
+        });
+    }
+}
+
+async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
+    let peer = Arc::new(Client { peer: connection.peer(), ..Client::default() });
+    let pulse = Pulse::new();
+    let io = TokioIo::new(Watched::new(connection, Arc::clone(&pulse)));
+    let service = {
+        let (shared, pulse, peer) = (Arc::clone(&shared), Arc::clone(&pulse), Arc::clone(&peer));
+        service_fn(move |request| {
+            let busy = pulse.begin();
+            let (shared, peer) = (Arc::clone(&shared), Arc::clone(&peer));
+            async move {
+                let answer = shared.answer(request, peer).await;
+                drop(busy);
+                answer.map(|it| it.map(Full::new))
+            }
+        })
+    };
+    let mut builder = http1::Builder::new();
+    builder.keep_alive(shared.config.keep_alives_enabled).max_buf_size(BUFFER_BYTES_MAX);
+    // Without a timer of its own hyper would end idle connections.
+    builder.header_read_timeout(None);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    tokio::select! {
+        ended = connection.as_mut() => {
+            if let Err(error) = ended {
+                debug!(%error, peer = ?peer.peer, "an HTTP connection ended early");
+            }
+            return;
+        }
+        why = watch(&shared.config, &pulse) => {
+            return debug!(peer = ?peer.peer, why, "closing an HTTP connection");
+        }
+        () = host.stopping().cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = timeout(STOP_GRACE, connection).await;
+}
+
+/// Returns when the connection has to end.
+async fn watch(config: &ServerConfig, pulse: &Pulse) -> &'static str {
+    let limit = |it: component::config::Duration| Some(it.std()).filter(|it| !it.is_zero());
+    let head_max = limit(config.read_header_timeout)
+        .or_else(|| limit(config.read_timeout))
+        .unwrap_or(HEAD_TIMEOUT);
+    // As net/http: the idle timeout is the read timeout unless it is set.
+    let idle_max = limit(config.idle_timeout).or_else(|| limit(config.read_timeout));
+    // A timeout is noticed half of it late at worst.
+    let pause = head_max.min(idle_max.unwrap_or(head_max)) / 2;
+    let mut ticks = interval_at(tokio::time::Instant::now() + pause, pause);
+    loop {
+        ticks.tick().await;
+        if pulse.head_age().is_some_and(|age| age >= head_max) {
+            return "the head of a request came too slowly";
+        }
+        if idle_max.is_some_and(|max| pulse.idle_age().is_some_and(|age| age >= max)) {
+            return "the client was idle";
+        }
+    }
+}
+
+/// Closes the connection without an answer.
+#[derive(Debug)]
+struct Hangup;
+
+impl std::fmt::Display for Hangup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("write_timeout passed")
+    }
+}
+
+impl std::error::Error for Hangup {}
+
+impl Shared {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: Arc<Client>,
+    ) -> Result<Response<Bytes>, Hangup> {
+        let (head, body) = request.into_parts();
+        let work = self.work(&head, body, client);
+        let mut response = match self.config.write_timeout.std() {
+            Duration::ZERO => work.await,
+            limit => timeout(limit, work).await.map_err(|_| Hangup)?,
+        };
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name, value.clone());
+        }
+        Ok(response)
+    }
+
+    async fn work(&self, head: &Parts, body: Incoming, client: Arc<Client>) -> Response<Bytes> {
+        let Some(cors) = &self.cors else { return self.respond(head, body, client).await };
+        if let Some((status, headers)) = cors.preflight(head) {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            return response;
+        }
+        let mut response = self.respond(head, body, client).await;
+        cors.decorate(head, response.headers_mut());
+        response
+    }
+
+    async fn respond(&self, head: &Parts, body: Incoming, client: Arc<Client>) -> Response<Bytes> {
+        let bad = |message: &str| self.handler.refuse(head, StatusCode::BAD_REQUEST, message);
+        let encoding =
+            head.headers.get(header::CONTENT_ENCODING).map_or(&b""[..], |it| it.as_bytes());
+        let encoding = String::from_utf8_lossy(encoding);
+        let Some(coding) = self.config.coding(&encoding) else {
+            return bad(&format!("unsupported Content-Encoding: {encoding}"));
+        };
+        if let Some(early) = self.handler.check(head) {
+            return early;
+        }
+        let limit = self.config.body_bytes_max();
+        let wait = Some(self.config.read_timeout.std()).filter(|it| !it.is_zero());
+        let body = match collect(body, limit, wait).await {
+            Ok(body) => body,
+            Err(BodyError::TooLarge) => return closing(bad("http: request body too large")),
+            Err(BodyError::Broken) => return closing(bad("unexpected EOF")),
+            Err(BodyError::Late) => return closing(bad("i/o timeout")),
+        };
+        let body = match coding {
+            Coding::Plain => body,
+            Coding::Encoded(encoding) => match decompress(encoding, &body, limit) {
+                Ok(body) => body,
+                Err(error) => return bad(&error.to_string()),
+            },
+        };
+        let client = match self.config.include_metadata {
+            true => Arc::new(Client { peer: client.peer, metadata: metadata(head) }),
+            false => client,
+        };
+        let ctx = Context { client: Some(client), ..Context::default() };
+        self.handler.handle(head, &ctx, body).await
+    }
+}
+
+fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// All headers; `host` is one of them in HTTP/1.1.
+fn metadata(head: &Parts) -> Vec<(String, String)> {
+    let headers = head.headers.iter();
+    headers
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect()
+}
+
+/// What Go's `http.ServeMux` says to a path that is not clean (a redirect) or not known.
+pub fn mux_answer(head: &Parts) -> Response<Bytes> {
+    let path = head.uri.path();
+    let clean = clean_path(path);
+    let mut response = Response::new(Bytes::new());
+    if clean != path {
+        let query = head.uri.query().map_or_else(String::new, |it| format!("?{it}"));
+        if let Ok(location) = HeaderValue::from_str(&format!("{clean}{query}")) {
+            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+            response.headers_mut().insert(header::LOCATION, location);
+            return response;
+        }
+    }
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    *response.body_mut() = Bytes::from_static(b"404 page not found\n");
+    response
+}
+
+/// Without `//`, `.` and `..`. `net/http`, `cleanPath`.
+fn clean_path(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let slash = if path.ends_with('/') && !parts.is_empty() { "/" } else { "" };
+    format!("/{}{slash}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean_path;
+
+    #[test]
+    fn paths_are_cleaned_as_gos_mux_does() {
+        for (path, want) in [
+            ("/v1/logs", "/v1/logs"),
+            ("//v1/logs", "/v1/logs"),
+            ("/v1/./x/../logs/", "/v1/logs/"),
+            ("/..", "/"),
+            ("/", "/"),
+        ] {
+            assert_eq!(clean_path(path), want);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The body of a request as one `Bytes` under a limit: not copied when it came in one piece, copied
+//! once when in several.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::timeout;
+
+/// Surplus of a body that is read and thrown away, so that the client reads our answer instead of
+/// a broken connection.
+const SURPLUS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Longest wait for that surplus. Go's server lingers as long.
+const SURPLUS_WAIT: Duration = Duration::from_millis(500);
+/// Longest wait for a body, beside what its size allows.
+const BODY_WAIT: Duration = Duration::from_secs(30);
+/// Slowest client, in bytes per second.
+const BODY_RATE_MIN: usize = 1024;
+
+/// Why there is no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// Longer than the limit.
+    TooLarge,
+    /// The client went away or sent nonsense.
+    Broken,
+    /// The client is too slow.
+    Late,
+}
+
+/// Reads all of `body`. `wait` replaces the slowest rate allowed.
+pub(super) async fn collect(
+    mut body: Incoming,
+    limit: usize,
+    wait: Option<Duration>,
+) -> Result<Bytes, BodyError> {
+    let announced = body.size_hint().exact().map(|it| usize::try_from(it).unwrap_or(usize::MAX));
+    let size = announced.unwrap_or(limit).min(limit);
+    let wait = wait.unwrap_or(BODY_WAIT + Duration::from_secs((size / BODY_RATE_MIN) as u64));
+    let read = async {
+        match announced {
+            Some(size) if size > limit => Err(BodyError::TooLarge),
+            announced => read(&mut body, limit, announced.unwrap_or(0)).await,
+        }
+    };
+    let result = timeout(wait, read).await.unwrap_or(Err(BodyError::Late));
+    if result == Err(BodyError::TooLarge) {
+        let _ = timeout(SURPLUS_WAIT, discard(body)).await;
+    }
+    result
+}
+
+async fn read(body: &mut Incoming, limit: usize, announced: usize) -> Result<Bytes, BodyError> {
+    let Some(first) = next(body).await? else { return Ok(Bytes::new()) };
+    if first.len() > limit {
+        return Err(BodyError::TooLarge);
+    }
+    if body.is_end_stream() || first.len() == announced {
+        return Ok(first);
+    }
+    let mut all = BytesMut::with_capacity(announced.max(first.len() * 2));
+    all.extend_from_slice(&first);
+    drop(first);
+    while let Some(piece) = next(body).await? {
+        if all.len() + piece.len() > limit {
+            return Err(BodyError::TooLarge);
+        }
+        all.extend_from_slice(&piece);
+    }
+    Ok(all.freeze())
+}
+
+async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
+    loop {
+        let Some(frame) = body.frame().await else { return Ok(None) };
+        let frame = frame.map_err(|_| BodyError::Broken)?;
+        if let Ok(data) = frame.into_data()
+            && !data.is_empty()
+        {
+            return Ok(Some(data));
+        }
+    }
+}
+
+async fn discard(mut body: Incoming) {
+    let mut left = SURPLUS_BYTES_MAX;
+    while let Ok(Some(piece)) = next(&mut body).await {
+        left = left.saturating_sub(piece.len());
+        if left == 0 {
+            return;
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The keys of an HTTP server (`config/confighttp`, v0.159).
+
+use component::config::{Duration, MapList, Problems, Section};
+use compression::Encoding;
+use confignet::AddrConfig;
+use serde::{Deserialize, Serialize};
+
+/// Body limit when `max_request_body_size` is 0, in bytes.
+const BODY_BYTES_DEFAULT: usize = 20 * 1024 * 1024;
+
+/// An HTTP server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerConfig {
+    /// Where to listen.
+    #[serde(flatten)]
+    pub net: AddrConfig,
+    /// TLS. Default off. Not supported yet.
+    pub tls: Section<configtls::ServerConfig>,
+    /// Requests of browsers from other origins. Default off.
+    pub cors: Section<CorsConfig>,
+    /// Credentials of clients, checked by an extension. Default off. Not supported yet.
+    pub auth: Option<AuthConfig>,
+    /// Longest body in bytes, before and after decompression; 0 is 20 MiB. Default 0.
+    pub max_request_body_size: i64,
+    /// Pipelines see the headers of requests. Default false.
+    pub include_metadata: bool,
+    /// Sent with every answer.
+    pub response_headers: MapList,
+    /// Content encodings accepted; `""` is none. An empty list passes bodies on as they are.
+    /// Default all.
+    pub compression_algorithms: Vec<String>,
+    /// Longest time to read a request; 0 is bounded by a slowest rate instead. Default 0.
+    pub read_timeout: Duration,
+    /// Longest time to read the head of a request; 0 is 10s. Default 0.
+    pub read_header_timeout: Duration,
+    /// Longest time from head to answer; 0 is unlimited. Default 0.
+    pub write_timeout: Duration,
+    /// Longest pause between requests; 0 is unlimited. Default 0.
+    pub idle_timeout: Duration,
+    /// Several requests on one connection. Default true.
+    pub keep_alives_enabled: bool,
+    /// Extensions around every request. Not supported yet.
+    pub middlewares: Vec<MiddlewareConfig>,
+}
+
+impl Default for ServerConfig {
+    /// As the OTLP receiver has it: no timeouts.
+    fn default() -> Self {
+        let algorithms =
+            ["", "gzip", "zstd", "zlib", "snappy", "deflate", "lz4", "x-snappy-framed"];
+        Self {
+            net: AddrConfig::tcp(""),
+            tls: Section::off(configtls::ServerConfig::default()),
+            cors: Section::off(CorsConfig::default()),
+            auth: None,
+            max_request_body_size: 0,
+            include_metadata: false,
+            response_headers: MapList::default(),
+            compression_algorithms: algorithms.map(str::to_owned).into(),
+            read_timeout: Duration::ZERO,
+            read_header_timeout: Duration::ZERO,
+            write_timeout: Duration::ZERO,
+            idle_timeout: Duration::ZERO,
+            keep_alives_enabled: true,
+            middlewares: Vec::new(),
+        }
+    }
+}
+
+/// `cors:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CorsConfig {
+    /// Origins that may send; one `*` each stands for anything. Default none: no CORS.
+    pub allowed_origins: Vec<String>,
+    /// Headers that they may send, beside the simple ones. Default `X-Requested-With`.
+    pub allowed_headers: Vec<String>,
+    /// Headers of the answer that they may read.
+    pub exposed_headers: Vec<String>,
+    /// Seconds that a browser may remember the permission; 0 is its default. Default 0.
+    pub max_age: i64,
+}
+
+/// `auth:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AuthConfig {
+    /// Id of the extension.
+    pub authenticator: String,
+    /// Query parameters that the extension sees as headers.
+    pub request_params: Vec<String>,
+}
+
+/// One of `middlewares:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct MiddlewareConfig {
+    /// Id of the extension.
+    pub id: String,
+}
+
+/// What is done with the body of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Taken as it is.
+    Plain,
+    /// Decompressed.
+    Encoded(Encoding),
+}
+
+impl ServerConfig {
+    /// Checks the section; `key` is its path in the component.
+    pub fn validate(&self, key: &str, problems: &mut Problems) {
+        self.net.validate(&format!("{key}::netaddr"), problems);
+        if let Some(tls) = self.tls.get() {
+            let mut own = Problems::default();
+            tls.validate("", &mut own);
+            for (_, rule) in own.list() {
+                problems.at(key, format!("tls: {rule}"));
+            }
+        }
+    }
+
+    /// What is configured and cannot be served.
+    ///
+    /// # Errors
+    /// Names the key and what to do.
+    pub fn check_supported(&self) -> Result<(), String> {
+        if self.tls.get().is_some() {
+            return Err(configtls::ServerConfig::refuse_tls());
+        }
+        if self.auth.is_some() {
+            return Err("auth is not supported yet: remove the auth section".into());
+        }
+        if !self.middlewares.is_empty() {
+            return Err("middlewares are not supported yet: remove the middlewares key".into());
+        }
+        Ok(())
+    }
+
+    /// Longest body in bytes.
+    pub(super) fn body_bytes_max(&self) -> usize {
+        match usize::try_from(self.max_request_body_size) {
+            Ok(0) | Err(_) => BODY_BYTES_DEFAULT,
+            Ok(bytes) => bytes,
+        }
+    }
+
+    /// What a `Content-Encoding` means; `None` when it is not accepted.
+    pub(super) fn coding(&self, name: &str) -> Option<Coding> {
+        if self.compression_algorithms.is_empty() {
+            return Some(Coding::Plain);
+        }
+        if !self.compression_algorithms.iter().any(|it| it == name) {
+            return None;
+        }
+        match name {
+            "" => Some(Coding::Plain),
+            _ => Encoding::from_name(name).map(Coding::Encoded),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_encodings_are_case_sensitive() {
+        let config = ServerConfig::default();
+        assert_eq!(config.coding(""), Some(Coding::Plain));
+        assert_eq!(config.coding("gzip"), Some(Coding::Encoded(Encoding::Gzip)));
+        for unknown in ["GZIP", "identity", "br", "gzip, gzip"] {
+            assert_eq!(config.coding(unknown), None);
+        }
+    }
+
+    #[test]
+    fn a_list_of_algorithms_narrows_what_is_accepted() {
+        let zlib = vec!["zlib".to_owned()];
+        let config = ServerConfig { compression_algorithms: zlib, ..ServerConfig::default() };
+        assert_eq!(config.coding("zlib"), Some(Coding::Encoded(Encoding::Zlib)));
+        assert_eq!(config.coding(""), None);
+        let config = ServerConfig { compression_algorithms: vec![], ..ServerConfig::default() };
+        assert_eq!(config.coding("anything"), Some(Coding::Plain));
+    }
+
+    #[test]
+    fn a_body_limit_that_is_not_positive_is_the_default() {
+        for size in [0, -1] {
+            let config = ServerConfig { max_request_body_size: size, ..ServerConfig::default() };
+            assert_eq!(config.body_bytes_max(), 20_971_520);
+        }
+    }
+}

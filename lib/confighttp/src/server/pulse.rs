@@ -1,0 +1,138 @@
+//! What a connection is doing, so that a head that comes too slowly ends it and an idle client, which
+//! may take its time, does not.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use confignet::Connection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+/// Shared by the connection, its requests and the one who watches.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    born: Instant,
+    busy: AtomicBool,
+    /// Milliseconds after `born` when the last answer was made.
+    idle_since: AtomicU64,
+    /// Milliseconds after `born`, plus one, when the head being read began; 0 is none.
+    head_since: AtomicU64,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Arc<Self> {
+        let (idle_since, head_since) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self {
+            born: Instant::now(),
+            busy: AtomicBool::new(false),
+            idle_since,
+            head_since,
+        })
+    }
+
+    fn now(&self) -> u64 {
+        self.born.elapsed().as_millis() as u64
+    }
+
+    /// A request has come. It ends when what is returned is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        self.busy.store(true, Relaxed);
+        self.head_since.store(0, Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    fn heard(&self) {
+        if !self.busy.load(Relaxed) && self.head_since.load(Relaxed) == 0 {
+            self.head_since.store(self.now() + 1, Relaxed);
+        }
+    }
+
+    /// True when a request is being served.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Relaxed)
+    }
+
+    /// For how long a head has been coming.
+    pub(super) fn head_age(&self) -> Option<Duration> {
+        let since = self.head_since.load(Relaxed).checked_sub(1)?;
+        Some(Duration::from_millis(self.now().saturating_sub(since)))
+    }
+
+    /// For how long nothing has come.
+    pub(super) fn idle_age(&self) -> Option<Duration> {
+        let idle = !self.is_busy() && self.head_since.load(Relaxed) == 0;
+        let age = self.now().saturating_sub(self.idle_since.load(Relaxed));
+        idle.then(|| Duration::from_millis(age))
+    }
+}
+
+/// A request is being served.
+pub(super) struct Busy(Arc<Pulse>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.idle_since.store(self.0.now(), Relaxed);
+        self.0.busy.store(false, Relaxed);
+    }
+}
+
+/// A connection whose reads are noticed.
+pub(super) struct Watched {
+    connection: Connection,
+    pulse: Arc<Pulse>,
+}
+
+impl Watched {
+    pub(super) fn new(connection: Connection, pulse: Arc<Pulse>) -> Self {
+        Self { connection, pulse }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.connection).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.pulse.heard();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.connection).poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.connection).poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.connection.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,168 @@
+//! `receivers: otlp:` (`receiver/otlpreceiver/config.go`, v0.159).
+
+use component::Problems;
+use component::config::Section;
+use confignet::AddrConfig;
+use serde::{Deserialize, Serialize};
+
+/// Read buffer of the gRPC server, in bytes; kept because it is in everybody's resolved configuration.
+const GRPC_READ_BUFFER: i64 = 512 * 1024;
+
+/// The section.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Config {
+    /// What is served; at least one.
+    pub protocols: Protocols,
+}
+
+/// `protocols:`. A protocol is on when it is mentioned, even as `grpc:` with nothing after.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Protocols {
+    /// OTLP/gRPC. Default off; endpoint localhost:4317.
+    pub grpc: Section<configgrpc::server::ServerConfig>,
+    /// OTLP/HTTP, protobuf and JSON. Default off; endpoint localhost:4318.
+    pub http: Section<HttpConfig>,
+}
+
+impl Default for Protocols {
+    fn default() -> Self {
+        let grpc = configgrpc::server::ServerConfig {
+            net: AddrConfig::tcp("localhost:4317"),
+            read_buffer_size: GRPC_READ_BUFFER,
+            ..Default::default()
+        };
+        Self { grpc: Section::off(grpc), http: Section::off(HttpConfig::default()) }
+    }
+}
+
+/// `protocols: http:`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HttpConfig {
+    /// The server.
+    #[serde(flatten)]
+    pub server: confighttp::server::ServerConfig,
+    /// Path of traces. Default /v1/traces.
+    pub traces_url_path: String,
+    /// Path of metrics. Default /v1/metrics.
+    pub metrics_url_path: String,
+    /// Path of logs. Default /v1/logs.
+    pub logs_url_path: String,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        let net = AddrConfig::tcp("localhost:4318");
+        Self {
+            server: confighttp::server::ServerConfig { net, ..Default::default() },
+            traces_url_path: "/v1/traces".into(),
+            metrics_url_path: "/v1/metrics".into(),
+            logs_url_path: "/v1/logs".into(),
+        }
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        let (grpc, http) = (self.protocols.grpc.get(), self.protocols.http.get());
+        if grpc.is_none() && http.is_none() {
+            problems.at("", "must specify at least one protocol when using the OTLP receiver");
+        }
+        if let Some(grpc) = grpc {
+            grpc.validate("protocols::grpc", problems);
+        }
+        if let Some(http) = http {
+            http.server.validate("protocols::http", problems);
+            for path in [&http.traces_url_path, &http.metrics_url_path, &http.logs_url_path] {
+                if let Err(why) = url_path(path) {
+                    problems.at("protocols::http", why);
+                }
+            }
+        }
+    }
+}
+
+/// A path as served: with a slash in front. What cannot be a URL is refused as Go's `url.Parse` does.
+pub(crate) fn url_path(path: &str) -> Result<String, String> {
+    if path.starts_with(':') {
+        return Err(format!(
+            "invalid HTTP URL path set for signal: parse {path:?}: missing protocol scheme"
+        ));
+    }
+    if path.bytes().any(|it| it < b' ' || it == 0x7f) {
+        return Err(format!(
+            "invalid HTTP URL path set for signal: parse {path:?}: net/url: invalid control character in URL"
+        ));
+    }
+    Ok(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use componenttest::{config, problems};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(section: &str, want: &[(&str, &str)]) {
+        let got = problems::<Config>(section);
+        let got: Vec<_> = got.iter().map(|(key, rule)| (key.as_str(), rule.as_str())).collect();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn a_protocol_is_on_when_it_is_mentioned() {
+        let config: Config = config("protocols: {grpc: }");
+        assert_eq!(config.protocols.grpc.get().unwrap().net.endpoint, "localhost:4317");
+        assert!(config.protocols.http.get().is_none());
+    }
+
+    #[test]
+    fn a_section_that_is_written_keeps_the_other_defaults() {
+        let config: Config = config("protocols: {http: {max_request_body_size: 5}}");
+        let http = config.protocols.http.get().unwrap();
+        assert_eq!(http.server.net.endpoint, "localhost:4318");
+        assert_eq!(http.server.max_request_body_size, 5);
+    }
+
+    #[test]
+    fn without_a_protocol_there_is_nothing_to_receive() {
+        let rule = "must specify at least one protocol when using the OTLP receiver";
+        check("", &[("", rule)]);
+        check("protocols: {}", &[("", rule)]);
+    }
+
+    #[test]
+    fn wrong_values_are_named_in_the_collectors_words() {
+        check(
+            "protocols: {grpc: {max_recv_msg_size_mib: -1}}",
+            &[(
+                "protocols::grpc",
+                "invalid max_recv_msg_size_mib value, must be between 1 and 8796093022207: -1",
+            )],
+        );
+        check(
+            "protocols: {grpc: {tls: {}}}",
+            &[(
+                "protocols::grpc",
+                "tls: TLS configuration must include both certificate and key for server connections",
+            )],
+        );
+        check(
+            "protocols: {grpc: {transport: carrier_pigeon}}",
+            &[("protocols::grpc::netaddr", "unsupported transport type \"carrier_pigeon\"")],
+        );
+        check(
+            "protocols: {http: {logs_url_path: \":invalid\"}}",
+            &[(
+                "protocols::http",
+                "invalid HTTP URL path set for signal: parse \":invalid\": missing protocol scheme",
+            )],
+        );
+    }
+
+    #[test]
+    fn paths_get_the_slash_that_they_lack() {
+        assert_eq!(url_path("in/logs"), Ok("/in/logs".into()));
+        assert_eq!(url_path("/t"), Ok("/t".into()));
+    }
+}

@@ -1,0 +1,44 @@
+//! The three `Export` methods.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use component::{Context, Data, GrpcStatus, Signal, async_trait};
+use configgrpc::server::{Route, Unary};
+use configgrpc::status::code;
+use pdata::Limits;
+
+use crate::intake::Intake;
+
+/// `Export…ServiceResponse` with an empty `partial_success`, as the Collector answers.
+pub(crate) const ANSWER: &[u8] = &[0x0a, 0x00];
+
+/// `Export` of one signal.
+pub(crate) struct Export {
+    intake: Intake,
+    limits: Limits,
+}
+
+/// The method that takes the signal of `intake`.
+pub(crate) fn route(intake: Intake) -> Route {
+    let service = match intake.signal {
+        Signal::Traces => "opentelemetry.proto.collector.trace.v1.TraceService",
+        Signal::Metrics => "opentelemetry.proto.collector.metrics.v1.MetricsService",
+        Signal::Logs => "opentelemetry.proto.collector.logs.v1.LogsService",
+    };
+    let handler = Arc::new(Export { intake, limits: Limits::default() });
+    Route { service, method: "Export", answer: ANSWER, handler }
+}
+
+#[async_trait]
+impl Unary for Export {
+    async fn call(&self, ctx: &Context, message: Bytes) -> Result<(), GrpcStatus> {
+        let data = Data::try_from_otlp(self.intake.signal, message, &self.limits);
+        let data = data.map_err(|error| GrpcStatus {
+            code: code::INTERNAL,
+            message: format!("grpc: error unmarshalling request: {}", error.reason),
+            encoded: Bytes::new(),
+        })?;
+        self.intake.consume(ctx, data).await
+    }
+}

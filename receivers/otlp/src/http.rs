@@ -1,0 +1,189 @@
+//! The three HTTP paths. Texts and codes of `receiver/otlpreceiver/otlphttp.go` and
+//! `internal/errors`, v0.159.
+
+use bytes::Bytes;
+use component::{Context, Data, GrpcStatus, async_trait};
+use configgrpc::status::{self, code};
+use confighttp::server::{Handler, mux_answer};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use pdata::Limits;
+
+use crate::grpc::ANSWER;
+use crate::intake::Intake;
+
+const JSON: &str = "application/json";
+const PROTO: &str = "application/x-protobuf";
+const PLAIN: &str = "text/plain";
+
+/// The encoding of a request and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Json,
+    Proto,
+}
+
+/// Path and what takes its requests.
+pub(crate) struct Path {
+    pub(crate) path: String,
+    pub(crate) intake: Intake,
+}
+
+/// All paths of a server.
+pub(crate) struct Paths {
+    pub(crate) paths: Vec<Path>,
+    pub(crate) limits: Limits,
+}
+
+impl Paths {
+    fn intake(&self, head: &Parts) -> Option<&Intake> {
+        let path = head.uri.path();
+        self.paths.iter().find(|it| it.path == path).map(|it| &it.intake)
+    }
+
+    async fn take(
+        &self,
+        head: &Parts,
+        encoding: Encoding,
+        ctx: &Context,
+        body: Bytes,
+    ) -> Result<(), GrpcStatus> {
+        let Some(intake) = self.intake(head) else { return Ok(()) };
+        let wrong =
+            |message| GrpcStatus { code: code::INVALID_ARGUMENT, message, encoded: Bytes::new() };
+        let data = match encoding {
+            Encoding::Proto => Data::try_from_otlp(intake.signal, body, &self.limits)
+                .map_err(|error| wrong(error.reason))?,
+            Encoding::Json => Data::from_json(intake.signal, &body, &self.limits)
+                .map_err(|error| wrong(error.to_string()))?,
+        };
+        intake.consume(ctx, data).await
+    }
+}
+
+#[async_trait]
+impl Handler for Paths {
+    fn check(&self, head: &Parts) -> Option<Response<Bytes>> {
+        if self.intake(head).is_none() {
+            return Some(mux_answer(head));
+        }
+        if head.method != Method::POST {
+            let text = "405 method not allowed, supported: [POST]";
+            return Some(plain(StatusCode::METHOD_NOT_ALLOWED, text));
+        }
+        if encoding_of(head).is_none() {
+            let text =
+                "415 unsupported media type, supported: [application/json, application/x-protobuf]";
+            return Some(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        }
+        None
+    }
+
+    async fn handle(&self, head: &Parts, ctx: &Context, body: Bytes) -> Response<Bytes> {
+        // `check` has refused all others.
+        let encoding = encoding_of(head).unwrap_or(Encoding::Proto);
+        match self.take(head, encoding, ctx, body).await {
+            Ok(()) => match encoding {
+                Encoding::Json => response(StatusCode::OK, JSON, br#"{"partialSuccess":{}}"#),
+                Encoding::Proto => response(StatusCode::OK, PROTO, ANSWER),
+            },
+            Err(status) => refusal(encoding, http_status(status.code), &status),
+        }
+    }
+
+    fn refuse(&self, head: &Parts, status: StatusCode, message: &str) -> Response<Bytes> {
+        // Upstream compares the header as it is here.
+        let encoding = match content_type(head) {
+            JSON => Encoding::Json,
+            PROTO => Encoding::Proto,
+            _ => return unanswerable(),
+        };
+        let code = code::INVALID_ARGUMENT;
+        let encoded = Bytes::new();
+        refusal(encoding, status, &GrpcStatus { code, message: message.to_owned(), encoded })
+    }
+}
+
+fn content_type(head: &Parts) -> &str {
+    head.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or("")
+}
+
+/// The media type without parameters, in any case. `mime.ParseMediaType`.
+fn encoding_of(head: &Parts) -> Option<Encoding> {
+    let media_type = content_type(head).split(';').next().unwrap_or("").trim();
+    if media_type.eq_ignore_ascii_case(PROTO) {
+        return Some(Encoding::Proto);
+    }
+    media_type.eq_ignore_ascii_case(JSON).then_some(Encoding::Json)
+}
+
+/// `internal/errors.GetHTTPStatusCodeFromStatus`.
+fn http_status(status: i32) -> StatusCode {
+    match status {
+        code::CANCELED
+        | code::DEADLINE_EXCEEDED
+        | code::ABORTED
+        | code::OUT_OF_RANGE
+        | code::UNAVAILABLE
+        | code::DATA_LOSS => StatusCode::SERVICE_UNAVAILABLE,
+        code::RESOURCE_EXHAUSTED => StatusCode::TOO_MANY_REQUESTS,
+        code::INVALID_ARGUMENT => StatusCode::BAD_REQUEST,
+        code::UNAUTHENTICATED => StatusCode::UNAUTHORIZED,
+        code::PERMISSION_DENIED => StatusCode::FORBIDDEN,
+        code::UNIMPLEMENTED => StatusCode::NOT_FOUND,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: &'static [u8],
+) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {
+    response(status, PLAIN, text.as_bytes())
+}
+
+/// For a client that cannot be told what is wrong in its own encoding.
+fn unanswerable() -> Response<Bytes> {
+    let text = br#"{"code": 13, "message": "failed to marshal error message"}"#;
+    response(StatusCode::INTERNAL_SERVER_ERROR, JSON, text)
+}
+
+fn refusal(encoding: Encoding, http: StatusCode, status: &GrpcStatus) -> Response<Bytes> {
+    let delay = status::retry_delay(&status.encoded);
+    let (content_type, body) = match encoding {
+        Encoding::Json => (JSON, json(status, delay)),
+        Encoding::Proto if status.encoded.is_empty() => {
+            (PROTO, status::encode(status.code, &status.message, None))
+        }
+        Encoding::Proto => (PROTO, status.encoded.clone()),
+    };
+    let mut response = response(http, content_type, b"");
+    *response.body_mut() = body;
+    let told = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&http);
+    if let Some(delay) = delay.filter(|_| told) {
+        // Whole seconds, and never earlier than asked for.
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// `google.rpc.Status` in proto3 JSON. Of the details only `RetryInfo` is shown.
+fn json(status: &GrpcStatus, delay: Option<std::time::Duration>) -> Bytes {
+    let mut body = serde_json::json!({ "code": status.code, "message": status.message });
+    if let Some(delay) = delay {
+        let delay = format!("{}s", delay.as_secs_f64());
+        let url = "type.googleapis.com/google.rpc.RetryInfo";
+        body["details"] = serde_json::json!([{ "@type": url, "retryDelay": delay }]);
+    }
+    body.to_string().into()
+}

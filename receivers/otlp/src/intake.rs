@@ -1,0 +1,141 @@
+//! What gRPC and HTTP share: bytes become data, data goes to the pipelines, and their answer becomes
+//! a gRPC status. Counts what was accepted and refused.
+
+use bytes::Bytes;
+use component::meter::{Counter, Descriptor};
+use component::{ConsumeError, Context, Data, GrpcStatus, Outputs, Settings, Signal};
+use configgrpc::status::{self, code};
+
+/// One signal's way in over one transport.
+pub(crate) struct Intake {
+    pub(crate) signal: Signal,
+    out: Outputs,
+    accepted: Counter,
+    refused: Counter,
+    failed: Counter,
+}
+
+impl Intake {
+    /// `transport` is `grpc` or `http`.
+    pub(crate) fn new(settings: &Settings, signal: Signal, transport: &str, out: Outputs) -> Self {
+        let [accepted, refused, failed] = descriptors(signal).map(|what| {
+            let attributes = [("receiver", settings.id.as_str()), ("transport", transport)];
+            settings.meter.counter(what, &attributes)
+        });
+        Self { signal, out, accepted, refused, failed }
+    }
+
+    /// Hands data to the pipelines. Data without items is answered at once.
+    pub(crate) async fn consume(&self, ctx: &Context, data: Data) -> Result<(), GrpcStatus> {
+        let items = data.items() as u64;
+        if items == 0 {
+            return Ok(());
+        }
+        // A call that its client withdraws is refused.
+        let mut count = Count { intake: self, items, accepted: false };
+        let answer = self.out.consume(ctx, data).await;
+        count.accepted = answer.is_ok();
+        answer.map_err(|error| to_status(&error))
+    }
+}
+
+struct Count<'a> {
+    intake: &'a Intake,
+    items: u64,
+    accepted: bool,
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        let (accepted, refused) = if self.accepted { (self.items, 0) } else { (0, self.items) };
+        self.intake.accepted.add(accepted);
+        self.intake.refused.add(refused);
+        self.intake.failed.add(0);
+    }
+}
+
+/// The status for the client: the one from further down as it is, else by whether trying again helps.
+/// `internal/errors/errors.go` of the OTLP receiver, v0.159.
+fn to_status(error: &ConsumeError) -> GrpcStatus {
+    let (code, message) = match error.status() {
+        Some(status) => (status.code, status.message.clone()),
+        None if error.is_permanent() => (code::INTERNAL, error.to_string()),
+        None => (code::UNAVAILABLE, error.to_string()),
+    };
+    let known = error.status().map(|it| &it.encoded[..]).unwrap_or_default();
+    let delay = error.retry_after().filter(|_| status::retry_delay(known).is_none());
+    if delay.is_none() && known.is_empty() {
+        return GrpcStatus { code, message, encoded: Bytes::new() };
+    }
+    let encoded = status::restate(known, code, &message, delay);
+    GrpcStatus { code, message, encoded }
+}
+
+/// Accepted, refused and failed items of a signal.
+const fn descriptors(signal: Signal) -> [Descriptor; 3] {
+    macro_rules! of {
+        ($item:literal, $unit:literal, $text:literal) => {
+            [
+                Descriptor {
+                    name: concat!("otelcol_receiver_accepted_", $item),
+                    unit: $unit,
+                    description: concat!(
+                        "Number of ", $text, " successfully pushed into the pipeline. [Alpha]"
+                    ),
+                },
+                Descriptor {
+                    name: concat!("otelcol_receiver_refused_", $item),
+                    unit: $unit,
+                    description: concat!(
+                        "Number of ", $text, " that could not be pushed into the pipeline. [Alpha]"
+                    ),
+                },
+                Descriptor {
+                    name: concat!("otelcol_receiver_failed_", $item),
+                    unit: $unit,
+                    description: concat!(
+                        "The number of ", $text, " that failed to be processed by the receiver due to internal errors. [Alpha]"
+                    ),
+                },
+            ]
+        };
+    }
+    match signal {
+        Signal::Traces => of!("spans", "{span}", "spans"),
+        Signal::Metrics => of!("metric_points", "{datapoint}", "metric points"),
+        Signal::Logs => of!("log_records", "{record}", "log records"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_error_without_a_status_says_by_its_class_if_trying_again_helps() {
+        let status = to_status(&ConsumeError::permanent("bad"));
+        assert_eq!((status.code, status.message.as_str()), (13, "Permanent error: bad"));
+        let status = to_status(&ConsumeError::retryable("sending queue is full"));
+        assert_eq!((status.code, status.message.as_str()), (14, "sending queue is full"));
+        assert!(status.encoded.is_empty());
+    }
+
+    #[test]
+    fn a_status_from_further_down_is_kept() {
+        let encoded = status::encode(8, "wait", Some(Duration::from_secs(7)));
+        let below = GrpcStatus { code: 8, message: "Throttle (7s)".into(), encoded };
+        let status = to_status(&ConsumeError::retryable("wait").with_status(below));
+        assert_eq!((status.code, status.message.as_str()), (8, "Throttle (7s)"));
+        assert_eq!(status::decode(&status.encoded), Some((8, "Throttle (7s)".into())));
+        assert_eq!(status::retry_delay(&status.encoded), Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn a_delay_becomes_retry_info() {
+        let error = ConsumeError::retryable("busy").after(Duration::from_secs(3));
+        let status = to_status(&error);
+        assert_eq!(status::retry_delay(&status.encoded), Some(Duration::from_secs(3)));
+    }
+}
