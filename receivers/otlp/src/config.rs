@@ -103,22 +103,28 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(section: &str, want: &[(&str, &str)]) {
-        let got = problems::<Config>(section);
-        let got: Vec<_> = got.iter().map(|(key, rule)| (key.as_str(), rule.as_str())).collect();
-        assert_eq!(got, want);
+    fn check(text: &str, want: &[(&str, &str)]) {
+        let want: Vec<_> = want
+            .iter()
+            .map(
+                |(key, rule)| {
+                    if key.is_empty() { (*rule).to_owned() } else { format!("{key}: {rule}") }
+                },
+            )
+            .collect();
+        assert_eq!(problems::<Config>(text), want);
     }
 
     #[test]
     fn a_protocol_is_on_when_it_is_mentioned() {
-        let config: Config = config("protocols: {grpc: }");
+        let config: Config = config(r#"{"protocols": {"grpc": {}}}"#);
         assert_eq!(config.protocols.grpc.get().unwrap().net.endpoint, "localhost:4317");
         assert!(config.protocols.http.get().is_none());
     }
 
     #[test]
     fn a_section_that_is_written_keeps_the_other_defaults() {
-        let config: Config = config("protocols: {http: {max_request_body_size: 5}}");
+        let config: Config = config(r#"{"protocols": {"http": {"max_request_body_size": 5}}}"#);
         let http = config.protocols.http.get().unwrap();
         assert_eq!(http.server.net.endpoint, "localhost:4318");
         assert_eq!(http.server.max_request_body_size, 5);
@@ -128,31 +134,31 @@ mod tests {
     fn without_a_protocol_there_is_nothing_to_receive() {
         let rule = "must specify at least one protocol when using the OTLP receiver";
         check("", &[("", rule)]);
-        check("protocols: {}", &[("", rule)]);
+        check(r#"{"protocols": {}}"#, &[("", rule)]);
     }
 
     #[test]
     fn wrong_values_are_named_in_the_collectors_words() {
         check(
-            "protocols: {grpc: {max_recv_msg_size_mib: -1}}",
+            r#"{"protocols": {"grpc": {"max_recv_msg_size_mib": -1}}}"#,
             &[(
                 "protocols::grpc",
                 "invalid max_recv_msg_size_mib value, must be between 1 and 8796093022207: -1",
             )],
         );
         check(
-            "protocols: {grpc: {tls: {}}}",
+            r#"{"protocols": {"grpc": {"tls": {}}}}"#,
             &[(
                 "protocols::grpc",
                 "tls: TLS configuration must include both certificate and key for server connections",
             )],
         );
         check(
-            "protocols: {grpc: {transport: carrier_pigeon}}",
-            &[("protocols::grpc::netaddr", "unsupported transport type \"carrier_pigeon\"")],
+            r#"{"protocols": {"grpc": {"transport": "pigeon"}}}"#,
+            &[("protocols::grpc::netaddr", "unsupported transport type \"pigeon\"")],
         );
         check(
-            "protocols: {http: {logs_url_path: \":invalid\"}}",
+            r#"{"protocols": {"http": {"logs_url_path": ":invalid"}}}"#,
             &[(
                 "protocols::http",
                 "invalid HTTP URL path set for signal: parse \":invalid\": missing protocol scheme",
