@@ -6,12 +6,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod backend;
 mod latency;
 mod line;
 mod oracle;
 mod pods;
 mod process;
 
+pub use backend::{Backend, free_port};
 pub use latency::Latency;
 pub use line::{Line, Torn};
 pub use oracle::{Fault, Oracle, Tally};
