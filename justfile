@@ -14,7 +14,7 @@ test:
 
 # Processes against real programs (Go Collector, Loki): see tests/README.md.
 e2e:
-    cargo test -p sluice --test e2e
+    cargo test -p sluice --test system
 
 tidy:
     cargo run -q -p xtask -- tidy

@@ -1,0 +1,110 @@
+//! File -> ours -> a real Loki over OTLP/HTTP: each line once, with the labels that people query by.
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+
+use serde_json::Value;
+use testbed::{Line, free_port};
+
+use super::logs::pod;
+use crate::support::{Process, SLUICE, eventually, part};
+
+const LINES: usize = 500;
+
+fn loki_config(folder: &Path, port: u16, grpc: u16) -> String {
+    let data = folder.join("loki-data");
+    format!(
+        "auth_enabled: false
+analytics: {{reporting_enabled: false}}
+server: {{http_listen_address: 127.0.0.1, http_listen_port: {port}, grpc_listen_address: 127.0.0.1, grpc_listen_port: {grpc}}}
+common:
+  instance_addr: 127.0.0.1
+  path_prefix: {data}
+  storage: {{filesystem: {{chunks_directory: {data}/chunks, rules_directory: {data}/rules}}}}
+  replication_factor: 1
+  ring: {{kvstore: {{store: inmemory}}}}
+schema_config:
+  configs: [{{from: 2024-01-01, store: tsdb, object_store: filesystem, schema: v13, index: {{prefix: index_, period: 24h}}}}]
+ingester: {{lifecycler: {{min_ready_duration: 0s}}}}
+limits_config: {{allow_structured_metadata: true}}
+",
+        data = data.display()
+    )
+}
+
+/// The body of `GET path`, when the answer is 200.
+fn get(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
+}
+
+/// All streams of the namespace: labels and lines.
+fn streams(port: u16) -> Option<Vec<Value>> {
+    let query = "%7Bk8s_namespace_name%3D%22shop%22%7D";
+    let body = get(port, &format!("/loki/api/v1/query_range?query={query}&limit=5000&since=1h"))?;
+    let answer: Value = serde_json::from_str(&body).ok()?;
+    answer["data"]["result"].as_array().cloned()
+}
+
+fn lines(streams: &[Value]) -> Vec<Line> {
+    let entries = streams.iter().flat_map(|it| it["values"].as_array().into_iter().flatten());
+    entries.map(|it| Line::parse(it[1].as_str().unwrap()).unwrap().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loki_has_each_line_once_with_its_labels() {
+    let Some(loki) = part("loki") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (port, grpc) = (free_port().unwrap(), free_port().unwrap());
+    let config = folder.path().join("loki-config.yaml");
+    std::fs::write(&config, loki_config(folder.path(), port, grpc)).unwrap();
+    let argument = format!("-config.file={}", config.display());
+    let server = Process::start(&loki, folder.path(), &[&argument]);
+    assert!(eventually(|| get(port, "/ready").is_some()).await, "{}", server.output());
+    let pod = pod(&folder.path().join("pods"), 1, LINES);
+    let yaml = format!(
+        "receivers:
+  file_log:
+    include: ['{}/pods/*/*/*.log']
+    start_at: beginning
+    operators: [{{type: container}}]
+processors:
+  resource: {{attributes: [{{key: service.name, value: cart, action: upsert}}]}}
+  batch: {{timeout: 50ms}}
+exporters:
+  otlp_http: {{endpoint: 'http://127.0.0.1:{port}/otlp'}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{logs: {{receivers: [file_log], processors: [resource, batch], exporters: [otlp_http]}}}}
+",
+        folder.path().display()
+    );
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    let mut seen = Vec::new();
+    eventually(|| {
+        seen = streams(port).unwrap_or_default();
+        lines(&seen).len() >= LINES
+    })
+    .await;
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    let lines = lines(&seen);
+    let different: BTreeSet<u64> = lines.iter().map(|it| it.seq).collect();
+    assert_eq!((lines.len(), different.len()), (LINES, LINES), "{}", sluice.output());
+    assert_eq!(pod.written(), LINES as u64);
+    for stream in &seen {
+        let labels = &stream["stream"];
+        let label = |name: &str| labels[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!(
+            [label("service_name"), label("k8s_namespace_name"), label("k8s_pod_name"), label("k8s_container_name")],
+            ["cart", "shop", "cart-1", "app"],
+            "{labels}"
+        );
+    }
+}

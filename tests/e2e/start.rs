@@ -1,0 +1,101 @@
+//! Starting, stopping, and the mistakes a newcomer makes first.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use testbed::free_port;
+
+use crate::support::{Process, SLUICE, repository};
+
+fn sluice(arguments: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = Command::new(SLUICE).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn version_and_help_go_to_standard_output() {
+    let (code, out, err) = sluice(&["--version"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with("sluice version "), "{out}");
+    let (code, out, _) = sluice(&["--help"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("demo") && out.contains("validate") && out.contains("--config"), "{out}");
+}
+
+#[test]
+fn a_misspelt_key_is_shown_where_it_stands_with_what_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    let yaml = "receivers: {nop: {}}\nexporters: {nop: {}}\nprocessors:\n  batch:\n    timeuot: 1s\n\
+        service: {pipelines: {logs: {receivers: [nop], exporters: [nop]}}}\n";
+    std::fs::write(&file, yaml).unwrap();
+    let (code, out, err) = sluice(&["validate", "--config", file.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    let first = "Error: failed to get config: cannot unmarshal the configuration: decoding failed due to \
+        the following error(s):";
+    assert!(err.starts_with(first), "{err}");
+    assert!(err.contains("has invalid keys: timeuot"), "{err}");
+    assert!(err.contains(&format!("--> {}:5:5", file.display())), "{err}");
+    assert!(err.contains("^^^^^^^") && err.contains("timeout"), "{err}");
+}
+
+#[test]
+fn every_example_is_valid() {
+    let folder = repository().join("configs");
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+        if file.extension().is_none_or(|it| it != "yaml") {
+            continue;
+        }
+        let (code, _, err) = sluice(&["validate", "--config", file.to_str().unwrap()]);
+        assert_eq!(code, 0, "{}: {err}", file.display());
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+#[tokio::test]
+async fn it_serves_says_so_and_stops_with_code_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let (http, metrics, health) = (free_port().unwrap(), free_port().unwrap(), free_port().unwrap());
+    let yaml = format!(
+        "receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:{http}'}}}}}}}}
+exporters: {{debug: {{}}}}
+extensions: {{health_check: {{endpoint: '127.0.0.1:{health}'}}}}
+service:
+  extensions: [health_check]
+  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics}}}}}}}}}]}}}}
+  pipelines: {{logs: {{receivers: [otlp], exporters: [debug]}}}}
+"
+    );
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    for port in [http, metrics, health] {
+        assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(), "port {port}");
+    }
+    let status = sluice.terminate().await;
+    assert_eq!(status.code(), Some(0), "{}", sluice.output());
+    assert!(sluice.output().contains("Shutdown complete."), "{}", sluice.output());
+}
+
+#[tokio::test]
+async fn a_taken_port_ends_the_start_with_code_1_and_names_the_component() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let yaml = format!(
+        "receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:{port}'}}}}}}}}
+exporters: {{nop: {{}}}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{logs: {{receivers: [otlp], exporters: [nop]}}}}
+"
+    );
+    let file = folder.path().join("config.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    let (code, _, err) = sluice(&["--config", file.to_str().unwrap()]);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("cannot start pipelines: failed to start \"otlp\" receiver"), "{err}");
+    assert!(err.contains("address already in use"), "{err}");
+}

@@ -1,0 +1,111 @@
+//! What the Go Collector answered, replayed against this program.
+//!
+//! Every recorded case must pass but for three lists beside this file, each line `family/case: reason`:
+//! `later.txt` (a component or operator that does not exist yet), `newer.txt` (a later release
+//! behaves as ours does), `better.txt` (the recorded program has an evident bug). A listed case
+//! that passes is a failure too: the lists cannot rot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+
+use crate::support::{SLUICE, repository};
+
+/// Cases replayed at the same time: they mostly wait.
+const JOBS: &str = "6";
+
+#[test]
+fn every_recorded_case_passes_or_is_listed_with_its_reason() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: python3 is not installed, and the replayer needs it");
+        return;
+    }
+    let folder = repository().join("tests/golden");
+    let lists = ["later", "newer", "better"].map(|name| (name, list(name)));
+    let mut families: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for case in cases() {
+        let (family, _) = case.split_once('/').unwrap();
+        families.entry(family.to_owned()).or_default().insert(case);
+    }
+    let listed = |case: &str| lists.iter().find(|(_, list)| list.contains_key(case)).map(|it| it.0);
+    // A case of `later` is replayed only in part: it must be refused, which is quick.
+    let replayed: Vec<&String> =
+        families.values().flatten().filter(|case| listed(case) != Some("later")).collect();
+    let output = Command::new("python3")
+        .arg(folder.join("replay.py"))
+        .args(["-j", JOBS, SLUICE])
+        .args(replayed.iter().map(|case| folder.join(case)))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let failed: BTreeSet<&str> = replayed
+        .iter()
+        .map(|case| case.as_str())
+        .filter(|case| {
+            text.lines().any(|line| line.starts_with("FAIL") && names(line, case))
+        })
+        .collect();
+    let mut problems = Vec::new();
+    for (family, cases) in &families {
+        let count = |name: &str| cases.iter().filter(|it| listed(it) == Some(name)).count();
+        let passed =
+            cases.iter().filter(|it| listed(it) != Some("later") && !failed.contains(it.as_str()));
+        println!(
+            "{family}: {} of {} pass, later {}, newer {}, better {}",
+            passed.count(),
+            cases.len(),
+            count("later"),
+            count("newer"),
+            count("better"),
+        );
+        for case in cases {
+            match (listed(case), failed.contains(case.as_str())) {
+                (None, true) => problems.push(format!("{case}: fails")),
+                (Some("newer" | "better"), false) => {
+                    problems.push(format!("{case}: passes, but is listed"));
+                }
+                _ => {}
+            }
+        }
+    }
+    let known: BTreeSet<String> = families.into_values().flatten().collect();
+    for (name, list) in &lists {
+        let strays = list.keys().filter(|case| !known.contains(*case));
+        problems.extend(strays.map(|case| format!("{name}.txt: {case}: no such case")));
+    }
+    assert!(!text.is_empty(), "the replayer said nothing: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(problems.is_empty(), "{}\n\n{text}", problems.join("\n"));
+}
+
+/// True when a line of the replayer is about this case.
+fn names(line: &str, case: &str) -> bool {
+    line.split_whitespace().nth(1).is_some_and(|it| it.trim_end_matches(':').ends_with(case))
+}
+
+/// All cases as `family/case`.
+fn cases() -> Vec<String> {
+    let folder = repository().join("tests/golden");
+    let mut cases = Vec::new();
+    for family in fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path()) {
+        for case in fs::read_dir(&family).into_iter().flatten().map(|it| it.unwrap().path()) {
+            if case.join("case.yaml").exists() {
+                cases.push(case.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    cases.sort();
+    cases
+}
+
+/// A list of cases with reasons.
+fn list(name: &str) -> BTreeMap<String, String> {
+    let path = repository().join("tests/golden").join(format!("{name}.txt"));
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (case, reason) = line.split_once(": ").expect("`family/case: reason`");
+            (case.to_owned(), reason.to_owned())
+        })
+        .collect()
+}

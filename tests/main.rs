@@ -1,0 +1,12 @@
+//! The built program as its users run it: real processes, real sockets, real files.
+//!
+//! One test binary, a module per tier: see README.md beside this file.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "what a test skipped or counted is for people")]
+
+mod configs;
+mod crash;
+mod e2e;
+mod golden;
+mod support;

@@ -1,0 +1,151 @@
+//! Starting and watching the program under test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use component::Next;
+use component::config::Value;
+use otlp_receiver::Otlp;
+use testbed::{Backend, free_port};
+
+/// The binary under test.
+pub const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+
+/// How long anything may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Real programs, filled by `tests/parts/get-*`; `SLUICE_PARTS` or the user's cache.
+pub fn part(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("SLUICE_PARTS").map(PathBuf::from).or_else(|| {
+        Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sluice-parts"))
+    })?;
+    let program = folder.join("bin").join(name);
+    if program.exists() {
+        return Some(program);
+    }
+    println!("skipped: get-{name} not run ({} is missing)", program.display());
+    None
+}
+
+/// Waits for a condition; false when it did not come true in time.
+pub async fn eventually(mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    true
+}
+
+/// A running program; killed when dropped.
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program` with this YAML; its output goes to a file in `folder`.
+    pub fn collector(program: &Path, folder: &Path, yaml: &str) -> Self {
+        let config = folder.join(format!("{}.yaml", program.file_name().unwrap().display()));
+        fs::write(&config, yaml).unwrap();
+        Self::start(program, folder, &["--config", config.to_str().unwrap()])
+    }
+
+    /// Starts `program`.
+    pub fn start(program: &Path, folder: &Path, arguments: &[&str]) -> Self {
+        let log = folder.join(format!("{}.log", program.file_name().unwrap().display()));
+        let out = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    /// What it has printed.
+    pub fn output(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until its output holds `text`; panics with the output when it does not come.
+    pub async fn says(&mut self, text: &str) {
+        let found = eventually(|| {
+            self.output().contains(text) || self.child.try_wait().unwrap().is_some()
+        });
+        assert!(found.await && self.output().contains(text), "no {text:?} in:\n{}", self.output());
+    }
+
+    /// Waits until it is up.
+    pub async fn ready(&mut self) {
+        self.says("Everything is ready.").await;
+    }
+
+    /// Kills it as the kernel would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop and waits.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let mut status = None;
+        let ended = eventually(|| {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(ended.await, "it does not stop:\n{}", self.output());
+        status.unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A backend for OTLP over gRPC and HTTP.
+pub struct Endpoint {
+    /// `127.0.0.1:PORT`.
+    pub grpc: String,
+    /// `http://127.0.0.1:PORT`.
+    pub http: String,
+    server: Backend,
+}
+
+impl Endpoint {
+    /// Listens, and hands everything to `consumer`.
+    pub async fn start(consumer: Next) -> Self {
+        let (grpc, http) = (free_port().unwrap(), free_port().unwrap());
+        let (grpc, http) = (format!("127.0.0.1:{grpc}"), format!("127.0.0.1:{http}"));
+        let section = serde_json::json!({"protocols": {
+            "grpc": {"endpoint": grpc, "max_recv_msg_size_mib": 64},
+            "http": {"endpoint": http},
+        }});
+        let section: Value = serde_json::from_value(section).unwrap();
+        let server = Backend::start::<Otlp>(&section, &consumer).await.unwrap();
+        Self { grpc, http: format!("http://{http}"), server }
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        self.server.stop().await.unwrap();
+    }
+}
