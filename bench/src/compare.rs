@@ -10,7 +10,8 @@ use crate::programs::{Cost, Job, Program, Scenario, programs, run};
 
 fn scenarios(quick: bool) -> Vec<Scenario> {
     let scale = if quick { 1 } else { 4 };
-    let otlp = OtlpLoad { connections: 4, in_flight: 8, records_per_request: 1000, requests: 500 * scale };
+    let otlp =
+        OtlpLoad { connections: 4, in_flight: 8, records_per_request: 1000, requests: 500 * scale };
     let small = OtlpLoad { records_per_request: 100, requests: 3000 * scale, ..otlp };
     let files = Backlog { pods: 100, lines_per_pod: 500 * scale };
     let batch = include_str!("../configs/otlp-batch.yaml");
@@ -20,8 +21,16 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
             config: include_str!("../configs/files-cri-json.yaml"),
             job: Job::Files(files),
         },
-        Scenario { name: "OTLP, batch, OTLP; 1,000 records a request", config: batch, job: Job::Otlp(otlp) },
-        Scenario { name: "OTLP, batch, OTLP; 100 records a request", config: batch, job: Job::Otlp(small) },
+        Scenario {
+            name: "OTLP, batch, OTLP; 1,000 records a request",
+            config: batch,
+            job: Job::Otlp(otlp),
+        },
+        Scenario {
+            name: "OTLP, batch, OTLP; 100 records a request",
+            config: batch,
+            job: Job::Otlp(small),
+        },
         Scenario {
             name: "idle gateway",
             config: include_str!("../configs/idle.yaml"),
@@ -83,7 +92,8 @@ fn show(cost: &Cost, scenario: &Scenario) -> String {
 
 fn row(out: &mut String, scenario: &Scenario, program: &Program, costs: &[Cost], ours: f64) {
     let cpu = median(costs, |it| it.cpu_ns);
-    let spread = |pick: fn(f64, f64) -> f64| costs.iter().map(|it| it.cpu_ns).reduce(pick).unwrap_or(0.0);
+    let spread =
+        |pick: fn(f64, f64) -> f64| costs.iter().map(|it| it.cpu_ns).reduce(pick).unwrap_or(0.0);
     let failed = costs.iter().any(|it| it.lost + it.torn > 0);
     let _ = writeln!(
         out,

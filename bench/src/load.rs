@@ -125,7 +125,7 @@ impl Backlog {
     }
 }
 
-fn json_line(line: &Line, length: usize, random: &mut fastrand::Rng) -> String {
+pub fn json_line(line: &Line, length: usize, random: &mut fastrand::Rng) -> String {
     let text = line.text(length);
     let status = *random.choice([200, 201, 404, 500].iter()).unwrap_or(&200);
     format!(

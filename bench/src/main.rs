@@ -8,6 +8,7 @@
 mod compare;
 mod load;
 mod micro;
+mod operators;
 mod programs;
 mod relay;
 
@@ -37,7 +38,9 @@ fn main() -> anyhow::Result<()> {
             compare::write_results(&text, &words.join(" "))?;
         }
         ["relay", from, to] => {
-            let at = |port: &str| Ok::<_, anyhow::Error>(SocketAddr::from(([127, 0, 0, 1], port.parse()?)));
+            let at = |port: &str| {
+                Ok::<_, anyhow::Error>(SocketAddr::from(([127, 0, 0, 1], port.parse()?)))
+            };
             runtime.block_on(relay::run(at(from)?, at(to)?))?;
         }
         _ => bail!(USAGE),

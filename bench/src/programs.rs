@@ -64,9 +64,9 @@ pub fn programs() -> anyhow::Result<Vec<Program>> {
     let ours = ours.context("build it first: cargo build --profile dist -p sluice")?;
     println!("ours: {}", ours.display());
     let mut all = vec![Program { name: "sluice", path: ours }];
-    let parts = std::env::var_os("SLUICE_PARTS").map(PathBuf::from).or_else(|| {
-        Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sluice-parts"))
-    });
+    let parts = std::env::var_os("SLUICE_PARTS")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sluice-parts")));
     let go = parts.map(|it| it.join("bin/otelcol")).filter(|it| it.exists());
     match go {
         Some(path) => all.push(Program { name: "otelcol", path }),

@@ -82,7 +82,8 @@ async fn pump(mut from: RecvStream, mut to: SendStream<Bytes>) -> anyhow::Result
         from.flow_control().release_capacity(data.len())?;
         while !data.is_empty() {
             to.reserve_capacity(data.len());
-            let room = std::future::poll_fn(|cx| to.poll_capacity(cx)).await.context("closed")??;
+            let room =
+                std::future::poll_fn(|cx| to.poll_capacity(cx)).await.context("closed")??;
             to.send_data(data.split_to(room.min(data.len())), false)?;
         }
     }
