@@ -94,7 +94,12 @@ async fn no_line_is_lost_through_kill_9_and_rotation() {
     );
     for pod in &pods {
         let missing = oracle.missing(pod.writer(), pod.written(), 10);
-        assert!(missing.is_empty(), "writer {}: missing {missing:?}\n{}", pod.writer(), sluice.output());
+        assert!(
+            missing.is_empty(),
+            "writer {}: missing {missing:?}\n{}",
+            pod.writer(),
+            sluice.output()
+        );
     }
     assert_eq!((tally.torn, tally.foreign), (0, 0), "{:?}", tally.torn_sample);
     assert!(status.success(), "{}", sluice.output());

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use configgrpc::{Client, ClientConfig};
+use compression::Type;
+use configgrpc::client::{Client, ClientConfig};
 use http::uri::PathAndQuery;
 use pdata::LogsBuilder;
 use testbed::{Line, Pod, PodName};
@@ -35,7 +36,7 @@ impl OtlpLoad {
         for _ in 0..self.connections {
             let config = ClientConfig {
                 endpoint: format!("http://127.0.0.1:{port}"),
-                compression: "none".into(),
+                compression: Type::NONE,
                 ..ClientConfig::default()
             };
             let client = Client::new(&config, "bench", Duration::from_secs(60));

@@ -113,7 +113,7 @@ fn read(logs: &Logs, bytes: &Bytes) -> Row {
         name: "read severity, body, two attributes",
         bytes: time(RECORDS, || {
             let mut sum = 0;
-            for record in logs.resources().flat_map(|it| it.records()) {
+            for record in logs.resources().flat_map(pdata::ResourceLogs::records) {
                 sum += i64::from(record.severity_number()) + length(record.body());
                 let attributes = record.attributes();
                 sum += length(attributes.get("http.route"));
@@ -143,7 +143,9 @@ fn changes(logs: &Logs, bytes: &Bytes) -> Vec<Row> {
             bytes: on_bytes(&mut |scratch| {
                 logs.rewrite(scratch, |_, edit| {
                     let mut attributes = edit.attributes();
-                    TEN.iter().for_each(|key| attributes.set(key, Value::Str("a value")));
+                    for key in TEN {
+                        attributes.set(key, Value::Str("a value"));
+                    }
                 })
             }),
             prost: by_prost(bytes, |data| {

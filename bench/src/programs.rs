@@ -142,7 +142,7 @@ pub async fn run(program: &Program, scenario: &Scenario) -> anyhow::Result<Cost>
     let tally = oracle.tally();
     let per = if expected > 0 { expected as f64 } else { seconds(scenario.job) };
     Ok(Cost {
-        cpu_ns: (after.cpu - before.cpu).as_nanos() as f64 / per,
+        cpu_ns: after.cpu.saturating_sub(before.cpu).as_nanos() as f64 / per,
         resident_median: samples.median(),
         resident_peak: after.resident_peak_bytes,
         lost: expected - tally.delivered,

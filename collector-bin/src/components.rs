@@ -5,4 +5,10 @@ use service::Registry;
 /// Everything that a configuration may name.
 pub fn components() -> Registry {
     Registry::default()
+        .receiver::<nop_receiver::Nop>()
+        .receiver::<otlp_receiver::Otlp>()
+        .exporter::<nop_exporter::Nop>()
+        .exporter::<otlp_grpc_exporter::OtlpGrpc>()
+        .exporter::<otlp_http_exporter::OtlpHttp>()
+        .connector::<forward_connector::Forward>()
 }

@@ -4,6 +4,7 @@
 
 mod cli;
 mod components;
+mod demo;
 mod inventory;
 
 use std::io::Write as _;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
         Command::Components => say(&inventory::components(&BUILD, &components::components())),
         Command::Version => say(&format!("{} version {}\n", BUILD.command, BUILD.version)),
         Command::Help(topic) => say(cli::help(topic)),
-        Command::Demo(_) => ExitCode::from(EXIT_FAILED),
+        Command::Demo(flags) => run_demo(&flags),
     }
 }
 
@@ -92,6 +93,24 @@ fn run(locations: &Locations) -> ExitCode {
     // Whatever still blocks must not hold the process.
     runtime.shutdown_background();
     code
+}
+
+fn run_demo(flags: &cli::Demo) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(format_args!("Error: cannot start threads: {error}"));
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
+    match runtime.block_on(demo::run(flags)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_CONFIG),
+        Err(error) => {
+            complain(format_args!("Error: demo: {error:#}"));
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
 }
 
 /// Runs until a signal or a failure; a second signal ends at once.

@@ -100,7 +100,8 @@ async fn every_line_passes_through_the_go_collector_and_back_once() {
     let pod = pod(&folder.path().join("pods"), 1, LINES);
     let mut go = Process::collector(&otelcol, folder.path(), &theirs(&chains));
     go.ready().await;
-    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &ours(folder.path(), &chains));
+    let mut sluice =
+        Process::collector(Path::new(SLUICE), folder.path(), &ours(folder.path(), &chains));
     sluice.ready().await;
     let done = || chains.iter().all(|it| it.oracle.delivered(1) == pod.written());
     eventually(done).await;

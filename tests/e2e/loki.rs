@@ -102,7 +102,12 @@ service:
         let labels = &stream["stream"];
         let label = |name: &str| labels[name].as_str().unwrap_or_default().to_owned();
         assert_eq!(
-            [label("service_name"), label("k8s_namespace_name"), label("k8s_pod_name"), label("k8s_container_name")],
+            [
+                label("service_name"),
+                label("k8s_namespace_name"),
+                label("k8s_pod_name"),
+                label("k8s_container_name")
+            ],
             ["cart", "shop", "cart-1", "app"],
             "{labels}"
         );

@@ -58,7 +58,8 @@ fn every_example_is_valid() {
 #[tokio::test]
 async fn it_serves_says_so_and_stops_with_code_0() {
     let folder = tempfile::tempdir().unwrap();
-    let (http, metrics, health) = (free_port().unwrap(), free_port().unwrap(), free_port().unwrap());
+    let (http, metrics, health) =
+        (free_port().unwrap(), free_port().unwrap(), free_port().unwrap());
     let yaml = format!(
         "receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:{http}'}}}}}}}}
 exporters: {{debug: {{}}}}

@@ -41,9 +41,7 @@ fn every_recorded_case_passes_or_is_listed_with_its_reason() {
     let failed: BTreeSet<&str> = replayed
         .iter()
         .map(|case| case.as_str())
-        .filter(|case| {
-            text.lines().any(|line| line.starts_with("FAIL") && names(line, case))
-        })
+        .filter(|case| text.lines().any(|line| line.starts_with("FAIL") && names(line, case)))
         .collect();
     let mut problems = Vec::new();
     for (family, cases) in &families {
@@ -73,7 +71,11 @@ fn every_recorded_case_passes_or_is_listed_with_its_reason() {
         let strays = list.keys().filter(|case| !known.contains(*case));
         problems.extend(strays.map(|case| format!("{name}.txt: {case}: no such case")));
     }
-    assert!(!text.is_empty(), "the replayer said nothing: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        !text.is_empty(),
+        "the replayer said nothing: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(problems.is_empty(), "{}\n\n{text}", problems.join("\n"));
 }
 

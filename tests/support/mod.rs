@@ -23,9 +23,9 @@ pub fn repository() -> PathBuf {
 
 /// Real programs, filled by `tests/parts/get-*`; `SLUICE_PARTS` or the user's cache.
 pub fn part(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("SLUICE_PARTS").map(PathBuf::from).or_else(|| {
-        Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sluice-parts"))
-    })?;
+    let folder = std::env::var_os("SLUICE_PARTS")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sluice-parts")))?;
     let program = folder.join("bin").join(name);
     if program.exists() {
         return Some(program);
@@ -82,9 +82,8 @@ impl Process {
 
     /// Waits until its output holds `text`; panics with the output when it does not come.
     pub async fn says(&mut self, text: &str) {
-        let found = eventually(|| {
-            self.output().contains(text) || self.child.try_wait().unwrap().is_some()
-        });
+        let found =
+            eventually(|| self.output().contains(text) || self.child.try_wait().unwrap().is_some());
         assert!(found.await && self.output().contains(text), "no {text:?} in:\n{}", self.output());
     }
 

@@ -26,8 +26,9 @@ impl Backend {
         let section = serde_json::json!({"protocols": {"grpc": {"endpoint": endpoint}}});
         let oracle = Arc::new(Oracle::default());
         let consumer = Arc::clone(&oracle) as Next;
-        let server = testbed::Backend::start::<Otlp>(&serde_json::from_value(section)?, &consumer);
-        let server = server.await.map_err(|error| anyhow!("backend: {error}"))?;
+        let section = serde_json::from_value(section)?;
+        let server = testbed::Backend::start::<Otlp>(&section, &consumer).await;
+        let server = server.map_err(|error| anyhow!("backend: {error}"))?;
         Ok(Self { oracle, fault: Cell::default(), port, server })
     }
 

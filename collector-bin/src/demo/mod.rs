@@ -44,7 +44,10 @@ pub async fn run(demo: &cli::Demo) -> anyhow::Result<bool> {
     }
     let folder = tempfile::Builder::new().prefix("sluice-demo-").tempdir()?;
     let mut screen = Screen::new(demo.duration);
-    screen.say(&format!("pods write to {}/pods; the backend listens in this process", folder.path().display()));
+    screen.say(&format!(
+        "pods write to {}/pods; the backend listens in this process",
+        folder.path().display()
+    ));
     let backend = Backend::start().await?;
     let mut node = Node::create(&folder.path().join("pods")).context("cannot write pod logs")?;
     let mut collector = Collector::spawn(folder.path(), backend.port())?;

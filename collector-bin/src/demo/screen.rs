@@ -68,11 +68,8 @@ impl Screen {
             Some(it) => format!("{} s", it.as_secs()),
             None => "until Ctrl-C".to_owned(),
         };
-        let mut screen = Self {
-            live: stdout().is_terminal(),
-            next: Instant::now() + FIRST_AFTER,
-            shown: false,
-        };
+        let mut screen =
+            Self { live: stdout().is_terminal(), next: Instant::now() + FIRST_AFTER, shown: false };
         screen.say(&format!(
             "sluice demo ({length}): pod logs on disk -> file_log -> resource -> batch -> OTLP/gRPC -> a backend"
         ));
@@ -151,7 +148,7 @@ fn put(text: &str) {
 }
 
 fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect::<String>().trim_end().to_owned()
+    text.lines().map(|line| ["  ", line].concat()).collect::<Vec<_>>().join("\n")
 }
 
 fn millis(time: Duration) -> String {
