@@ -1,0 +1,94 @@
+//! The section of the exporter.
+
+use std::fmt;
+
+use component::QueueConfig;
+use component::config::Problems;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// `exporters: debug:`. `exporter/debugexporter/config.go`, v0.159.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Config {
+    /// basic: counts; normal: one line per item; detailed: everything. Default basic.
+    pub verbosity: Verbosity,
+    /// Equal messages written in each second before sampling begins. Default 2.
+    pub sampling_initial: i64,
+    /// Then only every so many is written; 1 is all, 0 is none. Default 1.
+    pub sampling_thereafter: i64,
+    /// Write through the collector's logger instead of `output_paths`. Default true.
+    pub use_internal_logger: bool,
+    /// stdout, stderr or files; only without the collector's logger. Default stdout.
+    pub output_paths: Option<Vec<String>>,
+    /// Queue in front. Default off.
+    pub sending_queue: QueueConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            verbosity: Verbosity::Basic,
+            sampling_initial: 2,
+            sampling_thereafter: 1,
+            use_internal_logger: true,
+            output_paths: None,
+            sending_queue: QueueConfig { enabled: false, ..QueueConfig::default() },
+        }
+    }
+}
+
+/// How much is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// A level of the collector's metrics that this exporter does not have.
+    None,
+    /// Counts.
+    Basic,
+    /// One line per item.
+    Normal,
+    /// Everything.
+    Detailed,
+}
+
+impl fmt::Display for Verbosity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Serialize for Verbosity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Verbosity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.to_lowercase().as_str() {
+            "" | "none" => Ok(Verbosity::None),
+            "basic" => Ok(Verbosity::Basic),
+            "normal" => Ok(Verbosity::Normal),
+            "detailed" => Ok(Verbosity::Detailed),
+            _ => Err(D::Error::custom(format!("unknown metrics level {text:?}"))),
+        }
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        if self.verbosity == Verbosity::None {
+            problems.at("", format!("verbosity level \"{}\" is not supported", self.verbosity));
+        }
+        match (&self.output_paths, self.use_internal_logger) {
+            (Some(_), true) => {
+                problems.at("", "output_paths is not supported when use_internal_logger is true");
+            }
+            (Some(paths), false) if paths.is_empty() => {
+                problems.at("", "output_paths must not be empty when use_internal_logger is false");
+            }
+            _ => {}
+        }
+        self.sending_queue.validate("sending_queue", problems);
+    }
+}
