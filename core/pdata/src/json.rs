@@ -34,7 +34,8 @@ impl Data {
         let mut bytes = read::transcode(schema::of(signal), text, limits.depth)?;
         bytes.shrink_to_fit();
         let bytes = Bytes::from(bytes);
-        Ok(Data::trusted(signal, bytes))
+        Data::try_from_otlp(signal, bytes, limits)
+            .map_err(|error| JsonError { message: error.to_string() })
     }
 
     /// Appends the OTLP/JSON request: fields in the Collector's order, without blanks.
@@ -74,27 +75,3 @@ macro_rules! json_of {
 json_of!(Traces);
 json_of!(Metrics);
 json_of!(Logs);
-
-impl Data {
-    /// What was written here, which is well-formed by construction.
-    pub(crate) fn trusted(signal: Signal, bytes: Bytes) -> Self {
-        let chunks = smallvec::SmallVec::from_iter([bytes]);
-        match signal {
-            Signal::Traces => {
-                let mut it = Traces { chunks, items: 0 };
-                it.items = it.spans().count();
-                it.into()
-            }
-            Signal::Metrics => {
-                let mut it = Metrics { chunks, items: 0 };
-                it.items = it.metrics().map(|it| it.points().count()).sum();
-                it.into()
-            }
-            Signal::Logs => {
-                let mut it = Logs { chunks, items: 0 };
-                it.items = it.records().count();
-                it.into()
-            }
-        }
-    }
-}

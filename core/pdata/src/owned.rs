@@ -11,37 +11,42 @@ use opentelemetry_proto::tonic::metrics::v1::MetricsData;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 
+use crate::data::chunks_of;
 use crate::json::schema::{self, Kind};
 use crate::json::write_object;
 use crate::wire::{Payload, Reader, Writer};
-use crate::{Data, Logs, Metrics, Signal, Traces, stats};
+use crate::{Logs, Metrics, Signal, Traces, stats};
 
 /// Levels of `AnyValue` that prost reads below the deepest message that has one: an exemplar, at
 /// depth 8, has attributes; each level of value is two messages, or three for a map.
 const VALUE_DEPTH_MAX: usize = 28;
 
 macro_rules! owned {
-    ($name:ident, $message:ident) => {
+    ($name:ident, $message:ident, $it:ident => $items:expr) => {
         impl $name {
+            fn count(&self) -> usize {
+                let $it = self;
+                $items
+            }
+
             /// The same as structs.
             pub fn to_owned(&self) -> $message {
                 decode(Signal::$name, self.chunks())
             }
 
-            /// From structs.
+            /// From structs. What decoding would refuse (an id of odd length) passes through.
             pub fn from_owned(message: &$message) -> Self {
-                match Data::trusted(Signal::$name, Bytes::from(message.encode_to_vec())) {
-                    Data::$name(it) => it,
-                    _ => Self::default(),
-                }
+                let mut it = Self { chunks: chunks_of(message.encode_to_vec().into()), items: 0 };
+                it.items = it.count();
+                it
             }
         }
     };
 }
 
-owned!(Logs, LogsData);
-owned!(Traces, TracesData);
-owned!(Metrics, MetricsData);
+owned!(Logs, LogsData, it => it.records().count());
+owned!(Traces, TracesData, it => it.spans().count());
+owned!(Metrics, MetricsData, it => it.metrics().map(|metric| metric.points().count()).sum());
 
 fn decode<M: Message + Default>(signal: Signal, chunks: &[Bytes]) -> M {
     let mut message = M::default();
@@ -69,13 +74,12 @@ fn repair(schema: &'static schema::Message, body: &[u8], depth: usize, out: &mut
             }
             (Some(Kind::Message(of)), Payload::Bytes(bytes)) => {
                 let open = out.open(raw.number, of.width);
-                match depth.checked_sub(usize::from(of.any)) {
-                    Some(depth) => repair(of, bytes, depth, out),
-                    None => {
-                        let mut text = Vec::new();
-                        write_object(of, bytes, &mut text);
-                        out.bytes_field(1, &text);
-                    }
+                if let Some(depth) = depth.checked_sub(usize::from(of.any)) {
+                    repair(of, bytes, depth, out);
+                } else {
+                    let mut text = Vec::new();
+                    write_object(of, bytes, &mut text);
+                    out.bytes_field(1, &text);
                 }
                 out.close(open);
             }

@@ -123,15 +123,6 @@ fn value(field: &Field, body: &[u8], seen: Option<Seen<'_>>, depth: usize, out: 
     match (field.label, field.kind, seen) {
         (_, Kind::Message(_), None) => out.extend_from_slice(b"{}"),
         (Label::Repeated, kind, Some(seen)) => elements(field, kind, body, seen, depth, out),
-        (Label::Oneof, Kind::Message(of), Some(seen)) => {
-            message(of, seen.last.payload.bytes(), depth, out);
-        }
-        (_, Kind::Message(of), Some(seen)) if seen.count > 1 => {
-            // A message that comes in parts is the parts one after another.
-            let parts = occurrences(field, body, seen);
-            let joined: Vec<u8> = parts.flat_map(|raw| raw.payload.bytes()).copied().collect();
-            message(of, &joined, depth, out);
-        }
         (_, Kind::Message(of), Some(seen)) => message(of, seen.last.payload.bytes(), depth, out),
         (_, kind, Some(seen)) => scalar(kind, seen.last.payload, out),
         (_, _, None) => {}
