@@ -322,6 +322,10 @@ fn wrong_values_are_refused_with_the_collectors_words() {
             "error found in #10 byte of ...|Nano\":\"-1\",\"body\":{\"|..."
         ),
     );
+}
+
+#[test]
+fn wrong_numbers_are_refused_with_the_collectors_words() {
     for (item, want) in [
         (r#"{"timeUnixNano":-1}"#, "readUint64: unexpected character: "),
         (
@@ -346,6 +350,14 @@ fn wrong_values_are_refused_with_the_collectors_words() {
             r#"{"body":{"intValue":null}}"#,
             "ReadInt64: unsupported value type, error found in #10 byte of ...|intValue\":null}}]}]}|",
         ),
+    ] {
+        refused(LOGS, item, want);
+    }
+}
+
+#[test]
+fn wrong_texts_and_literals_are_refused_with_the_collectors_words() {
+    for (item, want) in [
         (
             r#"{"body":{"boolValue":"true"},"a":1}"#,
             "ReadBool: expect t or f, but found \", error found in #10 byte of ...|olValue\":\"true\"},\"a\"|...",
