@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use component::config::Value;
-use component::{Id, Kind, PipelineId};
+use component::{Config as _, Id, Kind, PipelineId, Problems};
 
 use crate::decode::Decoder;
 use crate::registry::Registry;
+use crate::telemetry::TelemetryConfig;
 
 /// When a problem shows: it decides the text around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,8 +79,8 @@ pub struct ServiceConfig {
     pub extensions: Vec<Id>,
     /// In the order written.
     pub pipelines: Vec<(PipelineId, PipelineConfig)>,
-    /// `service: telemetry:` as written.
-    pub telemetry: Value,
+    /// Own logs and metrics.
+    pub telemetry: TelemetryConfig,
 }
 
 /// A whole configuration: valid by itself, not yet built.
@@ -148,6 +149,13 @@ impl Settings {
                 );
             }
         }
+        let mut telemetry = Problems::default();
+        self.service.telemetry.validate(&mut telemetry);
+        issues.extend(telemetry.list().iter().map(|(key, rule)| {
+            let path: Vec<&str> =
+                ["service", "telemetry"].into_iter().chain(key.split("::")).collect();
+            issue(&path, &format!("{}: {rule}", path.join("::")))
+        }));
         if self.service.pipelines.is_empty() && !has_profiles(root) {
             issues.push(issue(&["service", "pipelines"], no_pipelines));
         }

@@ -1,10 +1,11 @@
 //! Types the resolved tree and collects every mistake on the way.
 
-use component::config::{DecodeIssue, Value};
+use component::config::{self, DecodeIssue, Value};
 use component::{Id, Kind, PipelineId};
 
 use crate::config::{Issue, PipelineConfig, ServiceConfig, Settings, issue};
 use crate::registry::Registry;
+use crate::telemetry::TelemetryConfig;
 
 pub(crate) struct Decoder<'a> {
     registry: &'a Registry,
@@ -107,18 +108,18 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// One message for the section, as upstream, at the place of its first mistake; one more issue
-    /// without text of its own for each further place.
+    /// One message for the section, as upstream; each mistake at its own place.
     fn section_issues(&mut self, name: &str, key: &str, id: &Id, issues: &[DecodeIssue]) {
         let intro = format!(
             "'{name}' error reading configuration for \"{id}\": decoding failed due to the following \
              error(s):"
         );
-        for it in issues {
+        for (n, it) in issues.iter().enumerate() {
             let mut path = vec![name.to_owned(), key.to_owned()];
             path.extend(it.path.iter().cloned());
-            let text = format!("{intro}\n\n{}", it.message);
-            self.issues.push(Issue { path, text, candidates: Vec::new(), at_key: true });
+            let text = if n == 0 { format!("{intro}\n\n{}", it.text()) } else { it.text() };
+            let candidates = it.candidates.clone();
+            self.issues.push(Issue { path, text, candidates, at_key: it.at_key() });
         }
     }
 
@@ -148,8 +149,21 @@ impl<'a> Decoder<'a> {
         ServiceConfig {
             extensions: self.ids(&["service", "extensions"], "service.extensions", extensions),
             pipelines: self.pipelines(section.get("pipelines").unwrap_or(&Value::Null)),
-            telemetry: section.get("telemetry").cloned().unwrap_or_default(),
+            telemetry: self.telemetry(section.get("telemetry").unwrap_or(&Value::Null)),
         }
+    }
+
+    fn telemetry(&mut self, section: &Value) -> TelemetryConfig {
+        config::load(section).unwrap_or_else(|issues| {
+            for it in issues {
+                let mut path = vec!["service".to_owned(), "telemetry".to_owned()];
+                path.extend(it.path.iter().cloned());
+                let text = format!("'service.telemetry' {}", it.text());
+                let (candidates, at_key) = (it.candidates.clone(), it.at_key());
+                self.issues.push(Issue { path, text, candidates, at_key });
+            }
+            TelemetryConfig::default()
+        })
     }
 
     fn pipelines(&mut self, section: &Value) -> Vec<(PipelineId, PipelineConfig)> {

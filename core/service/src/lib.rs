@@ -18,3 +18,4 @@ pub use graph::Graph;
 pub use logging::{LogEncoding, Logging};
 pub use registry::{Entry, Registry, Signals};
 pub use run::{Collector, Exit, RunError};
+pub use telemetry::TelemetryConfig;

@@ -17,6 +17,8 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
+use crate::telemetry::TelemetryConfig;
+
 /// Distinct messages whose repetition is watched at the same time; beyond it, none is held back.
 const SAMPLED_MESSAGES_MAX: usize = 4096;
 
@@ -55,28 +57,23 @@ pub struct Sampling {
 }
 
 impl Logging {
-    /// Reads `service: telemetry:`. What is not understood keeps its default; its validation is not
-    /// this function's.
-    pub fn new(telemetry: &Value, build: &BuildInfo) -> Self {
-        let logs = telemetry.get("logs").cloned().unwrap_or_default();
-        let text =
-            |key: &str| logs.get(key).and_then(Value::as_str).unwrap_or_default().to_lowercase();
-        let level = match text("level").as_str() {
-            "debug" => Level::DEBUG,
-            "warn" => Level::WARN,
-            "error" | "dpanic" | "panic" | "fatal" => Level::ERROR,
-            _ => Level::INFO,
+    /// As `service: telemetry:` says.
+    pub fn new(config: &TelemetryConfig, build: &BuildInfo) -> Self {
+        let logs = &config.logs;
+        let encoding =
+            if logs.encoding == "json" { LogEncoding::Json } else { LogEncoding::Console };
+        let resource = if logs.disable_zap_resource { Map::new() } else { resource(config, build) };
+        let sampling = Sampling {
+            tick: logs.sampling.tick.std(),
+            initial: logs.sampling.initial.max(0) as u64,
+            thereafter: logs.sampling.thereafter.max(0) as u64,
         };
-        let encoding = match text("encoding").as_str() {
-            "json" => LogEncoding::Json,
-            _ => LogEncoding::Console,
-        };
-        let hidden = matches!(logs.get("disable_zap_resource"), Some(Value::Bool(true)));
-        let resource = if hidden { Map::new() } else { resource(telemetry, build) };
-        let default = Sampling { tick: Duration::from_secs(10), initial: 10, thereafter: 100 };
-        let off =
-            logs.get("sampling").and_then(|it| it.get("enabled")) == Some(&Value::Bool(false));
-        Self { level, encoding, resource, sampling: (!off).then_some(default) }
+        Self {
+            level: logs.level.0,
+            encoding,
+            resource,
+            sampling: logs.sampling.enabled.then_some(sampling),
+        }
     }
 
     /// Makes it the logger of the process. Only the first call counts.
@@ -90,12 +87,12 @@ impl Logging {
 }
 
 /// The process in `resource`: build facts, overridden by `service: telemetry: resource:`.
-pub(crate) fn resource(telemetry: &Value, build: &BuildInfo) -> Map<String, Json> {
+pub(crate) fn resource(config: &TelemetryConfig, build: &BuildInfo) -> Map<String, Json> {
     let mut all = Map::new();
     all.insert("service.instance.id".into(), instance_id().into());
     all.insert("service.name".into(), build.command.into());
     all.insert("service.version".into(), build.version.into());
-    if let Some(Value::Map(entries)) = telemetry.get("resource") {
+    if let Value::Map(entries) = &config.resource {
         for (key, value) in entries {
             match (value, value.as_str()) {
                 (Value::Null, _) => drop(all.remove(key)),

@@ -21,6 +21,10 @@ use tracing::{debug, info, warn};
 
 use crate::logging::resource;
 
+mod config;
+
+pub use config::{MetricsConfig, MetricsLevel, TelemetryConfig};
+
 const UPTIME: Descriptor = Descriptor {
     name: "otelcol_process_uptime",
     unit: "s",
@@ -51,12 +55,12 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    pub fn new(section: &Value, build: &BuildInfo, meter: &Meter) -> Self {
-        let resource = resource(section, build);
+    pub fn new(config: &TelemetryConfig, build: &BuildInfo, meter: &Meter) -> Self {
+        let resource = resource(config, build);
         let target = resource.iter();
         let target =
             target.map(|(k, v)| (label_name(k), v.as_str().unwrap_or_default().to_owned()));
-        let addresses = addresses(section.get("metrics").unwrap_or(&Value::Null));
+        let addresses = addresses(&config.metrics);
         observe_process(meter);
         let (meter, target) = (meter.clone(), target.collect());
         Self { meter, target, addresses, tasks: JoinSet::new() }
@@ -86,16 +90,12 @@ impl Telemetry {
 }
 
 /// `host:port` of each pull reader.
-fn addresses(metrics: &Value) -> Vec<String> {
-    let level = metrics.get("level").and_then(Value::as_str).unwrap_or("normal");
-    if level.eq_ignore_ascii_case("none") {
+fn addresses(metrics: &MetricsConfig) -> Vec<String> {
+    if metrics.level == MetricsLevel::None {
         return Vec::new();
     }
-    let Some(Value::List(readers)) = metrics.get("readers") else {
-        return vec!["localhost:8888".to_owned()];
-    };
     let mut all = Vec::new();
-    for reader in readers {
+    for reader in &metrics.readers {
         let pull = reader.get("pull").and_then(|it| it.get("exporter")?.get("prometheus"));
         let Some(prometheus) = pull else {
             warn!(
@@ -305,12 +305,13 @@ mod tests {
 
     #[test]
     fn readers_are_where_the_configuration_says() {
-        assert_eq!(addresses(&Value::Null), ["localhost:8888"]);
-        let level = |text: &str| Value::Map(vec![("level".into(), Value::String(text.into()))]);
-        assert!(addresses(&level("None")).is_empty());
-        let json = serde_json::json!({"readers": [{"pull": {"exporter": {"prometheus":
-            {"host": "::1", "port": 1}}}}]});
-        let section: Value = serde_json::from_value(json).unwrap();
-        assert_eq!(addresses(&section), ["[::1]:1"]);
+        let mut config = MetricsConfig::default();
+        assert_eq!(addresses(&config), ["localhost:8888"]);
+        let json =
+            serde_json::json!({"pull": {"exporter": {"prometheus": {"host": "::1", "port": 1}}}});
+        config.readers = vec![serde_json::from_value(json).unwrap()];
+        assert_eq!(addresses(&config), ["[::1]:1"]);
+        config.level = MetricsLevel::None;
+        assert!(addresses(&config).is_empty());
     }
 }
