@@ -177,9 +177,9 @@ fn base64(out: &mut String, bytes: &[u8]) {
 /// Lower-case hexadecimal; an id of zeros only is none, as in upstream's model.
 pub(crate) fn id(out: &mut String, id: &[u8]) {
     if id.iter().any(|it| *it != 0) {
-        id.iter().for_each(|it| {
+        for it in id {
             let _ = write!(out, "{it:02x}");
-        });
+        }
     }
 }
 
