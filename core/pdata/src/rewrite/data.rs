@@ -1,32 +1,8 @@
 //! Rewriting for components that treat all signals alike.
 
-use bytes::Bytes;
-
 use super::{AttributesEdit, Scratch};
 use crate::data::Data;
-use crate::fields::{RESOURCES, group, points};
-use crate::view::{ItemRef, Metric};
-use crate::wire::Messages;
-
-/// Log records or spans in `chunks`.
-pub(super) fn count_groups(chunks: &[Bytes]) -> usize {
-    scopes(chunks).map(|scope| Messages::new(scope, group::CHILDREN).count()).sum()
-}
-
-/// Data points in `chunks`.
-pub(super) fn count_points(chunks: &[Bytes]) -> usize {
-    scopes(chunks)
-        .flat_map(|scope| Messages::new(scope, group::CHILDREN))
-        .map(|metric| Messages::new(Metric::new(metric).data().source().1, points::POINTS).count())
-        .sum()
-}
-
-fn scopes(chunks: &[Bytes]) -> impl Iterator<Item = &[u8]> {
-    chunks
-        .iter()
-        .flat_map(|chunk| Messages::new(chunk, RESOURCES))
-        .flat_map(|resource| Messages::new(resource, group::CHILDREN))
-}
+use crate::view::ItemRef;
 
 impl Data {
     /// Changes the attributes of every resource.

@@ -3,8 +3,9 @@
 use super::groups::{resource_attributes, scope_attributes};
 use super::splice::body_at;
 use super::{AttributesEdit, ITEM_LEVEL, ResourceEdit, ScopeEdit, Scratch, message_edit};
+use crate::batch::count;
 use crate::build::ValueWriter;
-use crate::data::Logs;
+use crate::data::{Logs, Signal};
 use crate::fields::log;
 use crate::value::Value;
 use crate::view::{LogRecord, ResourceLogs, ResourceRef, ScopeRef};
@@ -23,7 +24,7 @@ impl Logs {
             visit(ResourceLogs::new(field.payload.bytes()), &mut edit);
             edit.group.finish();
         });
-        let items = if dropped { super::data::count_groups(&chunks) } else { self.items };
+        let items = if dropped { count(Signal::Logs, &chunks) } else { self.items };
         Logs { chunks, items }
     }
 

@@ -8,7 +8,8 @@ use super::logs::finish;
 use super::points::PointEdit;
 use super::splice::{body_at, length_at};
 use super::{AttributesEdit, CHILD_LEVEL, ITEM_LEVEL, ResourceEdit, ScopeEdit, Scratch};
-use crate::data::Metrics;
+use crate::batch::count;
+use crate::data::{Metrics, Signal};
 use crate::fields::{metric, points};
 use crate::view::{Metric, PointRef, ResourceMetrics, ResourceRef, ScopeRef};
 use crate::wire::{BYTES, Reader};
@@ -26,7 +27,7 @@ impl Metrics {
             visit(ResourceMetrics::new(field.payload.bytes()), &mut edit);
             edit.group.finish();
         });
-        let items = if dropped { super::data::count_points(&chunks) } else { self.items };
+        let items = if dropped { count(Signal::Metrics, &chunks) } else { self.items };
         Metrics { chunks, items }
     }
 

@@ -4,7 +4,8 @@ use super::groups::{resource_attributes, scope_attributes};
 use super::level::Cut;
 use super::logs::finish;
 use super::{AttributesEdit, ITEM_LEVEL, ResourceEdit, ScopeEdit, Scratch, message_edit};
-use crate::data::Traces;
+use crate::batch::count;
+use crate::data::{Signal, Traces};
 use crate::fields::{event, link, span, status};
 use crate::view::{ResourceRef, ResourceSpans, ScopeRef, Span, SpanEvent, SpanLink};
 use crate::wire::Reader;
@@ -22,7 +23,7 @@ impl Traces {
             visit(ResourceSpans::new(field.payload.bytes()), &mut edit);
             edit.group.finish();
         });
-        let items = if dropped { super::data::count_groups(&chunks) } else { self.items };
+        let items = if dropped { count(Signal::Traces, &chunks) } else { self.items };
         Traces { chunks, items }
     }
 

@@ -183,11 +183,6 @@ impl<'a> AttributesRef<'a> {
         Self { buf, field }
     }
 
-    /// Body of the enclosing message and the number of the attribute field in it.
-    pub(crate) fn source(self) -> (&'a [u8], u32) {
-        (self.buf, self.field)
-    }
-
     /// Bodies of the `KeyValue` messages.
     #[inline]
     pub(crate) fn messages(self) -> Messages<'a> {

@@ -1,0 +1,146 @@
+//! Building.
+
+use opentelemetry_proto::tonic::logs::v1::LogsData;
+use prost::Message;
+
+use crate::{Limits, Logs, LogsBuilder, Value, ValueRef};
+
+/// It is valid and its lengths are canonical.
+fn check(logs: &Logs) {
+    let again = Logs::try_from_otlp(logs.to_bytes(), &Limits::default()).unwrap();
+    assert_eq!(again.items(), logs.items());
+    assert_eq!(LogsData::decode(logs.to_bytes()).unwrap().encoded_len(), logs.bytes());
+}
+
+#[test]
+fn every_field_of_a_record_is_written() {
+    let mut builder = LogsBuilder::new();
+    builder.resource(|it| it.put("service.name", "shop")).scope("library", "1.2");
+    builder.record(|record| {
+        record.time_unix_nano(1);
+        record.observed_time_unix_nano(2);
+        record.severity_number(9);
+        record.severity_text("INFO");
+        record.body("hello");
+        record.attribute("a", 1);
+        record.attributes(|it| it.put("b", 0.5));
+        record.dropped_attributes_count(3);
+        record.flags(1);
+        record.trace_id(&[1; 16]);
+        record.span_id(&[2; 8]);
+        record.event_name("event");
+    });
+    let logs = builder.finish();
+    check(&logs);
+    let resource = logs.resources().next().unwrap();
+    assert_eq!(resource.attributes().get("service.name"), Some(ValueRef::Str("shop")));
+    let scope = resource.scopes().next().unwrap().scope();
+    assert_eq!((scope.name(), scope.version()), ("library", "1.2"));
+    let record = logs.records().next().unwrap();
+    assert_eq!((record.time_unix_nano(), record.observed_time_unix_nano()), (1, 2));
+    assert_eq!((record.severity_number(), record.severity_text()), (9, "INFO"));
+    assert_eq!(record.body(), Some(ValueRef::Str("hello")));
+    assert_eq!(record.attributes().get("a"), Some(ValueRef::Int(1)));
+    assert_eq!(record.attributes().get("b"), Some(ValueRef::Double(0.5)));
+    assert_eq!((record.dropped_attributes_count(), record.flags()), (3, 1));
+    assert_eq!((record.trace_id(), record.span_id()), (&[1; 16][..], &[2; 8][..]));
+    assert_eq!(record.event_name(), "event");
+}
+
+#[test]
+fn nested_values_are_streamed() {
+    for length in [1, 100, 200, 20_000] {
+        let text = "x".repeat(length);
+        let mut builder = LogsBuilder::new();
+        builder.record(|record| {
+            record.attributes(|it| {
+                it.map("map", |it| {
+                    it.put("text", &text);
+                    it.array("array", |it| {
+                        it.put(Value::Bool(true));
+                        it.array(|it| it.put("inner"));
+                        it.map(|it| it.put("k", Value::Bytes(b"v")));
+                        it.value(|_| {});
+                    });
+                });
+            });
+            record.body_with(|it| {
+                it.map(|it| {
+                    it.put(
+                        "tree",
+                        Value::Map(&[
+                            ("a", Value::Array(&[Value::Int(-1), Value::Empty])),
+                            ("b", Value::Str(&text)),
+                        ]),
+                    )
+                })
+            });
+        });
+        let logs = builder.finish();
+        check(&logs);
+        let record = logs.records().next().unwrap();
+        let map = record.attributes().get("map").unwrap().as_map().unwrap();
+        assert_eq!(map.get("text"), Some(ValueRef::Str(&text)));
+        let array = map.get("array").unwrap().as_array().unwrap();
+        assert_eq!(array.len(), 4);
+        assert_eq!(array.get(0), Some(ValueRef::Bool(true)));
+        assert_eq!(array.get(3), Some(ValueRef::Empty));
+        let tree = record.body().unwrap().as_map().unwrap().get("tree").unwrap();
+        let tree = tree.as_map().unwrap();
+        assert_eq!(tree.get("b"), Some(ValueRef::Str(&text)));
+        // A value that was read is written byte for byte.
+        let mut copy = LogsBuilder::new();
+        copy.record(|it| {
+            it.body(record.body().unwrap());
+            it.attribute("map", record.attributes().get("map").unwrap());
+        });
+        let copy = copy.finish();
+        check(&copy);
+        let copied = copy.records().next().unwrap();
+        assert_eq!(copied.body(), record.body());
+        assert_eq!(copied.attributes(), record.attributes());
+    }
+}
+
+#[test]
+fn records_without_resource_or_scope_have_empty_ones() {
+    let mut builder = LogsBuilder::new();
+    builder.record(|record| record.body("a"));
+    builder.resource(|_| {}).record(|record| record.body("b"));
+    assert_eq!(builder.items(), 2);
+    let logs = builder.finish();
+    check(&logs);
+    assert_eq!(logs.resources().count(), 2);
+    assert_eq!(logs.records().count(), 2);
+}
+
+#[test]
+fn a_builder_begins_anew_after_it_finished() {
+    let mut builder = LogsBuilder::new();
+    for _ in 0..3 {
+        for _ in 0..1000 {
+            builder.record(|record| record.body("hello"));
+        }
+        assert!(builder.bytes() > 1000);
+        let logs = builder.finish();
+        assert_eq!((logs.items(), builder.items(), builder.bytes()), (1000, 0, 0));
+        check(&logs);
+    }
+    let empty = builder.finish();
+    assert_eq!((empty.items(), empty.chunks().len()), (0, 0));
+}
+
+#[test]
+fn the_last_record_can_be_taken_back_once() {
+    let mut builder = LogsBuilder::new();
+    assert!(!builder.undo_record());
+    builder.record(|record| record.body("a"));
+    builder.record(|record| record.body("b"));
+    assert!(builder.undo_record());
+    assert!(!builder.undo_record());
+    builder.record(|record| record.body("c"));
+    let logs = builder.finish();
+    check(&logs);
+    let bodies: Vec<_> = logs.records().filter_map(|it| it.body()?.as_str()).collect();
+    assert_eq!(bodies, ["a", "c"]);
+}
