@@ -19,8 +19,12 @@ mod claim;
 mod helper;
 mod metrics;
 mod partition;
+#[cfg(test)]
+mod property;
 mod queue;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, Request, Trigger};
 pub use batcher::{Batcher, Rules};
