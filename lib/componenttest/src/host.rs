@@ -106,3 +106,12 @@ pub fn metric(meter: &Meter, name: &str, attributes: &[(&str, &str)]) -> Option<
         Sample::Histogram { sum, .. } => *sum,
     })
 }
+
+/// Runs a caller beside the test, as a receiver's task would. It ends with the test's runtime.
+#[expect(clippy::disallowed_methods, reason = "the task is the test's, not a component's")]
+pub fn spawn<F>(task: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(task)
+}

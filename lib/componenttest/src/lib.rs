@@ -13,7 +13,7 @@ mod section;
 mod sink;
 
 pub use generate::{Generator, data, logs, metrics, traces};
-pub use host::{TestHost, metric, settings};
+pub use host::{TestHost, metric, settings, spawn};
 pub use logs::{Line, captured};
 pub use section::{config, problems, section};
 pub use sink::{Answer, Sink};

@@ -2,13 +2,28 @@
 
 use component::config::{DecodeIssue, Value, load};
 use component::{Config, Problems};
+use confmap::{Data, Environment, Locations, Node};
 
-/// A component's section as a tree. Empty text is an empty section.
+/// A component's section as a tree, from YAML. Panics with the mistake.
 pub fn section(text: &str) -> Value {
-    if text.trim().is_empty() {
-        return Value::Null;
+    let locations = Locations { config: vec![format!("yaml:{text}")], ..Locations::default() };
+    let resolved = confmap::resolve(&locations, &Environment::of([]));
+    let conf = resolved.unwrap_or_else(|mistake| panic!("{mistake:#?}"));
+    conf.node::<&str>(&[]).map_or(Value::Null, value)
+}
+
+fn value(node: &Node) -> Value {
+    match &node.data {
+        Data::Null => Value::Null,
+        Data::Bool(it) => Value::Bool(*it),
+        Data::Int(it) => Value::Int(*it),
+        Data::Float(it) => Value::Float(*it),
+        Data::String(it) => Value::String(it.clone()),
+        Data::List(items) => Value::List(items.iter().map(value).collect()),
+        Data::Map(entries) => {
+            Value::Map(entries.iter().map(|it| (it.key.clone(), value(&it.value))).collect())
+        }
     }
-    serde_json::from_str(text).expect("the section's text can be parsed")
 }
 
 /// A component's configuration, laid over its defaults and valid. Panics with all that is wrong.
@@ -34,5 +49,35 @@ pub fn problems<C: Config>(text: &str) -> Vec<String> {
             config.validate(&mut problems);
             problems.list().iter().map(|(key, rule)| line(key, rule)).collect()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use component::RetryConfig;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    struct Section {
+        retry_on_failure: RetryConfig,
+    }
+
+    impl Config for Section {
+        fn validate(&self, problems: &mut Problems) {
+            self.retry_on_failure.validate("retry_on_failure", problems);
+        }
+    }
+
+    #[test]
+    fn a_section_is_yaml_over_the_defaults() {
+        let config: Section = config("retry_on_failure:\n  max_interval: 7s");
+        assert_eq!(config.retry_on_failure.max_interval.to_string(), "7s");
+        assert_eq!(config.retry_on_failure.initial_interval.to_string(), "5s");
+        assert_eq!(
+            problems::<Section>("retry_on_failure: {multiplier: -1}"),
+            ["retry_on_failure: 'multiplier' must be non-negative"]
+        );
     }
 }

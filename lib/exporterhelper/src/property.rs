@@ -92,7 +92,7 @@ fn answer(code: u8) -> Answer {
 /// The numbers that the generator gave the items.
 fn numbers(data: &Data) -> BTreeSet<usize> {
     let Data::Logs(logs) = data else { panic!("logs") };
-    let records = logs.resources().flat_map(|it| it.records());
+    let records = logs.resources().flat_map(pdata::ResourceLogs::records);
     let number = records.map(|it| match it.body() {
         Some(ValueRef::Str(text)) => text.split(' ').next().unwrap().parse().unwrap(),
         other => panic!("{other:?}"),
@@ -121,7 +121,7 @@ async fn run(case: Case) -> Result<(), TestCaseError> {
     for caller in case.callers.clone() {
         let (data, helper, sink) =
             (generator.next(caller.items), Arc::clone(&helper), sink.clone());
-        calls.push(tokio::spawn(async move {
+        calls.push(componenttest::spawn(async move {
             tokio::time::sleep(Duration::from_millis(caller.at_ms)).await;
             let wanted = numbers(&data);
             let ctx = if caller.delivered { Context::delivered() } else { Context::default() };

@@ -39,7 +39,7 @@ impl Bench {
     /// Sends in a task of its own, as a receiver does.
     fn spawn(&self, ctx: Context, items: usize) -> JoinHandle<Result<(), ConsumeError>> {
         let helper = Arc::clone(&self.helper);
-        tokio::spawn(async move { helper.consume(&ctx, logs(items)).await })
+        componenttest::spawn(async move { helper.consume(&ctx, logs(items)).await })
     }
 
     async fn stop(&self) {
