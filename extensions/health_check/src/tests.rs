@@ -1,0 +1,119 @@
+use std::time::Duration;
+
+use componenttest::{TestHost, captured, config, problems, settings};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+componenttest::conformance!(extension HealthCheck, r#"{"endpoint": "127.0.0.1:0"}"#);
+
+/// Longest time that a test waits for something that has to happen.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// An address that nobody listens on.
+async fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+}
+
+/// The whole answer to one request.
+async fn ask(address: &str, method: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    // Ends because connections are not kept alive.
+    let read = stream.read_to_string(&mut answer);
+    tokio::time::timeout(LIMIT, read).await.unwrap().unwrap();
+    answer
+}
+
+async fn started(more: &str) -> (Arc<HealthCheck>, TestHost, String) {
+    let host = TestHost::new();
+    // The port may be taken by another program before the extension has it.
+    for _ in 0..10 {
+        let address = free_address().await;
+        let section = format!(r#"{{"endpoint": "{address}"{more}}}"#);
+        let extension = HealthCheck::create(settings("health_check", None), config(&section));
+        let extension = Arc::new(extension.unwrap());
+        if Arc::clone(&extension).start(&host).await.is_ok() {
+            return (extension, host, address);
+        }
+    }
+    panic!("no free port");
+}
+
+fn body(answer: &str) -> serde_json::Value {
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[tokio::test]
+async fn it_is_unavailable_until_ready_and_after() {
+    let (extension, host, address) = started("").await;
+    let unavailable = |answer: String| {
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert_eq!(
+            body(&answer),
+            serde_json::json!({
+                "status": "Server not available", "upSince": "0001-01-01T00:00:00Z", "uptime": ""
+            })
+        );
+    };
+    unavailable(ask(&address, "GET", "/").await);
+    extension.ready(true);
+    for (method, path) in [("GET", "/"), ("POST", "/any/path"), ("GET", "/health")] {
+        let answer = ask(&address, method, path).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.to_lowercase().contains("content-type: application/json\r\n"), "{answer}");
+        assert!(answer.to_lowercase().contains("connection: close\r\n"), "{answer}");
+        assert_eq!(body(&answer)["status"], "Server available");
+    }
+    let head = ask(&address, "HEAD", "/").await;
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+    extension.ready(false);
+    unavailable(ask(&address, "GET", "/").await);
+    host.shutdown(&*extension, LIMIT).await;
+}
+
+#[tokio::test]
+async fn only_the_configured_path_is_answered_with_fixed_bodies() {
+    let more = r#", "path": "/ready", "response_body": {"healthy": "yes", "unhealthy": "no"}"#;
+    let (extension, host, address) = started(more).await;
+    assert!(ask(&address, "GET", "/ready").await.ends_with("\r\n\r\nno"));
+    extension.ready(true);
+    assert!(ask(&address, "GET", "/ready").await.ends_with("\r\n\r\nyes"));
+    for path in ["/", "/ready/", "/other"] {
+        assert!(ask(&address, "GET", path).await.starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    host.shutdown(&*extension, LIMIT).await;
+}
+
+#[tokio::test]
+async fn a_taken_port_fails_the_start() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let section = format!(r#"{{"endpoint": "{address}"}}"#);
+    let extension = HealthCheck::create(settings("health_check", None), config(&section)).unwrap();
+    let error = Arc::new(extension).start(&TestHost::new()).await.unwrap_err().to_string();
+    let want = format!("failed to bind to address {address}: listen tcp {address}: bind: ");
+    assert!(error.starts_with(&want), "{error}");
+}
+
+#[test]
+fn changes_are_logged() {
+    let extension = HealthCheck::create(settings("health_check", None), Config::default()).unwrap();
+    let ((), lines) = captured(|| [true, false].into_iter().for_each(|it| extension.ready(it)));
+    let status: Vec<_> = lines.iter().map(|it| it.field("status").unwrap()).collect();
+    assert_eq!(status, ["ready", "unavailable"]);
+}
+
+#[test]
+fn mistakes_are_named_in_the_collectors_words() {
+    let check = |section: &str, want: &str| {
+        let found = problems::<Config>(section);
+        assert!(found.len() == 1 && found[0].starts_with(want), "{found:?}");
+    };
+    check(r#"{"endpoint": ""}"#, "http endpoint required");
+    check(r#"{"path": "x"}"#, "path must start with /");
+    check(r#"{"http": {"endpoint": "a:1"}}"#, "v2 healthcheck configuration (http/grpc fields)");
+}
