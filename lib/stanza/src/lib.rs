@@ -6,8 +6,23 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod entry;
+mod expr;
+mod field;
+mod files;
+mod frozen;
+mod json;
+mod ops;
+mod output;
+mod pattern;
 mod pipeline;
+mod section;
+mod severity;
+mod text;
+mod time;
+mod value;
 mod worker;
 
+pub use files::{FileKey, FileMeta};
 pub use pipeline::{Error, Options, Pipeline};
-pub use worker::{Batch, FileKey, FileMeta, Worker};
+pub use worker::{Batch, Worker};

@@ -2,24 +2,21 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bumpalo::Bump;
 use pdata::Logs;
 
-/// Names one file for as long as the caller follows it. Chosen by the caller, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileKey(pub u64);
+use crate::entry::{Entry, Origin, Resource};
+use crate::files::{File, FileKey, FileMeta, Files};
+use crate::ops::{Cx, Failure, Flow, Flush, State};
+use crate::output::Output;
+use crate::pipeline::{Graph, Node, OnError};
+use crate::text;
+use crate::value::{Value, put};
 
-/// What is the same for all lines of a file. Made once per file, and again when it is renamed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileMeta {
-    /// Whose lines they are.
-    pub key: FileKey,
-    /// `log.file.name`, `log.file.path`, ... in the order they shall appear.
-    pub attributes: Vec<(String, String)>,
-    /// `include_file_record_offset`: adds `log.file.record_offset`.
-    pub record_offset: bool,
-}
+/// An operator's failures are logged at most this often; the rest is counted.
+const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
 
 /// What can be sent.
 #[derive(Debug, Default)]
@@ -32,46 +29,326 @@ pub struct Batch {
 }
 
 /// One thread's state.
-#[derive(Debug, Default)]
-pub struct Worker {}
+#[derive(Debug)]
+pub struct Worker {
+    graph: Arc<Graph>,
+    arena: Bump,
+    files: Files,
+    states: Vec<State>,
+    complaints: Vec<Complaint>,
+    output: Output,
+    /// Offsets of files that were forgotten since the last batch.
+    gone: Vec<(FileKey, u64)>,
+    clock: Option<Clock>,
+}
+
+/// The time at the start of a chunk.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    now: Instant,
+    unix: u64,
+}
+
+/// How often an operator failed since it was logged.
+#[derive(Debug, Default, Clone, Copy)]
+struct Complaint {
+    last: Option<Instant>,
+    unsaid: u64,
+}
 
 impl Worker {
+    pub(crate) fn new(graph: Arc<Graph>) -> Self {
+        let states = graph.nodes.iter().map(|it| it.operator.state()).collect();
+        let complaints = vec![Complaint::default(); graph.nodes.len() + 1];
+        let files = Files::new(Arc::clone(&graph.resource_base));
+        let (arena, output) = (Bump::new(), Output::default());
+        Self { graph, arena, files, states, complaints, output, gone: Vec::new(), clock: None }
+    }
+
     /// Feeds one line without its terminator. `span` is its byte range in the file, terminator
     /// included. `number` adds `log.file.record_number`. A new `Arc` for the same key replaces
     /// what was known about that file.
     pub fn line(
         &mut self,
-        _file: &Arc<FileMeta>,
-        _bytes: &[u8],
-        _span: Range<u64>,
-        _number: Option<u64>,
+        file: &Arc<FileMeta>,
+        bytes: &[u8],
+        span: Range<u64>,
+        number: Option<u64>,
     ) {
+        let at = self.files.enter(file);
+        let clock = self.tick();
+        self.arena.reset();
+        let (mut run, arena, graph) = self.run(clock);
+        let Some(from) = run.files.get(at) else { return };
+        let mut entry = Entry::new(arena, Resource::shared(run.files.base(), arena));
+        entry.observed = clock.unix;
+        entry.body = match graph.raw {
+            true => Value::Bytes(arena.alloc_slice_copy(bytes)),
+            false => Value::Str(text::text(bytes, arena)),
+        };
+        entry.origins = arena.alloc_slice_copy(&[Origin { file: at, start: span.start }]);
+        run.describe(&mut entry, from, span.start, number);
+        run.from(graph.first, entry);
+        if let Some(file) = self.files.get_mut(at) {
+            file.seen = span.end;
+        }
+    }
+
+    /// Says that a part of a file holds no line for the operators (blank lines, a header): what
+    /// is before `end` need not be read again.
+    pub fn skip(&mut self, file: &Arc<FileMeta>, end: u64) {
+        let at = self.files.enter(file);
+        if let Some(file) = self.files.get_mut(at) {
+            file.seen = end;
+        }
     }
 
     /// Encoded size of what [`take`](Self::take) would give.
     pub fn bytes(&self) -> usize {
-        0
+        self.output.bytes()
     }
 
     /// Records that [`take`](Self::take) would give.
     pub fn items(&self) -> usize {
-        0
+        self.output.items()
     }
 
     /// What can be sent now.
     pub fn take(&mut self) -> Batch {
-        Batch::default()
+        self.clock = None;
+        let mut safe = std::mem::take(&mut self.gone);
+        let held = self.states.iter().filter_map(|it| match it {
+            State::Recombine(held) => Some(held.origins()),
+            _ => None,
+        });
+        let mut held: Vec<Origin> = held.flatten().collect();
+        held.sort_unstable_by_key(|it| (it.file, it.start));
+        held.dedup_by_key(|it| it.file);
+        for (at, file) in self.files.iter_mut() {
+            let first = held.binary_search_by_key(&at, |it| it.file).ok();
+            let first = first.and_then(|it| held.get(it)).map_or(u64::MAX, |it| it.start);
+            let offset = file.seen.min(first);
+            if file.reported != Some(offset) {
+                file.reported = Some(offset);
+                safe.push((file.meta().key, offset));
+            }
+        }
+        Batch { logs: self.output.finish(), safe }
     }
 
     /// Releases records that were held back for longer than their `force_flush_period`; the answer
     /// is when to call again.
-    pub fn flush_idle(&mut self, _now: Instant) -> Option<Instant> {
-        None
+    pub fn flush_idle(&mut self, now: Instant) -> Option<Instant> {
+        self.flush(Flush::Due(now))
     }
 
     /// Releases everything that is held back.
-    pub fn flush_all(&mut self) {}
+    pub fn flush_all(&mut self) {
+        self.flush(Flush::All);
+    }
 
     /// The file is gone and has been read to its end: releases what is held back of it and forgets it.
-    pub fn forget(&mut self, _file: FileKey) {}
+    pub fn forget(&mut self, file: FileKey) {
+        let Some(at) = self.files.position(file) else { return };
+        self.flush(Flush::File(at));
+        if let Some(gone) = self.files.remove(file) {
+            self.gone.push((file, gone.seen));
+        }
+    }
+
+    fn flush(&mut self, which: Flush) -> Option<Instant> {
+        let idle = |it: &State| match it {
+            State::Recombine(held) => held.is_empty(),
+            _ => true,
+        };
+        if self.states.iter().all(idle) {
+            return None;
+        }
+        let clock = self.tick();
+        self.arena.reset();
+        let (mut run, ..) = self.run(clock);
+        // What one operator releases another may hold back: as many rounds as there are operators.
+        let mut next = None;
+        for _ in 0..run.graph.nodes.len() {
+            let (released, due) = run.flush(which);
+            next = due;
+            if !released {
+                break;
+            }
+        }
+        next
+    }
+
+    fn tick(&mut self) -> Clock {
+        *self
+            .clock
+            .get_or_insert_with(|| Clock { now: Instant::now(), unix: crate::time::now() as u64 })
+    }
+
+    fn run(&mut self, clock: Clock) -> (Run<'_, '_>, &Bump, &Graph) {
+        let Self { graph, arena, files, states, complaints, output, .. } = self;
+        (Run { graph, arena, files, states, complaints, output, clock }, arena, graph)
+    }
+}
+
+/// What a record meets on its way.
+struct Run<'a, 'w> {
+    graph: &'a Graph,
+    arena: &'a Bump,
+    files: &'a Files,
+    states: &'w mut [State],
+    complaints: &'w mut [Complaint],
+    output: &'w mut Output,
+    clock: Clock,
+}
+
+impl<'a> Run<'a, '_> {
+    /// Adds what the receiver adds.
+    fn describe(
+        &mut self,
+        entry: &mut Entry<'a>,
+        file: &'a File,
+        offset: u64,
+        number: Option<u64>,
+    ) {
+        let graph = self.graph;
+        if !graph.resource_is_fixed {
+            for (key, template) in &graph.resource {
+                match template.render(entry, self.arena) {
+                    Ok(text) => put(entry.resource.own(self.arena), key, Value::Str(text)),
+                    Err(failure) => self.complain(None, true, &failure),
+                }
+            }
+        }
+        for (key, template) in &graph.attributes {
+            match template.render(entry, self.arena) {
+                Ok(text) => put(&mut entry.attributes, key, Value::Str(text)),
+                Err(failure) => self.complain(None, true, &failure),
+            }
+        }
+        let meta = file.meta();
+        if entry.attributes.is_empty() {
+            let pairs = meta.attributes.iter().map(|(k, v)| (k.as_str(), Value::Str(v)));
+            entry.attributes.extend(pairs);
+        } else {
+            meta.attributes.iter().for_each(|(k, v)| put(&mut entry.attributes, k, Value::Str(v)));
+        }
+        if let Some(number) = number {
+            let number = Value::Int(number as i64);
+            put(&mut entry.attributes, "log.file.record_number", number);
+        }
+        if meta.record_offset {
+            let offset = Value::Int(offset as i64);
+            put(&mut entry.attributes, "log.file.record_offset", offset);
+        }
+    }
+
+    /// Sends a record through the operators from `at` on.
+    fn from(&mut self, at: usize, entry: Entry<'a>) {
+        let graph = self.graph;
+        let (mut at, mut entry) = (at, entry);
+        loop {
+            let Some(node) = graph.nodes.get(at) else { return self.output.write(&entry) };
+            let mut released = Vec::new();
+            let flow = self.step(at, node, &mut entry, &mut released);
+            released.into_iter().for_each(|it| self.fan_out(&node.outputs, it));
+            let outputs = match flow {
+                Flow::Next => &node.outputs,
+                Flow::To(route) => match node.routes.get(route) {
+                    Some(outputs) => outputs,
+                    None => return,
+                },
+                Flow::Stop => return,
+            };
+            let Some((last, others)) = outputs.split_last() else { return };
+            for other in others {
+                self.from(*other, entry.fork(self.arena));
+            }
+            at = *last;
+        }
+    }
+
+    fn fan_out(&mut self, outputs: &'a [usize], entry: Entry<'a>) {
+        let Some((last, others)) = outputs.split_last() else { return };
+        for other in others {
+            self.from(*other, entry.fork(self.arena));
+        }
+        self.from(*last, entry);
+    }
+
+    /// One operator, with `if` before it and `on_error` after it.
+    fn step(
+        &mut self,
+        at: usize,
+        node: &'a Node,
+        entry: &mut Entry<'a>,
+        released: &mut Vec<Entry<'a>>,
+    ) -> Flow {
+        if let Some(condition) = &node.condition {
+            match condition.holds(entry, self.arena) {
+                Ok(true) => {}
+                Ok(false) => return Flow::Next,
+                Err(failure) => return self.failed(at, node, &failure),
+            }
+        }
+        let Some(state) = self.states.get_mut(at) else { return Flow::Next };
+        let (arena, files, now) = (self.arena, self.files, self.clock.now);
+        let mut cx = Cx { arena, files, state, released, warning: None, now };
+        let result = node.operator.process(entry, &mut cx);
+        if let Some(warning) = cx.warning.take() {
+            self.complain(Some(at), true, &warning);
+        }
+        match result {
+            Ok(flow) => flow,
+            Err(failure) => self.failed(at, node, &failure),
+        }
+    }
+
+    fn failed(&mut self, at: usize, node: &Node, failure: &Failure) -> Flow {
+        let loud = matches!(node.on_error, OnError::Send | OnError::Drop);
+        self.complain(Some(at), loud, failure);
+        match node.on_error {
+            OnError::Send | OnError::SendQuiet => Flow::Next,
+            OnError::Drop | OnError::DropQuiet => Flow::Stop,
+        }
+    }
+
+    /// Logs a failure, but not each of many.
+    fn complain(&mut self, at: Option<usize>, loud: bool, failure: &Failure) {
+        let node = at.and_then(|at| self.graph.nodes.get(at));
+        let Some(complaint) = self.complaints.get_mut(at.unwrap_or(self.graph.nodes.len())) else {
+            return;
+        };
+        let (id, kind) = node.map_or(("file_input", "file_input"), |it| (&it.id, it.kind));
+        let action = node.map_or("send", |it| it.on_error.name());
+        if !loud {
+            tracing::debug!(operator_id = id, operator_type = kind, action, error = %failure, "Failed to process entry");
+            return;
+        }
+        let now = self.clock.now;
+        if complaint.last.is_some_and(|it| now.duration_since(it) < COMPLAINT_PERIOD) {
+            complaint.unsaid += 1;
+            return;
+        }
+        let more = std::mem::take(&mut complaint.unsaid);
+        complaint.last = Some(now);
+        tracing::error!(operator_id = id, operator_type = kind, action, error = %failure, more, "Failed to process entry");
+    }
+
+    /// Asks every operator for what it held back. True if there was something, and when more is due.
+    fn flush(&mut self, which: Flush) -> (bool, Option<Instant>) {
+        let (mut any, mut next) = (false, None::<Instant>);
+        let graph = self.graph;
+        for (at, node) in graph.nodes.iter().enumerate() {
+            let Some(state) = self.states.get_mut(at) else { continue };
+            let mut released = Vec::new();
+            let (arena, files, now) = (self.arena, self.files, self.clock.now);
+            let mut cx = Cx { arena, files, state, released: &mut released, warning: None, now };
+            let due = node.operator.flush(&mut cx, which);
+            next = [next, due].into_iter().flatten().min();
+            any |= !released.is_empty();
+            released.into_iter().for_each(|it| self.fan_out(&node.outputs, it));
+        }
+        (any, next)
+    }
 }

@@ -1,0 +1,45 @@
+//! `json_parser`: an object in text becomes attributes. Numbers are floats unless `parse_ints`.
+
+use super::parser::Parser;
+use super::{Built, Cx, Failure, Flow, Operator};
+use crate::entry::Entry;
+use crate::json;
+use crate::section::{Mistake, Section};
+use crate::value::{Value, type_name};
+
+#[derive(Debug)]
+struct JsonParser {
+    parser: Parser,
+    parse_ints: bool,
+}
+
+/// Makes it.
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+    let parse_ints = section.flag("parse_ints", false);
+    let parser = Parser::new(section)?;
+    Ok(Built::transformer(JsonParser { parser, parse_ints }))
+}
+
+impl Operator for JsonParser {
+    fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
+        let value = self.parser.source(entry, cx.arena)?;
+        let Value::Str(text) = value else {
+            let got = type_name(&value);
+            return Err(Failure::Text(format!("type {got} cannot be parsed as JSON")));
+        };
+        // With parse_ints upstream reads a stream of documents and looks at the first only.
+        let parsed = match self.parse_ints {
+            true => json::parse_first(text, cx.arena, true),
+            false => json::parse(text, cx.arena, false),
+        };
+        let parsed = match parsed {
+            Ok(it @ Value::Map(_)) => it,
+            // Go reads null into a map as an empty one.
+            Ok(Value::Empty) => Value::Map(&[]),
+            Ok(_) => return Err(Failure::Fixed("the document is not a JSON object")),
+            Err(problem) => return Err(Failure::Json(problem)),
+        };
+        self.parser.store(entry, parsed, cx.arena)?;
+        Ok(Flow::Next)
+    }
+}

@@ -1,0 +1,19 @@
+//! `noop`: passes records on. A place to send records to; `if` has no meaning here.
+
+use super::{Built, Cx, Failure, Flow, Operator};
+use crate::entry::Entry;
+use crate::section::{Mistake, Section};
+
+#[derive(Debug)]
+struct Noop;
+
+/// Makes it.
+pub(crate) fn build(_: &mut Section<'_>) -> Result<Built, Mistake> {
+    Ok(Built::plain(Noop))
+}
+
+impl Operator for Noop {
+    fn process<'a>(&'a self, _: &mut Entry<'a>, _: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
+        Ok(Flow::Next)
+    }
+}

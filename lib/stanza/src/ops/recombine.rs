@@ -1,0 +1,321 @@
+//! `recombine`: joins consecutive records of one source into one. `container` joins its parts with it, too.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use component::config;
+
+use super::{Built, Cx, Failure, Flow, Flush, Operator, State};
+use crate::entry::{Entry, Origin};
+use crate::expr::Program;
+use crate::field::{Field, Root};
+use crate::frozen;
+use crate::section::{Mistake, Section};
+use crate::value::Value;
+
+/// How records are joined.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// Where the text is.
+    pub(super) combine_field: Field,
+    /// What comes between two parts.
+    pub(super) combine_with: String,
+    /// The last record supplies the other fields, not the first.
+    pub(super) newest: bool,
+    /// Records in one; 0 is no limit.
+    pub(super) max_batch_size: usize,
+    /// Records in one before any has matched; 0 is no limit.
+    pub(super) max_unmatched_batch_size: usize,
+    /// Bytes after which a record is complete; 0 is no limit.
+    pub(super) max_log_size: u64,
+    /// Sources with unfinished records; one more, and all are released.
+    pub(super) max_sources: usize,
+    /// Longest time that a record waits.
+    pub(super) force_flush_period: Duration,
+}
+
+/// The unfinished records of one worker, by source.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    batches: HashMap<String, Batch>,
+    /// Orders batches by age.
+    made: u64,
+    /// For the key of the source that is looked up.
+    key: String,
+    /// Frozen buffers to use again.
+    spare: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    base: Vec<u8>,
+    text: String,
+    parts: usize,
+    matched: bool,
+    since: Instant,
+    /// The first line of each file in it.
+    origins: Vec<Origin>,
+    made: u64,
+}
+
+/// Whether a record ends or begins one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Begins the next.
+    First,
+    /// Completes this one.
+    Last,
+    /// Neither.
+    Middle,
+}
+
+impl Held {
+    /// True when nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// First lines that wait.
+    pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> {
+        self.batches.values().flat_map(|it| it.origins.iter().copied())
+    }
+
+    /// Sets the source that the following calls mean: by name, or by file where it has none.
+    pub(super) fn select(&mut self, name: Option<&str>, part: &str, entry: &Entry<'_>) {
+        self.key.clear();
+        match name.filter(|it| !it.is_empty()) {
+            Some(name) => self.key.push_str(name),
+            None => {
+                use std::fmt::Write as _;
+                let file = entry.origins.first().map_or(0, |it| it.file);
+                let _ = write!(self.key, "\0file {file}");
+            }
+        }
+        self.key.push('\0');
+        self.key.push_str(part);
+    }
+}
+
+impl Rules {
+    /// Adds a record to the selected source. What is complete goes to `released`.
+    pub(super) fn add<'a>(
+        &'a self,
+        entry: &mut Entry<'a>,
+        part: Part,
+        cx: &mut Cx<'a, '_>,
+    ) -> Result<Flow, Failure> {
+        let Some(Value::Str(text)) = self.combine_field.get(entry, cx.arena) else {
+            // Upstream swallows it; we pass it on.
+            return Err(Failure::Fixed("entry does not contain the combine_field"));
+        };
+        let Cx { state: State::Recombine(held), released, arena, files, now, .. } = cx else {
+            return Err(Failure::Fixed("recombine runs without its state"));
+        };
+        if part == Part::First {
+            let key = std::mem::take(&mut held.key);
+            self.release(held, &key, released, arena, files);
+            held.key = key;
+        }
+        let matched = part != Part::Middle;
+        match held.batches.get_mut(&held.key) {
+            // Complete on its own.
+            None if part == Part::Last => return Ok(Flow::Next),
+            None => {
+                if held.batches.len() >= self.max_sources {
+                    self.release_oldest_first(held, |_| true, released, arena, files);
+                }
+                let mut base = held.spare.pop().unwrap_or_default();
+                frozen::freeze(entry, arena, &mut base);
+                held.made += 1;
+                let batch = Batch {
+                    base,
+                    text: text.to_owned(),
+                    parts: 1,
+                    matched,
+                    since: *now,
+                    origins: entry.origins.to_vec(),
+                    made: held.made,
+                };
+                held.batches.insert(held.key.clone(), batch);
+            }
+            Some(batch) => {
+                batch.parts += 1;
+                batch.matched |= matched;
+                if self.newest {
+                    frozen::freeze(entry, arena, &mut batch.base);
+                }
+                if !batch.text.is_empty() {
+                    batch.text.push_str(&self.combine_with);
+                }
+                batch.text.push_str(text);
+                batch.note(entry.origins);
+            }
+        }
+        let full = held.batches.get(&held.key).is_some_and(|it| self.is_full(it));
+        if part == Part::Last || full {
+            let key = std::mem::take(&mut held.key);
+            self.release(held, &key, released, arena, files);
+            held.key = key;
+        }
+        Ok(Flow::Stop)
+    }
+
+    fn is_full(&self, batch: &Batch) -> bool {
+        let reached = |parts: usize, max: usize| max > 0 && parts >= max;
+        self.max_log_size > 0 && batch.text.len() as u64 > self.max_log_size
+            || reached(batch.parts, self.max_batch_size)
+            || !batch.matched && reached(batch.parts, self.max_unmatched_batch_size)
+    }
+
+    fn release<'a>(
+        &'a self,
+        held: &mut Held,
+        key: &str,
+        released: &mut Vec<Entry<'a>>,
+        arena: &'a bumpalo::Bump,
+        files: &'a crate::files::Files,
+    ) {
+        let Some(batch) = held.batches.remove(key) else { return };
+        let origins = arena.alloc_slice_copy(&batch.origins);
+        if let Some(mut entry) = frozen::thaw(&batch.base, origins, arena, files) {
+            let text = arena.alloc_str(&batch.text);
+            // The field was read when the record came, so it can be set.
+            let _ = self.combine_field.set(&mut entry, Value::Str(text), arena);
+            released.push(entry);
+        }
+        if held.spare.len() < 16 {
+            held.spare.push(batch.base);
+        }
+    }
+
+    fn release_oldest_first<'a>(
+        &'a self,
+        held: &mut Held,
+        which: impl Fn(&Batch) -> bool,
+        released: &mut Vec<Entry<'a>>,
+        arena: &'a bumpalo::Bump,
+        files: &'a crate::files::Files,
+    ) {
+        let chosen = held.batches.iter().filter(|(_, it)| which(it));
+        let mut chosen: Vec<(u64, String)> =
+            chosen.map(|(key, it)| (it.made, key.clone())).collect();
+        chosen.sort_unstable();
+        for (_, key) in chosen {
+            self.release(held, &key, released, arena, files);
+        }
+    }
+
+    /// For [`Operator::flush`].
+    pub(super) fn flush<'a>(&'a self, cx: &mut Cx<'a, '_>, which: Flush) -> Option<Instant> {
+        let Cx { state: State::Recombine(held), released, arena, files, .. } = cx else {
+            return None;
+        };
+        if held.is_empty() {
+            return None;
+        }
+        let due = |batch: &Batch| match which {
+            Flush::All => true,
+            Flush::File(file) => batch.origins.iter().any(|it| it.file == file),
+            Flush::Due(now) => now.duration_since(batch.since) >= self.force_flush_period,
+        };
+        self.release_oldest_first(held, due, released, arena, files);
+        held.batches.values().map(|it| it.since + self.force_flush_period).min()
+    }
+}
+
+impl Batch {
+    /// Remembers where a part came from, once per file.
+    fn note(&mut self, origins: &[Origin]) {
+        for origin in origins {
+            match self.origins.iter_mut().find(|it| it.file == origin.file) {
+                Some(known) => known.start = known.start.min(origin.start),
+                None => self.origins.push(*origin),
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Recombine {
+    rules: Rules,
+    expression: Program,
+    /// The expression tells the first record, not the last.
+    first: bool,
+    source: Field,
+}
+
+/// Makes it.
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+    let first = section.text("is_first_entry").filter(|it| !it.is_empty());
+    let last = section.text("is_last_entry").filter(|it| !it.is_empty());
+    let combine_field = section.field("combine_field", false);
+    let combine_with = section.text("combine_with").unwrap_or("\n").to_owned();
+    let source = section.field("source_identifier", false);
+    let overwrite_with = section.text("overwrite_with").unwrap_or("oldest");
+    let mut size = |key: &str, default| usize::try_from(section.int(key, default)).unwrap_or(0);
+    let (max_batch_size, max_unmatched_batch_size) =
+        (size("max_batch_size", 1000), size("max_unmatched_batch_size", 100));
+    let max_sources = size("max_sources", 1000);
+    let max_log_size = section.bytes("max_log_size", 0);
+    let period = section.duration("force_flush_period", config::Duration::from_secs(5));
+    section.check()?;
+    let (name, text) = match (first, last) {
+        (Some(_), Some(_)) => {
+            return Err("only one of is_first_entry and is_last_entry can be set".into());
+        }
+        (None, None) => return Err("one of is_first_entry and is_last_entry must be set".into()),
+        (Some(text), None) => ("is_first_entry", text),
+        (None, Some(text)) => ("is_last_entry", text),
+    };
+    let expression = Program::condition(text)
+        .map_err(|problem| format!("failed to compile {name}: {problem}"))?;
+    let combine_field = combine_field.ok_or("missing required argument 'combine_field'")?;
+    let newest = match overwrite_with {
+        "newest" => true,
+        "oldest" | "" => false,
+        other => {
+            return Err(format!("invalid value '{other}' for parameter 'overwrite_with'").into());
+        }
+    };
+    let rules = Rules {
+        combine_field,
+        combine_with,
+        newest,
+        max_batch_size,
+        max_unmatched_batch_size,
+        max_log_size,
+        max_sources,
+        force_flush_period: period.std(),
+    };
+    let source = source.unwrap_or_else(|| Field::key(Root::Attributes, "log.file.path"));
+    let first = first.is_some();
+    Ok(Built::transformer(Recombine { rules, expression, first, source }))
+}
+
+impl Operator for Recombine {
+    fn state(&self) -> State {
+        State::Recombine(Held::default())
+    }
+
+    fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
+        let matches = self.expression.holds(entry, cx.arena)?;
+        let part = match (matches, self.first) {
+            (true, true) => Part::First,
+            (true, false) => Part::Last,
+            (false, _) => Part::Middle,
+        };
+        let name = self.source.get(entry, cx.arena);
+        let name = match &name {
+            Some(Value::Str(name)) => Some(*name),
+            _ => None,
+        };
+        if let State::Recombine(held) = cx.state {
+            held.select(name, "", entry);
+        }
+        self.rules.add(entry, part, cx)
+    }
+
+    fn flush<'a>(&'a self, cx: &mut Cx<'a, '_>, which: Flush) -> Option<Instant> {
+        self.rules.flush(cx, which)
+    }
+}

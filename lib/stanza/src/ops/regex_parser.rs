@@ -1,0 +1,62 @@
+//! `regex_parser`: the named groups of a pattern become attributes, all of them text.
+
+use regex::Regex;
+
+use super::parser::Parser;
+use super::{Built, Cx, Failure, Flow, Operator, State};
+use crate::entry::Entry;
+use crate::pattern;
+use crate::section::{Mistake, Section};
+use crate::value::{Pairs, Value, put, type_name};
+
+#[derive(Debug)]
+struct RegexParser {
+    parser: Parser,
+    regex: Regex,
+    /// Position and name of the groups.
+    groups: Vec<(usize, String)>,
+}
+
+/// Makes it. `cache` is accepted and has no effect: matching is faster than the cache of the Collector.
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+    let pattern = section.text("regex").unwrap_or_default();
+    let parser = Parser::new(section)?;
+    if pattern.is_empty() {
+        return Err("missing required field 'regex'".into());
+    }
+    let regex = pattern::compile(pattern).map_err(|it| format!("compiling regex: {it}"))?;
+    let names = regex.capture_names().enumerate();
+    let groups: Vec<(usize, String)> =
+        names.filter_map(|(at, name)| Some((at, name?.to_owned()))).collect();
+    if groups.is_empty() {
+        return Err("no named capture groups in regex pattern".into());
+    }
+    Ok(Built::transformer(RegexParser { parser, regex, groups }))
+}
+
+impl Operator for RegexParser {
+    fn state(&self) -> State {
+        State::Captures(self.regex.capture_locations())
+    }
+
+    fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
+        let value = self.parser.source(entry, cx.arena)?;
+        let Value::Str(text) = value else {
+            let got = type_name(&value);
+            return Err(Failure::Text(format!("type '{got}' cannot be parsed as regex")));
+        };
+        let State::Captures(locations) = cx.state else {
+            return Err(Failure::Fixed("regex_parser runs without its state"));
+        };
+        if self.regex.captures_read(locations, text).is_none() {
+            return Err(Failure::Fixed("regex pattern does not match"));
+        }
+        let mut parsed = Pairs::with_capacity_in(self.groups.len(), cx.arena);
+        for (at, name) in &self.groups {
+            let group = locations.get(*at).and_then(|(from, to)| text.get(from..to));
+            put(&mut parsed, name, Value::Str(group.unwrap_or("")));
+        }
+        self.parser.store(entry, Value::Map(parsed.into_bump_slice()), cx.arena)?;
+        Ok(Flow::Next)
+    }
+}

@@ -1,0 +1,18 @@
+//! `severity_parser`: sets the severity of a record from one of its fields.
+
+use super::{Built, Cx, Failure, Flow, Operator};
+use crate::entry::Entry;
+use crate::section::{Mistake, Section};
+use crate::severity::SeverityParser;
+
+/// Makes it.
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+    Ok(Built::transformer(SeverityParser::new(section)?))
+}
+
+impl Operator for SeverityParser {
+    fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
+        self.parse(entry, cx.arena)?;
+        Ok(Flow::Next)
+    }
+}

@@ -1,0 +1,313 @@
+//! Timestamps: what `time_parser` and the `timestamp:` blocks read.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bumpalo::Bump;
+use component::config::Value as Setting;
+
+use crate::entry::Entry;
+use crate::field::Field;
+use crate::ops::Failure;
+use crate::section::{Mistake, Section};
+use crate::value::{Value, type_name};
+
+mod civil;
+pub(crate) mod layout;
+mod strptime;
+mod zone;
+
+use layout::{Layout, Parsed};
+use zone::Zone;
+
+/// A value without a year that is further ahead than this belongs to last year (1.16 of the reference:
+/// pkg/stanza/timeutils/year.go).
+const AHEAD_MAX_SECS: i64 = 7 * 86_400;
+
+/// `time_parser`, and the `timestamp:` block of the parsers.
+#[derive(Debug)]
+pub(crate) struct TimeParser {
+    parse_from: Field,
+    how: How,
+}
+
+#[derive(Debug)]
+enum How {
+    Layout { layout: Layout, zone: Zone, abbreviations: Vec<(String, Zone)> },
+    Epoch(Epoch),
+    Native,
+}
+
+/// A count since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Epoch {
+    /// Nanoseconds in one; of what comes after the point if `split`.
+    unit: i64,
+    /// `s.ms` and its like: seconds, a point, a number of units.
+    split: bool,
+}
+
+impl TimeParser {
+    /// Reads `parse_from`, `layout_type`, `layout`, `location` and `time_zone_locations`.
+    pub(crate) fn new(section: &mut Section<'_>) -> Result<Self, Mistake> {
+        let parse_from = section.field("parse_from", false);
+        let layout_type = section.text("layout_type").unwrap_or("strptime");
+        let text = section.text("layout").unwrap_or_default();
+        let location = section.text("location").unwrap_or_default();
+        let abbreviations = match section.value("time_zone_locations") {
+            Some(Setting::Map(pairs)) => pairs.as_slice(),
+            _ => &[],
+        };
+        section.check()?;
+        let invalid = |text: String| Mistake::Validate(text);
+        let parse_from =
+            parse_from.ok_or_else(|| invalid("missing required parameter 'parse_from'".into()))?;
+        if text.is_empty() && layout_type != "native" {
+            return Err(invalid("missing required configuration parameter `layout`".into()));
+        }
+        let how = match layout_type {
+            "native" => How::Native,
+            "epoch" => How::Epoch(
+                Epoch::new(text)
+                    .ok_or_else(|| invalid(format!("invalid `layout` for `epoch` type: {text}")))?,
+            ),
+            "gotime" | "strptime" => {
+                let native = match layout_type {
+                    "strptime" => strptime::to_go(text)
+                        .map_err(|it| invalid(format!("invalid strptime layout: {it}")))?,
+                    _ => text.to_owned(),
+                };
+                let mut layout = Layout::new(&native);
+                layout.lenient = layout_type == "strptime";
+                let zone = Zone::configured(location, &native).map_err(invalid)?;
+                let abbreviations = abbreviations.iter().map(|(name, place)| {
+                    let place = place.as_str().unwrap_or_default();
+                    let zone = Zone::named(place).ok_or_else(|| {
+                        invalid(format!("invalid 'time_zone_locations': unknown time zone {place}"))
+                    })?;
+                    Ok((name.clone(), zone))
+                });
+                let abbreviations = abbreviations.collect::<Result<Vec<_>, Mistake>>()?;
+                How::Layout { layout, zone, abbreviations }
+            }
+            other => return Err(invalid(format!("unsupported layout_type {other}"))),
+        };
+        Ok(Self { parse_from, how })
+    }
+
+    /// Sets the timestamp of a record.
+    pub(crate) fn parse<'a>(&self, entry: &mut Entry<'a>, arena: &'a Bump) -> Result<(), Failure> {
+        let Some(value) = self.parse_from.get(entry, arena) else {
+            return Err(Failure::Fixed("log entry does not have the expected parse_from field"));
+        };
+        entry.timestamp = Some(match &self.how {
+            How::Layout { layout, zone, abbreviations } => {
+                let text = match value {
+                    Value::Str(text) => text,
+                    Value::Bytes(bytes) => crate::text::text(bytes, arena),
+                    other => {
+                        let got = type_name(&other);
+                        return Err(format!("type {got} cannot be parsed as a time").into());
+                    }
+                };
+                read(layout, zone, abbreviations, text, entry.observed)?
+            }
+            How::Epoch(epoch) => epoch.read(&value)?,
+            How::Native => {
+                let got = type_name(&value);
+                return Err(format!("native time.Time field required, but found type {got}").into());
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The instant that a text names.
+fn read(
+    layout: &Layout,
+    zone: &Zone,
+    abbreviations: &[(String, Zone)],
+    text: &str,
+    now: u64,
+) -> Result<i64, Failure> {
+    let mut parsed = layout.parse(text).map_err(|it| it.failure(layout, text))?;
+    if parsed.year == 0 {
+        infer_year(&mut parsed, now);
+    }
+    let place = abbreviations.iter().find(|(name, _)| parsed.zone_name == Some(name.as_str()));
+    let seconds = match place {
+        Some((_, zone)) => zone.instant(parsed.civil_seconds()),
+        None => zone.resolve(&parsed)?,
+    };
+    let nanos = i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos);
+    // What does not fit wraps, as UnixNano of Go's time does.
+    Ok(nanos as i64)
+}
+
+/// A time without a year is of this year, or of last year if that would be in the future.
+fn infer_year(parsed: &mut Parsed<'_>, now: u64) {
+    let now = (now / 1_000_000_000) as i64;
+    let (year, ..) = civil::date(now.div_euclid(86_400));
+    parsed.year = year;
+    if parsed.civil_seconds() > now + AHEAD_MAX_SECS {
+        parsed.year = year - 1;
+    }
+}
+
+impl Epoch {
+    fn new(layout: &str) -> Option<Self> {
+        let (unit, split) = match layout {
+            "s" => (1_000_000_000, false),
+            "ms" => (1_000_000, false),
+            "us" => (1_000, false),
+            "ns" => (1, false),
+            "s.ms" => (1_000_000, true),
+            "s.us" => (1_000, true),
+            "s.ns" => (1, true),
+            _ => return None,
+        };
+        Some(Self { unit, split })
+    }
+
+    /// Decimals that a float is printed with before it is read (upstream `getEpochStamp`).
+    fn decimals(self) -> usize {
+        match self.unit {
+            1_000_000 => 3,
+            1_000 => 6,
+            _ => 9,
+        }
+    }
+
+    fn read(self, value: &Value<'_>) -> Result<i64, Failure> {
+        let made;
+        let bytes;
+        let stamp: &str = match value {
+            Value::Str(text) => text,
+            Value::Bytes(it) => {
+                bytes = String::from_utf8_lossy(it);
+                &bytes
+            }
+            Value::Int(it) if !self.split => return Ok(it.wrapping_mul(self.unit)),
+            Value::Int(it) => return Ok(it.wrapping_mul(1_000_000_000)),
+            Value::Double(it) if !self.split => return Ok((*it as i64).wrapping_mul(self.unit)),
+            Value::Double(it) => {
+                made = format!("{it:.*}", self.decimals());
+                &made
+            }
+            other => {
+                return Err(format!("invalid type {} for epoch time", type_name(other)).into());
+            }
+        };
+        let bad = || Failure::Text(format!("invalid value '{stamp}' for an epoch layout"));
+        let number = |text: &str| text.parse::<i64>().map_err(|_| bad());
+        if !self.split {
+            return Ok(number(stamp)?.wrapping_mul(self.unit));
+        }
+        let (seconds, rest) = stamp.split_once('.').ok_or_else(bad)?;
+        let (seconds, rest) = (number(seconds)?, number(rest)?);
+        Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(rest.wrapping_mul(self.unit)))
+    }
+}
+
+/// `2024-05-06T07:08:09.123456789Z`, or with `+01:00`, as container runtimes write it; `None` for every other
+/// shape, also for those that Go's layouts take.
+pub(crate) fn rfc3339(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let head = bytes.first_chunk::<19>()?;
+    let digit = |at: usize| i64::from(head[at].wrapping_sub(b'0'));
+    let two = |at: usize| digit(at) * 10 + digit(at + 1);
+    let all_digits = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18];
+    let shape = all_digits.iter().all(|at| head[*at].is_ascii_digit())
+        && (head[4], head[7], head[10], head[13], head[16]) == (b'-', b'-', b'T', b':', b':');
+    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
+    let valid = shape
+        && (1..=12).contains(&month)
+        && (1..=28).contains(&day) | (day > 28 && day <= civil::days_in(month, year))
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    if !valid {
+        return None;
+    }
+    let (mut at, mut nanos, mut scale) = (19, 0, 100_000_000);
+    if matches!(bytes.get(at), Some(b'.' | b',')) {
+        at += 1;
+        while let Some(it @ b'0'..=b'9') = bytes.get(at) {
+            nanos += i64::from(it - b'0') * scale;
+            scale /= 10;
+            at += 1;
+        }
+        if at == 20 {
+            return None;
+        }
+    }
+    let offset = match bytes.get(at..)? {
+        b"Z" => 0,
+        [
+            sign @ (b'+' | b'-'),
+            a @ b'0'..=b'2',
+            b @ b'0'..=b'9',
+            b':',
+            c @ b'0'..=b'5',
+            d @ b'0'..=b'9',
+        ] => {
+            let number = |a: &u8, b: &u8| i64::from(a - b'0') * 10 + i64::from(b - b'0');
+            let seconds = number(a, b) * 3600 + number(c, d) * 60;
+            if number(a, b) > 24 {
+                return None;
+            }
+            if *sign == b'-' { -seconds } else { seconds }
+        }
+        _ => return None,
+    };
+    let seconds =
+        civil::days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
+    Some(seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos))
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// An instant in UTC as Go's `%v` prints it.
+pub(crate) fn show(nanos: i64) -> String {
+    let seconds = nanos.div_euclid(1_000_000_000);
+    let (year, month, day) = civil::date(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let clock = (second / 3600, second / 60 % 60, second % 60);
+    let fraction = nanos.rem_euclid(1_000_000_000);
+    let fraction = match fraction {
+        0 => String::new(),
+        it => format!(".{it:09}").trim_end_matches('0').to_owned(),
+    };
+    let (hour, minute, second) = clock;
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction} +0000 UTC")
+}
+
+/// The `date()` of expressions: a text in one of the usual layouts, or in a given one.
+pub(crate) fn date(text: &str, layout: Option<&str>) -> Result<i64, String> {
+    const USUAL: [&str; 9] = [
+        "2006-01-02",
+        "15:04:05",
+        "2006-01-02 15:04:05",
+        "2006-01-02T15:04:05Z07:00",
+        "02 Jan 06 15:04 MST",
+        "Monday, 02-Jan-06 15:04:05 MST",
+        "Mon, 02 Jan 2006 15:04:05 MST",
+        "Mon Jan _2 15:04:05 2006",
+        "02 Jan 06 15:04 -0700",
+    ];
+    let given = layout.as_slice();
+    for layout in if given.is_empty() { &USUAL } else { given } {
+        let Ok(parsed) = Layout::new(layout).parse(text) else { continue };
+        if let Ok(seconds) = Zone::utc().resolve(&parsed) {
+            return Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(parsed.nanos));
+        }
+    }
+    Err(format!("invalid date {text}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Where a time without an offset is meant. The time zone database is the system's, or, where that has none,
+//! the one built in.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::layout::Parsed;
+use crate::ops::Failure;
+
+/// Changes of a zone that are looked through for an abbreviation, in each direction.
+const CHANGES_MAX: usize = 8;
+
+/// A time zone.
+#[derive(Debug, Clone)]
+pub(super) struct Zone(TimeZone);
+
+impl Zone {
+    /// UTC.
+    pub(super) fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
+    /// By its IANA name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "" | "UTC" => Some(Self::utc()),
+            "Local" => Some(Self(TimeZone::system())),
+            // Go's names are case sensitive.
+            _ => TimeZone::get(name).ok().filter(|it| it.iana_name() == Some(name)).map(Self),
+        }
+    }
+
+    /// `location`; without it UTC for layouts that end in `Z`, else the host's.
+    pub(super) fn configured(location: &str, layout: &str) -> Result<Self, String> {
+        if !location.is_empty() {
+            return Self::named(location)
+                .ok_or_else(|| format!("invalid 'location': unknown time zone {location}"));
+        }
+        Ok(if layout.ends_with('Z') { Self::utc() } else { Self(TimeZone::system()) })
+    }
+
+    /// Seconds since 1970 of a wall clock reading in this zone. In a gap or an overlap as Go's `time.Date`.
+    pub(super) fn instant(&self, civil: i64) -> i64 {
+        if self.0.is_unknown() || matches!(self.0.iana_name(), Some("UTC")) {
+            return civil;
+        }
+        let guess = self.offset(civil);
+        let offset = self.offset(civil - guess);
+        civil - offset
+    }
+
+    fn offset(&self, instant: i64) -> i64 {
+        let at = Timestamp::from_second(instant).unwrap_or_default();
+        i64::from(self.0.to_offset(at).seconds())
+    }
+
+    /// Seconds since 1970 of what was read: an offset in the text wins, then a zone's abbreviation.
+    pub(super) fn resolve(&self, parsed: &Parsed<'_>) -> Result<i64, Failure> {
+        let civil = parsed.civil_seconds();
+        if let Some(offset) = parsed.offset {
+            return Ok(civil - offset);
+        }
+        let Some(name) = parsed.zone_name else { return Ok(self.instant(civil)) };
+        if let Some(offset) = self.abbreviated(name, civil) {
+            return Ok(civil - offset);
+        }
+        // Go makes up a zone for GMT+3.
+        if let Some(hours) = name.strip_prefix("GMT").filter(|it| !it.is_empty()) {
+            return Ok(civil - hours.parse::<i64>().unwrap_or(0) * 3600);
+        }
+        match Zone::named(name) {
+            Some(zone) => Ok(zone.instant(civil)),
+            None => Err(Failure::Text(format!(
+                "failed to load location {name}: unknown time zone {name}"
+            ))),
+        }
+    }
+
+    /// The offset that an abbreviation has in this zone, first at that time, then around it.
+    fn abbreviated(&self, name: &str, civil: i64) -> Option<i64> {
+        let at = Timestamp::from_second(civil).ok()?;
+        let info = self.0.to_offset_info(at);
+        if info.abbreviation() == name {
+            return Some(i64::from(info.offset().seconds()));
+        }
+        let before = self.0.preceding(at).take(CHANGES_MAX);
+        let after = self.0.following(at).take(CHANGES_MAX);
+        let mut around = before.chain(after);
+        let found = around.find(|it| it.abbreviation() == name)?;
+        Some(i64::from(found.offset().seconds()))
+    }
+}
