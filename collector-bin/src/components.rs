@@ -7,6 +7,7 @@ pub fn components() -> Registry {
     Registry::default()
         .receiver::<nop_receiver::Nop>()
         .receiver::<otlp_receiver::Otlp>()
+        .processor::<batch_processor::Batch>()
         .exporter::<nop_exporter::Nop>()
         .exporter::<otlp_grpc_exporter::OtlpGrpc>()
         .exporter::<otlp_http_exporter::OtlpHttp>()

@@ -9,19 +9,20 @@ const DELAY_MIN: Duration = Duration::from_millis(10);
 
 /// The waits of one request.
 #[derive(Debug)]
-pub(crate) struct Backoff<'a> {
+pub struct Backoff<'a> {
     config: &'a RetryConfig,
     interval: Duration,
 }
 
 impl<'a> Backoff<'a> {
-    pub(crate) fn new(config: &'a RetryConfig) -> Self {
+    /// Starts with the initial interval.
+    pub fn new(config: &'a RetryConfig) -> Self {
         Self { config, interval: config.initial_interval.std() }
     }
 
     /// The next wait, at least as long as the far end asked for; `None` when the time is up. `elapsed` is
     /// the age of the request, `random` is uniform in 0..1.
-    pub(crate) fn next(
+    pub fn next(
         &mut self,
         elapsed: Duration,
         asked: Option<Duration>,

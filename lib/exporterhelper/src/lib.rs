@@ -26,6 +26,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
+pub use backoff::Backoff;
 pub use batch::{Batch, Request, Trigger};
 pub use batcher::{Batcher, Rules};
 pub use buffer::Buffer;

@@ -1,1 +1,232 @@
-//! Joins telemetry into larger requests.
+//! Joins telemetry into larger requests, and splits what is too large.
+//!
+//! It is the exporter's batching ([`exporterhelper::Buffer`]) with the processor's historic keys. A push is
+//! answered as soon as its data waits here; a caller that can read its data again is answered when every
+//! batch with a part of it has been delivered. So batches of the latter go on side by side, while those
+//! of pushes alone go one after another, in order, as upstream's do.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod config;
+mod metrics;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use component::config::Duration as GoDuration;
+use component::{
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Processor, RetryConfig,
+    Settings, Signal, Sizer, Stability, async_trait,
+};
+use exporterhelper::{Backoff, Buffer, Claim, Partitioner, Request, Rules, Values};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+pub use config::Config;
+use metrics::Metrics;
+
+/// Most batches of replayable data that are on their way at the same time.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// Longest time for which a batch that was accepted is offered to a next step that asks for a retry, while
+/// its senders wait. Upstream drops it at once.
+const RETRY_SECS_MAX: i64 = 30;
+
+/// The processor.
+pub struct Batch {
+    signal: Signal,
+    next: Next,
+    buffer: Buffer,
+    partitioner: Partitioner,
+    combinations_max: usize,
+    combinations: Mutex<HashSet<Values>>,
+    /// Batches that may be ready before callers have to wait.
+    ready_max: usize,
+    retry: RetryConfig,
+    metrics: Metrics,
+    stopping: OnceLock<CancellationToken>,
+}
+
+impl Processor for Batch {
+    type Config = Config;
+    const TYPE: &'static str = "batch";
+    const SIGNALS: &'static [(Signal, Stability)] = &[
+        (Signal::Traces, Stability::Beta),
+        (Signal::Metrics, Stability::Beta),
+        (Signal::Logs, Stability::Beta),
+    ];
+
+    fn create(settings: Settings, config: Config, next: Next) -> Result<Self, BoxError> {
+        let metrics = Metrics::new(&settings);
+        let partitioner = Partitioner::new(&config.metadata_keys);
+        if partitioner.is_single() {
+            metrics.cardinality.add(1);
+        }
+        let at_once = config.timeout == GoDuration::ZERO;
+        let rules = Rules {
+            timeout: config.timeout.std(),
+            sizer: Sizer::Items,
+            min_size: if at_once { 0 } else { config.send_batch_size as usize },
+            max_size: config.send_batch_max_size as usize,
+            partitioner: partitioner.clone(),
+        };
+        let retry = RetryConfig {
+            initial_interval: GoDuration::from_millis(100),
+            max_interval: GoDuration::from_secs(5),
+            max_elapsed_time: GoDuration::from_secs(RETRY_SECS_MAX),
+            ..RetryConfig::default()
+        };
+        Ok(Self {
+            signal: settings.signal.unwrap_or(Signal::Traces),
+            next,
+            buffer: Buffer::new(Some(rules), metrics.lost_at_shutdown.clone()),
+            partitioner,
+            combinations_max: config.metadata_cardinality_limit as usize,
+            combinations: Mutex::default(),
+            // As upstream's channel between callers and sender.
+            ready_max: std::thread::available_parallelism().map_or(1, usize::from),
+            retry,
+            metrics,
+            stopping: OnceLock::new(),
+        })
+    }
+}
+
+impl Batch {
+    /// The partition of a request, if there may be one more.
+    fn partition(&self, ctx: &Context) -> Result<Values, ConsumeError> {
+        let values = self.partitioner.values(ctx);
+        if self.partitioner.is_single() {
+            return Ok(values);
+        }
+        let mut known = self.combinations.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(&values) {
+            if self.combinations_max != 0 && self.combinations_max <= known.len() {
+                return Err(ConsumeError::permanent(
+                    "too many batcher metadata-value combinations",
+                ));
+            }
+            known.insert(values.clone());
+            self.metrics.cardinality.add(1);
+        }
+        Ok(values)
+    }
+
+    /// Sends until the buffer is closed and empty.
+    async fn send_all(&self) {
+        let mut sending = FuturesUnordered::new();
+        let mut in_order = false;
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = sending.next() => in_order = in_order && !sending.is_empty(),
+                batch = self.buffer.take(), if !in_order && sending.len() < IN_FLIGHT_MAX => {
+                    let Some(batch) = batch else { break };
+                    in_order = !batch.is_claimed();
+                    sending.push(self.send(batch));
+                }
+            }
+        }
+        while sending.next().await.is_some() {}
+    }
+
+    async fn send(&self, mut batch: exporterhelper::Batch) {
+        if !batch.is_wanted() {
+            return;
+        }
+        let (ctx, data) = (batch.context(), batch.data(self.signal));
+        self.metrics.sent(batch.trigger(), data.items(), data.bytes());
+        let result = self.offer(&ctx, data, batch.items_accepted() > 0).await;
+        let accepted = batch.items_accepted();
+        if let (Err(error), 1..) = (&result, accepted) {
+            let lost = match (error.is_permanent(), self.is_stopping()) {
+                (true, _) => &self.metrics.lost_rejected,
+                (false, true) => &self.metrics.lost_at_shutdown,
+                (false, false) => &self.metrics.lost_expired,
+            };
+            lost.add(accepted as u64);
+            warn!(%error, dropped_items = accepted, "Sender failed");
+        }
+        batch.answer(&result);
+    }
+
+    /// What nobody else can send again is offered again for a while.
+    async fn offer(&self, ctx: &Context, data: Data, again: bool) -> Result<(), ConsumeError> {
+        let (start, mut backoff) = (Instant::now(), Backoff::new(&self.retry));
+        loop {
+            let was_stopping = self.is_stopping();
+            let Err(error) = self.next.consume(ctx, data.clone()).await else { return Ok(()) };
+            if error.is_permanent() || !again || was_stopping {
+                return Err(error);
+            }
+            // The senders wait meanwhile, each with its own dice: no need to spread.
+            let wait = backoff.next(start.elapsed(), error.retry_after(), 0.5);
+            let Some(wait) = wait else { return Err(error) };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stopped() => {}
+            }
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.get().is_some_and(CancellationToken::is_cancelled)
+    }
+
+    async fn stopped(&self) {
+        match self.stopping.get() {
+            Some(stopping) => stopping.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Component for Batch {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        let stopping = self.stopping.get_or_init(|| host.stopping().clone()).clone();
+        let (sender, clock) = (Arc::clone(&self), self);
+        host.spawn(async move {
+            sender.send_all().await;
+            Ok(())
+        });
+        host.spawn(async move {
+            clock.buffer.keep_time(&stopping).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// What could not be sent within the grace is counted as lost.
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Consumer for Batch {
+    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        let partition = self.partition(ctx)?;
+        self.buffer.room(self.ready_max).await;
+        let (claim, waiting) = ctx.wants_delivered().then(Claim::new).unzip();
+        let request = Request { ctx: ctx.clone(), data, claim, room: None, partition };
+        if self.buffer.push(request).is_err() {
+            let text =
+                "the batch processor is stopped: the collector shuts down, send the data again";
+            return Err(ConsumeError::retryable(text));
+        }
+        match waiting {
+            Some(waiting) => waiting.answer().await,
+            None => Ok(()),
+        }
+    }
+}
