@@ -26,3 +26,6 @@ mod worker;
 pub use files::{FileKey, FileMeta};
 pub use pipeline::{Error, Options, Pipeline};
 pub use worker::{Batch, Worker};
+
+#[cfg(test)]
+mod tests;
