@@ -172,9 +172,8 @@ impl Field {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.root.name())?;
-        self.keys.iter().try_for_each(|key| match key.contains('.') {
-            true => write!(f, "['{key}']"),
-            false => write!(f, ".{key}"),
+        self.keys.iter().try_for_each(|key| {
+            if key.contains('.') { write!(f, "['{key}']") } else { write!(f, ".{key}") }
         })
     }
 }
@@ -190,9 +189,8 @@ fn split(text: &str) -> Result<Vec<String>, String> {
         }
         rest = &rest[end..];
         while let Some(inside) = rest.strip_prefix('[') {
-            let quote = match inside.chars().next() {
-                Some(it @ ('\'' | '"')) => it,
-                _ => return Err(format!("invalid character in brackets of field '{text}'")),
+            let Some(quote @ ('\'' | '"')) = inside.chars().next() else {
+                return Err(format!("invalid character in brackets of field '{text}'"));
             };
             let inside = &inside[1..];
             let Some((key, after)) = inside.split_once(quote) else {

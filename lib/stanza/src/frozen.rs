@@ -15,7 +15,9 @@ pub(crate) fn freeze(entry: &Entry<'_>, arena: &Bump, out: &mut Vec<u8>) {
     number(out, u64::from(entry.severity));
     bytes(out, entry.severity_text.as_bytes());
     bytes(out, entry.scope.as_bytes());
-    [entry.trace_id, entry.span_id, entry.trace_flags].iter().for_each(|it| bytes(out, it));
+    for id in [entry.trace_id, entry.span_id, entry.trace_flags] {
+        bytes(out, id);
+    }
     value(out, &entry.body);
     pairs(out, &entry.attributes);
     number(out, entry.resource.as_shared().map_or(0, |it| u64::from(it.id) + 1));

@@ -3,7 +3,7 @@
 //! Strings without escapes are slices of the text. Numbers are floats unless integers are asked for, as
 //! `json_parser` has it. Of equal keys the last wins.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
@@ -39,9 +39,10 @@ pub(crate) fn parse<'a>(
 ) -> Result<Value<'a>, JsonError> {
     let mut parser = Parser::new(text, arena, ints);
     let value = parser.document()?;
-    match parser.at == text.len() {
-        true => Ok(value),
-        false => Err(parser.wrong("invalid character after top-level value")),
+    if parser.at == text.len() {
+        Ok(value)
+    } else {
+        Err(parser.wrong("invalid character after top-level value"))
     }
 }
 
@@ -372,12 +373,11 @@ fn distinct(entries: &mut [Pair<'_>]) -> usize {
     let mut kept = 0;
     for at in 0..entries.len() {
         let (key, value) = entries[at];
-        match entries[..kept].iter_mut().find(|(k, _)| *k == key) {
-            Some(pair) => pair.1 = value,
-            None => {
-                entries[kept] = (key, value);
-                kept += 1;
-            }
+        if let Some(pair) = entries[..kept].iter_mut().find(|(k, _)| *k == key) {
+            pair.1 = value;
+        } else {
+            entries[kept] = (key, value);
+            kept += 1;
         }
     }
     kept
@@ -470,7 +470,7 @@ fn write_text(text: &str, out: &mut String) {
             '\x08' => out.push_str("\\b"),
             '\x0c' => out.push_str("\\f"),
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..' ' => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
+                let _ = write!(out, "\\u{:04x}", c as u32);
             }
             c => out.push(c),
         }

@@ -86,7 +86,9 @@ impl Output {
         self.open = Open::Own;
         std::mem::swap(&mut self.own, &mut self.scratch);
         self.builder.resource(|attributes| {
-            own.iter().for_each(|(key, value)| attributes.put(key, *value));
+            for (key, value) in own {
+                attributes.put(key, *value);
+            }
         });
         true
     }

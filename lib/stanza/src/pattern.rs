@@ -27,6 +27,10 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     })
 }
 
+fn wrong<T>(problem: &str, excerpt: &str) -> Result<T, String> {
+    Err(format!("error parsing regexp: {problem}: `{excerpt}`"))
+}
+
 struct Translator<'p> {
     pattern: &'p str,
     chars: Peekable<CharIndices<'p>>,
@@ -46,10 +50,6 @@ impl<'p> Translator<'p> {
         Self { pattern, chars, out, open: 0, operand: false, repeated: None }
     }
 
-    fn wrong<T>(&self, problem: &str, excerpt: &str) -> Result<T, String> {
-        Err(format!("error parsing regexp: {problem}: `{excerpt}`"))
-    }
-
     fn run(mut self) -> Result<String, String> {
         while let Some((at, c)) = self.chars.next() {
             match c {
@@ -58,7 +58,7 @@ impl<'p> Translator<'p> {
                 '(' => self.group(at)?,
                 ')' => {
                     if self.open == 0 {
-                        return self.wrong("unexpected )", self.pattern);
+                        return wrong("unexpected )", self.pattern);
                     }
                     self.open -= 1;
                     self.atom(")");
@@ -83,7 +83,7 @@ impl<'p> Translator<'p> {
         }
         match self.open {
             0 => Ok(self.out),
-            _ => self.wrong("missing closing )", self.pattern),
+            _ => wrong("missing closing )", self.pattern),
         }
     }
 
@@ -95,15 +95,15 @@ impl<'p> Translator<'p> {
     fn repeat(&mut self, at: usize, end: usize) -> Result<(), String> {
         let operator = &self.pattern[at..end];
         if !self.operand {
-            return self.wrong("missing argument to repetition operator", operator);
+            return wrong("missing argument to repetition operator", operator);
         }
         if let Some(first) = self.repeated {
-            return self.wrong("invalid nested repetition operator", &self.pattern[first..end]);
+            return wrong("invalid nested repetition operator", &self.pattern[first..end]);
         }
         while self.chars.next_if(|(i, _)| *i < end).is_some() {}
         self.out.push_str(operator);
         if operator.starts_with('{') && too_often(operator) {
-            return self.wrong("invalid repeat count", operator);
+            return wrong("invalid repeat count", operator);
         }
         if self.chars.next_if(|(_, c)| *c == '?').is_some() {
             self.out.push('?');
@@ -124,11 +124,11 @@ impl<'p> Translator<'p> {
         let head = if let Some(name) = named.filter(|it| !it.starts_with(['=', '!'])) {
             let start = rest.len() - name.len();
             let Some(end) = name.find('>') else {
-                return self.wrong("invalid named capture", rest);
+                return wrong("invalid named capture", rest);
             };
             let valid = name[..end].chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             if end == 0 || !valid {
-                return self.wrong("invalid named capture", &rest[..=start + end]);
+                return wrong("invalid named capture", &rest[..=start + end]);
             }
             write!(self.out, "(?P<{}>", &name[..end]).ok();
             start + end + 1
@@ -143,10 +143,10 @@ impl<'p> Translator<'p> {
                     }
                     end + 1
                 }
-                None => return self.wrong("missing closing )", self.pattern),
+                None => return wrong("missing closing )", self.pattern),
                 Some(c) => {
                     let end = end + c.len_utf8();
-                    return self.wrong("invalid or unsupported Perl syntax", &rest[..end]);
+                    return wrong("invalid or unsupported Perl syntax", &rest[..end]);
                 }
             }
         };
@@ -220,14 +220,14 @@ impl<'p> Translator<'p> {
                 }
                 // A single digit other than 0 would be a backreference.
                 if more == 0 && c != '0' {
-                    return self.wrong("invalid escape sequence", &self.pattern[at..at + 2]);
+                    return wrong("invalid escape sequence", &self.pattern[at..at + 2]);
                 }
                 code
             }
             c if c.is_ascii_punctuation() => c as u32,
             c => {
                 let end = at + 1 + c.len_utf8();
-                return self.wrong("invalid escape sequence", &self.pattern[at..end]);
+                return wrong("invalid escape sequence", &self.pattern[at..end]);
             }
         };
         Ok(format!("\\x{{{code:x}}}"))
@@ -246,7 +246,7 @@ impl<'p> Translator<'p> {
         let Some(code) = code else {
             let end = (at + 2 + len).min(self.pattern.len());
             let excerpt = self.pattern.get(at..end).unwrap_or(&self.pattern[at..]);
-            return self.wrong("invalid escape sequence", excerpt);
+            return wrong("invalid escape sequence", excerpt);
         };
         while self.chars.next_if(|(i, _)| *i < at + 2 + len).is_some() {}
         Ok(format!("\\x{{{code:x}}}"))
@@ -259,7 +259,7 @@ impl<'p> Translator<'p> {
             Some(c) => Some(2 + c.len_utf8()),
             None => None,
         };
-        let Some(len) = len else { return self.wrong("invalid character class range", rest) };
+        let Some(len) = len else { return wrong("invalid character class range", rest) };
         while self.chars.next_if(|(i, _)| *i < at + len).is_some() {}
         Ok(rest[..len].to_owned())
     }
@@ -272,7 +272,7 @@ impl<'p> Translator<'p> {
         let mut first = true;
         loop {
             let Some((i, c)) = self.chars.next() else {
-                return self.wrong("missing closing ]", &self.pattern[at..]);
+                return wrong("missing closing ]", &self.pattern[at..]);
             };
             match c {
                 ']' if !first => break,
@@ -288,7 +288,7 @@ impl<'p> Translator<'p> {
                 }
                 '\\' => {
                     let Some((_, c)) = self.chars.next() else {
-                        return self.wrong("missing closing ]", &self.pattern[at..]);
+                        return wrong("missing closing ]", &self.pattern[at..]);
                     };
                     match c {
                         'd' => out.push_str("0-9"),

@@ -231,10 +231,8 @@ fn make(value: &Value) -> Result<Loose, Mistake> {
         (Err(mistake), Ok(Built { transformer: true, .. }) | Err(_)) => return Err(mistake.into()),
         (_, built) => built?,
     };
-    let (on_error, condition) = match transformer {
-        true => self::common(on_error, condition)?,
-        false => (OnError::Send, None),
-    };
+    let (on_error, condition) =
+        if transformer { self::common(on_error, condition)? } else { (OnError::Send, None) };
     let node = Node {
         id: id.unwrap_or(kind).to_owned(),
         kind,

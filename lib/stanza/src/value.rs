@@ -66,12 +66,11 @@ fn merge_indexed<'a>(into: &mut Pairs<'a>, from: &[Pair<'a>]) {
     let mut at: std::collections::HashMap<&str, usize> =
         into.iter().enumerate().map(|(i, (k, _))| (*k, i)).collect();
     for (key, value) in from {
-        match at.get(key) {
-            Some(i) => into[*i].1 = *value,
-            None => {
-                at.insert(key, into.len());
-                into.push((key, *value));
-            }
+        if let Some(i) = at.get(key) {
+            into[*i].1 = *value;
+        } else {
+            at.insert(key, into.len());
+            into.push((key, *value));
         }
     }
 }

@@ -82,9 +82,10 @@ impl Worker {
         let Some(from) = run.files.get(at) else { return };
         let mut entry = Entry::new(arena, Resource::shared(run.files.base(), arena));
         entry.observed = clock.unix;
-        entry.body = match graph.raw {
-            true => Value::Bytes(arena.alloc_slice_copy(bytes)),
-            false => Value::Str(text::text(bytes, arena)),
+        entry.body = if graph.raw {
+            Value::Bytes(arena.alloc_slice_copy(bytes))
+        } else {
+            Value::Str(text::text(bytes, arena))
         };
         entry.origins = arena.alloc_slice_copy(&[Origin { file: at, start: span.start }]);
         run.describe(&mut entry, from, span.start, number);
@@ -251,7 +252,9 @@ impl<'a> Run<'a, '_> {
             let Some(node) = graph.nodes.get(at) else { return self.output.write(&entry) };
             let mut released = Vec::new();
             let flow = self.step(at, node, &mut entry, &mut released);
-            released.into_iter().for_each(|it| self.fan_out(&node.outputs, it));
+            for it in released {
+                self.fan_out(&node.outputs, it);
+            }
             let outputs = match flow {
                 Flow::Next => &node.outputs,
                 Flow::To(route) => match node.routes.get(route) {
@@ -347,7 +350,9 @@ impl<'a> Run<'a, '_> {
             let due = node.operator.flush(&mut cx, which);
             next = [next, due].into_iter().flatten().min();
             any |= !released.is_empty();
-            released.into_iter().for_each(|it| self.fan_out(&node.outputs, it));
+            for it in released {
+                self.fan_out(&node.outputs, it);
+            }
         }
         (any, next)
     }

@@ -224,9 +224,8 @@ impl<'a, 'e> Env<'a, 'e> {
                 Some(*found)
             }
             (of, key, _) => {
-                let of = of.map_or("map[string]interface {}", |it| match it.is_nil() {
-                    true => "<nil>",
-                    false => it.type_name(),
+                let of = of.map_or("map[string]interface {}", |it| {
+                    if it.is_nil() { "<nil>" } else { it.type_name() }
                 });
                 return Err(format!("cannot fetch {} from {of}", key.display()).into());
             }

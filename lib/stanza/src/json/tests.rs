@@ -105,10 +105,7 @@ fn documents() -> impl Strategy<Value = serde_json::Value> {
 proptest! {
     #[test]
     fn random_documents_are_read_as_serde_json_reads_them(document in documents(), pretty: bool) {
-        let text = match pretty {
-            true => serde_json::to_string_pretty(&document).unwrap(),
-            false => document.to_string(),
-        };
+        let text = if pretty { serde_json::to_string_pretty(&document).unwrap() } else { document.to_string() };
         // serde_json itself may be one bit off on floats, so it reads both sides.
         let again: serde_json::Value = serde_json::from_str(&text).unwrap();
         let ours = ours(&text, false).unwrap();

@@ -174,9 +174,9 @@ impl Container {
         text: &'a str,
         cx: &mut Cx<'a, '_>,
     ) -> Result<(), Failure> {
-        let parsed = match json::parse(text, cx.arena, false).map_err(Failure::Json)? {
-            it @ Value::Map(_) => it,
-            _ => return Err(Failure::Fixed("the document is not a JSON object")),
+        let parsed = json::parse(text, cx.arena, false).map_err(Failure::Json)?;
+        let Value::Map(_) = parsed else {
+            return Err(Failure::Fixed("the document is not a JSON object"));
         };
         self.parser.store(entry, parsed, cx.arena)?;
         self.map_attributes(entry, Format::Docker, cx)
@@ -216,14 +216,11 @@ impl Container {
         if !self.add_metadata {
             return Ok(());
         }
-        let path = match find(&entry.attributes, FILE_PATH) {
-            Some(Value::Str(path)) => path,
-            _ => {
-                let text = "operator 'container' has 'add_metadata_from_filepath' enabled, but the log record \
-                            attribute 'log.file.path' is missing. Perhaps enable the \
-                            'include_file_path' option?";
-                return Err(Failure::Fixed(text));
-            }
+        let Some(Value::Str(path)) = find(&entry.attributes, FILE_PATH) else {
+            let text = "operator 'container' has 'add_metadata_from_filepath' enabled, but the log record \
+                        attribute 'log.file.path' is missing. Perhaps enable the \
+                        'include_file_path' option?";
+            return Err(Failure::Fixed(text));
         };
         let file = entry.origins.first().and_then(|it| cx.files.get(it.file));
         if let Some(file) = file.filter(|it| it.path() == Some(path)) {

@@ -28,9 +28,10 @@ impl Operator for JsonParser {
             return Err(Failure::Text(format!("type {got} cannot be parsed as JSON")));
         };
         // With parse_ints upstream reads a stream of documents and looks at the first only.
-        let parsed = match self.parse_ints {
-            true => json::parse_first(text, cx.arena, true),
-            false => json::parse(text, cx.arena, false),
+        let parsed = if self.parse_ints {
+            json::parse_first(text, cx.arena, true)
+        } else {
+            json::parse(text, cx.arena, false)
         };
         let parsed = match parsed {
             Ok(it @ Value::Map(_)) => it,

@@ -142,7 +142,7 @@ impl TraceParser {
 fn hex<'a>(text: &str, arena: &'a Bump) -> Option<&'a [u8]> {
     let digit = |it: &u8| char::from(*it).to_digit(16);
     let bytes = text.as_bytes();
-    if bytes.len() % 2 != 0 || !bytes.iter().all(u8::is_ascii_hexdigit) {
+    if !bytes.len().is_multiple_of(2) || !bytes.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let pairs = bytes.chunks_exact(2).map(|it| {

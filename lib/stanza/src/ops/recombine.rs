@@ -83,13 +83,12 @@ impl Held {
     /// Sets the source that the following calls mean: by name, or by file where it has none.
     pub(super) fn select(&mut self, name: Option<&str>, part: &str, entry: &Entry<'_>) {
         self.key.clear();
-        match name.filter(|it| !it.is_empty()) {
-            Some(name) => self.key.push_str(name),
-            None => {
-                use std::fmt::Write as _;
-                let file = entry.origins.first().map_or(0, |it| it.file);
-                let _ = write!(self.key, "\0file {file}");
-            }
+        if let Some(name) = name.filter(|it| !it.is_empty()) {
+            self.key.push_str(name);
+        } else {
+            use std::fmt::Write as _;
+            let file = entry.origins.first().map_or(0, |it| it.file);
+            let _ = write!(self.key, "\0file {file}");
         }
         self.key.push('\0');
         self.key.push_str(part);

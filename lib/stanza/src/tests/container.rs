@@ -45,14 +45,10 @@ fn cri(path: &str, logtag: &str, body: &str, time: u64) -> Value {
     })
 }
 
-fn check(operator: Value, path: &str, lines: &[&str], want: &[Value]) {
-    let mut worker = compile(json!([operator])).unwrap().worker();
+fn check(path: &str, lines: &[&str], want: &[Value]) {
+    let mut worker = compile(json!([{ "type": "container" }])).unwrap().worker();
     feed(&mut worker, &file(1, Some(path)), lines);
     assert_eq!(records(&worker.take().logs), want);
-}
-
-fn auto() -> Value {
-    json!({ "type": "container" })
 }
 
 #[test]
@@ -79,34 +75,34 @@ fn case_03_docker_detected_with_metadata() {
         "resource": pod(),
         "attributes": { "log.file.path": P1, "log.iostream": "stdout" },
     });
-    check(auto(), P1, &[DOCKER], &[want]);
+    check(P1, &[DOCKER], &[want]);
 }
 
 #[test]
 fn case_04_and_05_crio_from_current_and_rotated_file() {
     let body = "standalone crio line which is awesome!";
-    check(auto(), P1, &[CRIO], &[cri(P1, "F", body, T1)]);
-    check(auto(), &rotated(), &[CRIO], &[cri(&rotated(), "F", body, T1)]);
+    check(P1, &[CRIO], &[cri(P1, "F", body, T1)]);
+    check(&rotated(), &[CRIO], &[cri(&rotated(), "F", body, T1)]);
 }
 
 #[test]
 fn case_06_and_07_containerd_from_current_and_rotated_file() {
     let body = "standalone containerd line which is awesome!";
-    check(auto(), P1, &[CONTAINERD], &[cri(P1, "F", body, T2)]);
-    check(auto(), &rotated(), &[CONTAINERD], &[cri(&rotated(), "F", body, T2)]);
+    check(P1, &[CONTAINERD], &[cri(P1, "F", body, T2)]);
+    check(&rotated(), &[CONTAINERD], &[cri(&rotated(), "F", body, T2)]);
 }
 
 #[test]
 fn case_08_crio_parts_are_joined() {
     let body = "standalone crio line which is awesome!";
-    check(auto(), P1, &CRIO_PARTS, &[cri(P1, "P", body, T1)]);
+    check(P1, &CRIO_PARTS, &[cri(P1, "P", body, T1)]);
 }
 
 #[test]
 fn case_09_and_10_containerd_parts_are_joined_with_both_kinds_of_paths() {
     let body = "standalone containerd line which is awesome!";
-    check(auto(), P1, &CONTAINERD_PARTS, &[cri(P1, "P", body, T2)]);
-    check(auto(), P3, &CONTAINERD_PARTS, &[cri(P3, "P", body, T2)]);
+    check(P1, &CONTAINERD_PARTS, &[cri(P1, "P", body, T2)]);
+    check(P3, &CONTAINERD_PARTS, &[cri(P3, "P", body, T2)]);
 }
 
 #[test]

@@ -77,8 +77,10 @@ fn records(logs: &Logs) -> Vec<Value> {
                         it[key] = value;
                     }
                 };
-                let hex =
-                    |bytes: &[u8]| bytes.iter().map(|it| format!("{it:02x}")).collect::<String>();
+                let hex = |bytes: &[u8]| -> String {
+                    let digits = bytes.iter().flat_map(|it| [it >> 4, it & 15]);
+                    digits.filter_map(|it| char::from_digit(it.into(), 16)).collect()
+                };
                 let resource = map(resource.attributes());
                 set("body", record.body().map_or(Value::Null, plain), true);
                 set("resource", resource.clone(), resource != json!({}));

@@ -13,6 +13,7 @@ use crate::value::{Value, type_name};
 
 mod civil;
 pub(crate) mod layout;
+mod reader;
 mod strptime;
 mod zone;
 

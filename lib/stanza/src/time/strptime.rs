@@ -31,7 +31,7 @@ pub(super) fn to_go(layout: &str) -> Result<String, String> {
         match directive_to_go(directive) {
             Some(text) => native.push_str(text),
             None => {
-                unknown.push(format!("unsupported ctimefmt.ToNative() directive: %{directive}"))
+                unknown.push(format!("unsupported ctimefmt.ToNative() directive: %{directive}"));
             }
         }
         before = Some(directive);

@@ -73,12 +73,11 @@ fn with_element<'a, T>(
 }
 
 fn without_predicate<'a>(builtin: Builtin, of: &'a [Value<'a>]) -> Result<Val<'a>, Stop> {
-    match builtin {
-        Builtin::Sum => sum(of),
-        _ => {
-            let count = of.iter().filter(|it| matches!(it, Value::Bool(true))).count();
-            Ok(Val::Data(Value::Int(count as i64)))
-        }
+    if builtin == Builtin::Sum {
+        sum(of)
+    } else {
+        let count = of.iter().filter(|it| matches!(it, Value::Bool(true))).count();
+        Ok(Val::Data(Value::Int(count as i64)))
     }
 }
 
