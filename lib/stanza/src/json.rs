@@ -3,18 +3,31 @@
 //! Strings without escapes are slices of the text. Numbers are floats unless integers are asked for, as
 //! `json_parser` has it. Of equal keys the last wins.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
 
-use crate::value::{Pair, Value, go_float};
+use crate::value::{Pair, Value};
+
+mod scan;
+mod write;
+
+use scan::{KeySet, distinct, plain};
+pub(crate) use write::write_pretty;
 
 /// Deepest nesting. Go takes 10,000; OTLP receivers refuse more than about a hundred.
 const DEPTH_MAX: u32 = 100;
 
-/// Keys of one object that are compared with each other; above it they are sorted.
-const KEYS_SCAN_MAX: usize = 24;
+/// Values that are open at a time before the list of them grows.
+const OPEN_EXPECTED: usize = 32;
+
+/// Decimal digits that a float holds exactly, and the powers of ten that it then may be divided by.
+const EXACT_DIGITS: usize = 15;
+const TENS: [f64; EXACT_DIGITS + 1] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+const END: &str = "unexpected end of JSON input";
 
 /// What is wrong with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +53,9 @@ pub(crate) fn parse<'a>(
     let mut parser = Parser::new(text, arena, ints);
     let value = parser.document()?;
     if parser.at == text.len() {
-        Ok(value)
-    } else {
-        Err(parser.wrong("invalid character after top-level value"))
+        return Ok(value);
     }
+    Err(JsonError { problem: "invalid character after top-level value", at: parser.at })
 }
 
 /// Reads a document and ignores what follows it, as a stream decoder does.
@@ -55,6 +67,7 @@ pub(crate) fn parse_first<'a>(
     Parser::new(text, arena, ints).document()
 }
 
+/// Values go from hand to hand by being pushed to `open`: returning them in a `Result` copies each several times.
 struct Parser<'a> {
     text: &'a str,
     bytes: &'a [u8],
@@ -64,167 +77,181 @@ struct Parser<'a> {
     arena: &'a Bump,
     /// Entries of the objects and elements of the arrays that are open; an element has no key.
     open: ArenaVec<'a, Pair<'a>>,
+    problem: &'static str,
 }
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, arena: &'a Bump, ints: bool) -> Self {
-        let open = ArenaVec::with_capacity_in(32, arena);
-        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, ints, arena, open }
+        let open = ArenaVec::with_capacity_in(OPEN_EXPECTED, arena);
+        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, ints, arena, open, problem: "" }
     }
 
-    fn wrong(&self, problem: &'static str) -> JsonError {
-        JsonError { problem, at: self.at }
+    /// Remembers what is wrong here. `None`, for `return`.
+    #[cold]
+    fn wrong<T>(&mut self, problem: &'static str) -> Option<T> {
+        self.problem = problem;
+        None
     }
 
     fn document(&mut self) -> Result<Value<'a>, JsonError> {
         self.blank();
-        let value = self.value()?;
+        let read = self.value("");
         self.blank();
-        Ok(value)
+        match (read, self.open.pop()) {
+            (Some(()), Some((_, value))) => Ok(value),
+            _ => Err(JsonError { problem: self.problem, at: self.at }),
+        }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     fn blank(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
-    fn value(&mut self) -> Result<Value<'a>, JsonError> {
+    /// Reads a value and pushes it with its key.
+    fn value(&mut self, key: &'a str) -> Option<()> {
         match self.peek() {
-            Some(b'"') => Ok(Value::Str(self.string()?)),
-            Some(b'{') => self.nested(Self::object),
-            Some(b'[') => self.nested(Self::array),
-            Some(b't') => self.word("true", Value::Bool(true)),
-            Some(b'f') => self.word("false", Value::Bool(false)),
-            Some(b'n') => self.word("null", Value::Empty),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(_) => Err(self.wrong("invalid character looking for beginning of value")),
-            None => Err(self.wrong("unexpected end of JSON input")),
+            Some(b'"') => {
+                let text = self.string()?;
+                self.open.push((key, Value::Str(text)));
+                Some(())
+            }
+            Some(b'{') => self.nested(key, Self::object),
+            Some(b'[') => self.nested(key, Self::array),
+            Some(b't') => self.word("true", key, Value::Bool(true)),
+            Some(b'f') => self.word("false", key, Value::Bool(false)),
+            Some(b'n') => self.word("null", key, Value::Empty),
+            Some(b'-' | b'0'..=b'9') => self.number(key),
+            Some(_) => self.wrong("invalid character looking for beginning of value"),
+            None => self.wrong(END),
         }
     }
 
-    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, JsonError> {
+    fn word(&mut self, word: &str, key: &'a str, value: Value<'a>) -> Option<()> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.wrong("invalid character in literal"));
+            return self.wrong("invalid character in literal");
         }
         self.at += word.len();
-        Ok(value)
+        self.open.push((key, value));
+        Some(())
     }
 
-    fn nested(
-        &mut self,
-        inside: fn(&mut Self) -> Result<Value<'a>, JsonError>,
-    ) -> Result<Value<'a>, JsonError> {
+    fn nested(&mut self, key: &'a str, inside: fn(&mut Self, &'a str) -> Option<()>) -> Option<()> {
         if self.depth == DEPTH_MAX {
-            return Err(self.wrong("exceeded max depth"));
+            return self.wrong("exceeded max depth");
         }
         self.depth += 1;
         self.at += 1;
-        let value = inside(self);
+        inside(self, key)?;
         self.depth -= 1;
-        value
+        Some(())
     }
 
-    fn object(&mut self) -> Result<Value<'a>, JsonError> {
+    fn object(&mut self, key: &'a str) -> Option<()> {
         let first = self.open.len();
         self.blank();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Value::Map(&[]));
+            self.open.push((key, Value::Map(&[])));
+            return Some(());
         }
+        let mut keys = KeySet::default();
         loop {
             self.blank();
             if self.peek() != Some(b'"') {
-                return Err(
-                    self.wrong("invalid character looking for beginning of object key string")
-                );
+                return self.wrong("invalid character looking for beginning of object key string");
             }
-            let key = self.string()?;
+            let inner = self.string()?;
+            keys.add(inner);
             self.blank();
             if self.peek() != Some(b':') {
-                return Err(self.wrong("invalid character after object key"));
+                return self.wrong("invalid character after object key");
             }
             self.at += 1;
             self.blank();
-            let value = self.value()?;
-            self.open.push((key, value));
+            self.value(inner)?;
             self.blank();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => break,
-                _ => return Err(self.wrong("invalid character after object key:value pair")),
+                _ => return self.wrong("invalid character after object key:value pair"),
             }
         }
         self.at += 1;
         let entries = &mut self.open[first..];
-        let kept = first + distinct(entries);
-        let map = self.arena.alloc_slice_copy(&self.open[first..kept]);
+        let kept = if keys.distinct { entries.len() } else { distinct(entries) };
+        let map = self.arena.alloc_slice_copy(&self.open[first..first + kept]);
         self.open.truncate(first);
-        Ok(Value::Map(map))
+        self.open.push((key, Value::Map(map)));
+        Some(())
     }
 
-    fn array(&mut self) -> Result<Value<'a>, JsonError> {
+    fn array(&mut self, key: &'a str) -> Option<()> {
         let first = self.open.len();
         self.blank();
         if self.peek() == Some(b']') {
             self.at += 1;
-            return Ok(Value::Array(&[]));
+            self.open.push((key, Value::Array(&[])));
+            return Some(());
         }
         loop {
             self.blank();
-            let value = self.value()?;
-            self.open.push(("", value));
+            self.value("")?;
             self.blank();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => break,
-                _ => return Err(self.wrong("invalid character after array element")),
+                _ => return self.wrong("invalid character after array element"),
             }
         }
         self.at += 1;
         let elements = self.open[first..].iter().map(|(_, value)| *value);
         let list = self.arena.alloc_slice_fill_iter(elements);
         self.open.truncate(first);
-        Ok(Value::Array(list))
+        self.open.push((key, Value::Array(list)));
+        Some(())
     }
 
     /// A string; the opening quote is next.
-    fn string(&mut self) -> Result<&'a str, JsonError> {
+    fn string(&mut self) -> Option<&'a str> {
         let start = self.at + 1;
         let end = start + plain(&self.bytes[start..]);
         self.at = end;
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
-                Ok(&self.text[start..end])
+                Some(&self.text[start..end])
             }
             Some(b'\\') => self.escaped(start),
-            Some(_) => Err(self.wrong("invalid character in string literal")),
-            None => Err(self.wrong("unexpected end of JSON input")),
+            Some(_) => self.wrong("invalid character in string literal"),
+            None => self.wrong(END),
         }
     }
 
     #[inline(never)]
-    fn escaped(&mut self, start: usize) -> Result<&'a str, JsonError> {
+    fn escaped(&mut self, start: usize) -> Option<&'a str> {
         let mut all = ArenaString::with_capacity_in((self.at - start) * 2 + 16, self.arena);
         all.push_str(&self.text[start..self.at]);
         loop {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(all.into_bump_str());
+                    return Some(all.into_bump_str());
                 }
                 Some(b'\\') => {
                     self.at += 1;
                     let c = self.escape()?;
                     all.push(c);
                 }
-                Some(_) => return Err(self.wrong("invalid character in string literal")),
-                None => return Err(self.wrong("unexpected end of JSON input")),
+                Some(_) => return self.wrong("invalid character in string literal"),
+                None => return self.wrong(END),
             }
             let more = plain(&self.bytes[self.at..]);
             all.push_str(&self.text[self.at..self.at + more]);
@@ -232,7 +259,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, JsonError> {
+    fn escape(&mut self) -> Option<char> {
         let c = match self.peek() {
             Some(it @ (b'"' | b'\\' | b'/')) => char::from(it),
             Some(b'b') => '\x08',
@@ -244,238 +271,113 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 return self.unicode();
             }
-            _ => return Err(self.wrong("invalid character in string escape code")),
+            _ => return self.wrong("invalid character in string escape code"),
         };
         self.at += 1;
-        Ok(c)
+        Some(c)
     }
 
     /// Four hexadecimal digits, eight for a pair; half a pair becomes U+FFFD, as in Go.
-    fn unicode(&mut self) -> Result<char, JsonError> {
+    fn unicode(&mut self) -> Option<char> {
         let first = self.hex()?;
         if let Some(c) = char::from_u32(first) {
-            return Ok(c);
+            return Some(c);
         }
         let next = self.bytes.get(self.at..self.at + 2) == Some(br"\u");
         if !(0xd800..0xdc00).contains(&first) || !next {
-            return Ok('\u{fffd}');
+            return Some('\u{fffd}');
         }
         let back = self.at;
         self.at += 2;
         let second = self.hex()?;
         if (0xdc00..0xe000).contains(&second) {
             let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            return Ok(char::from_u32(code).unwrap_or('\u{fffd}'));
+            return Some(char::from_u32(code).unwrap_or('\u{fffd}'));
         }
         self.at = back;
-        Ok('\u{fffd}')
+        Some('\u{fffd}')
     }
 
-    fn hex(&mut self) -> Result<u32, JsonError> {
+    fn hex(&mut self) -> Option<u32> {
         let mut code = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|it| char::from(it).to_digit(16));
             let Some(digit) = digit else {
-                return Err(self.wrong("invalid character in \\u hexadecimal character escape"));
+                return self.wrong("invalid character in \\u hexadecimal character escape");
             };
             code = code << 4 | digit;
             self.at += 1;
         }
-        Ok(code)
+        Some(code)
     }
 
-    fn digits(&mut self) -> Result<(), JsonError> {
+    /// Digits, at least one; they are added to `mantissa`, which wraps if there are too many.
+    #[inline]
+    fn digits(&mut self, mantissa: &mut u64) -> Option<usize> {
         let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
         }
         if self.at == start {
-            Err(self.wrong("invalid character in numeric literal"))
-        } else {
-            Ok(())
+            return self.wrong("invalid character in numeric literal");
         }
+        Some(self.at - start)
     }
 
-    fn number(&mut self) -> Result<Value<'a>, JsonError> {
+    fn number(&mut self, key: &'a str) -> Option<()> {
         let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
+        let negative = self.peek() == Some(b'-');
+        self.at += usize::from(negative);
+        let (mut mantissa, mut decimals, mut plain) = (0, 0, true);
+        let mut digits = 1;
         if self.peek() == Some(b'0') {
             self.at += 1;
         } else {
-            self.digits()?;
+            digits = self.digits(&mut mantissa)?;
         }
         let mut whole = true;
         if self.peek() == Some(b'.') {
             whole = false;
             self.at += 1;
-            self.digits()?;
+            decimals = self.digits(&mut mantissa)?;
         }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            whole = false;
+        if let Some(b'e' | b'E') = self.peek() {
+            (whole, plain) = (false, false);
             self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
+            if let Some(b'+' | b'-') = self.peek() {
                 self.at += 1;
             }
-            self.digits()?;
+            self.digits(&mut 0)?;
         }
-        let text = &self.text[start..self.at];
-        // Up to 15 digits fit a float exactly. Minus zero is left to the slow way.
-        if whole && text.len() <= 15 && (!self.ints || text.len() < 15) && text != "-0" {
-            let (sign, digits) = match text.strip_prefix('-') {
-                Some(digits) => (-1, digits),
-                None => (1, text),
-            };
-            let value = digits.bytes().fold(0i64, |sum, it| sum * 10 + i64::from(it - b'0')) * sign;
-            return Ok(if self.ints { Value::Int(value) } else { Value::Double(value as f64) });
-        }
+        let value = if plain && digits + decimals <= EXACT_DIGITS && !(negative && mantissa == 0) {
+            // Both the digits and the power of ten are exact, so the quotient is rounded once (Clinger 1990).
+            let it = if negative { -(mantissa as i64) } else { mantissa as i64 };
+            match (whole, self.ints) {
+                (true, true) => Value::Int(it),
+                (true, false) => Value::Double(it as f64),
+                _ => Value::Double(it as f64 / TENS[decimals]),
+            }
+        } else {
+            self.odd_number(&self.text[start..self.at], whole)?
+        };
+        self.open.push((key, value));
+        Some(())
+    }
+
+    #[inline(never)]
+    fn odd_number(&mut self, text: &str, whole: bool) -> Option<Value<'a>> {
         if self.ints
             && whole
             && let Ok(value) = text.parse()
         {
-            return Ok(Value::Int(value));
+            return Some(Value::Int(value));
         }
         match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Value::Double(value)),
-            _ => Err(JsonError { problem: "number out of range", at: start }),
+            Ok(value) if value.is_finite() => Some(Value::Double(value)),
+            _ => self.wrong("number out of range"),
         }
     }
-}
-
-/// How many bytes from the start need no attention: no quote, no backslash, no control character.
-#[inline]
-fn plain(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut at = 0;
-    while let Some(chunk) = bytes.get(at..).and_then(|it| it.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let zero = |it: u64| it.wrapping_sub(ONES) & !it & HIGH;
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = zero(word ^ (ONES * u64::from(b'"')))
-            | zero(word ^ (ONES * u64::from(b'\\')))
-            | control;
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..).unwrap_or(&[]);
-    at + rest.iter().position(|it| matches!(it, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
-}
-
-/// Moves one entry per key to the front, each with its last value, and says how many there are.
-fn distinct(entries: &mut [Pair<'_>]) -> usize {
-    if entries.len() > KEYS_SCAN_MAX {
-        return distinct_sorted(entries);
-    }
-    let mut kept = 0;
-    for at in 0..entries.len() {
-        let (key, value) = entries[at];
-        if let Some(pair) = entries[..kept].iter_mut().find(|(k, _)| *k == key) {
-            pair.1 = value;
-        } else {
-            entries[kept] = (key, value);
-            kept += 1;
-        }
-    }
-    kept
-}
-
-fn distinct_sorted(entries: &mut [Pair<'_>]) -> usize {
-    let mut order: Vec<usize> = (0..entries.len()).collect();
-    order.sort_by_key(|at| entries[*at].0);
-    // Equal keys are neighbours now, in the order written: the first keeps its place, the last its value.
-    let mut dropped: Vec<usize> = Vec::new();
-    let mut first = 0;
-    for at in 1..order.len() {
-        if entries[order[at]].0 == entries[order[first]].0 {
-            entries[order[first]].1 = entries[order[at]].1;
-            dropped.push(order[at]);
-        } else {
-            first = at;
-        }
-    }
-    if dropped.is_empty() {
-        return entries.len();
-    }
-    dropped.sort_unstable();
-    let mut kept = 0;
-    let mut next = dropped.into_iter().peekable();
-    for at in 0..entries.len() {
-        if next.next_if_eq(&at).is_none() {
-            entries[kept] = entries[at];
-            kept += 1;
-        }
-    }
-    kept
-}
-
-/// Writes a value as Go's `json.MarshalIndent(value, "", "  ")`: keys sorted, HTML characters escaped.
-pub(crate) fn write_pretty(value: &Value<'_>, out: &mut String) {
-    write_at(value, out, 0);
-}
-
-fn write_at(value: &Value<'_>, out: &mut String, level: usize) {
-    let line = |out: &mut String, level: usize| {
-        out.push('\n');
-        (0..level).for_each(|_| out.push_str("  "));
-    };
-    match value {
-        Value::Bool(it) => out.push_str(if *it { "true" } else { "false" }),
-        Value::Int(it) => out.push_str(&it.to_string()),
-        Value::Double(it) => out.push_str(&go_float(*it)),
-        Value::Str(it) => write_text(it, out),
-        Value::Bytes(it) => write_text(&String::from_utf8_lossy(it), out),
-        Value::Array([]) => out.push_str("[]"),
-        Value::Map([]) => out.push_str("{}"),
-        Value::Array(list) => {
-            out.push('[');
-            for (at, it) in list.iter().enumerate() {
-                out.push_str(if at > 0 { "," } else { "" });
-                line(out, level + 1);
-                write_at(it, out, level + 1);
-            }
-            line(out, level);
-            out.push(']');
-        }
-        Value::Map(pairs) => {
-            let mut pairs: Vec<&Pair<'_>> = pairs.iter().collect();
-            pairs.sort_by_key(|(key, _)| *key);
-            out.push('{');
-            for (at, (key, it)) in pairs.into_iter().enumerate() {
-                out.push_str(if at > 0 { "," } else { "" });
-                line(out, level + 1);
-                write_text(key, out);
-                out.push_str(": ");
-                write_at(it, out, level + 1);
-            }
-            line(out, level);
-            out.push('}');
-        }
-        _ => out.push_str("null"),
-    }
-}
-
-fn write_text(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..' ' => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
 }
 
 #[cfg(test)]

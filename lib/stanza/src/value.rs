@@ -44,6 +44,18 @@ pub(crate) fn put<'a>(pairs: &mut Pairs<'a>, key: &'a str, value: Value<'a>) {
     }
 }
 
+/// Tells most different keys apart: length, first and last byte.
+#[inline]
+pub(crate) fn fingerprint(key: &str) -> u32 {
+    let bytes = key.as_bytes();
+    let first = bytes.first().map_or(0, |it| u32::from(*it));
+    let last = bytes.last().map_or(0, |it| u32::from(*it));
+    (bytes.len() as u32).wrapping_mul(0x9e37)
+        ^ first.wrapping_mul(0x85)
+        ^ last.wrapping_mul(0xb)
+        ^ (first >> 3)
+}
+
 /// Overwrites or appends all of `from`.
 pub(crate) fn merge<'a>(into: &mut Pairs<'a>, from: &[Pair<'a>]) {
     if into.is_empty() {
@@ -54,10 +66,17 @@ pub(crate) fn merge<'a>(into: &mut Pairs<'a>, from: &[Pair<'a>]) {
     if before.saturating_mul(from.len()) > MERGE_SCAN_MAX {
         return merge_indexed(into, from);
     }
-    for (key, value) in from {
-        match into[..before].iter_mut().find(|(k, _)| k == key) {
-            Some(pair) => pair.1 = *value,
-            None => into.push((key, *value)),
+    let bit = |key: &str| 1u64 << (fingerprint(key) & 63);
+    let seen = into.iter().fold(0, |seen, (key, _)| seen | bit(key));
+    into.reserve(from.len());
+    for pair in from {
+        let known = match seen & bit(pair.0) {
+            0 => None,
+            _ => into[..before].iter_mut().find(|(k, _)| *k == pair.0),
+        };
+        match known {
+            Some(known) => *known = *pair,
+            None => into.push(*pair),
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::value::{Value, display, find, merge, put, take, type_name};
 const MAX_LOG_SIZE: u64 = 1024 * 1024;
 /// Files with unfinished lines; the same source.
 const MAX_SOURCES: usize = 1000;
+/// No time stamp is longer.
+const TIME_BYTES_MAX: usize = 128;
 /// Longest wait for the rest of a line; the same source.
 const FORCE_FLUSH_PERIOD: Duration = Duration::from_secs(5);
 
@@ -159,11 +161,12 @@ impl Container {
         };
         entry.timestamp = Some(time);
         let attributes = &mut entry.attributes;
-        if attributes.iter().any(|(key, _)| matches!(*key, "time" | "stream" | "log")) {
-            attributes.retain(|(key, _)| !matches!(*key, "time" | "stream" | "log"));
+        let ours = |key: &str| matches!(key, "time" | "stream" | "log" | "log.iostream" | "logtag");
+        if attributes.iter().any(|(key, _)| ours(key)) {
+            attributes.retain(|(key, _)| !ours(key));
         }
-        put(attributes, "log.iostream", Value::Str(cri.stream));
-        put(attributes, "logtag", Value::Str(cri.logtag));
+        attributes.push(("log.iostream", Value::Str(cri.stream)));
+        attributes.push(("logtag", Value::Str(cri.logtag)));
         entry.body = Value::Str(cri.log);
         self.add_metadata(entry, cx)
     }
@@ -253,7 +256,7 @@ impl Container {
         };
         // Tags follow a colon; the first one says whether the line is complete. Upstream compares the whole text and
         // glues records together.
-        let last = cri.logtag.split(':').next() == Some("F");
+        let last = cri.logtag == "F" || cri.logtag.starts_with("F:");
         if last && held.is_empty() {
             return Ok(Flow::Next);
         }
@@ -281,22 +284,24 @@ impl<'a> Cri<'a> {
     /// `^(?P<time>[^ Z]+) (?P<stream>stdout|stderr) (?P<logtag>[^ ]*) ?(?P<log>.*)$`, and the same with
     /// `[^ ^Z]+Z` as the time.
     fn scan(text: &'a str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        let blank = memchr::memchr(b' ', bytes)?;
+        // The time stamp is short, so a plain loop beats a vector search.
+        let blank = text.bytes().take(TIME_BYTES_MAX).position(|it| it == b' ')?;
         let time = &text[..blank];
         let format = match time.strip_suffix('Z') {
-            Some(before) if !before.is_empty() && !before.contains(['^', 'Z']) => {
+            Some("") => return None,
+            Some(before) if !before.bytes().any(|it| matches!(it, b'^' | b'Z')) => {
                 Format::Containerd
             }
-            None if !time.is_empty() && !time.contains('Z') => Format::Crio,
+            None if !time.is_empty() && !time.bytes().any(|it| it == b'Z') => Format::Crio,
             _ => return None,
         };
         let rest = text.get(blank + 1..)?;
         let stream = rest.get(..6).filter(|it| matches!(*it, "stdout" | "stderr"))?;
         let rest = rest[6..].strip_prefix(' ')?;
-        let (logtag, log) = match memchr::memchr(b' ', &rest.as_bytes()[..rest.len().min(64)]) {
-            Some(at) => (&rest[..at], &rest[at + 1..]),
-            None => rest.split_once(' ').unwrap_or((rest, "")),
+        // Nearly always the tag is one letter.
+        let (logtag, log) = match rest.as_bytes() {
+            [tag, b' ', ..] if *tag != b' ' => (&rest[..1], &rest[2..]),
+            _ => rest.split_once(' ').unwrap_or((rest, "")),
         };
         if memchr::memchr(b'\n', log.as_bytes()).is_some() {
             return None;

@@ -209,6 +209,10 @@ impl Epoch {
     }
 }
 
+/// What a fraction of so many digits is to be multiplied with.
+const SCALES: [i64; 10] =
+    [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1000, 100, 10, 1];
+
 /// `2024-05-06T07:08:09.123456789Z`, or with `+01:00`, as container runtimes write it; `None` for every other
 /// shape, also for those that Go's layouts take.
 pub(crate) fn rfc3339(text: &str) -> Option<i64> {
@@ -230,17 +234,21 @@ pub(crate) fn rfc3339(text: &str) -> Option<i64> {
     if !valid {
         return None;
     }
-    let (mut at, mut nanos, mut scale) = (19, 0, 100_000_000);
-    if matches!(bytes.get(at), Some(b'.' | b',')) {
-        at += 1;
+    let (mut at, mut nanos) = (19, 0);
+    if let Some(b'.' | b',') = bytes.get(19) {
+        at = 20;
+        let mut digits = 0;
         while let Some(it @ b'0'..=b'9') = bytes.get(at) {
-            nanos += i64::from(it - b'0') * scale;
-            scale /= 10;
+            if digits < 9 {
+                nanos = nanos * 10 + i64::from(it - b'0');
+                digits += 1;
+            }
             at += 1;
         }
-        if at == 20 {
+        if digits == 0 {
             return None;
         }
+        nanos *= SCALES[digits];
     }
     let offset = match bytes.get(at..)? {
         b"Z" => 0,
