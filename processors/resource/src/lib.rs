@@ -1,1 +1,58 @@
-//! Changes resource attributes.
+//! Changes resource attributes. Stateless; a resource is changed once, however many records it has.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+use attraction::{Action, Actions};
+use component::{
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Next, Problems, Processor,
+    Settings, async_trait,
+};
+use pdata::Scratch;
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod tests;
+
+/// `processors: resource:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// What to do, in this order. Required.
+    pub attributes: Vec<Action>,
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        if self.attributes.is_empty() {
+            problems.at("", "missing required field \"attributes\"");
+        }
+    }
+}
+
+/// The processor.
+pub struct Resource {
+    actions: Actions,
+    next: Next,
+}
+
+impl Processor for Resource {
+    type Config = Config;
+    const TYPE: &'static str = "resource";
+
+    fn create(_settings: Settings, config: Config, next: Next) -> Result<Self, BoxError> {
+        Ok(Self { actions: Actions::new(&config.attributes)?, next })
+    }
+}
+
+impl Component for Resource {}
+
+#[async_trait]
+impl Consumer for Resource {
+    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        let data = {
+            let actions = self.actions.bind(ctx.client.as_deref());
+            data.edit_resources(&mut Scratch::new(), |attributes| actions.apply(attributes))
+        };
+        self.next.consume(ctx, data).await
+    }
+}

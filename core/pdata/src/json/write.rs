@@ -179,7 +179,11 @@ fn elements(
 fn scalar(kind: Kind, payload: Payload<'_>, out: &mut Vec<u8>) {
     match kind {
         Kind::Str => string(payload.bytes(), out),
-        Kind::Bytes => base64(payload.bytes(), out),
+        Kind::Bytes => {
+            out.push(b'"');
+            base64(payload.bytes(), out);
+            out.push(b'"');
+        }
         Kind::Id(_) => hexadecimal(payload.bytes(), out),
         Kind::Bool => {
             let text: &[u8] = if payload.integer() == 0 { b"false" } else { b"true" };
@@ -260,9 +264,9 @@ fn hex_digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
-fn base64(bytes: &[u8], out: &mut Vec<u8>) {
+/// Standard base64 with padding.
+pub(crate) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    out.push(b'"');
     for group in bytes.chunks(3) {
         let at = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
         let bits = at(0) << 16 | at(1) << 8 | at(2);
@@ -271,7 +275,6 @@ fn base64(bytes: &[u8], out: &mut Vec<u8>) {
             out.push(if position <= group.len() { symbol } else { b'=' });
         }
     }
-    out.push(b'"');
 }
 
 /// A string. What is not UTF-8 in it becomes U+FFFD: JSON has no way to say it.

@@ -2,6 +2,7 @@
 //! bytes, so reading cannot fail. Records, spans and points read their scalars once, when the
 //! iterator yields them; attributes and values are read when asked for.
 
+mod display;
 mod groups;
 mod item;
 mod logs;

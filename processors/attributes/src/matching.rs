@@ -1,0 +1,382 @@
+//! Which items are meant. A property of the resource or scope is looked at once for all items below
+//! it: a [`Selection`] is narrowed on the way down to an [`Extent`].
+
+use attraction::Constant;
+use component::Signal;
+use component::config::Value;
+use pdata::{AttributesRef, LogRecord, Metric, ResourceRef, ScopeRef, Span, ValueRef};
+use regex::RegexSet;
+
+use crate::config::{Attribute, Config, MatchProperties, SeverityNumber};
+
+/// Names of span kinds, by number.
+const SPAN_KINDS: [&str; 6] = [
+    "SPAN_KIND_UNSPECIFIED",
+    "SPAN_KIND_INTERNAL",
+    "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT",
+    "SPAN_KIND_PRODUCER",
+    "SPAN_KIND_CONSUMER",
+];
+
+/// `include` and `exclude`.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    include: Option<Matcher>,
+    exclude: Option<Matcher>,
+}
+
+/// What is left to decide for the items below a resource or scope.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent<'s> {
+    include: Option<&'s Matcher>,
+    exclude: Option<&'s Matcher>,
+}
+
+impl Selection {
+    /// Checks and prepares a configuration for `signal`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in the Collector's words.
+    pub(crate) fn new(config: &Config, signal: Signal) -> Result<Self, String> {
+        let matcher = |properties: &Option<MatchProperties>| {
+            properties.as_ref().map(|it| Matcher::new(it, signal)).transpose()
+        };
+        Ok(Self { include: matcher(&config.include)?, exclude: matcher(&config.exclude)? })
+    }
+
+    /// True if every item is meant.
+    pub(crate) fn is_all(&self) -> bool {
+        self.include.is_none() && self.exclude.is_none()
+    }
+
+    /// What can be meant below this resource; nothing if no item is.
+    pub(crate) fn of_resource(&self, resource: ResourceRef<'_>) -> Option<Extent<'_>> {
+        let all = Extent { include: self.include.as_ref(), exclude: self.exclude.as_ref() };
+        all.narrow(|it| it.resource(resource))
+    }
+}
+
+impl<'s> Extent<'s> {
+    fn narrow(self, matches: impl Fn(&Matcher) -> bool) -> Option<Self> {
+        if self.include.is_some_and(|it| !matches(it)) {
+            return None;
+        }
+        Some(Self { exclude: self.exclude.filter(|it| matches(it)), ..self })
+    }
+
+    /// What can be meant below this scope.
+    pub(crate) fn of_scope(self, scope: ScopeRef<'_>) -> Option<Self> {
+        self.narrow(|it| it.libraries.iter().all(|it| it.matches(scope)))
+    }
+
+    fn decide(self, matches: impl Fn(&'s Matcher) -> bool) -> bool {
+        self.include.is_none_or(&matches) && !self.exclude.is_some_and(&matches)
+    }
+
+    pub(crate) fn record(self, record: LogRecord<'_>) -> bool {
+        self.decide(|it| it.record(record))
+    }
+
+    pub(crate) fn span(self, span: Span<'_>) -> bool {
+        self.decide(|it| it.span(span))
+    }
+
+    pub(crate) fn metric(self, metric: Metric<'_>) -> bool {
+        self.decide(|it| it.names.as_ref().is_none_or(|names| names.matches(metric.name())))
+    }
+}
+
+/// One of `include` and `exclude`. All that is there must match.
+#[derive(Debug)]
+struct Matcher {
+    services: Option<Texts>,
+    resources: Vec<AttributeMatcher>,
+    libraries: Vec<LibraryMatcher>,
+    attributes: Vec<AttributeMatcher>,
+    /// Of spans or metrics.
+    names: Option<Texts>,
+    kinds: Option<Texts>,
+    bodies: Option<Texts>,
+    severity_texts: Option<Texts>,
+    severity_number: Option<SeverityNumber>,
+}
+
+impl Matcher {
+    fn new(config: &MatchProperties, signal: Signal) -> Result<Self, String> {
+        match signal {
+            Signal::Traces => check_for_spans(config)?,
+            Signal::Logs => check_for_logs(config)?,
+            Signal::Metrics => check_for_metrics(config)?,
+        }
+        let texts = |list: &[String], what: &str| -> Result<Option<Texts>, String> {
+            let context = |problem| match what {
+                "" => problem,
+                what => format!("error creating {what} filters: {problem}"),
+            };
+            if list.is_empty() {
+                return Ok(None);
+            }
+            Texts::new(list, &config.match_type).map(Some).map_err(context)
+        };
+        let library = |it: &crate::config::Library| {
+            Ok::<_, String>(LibraryMatcher {
+                name: texts(std::slice::from_ref(&it.name), "library name")?,
+                version: texts(it.version.as_slice(), "library version")?,
+            })
+        };
+        let attributes = |list: &[Attribute], what: &str| {
+            let matchers = list.iter().map(|it| AttributeMatcher::new(it, &config.match_type));
+            matchers
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|problem| format!("error creating {what} filters: {problem}"))
+        };
+        let names = match signal {
+            Signal::Metrics => texts(&config.metric_names, "")?,
+            _ => texts(&config.span_names, "span name")?,
+        };
+        Ok(Self {
+            libraries: config.libraries.iter().map(library).collect::<Result<_, _>>()?,
+            attributes: attributes(&config.attributes, "attribute")?,
+            resources: attributes(&config.resources, "resource")?,
+            services: texts(&config.services, "service name")?,
+            names,
+            kinds: texts(&config.span_kinds, "span kind")?,
+            bodies: texts(&config.log_bodies, "log record body")?,
+            severity_texts: texts(&config.log_severity_texts, "log record severity text")?,
+            severity_number: config.log_severity_number.clone(),
+        })
+    }
+
+    fn resource(&self, resource: ResourceRef<'_>) -> bool {
+        let service = self.services.as_ref().is_none_or(|services| {
+            match resource.attributes().get("service.name") {
+                Some(ValueRef::Str(name)) => services.matches(name),
+                Some(other) => services.matches(&other.to_string()),
+                None => services.matches("<nil-service-name>"),
+            }
+        });
+        service && all_match(&self.resources, resource.attributes())
+    }
+
+    fn record(&self, record: LogRecord<'_>) -> bool {
+        let body = self.bodies.as_ref().is_none_or(|bodies| match record.body() {
+            Some(ValueRef::Str(body)) => bodies.matches(body),
+            body => bodies.matches(&body.unwrap_or_default().to_string()),
+        });
+        body && self.severity_texts.as_ref().is_none_or(|it| it.matches(record.severity_text()))
+            && self.severity_number.as_ref().is_none_or(|it| match record.severity_number() {
+                0 => it.match_undefined,
+                number => it.min <= number,
+            })
+            && all_match(&self.attributes, record.attributes())
+    }
+
+    fn span(&self, span: Span<'_>) -> bool {
+        self.names.as_ref().is_none_or(|names| names.matches(span.name()))
+            && self.kinds.as_ref().is_none_or(|kinds| {
+                let kind = usize::try_from(span.kind()).ok().and_then(|it| SPAN_KINDS.get(it));
+                kinds.matches(kind.copied().unwrap_or_default())
+            })
+            && all_match(&self.attributes, span.attributes())
+    }
+}
+
+fn check_for_spans(it: &MatchProperties) -> Result<(), String> {
+    let strays = [
+        ("log_bodies", it.log_bodies.is_empty()),
+        ("log_severity_texts", it.log_severity_texts.is_empty()),
+        ("log_severity_number", it.log_severity_number.is_none()),
+        ("metric_names", it.metric_names.is_empty()),
+    ];
+    if let Some((key, _)) = strays.iter().find(|(_, absent)| !absent) {
+        return Err(format!("{key} should not be specified for trace spans"));
+    }
+    let texts = [&it.services, &it.span_names, &it.span_kinds];
+    if texts.iter().all(|list| list.is_empty())
+        && it.attributes.is_empty()
+        && it.libraries.is_empty()
+        && it.resources.is_empty()
+    {
+        return Err("at least one of \"attributes\", \"libraries\",  or \"resources\" field must \
+                    be specified"
+            .to_owned());
+    }
+    let mut standard: Vec<&str> = SPAN_KINDS.into_iter().skip(1).collect();
+    if it.match_type == "strict" && it.span_kinds.iter().any(|it| !standard.contains(&it.as_str()))
+    {
+        standard.sort_unstable();
+        return Err(format!(
+            "span_kinds string must match one of the standard span kinds when \
+             match_type=strict: [{}]",
+            standard.join(" ")
+        ));
+    }
+    Ok(())
+}
+
+fn check_for_logs(it: &MatchProperties) -> Result<(), String> {
+    let strays = [&it.span_names, &it.services, &it.span_kinds, &it.metric_names];
+    if strays.iter().any(|list| !list.is_empty()) {
+        return Err("services, span_names, span_kinds and metric_names are not valid for log \
+                    records"
+            .to_owned());
+    }
+    if it.attributes.is_empty()
+        && it.libraries.is_empty()
+        && it.resources.is_empty()
+        && it.log_bodies.is_empty()
+        && it.log_severity_texts.is_empty()
+        && it.log_severity_number.is_none()
+    {
+        return Err("at least one of \"attributes\", \"libraries\", \"span_kinds\", \
+                    \"resources\", \"log_bodies\", \"log_severity_texts\" or \
+                    \"log_severity_number\" field must be specified"
+            .to_owned());
+    }
+    Ok(())
+}
+
+fn check_for_metrics(it: &MatchProperties) -> Result<(), String> {
+    let strays =
+        [&it.log_bodies, &it.log_severity_texts, &it.span_names, &it.services, &it.span_kinds];
+    if strays.iter().any(|list| !list.is_empty())
+        || !it.attributes.is_empty()
+        || !it.libraries.is_empty()
+        || it.log_severity_number.is_some()
+    {
+        return Err("\"span_names\", \"span_kinds\", \"log_bodies\", \"log_severity_texts\", \
+                    \"log_severity_number\", \"services\", \"attributes\" and \"libraries\" are \
+                    not valid for metrics"
+            .to_owned());
+    }
+    if it.metric_names.is_empty() && it.resources.is_empty() {
+        return Err(
+            "at least one of \"metric_names\" or \"resources\" field must be specified".to_owned()
+        );
+    }
+    Ok(())
+}
+
+/// Texts of which one must match.
+#[derive(Debug)]
+enum Texts {
+    Strict(Vec<String>),
+    Regexp(RegexSet),
+}
+
+impl Texts {
+    fn new(list: &[String], match_type: &str) -> Result<Self, String> {
+        match match_type {
+            "strict" => Ok(Self::Strict(list.to_vec())),
+            "regexp" => RegexSet::new(list).map(Self::Regexp).map_err(|error| {
+                format!("error parsing regexp: {}", error.to_string().replace('\n', " "))
+            }),
+            other => Err(unrecognized(other)),
+        }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Strict(list) => list.iter().any(|it| it == text),
+            Self::Regexp(set) => set.is_match(text),
+        }
+    }
+}
+
+fn unrecognized(match_type: &str) -> String {
+    format!("unrecognized match_type: '{match_type}', valid types are: [regexp strict]")
+}
+
+/// An instrumentation scope that must match.
+#[derive(Debug)]
+struct LibraryMatcher {
+    name: Option<Texts>,
+    version: Option<Texts>,
+}
+
+impl LibraryMatcher {
+    fn matches(&self, scope: ScopeRef<'_>) -> bool {
+        self.name.as_ref().is_none_or(|it| it.matches(scope.name()))
+            && self.version.as_ref().is_none_or(|it| it.matches(scope.version()))
+    }
+}
+
+/// An attribute that must match.
+#[derive(Debug)]
+struct AttributeMatcher {
+    key: String,
+    value: ValueMatcher,
+}
+
+#[derive(Debug)]
+enum ValueMatcher {
+    Any,
+    Is(Constant),
+    Matches(Texts),
+}
+
+fn all_match(list: &[AttributeMatcher], attributes: AttributesRef<'_>) -> bool {
+    list.iter().all(|it| attributes.get(&it.key).is_some_and(|value| it.value.matches(value)))
+}
+
+impl AttributeMatcher {
+    fn new(config: &Attribute, match_type: &str) -> Result<Self, String> {
+        if config.key.is_empty() {
+            return Err("can't have empty key in the list of attributes".to_owned());
+        }
+        let constant = Constant::new(&config.value);
+        let value = match (match_type, constant.get()) {
+            _ if config.value == Value::Null => ValueMatcher::Any,
+            ("strict", _) => ValueMatcher::Is(constant),
+            ("regexp", ValueRef::Str(pattern)) => {
+                ValueMatcher::Matches(Texts::new(&[pattern.to_owned()], match_type)?)
+            }
+            ("regexp", other) => {
+                return Err(format!(
+                    "match_type=regexp for {:?} only supports Str, but found {}",
+                    config.key,
+                    type_name(other)
+                ));
+            }
+            (other, _) => return Err(unrecognized(other)),
+        };
+        Ok(Self { key: config.key.clone(), value })
+    }
+}
+
+impl ValueMatcher {
+    fn matches(&self, value: ValueRef<'_>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Is(constant) => match (constant.get(), value) {
+                // The order of keys does not matter, so compare what sorts them.
+                (wanted @ ValueRef::Map(_), ValueRef::Map(_))
+                | (wanted @ ValueRef::Array(_), ValueRef::Array(_)) => {
+                    wanted.to_string() == value.to_string()
+                }
+                (wanted, value) => wanted == value,
+            },
+            Self::Matches(texts) => match value {
+                ValueRef::Str(it) => texts.matches(it),
+                ValueRef::Bool(it) => texts.matches(if it { "true" } else { "false" }),
+                ValueRef::Int(it) => texts.matches(&it.to_string()),
+                ValueRef::Double(it) => texts.matches(&it.to_string()),
+                _ => false,
+            },
+        }
+    }
+}
+
+fn type_name(value: ValueRef<'_>) -> &'static str {
+    match value {
+        ValueRef::Empty => "Empty",
+        ValueRef::Str(_) => "Str",
+        ValueRef::Bool(_) => "Bool",
+        ValueRef::Int(_) => "Int",
+        ValueRef::Double(_) => "Double",
+        ValueRef::Bytes(_) => "Bytes",
+        ValueRef::Array(_) => "Slice",
+        ValueRef::Map(_) => "Map",
+    }
+}
