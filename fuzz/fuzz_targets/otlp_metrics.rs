@@ -1,0 +1,4 @@
+//! OTLP protobuf, metrics.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sluice_fuzz::otlp(pdata::Signal::Metrics, bytes));
