@@ -1,1 +1,108 @@
-//! Through real sockets.
+//! Through real sockets, with raw clients: what is on the wire is the point.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use component::config::Section;
+use component::{Component, Meter, Receiver};
+use componenttest::{Sink, TestHost, metric, settings};
+use confignet::AddrConfig;
+
+use super::{Bound, Otlp, Protocols};
+
+mod grpc;
+mod http;
+mod life;
+
+/// No test takes longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A receiver on ports of its own, in front of a sink.
+struct Fixture {
+    otlp: Arc<Otlp>,
+    sink: Sink,
+    host: TestHost,
+    meter: Meter,
+}
+
+const ALL: &[&str] = &["traces", "metrics", "logs"];
+
+impl Fixture {
+    async fn start(pipelines: &[&str], change: impl FnOnce(&mut Protocols)) -> Self {
+        let (sink, host) = (Sink::new(), TestHost::new());
+        let (otlp, meter) = create(&sink, pipelines, change);
+        Arc::clone(&otlp).start(&host).await.unwrap();
+        Self { otlp, sink, host, meter }
+    }
+
+    fn bound(&self) -> Bound {
+        self.otlp.bound()
+    }
+
+    fn grpc(&self) -> SocketAddr {
+        self.bound().grpc.unwrap()
+    }
+
+    fn http(&self) -> SocketAddr {
+        self.bound().http.unwrap()
+    }
+
+    #[track_caller]
+    fn check_metric(&self, name: &str, transport: &str, want: f64) {
+        let name = format!("otelcol_receiver_{name}");
+        let attributes = [("receiver", "otlp"), ("transport", transport)];
+        assert_eq!(metric(&self.meter, &name, &attributes), Some(want), "{name}");
+    }
+
+    async fn stop(self) {
+        self.host.shutdown(&*self.otlp, Duration::from_secs(5)).await;
+    }
+}
+
+fn create(
+    sink: &Sink,
+    pipelines: &[&str],
+    change: impl FnOnce(&mut Protocols),
+) -> (Arc<Otlp>, Meter) {
+    let off = Protocols::default();
+    let mut grpc = configgrpc::server::ServerConfig::default();
+    grpc.net = AddrConfig::tcp("127.0.0.1:0");
+    let mut http = super::HttpConfig::default();
+    http.server.net = AddrConfig::tcp("127.0.0.1:0");
+    let mut protocols = Protocols { grpc: Section::on(grpc), http: Section::on(http), ..off };
+    change(&mut protocols);
+    let settings = settings("otlp", None);
+    let meter = settings.meter.clone();
+    let config = super::Config { protocols };
+    (Arc::new(Otlp::create(settings, config, sink.outputs(pipelines)).unwrap()), meter)
+}
+
+/// Changes the HTTP section.
+fn with_http(change: impl FnOnce(&mut super::HttpConfig)) -> impl FnOnce(&mut Protocols) {
+    |protocols| {
+        let mut http = protocols.http.get().unwrap().clone();
+        change(&mut http);
+        protocols.http = Section::on(http);
+    }
+}
+
+/// Changes the gRPC section.
+fn with_grpc(
+    change: impl FnOnce(&mut configgrpc::server::ServerConfig),
+) -> impl FnOnce(&mut Protocols) {
+    |protocols| {
+        let mut grpc = protocols.grpc.get().unwrap().clone();
+        change(&mut grpc);
+        protocols.grpc = Section::on(grpc);
+    }
+}
+
+/// Runs a test on a runtime with several threads, with a limit on its time.
+fn run(test: impl Future<Output = ()>) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let limited = async { tokio::time::timeout(PATIENCE, test).await };
+    runtime.unwrap().block_on(limited).expect("the test ends in time");
+}
