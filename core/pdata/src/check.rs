@@ -230,9 +230,32 @@ fn scalar_len(buf: &[u8], at: usize, wire: u8) -> Option<u64> {
 fn bad_scalar(buf: &[u8], start: usize, after: usize, tag: u64) -> Box<Fault> {
     match tag & 7 {
         0 => bad_varint(buf, after),
+        3 if is_cut_group(buf, after) => eof(buf.len()),
         3 | 4 => Fault::new(start, "proto: groups are not supported"),
         _ => illegal_tag(start, tag),
     }
+}
+
+/// True when the fields of a group lead beyond the end of the input, which is what Go notices first.
+/// Text sent as protobuf looks like this: `{` is the start of a group.
+fn is_cut_group(buf: &[u8], mut at: usize) -> bool {
+    while let Some((tag, after)) = varint(buf, at) {
+        let end = match (tag & 7) as u8 {
+            4 => return false,
+            3 => Some(after),
+            BYTES => varint(buf, after).and_then(|(len, at)| at.checked_add(len as usize)),
+            wire => match scalar_len(buf, after, wire) {
+                Some(len) => after.checked_add(len as usize),
+                None if wire == VARINT => None,
+                None => return false,
+            },
+        };
+        match end {
+            Some(end) if end <= buf.len() => at = end,
+            _ => return true,
+        }
+    }
+    true
 }
 
 #[cold]
