@@ -106,3 +106,37 @@ fn run(test: impl Future<Output = ()>) {
     let limited = async { tokio::time::timeout(PATIENCE, test).await };
     runtime.unwrap().block_on(limited).expect("the test ends in time");
 }
+
+componenttest::conformance!(
+    receiver Otlp,
+    "protocols: {grpc: {endpoint: 'localhost:0'}, http: {endpoint: 'localhost:0'}}"
+);
+
+#[test]
+fn the_readme_states_the_defaults_of_each_protocol() {
+    let readme = include_str!("../README.md");
+    let block = readme.split_once("```yaml protocols\n").unwrap().1.split_once("```").unwrap().0;
+    let load = |text: &str| {
+        let config: super::Config = componenttest::config(text);
+        serde_json::to_value(config).unwrap()
+    };
+    assert_eq!(load(block), load("protocols: {grpc: , http: }"));
+    let mut stated = load("protocols: {grpc: , http: }");
+    let keys = |value: &mut serde_json::Value, protocol: &str| {
+        let section = value["protocols"][protocol].take();
+        let section = section.as_object().unwrap().clone();
+        section.into_iter().filter(|(_, it)| !it.is_null()).map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    for protocol in ["grpc", "http"] {
+        for key in keys(&mut stated, protocol) {
+            let empty = ["middlewares", "response_headers"].contains(&key.as_str());
+            assert!(empty || block.contains(&format!("    {key}:")), "{protocol} {key}");
+        }
+    }
+}
+
+#[test]
+fn the_example_of_all_keys_is_valid() {
+    let config: super::Config = componenttest::config(include_str!("../testdata/config.yaml"));
+    assert!(config.protocols.http.get().unwrap().server.cors.get().is_some());
+}
