@@ -10,8 +10,11 @@ pub fn components() -> Registry {
         .processor::<attributes_processor::Attributes>()
         .processor::<batch_processor::Batch>()
         .processor::<resource_processor::Resource>()
+        .exporter::<debug_exporter::Debug>()
+        .exporter::<file_exporter::File>()
         .exporter::<nop_exporter::Nop>()
         .exporter::<otlp_grpc_exporter::OtlpGrpc>()
         .exporter::<otlp_http_exporter::OtlpHttp>()
         .connector::<forward_connector::Forward>()
+        .extension::<health_check_extension::HealthCheck>()
 }

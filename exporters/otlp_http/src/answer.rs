@@ -38,7 +38,7 @@ pub(crate) fn classify(url: &Url, reply: &Reply, now: SystemTime) -> ConsumeErro
         format!("error exporting items, request to {url} responded with HTTP Status Code {number}");
     let is_error = (400..600).contains(&number) && !reply.body.is_empty();
     if let Some((_, message)) = status::decode(&reply.body).filter(|_| is_error) {
-        text.push_str(&format!(", Message={message}, Details=[]"));
+        text = format!("{text}, Message={message}, Details=[]");
     }
     let status =
         GrpcStatus { code: grpc_code(number), message: text, encoded: bytes::Bytes::new() };

@@ -11,7 +11,7 @@ use component::{
 };
 use confighttp::client::{Client, Url};
 use http::HeaderValue;
-use otlp::{PartialSuccess, Reporter};
+use otlp::Reporter;
 
 mod answer;
 mod config;

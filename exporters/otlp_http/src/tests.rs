@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "servers of a test end with its runtime")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -101,10 +101,8 @@ pub struct Compressor {
 
 impl fmt::Debug for Compressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compressor")
-            .field("encoding", &self.encoding)
-            .field("level", &self.level)
-            .finish()
+        let mut out = f.debug_struct("Compressor");
+        out.field("encoding", &self.encoding).field("level", &self.level).finish_non_exhaustive()
     }
 }
 
@@ -174,13 +172,8 @@ impl Compressor {
 
     fn deflate(&self, source: &[u8], container: Container) -> std::io::Result<Pooled> {
         let pooled = lock(&self.deflaters).pop();
-        let mut deflater = match pooled {
-            Some(it) => it,
-            None => {
-                let level = CompressionLvl::new(self.level).unwrap_or_default();
-                Deflater::new(level)
-            }
-        };
+        let new = || Deflater::new(CompressionLvl::new(self.level).unwrap_or_default());
+        let mut deflater = pooled.unwrap_or_else(new);
         let bound = match container {
             Container::Gzip => deflater.gzip_compress_bound(source.len()),
             Container::Zlib => deflater.zlib_compress_bound(source.len()),

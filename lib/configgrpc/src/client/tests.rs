@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "servers of a test end with its runtime")]
+
 use bytes::BytesMut;
 use component::Config;
 use component::config::{Problems, Section, Value};
@@ -92,7 +94,7 @@ async fn one(
 fn plain(endpoint: String) -> ClientConfig {
     let tls = configtls::ClientConfig { insecure: true, ..configtls::ClientConfig::default() };
     let compression = compression::Type::NONE;
-    ClientConfig { endpoint, tls, compression, ..ClientConfig::default() }
+    ClientConfig { endpoint, compression, tls, ..ClientConfig::default() }
 }
 
 fn client(config: &ClientConfig) -> Client {

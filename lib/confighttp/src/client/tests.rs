@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "servers of a test end with its runtime")]
+
 use component::config::Problems;
 use compression::{Encoding, Params, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
