@@ -71,6 +71,12 @@ impl Field {
         self.root
     }
 
+    /// The field that holds the map in which the last key is; `None` for a whole root.
+    pub(crate) fn parent(&self) -> Option<Self> {
+        let (_, keys) = self.keys.split_last()?;
+        Some(Self { root: self.root, keys: keys.to_vec() })
+    }
+
     /// What is there.
     pub(crate) fn get<'a>(&self, entry: &Entry<'a>, arena: &'a Bump) -> Option<Value<'a>> {
         let Some((first, rest)) = self.keys.split_first() else {

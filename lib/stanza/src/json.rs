@@ -14,7 +14,7 @@ mod scan;
 mod write;
 
 use scan::{KeySet, distinct, plain};
-pub(crate) use write::write_pretty;
+pub(crate) use write::{write_compact, write_pretty};
 
 /// Deepest nesting. Go takes 10,000; OTLP receivers refuse more than about a hundred.
 const DEPTH_MAX: u32 = 100;

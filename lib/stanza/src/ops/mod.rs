@@ -10,19 +10,31 @@ use crate::files::Files;
 use crate::section::{Mistake, Section};
 
 mod add;
+mod assign_keys;
 mod container;
 mod copy_move;
+mod csv_parser;
 mod filter;
+mod flatten;
+mod json_array_parser;
 mod json_parser;
+mod key_value_parser;
 mod noop;
 mod parser;
 mod recombine;
 mod regex_parser;
+mod regex_replace;
 mod remove;
 mod retain;
 mod router;
+mod sanitize_utf8;
+mod scope_name_parser;
 mod severity_parser;
+mod syslog_parser;
 mod time_parser;
+mod trace_parser;
+mod unquote;
+mod uri_parser;
 
 /// Makes an operator from its keys.
 pub(crate) type Build = fn(&mut Section<'_>) -> Result<Built, Mistake>;
@@ -30,19 +42,31 @@ pub(crate) type Build = fn(&mut Section<'_>) -> Result<Built, Mistake>;
 /// Every operator by its `type`, sorted.
 pub(crate) const OPERATORS: &[(&str, Build)] = &[
     ("add", add::build),
+    ("assign_keys", assign_keys::build),
     ("container", container::build),
     ("copy", copy_move::build_copy),
+    ("csv_parser", csv_parser::build),
     ("filter", filter::build),
+    ("flatten", flatten::build),
+    ("json_array_parser", json_array_parser::build),
     ("json_parser", json_parser::build),
+    ("key_value_parser", key_value_parser::build),
     ("move", copy_move::build_move),
     ("noop", noop::build),
     ("recombine", recombine::build),
     ("regex_parser", regex_parser::build),
+    ("regex_replace", regex_replace::build),
     ("remove", remove::build),
     ("retain", retain::build),
     ("router", router::build),
+    ("sanitize_utf8", sanitize_utf8::build),
+    ("scope_name_parser", scope_name_parser::build),
     ("severity_parser", severity_parser::build),
+    ("syslog_parser", syslog_parser::build),
     ("time_parser", time_parser::build),
+    ("trace_parser", trace_parser::build),
+    ("unquote", unquote::build),
+    ("uri_parser", uri_parser::build),
 ];
 
 /// An operator and how the pipeline treats it.

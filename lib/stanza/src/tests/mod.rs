@@ -12,6 +12,7 @@ mod container;
 mod container_more;
 mod offsets;
 mod operators;
+mod parsers;
 mod recombine;
 mod refused;
 mod survive;

@@ -30,6 +30,23 @@ fn operators() -> Vec<Value> {
             { "type": "filter", "expr": "body matches body or body[1:3] == 'x' or $[0] == 1", "drop_ratio": 0.5 },
             { "type": "add", "field": "attributes.x", "value": "EXPR(toJSON(split(body, '')) + fromBase64(body) + trim(body, 'x'))" },
         ]),
+        json!([
+            { "type": "csv_parser", "header": "a,b", "parse_to": "attributes.csv" },
+            { "type": "csv_parser", "header": "a,b", "lazy_quotes": true },
+            { "type": "key_value_parser" },
+            { "type": "json_array_parser", "parse_to": "body" },
+            { "type": "uri_parser", "parse_to": "attributes.uri" },
+            { "type": "flatten", "field": "attributes.uri" },
+            { "type": "assign_keys", "field": "body", "keys": ["a"] },
+            { "type": "unquote", "field": "body" },
+            { "type": "regex_replace", "field": "body", "regex": "[^a]", "replace_with": "$0$x" },
+            { "type": "sanitize_utf8" },
+            { "type": "trace_parser", "trace_id": { "parse_from": "body" } },
+            { "type": "scope_name_parser", "parse_from": "body" },
+        ]),
+        json!([{ "type": "syslog_parser", "protocol": "rfc5424" }]),
+        json!([{ "type": "syslog_parser", "protocol": "rfc3164", "allow_skip_pri_header": true }]),
+        json!([{ "type": "syslog_parser", "protocol": "rfc5424", "enable_octet_counting": true }]),
     ]
 }
 
@@ -63,6 +80,20 @@ proptest! {
 
     #[test]
     fn nearly_json(text in "\\{\"[alogstreim]{1,6}\":(\"[^\"]{0,8}\"|[0-9.eE+-]{1,6}|\\[|null|\\{)[,}]?.{0,8}") {
+        survive(&[text.into_bytes()]);
+    }
+
+    #[test]
+    fn nearly_syslog(
+        head in "(<[0-9]{1,3}>)?(1 )?([A-Z][a-z]{2} [ 0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}|[0-9T:.Z-]{1,24}|-)",
+        rest in "( [a-z\\[\\]=\"\\\\:-]{0,6}){0,8}",
+        count in "([0-9]{1,3} )?",
+    ) {
+        survive(&[format!("{count}{head}{rest}").into_bytes()]);
+    }
+
+    #[test]
+    fn nearly_uris_and_pairs(text in "[a-z]{0,5}[:/?]{0,3}[a-z@:\\[\\]%=&;,'\"`\\\\ ]{0,24}") {
         survive(&[text.into_bytes()]);
     }
 }

@@ -122,6 +122,27 @@ impl TimeParser {
     }
 }
 
+/// Where a clock without a zone hangs.
+#[derive(Debug)]
+pub(crate) struct Place(Zone);
+
+impl Place {
+    /// By the IANA name of the zone.
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        Zone::named(name).map(Self)
+    }
+
+    /// The instant of what a layout read, in nanoseconds since 1970; `now` tells a missing year.
+    pub(crate) fn read(&self, parsed: Parsed<'_>, now: u64) -> Result<i64, Failure> {
+        let mut parsed = parsed;
+        if parsed.year == 0 {
+            infer_year(&mut parsed, now);
+        }
+        let seconds = self.0.resolve(&parsed)?;
+        Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(parsed.nanos))
+    }
+}
+
 /// The instant that a text names.
 fn read(
     layout: &Layout,

@@ -1,0 +1,103 @@
+//! `key_value_parser`: `name=value` pairs in text become attributes.
+
+use bumpalo::Bump;
+use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
+
+use super::parser::Parser;
+use super::{Built, Cx, Failure, Flow, Operator};
+use crate::entry::Entry;
+use crate::section::{Mistake, Section};
+use crate::value::{Pairs, Value, put, type_name};
+
+#[derive(Debug)]
+struct KeyValueParser {
+    parser: Parser,
+    delimiter: String,
+    pair_delimiter: String,
+}
+
+/// Makes it.
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+    let delimiter = section.text("delimiter").unwrap_or("=").to_owned();
+    let pair_delimiter = section.text("pair_delimiter").unwrap_or_default();
+    let pair_delimiter = if pair_delimiter.is_empty() { " " } else { pair_delimiter }.to_owned();
+    let parser = Parser::new(section)?;
+    if delimiter == pair_delimiter {
+        return Err("delimiter and pair_delimiter cannot be the same value".into());
+    }
+    if delimiter.is_empty() {
+        return Err("delimiter is a required parameter".into());
+    }
+    Ok(Built::transformer(KeyValueParser { parser, delimiter, pair_delimiter }))
+}
+
+impl Operator for KeyValueParser {
+    fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
+        let value = self.parser.source(entry, cx.arena)?;
+        let Value::Str(text) = value else {
+            let got = type_name(&value);
+            return Err(format!("type {got} cannot be parsed as key value pairs").into());
+        };
+        if text.is_empty() {
+            return Err(Failure::Fixed("parse from field body is empty"));
+        }
+        let pieces = split(text, &self.pair_delimiter, cx.arena)?;
+        let mut parsed = Pairs::with_capacity_in(pieces.len(), cx.arena);
+        for piece in pieces {
+            let Some((key, value)) = piece.split_once(self.delimiter.as_str()) else {
+                let text = format!("cannot split {piece:?} into 2 items, got 1 item(s)");
+                return Err(Failure::Text(text));
+            };
+            put(&mut parsed, key.trim(), Value::Str(value.trim()));
+        }
+        self.parser.store(entry, Value::Map(parsed.into_bump_slice()), cx.arena)?;
+        Ok(Flow::Next)
+    }
+}
+
+/// Cuts at delimiters outside of quotes; the quotes go, empty pieces too. A backslash stays and protects the next
+/// quote. internal/coreinternal/parseutils/parser.go.
+fn split<'a>(
+    text: &'a str,
+    delimiter: &str,
+    arena: &'a Bump,
+) -> Result<ArenaVec<'a, &'a str>, Failure> {
+    let mut pieces = ArenaVec::new_in(arena);
+    let mut piece = ArenaString::new_in(arena);
+    let mut quote = None;
+    let mut escaped = false;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if quote.is_none()
+            && let Some(after) = rest.strip_prefix(delimiter)
+        {
+            if !piece.is_empty() {
+                pieces.push(
+                    std::mem::replace(&mut piece, ArenaString::new_in(arena)).into_bump_str(),
+                );
+            }
+            rest = after;
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        if !escaped {
+            if quote.is_none() && matches!(c, '"' | '\'') {
+                quote = Some(c);
+                continue;
+            }
+            if quote == Some(c) {
+                quote = None;
+                continue;
+            }
+        }
+        escaped = !escaped && c == '\\';
+        piece.push(c);
+    }
+    if quote.is_some() {
+        return Err(Failure::Fixed("never reached the end of a quoted value"));
+    }
+    if !piece.is_empty() {
+        pieces.push(piece.into_bump_str());
+    }
+    Ok(pieces)
+}

@@ -1,0 +1,38 @@
+//! `sanitize_utf8`: bytes become text, what is no UTF-8 in them U+FFFD. Text is always valid here.
+
+use super::{Built, Cx, Failure, Flow, Operator};
+use crate::entry::Entry;
+use crate::field::{Field, Root};
+use crate::section::{Mistake, Section};
+use crate::text;
+use crate::value::{Value, type_name};
+
+#[derive(Debug)]
+struct SanitizeUtf8 {
+    field: Field,
+}
+
+/// Makes it.
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+    let field = section.field("field", false).unwrap_or(Field::root(Root::Body));
+    section.check()?;
+    Ok(Built::transformer(SanitizeUtf8 { field }))
+}
+
+impl Operator for SanitizeUtf8 {
+    fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
+        match self.field.get(entry, cx.arena) {
+            Some(Value::Str(_)) => {}
+            Some(Value::Bytes(bytes)) => {
+                let text = text::text(bytes, cx.arena);
+                self.field.set(entry, Value::Str(text), cx.arena)?;
+            }
+            Some(other) => {
+                let got = type_name(&other);
+                return Err(format!("type {got} cannot be sanitized").into());
+            }
+            None => return Err(Failure::Fixed("field does not exist")),
+        }
+        Ok(Flow::Next)
+    }
+}
