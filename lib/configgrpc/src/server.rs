@@ -84,7 +84,7 @@ struct Answer {
 impl Endpoint {
     fn new(route: Route) -> Self {
         let plain = Answer {
-            frame: framed(false, Bytes::from_static(route.answer).into()),
+            frame: framed(false, &Bytes::from_static(route.answer).into()),
             encoding: None,
         };
         // As grpc-go: a call with an encoding is answered in the same encoding.
@@ -92,7 +92,7 @@ impl Endpoint {
         let encoded = encodings.into_iter().filter_map(|encoding| {
             let answer = Chunks::from(Bytes::from_static(route.answer));
             let compressed = Compressor::grpc(Type(Some(encoding))).compress(answer).ok()?;
-            let frame = framed(true, compressed);
+            let frame = framed(true, &compressed);
             Some((encoding, Answer { frame, encoding: Some(encoding.name()) }))
         });
         Self { encoded: encoded.collect(), plain, route }
@@ -104,7 +104,7 @@ impl Endpoint {
     }
 }
 
-fn framed(compressed: bool, message: Chunks) -> Bytes {
+fn framed(compressed: bool, message: &Chunks) -> Bytes {
     let mut frame = BytesMut::from(&frame::prefix(compressed, message.remaining())[..]);
     message.pieces().for_each(|it| frame.extend_from_slice(it));
     frame.freeze()

@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn binary_metadata_comes_back() {
         for length in 0..10 {
-            let bytes: Vec<u8> = (0..length).map(|n: u8| n.wrapping_mul(37) | 192).collect();
+            let bytes: Vec<u8> = (0..length).map(|n: u8| n.wrapping_mul(37) | 0xc0).collect();
             let text = encode_binary(&bytes);
             assert_eq!(decode_binary(text.as_bytes()), Some(bytes));
         }

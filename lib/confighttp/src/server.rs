@@ -234,9 +234,10 @@ impl Shared {
                 Err(error) => return bad(&error.to_string()),
             },
         };
-        let client = match self.config.include_metadata {
-            true => Arc::new(Client { peer: client.peer, metadata: metadata(head) }),
-            false => client,
+        let client = if self.config.include_metadata {
+            Arc::new(Client { peer: client.peer, metadata: metadata(head) })
+        } else {
+            client
         };
         let ctx = Context { client: Some(client), ..Context::default() };
         self.handler.handle(head, &ctx, body).await

@@ -66,12 +66,11 @@ fn create(
     pipelines: &[&str],
     change: impl FnOnce(&mut Protocols),
 ) -> (Arc<Otlp>, Meter) {
-    let off = Protocols::default();
-    let mut grpc = configgrpc::server::ServerConfig::default();
-    grpc.net = AddrConfig::tcp("127.0.0.1:0");
+    let net = AddrConfig::tcp("127.0.0.1:0");
+    let grpc = configgrpc::server::ServerConfig { net, ..Default::default() };
     let mut http = super::HttpConfig::default();
     http.server.net = AddrConfig::tcp("127.0.0.1:0");
-    let mut protocols = Protocols { grpc: Section::on(grpc), http: Section::on(http), ..off };
+    let mut protocols = Protocols { grpc: Section::on(grpc), http: Section::on(http) };
     change(&mut protocols);
     let settings = settings("otlp", None);
     let meter = settings.meter.clone();

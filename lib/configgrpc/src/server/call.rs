@@ -158,9 +158,10 @@ async fn call<'a>(
         }
         (true, Some(encoding)) => expand(encoding, &message.body, shared.message_bytes_max)?,
     };
-    let client = match shared.include_metadata {
-        true => Arc::new(Client { peer: client.peer, metadata: metadata(head) }),
-        false => Arc::clone(client),
+    let client = if shared.include_metadata {
+        Arc::new(Client { peer: client.peer, metadata: metadata(head) })
+    } else {
+        Arc::clone(client)
     };
     let ctx = Context { client: Some(client), ..Context::default() };
     endpoint.route.handler.call(&ctx, message).await?;

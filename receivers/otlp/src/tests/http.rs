@@ -1,5 +1,6 @@
 //! OTLP/HTTP: collector-core 5.3 and 5.4, and the recorded cases.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -60,9 +61,9 @@ async fn send(address: SocketAddr, first: &str, headers: &[(&str, &str)], body: 
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut head = format!("{first} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n");
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
-    head += &format!("Content-Length: {}\r\n\r\n", body.len());
+    write!(head, "Content-Length: {}\r\n\r\n", body.len()).unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     // The server may answer before it has read all.
     let _ = stream.write_all(body).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use component::Component;
 use component::config::Section;
 use componenttest::{Answer, Sink, TestHost, logs};
+use confighttp::server::AuthConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -35,9 +36,11 @@ fn a_taken_port_stops_the_start() {
 #[test]
 fn what_is_not_supported_yet_says_so_at_start() {
     run(async {
-        let text = start_error(with_grpc(|it| it.tls = Section::on(Default::default()))).await;
+        let text =
+            start_error(with_grpc(|it| it.tls = Section::on(configtls::ServerConfig::default())))
+                .await;
         assert!(text.starts_with("TLS is not supported yet"), "{text}");
-        let text = start_error(with_http(|it| it.server.auth = Some(Default::default()))).await;
+        let text = start_error(with_http(|it| it.server.auth = Some(AuthConfig::default()))).await;
         assert!(text.starts_with("auth is not supported yet"), "{text}");
     });
 }
