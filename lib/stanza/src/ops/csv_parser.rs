@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
             };
             fields.push(field);
             if let Some(after) = self.rest.strip_prefix(self.delimiter) {
-                self.rest = after
+                self.rest = after;
             } else {
                 self.rest = self.rest.strip_prefix('\n').unwrap_or(self.rest);
                 return Ok(());

@@ -90,7 +90,7 @@ fn escape<'t>(rest: &'t str, quote: char, plain: &mut ArenaVec<'_, u8>) -> Optio
             };
             let code = u32::from_str_radix(after.get(..digits)?, 16).ok()?;
             if let ('x', Ok(byte)) = (c, u8::try_from(code)) {
-                plain.push(byte)
+                plain.push(byte);
             } else {
                 let c = char::from_u32(code)?;
                 plain.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());

@@ -144,7 +144,7 @@ fn parse_query<'a>(
         match pair {
             Some((key, value)) => {
                 if let Some((_, values)) = all.iter_mut().find(|(k, _)| *k == key) {
-                    values.push(Value::Str(value))
+                    values.push(Value::Str(value));
                 } else {
                     let mut values = ArenaVec::new_in(arena);
                     values.push(Value::Str(value));

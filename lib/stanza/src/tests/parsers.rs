@@ -3,6 +3,7 @@
 use super::*;
 
 /// The attributes of one line, or an empty map where the parser refuses it.
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn check(operator: Value, line: &str, want: Value) {
     assert_eq!(attributes(json!([operator]), line), want, "{line}");
 }
