@@ -18,6 +18,9 @@ use crate::value::{Value, put};
 /// An operator's failures are logged at most this often; the rest is counted.
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
 
+/// Bytes of the arena that are kept from one line to the next.
+const ARENA_BYTES_KEPT: usize = 256 * 1024;
+
 /// What can be sent.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -67,7 +70,8 @@ impl Worker {
 
     /// Feeds one line without its terminator. `span` is its byte range in the file, terminator
     /// included. `number` adds `log.file.record_number`. A new `Arc` for the same key replaces
-    /// what was known about that file.
+    /// what was known about that file. The clock is read once between two calls of
+    /// [`take`](Self::take).
     pub fn line(
         &mut self,
         file: &Arc<FileMeta>,
@@ -77,7 +81,7 @@ impl Worker {
     ) {
         let at = self.files.enter(file);
         let clock = self.tick();
-        self.arena.reset();
+        self.clear_arena();
         let (mut run, arena, graph) = self.run(clock);
         let Some(from) = run.files.get(at) else { return };
         let mut entry = Entry::new(arena, Resource::shared(run.files.base(), arena));
@@ -140,6 +144,7 @@ impl Worker {
     /// Releases records that were held back for longer than their `force_flush_period`; the answer
     /// is when to call again.
     pub fn flush_idle(&mut self, now: Instant) -> Option<Instant> {
+        self.clock = None;
         self.flush(Flush::Due(now))
     }
 
@@ -166,7 +171,7 @@ impl Worker {
             return None;
         }
         let clock = self.tick();
-        self.arena.reset();
+        self.clear_arena();
         let (mut run, ..) = self.run(clock);
         // What one operator releases another may hold back: as many rounds as there are operators.
         let mut next = None;
@@ -178,6 +183,15 @@ impl Worker {
             }
         }
         next
+    }
+
+    /// One very long line must not cost memory for ever.
+    fn clear_arena(&mut self) {
+        if self.arena.allocated_bytes() > ARENA_BYTES_KEPT {
+            self.arena = Bump::new();
+        } else {
+            self.arena.reset();
+        }
     }
 
     fn tick(&mut self) -> Clock {

@@ -9,6 +9,7 @@ fn check(operator: Value, line: &str, want: Value) {
 }
 
 /// The same for a line that the parser finds in an attribute: it is a value of JSON.
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn after_json(operator: Value, line: &str) -> Value {
     attributes(json!([{ "type": "json_parser" }, operator]), line)
 }
@@ -183,6 +184,7 @@ fn trace_ids_and_scope_names() {
     assert_eq!(got[0]["scope"], "a.B");
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn syslog(more: Value, line: &str) -> Value {
     let mut operator = json!({ "type": "syslog_parser" });
     operator.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
