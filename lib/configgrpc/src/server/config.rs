@@ -33,7 +33,7 @@ pub struct ServerConfig {
     /// Life of connections. Default on.
     pub keepalive: Section<Keepalive>,
     /// Credentials of clients, checked by an extension. Default off. Not supported yet.
-    pub auth: Option<AuthConfig>,
+    pub auth: Section<AuthConfig>,
     /// Pipelines see the metadata of calls. Default false.
     pub include_metadata: bool,
     /// Extensions around every call. Not supported yet.
@@ -50,7 +50,7 @@ impl Default for ServerConfig {
             read_buffer_size: 0,
             write_buffer_size: 0,
             keepalive: Section::on(Keepalive::default()),
-            auth: None,
+            auth: Section::off(AuthConfig::default()),
             include_metadata: false,
             middlewares: Vec::new(),
         }
@@ -138,7 +138,7 @@ impl ServerConfig {
         if self.tls.get().is_some() {
             return Err(configtls::ServerConfig::refuse_tls());
         }
-        if self.auth.is_some() {
+        if self.auth.get().is_some() {
             return Err("auth is not supported yet: remove the auth section".into());
         }
         if !self.middlewares.is_empty() {

@@ -19,7 +19,7 @@ pub struct ServerConfig {
     /// Requests of browsers from other origins. Default off.
     pub cors: Section<CorsConfig>,
     /// Credentials of clients, checked by an extension. Default off. Not supported yet.
-    pub auth: Option<AuthConfig>,
+    pub auth: Section<AuthConfig>,
     /// Longest body in bytes, before and after decompression; 0 is 20 MiB. Default 0.
     pub max_request_body_size: i64,
     /// Pipelines see the headers of requests. Default false.
@@ -52,7 +52,7 @@ impl Default for ServerConfig {
             net: AddrConfig::tcp(""),
             tls: Section::off(configtls::ServerConfig::default()),
             cors: Section::off(CorsConfig::default()),
-            auth: None,
+            auth: Section::off(AuthConfig::default()),
             max_request_body_size: 0,
             include_metadata: false,
             response_headers: MapList::default(),
@@ -126,7 +126,7 @@ impl ServerConfig {
         if self.tls.get().is_some() {
             return Err(configtls::ServerConfig::refuse_tls());
         }
-        if self.auth.is_some() {
+        if self.auth.get().is_some() {
             return Err("auth is not supported yet: remove the auth section".into());
         }
         if !self.middlewares.is_empty() {

@@ -40,7 +40,8 @@ fn what_is_not_supported_yet_says_so_at_start() {
             start_error(with_grpc(|it| it.tls = Section::on(configtls::ServerConfig::default())))
                 .await;
         assert!(text.starts_with("TLS is not supported yet"), "{text}");
-        let text = start_error(with_http(|it| it.server.auth = Some(AuthConfig::default()))).await;
+        let text =
+            start_error(with_http(|it| it.server.auth = Section::on(AuthConfig::default()))).await;
         assert!(text.starts_with("auth is not supported yet"), "{text}");
     });
 }
