@@ -41,6 +41,8 @@ pub(crate) struct Files {
 #[derive(Debug)]
 pub(crate) struct File {
     meta: Arc<FileMeta>,
+    /// Which of its attributes is the path.
+    path: Option<usize>,
     /// The resource with the pod of the path, once it was asked for.
     pod: OnceCell<Option<Shared>>,
     /// The end of the last line.
@@ -70,6 +72,7 @@ impl Files {
             && !Arc::ptr_eq(&file.meta, meta)
         {
             file.meta = Arc::clone(meta);
+            file.path = path_of(meta);
             file.pod = OnceCell::new();
         }
         self.current = at;
@@ -77,7 +80,8 @@ impl Files {
     }
 
     fn add(&mut self, meta: &Arc<FileMeta>) -> u32 {
-        let file = File { meta: Arc::clone(meta), pod: OnceCell::new(), seen: 0, reported: None };
+        let (path, pod) = (path_of(meta), OnceCell::new());
+        let file = File { meta: Arc::clone(meta), path, pod, seen: 0, reported: None };
         let free = self.list.iter().position(Option::is_none);
         let at = free.unwrap_or(self.list.len());
         match self.list.get_mut(at) {
@@ -142,14 +146,17 @@ impl File {
 
     /// `log.file.path`, if the receiver adds it.
     pub(crate) fn path(&self) -> Option<&str> {
-        let found = self.meta.attributes.iter().find(|(key, _)| key == FILE_PATH);
-        found.map(|(_, path)| path.as_str())
+        self.meta.attributes.get(self.path?).map(|(_, path)| path.as_str())
     }
 
     /// The receiver's resource with the pod of the path; `None` if the path names none.
     pub(crate) fn pod(&self) -> Option<&Shared> {
         self.pod.get().and_then(Option::as_ref)
     }
+}
+
+fn path_of(meta: &FileMeta) -> Option<usize> {
+    meta.attributes.iter().position(|(key, _)| key == FILE_PATH)
 }
 
 /// pkg/stanza/operator/parser/container/parser.go, v0.156.

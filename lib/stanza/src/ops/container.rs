@@ -15,15 +15,13 @@ use crate::files::{FILE_PATH, pod_of};
 use crate::json;
 use crate::section::{Mistake, Section};
 use crate::time::layout::Layout;
-use crate::time::rfc3339;
+use crate::time::rfc3339_at_start;
 use crate::value::{Value, display, find, merge, put, take, type_name};
 
 /// Bytes of a joined record at most. pkg/stanza/operator/parser/container/config.go, v0.156.
 const MAX_LOG_SIZE: u64 = 1024 * 1024;
 /// Files with unfinished lines; the same source.
 const MAX_SOURCES: usize = 1000;
-/// No time stamp is longer.
-const TIME_BYTES_MAX: usize = 128;
 /// Longest wait for the rest of a line; the same source.
 const FORCE_FLUSH_PERIOD: Duration = Duration::from_secs(5);
 
@@ -146,8 +144,7 @@ impl Container {
         cri: &Cri<'a>,
         cx: &mut Cx<'a, '_>,
     ) -> Result<(), Failure> {
-        let time = if self.plain { rfc3339(cri.time) } else { None };
-        let Some(time) = time else {
+        let Some(time) = cri.instant.filter(|_| self.plain) else {
             // Time stamps of other shapes, blocks, other places: step by step as upstream.
             let parsed = [
                 ("time", Value::Str(cri.time)),
@@ -275,6 +272,8 @@ impl Container {
 struct Cri<'a> {
     format: Format,
     time: &'a str,
+    /// What the time stamp says, if it has the usual shape.
+    instant: Option<i64>,
     stream: &'a str,
     logtag: &'a str,
     log: &'a str,
@@ -284,18 +283,22 @@ impl<'a> Cri<'a> {
     /// `^(?P<time>[^ Z]+) (?P<stream>stdout|stderr) (?P<logtag>[^ ]*) ?(?P<log>.*)$`, and the same with
     /// `[^ ^Z]+Z` as the time.
     fn scan(text: &'a str) -> Option<Self> {
-        // The time stamp is short, so a plain loop beats a vector search.
-        let blank = text.bytes().take(TIME_BYTES_MAX).position(|it| it == b' ')?;
-        let time = &text[..blank];
+        let usual = rfc3339_at_start(text.as_bytes());
+        let usual = usual.filter(|(_, len)| text.as_bytes().get(*len) == Some(&b' '));
+        let (time, instant) = match usual {
+            Some((instant, len)) => (&text[..len], Some(instant)),
+            None => (text.split_once(' ')?.0, None),
+        };
         let format = match time.strip_suffix('Z') {
-            Some("") => return None,
-            Some(before) if !before.bytes().any(|it| matches!(it, b'^' | b'Z')) => {
+            Some(_) if instant.is_some() => Format::Containerd,
+            None if instant.is_some() => Format::Crio,
+            Some(before) if !before.is_empty() && !before.contains(['^', 'Z']) => {
                 Format::Containerd
             }
-            None if !time.is_empty() && !time.bytes().any(|it| it == b'Z') => Format::Crio,
+            None if !time.is_empty() && !time.contains('Z') => Format::Crio,
             _ => return None,
         };
-        let rest = text.get(blank + 1..)?;
+        let rest = text.get(time.len() + 1..)?;
         let stream = rest.get(..6).filter(|it| matches!(*it, "stdout" | "stderr"))?;
         let rest = rest[6..].strip_prefix(' ')?;
         // Nearly always the tag is one letter.
@@ -306,7 +309,7 @@ impl<'a> Cri<'a> {
         if memchr::memchr(b'\n', log.as_bytes()).is_some() {
             return None;
         }
-        Some(Self { format, time, stream, logtag, log })
+        Some(Self { format, time, instant, stream, logtag, log })
     }
 }
 

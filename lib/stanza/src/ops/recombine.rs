@@ -124,7 +124,7 @@ impl Rules {
                     self.release_oldest_first(held, |_| true, released, arena, files);
                 }
                 let mut base = held.spare.pop().unwrap_or_default();
-                frozen::freeze(entry, arena, &mut base);
+                self.freeze(entry, arena, &mut base);
                 held.made += 1;
                 let batch = Batch {
                     base,
@@ -141,7 +141,7 @@ impl Rules {
                 batch.parts += 1;
                 batch.matched |= matched;
                 if self.newest {
-                    frozen::freeze(entry, arena, &mut batch.base);
+                    self.freeze(entry, arena, &mut batch.base);
                 }
                 if !batch.text.is_empty() {
                     batch.text.push_str(&self.combine_with);
@@ -157,6 +157,14 @@ impl Rules {
             held.key = key;
         }
         Ok(Flow::Stop)
+    }
+
+    /// The record without its text, which is kept apart.
+    fn freeze(&self, entry: &mut Entry<'_>, arena: &bumpalo::Bump, base: &mut Vec<u8>) {
+        if self.combine_field == Field::root(Root::Body) {
+            entry.body = Value::Empty;
+        }
+        frozen::freeze(entry, arena, base);
     }
 
     fn is_full(&self, batch: &Batch) -> bool {

@@ -237,24 +237,16 @@ const SCALES: [i64; 10] =
 /// `2024-05-06T07:08:09.123456789Z`, or with `+01:00`, as container runtimes write it; `None` for every other
 /// shape, also for those that Go's layouts take.
 pub(crate) fn rfc3339(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
+    let (nanos, len) = rfc3339_at_start(text.as_bytes())?;
+    (len == text.len()).then_some(nanos)
+}
+
+/// The same where more may follow, and its length in bytes.
+#[inline]
+pub(crate) fn rfc3339_at_start(bytes: &[u8]) -> Option<(i64, usize)> {
     let head = bytes.first_chunk::<19>()?;
-    let digit = |at: usize| i64::from(head[at].wrapping_sub(b'0'));
-    let two = |at: usize| digit(at) * 10 + digit(at + 1);
-    let all_digits = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18];
-    let shape = all_digits.iter().all(|at| head[*at].is_ascii_digit())
-        && (head[4], head[7], head[10], head[13], head[16]) == (b'-', b'-', b'T', b':', b':');
-    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
-    let (hour, minute, second) = (two(11), two(14), two(17));
-    let valid = shape
-        && (1..=12).contains(&month)
-        && (1..=28).contains(&day) | (day > 28 && day <= civil::days_in(month, year))
-        && hour < 24
-        && minute < 60
-        && second < 60;
-    if !valid {
-        return None;
-    }
+    let day = head.first_chunk::<10>().and_then(date_of)?;
+    let clock = head.last_chunk::<9>().and_then(clock_of)?;
     let (mut at, mut nanos) = (19, 0);
     if let Some(b'.' | b',') = bytes.get(19) {
         at = 20;
@@ -271,28 +263,53 @@ pub(crate) fn rfc3339(text: &str) -> Option<i64> {
         }
         nanos *= SCALES[digits];
     }
-    let offset = match bytes.get(at..)? {
-        b"Z" => 0,
-        [
-            sign @ (b'+' | b'-'),
-            a @ b'0'..=b'2',
-            b @ b'0'..=b'9',
-            b':',
-            c @ b'0'..=b'5',
-            d @ b'0'..=b'9',
-        ] => {
-            let number = |a: &u8, b: &u8| i64::from(a - b'0') * 10 + i64::from(b - b'0');
-            let seconds = number(a, b) * 3600 + number(c, d) * 60;
-            if number(a, b) > 24 {
-                return None;
-            }
+    let offset = match bytes.get(at)? {
+        b'Z' => {
+            at += 1;
+            0
+        }
+        sign @ (b'+' | b'-') => {
+            let seconds = offset_of(bytes.get(at + 1..)?.first_chunk()?)?;
+            at += 6;
             if *sign == b'-' { -seconds } else { seconds }
         }
         _ => return None,
     };
-    let seconds =
-        civil::days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
-    Some(seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos))
+    let seconds = day * 86_400 + clock - offset;
+    Some((seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos), at))
+}
+
+fn digits<const N: usize>(bytes: &[u8; N], at: [usize; 2]) -> Option<i64> {
+    let [tens, ones] = at.map(|at| bytes[at].wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then_some(i64::from(tens) * 10 + i64::from(ones))
+}
+
+/// `2024-05-06` as days since 1970.
+fn date_of(text: &[u8; 10]) -> Option<i64> {
+    let year = digits(text, [0, 1])? * 100 + digits(text, [2, 3])?;
+    let (month, day) = (digits(text, [5, 6])?, digits(text, [8, 9])?);
+    let valid = (text[4], text[7]) == (b'-', b'-')
+        && (1..=12).contains(&month)
+        && day >= 1
+        && (day <= 28 || day <= civil::days_in(month, year));
+    valid.then(|| civil::days(year, month, day))
+}
+
+/// `T07:08:09` as seconds.
+fn clock_of(text: &[u8; 9]) -> Option<i64> {
+    let (hour, minute) = (digits(text, [1, 2])?, digits(text, [4, 5])?);
+    let second = digits(text, [7, 8])?;
+    let valid = (text[0], text[3], text[6]) == (b'T', b':', b':')
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    valid.then_some(hour * 3600 + minute * 60 + second)
+}
+
+/// `01:00` as seconds.
+fn offset_of(text: &[u8; 5]) -> Option<i64> {
+    let (hours, minutes) = (digits(text, [0, 1])?, digits(text, [3, 4])?);
+    (text[2] == b':' && hours <= 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)
 }
 
 /// Nanoseconds since 1970.
