@@ -269,7 +269,7 @@ pub(crate) fn rfc3339_at_start(bytes: &[u8]) -> Option<(i64, usize)> {
             0
         }
         sign @ (b'+' | b'-') => {
-            let seconds = offset_of(bytes.get(at + 1..)?.first_chunk()?)?;
+            let seconds = offset_of(*bytes.get(at + 1..)?.first_chunk()?)?;
             at += 6;
             if *sign == b'-' { -seconds } else { seconds }
         }
@@ -307,8 +307,8 @@ fn clock_of(text: &[u8; 9]) -> Option<i64> {
 }
 
 /// `01:00` as seconds.
-fn offset_of(text: &[u8; 5]) -> Option<i64> {
-    let (hours, minutes) = (digits(text, [0, 1])?, digits(text, [3, 4])?);
+fn offset_of(text: [u8; 5]) -> Option<i64> {
+    let (hours, minutes) = (digits(&text, [0, 1])?, digits(&text, [3, 4])?);
     (text[2] == b':' && hours <= 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)
 }
 
