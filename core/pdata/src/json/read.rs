@@ -17,8 +17,8 @@ pub(super) fn transcode(
     depth: usize,
 ) -> Result<Vec<u8>, JsonError> {
     let mut writer = Writer::default();
-    // OTLP/JSON is about twice as long as OTLP.
-    writer.buf.reserve(text.len() / 2);
+    // OTLP/JSON is one and a half times to three times as long as OTLP.
+    writer.buf.reserve(text.len() / 3 * 2);
     let mut reader = Reader {
         scan: Scanner::new(text),
         out: writer,

@@ -11,6 +11,9 @@ const DEPTH_MAX: usize = 1024;
 /// Most fields of a message; a test holds the schema to it.
 pub(super) const FIELDS_MAX: usize = 16;
 
+/// Fields of most messages, so that most get by with a small frame.
+const FIELDS_FEW: usize = 4;
+
 /// What is known of a field after one look over its message.
 #[derive(Clone, Copy)]
 struct Seen<'a> {
@@ -32,11 +35,38 @@ fn message(schema: &'static Message, body: &[u8], depth: usize, out: &mut Vec<u8
         out.extend_from_slice(b"{}");
         return;
     };
-    let mut seen: [Option<Seen<'_>>; FIELDS_MAX] = [None; FIELDS_MAX];
+    if schema.any {
+        any_value(schema, body, depth, out);
+    } else if schema.fields.len() <= FIELDS_FEW {
+        fields::<FIELDS_FEW>(schema, body, depth, out);
+    } else {
+        fields::<FIELDS_MAX>(schema, body, depth, out);
+    }
+}
+
+/// A message of which one field counts, the last: most messages are values, so they go fast.
+fn any_value(schema: &'static Message, body: &[u8], depth: usize, out: &mut Vec<u8>) {
+    let of = |raw: Raw<'_>| schema.fields.iter().find(|field| field.number == raw.number);
+    let member = Reader::new(body).filter_map(|raw| Some((of(raw)?, raw.payload))).last();
+    out.push(b'{');
+    if let Some((field, payload)) = member {
+        name(field, out);
+        match field.kind {
+            Kind::Message(of) => message(of, payload.bytes(), depth, out),
+            kind => scalar(kind, payload, out),
+        }
+    }
+    out.push(b'}');
+}
+
+/// A message of at most `N` fields.
+fn fields<const N: usize>(schema: &'static Message, body: &[u8], depth: usize, out: &mut Vec<u8>) {
+    let mut seen: [Option<Seen<'_>>; N] = [None; N];
     let member = look_over(schema, body, &mut seen);
     out.push(b'{');
     let mut separator = false;
-    for (index, (field, seen)) in schema.fields.iter().zip(seen).enumerate() {
+    for (index, (field, seen)) in schema.fields.iter().zip(&seen).enumerate() {
+        let seen = *seen;
         let written = match field.label {
             Label::Oneof => member == Some(index),
             Label::Always => true,
@@ -50,12 +80,16 @@ fn message(schema: &'static Message, body: &[u8], depth: usize, out: &mut Vec<u8
         if std::mem::replace(&mut separator, true) {
             out.push(b',');
         }
-        out.push(b'"');
-        out.extend_from_slice(field.name.as_bytes());
-        out.extend_from_slice(b"\":");
+        name(field, out);
         value(field, body, seen, depth, out);
     }
     out.push(b'}');
+}
+
+fn name(field: &Field, out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(field.name.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 /// Notes where each field stands; returns the index of the last member of a oneof.
@@ -63,7 +97,7 @@ fn message(schema: &'static Message, body: &[u8], depth: usize, out: &mut Vec<u8
 fn look_over<'a>(
     schema: &'static Message,
     body: &'a [u8],
-    seen: &mut [Option<Seen<'a>>; FIELDS_MAX],
+    seen: &mut [Option<Seen<'a>>],
 ) -> Option<usize> {
     let (mut index, mut member) = (0, None);
     for raw in Reader::new(body) {
