@@ -479,3 +479,44 @@ fn the_schema_has_no_duplicates_and_fits_the_writer() {
         }
     }
 }
+
+/// Compares with what `check` validates by.
+fn agree(ours: &'static Message, theirs: &'static crate::schema::Schema, depth: usize) {
+    use crate::schema::Kind as Checked;
+    for field in ours.fields {
+        let other = theirs.field(u64::from(field.number));
+        assert_eq!(field.snake, other.name);
+        match (field.kind, other.kind) {
+            // Values nest for ever; three levels show everything.
+            (Kind::Message(ours), Checked::Message(theirs)) if depth < 12 => {
+                agree(ours, theirs, depth + 1);
+            }
+            (Kind::Message(_), Checked::Message(_))
+            | (Kind::Str | Kind::Bytes, Checked::Blob)
+            | (Kind::Id(16), Checked::TraceId)
+            | (Kind::Id(8), Checked::SpanId)
+            | (Kind::Fixed64 | Kind::Sfixed64 | Kind::Double, Checked::Fixed64)
+            | (Kind::Fixed64 | Kind::Double, Checked::Fixed64s)
+            | (Kind::Fixed32, Checked::Fixed32)
+            | (Kind::Uint64, Checked::Varints)
+            | (
+                Kind::Bool
+                | Kind::Int64
+                | Kind::Uint32
+                | Kind::Int32
+                | Kind::Sint32
+                | Kind::Enum(_),
+                Checked::Varint,
+            ) => {}
+            _ => panic!("{}: kinds differ", field.name),
+        }
+    }
+}
+
+#[test]
+fn the_schema_of_json_is_the_schema_of_the_check() {
+    use crate::schema;
+    agree(&super::schema::LOGS, &schema::LOGS, 0);
+    agree(&super::schema::TRACES, &schema::TRACES, 0);
+    agree(&super::schema::METRICS, &schema::METRICS, 0);
+}
