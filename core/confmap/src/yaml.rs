@@ -2,6 +2,7 @@
 //! knows the parser.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -223,7 +224,8 @@ impl<'a> Builder<'a> {
                 let node = Node::new(Data::String(text.to_owned()), origin.clone());
                 self.anchors.insert(anchor, (node, Cost { nodes: 1, bytes: text.len() }, 0));
             }
-            return self.key(Key { text: text.to_owned(), origin, is_merge });
+            self.key(Key { text: text.to_owned(), origin, is_merge });
+            return Ok(());
         }
         let tag = match tag {
             Some(it) if it.is_yaml_core_schema() => Some(it.suffix.as_str()),
@@ -265,7 +267,8 @@ impl<'a> Builder<'a> {
                 return Err(self.fail(code::SYNTAX, "invalid map key", span));
             };
             let origin = self.origin(span);
-            return self.key(Key { text, origin, is_merge: false });
+            self.key(Key { text, origin, is_merge: false });
+            return Ok(());
         }
         self.pay(cost, span)?;
         if self.frames.len() + depth > DEPTH_MAX {
@@ -299,11 +302,10 @@ impl<'a> Builder<'a> {
         matches!(self.frames.last(), Some(Frame::Map { key: None, .. }))
     }
 
-    fn key(&mut self, key: Key) -> Result<(), YamlError> {
+    fn key(&mut self, key: Key) {
         if let Some(Frame::Map { key: slot, .. }) = self.frames.last_mut() {
             *slot = Some(key);
         }
-        Ok(())
     }
 
     fn value(&mut self, value: Node, span: Span) -> Result<(), YamlError> {
@@ -427,8 +429,10 @@ impl<'a> Builder<'a> {
         self.duplicates.sort_by_key(|it| it.0);
         let mut text = "yaml: unmarshal errors:".to_owned();
         for (line, key, earlier, _) in &self.duplicates {
-            text +=
-                &format!("\n  line {line}: mapping key {key:?} already defined at line {earlier}");
+            let _ = write!(
+                text,
+                "\n  line {line}: mapping key {key:?} already defined at line {earlier}"
+            );
         }
         Err(YamlError { text, list: self.duplicates.into_iter().map(|it| it.3).collect() })
     }
