@@ -3,11 +3,26 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-mod types;
+mod duration;
+mod fault;
+mod load;
+mod overlay;
+mod read;
+mod secret;
+mod section;
+mod shape;
+#[cfg(test)]
+mod tests;
 mod value;
 
-pub use types::{Duration, MapList, Secret, Section};
+pub use duration::Duration;
+pub use load::{load, to_value};
+pub use secret::{MapList, Secret};
+pub use section::Section;
 pub use value::Value;
+
+/// What stands for a secret.
+const REDACTED: &str = "[REDACTED]";
 
 /// A component's section. `Default` is the only place with default values.
 pub trait Config: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -73,30 +88,5 @@ impl DecodeIssue {
             }
             _ => format!("'{}' {}", place(&self.path), self.message),
         }
-    }
-}
-
-/// Lays `section` over `C::default()`. `null` keeps the default, maps merge, lists replace.
-///
-/// # Errors
-/// All unknown keys and wrong types at once.
-pub fn load<C: Config>(section: &Value) -> Result<C, Vec<DecodeIssue>> {
-    let issue = |e: serde_json::Error| {
-        vec![DecodeIssue { message: e.to_string(), ..DecodeIssue::default() }]
-    };
-    let mut base = serde_json::to_value(C::default()).map_err(issue)?;
-    lay_over(&mut base, serde_json::to_value(section).map_err(issue)?);
-    serde_json::from_value(base).map_err(issue)
-}
-
-fn lay_over(base: &mut serde_json::Value, over: serde_json::Value) {
-    match (base, over) {
-        (_, serde_json::Value::Null) => {}
-        (serde_json::Value::Object(base), serde_json::Value::Object(over)) => {
-            for (key, value) in over {
-                lay_over(base.entry(key).or_insert(serde_json::Value::Null), value);
-            }
-        }
-        (base, over) => *base = over,
     }
 }

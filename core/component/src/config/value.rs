@@ -6,6 +6,8 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::shape::VALUE;
+
 /// A resolved piece of configuration. As a field of a `Config` it keeps what the user wrote.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Value {
@@ -34,9 +36,17 @@ pub enum Value {
 }
 
 impl Value {
+    /// The value itself, also one that came from a variable: never `Sourced`.
+    pub fn plain(&self) -> &Value {
+        match self {
+            Value::Sourced { value, .. } => value.plain(),
+            other => other,
+        }
+    }
+
     /// The entry of a map.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        match self {
+        match self.plain() {
             Value::Map(entries) => entries.iter().find(|(k, _)| k == key).map(|(_, v)| v),
             _ => None,
         }
@@ -51,9 +61,92 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Go's name of the type that YAML gives it.
+    pub fn go_type(&self) -> &'static str {
+        match self.plain() {
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int",
+            Value::Float(_) => "float64",
+            Value::String(_) | Value::Sourced { .. } => "string",
+            Value::List(_) => "[]interface {}",
+            Value::Map(_) => "map[string]interface {}",
+            Value::Null => "nil",
+        }
+    }
+
+    /// Go's name of the kind of that type.
+    pub fn go_kind(&self) -> &'static str {
+        match self.plain() {
+            Value::List(_) => "slice",
+            Value::Map(_) => "map",
+            other => other.go_type(),
+        }
+    }
+
+    /// A scalar as Go prints it with `%v`.
+    pub(super) fn go_text(&self) -> String {
+        match self.plain() {
+            Value::Bool(it) => it.to_string(),
+            Value::Int(it) => it.to_string(),
+            Value::Float(it) => it.to_string(),
+            Value::String(it) => it.clone(),
+            other => other.go_type().to_owned(),
+        }
+    }
+
+    /// Takes away what is at `path`; false if nothing is there.
+    pub(super) fn remove(&mut self, path: &[String]) -> bool {
+        let Some((first, rest)) = path.split_first() else { return false };
+        match self {
+            Value::Sourced { value, .. } => value.remove(path),
+            Value::Map(entries) => match entries.iter_mut().position(|it| it.0 == *first) {
+                Some(at) if rest.is_empty() => {
+                    entries.remove(at);
+                    true
+                }
+                Some(at) => entries[at].1.remove(rest),
+                None => false,
+            },
+            Value::List(items) => {
+                match first.parse::<usize>().ok().filter(|it| *it < items.len()) {
+                    Some(at) if rest.is_empty() => {
+                        items.remove(at);
+                        true
+                    }
+                    Some(at) => items[at].remove(rest),
+                    None => false,
+                }
+            }
+            _ => false,
+        }
+    }
+
+    /// What is at `path`: keys and list positions.
+    pub(super) fn at_mut(&mut self, path: &[String]) -> Option<&mut Value> {
+        let Some((first, rest)) = path.split_first() else { return Some(self) };
+        match self {
+            Value::Sourced { value, .. } => value.at_mut(path),
+            Value::Map(entries) => {
+                entries.iter_mut().find(|it| it.0 == *first).and_then(|it| it.1.at_mut(rest))
+            }
+            Value::List(items) => items.get_mut(first.parse::<usize>().ok()?)?.at_mut(rest),
+            _ => None,
+        }
+    }
+}
+
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
+        serializer.serialize_newtype_struct(VALUE, &Content(self))
+    }
+}
+
+struct Content<'a>(&'a Value);
+
+impl Serialize for Content<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(it) => serializer.serialize_bool(*it),
             Value::Int(it) => match (i64::try_from(*it), u64::try_from(*it)) {
@@ -63,15 +156,15 @@ impl Serialize for Value {
             },
             Value::Float(it) => serializer.serialize_f64(*it),
             Value::String(it) => serializer.serialize_str(it),
-            Value::Sourced { value, .. } => value.serialize(serializer),
+            Value::Sourced { value, .. } => Content(value).serialize(serializer),
             Value::List(list) => {
                 let mut seq = serializer.serialize_seq(Some(list.len()))?;
-                list.iter().try_for_each(|it| seq.serialize_element(it))?;
+                list.iter().try_for_each(|it| seq.serialize_element(&Content(it)))?;
                 seq.end()
             }
             Value::Map(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
-                entries.iter().try_for_each(|(k, v)| map.serialize_entry(k, v))?;
+                entries.iter().try_for_each(|(k, v)| map.serialize_entry(k, &Content(v)))?;
                 map.end()
             }
         }
@@ -80,7 +173,43 @@ impl Serialize for Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_newtype_struct(VALUE, Outer)
+    }
+}
+
+/// Takes off the mark.
+struct Outer;
+
+impl<'de> Visitor<'de> for Outer {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
+        inner.deserialize_any(ValueVisitor)
+    }
+}
+
+/// What came from a variable: `[text, value]`, maybe wrapped once more.
+struct SourcedVisitor;
+
+impl<'de> Visitor<'de> for SourcedVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text and value")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
+        inner.deserialize_any(SourcedVisitor)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let text = seq.next_element::<String>()?.unwrap_or_default();
+        let value = seq.next_element::<Value>()?.unwrap_or_default();
+        Ok(Value::Sourced { text, value: Box::new(value) })
     }
 }
 
@@ -103,6 +232,10 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
         Value::deserialize(inner)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
+        inner.deserialize_any(SourcedVisitor)
     }
 
     fn visit_bool<E>(self, it: bool) -> Result<Value, E> {

@@ -1,9 +1,11 @@
-//! Field types that the Collector's configuration needs and serde does not have.
+//! Time spans as Go writes them.
 
 use std::fmt;
 
-use serde::de::{Error as _, Visitor};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::shape::DURATION;
 
 /// A time span in Go's syntax (`1h2m3.5s`, `200ms`); a bare integer is nanoseconds, as in Go.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -129,18 +131,33 @@ impl fmt::Debug for Duration {
 
 impl Serialize for Duration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_newtype_struct(DURATION, &self.to_string())
     }
 }
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct GoDuration;
-        impl Visitor<'_> for GoDuration {
+        impl<'de> Visitor<'de> for GoDuration {
             type Value = Duration;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("time.Duration")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                inner: D,
+            ) -> Result<Duration, D::Error> {
+                inner.deserialize_any(self)
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, nanos: f64) -> Result<Duration, E> {
+                Ok(Duration { nanos: nanos as i64 })
+            }
+
+            fn visit_unit<E>(self) -> Result<Duration, E> {
+                Ok(Duration::ZERO)
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
@@ -156,118 +173,6 @@ impl<'de> Deserialize<'de> for Duration {
                 Ok(Duration { nanos })
             }
         }
-        deserializer.deserialize_any(GoDuration)
-    }
-}
-
-/// A section that is on only if it is mentioned, even as `key:` with nothing after, and off with
-/// `enabled: false`. It keeps the defaults of its parent while it is off.
-#[derive(Debug, Clone, Default)]
-pub struct Section<T> {
-    enabled: bool,
-    value: T,
-}
-
-impl<T> Section<T> {
-    /// Off unless mentioned; then laid over `value`.
-    pub const fn off(value: T) -> Self {
-        Self { enabled: false, value }
-    }
-
-    /// On unless `enabled: false`.
-    pub const fn on(value: T) -> Self {
-        Self { enabled: true, value }
-    }
-
-    /// The section, if it is on.
-    pub fn get(&self) -> Option<&T> {
-        self.enabled.then_some(&self.value)
-    }
-
-    /// The section, if it is on.
-    pub fn into_option(self) -> Option<T> {
-        self.enabled.then_some(self.value)
-    }
-}
-
-/// Credentials: prints and serialises as `[REDACTED]`, so it cannot be logged by accident.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself; for use, not for show.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[REDACTED]")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(if self.0.is_empty() { "" } else { "[REDACTED]" })
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
-    }
-}
-
-/// Headers: `{a: b}` or `[{name: a, value: b}]`. Values are secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MapList {
-    /// Name and value, in the order written.
-    pub entries: Vec<(String, Secret)>,
-}
-
-impl Serialize for MapList {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.entries.iter().map(|(k, v)| (k, v)))
-    }
-}
-
-impl<'de> Deserialize<'de> for MapList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Pair {
-            name: String,
-            value: Secret,
-        }
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Map(std::collections::BTreeMap<String, Secret>),
-            List(Vec<Pair>),
-        }
-        let entries = match Form::deserialize(deserializer).map_err(D::Error::custom)? {
-            Form::Map(map) => map.into_iter().collect(),
-            Form::List(list) => list.into_iter().map(|it| (it.name, it.value)).collect(),
-        };
-        Ok(Self { entries })
-    }
-}
-
-impl<T: Serialize> Serialize for Section<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.get().serialize(serializer)
-    }
-}
-
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Section<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let section = Option::<T>::deserialize(deserializer)?;
-        Ok(section.map_or_else(Section::default, Section::on))
+        deserializer.deserialize_newtype_struct(DURATION, GoDuration)
     }
 }

@@ -1,0 +1,253 @@
+//! The user's tree laid over the defaults, with the conversions that Go makes for certain.
+
+use super::fault::Fault;
+use super::shape::{Shape, State};
+use super::value::Value;
+
+/// What a configuration is read from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Laid {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Text(String),
+    List(Vec<Laid>),
+    Map(Vec<(String, Laid)>),
+    Section {
+        state: State,
+        inner: Box<Laid>,
+    },
+    /// For a free-form field.
+    Free(Value),
+    /// From a variable.
+    Sourced {
+        text: String,
+        value: Box<Laid>,
+        /// The default is a text, so this is probably meant as one.
+        for_text: bool,
+    },
+}
+
+/// Lays `user` over `base`.
+///
+/// # Errors
+/// What no type could accept.
+pub(super) fn lay(base: &Shape, user: &Value) -> Result<Laid, Fault> {
+    if let Shape::Section { state, inner } = base {
+        return section(*state, inner, user.plain());
+    }
+    let laid = match (base, user) {
+        (Shape::Free(default), Value::Null) => Laid::Free(default.clone()),
+        (Shape::Free(_), user) => Laid::Free(user.clone()),
+        (base, Value::Null) => plain(base),
+        (Shape::Text(_) | Shape::Secret(_), Value::Sourced { text, value }) => {
+            Laid::Sourced { text: text.clone(), value: Box::new(raw(value)), for_text: true }
+        }
+        (base, Value::Sourced { text, value }) => return sourced(base, text, value),
+        (Shape::Struct(base) | Shape::Map(base), Value::Map(user)) => Laid::Map(map(base, user)?),
+        (Shape::Headers(_), Value::Map(user)) => Laid::Map(user.iter().map(header).collect()),
+        (Shape::Headers(_), Value::List(user)) => headers(user)?,
+        (Shape::List(_), Value::String(user)) => split(user),
+        (Shape::Int(_) | Shape::Duration(_), Value::Float(user)) => truncated(*user),
+        (_, user) => raw(user),
+    };
+    Ok(laid)
+}
+
+/// From a variable, for what is not text: what it says in YAML. `null` is zero where the default is
+/// a number, as in Go (`useExpandValue`), and else the default.
+fn sourced(base: &Shape, text: &str, value: &Value) -> Result<Laid, Fault> {
+    match (base, value) {
+        (Shape::Bool(_), Value::Null) => Ok(Laid::Bool(false)),
+        (Shape::Int(_) | Shape::Duration(_), Value::Null) => Ok(Laid::Int(0)),
+        (Shape::Float(_), Value::Null) => Ok(Laid::Float(0.0)),
+        (Shape::Null, Value::Null) => Ok(Laid::Null),
+        (Shape::Null, value) => Ok(Laid::Sourced {
+            text: text.to_owned(),
+            value: Box::new(raw(value)),
+            for_text: false,
+        }),
+        _ => lay(base, value),
+    }
+}
+
+fn map(base: &[(String, Shape)], user: &[(String, Value)]) -> Result<Vec<(String, Laid)>, Fault> {
+    let find = |key: &str| user.iter().find(|it| it.0 == key).map(|it| &it.1);
+    let mut laid = Vec::with_capacity(base.len());
+    for (key, base) in base {
+        let value = match find(key) {
+            Some(user) => lay(base, user).map_err(|it| it.within(key))?,
+            None => plain(base),
+        };
+        laid.push((key.clone(), value));
+    }
+    let known = laid.len();
+    for (key, value) in user {
+        if !laid[..known].iter().any(|it| it.0 == *key) {
+            laid.push((key.clone(), raw(value)));
+        }
+    }
+    Ok(laid)
+}
+
+fn section(state: State, inner: &Shape, user: &Value) -> Result<Laid, Fault> {
+    let on = |inner: Laid| Laid::Section { state: State::On, inner: Box::new(inner) };
+    match user {
+        Value::Null if state == State::Absent => {
+            Ok(Laid::Section { state, inner: Box::new(plain(inner)) })
+        }
+        Value::Null => Ok(on(plain(inner))),
+        Value::Map(entries) => {
+            let owns =
+                matches!(inner, Shape::Struct(own) if own.iter().any(|it| it.0 == "enabled"));
+            if owns {
+                return Ok(on(lay(inner, user)?));
+            }
+            let (state, rest) = enabled(entries)?;
+            Ok(Laid::Section { state, inner: Box::new(lay(inner, &rest)?) })
+        }
+        other => Ok(on(raw(other))),
+    }
+}
+
+/// `enabled:` out of a section.
+pub(super) fn enabled(entries: &[(String, Value)]) -> Result<(State, Value), Fault> {
+    let mut rest = entries.to_vec();
+    let mut state = State::On;
+    if let Some(at) = rest.iter().position(|it| it.0 == "enabled") {
+        let (_, value) = rest.remove(at);
+        state = match value.plain() {
+            Value::Bool(true) | Value::Null => State::On,
+            Value::Bool(false) => State::Off,
+            other => {
+                let text = format!(
+                    "unexpected type {} for 'enabled': got '{}' value expected 'true' or 'false'",
+                    other.go_type(),
+                    other.go_text()
+                );
+                return Err(Fault::new(text).about("enabled"));
+            }
+        };
+    }
+    Ok((state, Value::Map(rest)))
+}
+
+/// `[{name: a, value: b}]` as a map.
+fn headers(list: &[Value]) -> Result<Laid, Fault> {
+    let mut laid: Vec<(String, Laid)> = Vec::with_capacity(list.len());
+    let mut doubles: Vec<String> = Vec::new();
+    for (at, item) in list.iter().enumerate() {
+        let name = item.get("name").and_then(Value::as_str);
+        let Value::Map(entries) = item.plain() else {
+            let text = format!("expected a map or struct, got {:?}", item.go_kind());
+            return Err(Fault::new(text).within(&at.to_string()));
+        };
+        if let Some((key, _)) =
+            entries.iter().find(|it| !["name", "value"].contains(&it.0.as_str()))
+        {
+            return Err(Fault::unknown_key(key, &["name", "value"]).within(&at.to_string()));
+        }
+        let name = name.unwrap_or_default().to_owned();
+        if laid.iter().any(|it| it.0 == name) && !doubles.contains(&name) {
+            doubles.push(name.clone());
+        }
+        let value = item.get("value").cloned().unwrap_or_default();
+        laid.push(header(&(name, value)));
+    }
+    if !doubles.is_empty() {
+        let text = format!("duplicate keys in map-style list: [{}]", doubles.join(" "));
+        return Err(Fault::new(text));
+    }
+    Ok(Laid::Map(laid))
+}
+
+fn header((name, value): &(String, Value)) -> (String, Laid) {
+    let laid = match value {
+        Value::Null => Laid::Text(String::new()),
+        Value::Sourced { text, .. } => Laid::Text(text.clone()),
+        other => raw(other),
+    };
+    (name.clone(), laid)
+}
+
+/// Go's `StringToSliceHookFunc`.
+pub(super) fn split(text: &str) -> Laid {
+    if text.is_empty() {
+        return Laid::List(Vec::new());
+    }
+    Laid::List(text.split(',').map(|it| Laid::Text(it.to_owned())).collect())
+}
+
+/// As Go makes an integer of a float.
+pub(super) fn truncated(number: f64) -> Laid {
+    // Beyond 2^63 Go's result depends on the machine; the number stays and is refused.
+    if number.abs() < 9.2e18 { Laid::Int(number.trunc() as i128) } else { Laid::Float(number) }
+}
+
+/// The defaults as they are.
+pub(super) fn plain(base: &Shape) -> Laid {
+    match base {
+        Shape::Null => Laid::Null,
+        Shape::Bool(it) => Laid::Bool(*it),
+        Shape::Int(it) => Laid::Int(*it),
+        Shape::Float(it) => Laid::Float(*it),
+        Shape::Text(it) | Shape::Duration(it) | Shape::Secret(it) => Laid::Text(it.clone()),
+        Shape::Free(it) => Laid::Free(it.clone()),
+        Shape::List(list) => Laid::List(list.iter().map(plain).collect()),
+        Shape::Headers(list) | Shape::Map(list) | Shape::Struct(list) => {
+            Laid::Map(list.iter().map(|(key, it)| (key.clone(), plain(it))).collect())
+        }
+        Shape::Section { state, inner } => {
+            Laid::Section { state: *state, inner: Box::new(plain(inner)) }
+        }
+    }
+}
+
+/// The user's tree where there is no default to go by.
+pub(super) fn raw(user: &Value) -> Laid {
+    match user {
+        Value::Null => Laid::Null,
+        Value::Bool(it) => Laid::Bool(*it),
+        Value::Int(it) => Laid::Int(*it),
+        Value::Float(it) => Laid::Float(*it),
+        Value::String(it) => Laid::Text(it.clone()),
+        Value::List(list) => Laid::List(list.iter().map(raw).collect()),
+        Value::Map(list) => {
+            Laid::Map(list.iter().map(|(key, it)| (key.clone(), raw(it))).collect())
+        }
+        Value::Sourced { text, value } => {
+            Laid::Sourced { text: text.clone(), value: Box::new(raw(value)), for_text: false }
+        }
+    }
+}
+
+impl Laid {
+    /// Seen through a variable.
+    pub(super) fn plain(&self) -> &Laid {
+        match self {
+            Laid::Sourced { value, .. } => value.plain(),
+            other => other,
+        }
+    }
+
+    /// As a free-form field keeps it.
+    pub(super) fn to_value(&self) -> Value {
+        match self {
+            Laid::Null => Value::Null,
+            Laid::Bool(it) => Value::Bool(*it),
+            Laid::Int(it) => Value::Int(*it),
+            Laid::Float(it) => Value::Float(*it),
+            Laid::Text(it) => Value::String(it.clone()),
+            Laid::List(list) => Value::List(list.iter().map(Laid::to_value).collect()),
+            Laid::Map(list) => {
+                Value::Map(list.iter().map(|(key, it)| (key.clone(), it.to_value())).collect())
+            }
+            Laid::Section { inner, .. } => inner.to_value(),
+            Laid::Free(it) => it.clone(),
+            Laid::Sourced { text, value, .. } => {
+                Value::Sourced { text: text.clone(), value: Box::new(value.to_value()) }
+            }
+        }
+    }
+}
