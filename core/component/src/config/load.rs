@@ -41,7 +41,12 @@ where
         };
         // What is wrong goes, so that the rest can be read as well.
         let (place, culprit) = locate::<C>(&base, &mut user, &fault);
-        issues.push(fault.issue(in_original(&removed, place)));
+        // A key that went because its value was wrong is not missing.
+        let place = in_original(&removed, place);
+        let gone = |it: &Vec<String>| it.len() == place.len() + 1 && it.starts_with(&place);
+        if !(fault.missing && removed.iter().any(gone)) {
+            issues.push(fault.issue(place));
+        }
         let original = in_original(&removed, culprit.clone());
         if !user.remove(&culprit) {
             break;

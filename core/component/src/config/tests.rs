@@ -112,7 +112,6 @@ struct Sample {
     limit: Option<u32>,
     actions: Vec<Action>,
     labels: BTreeMap<String, String>,
-    #[serde(alias = "old_name")]
     new_name: String,
 }
 
@@ -222,7 +221,7 @@ fn numbers_durations_and_lists_convert_as_in_go() {
         it.common.ciphers = vec!["c".to_owned(), "d".to_owned()];
         it.total = u64::MAX;
     });
-    check(r#"{"keys": "", "limit": 7.9, "old_name": "x", "mode": "safe"}"#, |it| {
+    check(r#"{"keys": "", "limit": 7.9, "new_name": "x", "mode": "safe"}"#, |it| {
         it.keys = Vec::new();
         it.limit = Some(7);
         it.new_name = "x".to_owned();
@@ -358,8 +357,8 @@ fn all_mistakes_are_found_at_once() {
     check_error(
         r#"{"timeout": "soon", "ca_file": 5, "level": "x", "nope": 1, "protocols": {"grpc": {"max_mib": "x", "nope": 2}}}"#,
         &[
-            "timeout | 'timeout' time: invalid duration",
             "protocols/grpc/max_mib | 'protocols.grpc.max_mib' expected type 'uint32', got unconvertible type 'string'",
+            "timeout | 'timeout' time: invalid duration",
             "ca_file | 'ca_file' expected type 'string', got unconvertible type 'int'",
             "level | 'level' expected type 'uint32', got unconvertible type 'string'",
             "nope | '' has invalid keys: nope",
