@@ -19,7 +19,7 @@ async fn through(section: &str, signal: Signal, request: &Json) -> Json {
     let data = Data::from_json(signal, text.as_bytes(), &Limits::default()).unwrap();
     it.consume(&Context::default(), data).await.unwrap();
     let mut text = Vec::new();
-    for data in sink.delivered() {
+    for data in sink.received() {
         data.to_json(&mut text);
     }
     serde_json::from_slice(&text).unwrap()
