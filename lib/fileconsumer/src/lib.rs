@@ -2,11 +2,38 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod admit;
+mod attributes;
+mod book;
 mod encoding;
+mod engine;
+mod find;
 mod glob;
+mod identity;
+mod limit;
+mod ordering;
+mod rotate;
+mod send;
+mod settings;
+mod siblings;
+mod source;
 mod split;
+#[cfg(test)]
+mod testing;
+mod track;
+mod turn;
+mod watch;
 mod watermark;
 
+pub use attributes::Attributes;
 pub use encoding::Encoding;
+pub use engine::{Batch, Engine, Sink};
+pub use find::Finder;
 pub use glob::{BadGlob, Glob};
+pub use ordering::{Layout, Ordering, Rule, SortKind};
+pub use settings::{Compression, OnTruncate, Retry, Settings, StartAt};
 pub use split::{Mode, Splitter, pattern};
+
+/// Names one file for as long as it is followed. Never reused within a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileKey(pub u64);

@@ -1,0 +1,372 @@
+//! Taking up files: which are new, which are known, and where reading begins.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, OFlags};
+
+use crate::FileKey;
+use crate::book::{Entry, TAIL_BYTES};
+use crate::engine::{Engine, Sink};
+use crate::find::Scan;
+use crate::identity::{Facts, Fingerprint, Head, hash, read_at};
+use crate::settings::{Compression, OnTruncate, StartAt};
+use crate::siblings::{are_related, is_gzip};
+use crate::source::Source;
+use crate::track::Tracked;
+
+/// File systems whose files change without this kernel knowing: NFS, SMB2, CIFS, FUSE, 9P, Ceph.
+/// `statfs(2)` and `linux/magic.h`.
+const REMOTE: [u32; 6] = [0x6969, 0xfe53_4d42, 0xff53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
+
+/// An open file that nobody follows yet.
+pub(crate) struct Opened {
+    pub source: Source,
+    pub facts: Facts,
+    /// First bytes, as many as count for the fingerprint.
+    pub head: Vec<u8>,
+}
+
+/// Where a new file begins.
+enum Begin {
+    At(Entry),
+    /// Behind what was read of this one, of which it is a copy.
+    Behind(FileKey, Entry),
+    /// It is a copy that is still being written.
+    Later,
+}
+
+impl<S: Sink> Engine<S> {
+    /// Brings what is followed in line with what a walk found.
+    pub(crate) fn reconcile(&mut self, scan: Scan) {
+        for (path, error) in &scan.unreadable {
+            self.complain_unreadable(path, error);
+        }
+        let scan_files = &scan.files;
+        let mut seen = HashSet::with_capacity(scan_files.len());
+        for found in scan_files {
+            let key = self.by_path.get(&found.path).copied();
+            let file = key.and_then(|it| self.files.get(&it)).filter(|it| {
+                let identity = it.entry.identity;
+                (identity.device, identity.inode) == (found.device, found.inode)
+            });
+            match (key, file) {
+                (Some(key), Some(file)) => {
+                    let known = if file.entry.gzip { file.disk_size } else { file.known_end() };
+                    if found.size != known || (!file.watched && file.ended) {
+                        self.wake(key);
+                    }
+                }
+                _ => self.look(&found.path),
+            }
+            seen.extend(self.by_path.get(&found.path).copied());
+        }
+        self.watch_directories(&scan);
+        let others: Vec<FileKey> =
+            self.files.keys().filter(|it| !seen.contains(*it)).copied().collect();
+        for key in others {
+            self.check_unseen(key);
+        }
+        if !self.started
+            || self.files.values().any(|it| it.resumed)
+            || self.book.closed().next().is_some()
+        {
+            self.resume_rotated();
+        }
+        if scan.files.is_empty() && self.complaints.allows("nothing") {
+            tracing::debug!("no files match the configured criteria");
+        }
+    }
+
+    fn watch_directories(&mut self, scan: &Scan) {
+        let mut wanted = scan.directories.clone();
+        wanted.extend(
+            self.files.values().filter_map(|it| it.real.as_ref()?.parent().map(Path::to_owned)),
+        );
+        let failed =
+            self.watcher.as_mut().map(|it| it.set_directories(&wanted)).unwrap_or_default();
+        if let Some((path, error)) = failed.first()
+            && self.complaints.allows("directories")
+        {
+            self.blind = true;
+            let (count, every) = (failed.len(), self.settings.poll_interval);
+            tracing::warn!(%error, count, ?every, path = %path.display(), "directories cannot be \
+                watched (raise fs.inotify.max_user_watches); looking at them regularly");
+        }
+    }
+
+    /// A name in a watched directory was made, moved or removed.
+    pub(crate) fn name_changed(&mut self, path: &Path) {
+        if let Some(key) = self.by_real.get(path)
+            && let Some(found) = self.files.get(key).map(|it| it.path().clone())
+        {
+            self.look(&found);
+        }
+        if !self.settings.finder.matches(path) {
+            return;
+        }
+        if self.settings.finder.decides_alone() || self.by_path.contains_key(path) {
+            self.look(path);
+        } else {
+            self.walk_soon();
+        }
+    }
+
+    /// Looks at what is at a path that matches.
+    pub(crate) fn look(&mut self, path: &Path) {
+        let known = self.by_path.get(path).copied();
+        let metadata = std::fs::metadata(path);
+        let place = metadata.as_ref().ok().filter(|it| it.is_file()).map(|it| (it.dev(), it.ino()));
+        if let Some(key) = known {
+            let identity = self.files.get(&key).map(|it| it.entry.identity);
+            if place.is_some() && identity.map(|it| (it.device, it.inode)) == place {
+                return self.wake(key);
+            }
+            self.detach(key);
+        }
+        match metadata {
+            Ok(_) if place.is_none() => {}
+            Ok(_) => self.admit(path, known),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.complain_unreadable(path, &error),
+        }
+    }
+
+    /// Follows the file at `path`; `before` is what was there until now.
+    fn admit(&mut self, path: &Path, before: Option<FileKey>) {
+        let opened = match self.open(path, false) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return,
+            Err(error) => return self.complain_unreadable(path, &error),
+        };
+        if self.unreadable.remove(path).is_some() {
+            tracing::info!(path = %path.display(), "file can be read now");
+        }
+        if let Some(key) = self.by_identity.get(&opened.facts.identity).copied() {
+            return self.attach_again(key, path);
+        }
+        let (entry, copied) = match self.begin(path, &opened) {
+            Begin::At(entry) => (entry, None),
+            Begin::Behind(key, entry) => (entry, Some(key)),
+            Begin::Later => return,
+        };
+        self.growing.remove(path);
+        let key = self.follow(entry, opened);
+        if let Some(before) = copied.or(before) {
+            self.chain(key, before);
+        }
+        if let (Some(_), Some(file)) = (copied, self.files.get_mut(&key)) {
+            file.is_copy = true;
+        }
+        if before.is_some() {
+            self.adopt_siblings(path, false);
+        }
+    }
+
+    /// Opens a file for reading; `None` when it is none of ours.
+    pub(crate) fn open(&mut self, path: &Path, gzip: bool) -> io::Result<Option<Opened>> {
+        self.make_room();
+        // A pipe would block without NONBLOCK; it is refused below.
+        let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
+        let file = File::options().read(true).custom_flags(flags).open(path)?;
+        let facts = Facts::of(&file)?;
+        if !facts.is_file {
+            return Ok(None);
+        }
+        if self.settings.lock
+            && let Err(error) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)
+        {
+            tracing::debug!(%error, path = %path.display(), "file is locked and is tried again later");
+            return Ok(None);
+        }
+        if rustix::fs::fstatfs(&file).is_ok_and(|it| REMOTE.contains(&(it.f_type as u32))) {
+            self.blind = true;
+        }
+        let gzip = gzip
+            || match self.settings.compression {
+                Compression::None => false,
+                Compression::Gzip => true,
+                Compression::Auto => path.file_name().and_then(OsStr::to_str).is_some_and(is_gzip),
+            };
+        let mut source = Source::new(file, gzip);
+        let mut head = vec![0; self.settings.fingerprint_bytes];
+        let length = source.read_at(&mut head, 0)?;
+        head.truncate(length);
+        Ok(Some(Opened { source, facts, head }))
+    }
+
+    /// Where reading begins in a file that is not followed.
+    fn begin(&mut self, path: &Path, opened: &Opened) -> Begin {
+        let identity = opened.facts.identity;
+        let known = self.book.closed().find(|it| {
+            let (a, b) = (it.identity, identity);
+            (a.device, a.inode) == (b.device, b.inode)
+                && (a.born == b.born || a.born == 0 || b.born == 0)
+        });
+        if let Some(id) = known.map(|it| it.id) {
+            if let Some(entry) = self.book.claim(id).filter(|it| it.fingerprint.fits(&opened.head))
+            {
+                return Begin::At(self.resume(Entry { path: path.to_owned(), ..entry }, opened));
+            }
+            // The same inode with other content.
+            self.book.forget(id);
+        }
+        let fresh = Entry { id: self.book.new_id(), path: path.to_owned(), ..Entry::default() };
+        if let Some(begin) = self.copy(path, opened, &fresh) {
+            return begin;
+        }
+        let at_end = !self.started && self.settings.start_at == StartAt::End;
+        let offset = if at_end { opened.facts.size } else { 0 };
+        Begin::At(Entry { offset, ..fresh })
+    }
+
+    /// Where a file goes on that an earlier run or an earlier descriptor has read.
+    pub(crate) fn resume(&self, entry: Entry, opened: &Opened) -> Entry {
+        let mut tail = vec![0; entry.offset.min(TAIL_BYTES as u64) as usize];
+        let Source::Plain(file) = &opened.source else { return entry };
+        let (size, offset) = (opened.facts.size, entry.offset);
+        if size < offset {
+            tracing::info!(path = %entry.path.display(), size, offset, "file is shorter than what was read of it");
+            let whole = self.settings.on_truncate == OnTruncate::ReadWholeFile;
+            return Entry { offset: if whole { 0 } else { size }, number: 0, size: 0, ..entry };
+        }
+        let from = offset - tail.len() as u64;
+        let read = read_at(file, &mut tail, from).unwrap_or(0);
+        let same = entry.tail == 0 || read == tail.len() && hash(&tail) == entry.tail;
+        if same {
+            return entry;
+        }
+        tracing::info!(path = %entry.path.display(), offset, "file was written anew and is read from its start");
+        Entry { offset: 0, number: 0, size: 0, ..entry }
+    }
+
+    /// Recognises a copy that rotation made of a file in the same directory.
+    fn copy(&mut self, path: &Path, opened: &Opened, fresh: &Entry) -> Option<Begin> {
+        let (dir, name) = (path.parent()?, path.file_name()?.to_str()?);
+        let related = |entry: &Entry| {
+            let other = entry.path.file_name().and_then(OsStr::to_str);
+            entry.path.parent() == Some(dir)
+                && entry.path != path
+                && other.is_some_and(|it| are_related(it, name))
+        };
+        let fits =
+            |entry: &Entry| 0 < entry.fingerprint.length && entry.fingerprint.fits(&opened.head);
+        let open = self.files.iter().find(|(_, it)| {
+            !it.entry.gzip && related(&it.entry) && fits(&it.entry) && self.has_tail(opened, it)
+        });
+        if let Some((key, file)) = open {
+            let entry = Entry { attributes: file.entry.attributes.clone(), ..fresh.clone() };
+            return Some(Begin::Behind(*key, entry));
+        }
+        let closed = self.book.closed().find(|it| !it.gzip && related(it) && fits(it));
+        if let Some(known) = closed.cloned() {
+            let known = Entry { id: fresh.id, path: fresh.path.clone(), ..known };
+            return Some(Begin::At(self.resume(known, opened)));
+        }
+        let size = opened.facts.size;
+        let maybe = self.files.values().any(|it| {
+            related(&it.entry)
+                && !opened.source.is_gzip()
+                && size < it.position
+                && it.head.begins(&opened.head)
+        });
+        if self.started && maybe && self.growing.insert(path.to_owned(), size) != Some(size) {
+            self.walk_soon();
+            return Some(Begin::Later);
+        }
+        None
+    }
+
+    /// True when a file has, before the offset another was read to, what that one had there.
+    fn has_tail(&self, opened: &Opened, other: &Tracked<S::File>) -> bool {
+        let Source::Plain(file) = &opened.source else { return true };
+        let mut tail = vec![0; other.tail.len()];
+        let Some(from) = other.position.checked_sub(tail.len() as u64) else { return false };
+        let read = read_at(file, &mut tail, from).unwrap_or(0);
+        read == tail.len() && tail == other.tail
+    }
+
+    /// Follows an open file from where its entry says.
+    pub(crate) fn follow(&mut self, mut entry: Entry, mut opened: Opened) -> FileKey {
+        let key = self.new_key();
+        let fingerprint = Fingerprint::of(&opened.head);
+        let Facts { identity, size, links, .. } = opened.facts;
+        let gzip = opened.source.is_gzip();
+        if gzip && entry.fingerprint.length == 0 && entry.offset > 0 {
+            entry.offset = decompressed_size(&mut opened.source);
+        }
+        entry = Entry { identity, gzip, fingerprint, ..entry };
+        let metadata = opened.source.file().metadata();
+        let attributes =
+            metadata.map(|it| self.settings.attributes.of(&entry.path, &it)).unwrap_or_default();
+        let all = [attributes.clone(), entry.attributes.clone()].concat();
+        let sink_file = self.sink.file(key, &all);
+        let head = Head::of(&opened.head);
+        self.book.note_file(&entry);
+        self.book.note_offset(&entry);
+        let mut file = Tracked::new(entry, sink_file, opened.source, head);
+        file.attributes = attributes;
+        file.in_header = self.settings.header.is_some() && file.position == 0;
+        file.unlinked = links == 0;
+        file.real = real_path(file.path());
+        if let Some(real) = file.real.clone() {
+            let dir = real.parent().map(Path::to_owned).unwrap_or_default();
+            if let Some(Err(_)) = self.watcher.as_mut().map(|it| it.watch_directory(&dir)) {
+                self.blind = true;
+            }
+            self.by_real.insert(real, key);
+        }
+        tracing::debug!(path = %file.path().display(), offset = file.position, size, "Started watching file");
+        self.by_identity.insert(identity, key);
+        self.by_path.insert(file.path().clone(), key);
+        self.files.insert(key, file);
+        self.open += 1;
+        self.enqueue(key);
+        key
+    }
+
+    /// One line per file and cause.
+    pub(crate) fn complain_unreadable(&mut self, path: &Path, error: &io::Error) {
+        let cause = error.to_string();
+        if self.unreadable.get(path) == Some(&cause) || self.unreadable.len() >= UNREADABLE_MAX {
+            return;
+        }
+        let remedy = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "run the collector as a user that may read it, or add it to 'exclude'"
+            }
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                "it is not gzip; set 'compression: auto' or exclude it"
+            }
+            _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+                "raise the limit of open files, or lower 'max_concurrent_files'"
+            }
+            _ => "it is tried again regularly",
+        };
+        tracing::error!(%error, path = %path.display(), remedy, "failed to open file");
+        self.unreadable.insert(path.to_owned(), cause);
+    }
+}
+
+/// Most unreadable paths remembered; upstream remembers as many.
+const UNREADABLE_MAX: usize = 10_000;
+
+/// Where a symbolic link leads.
+fn real_path(path: &Path) -> Option<PathBuf> {
+    let is_link = std::fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
+    is_link.then(|| std::fs::canonicalize(path).ok()).flatten()
+}
+
+fn decompressed_size(source: &mut Source) -> u64 {
+    let (mut size, mut scratch) = (0, vec![0; 64 * 1024]);
+    while let Ok(n) = source.read_at(&mut scratch, size)
+        && n > 0
+    {
+        size += n as u64;
+    }
+    size
+}

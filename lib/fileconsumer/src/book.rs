@@ -1,0 +1,298 @@
+//! The checkpoints: what is known about each file, in memory and, with a `storage`, on disk.
+//!
+//! Two records per file: `f<id>` says which file it is and changes rarely; `o<id>` says how far it is
+//! done and is written whenever the watermark has moved.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use component::{BoxError, StorageClient, Write};
+
+use crate::identity::{Fingerprint, Identity};
+
+/// First byte of each record.
+const VERSION: u8 = 1;
+/// Most files that are remembered without being open; the oldest is forgotten first.
+const REMEMBERED_MAX: usize = 20_000;
+/// Bytes before the offset that are hashed, to recognise a copy.
+pub(crate) const TAIL_BYTES: usize = 64;
+
+/// Names a file in the store.
+pub(crate) type EntryId = u64;
+
+/// What is known about one file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Entry {
+    pub id: EntryId,
+    pub identity: Identity,
+    /// The bytes counted by `offset` are what a gzip file holds.
+    pub gzip: bool,
+    pub fingerprint: Fingerprint,
+    /// Under which it was found and whose attributes its records carry.
+    pub path: PathBuf,
+    /// From the lines of `header:`.
+    pub attributes: Vec<(String, String)>,
+    /// Everything below is done.
+    pub offset: u64,
+    /// Largest size seen.
+    pub size: u64,
+    /// Records below the offset; 0 when they are not counted.
+    pub number: u64,
+    /// Hash of the last bytes before the offset, at most [`TAIL_BYTES`].
+    pub tail: u64,
+}
+
+/// All entries that no open file owns, and the way to the store.
+pub(crate) struct Book {
+    client: Option<Arc<dyn StorageClient>>,
+    closed: BTreeMap<EntryId, Entry>,
+    next: EntryId,
+    pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    loaded: bool,
+}
+
+impl Book {
+    /// Reads what an earlier run has written.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn open(client: Option<Arc<dyn StorageClient>>) -> Result<Self, BoxError> {
+        let records = client.as_ref().map_or_else(|| Ok(Vec::new()), |it| it.scan())?;
+        let mut book = Self {
+            client,
+            closed: BTreeMap::new(),
+            next: 1,
+            pending: BTreeMap::new(),
+            loaded: false,
+        };
+        for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'f')) {
+            match (key_id(key), read_file(value)) {
+                (Some(id), Some(entry)) => drop(book.closed.insert(id, Entry { id, ..entry })),
+                _ => tracing::warn!(
+                    "a checkpoint record cannot be read; its file is read from start_at"
+                ),
+            }
+        }
+        for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'o')) {
+            let entry = key_id(key).and_then(|it| book.closed.get_mut(&it));
+            if let (Some(entry), Some([offset, size, number, tail])) = (entry, read_offset(value)) {
+                (entry.offset, entry.size, entry.number, entry.tail) = (offset, size, number, tail);
+            }
+        }
+        book.next = records.iter().filter_map(|it| key_id(&it.0)).max().unwrap_or(0) + 1;
+        book.loaded = !book.closed.is_empty();
+        Ok(book)
+    }
+
+    /// True when an earlier run left checkpoints.
+    pub(crate) fn has_history(&self) -> bool {
+        self.loaded
+    }
+
+    /// A number that no entry ever had.
+    pub(crate) fn new_id(&mut self) -> EntryId {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Entries without an open file.
+    pub(crate) fn closed(&self) -> impl Iterator<Item = &Entry> {
+        self.closed.values()
+    }
+
+    /// Hands an entry to the file that now owns it.
+    pub(crate) fn claim(&mut self, id: EntryId) -> Option<Entry> {
+        self.closed.remove(&id)
+    }
+
+    /// Takes an entry back from a file that is no longer followed.
+    pub(crate) fn put_back(&mut self, entry: Entry) {
+        self.closed.insert(entry.id, entry);
+        while self.closed.len() > REMEMBERED_MAX
+            && let Some((&oldest, _)) = self.closed.first_key_value()
+        {
+            self.forget(oldest);
+        }
+    }
+
+    /// Forgets a file for good.
+    pub(crate) fn forget(&mut self, id: EntryId) {
+        self.closed.remove(&id);
+        self.pending.insert(key(b'f', id), None);
+        self.pending.insert(key(b'o', id), None);
+    }
+
+    /// Notes which file an entry is. Written with the next [`flush`](Self::flush).
+    pub(crate) fn note_file(&mut self, entry: &Entry) {
+        self.pending.insert(key(b'f', entry.id), Some(write_file(entry)));
+    }
+
+    /// Notes how far a file is done. Written with the next [`flush`](Self::flush).
+    pub(crate) fn note_offset(&mut self, entry: &Entry) {
+        let numbers = [entry.offset, entry.size, entry.number, entry.tail];
+        let value = std::iter::once(VERSION).chain(numbers.into_iter().flat_map(u64::to_le_bytes));
+        self.pending.insert(key(b'o', entry.id), Some(value.collect()));
+    }
+
+    /// True when there is something to write.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Writes what was noted, all or nothing. On an error it stays noted.
+    pub(crate) fn flush(&mut self) -> Result<(), BoxError> {
+        if let Some(client) = &self.client
+            && !self.pending.is_empty()
+        {
+            let changes: Vec<Write<'_>> = self
+                .pending
+                .iter()
+                .map(|(key, value)| match value {
+                    Some(value) => Write::Put(key, value),
+                    None => Write::Delete(key),
+                })
+                .collect();
+            client.write(&changes)?;
+        }
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// The store, for a last `sync`.
+    pub(crate) fn client(&self) -> Option<Arc<dyn StorageClient>> {
+        self.client.clone()
+    }
+}
+
+fn key(kind: u8, id: EntryId) -> Vec<u8> {
+    std::iter::once(kind).chain(id.to_be_bytes()).collect()
+}
+
+fn key_id(key: &[u8]) -> Option<EntryId> {
+    key.get(1..)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn write_file(entry: &Entry) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut out = vec![VERSION, u8::from(entry.gzip)];
+    let Identity { device, inode, born } = entry.identity;
+    out.extend([device, inode, born.cast_unsigned()].into_iter().flat_map(u64::to_le_bytes));
+    out.extend(entry.fingerprint.length.to_le_bytes());
+    out.extend(entry.fingerprint.hash.to_le_bytes());
+    let mut text = |bytes: &[u8]| {
+        out.extend((bytes.len() as u32).to_le_bytes());
+        out.extend(bytes);
+    };
+    text(entry.path.as_os_str().as_bytes());
+    for (key, value) in &entry.attributes {
+        text(key.as_bytes());
+        text(value.as_bytes());
+    }
+    out
+}
+
+fn read_file(mut bytes: &[u8]) -> Option<Entry> {
+    use std::os::unix::ffi::OsStrExt;
+    let [version, gzip] = *take::<2>(&mut bytes)?;
+    if version != VERSION {
+        return None;
+    }
+    let (device, inode) = (take_u64(&mut bytes)?, take_u64(&mut bytes)?);
+    let born = take_u64(&mut bytes)?.cast_signed();
+    let length = u32::from_le_bytes(*take(&mut bytes)?);
+    let fingerprint = Fingerprint { length, hash: take_u64(&mut bytes)? };
+    let path = Path::new(std::ffi::OsStr::from_bytes(take_text(&mut bytes)?)).to_owned();
+    let mut attributes = Vec::new();
+    while !bytes.is_empty() {
+        let text = |it: &[u8]| String::from_utf8(it.to_vec()).ok();
+        attributes.push((text(take_text(&mut bytes)?)?, text(take_text(&mut bytes)?)?));
+    }
+    let identity = Identity { device, inode, born };
+    Some(Entry { identity, gzip: gzip != 0, fingerprint, path, attributes, ..Entry::default() })
+}
+
+fn read_offset(mut bytes: &[u8]) -> Option<[u64; 4]> {
+    if *take::<1>(&mut bytes)? != [VERSION] {
+        return None;
+    }
+    let mut numbers = [0; 4];
+    for number in &mut numbers {
+        *number = take_u64(&mut bytes)?;
+    }
+    Some(numbers)
+}
+
+fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(first)
+}
+
+fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
+    take(bytes).map(|it| u64::from_le_bytes(*it))
+}
+
+fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = u32::from_le_bytes(*take(bytes)?) as usize;
+    let (text, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::MemoryStore;
+
+    fn entry(id: EntryId) -> Entry {
+        Entry {
+            id,
+            identity: Identity { device: 1, inode: 2, born: -3 },
+            gzip: true,
+            fingerprint: Fingerprint { length: 4, hash: 5 },
+            path: "/a/0.log".into(),
+            attributes: vec![("k".into(), "v".into())],
+            offset: 6,
+            size: 7,
+            number: 8,
+            tail: 9,
+        }
+    }
+
+    #[test]
+    fn what_was_flushed_is_there_after_a_restart() {
+        let store = Arc::new(MemoryStore::default());
+        let mut book = Book::open(Some(store.clone())).unwrap();
+        assert!(!book.has_history());
+        let (kept, gone) = (entry(book.new_id()), entry(book.new_id()));
+        for it in [&kept, &gone] {
+            book.note_file(it);
+            book.note_offset(it);
+        }
+        book.flush().unwrap();
+        book.forget(gone.id);
+        book.flush().unwrap();
+        assert!(!book.is_dirty());
+        let mut book = Book::open(Some(store)).unwrap();
+        assert!(book.has_history());
+        assert_eq!(book.closed().cloned().collect::<Vec<_>>(), [kept.clone()]);
+        assert!(book.new_id() > kept.id);
+    }
+
+    #[test]
+    fn a_damaged_record_is_left_out_and_does_not_panic() {
+        let bytes = write_file(&entry(1));
+        for end in 0..bytes.len() {
+            let _ = read_file(&bytes[..end]);
+        }
+        assert_eq!(
+            read_file(&bytes).unwrap(),
+            Entry { id: 0, offset: 0, size: 0, number: 0, tail: 0, ..entry(1) }
+        );
+        assert_eq!(read_offset(&[VERSION; 32]), None);
+        let store = Arc::new(MemoryStore::default());
+        store.write(&[Write::Put(b"f12345678", b"junk"), Write::Put(b"x", b"")]).unwrap();
+        assert!(!Book::open(Some(store)).unwrap().has_history());
+    }
+}

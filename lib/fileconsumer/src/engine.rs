@@ -1,0 +1,502 @@
+//! One receiver's reader: a single task that owns all its files.
+//!
+//! It reads blocks in turn from the files that have something, gives the records to the sink, and hands
+//! the sink's chunks on, several at a time. Files are read with plain `pread` in the task: what was just
+//! written is in the page cache, and a thread hop would cost more than the read. When nothing is left it
+//! sleeps until the kernel, an answer or a timer wakes it.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use component::meter::{Descriptor, Gauge};
+use component::{BoxError, Data, Host, Meter, Outputs, StorageClient};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::FileKey;
+use crate::book::{Book, EntryId};
+use crate::find::{Finder, Scan};
+use crate::identity::Identity;
+use crate::limit::OncePer;
+use crate::send::{CALLS_MAX, Done, Sender};
+use crate::settings::Settings;
+use crate::track::Tracked;
+use crate::watch::{Event, Watcher};
+
+/// Bytes read from one file before it is the next one's turn.
+pub(crate) const BLOCK_BYTES: usize = 256 * 1024;
+/// A chunk is handed on when it has this size, encoded.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// How often everything is looked at although the kernel tells what changes.
+const SWEEP: Duration = Duration::from_secs(10);
+/// Shortest time between two walks.
+const WALK_PAUSE: Duration = Duration::from_millis(100);
+/// A walk may take this part of the time: after one of 10 ms there is none for 200 ms.
+const WALK_SHARE: u32 = 20;
+/// Events that come within this time are handled together.
+const PASS_PAUSE: Duration = Duration::from_millis(2);
+/// Checkpoints are written at most this often.
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(10);
+/// Wait after a checkpoint that could not be written.
+const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
+/// While there is always something to read, the kernel's events are looked at after so many blocks.
+const BLOCKS_BETWEEN_EVENTS: usize = 16;
+/// How long answers are waited for at the end. The Collector's emitter waits as long.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long the last `sync` of the store may take.
+const SYNC: Duration = Duration::from_secs(2);
+
+const OPEN: Descriptor = Descriptor {
+    name: "otelcol_fileconsumer_open_files",
+    unit: "1",
+    description: "Number of open files [Development]",
+};
+const READING: Descriptor = Descriptor {
+    name: "otelcol_fileconsumer_reading_files",
+    unit: "1",
+    description: "Number of open files that are being read [Development]",
+};
+const UNREADABLE: Descriptor = Descriptor {
+    name: "sluice_fileconsumer_unreadable_files",
+    unit: "{file}",
+    description: "Number of files and directories that match and cannot be read.",
+};
+
+/// What the sink has ready.
+pub struct Batch {
+    /// The records.
+    pub data: Data,
+    /// Per file with news: below this offset every record was taken earlier, was dropped on purpose,
+    /// or is in `data`.
+    pub safe: Vec<(FileKey, u64)>,
+}
+
+/// Turns records of files into telemetry.
+pub trait Sink: Send + 'static {
+    /// What the sink keeps for each file.
+    type File: Send;
+    /// A file is followed from now on, or its attributes have changed.
+    fn file(&mut self, key: FileKey, attributes: &[(String, String)]) -> Self::File;
+    /// One record: its bytes (UTF-8 unless the file is of raw bytes; invalid sequences are possible), its
+    /// place in the file with its terminator, and its number when records are counted.
+    fn record(&mut self, file: &Self::File, bytes: &[u8], span: Range<u64>, number: Option<u64>);
+    /// Attributes that a header line gives to every record of its file.
+    fn header(&mut self, line: &[u8]) -> Vec<(String, String)>;
+    /// Encoded size of what [`take`](Self::take) would give.
+    fn bytes(&self) -> usize;
+    /// What can be sent now.
+    fn take(&mut self) -> Batch;
+    /// Releases what was held back for too long; the answer is when to call again.
+    fn flush_idle(&mut self, now: std::time::Instant) -> Option<std::time::Instant>;
+    /// Releases everything that is held back.
+    fn flush_all(&mut self);
+    /// Nothing more comes of this file: releases what is held back of it.
+    fn forget(&mut self, key: FileKey);
+}
+
+/// Something to do for a file at a certain time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// Its unfinished record may be one.
+    Partial,
+    /// It may be let go.
+    Leave,
+}
+
+/// One receiver's reader.
+pub struct Engine<S: Sink> {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) sink: S,
+    pub(crate) book: Book,
+    pub(crate) files: HashMap<FileKey, Tracked<S::File>>,
+    pub(crate) by_identity: HashMap<Identity, FileKey>,
+    pub(crate) by_path: HashMap<PathBuf, FileKey>,
+    /// Files that are found through a symbolic link, by where it leads.
+    pub(crate) by_real: HashMap<PathBuf, FileKey>,
+    pub(crate) ready: VecDeque<FileKey>,
+    pub(crate) timers: BinaryHeap<Reverse<(Instant, FileKey, Timer)>>,
+    /// Files of which something was handed to the sink or passed over since the last chunk.
+    pub(crate) touched: HashSet<FileKey>,
+    /// Files whose watermark has moved since the last checkpoint.
+    pub(crate) moved: HashSet<FileKey>,
+    pub(crate) watcher: Option<Watcher>,
+    /// Files that nobody will tell about: they are looked at every `poll_interval`.
+    pub(crate) blind: bool,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) decoded: String,
+    pub(crate) complaints: OncePer,
+    pub(crate) unreadable: HashMap<PathBuf, String>,
+    /// False until the first walk is done: only then `start_at` counts.
+    pub(crate) started: bool,
+    pub(crate) open: usize,
+    pub(crate) lost: crate::rotate::Lost,
+    /// Copies still being written: their size when last seen.
+    pub(crate) growing: HashMap<PathBuf, u64>,
+    next_key: u64,
+    in_flight: (usize, usize),
+    host: Host,
+    sender: Sender,
+    answers: mpsc::Receiver<Done>,
+    walk: Option<JoinHandle<(Scan, Duration)>>,
+    walk_at: Instant,
+    walk_not_before: Instant,
+    checkpoint_at: Option<Instant>,
+    idle_flush_at: Option<Instant>,
+    last_pass: Instant,
+    gauges: [Gauge; 3],
+    remembers: bool,
+}
+
+impl<S: Sink> Engine<S> {
+    /// Reads the checkpoints. `receiver` is the receiver's id, for metrics.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(
+        settings: Settings,
+        sink: S,
+        store: Option<Arc<dyn StorageClient>>,
+        out: Outputs,
+        host: &Host,
+        meter: &Meter,
+        receiver: &str,
+    ) -> Result<Self, BoxError> {
+        let (sender, answers) = Sender::new(host.clone(), out, settings.retry, meter, receiver);
+        let remembers = store.is_some();
+        let book = Book::open(store)?;
+        let watcher = Watcher::new().inspect_err(|error| {
+            let every = settings.poll_interval;
+            tracing::warn!(%error, ?every, "the kernel cannot tell about changed files (raise \
+                fs.inotify.max_user_instances); looking at all files regularly");
+        });
+        let own = [("receiver", receiver)];
+        let gauges = [OPEN, READING, UNREADABLE].map(|it| meter.gauge(it, &own));
+        let now = Instant::now();
+        Ok(Self {
+            started: book.has_history(),
+            settings: Arc::new(settings),
+            sink,
+            book,
+            files: HashMap::new(),
+            by_identity: HashMap::new(),
+            by_path: HashMap::new(),
+            by_real: HashMap::new(),
+            ready: VecDeque::new(),
+            timers: BinaryHeap::new(),
+            touched: HashSet::new(),
+            moved: HashSet::new(),
+            blind: watcher.is_err(),
+            watcher: watcher.ok(),
+            buffer: Vec::new(),
+            decoded: String::new(),
+            complaints: OncePer::default(),
+            unreadable: HashMap::new(),
+            open: 0,
+            lost: crate::rotate::Lost::new(meter),
+            growing: HashMap::new(),
+            next_key: 0,
+            in_flight: (0, 0),
+            host: host.clone(),
+            sender,
+            answers,
+            walk: None,
+            walk_at: now,
+            walk_not_before: now,
+            checkpoint_at: None,
+            idle_flush_at: None,
+            last_pass: now,
+            gauges,
+            remembers,
+        })
+    }
+
+    /// Follows the files until the host stops.
+    ///
+    /// # Errors
+    /// None so far; the signature is that of a task.
+    pub async fn run(mut self) -> Result<(), BoxError> {
+        if self.book.has_history() {
+            tracing::info!(
+                "resuming from previously known offset(s); 'start_at' is not applicable"
+            );
+        }
+        let stopping = self.host.stopping().clone();
+        while !stopping.is_cancelled() {
+            self.pass().await;
+            self.due();
+            let deadline = self.next_deadline();
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => break,
+                Some(done) = self.answers.recv() => self.settle(&done),
+                walk = finished(&mut self.walk) => self.walked(walk),
+                () = readable(self.watcher.as_ref()) => {
+                    tokio::time::sleep_until(self.last_pass + PASS_PAUSE).await;
+                    self.take_events();
+                }
+                () = tokio::time::sleep_until(deadline) => {}
+            }
+        }
+        self.end().await;
+        Ok(())
+    }
+
+    /// Reads until nothing is ready or nothing more may be in flight.
+    async fn pass(&mut self) {
+        let mut blocks = 0_usize;
+        while self.has_room() && !self.host.stopping().is_cancelled() {
+            let Some(key) = self.ready.pop_front() else { break };
+            self.turn(key);
+            if self.sink.bytes() >= CHUNK_BYTES {
+                self.send();
+            }
+            blocks += 1;
+            if blocks.is_multiple_of(BLOCKS_BETWEEN_EVENTS) {
+                self.take_events();
+            }
+            while let Ok(done) = self.answers.try_recv() {
+                self.settle(&done);
+            }
+            if let Some(walk) = self.walk.take_if(|it| it.is_finished()) {
+                self.walk = None;
+                self.walked(walk.await.ok());
+            }
+            self.due();
+            tokio::task::yield_now().await;
+        }
+        if self.has_room() && self.ready.is_empty() {
+            self.send();
+            self.idle_flush_at =
+                self.sink.flush_idle(std::time::Instant::now()).map(Instant::from_std);
+            if self.sink.bytes() > 0 {
+                self.send();
+            }
+            if self.buffer.len() > BLOCK_BYTES {
+                self.buffer = Vec::new();
+            }
+        } else {
+            self.idle_flush_at = None;
+        }
+        self.show();
+        self.last_pass = Instant::now();
+    }
+
+    fn has_room(&self) -> bool {
+        let (calls, bytes) = self.in_flight;
+        calls < CALLS_MAX && bytes < self.settings.in_flight_bytes_max
+    }
+
+    fn show(&self) {
+        let [open, reading, unreadable] = &self.gauges;
+        open.set(self.open as i64);
+        reading.set(self.ready.len() as i64);
+        if !self.unreadable.is_empty() || unreadable.value() != 0 {
+            unreadable.set(self.unreadable.len() as i64);
+        }
+    }
+
+    /// Hands on what the sink has ready.
+    fn send(&mut self) {
+        if self.touched.is_empty() && self.sink.bytes() == 0 {
+            return;
+        }
+        let batch = self.sink.take();
+        for (key, safe) in batch.safe {
+            if let Some(file) = self.files.get_mut(&key) {
+                file.safe = file.safe.max(safe);
+                self.touched.insert(key);
+            }
+        }
+        let mut ranges = Vec::with_capacity(self.touched.len());
+        for key in self.touched.drain() {
+            let Some(file) = self.files.get_mut(&key) else { continue };
+            let end = file.sendable();
+            if let Some(ticket) = file.watermark.open(end) {
+                ranges.push((key, ticket));
+            }
+        }
+        let bytes = batch.data.bytes();
+        if batch.data.is_empty() {
+            self.close(&ranges);
+            return;
+        }
+        self.in_flight.0 += 1;
+        self.in_flight.1 += bytes;
+        self.sender.send(batch.data, ranges, bytes);
+    }
+
+    fn settle(&mut self, done: &Done) {
+        self.in_flight.0 -= 1;
+        self.in_flight.1 -= done.bytes;
+        if done.settled {
+            self.close(&done.ranges);
+        }
+    }
+
+    fn close(&mut self, ranges: &[(FileKey, crate::watermark::Ticket)]) {
+        for (key, ticket) in ranges {
+            let Some(file) = self.files.get_mut(key) else { continue };
+            if file.watermark.close(*ticket) {
+                self.moved.insert(*key);
+                if file.is_done() && (file.detached || self.settings.delete_after_read) {
+                    self.timers.push(Reverse((Instant::now(), *key, Timer::Leave)));
+                }
+            }
+        }
+    }
+
+    /// Does what the clock asks for.
+    fn due(&mut self) {
+        let now = Instant::now();
+        while let Some(Reverse((at, ..))) = self.timers.peek()
+            && *at <= now
+            && let Some(Reverse((_, key, timer))) = self.timers.pop()
+        {
+            match timer {
+                Timer::Partial => self.flush_partial(key, now),
+                Timer::Leave => self.leave(key, now),
+            }
+        }
+        if self.walk.is_none() && self.walk_at.max(self.walk_not_before) <= now {
+            let settings = Arc::clone(&self.settings);
+            self.walk = Some(tokio::task::spawn_blocking(move || timed_scan(&settings.finder)));
+            self.walk_at = now + if self.blind { self.settings.poll_interval } else { SWEEP };
+        }
+        if !self.moved.is_empty() || self.book.is_dirty() {
+            let at = *self.checkpoint_at.get_or_insert(now + CHECKPOINT_PAUSE);
+            if at <= now {
+                self.checkpoint_at = None;
+                self.checkpoint();
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let walk = self.walk.is_none().then(|| self.walk_at.max(self.walk_not_before));
+        let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
+        let all = [walk, timer, self.checkpoint_at, self.idle_flush_at];
+        all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + SWEEP)
+    }
+
+    /// Asks for a walk, soon.
+    pub(crate) fn walk_soon(&mut self) {
+        self.walk_at = Instant::now();
+    }
+
+    fn walked(&mut self, walk: Option<(Scan, Duration)>) {
+        let Some((scan, took)) = walk else { return };
+        self.walk_not_before = Instant::now() + WALK_PAUSE.max(took * WALK_SHARE);
+        self.reconcile(scan);
+        self.started = true;
+    }
+
+    fn take_events(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let mut events = Vec::new();
+        watcher.drain(&mut events);
+        for event in events {
+            match event {
+                Event::Touched(key) => self.wake(key),
+                Event::File(path) => self.name_changed(&path),
+                Event::Unclear => self.walk_soon(),
+            }
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        for key in std::mem::take(&mut self.moved) {
+            if let Some(file) = self.files.get_mut(&key) {
+                if std::mem::take(&mut file.header_done) {
+                    self.book.note_file(&file.entry);
+                }
+                file.advance_entry();
+                self.book.note_offset(&file.entry);
+            }
+        }
+        let Err(error) = self.book.flush() else { return };
+        self.checkpoint_at = Some(Instant::now() + CHECKPOINT_RETRY);
+        if self.complaints.allows("checkpoint") {
+            tracing::error!(%error, "offsets cannot be stored and are kept in memory; after a crash \
+                lines since the last stored offset are sent again");
+        }
+    }
+
+    /// Waits for answers, writes the last checkpoint.
+    async fn end(&mut self) {
+        if !self.remembers {
+            // Nobody will read these lines again.
+            self.sink.flush_all();
+        }
+        self.send();
+        let deadline = Instant::now() + DRAIN;
+        while self.in_flight.0 > 0
+            && let Ok(Some(done)) = tokio::time::timeout_at(deadline, self.answers.recv()).await
+        {
+            self.settle(&done);
+        }
+        self.sender.abandon();
+        if self.in_flight.0 > 0 {
+            let (chunks, bytes) = self.in_flight;
+            tracing::warn!(
+                chunks,
+                bytes,
+                "stopped before all records were acknowledged; with a \
+                'storage' they are read again at the next start"
+            );
+        }
+        self.checkpoint();
+        if let Some(client) = self.book.client() {
+            let sync = tokio::task::spawn_blocking(move || client.sync());
+            if let Ok(Ok(Err(error))) = tokio::time::timeout(SYNC, sync).await {
+                tracing::error!(%error, "the last offsets may not survive a power failure");
+            }
+        }
+    }
+
+    /// A key that no file ever had.
+    pub(crate) fn new_key(&mut self) -> FileKey {
+        self.next_key += 1;
+        FileKey(self.next_key)
+    }
+
+    /// Puts a file in the queue of those that have something to read.
+    pub(crate) fn enqueue(&mut self, key: FileKey) {
+        if let Some(file) = self.files.get_mut(&key)
+            && !file.queued
+        {
+            file.queued = true;
+            file.ended = false;
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Which entry a file has, if it is followed.
+    pub(crate) fn entry_ids(&self) -> HashSet<EntryId> {
+        self.files.values().map(|it| it.entry.id).collect()
+    }
+}
+
+fn timed_scan(finder: &Finder) -> (Scan, Duration) {
+    let start = std::time::Instant::now();
+    let scan = finder.scan();
+    (scan, start.elapsed())
+}
+
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    let Some(handle) = task else { return std::future::pending().await };
+    let result = handle.await.ok();
+    *task = None;
+    result
+}
+
+async fn readable(watcher: Option<&Watcher>) {
+    match watcher {
+        Some(watcher) => watcher.readable().await,
+        None => std::future::pending().await,
+    }
+}

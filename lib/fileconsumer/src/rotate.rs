@@ -1,0 +1,483 @@
+//! Files whose name no longer leads to them: renamed, removed, truncated, compressed.
+
+use std::cmp::Reverse;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use component::Meter;
+use component::meter::{Counter, Descriptor};
+use tokio::time::Instant;
+
+use crate::FileKey;
+use crate::book::{Entry, EntryId};
+use crate::engine::{Engine, Sink, Timer};
+use crate::identity::{Facts, Fingerprint, Head};
+use crate::settings::OnTruncate;
+use crate::siblings::{Age, age, is_gzip};
+use crate::source::Source;
+use crate::track::Tracked;
+
+/// A removed file is let go when nobody has written to it for this long.
+const UNLINKED_QUIET: Duration = Duration::from_secs(2);
+/// A renamed file is let go when nobody has written to it for this long: its writer may not know yet.
+const RENAMED_QUIET: Duration = Duration::from_secs(30);
+/// Most names looked at in one directory.
+const SIBLINGS_MAX: usize = 10_000;
+
+const LOST: Descriptor = Descriptor {
+    name: "sluice_lost_total",
+    unit: "{item}",
+    description: "Number of items that were taken in and will not be delivered, by reason.",
+};
+
+/// Counts files of which something was lost; how many records, nobody knows.
+pub(crate) struct Lost {
+    pub rotated: Counter,
+    pub truncated: Counter,
+}
+
+impl Lost {
+    pub(crate) fn new(meter: &Meter) -> Self {
+        let lost = |reason| meter.counter(LOST, &[("reason", reason)]);
+        Self { rotated: lost("rotated_unread"), truncated: lost("truncated_unread") }
+    }
+}
+
+/// A rotated file beside the one it was.
+struct Sibling {
+    age: Age,
+    path: PathBuf,
+    place: (u64, u64),
+    is_gzip: bool,
+}
+
+impl<S: Sink> Engine<S> {
+    /// The path leads elsewhere or nowhere; the descriptor stays.
+    pub(crate) fn detach(&mut self, key: FileKey) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if self.by_path.get(file.path()) == Some(&key) {
+            self.by_path.remove(file.path());
+        }
+        if let Some(real) = file.real.take() {
+            self.by_real.remove(&real);
+        }
+        if !std::mem::replace(&mut file.detached, true) {
+            tracing::debug!(path = %file.path().display(), "File has been rotated(moved)");
+        }
+        let links =
+            file.source.as_ref().and_then(|it| Facts::of(it.file()).ok()).map(|it| it.links);
+        file.unlinked = links == Some(0);
+        self.timers.push(Reverse((Instant::now(), key, Timer::Leave)));
+        self.enqueue(key);
+    }
+
+    /// A file that is followed was found under another name.
+    pub(crate) fn attach_again(&mut self, key: FileKey, path: &Path) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if !file.detached {
+            let old = std::fs::metadata(file.path()).map(|it| (it.dev(), it.ino()));
+            let identity = file.entry.identity;
+            if old.is_ok_and(|it| it == (identity.device, identity.inode)) {
+                // A second name of the same file.
+                return;
+            }
+            if self.by_path.get(file.path()) == Some(&key) {
+                self.by_path.remove(file.path());
+            }
+        }
+        file.detached = false;
+        file.finished = false;
+        file.entry.path = path.to_owned();
+        if let Some(Ok(metadata)) = file.source.as_ref().map(|it| it.file().metadata()) {
+            file.attributes = self.settings.attributes.of(path, &metadata);
+        }
+        let all = [file.attributes.clone(), file.entry.attributes.clone()].concat();
+        file.file = self.sink.file(key, &all);
+        self.book.note_file(&file.entry);
+        self.by_path.insert(path.to_owned(), key);
+        self.enqueue(key);
+    }
+
+    /// A file that the last walk did not find at its path.
+    pub(crate) fn check_unseen(&mut self, key: FileKey) {
+        let Some(file) = self.files.get(&key) else { return };
+        if file.detached {
+            let size =
+                file.source.as_ref().and_then(|it| it.file().metadata().ok()).map(|it| it.len());
+            if size.is_some_and(|it| !file.entry.gzip && it != file.known_end()) {
+                self.wake(key);
+            }
+            self.timers.push(Reverse((Instant::now(), key, Timer::Leave)));
+            return;
+        }
+        let identity = file.entry.identity;
+        let path = file.path().clone();
+        let place = std::fs::metadata(&path).map(|it| (it.dev(), it.ino()));
+        match place {
+            // Still there, but too old or not chosen: it is let go, not forgotten.
+            Ok(place) if place == (identity.device, identity.inode) => {
+                if file.ended && file.is_done() && !self.settings.finder.decides_alone() {
+                    self.release(key, false);
+                }
+            }
+            Ok(_) => self.look(&path),
+            Err(_) => self.detach(key),
+        }
+    }
+
+    /// The file has become shorter, or begins with something else: what is in it now is another file.
+    pub(crate) fn truncated(&mut self, key: FileKey, size: u64) {
+        let Some(mut old) = self.files.remove(&key) else { return };
+        tracing::debug!(path = %old.path().display(), size, "File has been rotated(truncated)");
+        if old.known_end() < old.disk_size {
+            self.lost.truncated.add(1);
+        }
+        self.sink.forget(key);
+        self.hand_over(&mut old);
+        self.by_identity.remove(&old.entry.identity);
+        let Some(source) = old.source.take() else { return };
+        let facts = Facts::of(source.file());
+        let mut head = vec![0; self.settings.fingerprint_bytes];
+        let mut source = source;
+        let length = source.read_at(&mut head, 0).unwrap_or(0);
+        head.truncate(length);
+        let whole = self.settings.on_truncate == OnTruncate::ReadWholeFile;
+        let entry = Entry {
+            id: self.book.new_id(),
+            identity: old.entry.identity,
+            gzip: false,
+            fingerprint: Fingerprint::of(&head),
+            path: old.entry.path.clone(),
+            offset: if whole { 0 } else { size },
+            ..Entry::default()
+        };
+        // Remembered for a copy that may turn up, not in the store: there the new content takes over.
+        let remembered = Entry { offset: old.position, tail: old.tail_hash(), ..old.entry.clone() };
+        self.book.forget(old.entry.id);
+        let place = crate::identity::Identity { inode: 0, ..remembered.identity };
+        self.book.put_back(Entry { identity: place, ..remembered });
+        let new = self.new_key();
+        let file = self.sink.file(new, &old.attributes);
+        self.book.note_file(&entry);
+        self.book.note_offset(&entry);
+        let mut tracked = Tracked::new(entry, file, source, Head::of(&head));
+        tracked.attributes = old.attributes;
+        tracked.in_header = self.settings.header.is_some();
+        tracked.detached = old.detached;
+        tracked.unlinked = facts.is_ok_and(|it| it.links == 0);
+        tracked.real = old.real;
+        if !old.detached {
+            self.by_path.insert(tracked.path().clone(), new);
+            if let Some(real) = tracked.real.clone() {
+                self.by_real.insert(real, new);
+            }
+        }
+        self.by_identity.insert(tracked.entry.identity, new);
+        self.files.insert(new, tracked);
+        self.enqueue(new);
+    }
+
+    /// `key` is not read before `before` has come to its end.
+    pub(crate) fn chain(&mut self, key: FileKey, before: FileKey) {
+        if key == before {
+            return;
+        }
+        let Some(first) = self.files.get_mut(&before) else { return };
+        first.followers.push(key);
+        if let Some(file) = self.files.get_mut(&key) {
+            file.after = Some(before);
+        }
+    }
+
+    /// Lets those go on that waited for the end of a file.
+    pub(crate) fn release_followers(&mut self, key: FileKey) {
+        if let Some(mut file) = self.files.remove(&key) {
+            self.hand_over(&mut file);
+            self.files.insert(key, file);
+        }
+    }
+
+    fn hand_over(&mut self, file: &mut Tracked<S::File>) {
+        for follower in std::mem::take(&mut file.followers) {
+            let Some(next) = self.files.get_mut(&follower) else { continue };
+            next.after = None;
+            if std::mem::take(&mut next.is_copy) && next.position == 0 {
+                next.start_at(file.position, file.number);
+                next.in_header = false;
+                next.tail.clone_from(&file.tail);
+            }
+            self.enqueue(follower);
+        }
+    }
+
+    /// Lets a file go that is read, answered and no longer needed.
+    pub(crate) fn leave(&mut self, key: FileKey, now: Instant) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if !file.ended || file.queued {
+            return;
+        }
+        if !file.detached {
+            if self.settings.delete_after_read && file.is_done() && file.position > 0 {
+                self.delete(key);
+            }
+            return;
+        }
+        if let Some(Ok(facts)) = file.source.as_ref().map(|it| Facts::of(it.file())) {
+            file.unlinked = facts.links == 0;
+        }
+        let quiet = if file.unlinked { UNLINKED_QUIET } else { RENAMED_QUIET };
+        if now < file.active + quiet {
+            self.timers.push(Reverse((file.active + quiet, key, Timer::Leave)));
+            return;
+        }
+        if file.partial.is_some() {
+            self.flush_now(key);
+        }
+        let Some(file) = self.files.get_mut(&key) else { return };
+        if !file.finished {
+            file.finished = true;
+            self.sink.forget(key);
+            self.touched.insert(key);
+        }
+        if file.watermark.done() == file.position {
+            self.release(key, true);
+        }
+    }
+
+    fn delete(&mut self, key: FileKey) {
+        let Some(file) = self.files.get(&key) else { return };
+        let path = file.path().clone();
+        let same = std::fs::metadata(&path).is_ok_and(|it| {
+            let size = if file.entry.gzip { file.disk_size } else { file.position };
+            it.ino() == file.entry.identity.inode && it.len() == size
+        });
+        if !same {
+            return;
+        }
+        match std::fs::remove_file(&path) {
+            Ok(()) => {
+                self.detach(key);
+                self.release(key, true);
+            }
+            Err(error) => self.complain_unreadable(&path, &error),
+        }
+    }
+
+    /// Stops following a file; `gone` when its path leads elsewhere or nowhere.
+    pub(crate) fn release(&mut self, key: FileKey, gone: bool) {
+        let Some(mut file) = self.files.remove(&key) else { return };
+        file.advance_entry();
+        self.hand_over(&mut file);
+        self.by_identity.remove(&file.entry.identity);
+        if self.by_path.get(file.path()) == Some(&key) {
+            self.by_path.remove(file.path());
+        }
+        if file.source.is_some() {
+            self.open -= 1;
+        }
+        if !file.finished {
+            self.sink.forget(key);
+        }
+        if gone && (file.unlinked || self.by_path.contains_key(file.path())) {
+            self.book.forget(file.entry.id);
+        } else {
+            self.book.note_offset(&file.entry);
+            self.book.put_back(file.entry);
+        }
+    }
+
+    /// Opens a file again that was closed to save descriptors.
+    pub(crate) fn ensure_open(&mut self, key: FileKey) -> bool {
+        let Some(file) = self.files.get(&key) else { return false };
+        if file.source.is_some() {
+            return true;
+        }
+        let (identity, gzip, path) = (file.entry.identity, file.entry.gzip, file.path().clone());
+        let mut names = vec![path.clone()];
+        names.extend(siblings(&path).into_iter().map(|it| it.path));
+        for name in names {
+            if let Ok(Some(opened)) = self.open(&name, gzip)
+                && opened.facts.identity == identity
+                && let Some(file) = self.files.get_mut(&key)
+            {
+                file.source = Some(opened.source);
+                self.open += 1;
+                return true;
+            }
+        }
+        tracing::warn!(path = %path.display(), "file was removed while it was closed for want of \
+            descriptors; raise 'max_concurrent_files'");
+        self.lost.rotated.add(1);
+        self.release(key, true);
+        false
+    }
+
+    /// Closes the files that were idle longest until another one may be opened.
+    pub(crate) fn make_room(&mut self) {
+        while self.open >= self.settings.open_files_max {
+            let idle = self.files.iter().filter(|(_, it)| {
+                it.source.is_some() && it.ended && !it.queued && !it.detached && !it.entry.gzip
+            });
+            let Some((&key, _)) = idle.min_by_key(|(_, it)| it.active) else { return };
+            if let Some(file) = self.files.get_mut(&key) {
+                file.source = None;
+                self.open -= 1;
+            }
+        }
+    }
+
+    /// Looks for the files of earlier checkpoints that are no longer where they were.
+    pub(crate) fn resume_rotated(&mut self) {
+        let mut bases: Vec<PathBuf> = self.book.closed().map(|it| it.path.clone()).collect();
+        bases.sort();
+        bases.dedup();
+        for base in bases {
+            let Some(dir) = base.parent() else { continue };
+            if dir.as_os_str().is_empty() || dir.exists() {
+                self.adopt_siblings(&base, true);
+            } else {
+                let gone: Vec<EntryId> =
+                    self.book.closed().filter(|it| it.path == base).map(|it| it.id).collect();
+                gone.into_iter().for_each(|it| self.book.forget(it));
+            }
+        }
+    }
+
+    /// Reads on in what rotation has made of `base`, oldest first, before `base` itself.
+    ///
+    /// Of files that nobody knows only those are taken that are newer than one that is known; after a
+    /// restart, all when none is known: then the known one has been rotated away since.
+    pub(crate) fn adopt_siblings(&mut self, base: &Path, restart: bool) {
+        let siblings: Vec<Sibling> = siblings(base)
+            .into_iter()
+            .filter(|it| !self.settings.finder.matches(&it.path))
+            .collect();
+        let located: Vec<Option<Known>> =
+            siblings.iter().map(|it| self.locate(base, it, restart)).collect();
+        let newest = located.iter().rposition(Option::is_some);
+        let history = self.book.closed().any(|it| it.path == base);
+        let stays =
+            self.by_path.get(base).and_then(|it| self.files.get(it)).is_some_and(|it| it.resumed);
+        let mut last = None;
+        for (at, (sibling, known)) in siblings.iter().zip(located).enumerate() {
+            let is_new = match newest {
+                Some(newest) => newest < at,
+                None => restart && history,
+            };
+            let key = match known {
+                Some(Known::Open(key)) => Some(key),
+                Some(Known::Closed(id)) => {
+                    self.book.claim(id).and_then(|it| self.adopt(sibling, it))
+                }
+                None if is_new && !stays => {
+                    let entry =
+                        Entry { id: self.book.new_id(), path: base.to_owned(), ..Entry::default() };
+                    self.adopt(sibling, entry)
+                }
+                None => None,
+            };
+            if let (Some(key), Some(before)) = (key, last) {
+                self.chain(key, before);
+            }
+            last = key.or(last);
+        }
+        if let (Some(before), Some(&key)) = (last, self.by_path.get(base)) {
+            self.chain(key, before);
+        }
+        if restart {
+            self.give_up(base);
+        }
+    }
+
+    /// Entries whose file was not found: what they had not read is gone.
+    fn give_up(&mut self, base: &Path) {
+        let gone: Vec<Entry> = self
+            .book
+            .closed()
+            .filter(|it| it.path == base && it.identity.inode != 0)
+            .cloned()
+            .collect();
+        for entry in gone {
+            if entry.offset < entry.size {
+                let bytes = entry.size - entry.offset;
+                tracing::error!(path = %base.display(), bytes, "a file that was not read to its end is \
+                    gone; keep rotated files for longer");
+                self.lost.rotated.add(1);
+            }
+            self.book.forget(entry.id);
+        }
+    }
+
+    fn adopt(&mut self, sibling: &Sibling, entry: Entry) -> Option<FileKey> {
+        let opened = match self.open(&sibling.path, sibling.is_gzip) {
+            Ok(opened) => opened?,
+            Err(error) => {
+                self.complain_unreadable(&sibling.path, &error);
+                self.book.put_back(entry);
+                return None;
+            }
+        };
+        let entry = self.resume(entry, &opened);
+        tracing::info!(path = %sibling.path.display(), offset = entry.offset, "reading on in a rotated file");
+        let base = self.by_path.get(&entry.path).copied();
+        let key = self.follow(entry, opened);
+        let file = self.files.get_mut(&key)?;
+        file.detached = true;
+        match base {
+            Some(base) => drop(self.by_path.insert(file.path().clone(), base)),
+            None => drop(self.by_path.remove(file.path())),
+        }
+        Some(key)
+    }
+
+    /// Which known file a sibling is.
+    fn locate(&mut self, base: &Path, sibling: &Sibling, restart: bool) -> Option<Known> {
+        let same = |it: &Entry| (it.identity.device, it.identity.inode) == sibling.place;
+        if let Some((key, _)) = self.files.iter().find(|(_, it)| same(&it.entry)) {
+            return Some(Known::Open(*key));
+        }
+        let known = self.book.closed().find(|it| it.path == base && same(it));
+        if let Some(entry) = known {
+            return Some(Known::Closed(entry.id));
+        }
+        if !sibling.is_gzip || !restart {
+            return None;
+        }
+        let mut source = Source::new(File::open(&sibling.path).ok()?, true);
+        let mut head = vec![0; self.settings.fingerprint_bytes];
+        let length = source.read_at(&mut head, 0).ok()?;
+        let fits = |it: &&Entry| {
+            it.path == base && 0 < it.fingerprint.length && it.fingerprint.fits(&head[..length])
+        };
+        self.book.closed().find(fits).map(|it| Known::Closed(it.id))
+    }
+}
+
+/// A file that is followed, or remembered.
+enum Known {
+    Open(FileKey),
+    Closed(EntryId),
+}
+
+/// The rotated forms of a file, oldest first; of a compressed one and its plain form only the latter.
+fn siblings(base: &Path) -> Vec<Sibling> {
+    let (Some(dir), Some(name)) = (base.parent(), base.file_name().and_then(OsStr::to_str)) else {
+        return Vec::new();
+    };
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().take(SIBLINGS_MAX);
+    let mut all: Vec<Sibling> = entries
+        .filter_map(|it| {
+            let metadata = it.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            let own = it.file_name().into_string().ok()?;
+            let place = (metadata.dev(), metadata.ino());
+            Some(Sibling { age: age(name, &own)?, path: it.path(), place, is_gzip: is_gzip(&own) })
+        })
+        .collect();
+    all.sort_by(|a, b| (&a.age, a.is_gzip).cmp(&(&b.age, b.is_gzip)));
+    all.dedup_by(|later, kept| later.age == kept.age);
+    all
+}

@@ -1,0 +1,192 @@
+//! Hands chunks on, each in a task of its own, and tries again until there is an answer that lasts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use component::meter::{Counter, Descriptor};
+use component::{ConsumeError, Context, Data, Host, Meter, Outputs};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::FileKey;
+use crate::limit::OncePer;
+use crate::settings::Retry;
+use crate::watermark::Ticket;
+
+/// Each wait is this much longer than the one before. `cenkalti/backoff`, as upstream.
+const BACKOFF: f64 = 1.5;
+/// Each wait is spread over plus and minus this part of it, as upstream.
+const SPREAD: f64 = 0.5;
+
+/// Most chunks in flight. A batch that fills in 200 ms still gets more than a thousand chunks a second.
+pub(crate) const CALLS_MAX: usize = 256;
+
+const LOST: Descriptor = Descriptor {
+    name: "sluice_lost_total",
+    unit: "{item}",
+    description: "Number of items that were taken in and will not be delivered, by reason.",
+};
+const ACCEPTED: Descriptor = Descriptor {
+    name: "otelcol_receiver_accepted_log_records",
+    unit: "{record}",
+    description: "Number of log records successfully pushed into the pipeline. [Alpha]",
+};
+const REFUSED: Descriptor = Descriptor {
+    name: "otelcol_receiver_refused_log_records",
+    unit: "{record}",
+    description: "Number of log records that could not be pushed into the pipeline. [Alpha]",
+};
+
+/// The ranges that one chunk covers.
+pub(crate) type Ranges = Vec<(FileKey, Ticket)>;
+
+/// A chunk has its answer.
+pub(crate) struct Done {
+    pub ranges: Ranges,
+    pub bytes: usize,
+    /// False when it was withdrawn: the ranges stay open and are read again after a restart.
+    pub settled: bool,
+}
+
+/// Sends for one receiver.
+pub(crate) struct Sender {
+    host: Host,
+    shared: Arc<Shared>,
+    done: mpsc::Sender<Done>,
+}
+
+struct Shared {
+    out: Outputs,
+    retry: Retry,
+    accepted: Counter,
+    refused: Counter,
+    rejected: Counter,
+    expired: Counter,
+    /// Somebody has delivered: those who wait may try again.
+    recovered: Notify,
+    complaints: OncePer,
+    /// Ends calls that did not end within the grace.
+    abandon: CancellationToken,
+}
+
+impl Sender {
+    /// The answers come through the channel, one per call of [`send`](Self::send);
+    /// there may be [`CALLS_MAX`] calls without one.
+    pub(crate) fn new(
+        host: Host,
+        out: Outputs,
+        retry: Retry,
+        meter: &Meter,
+        receiver: &str,
+    ) -> (Self, mpsc::Receiver<Done>) {
+        let own = [("receiver", receiver), ("transport", "")];
+        let lost = |reason| meter.counter(LOST, &[("reason", reason)]);
+        let shared = Shared {
+            out,
+            retry,
+            accepted: meter.counter(ACCEPTED, &own),
+            refused: meter.counter(REFUSED, &own),
+            rejected: lost("rejected_by_backend"),
+            expired: lost("expired_retry"),
+            recovered: Notify::new(),
+            complaints: OncePer::default(),
+            abandon: CancellationToken::new(),
+        };
+        let (done, answers) = mpsc::channel(CALLS_MAX);
+        (Self { host, shared: Arc::new(shared), done }, answers)
+    }
+
+    /// Delivers `data`; the answer names `ranges`.
+    pub(crate) fn send(&self, data: Data, ranges: Ranges, bytes: usize) {
+        let (shared, done) = (Arc::clone(&self.shared), self.done.clone());
+        let stopping = self.host.stopping().clone();
+        self.host.spawn(async move {
+            let settled = shared.deliver(data, &stopping).await;
+            // Fails when the reader has given up waiting, and then nobody wants to know.
+            let _ = done.send(Done { ranges, bytes, settled }).await;
+            Ok(())
+        });
+    }
+
+    /// Withdraws the calls that have no answer yet.
+    pub(crate) fn abandon(&self) {
+        self.shared.abandon.cancel();
+    }
+}
+
+impl Shared {
+    async fn deliver(&self, data: Data, stopping: &CancellationToken) -> bool {
+        let (ctx, started) = (Context::delivered(), Instant::now());
+        let items = data.items() as u64;
+        let mut wait = self.retry.initial;
+        loop {
+            let answer = tokio::select! {
+                answer = self.out.consume(&ctx, data.clone()) => answer,
+                () = self.abandon.cancelled() => return false,
+            };
+            let Err(error) = answer else {
+                self.accepted.add(items);
+                self.recovered.notify_waiters();
+                return true;
+            };
+            self.refused.add(items);
+            if error.is_permanent() {
+                self.rejected.add(items);
+                self.complain(&error, items, "records were refused for good and are lost");
+                return true;
+            }
+            let waits = spread(wait).max(error.retry_after().unwrap_or_default());
+            if self.retry.give_up_after.is_some_and(|it| it < started.elapsed() + waits) {
+                self.expired.add(items);
+                self.complain(
+                    &error,
+                    items,
+                    "records were refused until max_elapsed_time and are lost",
+                );
+                return true;
+            }
+            self.complain(
+                &error,
+                items,
+                "records were refused and are sent again; nothing is lost",
+            );
+            tokio::select! {
+                () = stopping.cancelled() => return false,
+                () = self.pause(waits, error.retry_after()) => {}
+            }
+            wait = wait.mul_f64(BACKOFF).min(self.retry.max);
+        }
+    }
+
+    /// Waits, but not longer than the first wait once another chunk has passed.
+    async fn pause(&self, wait: Duration, asked: Option<Duration>) {
+        let recovered = self.recovered.notified();
+        let least = wait.min(self.retry.initial).max(asked.unwrap_or_default());
+        tokio::time::sleep(least).await;
+        tokio::select! {
+            () = recovered => {}
+            () = tokio::time::sleep(wait.saturating_sub(least)) => {}
+        }
+    }
+
+    fn complain(&self, error: &ConsumeError, items: u64, what: &'static str) {
+        if self.complaints.allows(what) {
+            let origin = error.origin().map_or("", |it| it.as_ref());
+            if error.is_permanent() || what.ends_with("lost") {
+                tracing::error!(%error, origin, items, "{what}");
+            } else {
+                tracing::warn!(%error, origin, items, "{what}");
+            }
+        }
+    }
+}
+
+fn spread(wait: Duration) -> Duration {
+    // Only the times of retries depend on it, so the clock's last digits are random enough.
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |it| it.subsec_nanos());
+    let unit = f64::from(nanos % 1000) / 1000.0;
+    wait.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * unit)
+}

@@ -1,0 +1,286 @@
+//! One file's turn: a block is read, split and given to the sink.
+
+use std::cmp::Reverse;
+use std::io;
+
+use tokio::time::Instant;
+
+use crate::FileKey;
+use crate::encoding::Encoding;
+use crate::engine::{BLOCK_BYTES, Engine, Sink, Timer};
+use crate::identity::{Facts, Fingerprint, Head};
+use crate::settings::Settings;
+use crate::source::Source;
+use crate::split::Step;
+use crate::track::Tracked;
+
+/// What a turn came to.
+enum Turn {
+    /// There may be more.
+    More,
+    /// The file ends here; so many bytes are an unfinished record.
+    End(usize),
+}
+
+impl<S: Sink> Engine<S> {
+    /// Reads a block of a file that has something.
+    pub(crate) fn turn(&mut self, key: FileKey) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.queued = false;
+        if let Some(before) = file.after
+            && self.files.get(&before).is_some_and(|it| !it.ended)
+        {
+            return;
+        }
+        if !self.ensure_open(key) {
+            return;
+        }
+        match self.read_block(key, false) {
+            Ok(Turn::More) => self.enqueue(key),
+            Ok(Turn::End(rest)) => self.at_end(key, rest),
+            Err(error) => self.read_failed(key, &error),
+        }
+    }
+
+    fn read_block(&mut self, key: FileKey, flush: bool) -> io::Result<Turn> {
+        let Self { files, sink, buffer, decoded, settings, touched, .. } = self;
+        let Some(file) = files.get_mut(&key) else { return Ok(Turn::End(0)) };
+        let Some(source) = &mut file.source else { return Ok(Turn::End(0)) };
+        if buffer.len() < BLOCK_BYTES {
+            buffer.resize(BLOCK_BYTES, 0);
+        }
+        let n = source.read_at(buffer, file.position)?;
+        if settings.uncache && n > 0 {
+            let length = std::num::NonZeroU64::new(n as u64);
+            // Advice only: a file system that does not take it is as good as one that does.
+            let advice = rustix::fs::Advice::DontNeed;
+            let _ = rustix::fs::fadvise(source.file(), file.position, length, advice);
+        }
+        let block = &buffer[..n];
+        let used = Feed { key, settings, sink, decoded }.feed(file, block, flush);
+        if let Some(source) = &mut file.source {
+            source.keep(&block[used..], file.position + used as u64);
+        }
+        file.position += used as u64;
+        file.remember_tail(&block[..used]);
+        if n > 0 {
+            file.active = Instant::now();
+        }
+        if used > 0 {
+            touched.insert(key);
+            file.partial = None;
+        }
+        if n < buffer.len() {
+            return Ok(Turn::End(n - used));
+        }
+        if used == 0 {
+            // The record is longer than the buffer, which grows until the splitter can decide.
+            let larger = buffer.len() * 2;
+            buffer.resize(larger, 0);
+        }
+        Ok(Turn::More)
+    }
+
+    /// The file is read to its end: sees to it that somebody will tell when it grows.
+    fn at_end(&mut self, key: FileKey, rest: usize) {
+        let flush_after = self.settings.flush_after;
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let now = Instant::now();
+        file.ended = true;
+        let end = file.position + rest as u64;
+        if rest == 0 {
+            file.partial = None;
+        } else if file.partial.is_none_or(|it| it.0 != end) {
+            file.partial = Some((end, now));
+            if let Some(period) = flush_after {
+                self.timers.push(Reverse((now + period, key, Timer::Partial)));
+            }
+        }
+        if file.detached || self.settings.delete_after_read {
+            self.timers.push(Reverse((now, key, Timer::Leave)));
+        }
+        self.refresh_fingerprint(key);
+        self.watch(key);
+        self.release_followers(key);
+    }
+
+    /// Learns more first bytes while the file is shorter than its fingerprint could be.
+    fn refresh_fingerprint(&mut self, key: FileKey) {
+        let wanted = self.settings.fingerprint_bytes;
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let known = file.entry.fingerprint.length as usize;
+        let Some(Source::Plain(source)) = &file.source else { return };
+        if known >= wanted || file.known_end() <= known as u64 {
+            return;
+        }
+        let mut bytes = vec![0; wanted];
+        if let Ok(n) = crate::identity::read_at(source, &mut bytes, 0)
+            && known < n
+            && file.entry.fingerprint.fits(&bytes[..n])
+        {
+            file.entry.fingerprint = Fingerprint::of(&bytes[..n]);
+            file.head = Head::of(&bytes[..n]);
+            self.book.note_file(&file.entry);
+        }
+    }
+
+    /// Asks the kernel to tell about the next write, and looks whether it has already happened.
+    fn watch(&mut self, key: FileKey) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let Some(source) = &file.source else { return };
+        if !file.watched
+            && let Some(watcher) = &mut self.watcher
+        {
+            match watcher.watch_file(key, source.file()) {
+                Ok(()) => file.watched = true,
+                Err(error) => {
+                    self.blind = true;
+                    if self.complaints.allows("watch") {
+                        let every = self.settings.poll_interval;
+                        tracing::warn!(%error, ?every, path = %file.path().display(), "the kernel \
+                            cannot tell about all files (raise fs.inotify.max_user_watches); \
+                            looking at them regularly");
+                    }
+                }
+            }
+        }
+        let Ok(size) = source.file().metadata().map(|it| it.len()) else { return };
+        let grown = match source {
+            Source::Plain(_) => size != file.known_end(),
+            Source::Gzip(_) => size != file.disk_size,
+        };
+        file.disk_size = size;
+        if grown {
+            self.wake(key);
+        }
+    }
+
+    /// Somebody wrote to the file, or may have.
+    pub(crate) fn wake(&mut self, key: FileKey) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.watched = false;
+        let Some(Source::Plain(source)) = &file.source else { return self.enqueue(key) };
+        let Ok(facts) = Facts::of(source) else { return self.enqueue(key) };
+        file.unlinked = facts.links == 0;
+        if facts.size < file.known_end() || !file.head.still_fits(source) {
+            return self.truncated(key, facts.size);
+        }
+        if facts.size == file.known_end() && file.ended && !file.queued {
+            // Renamed, or a write that is already read.
+            return self.watch(key);
+        }
+        self.enqueue(key);
+    }
+
+    /// An unfinished record that has not grown for long enough is one.
+    pub(crate) fn flush_partial(&mut self, key: FileKey, now: Instant) {
+        let period = self.settings.flush_after.unwrap_or_default();
+        let Some(file) = self.files.get(&key) else { return };
+        let Some((end, since)) = file.partial.filter(|_| !file.queued) else { return };
+        let grown = match &file.source {
+            Some(Source::Plain(it)) => it.metadata().is_ok_and(|it| it.len() != end),
+            _ => false,
+        };
+        if grown {
+            self.wake(key);
+        } else if since + period <= now {
+            self.flush_now(key);
+        }
+    }
+
+    /// Takes the unfinished record as it is.
+    pub(crate) fn flush_now(&mut self, key: FileKey) {
+        if !self.ensure_open(key) {
+            return;
+        }
+        loop {
+            match self.read_block(key, true) {
+                Ok(Turn::More) => {}
+                Ok(Turn::End(rest)) => return self.at_end(key, rest),
+                Err(error) => return self.read_failed(key, &error),
+            }
+        }
+    }
+
+    fn read_failed(&mut self, key: FileKey, error: &io::Error) {
+        let Some(file) = self.files.get_mut(&key) else { return };
+        file.ended = true;
+        let path = file.path().clone();
+        self.complain_unreadable(&path, error);
+        self.release_followers(key);
+    }
+}
+
+/// What is needed to give records to the sink.
+struct Feed<'a, S: Sink> {
+    key: FileKey,
+    settings: &'a Settings,
+    sink: &'a mut S,
+    decoded: &'a mut String,
+}
+
+impl<S: Sink> Feed<'_, S> {
+    /// Gives all whole records of a block to the sink; the answer is how many bytes they take.
+    fn feed(&mut self, file: &mut Tracked<S::File>, block: &[u8], flush: bool) -> usize {
+        let splitter = &self.settings.splitter;
+        let mut at = 0;
+        loop {
+            match splitter.step(&mut file.skipping, &block[at..], flush) {
+                Step::More => return at,
+                Step::Skip(bytes) => at += bytes,
+                Step::Record { content, next } => {
+                    let start = file.position + at as u64;
+                    let bytes = &block[at..][content];
+                    at += next;
+                    self.record(file, bytes, start..start + next as u64);
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, file: &mut Tracked<S::File>, bytes: &[u8], span: std::ops::Range<u64>) {
+        let splitter = &self.settings.splitter;
+        if splitter.encoding.is_plain() {
+            let nop = splitter.encoding == Encoding::Nop;
+            return self.text(file, if nop { bytes } else { splitter.trim(bytes) }, span);
+        }
+        let mut decoded = std::mem::take(self.decoded);
+        decoded.clear();
+        splitter.encoding.decode(bytes, &mut decoded);
+        self.text(file, splitter.trim(decoded.as_bytes()), span);
+        *self.decoded = decoded;
+    }
+
+    fn text(&mut self, file: &mut Tracked<S::File>, text: &[u8], span: std::ops::Range<u64>) {
+        if file.in_header && self.header(file, text) {
+            return;
+        }
+        let end = span.end;
+        let mut number = None;
+        if self.settings.count_records {
+            file.number += 1;
+            number = Some(file.number);
+            file.numbers.push_back((end, file.number));
+        }
+        if !text.is_empty() {
+            self.sink.record(&file.file, text, span, number);
+            file.fed = end;
+        }
+    }
+
+    /// True for a line of the header.
+    fn header(&mut self, file: &mut Tracked<S::File>, line: &[u8]) -> bool {
+        if self.settings.header.as_ref().is_some_and(|it| it.is_match(line)) {
+            for (key, value) in self.sink.header(line) {
+                file.entry.attributes.retain(|it| it.0 != key);
+                file.entry.attributes.push((key, value));
+            }
+            return true;
+        }
+        file.in_header = false;
+        file.header_done = true;
+        let all = [file.attributes.clone(), file.entry.attributes.clone()].concat();
+        file.file = self.sink.file(self.key, &all);
+        false
+    }
+}
