@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::FileKey;
-use crate::book::{Book, EntryId};
+use crate::book::Book;
 use crate::find::{Finder, Scan};
 use crate::identity::Identity;
 use crate::limit::OncePer;
@@ -473,11 +473,6 @@ impl<S: Sink> Engine<S> {
             file.ended = false;
             self.ready.push_back(key);
         }
-    }
-
-    /// Which entry a file has, if it is followed.
-    pub(crate) fn entry_ids(&self) -> HashSet<EntryId> {
-        self.files.values().map(|it| it.entry.id).collect()
     }
 }
 

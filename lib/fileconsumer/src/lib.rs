@@ -20,6 +20,8 @@ mod source;
 mod split;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod track;
 mod turn;
 mod watch;

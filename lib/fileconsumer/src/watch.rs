@@ -43,7 +43,7 @@ impl Watcher {
     pub(crate) fn new() -> io::Result<Self> {
         let instance = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         Ok(Self {
-            instance: AsyncFd::register(instance)?,
+            instance: register(instance)?,
             directories: HashMap::new(),
             watched: HashMap::new(),
             files: HashMap::new(),
@@ -133,7 +133,9 @@ impl Watcher {
                 }
             } else if let Some(paths) = self.directories.get(&event.wd()) {
                 if flags.contains(ReadFlags::IGNORED) {
-                    paths.iter().for_each(|it| drop(self.watched.remove(it)));
+                    for path in paths {
+                        self.watched.remove(path);
+                    }
                     self.directories.remove(&event.wd());
                     continue;
                 }
@@ -147,6 +149,14 @@ impl Watcher {
             }
         }
     }
+}
+
+#[expect(
+    deprecated,
+    reason = "unsound only for types whose descriptor changes; the successor is unsafe"
+)]
+fn register(instance: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(instance)
 }
 
 #[cfg(test)]

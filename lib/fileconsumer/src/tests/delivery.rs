@@ -1,0 +1,121 @@
+//! What an answer means for the position.
+
+use componenttest::Answer;
+
+use super::*;
+
+#[tokio::test]
+async fn the_caller_asks_for_delivery() {
+    let rig = Rig::new();
+    rig.append("a.log", "one\n");
+    let reader = rig.start();
+    rig.wait(1).await;
+    assert!(rig.sink.attempts().iter().all(|(ctx, _)| ctx.wants_delivered()));
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_is_read_again_after_a_restart() {
+    let rig = Rig::new();
+    rig.append("a.log", "one\n");
+    rig.sink.script([Answer::Ok, Answer::Hang]);
+    let reader = rig.start();
+    rig.wait(1).await;
+    rig.append("a.log", "two\n");
+    rig.sink.wait_for_calls(2).await;
+    rig.append("a.log", "three\n");
+    assert_eq!(rig.wait(2).await, ["one", "three"]);
+    reader.stop().await;
+    assert_eq!(rig.sink.withdrawn(), 1);
+    let reader = rig.start();
+    assert_eq!(rig.wait(4).await[2..], ["two", "three"]);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn a_retryable_refusal_is_tried_again_and_nothing_is_lost() {
+    let rig = Rig::new();
+    rig.append("a.log", "one\n");
+    rig.sink.script([Answer::retryable("busy"), Answer::retryable("busy")]);
+    let reader = rig.start();
+    assert_eq!(rig.wait(1).await, ["one"]);
+    assert_eq!(rig.sink.calls(), 3);
+    reader.stop().await;
+    assert_eq!(rig.lost("rejected_by_backend"), None);
+}
+
+#[tokio::test]
+async fn a_permanent_refusal_is_counted_and_passed() {
+    let rig = Rig::new();
+    rig.append("a.log", "one\n");
+    rig.sink.script([Answer::permanent("never")]);
+    let reader = rig.start();
+    rig.sink.wait_for_calls(1).await;
+    rig.append("a.log", "two\n");
+    assert_eq!(rig.wait(1).await, ["two"]);
+    reader.stop().await;
+    assert_eq!(rig.lost("rejected_by_backend"), Some(1.0));
+    let reader = rig.start();
+    rig.settle().await;
+    assert_eq!(rig.bodies(), ["two"]);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn data_is_given_up_only_when_a_limit_says_so() {
+    let mut rig = Rig::new();
+    rig.settings.retry.give_up_after = Some(Duration::from_millis(50));
+    rig.append("a.log", "one\n");
+    rig.sink.answer(Answer::retryable("busy"));
+    let reader = rig.start();
+    let deadline = tokio::time::Instant::now() + GRACE;
+    while rig.lost("expired_retry").is_none() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(rig.lost("expired_retry"), Some(1.0));
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn reading_stops_at_the_budget_and_goes_on_when_there_is_room() {
+    let mut rig = Rig::new();
+    rig.settings.in_flight_bytes_max = 1 << 20;
+    let text: String = (0..40_000).map(|n| format!("{n:0100}\n")).collect();
+    rig.append("a.log", &text);
+    rig.sink.answer(Answer::Hang);
+    let reader = rig.start();
+    rig.sink.wait_for_calls(4).await;
+    rig.settle().await;
+    let in_flight: usize = rig.sink.attempts().iter().map(|(_, data)| data.bytes()).sum();
+    assert!(in_flight < 2 << 20, "{in_flight} bytes in flight");
+    rig.sink.answer(Answer::Ok);
+    rig.sink.release(Answer::Ok);
+    assert_eq!(rig.wait(40_000).await.len(), 40_000);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_that_is_held_back_holds_the_position_back() {
+    let rig = Rig::new();
+    rig.append("a.log", "one\npart+\n");
+    let reader = rig.start();
+    assert_eq!(rig.wait(1).await, ["one"]);
+    rig.settle().await;
+    reader.stop().await;
+    rig.append("a.log", "rest\n");
+    let reader = rig.start();
+    assert_eq!(rig.wait(2).await, ["one", "part+rest"]);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_store_held_records_leave_at_the_end() {
+    let mut rig = Rig::new();
+    rig.store = None;
+    rig.append("a.log", "one\npart+\n");
+    let reader = rig.start();
+    rig.wait(1).await;
+    rig.settle().await;
+    reader.stop().await;
+    assert_eq!(rig.bodies(), ["one", "part+"]);
+}
