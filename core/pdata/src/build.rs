@@ -32,7 +32,7 @@ impl AttributesWriter<'_> {
     #[inline]
     pub fn value(&mut self, key: &str, write: impl FnOnce(&mut ValueWriter<'_>)) {
         let entry = self.out.open(self.field, MEDIUM);
-        self.out.bytes_field(key_value::KEY, key.as_bytes());
+        self.out.key(key.as_bytes());
         let value = self.out.open(key_value::VALUE, MEDIUM);
         write(&mut ValueWriter { out: self.out });
         self.out.close(value);

@@ -103,9 +103,10 @@ impl Value<'_> {
     fn inner_len(&self) -> usize {
         match self {
             Value::Array(it) => it.iter().map(|value| framed(value.encoded_len())).sum(),
-            Value::Map(it) => {
-                it.iter().map(|(key, value)| framed(key_value_len(key, value.encoded_len()))).sum()
-            }
+            Value::Map(it) => it
+                .iter()
+                .map(|(key, value)| framed(key_value_len(key.len(), value.encoded_len())))
+                .sum(),
             Value::MapRef(it) => it.messages().map(|body| framed(body.len())).sum(),
             _ => 0,
         }
@@ -160,8 +161,8 @@ impl Value<'_> {
     pub(crate) fn write_entry(&self, number: u32, key: &[u8], out: &mut Writer) {
         let length = self.encoded_len();
         out.tag(number, BYTES);
-        out.varint((framed(key.len()) + framed(length)) as u64);
-        out.bytes_field(key_value::KEY, key);
+        out.varint(key_value_len(key.len(), length) as u64);
+        out.key(key);
         out.tag(key_value::VALUE, BYTES);
         out.varint(length as u64);
         self.encode(out);
@@ -169,6 +170,7 @@ impl Value<'_> {
 }
 
 /// Bytes of a `KeyValue` body.
-fn key_value_len(key: &str, value: usize) -> usize {
-    framed(key.len()) + framed(value)
+fn key_value_len(key: usize, value: usize) -> usize {
+    let key = if key == 0 { 0 } else { framed(key) };
+    key + framed(value)
 }

@@ -335,6 +335,14 @@ impl Writer {
         }
     }
 
+    /// The key of a `KeyValue`.
+    #[inline]
+    pub(crate) fn key(&mut self, key: &[u8]) {
+        if !key.is_empty() {
+            self.bytes_field(1, key);
+        }
+    }
+
     /// Starts a message whose length will likely take `width` bytes (1 to 5).
     #[inline]
     pub(crate) fn open(&mut self, number: u32, width: usize) -> Open {

@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 
 use super::attributes::AttributesEdit;
+use super::level::Level;
 use super::splice::{Frame, body_at};
 use super::{RESOURCE_LEVEL, SCOPE_LEVEL, Scratch};
 use crate::fields::{group, resource, scope};
@@ -69,8 +70,8 @@ impl<'e> Group<'e> {
         AttributesEdit::new(self.scratch.level(self.level), src, 0, number)
     }
 
-    fn set(&mut self, number: u32, write: impl FnOnce(&mut crate::wire::Writer)) {
-        self.scratch.level(self.level).set(1 << number, write);
+    fn edits(&mut self) -> &mut Level {
+        self.scratch.level(self.level)
     }
 
     /// Visits the children, once: `child` says whether it kept one.
@@ -206,9 +207,7 @@ impl<'e, S> ResourceEdit<'e, S> {
 
     /// Attributes that were dropped.
     pub fn dropped_attributes_count(&mut self, count: u32) {
-        self.group.set(resource::DROPPED, |out| {
-            out.varint_field(resource::DROPPED, u64::from(count));
-        });
+        self.group.edits().set_varint(resource::DROPPED, u64::from(count));
     }
 
     /// Schema of the resource.
@@ -273,12 +272,12 @@ impl<'e, S> ScopeEdit<'e, S> {
 
     /// Its name.
     pub fn name(&mut self, name: &str) {
-        self.group.set(scope::NAME, |out| out.bytes_field(scope::NAME, name.as_bytes()));
+        self.group.edits().set_bytes(scope::NAME, name.as_bytes());
     }
 
     /// Its version.
     pub fn version(&mut self, version: &str) {
-        self.group.set(scope::VERSION, |out| out.bytes_field(scope::VERSION, version.as_bytes()));
+        self.group.edits().set_bytes(scope::VERSION, version.as_bytes());
     }
 
     /// Schema of what it wrote.

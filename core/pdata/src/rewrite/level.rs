@@ -175,7 +175,7 @@ impl Level {
         write: impl FnOnce(&mut Writer),
     ) {
         let entry = self.arena.open(number, 2);
-        self.arena.bytes_field(1, key);
+        self.arena.key(key);
         let value = self.arena.open(2, 2);
         write(&mut self.arena);
         self.arena.close(value);
@@ -199,7 +199,7 @@ impl Level {
             let start = self.arena.len();
             // The value is already in the arena: an empty one first, then its length and bytes.
             let open = self.arena.open(number, 2);
-            self.arena.bytes_field(1, key);
+            self.arena.key(key);
             self.arena.tag(2, BYTES);
             self.arena.varint(length as u64);
             self.arena.buf.extend_from_within(range.0..range.1);

@@ -12,7 +12,7 @@ use crate::batch::count;
 use crate::data::{Metrics, Signal};
 use crate::fields::{metric, points};
 use crate::view::{Metric, PointRef, ResourceMetrics, ResourceRef, ScopeRef};
-use crate::wire::{BYTES, Reader};
+use crate::wire::{BYTES, Field, Reader};
 
 impl Metrics {
     /// Rewrites it resource by resource. Without changes nothing is copied.
@@ -75,7 +75,7 @@ impl ScopeEdit<'_, Metrics> {
             let metric = Metric::new(src);
             let mut edit = MetricEdit::new(src, metric, scratch, resource, scope);
             visit(metric, &mut edit);
-            edit.close();
+            edit.finish();
             finish(chunk, scratch, field)
         });
     }
@@ -232,18 +232,18 @@ impl<'e> MetricEdit<'e> {
         // A second call replaces what the first one appended.
         let (end, appended) = (data.end as u32, (number as u8) << 3);
         let arena = &level.arena.buf;
-        let is_mine = |cut: &Cut| {
+        let is_appended = |cut: &Cut| {
             cut.source == (end, end) && arena.get(cut.arena.0 as usize) == Some(&appended)
         };
-        let old = level.cuts.iter().position(is_mine).map(|index| level.cuts.remove(index));
+        let old = level.cuts.iter().position(is_appended).map(|index| level.cuts.remove(index));
         self.grown -= old.map_or(0, |cut| (cut.arena.1 - cut.arena.0) as isize);
-        if old.is_none() {
-            for field in Reader::starting_at(content, data.body_at) {
-                if field.number == number {
-                    let start = self.scratch.level(ITEM_LEVEL).arena.len();
-                    self.cut(field.start, field.end, start);
-                }
-            }
+        let is_mine = |field: &Field<'_>| field.number == number;
+        let mut fields = Reader::starting_at(content, data.body_at).filter(is_mine).peekable();
+        // All occurrences are cut at once, so the first one says whether they are.
+        let first = fields.peek().map(|field| (field.start as u32, field.end as u32));
+        if !level.cuts.iter().any(|cut| Some(cut.source) == first) {
+            let start = level.arena.len();
+            fields.for_each(|field| self.cut(field.start, field.end, start));
         }
         let level = self.scratch.level(ITEM_LEVEL);
         let start = level.arena.len();
@@ -304,20 +304,29 @@ impl<'e> MetricEdit<'e> {
         true
     }
 
-    /// Settles the length of the data message, and whether anything is left.
-    fn close(self) {
-        let keep_empty = self.scratch.keep_empty;
-        let level = self.scratch.level(ITEM_LEVEL);
-        if self.points > 0 && self.kept == 0 && !keep_empty {
-            level.dropped = true;
-        }
+    /// It as it is now, with all edits so far. Free without edits, else it is written once.
+    pub fn current(&mut self) -> Metric<'_> {
+        self.settle_length();
+        Metric::new(super::current(self.scratch.level(ITEM_LEVEL), self.src))
+    }
+
+    /// Makes the length of the data message right, as one more cut.
+    fn settle_length(&mut self) {
         let Some(data) = self.data.filter(|_| self.data_changed) else { return };
         let length = (data.end - data.body_at).saturating_add_signed(self.grown);
+        let source = (data.length_at as u32, data.body_at as u32);
+        let level = self.scratch.level(ITEM_LEVEL);
+        level.cuts.retain(|cut| cut.source != source);
         let start = level.arena.len() as u32;
         level.arena.varint(length as u64);
-        level.cuts.push(Cut {
-            source: (data.length_at as u32, data.body_at as u32),
-            arena: (start, level.arena.len() as u32),
-        });
+        level.cuts.push(Cut { source, arena: (start, level.arena.len() as u32) });
+    }
+
+    /// Ends the visit: a metric that lost all its points is dropped.
+    fn finish(mut self) {
+        if self.points > 0 && self.kept == 0 && !self.scratch.keep_empty {
+            self.scratch.level(ITEM_LEVEL).dropped = true;
+        }
+        self.settle_length();
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn remove(old: &[u8], keys: &[&str], out: &mut Writer) -> bool {
 
 fn entry(key: &str, out: &mut Writer, write: impl FnOnce(&mut Writer)) {
     let open = out.open(1, 2);
-    out.bytes_field(1, key.as_bytes());
+    out.key(key.as_bytes());
     let value = out.open(2, 2);
     write(out);
     out.close(value);

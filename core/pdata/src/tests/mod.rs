@@ -4,6 +4,7 @@ mod batching;
 mod building;
 mod checking;
 mod generate;
+mod model;
 mod reading;
 mod rewriting;
 
