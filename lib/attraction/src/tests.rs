@@ -218,10 +218,12 @@ fn convert_changes_the_type_where_it_can() {
     }
 }
 
+fn with_key(rest: &str) -> String {
+    format!("error with key \"a\" (0-th action): error creating AttrProc{rest}")
+}
+
 #[test]
-fn mistakes_are_refused_in_the_collectors_words() {
-    let with_key =
-        |rest: &str| format!("error with key \"a\" (0-th action): error creating AttrProc{rest}");
+fn wrong_sources_are_refused_in_the_collectors_words() {
     for (action, want) in [
         (json!({"key": "a", "action": "frob"}), with_key(" due to unsupported action \"frob\"")),
         (
