@@ -239,7 +239,10 @@ fn a_message_sent_twice_is_merged() {
     assert_eq!((logs.items(), logs.records().count()), (1, 1));
     // What prost makes of it is what it makes of the original.
     let decode = opentelemetry_proto::tonic::logs::v1::LogsData::decode;
-    assert_eq!(decode(logs.to_bytes()).unwrap(), decode(&bytes[..]).unwrap());
+    assert_eq!(
+        decode(logs.to_bytes()).unwrap(),
+        decode(bytes::Bytes::copy_from_slice(&bytes)).unwrap()
+    );
     assert!(logs.to_bytes().windows(3).any(|it| it == unknown));
 }
 
@@ -255,7 +258,10 @@ fn of_several_kinds_of_data_the_last_one_counts() {
     let values: Vec<NumberValue> = sum.points().map(|it| it.value()).collect();
     assert_eq!(values, [NumberValue::Int(2), NumberValue::Int(3)]);
     let decode = opentelemetry_proto::tonic::metrics::v1::MetricsData::decode;
-    assert_eq!(decode(it.to_bytes()).unwrap(), decode(&bytes[..]).unwrap());
+    assert_eq!(
+        decode(it.to_bytes()).unwrap(),
+        decode(bytes::Bytes::copy_from_slice(&bytes)).unwrap()
+    );
 }
 
 #[test]

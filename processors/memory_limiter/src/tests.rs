@@ -1,0 +1,28 @@
+//! Behaviour through `consume`.
+
+use std::sync::Arc;
+
+use component::{Consumer, Context, Processor, Signal};
+use componenttest::{Sink, TestHost, config, logs, settings};
+
+use crate::MemoryLimiter;
+
+componenttest::conformance!(processor MemoryLimiter, "{check_interval: 1s, limit_percentage: 100}");
+
+#[tokio::test]
+async fn above_the_soft_limit_data_is_refused_and_may_come_again() {
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let section = config("{check_interval: 1s, limit_mib: 100}");
+    let settings = settings("memory_limiter", Signal::Logs);
+    let limiter = Arc::new(MemoryLimiter::create(settings, section, sink.next()).unwrap());
+    limiter.check(&host, 79 << 20);
+    limiter.consume(&Context::default(), logs(3)).await.unwrap();
+    limiter.check(&host, 80 << 20);
+    let error = limiter.consume(&Context::default(), logs(2)).await.unwrap_err();
+    assert!(!error.is_permanent());
+    assert_eq!(error.message(), "data refused due to high memory usage");
+    limiter.check(&host, 10 << 20);
+    limiter.consume(&Context::default(), logs(4)).await.unwrap();
+    assert_eq!(limiter.accepted[0].value(), 7);
+    assert_eq!(limiter.refused[1].value(), 2);
+}
