@@ -5,10 +5,12 @@ use service::Registry;
 /// Everything that a configuration may name.
 pub fn components() -> Registry {
     Registry::default()
+        .receiver::<file_log_receiver::FileLog>()
         .receiver::<nop_receiver::Nop>()
         .receiver::<otlp_receiver::Otlp>()
         .processor::<attributes_processor::Attributes>()
         .processor::<batch_processor::Batch>()
+        .processor::<memory_limiter_processor::MemoryLimiter>()
         .processor::<resource_processor::Resource>()
         .exporter::<debug_exporter::Debug>()
         .exporter::<file_exporter::File>()
@@ -16,5 +18,6 @@ pub fn components() -> Registry {
         .exporter::<otlp_grpc_exporter::OtlpGrpc>()
         .exporter::<otlp_http_exporter::OtlpHttp>()
         .connector::<forward_connector::Forward>()
+        .extension::<file_storage_extension::FileStorage>()
         .extension::<health_check_extension::HealthCheck>()
 }

@@ -107,13 +107,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// `receiver_file_log_name`; other characters as `~` and four hexadecimal digits, as upstream.
 fn file_name(kind: Kind, id: &Id, name: &str) -> String {
+    use std::fmt::Write as _;
     let plain = [kind.name(), id.type_name(), id.name(), name].join("_");
     let mut out = String::with_capacity(plain.len());
     for c in plain.chars() {
         if c.is_ascii_alphanumeric() || "_-".contains(c) {
             out.push(c);
         } else {
-            out.push_str(&format!("~{:04X}", c as u32));
+            let _ = write!(out, "~{:04X}", c as u32);
         }
     }
     out
@@ -143,7 +144,7 @@ impl Storage for FileStorage {
         match found {
             Found::Whole => {}
             Found::Cut(bytes) => {
-                warn!(?path, bytes, "the end of a store did not check and was cut off")
+                warn!(?path, bytes, "the end of a store did not check and was cut off");
             }
             Found::PutAside(aside) => {
                 warn!(?aside, "a store could not be read: it was put aside and is begun anew");

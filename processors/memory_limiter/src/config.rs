@@ -87,10 +87,10 @@ mod tests {
     #[test]
     fn limits_must_make_sense() {
         check("{check_interval: 1s, limit_mib: 10}", &[]);
-        check("{}", &[": 'check_interval' must be greater than zero"]);
-        let none = ": 'limit_mib' or 'limit_percentage' must be greater than zero";
+        check("{}", &["'check_interval' must be greater than zero"]);
+        let none = "'limit_mib' or 'limit_percentage' must be greater than zero";
         check("{check_interval: 1s}", &[none]);
-        let spike = ": 'spike_limit_mib' must be smaller than 'limit_mib'";
+        let spike = "'spike_limit_mib' must be smaller than 'limit_mib'";
         check("{check_interval: 1s, limit_mib: 10, spike_limit_mib: 10}", &[spike]);
     }
 }

@@ -1,1 +1,250 @@
 //! Log files, followed and parsed.
+//!
+//! `lib/fileconsumer` finds and follows the files and knows what was acknowledged; `lib/stanza` makes log
+//! records of their lines. This crate joins the two and gives them the Collector's configuration.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod config;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use component::{
+    BoxError, Component, Host, Id, Kind, Outputs, Receiver, Settings, Signal, Stability,
+    async_trait,
+};
+use fileconsumer::{
+    Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
+    Sink, Splitter, StartAt,
+};
+use stanza::{FileMeta, Pipeline, Worker};
+
+pub use config::{ByteSize, Config, Multiline, Retry};
+
+/// Most bytes that are handed on and not answered: what may come twice after a crash.
+const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
+
+/// The receiver.
+pub struct FileLog {
+    settings: Settings,
+    files: fileconsumer::Settings,
+    pipeline: Pipeline,
+    record_offset: bool,
+    storage: Option<Id>,
+    out: Outputs,
+}
+
+impl Receiver for FileLog {
+    type Config = Config;
+    const TYPE: &'static str = "file_log";
+    const ALIASES: &'static [&'static str] = &["filelog"];
+    const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Logs, Stability::Beta)];
+
+    fn create(settings: Settings, config: Config, out: Outputs) -> Result<Self, BoxError> {
+        let pipeline = config.pipeline()?;
+        let files = files(&config)?;
+        let storage = config.storage.as_deref().map(str::parse).transpose()?;
+        let record_offset = config.include_file_record_offset;
+        Ok(Self { settings, files, pipeline, record_offset, storage, out })
+    }
+}
+
+/// What the section says about files, checked, with the Collector's texts.
+fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
+    if config.include.is_empty() {
+        return Err("'include' must be specified".into());
+    }
+    let rules = [
+        (config.fingerprint_size.0 < 16, "'fingerprint_size' must be at least 16 bytes"),
+        (config.max_log_size.0 <= 0, "'max_log_size' must be positive"),
+        (config.max_concurrent_files < 1, "'max_concurrent_files' must be positive"),
+        (config.max_batches < 0, "'max_batches' must not be negative"),
+        (
+            config.header != component::config::Value::Null,
+            "'header' is not supported yet: remove it, or parse the header in a pipeline of its own",
+        ),
+        (
+            config.ordering_criteria != component::config::Value::Null,
+            "'ordering_criteria' is not supported yet: narrow 'include' instead",
+        ),
+        (
+            config.delete_after_read && config.start_at == "end",
+            "'delete_after_read' cannot be used with 'start_at: end'",
+        ),
+    ];
+    if let Some((_, rule)) = rules.into_iter().find(|(broken, _)| *broken) {
+        return Err(rule.into());
+    }
+    let start_at = match config.start_at.as_str() {
+        "beginning" => StartAt::Beginning,
+        "end" => StartAt::End,
+        other => return Err(format!("invalid start_at location '{other}'").into()),
+    };
+    let on_truncate = match config.on_truncate.as_str() {
+        "ignore" | "read_whole_file" => OnTruncate::ReadWholeFile,
+        "read_new" => OnTruncate::ReadNew,
+        _ => return Err("'on_truncate' must be one of: ignore, read_whole_file, read_new".into()),
+    };
+    let compression = match config.compression.as_str() {
+        "gzip" => Compression::Gzip,
+        "auto" => Compression::Auto,
+        _ => Compression::None,
+    };
+    let globs = |name: &str, list: &[String]| {
+        let globs: Result<Vec<Glob>, _> = list.iter().map(|it| Glob::new(it)).collect();
+        globs.map_err(|error| format!("{name}: {error}"))
+    };
+    let span = |it: component::config::Duration| Some(it.std()).filter(|it| !it.is_zero());
+    Ok(fileconsumer::Settings {
+        finder: Finder {
+            include: globs("include", &config.include)?,
+            exclude: globs("exclude", &config.exclude)?,
+            exclude_older_than: span(config.exclude_older_than),
+            ordering: None,
+        },
+        start_at,
+        poll_interval: config.poll_interval.std(),
+        splitter: splitter(config)?,
+        flush_after: span(config.force_flush_period),
+        fingerprint_bytes: config.fingerprint_size.0 as usize,
+        open_files_max: config.max_concurrent_files as usize,
+        attributes: Attributes {
+            name: config.include_file_name,
+            path: config.include_file_path,
+            name_resolved: config.include_file_name_resolved,
+            path_resolved: config.include_file_path_resolved,
+            owner_name: config.include_file_owner_name,
+            owner_group_name: config.include_file_owner_group_name,
+            permissions: config.include_file_permissions,
+        },
+        count_records: config.include_file_record_number,
+        compression,
+        header: None,
+        delete_after_read: config.delete_after_read,
+        lock: config.acquire_fs_lock,
+        uncache: config.file_cache_advise,
+        on_truncate,
+        retry: fileconsumer::Retry {
+            initial: config.retry_on_failure.initial_interval.std(),
+            max: config.retry_on_failure.max_interval.std(),
+            give_up_after: span(config.retry_on_failure.max_elapsed_time),
+        },
+        in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,
+    })
+}
+
+fn splitter(config: &Config) -> Result<Splitter, BoxError> {
+    let Multiline { line_start_pattern: start, line_end_pattern: end, omit_pattern } =
+        &config.multiline;
+    let encoding = Encoding::parse(&config.encoding)?;
+    let raw = config.encoding == "nop";
+    if raw && !(start.is_empty() && end.is_empty()) {
+        return Err(
+            "line_start_pattern or line_end_pattern should not be set when using nop encoding"
+                .into(),
+        );
+    }
+    let compile = |text: &str| {
+        fileconsumer::pattern(text).map_err(|error| format!("compile line pattern: {error}"))
+    };
+    let mode = match (start.as_str(), end.as_str()) {
+        _ if raw => Mode::None,
+        ("", "") => Mode::Newline,
+        (start, "") => Mode::Start { pattern: compile(start)?, omit: *omit_pattern },
+        ("", end) => Mode::End { pattern: compile(end)?, omit: *omit_pattern },
+        _ => return Err("only one of line_start_pattern or line_end_pattern can be set".into()),
+    };
+    let truncate = match config.max_log_size_behavior.as_str() {
+        "split" => false,
+        "truncate" => true,
+        _ => return Err("'max_log_size_behavior' must be either 'split' or 'truncate'".into()),
+    };
+    Ok(Splitter {
+        mode,
+        max: config.max_log_size.0 as usize,
+        truncate,
+        encoding,
+        keep_leading: config.preserve_leading_whitespaces,
+        keep_trailing: config.preserve_trailing_whitespaces,
+    })
+}
+
+#[async_trait]
+impl Component for FileLog {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        let store = match &self.storage {
+            Some(id) => Some(host.storage(id)?.open(Kind::Receiver, &self.settings.id, "")?),
+            None => None,
+        };
+        let sink = Operators { worker: self.pipeline.worker(), record_offset: self.record_offset };
+        let engine = Engine::new(
+            self.files.clone(),
+            sink,
+            store,
+            self.out.clone(),
+            host,
+            &self.settings.meter,
+            self.settings.id.as_str(),
+        )?;
+        host.spawn(engine.run());
+        Ok(())
+    }
+}
+
+/// The operators as the reader's sink.
+struct Operators {
+    worker: Worker,
+    record_offset: bool,
+}
+
+impl Sink for Operators {
+    type File = Arc<FileMeta>;
+
+    fn file(&mut self, key: FileKey, attributes: &[(String, String)]) -> Arc<FileMeta> {
+        Arc::new(FileMeta {
+            key: stanza::FileKey(key.0),
+            attributes: attributes.to_vec(),
+            record_offset: self.record_offset,
+        })
+    }
+
+    fn record(
+        &mut self,
+        file: &Arc<FileMeta>,
+        bytes: &[u8],
+        span: Range<u64>,
+        number: Option<u64>,
+    ) {
+        self.worker.line(file, bytes, span, number);
+    }
+
+    fn header(&mut self, _line: &[u8]) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn bytes(&self) -> usize {
+        self.worker.bytes()
+    }
+
+    fn take(&mut self) -> Batch {
+        let batch = self.worker.take();
+        let safe = batch.safe.into_iter().map(|(key, offset)| (FileKey(key.0), offset)).collect();
+        Batch { data: batch.logs.into(), safe }
+    }
+
+    fn flush_idle(&mut self, now: Instant) -> Option<Instant> {
+        self.worker.flush_idle(now)
+    }
+
+    fn flush_all(&mut self) {
+        self.worker.flush_all();
+    }
+
+    fn forget(&mut self, key: FileKey) {
+        self.worker.forget(stanza::FileKey(key.0));
+    }
+}

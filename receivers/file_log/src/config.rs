@@ -1,0 +1,293 @@
+//! The section and its defaults. `receiver/filelogreceiver`, `pkg/stanza/fileconsumer/config.go`, v0.156.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use component::Problems;
+use component::config::{Duration, Value};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
+use stanza::{Error, Options, Pipeline};
+
+/// `receivers: file_log:`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Config {
+    /// Files to follow: `*`, `?`, `[...]`, `{a,b}`, `**`. Required.
+    pub include: Vec<String>,
+    /// Of these, files to leave alone.
+    pub exclude: Vec<String>,
+    /// Files that were not written for this long are left alone. Default 0: none.
+    pub exclude_older_than: Duration,
+    /// beginning or end, for files that are there at the start and that no checkpoint knows. Default end.
+    pub start_at: String,
+    /// How often to look where the kernel cannot tell what changed. Default 200ms.
+    pub poll_interval: Duration,
+    /// First bytes that tell files apart, at least 16. Default 1000.
+    pub fingerprint_size: ByteSize,
+    /// Accepted, without effect: blocks of 256 KiB are read.
+    pub initial_buffer_size: ByteSize,
+    /// Longest record in bytes. Default 1 MiB.
+    pub max_log_size: ByteSize,
+    /// What becomes of a longer one: split or truncate. Default split.
+    pub max_log_size_behavior: String,
+    /// Most files open at the same time. Default 1024.
+    pub max_concurrent_files: i64,
+    /// Accepted, without effect: all files have their turn.
+    pub max_batches: i64,
+    /// Of the files. Default utf-8.
+    pub encoding: String,
+    /// Records of several lines.
+    pub multiline: Multiline,
+    /// A line without an end is a record when the file has not grown for this long; 0 is never. Default 500ms.
+    pub force_flush_period: Duration,
+    /// Keeps blanks at the start of a record. Default false.
+    pub preserve_leading_whitespaces: bool,
+    /// Keeps blanks at the end of a record. Default false.
+    pub preserve_trailing_whitespaces: bool,
+    /// Adds `log.file.name`. Default true.
+    pub include_file_name: bool,
+    /// Adds `log.file.path`. Default false.
+    pub include_file_path: bool,
+    /// Adds `log.file.name_resolved`. Default false.
+    pub include_file_name_resolved: bool,
+    /// Adds `log.file.path_resolved`. Default false.
+    pub include_file_path_resolved: bool,
+    /// Adds `log.file.owner.name`. Default false.
+    pub include_file_owner_name: bool,
+    /// Adds `log.file.owner.group.name`. Default false.
+    pub include_file_owner_group_name: bool,
+    /// Adds `log.file.permissions`. Default false.
+    pub include_file_permissions: bool,
+    /// Adds `log.file.record_number`. Default false.
+    pub include_file_record_number: bool,
+    /// Adds `log.file.record_offset`. Default false.
+    pub include_file_record_offset: bool,
+    /// gzip: all files are; auto: those named `*.gz`. Default none.
+    pub compression: String,
+    /// Not supported yet: refused.
+    pub ordering_criteria: Value,
+    /// Not supported yet: refused.
+    pub header: Value,
+    /// Removes a file when all of it is acknowledged. Default false.
+    pub delete_after_read: bool,
+    /// Accepted, without effect: what a checkpoint knows is kept as long as the file is there.
+    pub polls_to_archive: i64,
+    /// Leaves files alone that somebody holds a lock on. Default false.
+    pub acquire_fs_lock: bool,
+    /// Tells the kernel to drop what was read from its cache. Default false.
+    pub file_cache_advise: bool,
+    /// What a shorter file means: `read_whole_file`, `read_new`, or ignore (as `read_whole_file`). Default ignore.
+    pub on_truncate: String,
+    /// What becomes of each record.
+    pub operators: Vec<Value>,
+    /// A storage extension: offsets outlive the process. Default none.
+    pub storage: Option<String>,
+    /// Waits between attempts to deliver.
+    pub retry_on_failure: Retry,
+    /// Added to every record; may hold `EXPR(...)`.
+    pub attributes: BTreeMap<String, String>,
+    /// Added to the resource of every record; may hold `EXPR(...)`.
+    pub resource: BTreeMap<String, String>,
+    /// Accepted, without effect.
+    pub id: String,
+    /// Accepted, without effect.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Accepted, without effect.
+    pub output: Vec<String>,
+}
+
+/// `multiline:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Multiline {
+    /// Begins each record.
+    pub line_start_pattern: String,
+    /// Ends each record.
+    pub line_end_pattern: String,
+    /// Leaves the match out of the record.
+    pub omit_pattern: bool,
+}
+
+/// `retry_on_failure:`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Retry {
+    /// Accepted, without effect: what can be read again is always tried again. Default false.
+    pub enabled: bool,
+    /// Before the second attempt. Default 1s.
+    pub initial_interval: Duration,
+    /// At most. Default 30s.
+    pub max_interval: Duration,
+    /// Data is given up and counted after this; 0 is never. Default 0; upstream 5m.
+    pub max_elapsed_time: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            initial_interval: Duration::from_secs(1),
+            max_interval: Duration::from_secs(30),
+            max_elapsed_time: Duration::ZERO,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            include: Vec::new(),
+            exclude: Vec::new(),
+            exclude_older_than: Duration::ZERO,
+            start_at: "end".into(),
+            poll_interval: Duration::from_millis(200),
+            fingerprint_size: ByteSize(1000),
+            initial_buffer_size: ByteSize(16 * 1024),
+            max_log_size: ByteSize(1 << 20),
+            max_log_size_behavior: "split".into(),
+            max_concurrent_files: 1024,
+            max_batches: 0,
+            encoding: "utf-8".into(),
+            multiline: Multiline::default(),
+            force_flush_period: Duration::from_millis(500),
+            preserve_leading_whitespaces: false,
+            preserve_trailing_whitespaces: false,
+            include_file_name: true,
+            include_file_path: false,
+            include_file_name_resolved: false,
+            include_file_path_resolved: false,
+            include_file_owner_name: false,
+            include_file_owner_group_name: false,
+            include_file_permissions: false,
+            include_file_record_number: false,
+            include_file_record_offset: false,
+            compression: String::new(),
+            ordering_criteria: Value::Null,
+            header: Value::Null,
+            delete_after_read: false,
+            polls_to_archive: 0,
+            acquire_fs_lock: false,
+            file_cache_advise: false,
+            on_truncate: "ignore".into(),
+            operators: Vec::new(),
+            storage: None,
+            retry_on_failure: Retry::default(),
+            attributes: BTreeMap::new(),
+            resource: BTreeMap::new(),
+            id: String::new(),
+            kind: String::new(),
+            output: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The operators, compiled.
+    pub fn pipeline(&self) -> Result<Pipeline, Error> {
+        let list = |map: &BTreeMap<String, String>| {
+            map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        let options = Options {
+            attributes: list(&self.attributes),
+            resource: list(&self.resource),
+            raw: self.encoding == "nop",
+        };
+        Pipeline::new(&self.operators, options)
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        match self.pipeline() {
+            Err(Error::Decode { operator, message }) => {
+                let rule = format!("'operators[{operator}]' {message}");
+                problems.at(format!("operators::{operator}"), rule);
+            }
+            Err(Error::Validate { operator, message }) => {
+                problems.at(format!("operators::{operator}::builder"), message);
+            }
+            // Said when the receiver is built, as upstream.
+            Err(Error::Build(_)) | Ok(_) => {}
+        }
+    }
+}
+
+/// A number of bytes: `1000`, `16kiB`, `1.5MB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ByteSize(pub i64);
+
+impl ByteSize {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let end =
+            text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let unit = unit.trim().to_ascii_lowercase();
+        let (letter, base) = match unit.strip_suffix("ib") {
+            Some(letter) => (letter, 1024_f64),
+            None => (unit.strip_suffix('b').unwrap_or(&unit), 1000.0),
+        };
+        let power = match letter {
+            "" => 0,
+            "k" => 1,
+            "m" => 2,
+            "g" => 3,
+            "t" => 4,
+            "p" => 5,
+            _ => return None,
+        };
+        Some(Self((number.parse::<f64>().ok()? * base.powi(power)) as i64))
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = ByteSize;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("helper.ByteSize")
+            }
+
+            fn visit_i64<E>(self, bytes: i64) -> Result<ByteSize, E> {
+                Ok(ByteSize(bytes))
+            }
+
+            fn visit_u64<E>(self, bytes: u64) -> Result<ByteSize, E> {
+                Ok(ByteSize(i64::try_from(bytes).unwrap_or(i64::MAX)))
+            }
+
+            fn visit_f64<E>(self, bytes: f64) -> Result<ByteSize, E> {
+                Ok(ByteSize(bytes as i64))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ByteSize, E> {
+                ByteSize::parse(text)
+                    .ok_or_else(|| E::custom(format!("invalid byte size '{text}'")))
+            }
+        }
+        deserializer.deserialize_any(Bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byte_sizes_have_decimal_and_binary_units() {
+        let cases = [("1000", 1000), ("16KiB", 16_384), ("1.5 MB", 1_500_000), ("2gib", 2 << 30)];
+        for (text, want) in cases {
+            assert_eq!(ByteSize::parse(text), Some(ByteSize(want)), "{text}");
+        }
+        assert_eq!(ByteSize::parse("1xb"), None);
+    }
+
+    #[test]
+    fn an_unknown_operator_is_refused_by_its_place() {
+        let problems =
+            componenttest::problems::<Config>("{include: [x], operators: [{type: nope}]}");
+        assert_eq!(problems, ["operators::0: 'operators[0]' unsupported type 'nope'"]);
+    }
+}

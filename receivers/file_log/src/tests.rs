@@ -1,0 +1,70 @@
+//! Behaviour on real files.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use component::{Component, Data, Outputs, Receiver, Signal};
+use componenttest::{Sink, TestHost, config, settings};
+use pdata::ValueRef;
+
+use crate::FileLog;
+
+componenttest::conformance!(receiver FileLog, "{include: [/nowhere/*.log]}");
+
+fn create(section: &str, sink: &Sink) -> Result<FileLog, String> {
+    let out = Outputs::new(vec![("logs".parse().unwrap(), sink.next())]);
+    FileLog::create(settings("file_log", Signal::Logs), config(section), out)
+        .map_err(|e| e.to_string())
+}
+
+/// All bodies that have arrived.
+fn bodies(sink: &Sink) -> Vec<String> {
+    let mut all = Vec::new();
+    for data in sink.received() {
+        let Data::Logs(logs) = data else { continue };
+        for record in logs.resources().flat_map(pdata::ResourceLogs::records) {
+            if let Some(ValueRef::Str(text)) = record.body() {
+                all.push(text.to_owned());
+            }
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn lines_of_cri_files_arrive_with_partial_ones_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let pod = folder.path().join("shop_cart-0_49cc7c1fd3702c40b2686ea7486091d3/app");
+    std::fs::create_dir_all(&pod).unwrap();
+    let lines = "2026-11-23T06:18:46.5Z stdout F one\n2026-11-23T06:18:46.6Z stdout P tw\n\
+        2026-11-23T06:18:46.7Z stdout F o\n";
+    std::fs::write(pod.join("0.log"), lines).unwrap();
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let section = format!(
+        "{{include: ['{}/*/*/*.log'], start_at: beginning, include_file_path: true, operators: [{{type: container}}]}}",
+        folder.path().display()
+    );
+    Arc::new(create(&section, &sink).unwrap()).start(&host).await.unwrap();
+    let arrived = async {
+        while bodies(&sink).len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), arrived).await.unwrap();
+    assert_eq!(bodies(&sink), ["one", "two"]);
+    host.stop().await;
+}
+
+#[test]
+fn mistakes_have_the_collectors_texts() {
+    let sink = Sink::new();
+    let cases = [
+        ("{}", "'include' must be specified"),
+        ("{include: [x], start_at: middle}", "invalid start_at location 'middle'"),
+        ("{include: [x], fingerprint_size: 5}", "'fingerprint_size' must be at least 16 bytes"),
+        ("{include: ['/x/[']}", "include: parse glob: syntax error in pattern"),
+    ];
+    for (section, want) in cases {
+        assert_eq!(create(section, &sink).err().as_deref(), Some(want), "{section}");
+    }
+}
