@@ -88,6 +88,7 @@ struct Pass<'l> {
 }
 
 impl Pass<'_> {
+    #[expect(clippy::too_many_lines, reason = "the hot loop reads best in one piece")]
     fn message(&mut self, schema: &'static Schema, buf: &[u8]) -> Result<(), Box<Fault>> {
         if schema.role == Role::Item {
             self.seen.items += 1;
@@ -280,7 +281,7 @@ fn check_packed_varints(body: &[u8], offset: usize) -> Result<bool, Box<Fault>> 
 }
 
 fn check_packed_fixed(body: &[u8], offset: usize) -> Result<bool, Box<Fault>> {
-    if body.len() % 8 == 0 { Ok(true) } else { Err(eof(offset + body.len())) }
+    if body.len().is_multiple_of(8) { Ok(true) } else { Err(eof(offset + body.len())) }
 }
 
 fn check_id(body: &[u8], length: usize, name: &str, offset: usize) -> Result<bool, Box<Fault>> {

@@ -67,11 +67,12 @@ impl Book {
             loaded: false,
         };
         for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'f')) {
-            match (key_id(key), read_file(value)) {
-                (Some(id), Some(entry)) => drop(book.closed.insert(id, Entry { id, ..entry })),
-                _ => tracing::warn!(
+            if let (Some(id), Some(entry)) = (key_id(key), read_file(value)) {
+                drop(book.closed.insert(id, Entry { id, ..entry }))
+            } else {
+                tracing::warn!(
                     "a checkpoint record cannot be read; its file is read from start_at"
-                ),
+                );
             }
         }
         for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'o')) {

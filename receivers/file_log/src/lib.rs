@@ -58,27 +58,7 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
     if config.include.is_empty() {
         return Err("'include' must be specified".into());
     }
-    let rules = [
-        (config.fingerprint_size.0 < 16, "'fingerprint_size' must be at least 16 bytes"),
-        (config.max_log_size.0 <= 0, "'max_log_size' must be positive"),
-        (config.max_concurrent_files < 1, "'max_concurrent_files' must be positive"),
-        (config.max_batches < 0, "'max_batches' must not be negative"),
-        (
-            config.header != component::config::Value::Null,
-            "'header' is not supported yet: remove it, or parse the header in a pipeline of its own",
-        ),
-        (
-            config.ordering_criteria != component::config::Value::Null,
-            "'ordering_criteria' is not supported yet: narrow 'include' instead",
-        ),
-        (
-            config.delete_after_read && config.start_at == "end",
-            "'delete_after_read' cannot be used with 'start_at: end'",
-        ),
-    ];
-    if let Some((_, rule)) = rules.into_iter().find(|(broken, _)| *broken) {
-        return Err(rule.into());
-    }
+    refuse(config)?;
     let start_at = match config.start_at.as_str() {
         "beginning" => StartAt::Beginning,
         "end" => StartAt::End,
@@ -135,6 +115,32 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
         },
         in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,
     })
+}
+
+/// What the section may not say.
+fn refuse(config: &Config) -> Result<(), BoxError> {
+    let rules = [
+        (config.fingerprint_size.0 < 16, "'fingerprint_size' must be at least 16 bytes"),
+        (config.max_log_size.0 <= 0, "'max_log_size' must be positive"),
+        (config.max_concurrent_files < 1, "'max_concurrent_files' must be positive"),
+        (config.max_batches < 0, "'max_batches' must not be negative"),
+        (
+            config.header != component::config::Value::Null,
+            "'header' is not supported yet: remove it, or parse the header in a pipeline of its own",
+        ),
+        (
+            config.ordering_criteria != component::config::Value::Null,
+            "'ordering_criteria' is not supported yet: narrow 'include' instead",
+        ),
+        (
+            config.delete_after_read && config.start_at == "end",
+            "'delete_after_read' cannot be used with 'start_at: end'",
+        ),
+    ];
+    if let Some((_, rule)) = rules.into_iter().find(|(broken, _)| *broken) {
+        return Err(rule.into());
+    }
+    Ok(())
 }
 
 fn splitter(config: &Config) -> Result<Splitter, BoxError> {

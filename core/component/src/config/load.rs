@@ -130,10 +130,10 @@ fn in_original(removed: &[Vec<String>], mut path: Vec<String>) -> Vec<String> {
         if path[..parents.len()] != *parents {
             continue;
         }
-        if let (Ok(gone), Ok(at)) = (last.parse::<usize>(), at.parse::<usize>()) {
-            if gone <= at {
-                path[parents.len()] = (at + 1).to_string();
-            }
+        if let (Ok(gone), Ok(at)) = (last.parse::<usize>(), at.parse::<usize>())
+            && gone <= at
+        {
+            path[parents.len()] = (at + 1).to_string();
         }
     }
     path

@@ -166,7 +166,7 @@ fn bodies(all: &[Data]) -> Vec<String> {
     let mut bodies = Vec::new();
     for data in all {
         let logs = data.clone().into_logs().unwrap();
-        for record in logs.resources().flat_map(|it| it.records()) {
+        for record in logs.resources().flat_map(pdata::ResourceLogs::records) {
             match record.body() {
                 Some(ValueRef::Str(text)) => bodies.push(text.to_owned()),
                 other => panic!("{other:?}"),
