@@ -69,7 +69,7 @@ impl Fault {
         Box::new(Self { offset, path: Vec::new(), reason: reason.into() })
     }
 
-    fn into_error(mut self: Box<Self>) -> DecodeError {
+    fn into_error(mut self) -> DecodeError {
         self.path.reverse();
         DecodeError { offset: self.offset, path: self.path.join("."), reason: self.reason }
     }

@@ -213,7 +213,6 @@ macro_rules! payload {
 
         impl Data {
             #[doc = concat!("The value if it is `", stringify!($name), "`, else itself.")]
-            #[expect(clippy::result_large_err, reason = "the value is handed back, not an error")]
             pub fn $into(self) -> Result<$name, Data> {
                 if let Data::$name(it) = self { Ok(it) } else { Err(self) }
             }

@@ -68,7 +68,7 @@ impl Book {
         };
         for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'f')) {
             if let (Some(id), Some(entry)) = (key_id(key), read_file(value)) {
-                drop(book.closed.insert(id, Entry { id, ..entry }))
+                drop(book.closed.insert(id, Entry { id, ..entry }));
             } else {
                 tracing::warn!(
                     "a checkpoint record cannot be read; its file is read from start_at"
@@ -277,7 +277,7 @@ mod tests {
         assert!(!book.is_dirty());
         let mut book = Book::open(Some(store)).unwrap();
         assert!(book.has_history());
-        assert_eq!(book.closed().cloned().collect::<Vec<_>>(), [kept.clone()]);
+        assert_eq!(book.closed().cloned().collect::<Vec<_>>(), std::slice::from_ref(&kept));
         assert!(book.new_id() > kept.id);
     }
 

@@ -90,7 +90,7 @@ impl<S: Sink> Engine<S> {
         }
         file.detached = false;
         file.finished = false;
-        file.entry.path = path.to_owned();
+        path.clone_into(&mut file.entry.path);
         if let Some(Ok(metadata)) = file.source.as_ref().map(|it| it.file().metadata()) {
             file.attributes = self.settings.attributes.of(path, &metadata);
         }

@@ -62,11 +62,13 @@ impl Watermark {
     }
 
     /// The end of the last range.
+    #[cfg(test)]
     pub fn sent(&self) -> u64 {
         self.sent
     }
 
     /// True when no range is open.
+    #[cfg(test)]
     pub fn is_settled(&self) -> bool {
         self.ranges.is_empty()
     }

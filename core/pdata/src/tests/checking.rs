@@ -1,5 +1,6 @@
 //! What is accepted, what is refused, and with which words.
 
+use crate::{Metric, NumberPoint};
 use std::fmt::Write as _;
 
 use prost::Message;
@@ -255,7 +256,7 @@ fn of_several_kinds_of_data_the_last_one_counts() {
     let it = metrics(&bytes).unwrap();
     assert_eq!(it.items(), 2);
     let MetricData::Sum(sum) = it.metrics().next().unwrap().data() else { panic!() };
-    let values: Vec<NumberValue> = sum.points().map(|it| it.value()).collect();
+    let values: Vec<NumberValue> = sum.points().map(NumberPoint::value).collect();
     assert_eq!(values, [NumberValue::Int(2), NumberValue::Int(3)]);
     let decode = opentelemetry_proto::tonic::metrics::v1::MetricsData::decode;
     assert_eq!(
@@ -268,7 +269,7 @@ fn of_several_kinds_of_data_the_last_one_counts() {
 fn repeated_messages_by_the_thousand_do_not_take_long() {
     // Work that grows with the square of this would take minutes.
     let heads = field(1, b"").repeat(300_000);
-    let bytes = field(1, &[vec![0xa0, 0x06, 0x01].repeat(100_000), heads].concat());
+    let bytes = field(1, &[[0xa0, 0x06, 0x01].repeat(100_000), heads].concat());
     let logs = logs(&bytes).unwrap();
     assert_eq!(logs.resources().count(), 1);
     let values = field(5, b"").repeat(300_000);
@@ -333,7 +334,7 @@ fn bytes_by_chance_never_panic_and_reading_what_is_accepted_works() {
         }
         if let Ok(it) = Metrics::try_from_otlp(bytes, &limits) {
             accepted += 1;
-            assert_eq!(it.items(), it.metrics().flat_map(|it| it.points()).count());
+            assert_eq!(it.items(), it.metrics().flat_map(Metric::points).count());
             it.metrics().for_each(|it| write!(text, "{:?}", it.metadata()).unwrap());
         }
     }

@@ -26,6 +26,7 @@ fn has(model: &[KeyValue], key: &str) -> bool {
 }
 
 /// Does a few random things to attributes.
+#[expect(clippy::too_many_lines, reason = "a list of things to do")]
 fn edit_attributes(source: &mut Source, edit: &mut AttributesEdit<'_>, model: &mut Vec<KeyValue>) {
     for _ in 0..source.below(4) {
         let (key, other) = (source.key(), source.key());
