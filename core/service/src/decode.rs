@@ -117,7 +117,14 @@ impl<'a> Decoder<'a> {
         for (n, it) in issues.iter().enumerate() {
             let mut path = vec![name.to_owned(), key.to_owned()];
             path.extend(it.path.iter().cloned());
-            let text = if n == 0 { format!("{intro}\n\n{}", it.text()) } else { it.text() };
+            let mut text = it.text();
+            if it.unknown_key && it.candidates.is_empty() {
+                // A section without keys is an unnamed struct upstream.
+                text = text.replacen("''", "'struct {}'", 1);
+            }
+            if n == 0 {
+                text = format!("{intro}\n\n{text}");
+            }
             let candidates = it.candidates.clone();
             self.issues.push(Issue { path, text, candidates, at_key: it.at_key() });
         }
@@ -158,7 +165,19 @@ impl<'a> Decoder<'a> {
             for it in issues {
                 let mut path = vec!["service".to_owned(), "telemetry".to_owned()];
                 path.extend(it.path.iter().cloned());
-                let text = format!("'service.telemetry' {}", it.text());
+                let (last, above) =
+                    it.path.split_last().map_or(("", &[][..]), |(a, b)| (a.as_str(), b));
+                let place =
+                    ["service", "telemetry"].into_iter().chain(above.iter().map(String::as_str));
+                let place = place.collect::<Vec<_>>().join(".");
+                let text = if it.unknown_key {
+                    format!("'{place}' has invalid keys: {last}")
+                } else {
+                    format!(
+                        "'{place}' decoding failed due to the following error(s):\n\n'{last}' {}",
+                        it.message
+                    )
+                };
                 let (candidates, at_key) = (it.candidates.clone(), it.at_key());
                 self.issues.push(Issue { path, text, candidates, at_key });
             }
