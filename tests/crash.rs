@@ -22,6 +22,7 @@ fn config(folder: &Path, backend: &Endpoint) -> String {
   file_log:
     include: ['{folder}/pods/*/*/*.log']
     start_at: beginning
+    include_file_path: true
     storage: file_storage
     poll_interval: 50ms
     operators: [{{type: container}}]

@@ -47,7 +47,7 @@ impl Chain {
 
 fn ours(folder: &Path, chains: &[Chain]) -> String {
     let mut yaml = format!(
-        "receivers:\n  file_log:\n    include: ['{}/pods/*/*/*.log']\n    start_at: beginning\n    \
+        "receivers:\n  file_log:\n    include: ['{}/pods/*/*/*.log']\n    start_at: beginning\n    include_file_path: true\n    \
          operators: [{{type: container}}]\nprocessors: {{batch: {{timeout: 50ms}}}}\nexporters:\n",
         folder.display()
     );

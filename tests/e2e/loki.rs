@@ -73,6 +73,7 @@ async fn loki_has_each_line_once_with_its_labels() {
   file_log:
     include: ['{}/pods/*/*/*.log']
     start_at: beginning
+    include_file_path: true
     operators: [{{type: container}}]
 processors:
   resource: {{attributes: [{{key: service.name, value: cart, action: upsert}}]}}

@@ -10,7 +10,7 @@ use pdata::Limits;
 
 use crate::intake::Intake;
 
-/// `Export…ServiceResponse` with an empty `partial_success`, as the Collector answers.
+/// `Export*ServiceResponse` with an empty `partial_success`, as the Collector answers.
 pub(crate) const ANSWER: &[u8] = &[0x0a, 0x00];
 
 /// `Export` of one signal.
