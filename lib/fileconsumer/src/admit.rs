@@ -34,6 +34,8 @@ pub(crate) struct Opened {
 /// Where a new file begins.
 enum Begin {
     At(Entry),
+    /// Where an earlier run has ended.
+    Again(Entry),
     /// Behind what was read of this one, of which it is a copy.
     Behind(FileKey, Entry),
     /// It is a copy that is still being written.
@@ -128,9 +130,11 @@ impl<S: Sink> Engine<S> {
             }
             self.detach(key);
         }
+        let before = self.detached.get(path).copied();
         match metadata {
             Ok(_) if place.is_none() => {}
-            Ok(_) => self.admit(path, known),
+            Ok(_) => self.admit(path, before),
+            Err(_) if known.is_some() => self.adopt_siblings(path, false),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.complain_unreadable(path, &error),
         }
@@ -149,13 +153,17 @@ impl<S: Sink> Engine<S> {
         if let Some(key) = self.by_identity.get(&opened.facts.identity).copied() {
             return self.attach_again(key, path);
         }
-        let (entry, copied) = match self.begin(path, &opened) {
-            Begin::At(entry) => (entry, None),
-            Begin::Behind(key, entry) => (entry, Some(key)),
+        let (entry, copied, resumed) = match self.begin(path, &opened) {
+            Begin::At(entry) => (entry, None, false),
+            Begin::Again(entry) => (entry, None, true),
+            Begin::Behind(key, entry) => (entry, Some(key), false),
             Begin::Later => return,
         };
         self.growing.remove(path);
         let key = self.follow(entry, opened);
+        if let Some(file) = self.files.get_mut(&key) {
+            file.resumed = resumed;
+        }
         if let Some(before) = copied.or(before) {
             self.chain(key, before);
         }
@@ -201,16 +209,11 @@ impl<S: Sink> Engine<S> {
 
     /// Where reading begins in a file that is not followed.
     fn begin(&mut self, path: &Path, opened: &Opened) -> Begin {
-        let identity = opened.facts.identity;
-        let known = self.book.closed().find(|it| {
-            let (a, b) = (it.identity, identity);
-            (a.device, a.inode) == (b.device, b.inode)
-                && (a.born == b.born || a.born == 0 || b.born == 0)
-        });
+        let known = self.book.closed().find(|it| it.identity.is(opened.facts.identity));
         if let Some(id) = known.map(|it| it.id) {
             if let Some(entry) = self.book.claim(id).filter(|it| it.fingerprint.fits(&opened.head))
             {
-                return Begin::At(self.resume(Entry { path: path.to_owned(), ..entry }, opened));
+                return Begin::Again(self.resume(Entry { path: path.to_owned(), ..entry }, opened));
             }
             // The same inode with other content.
             self.book.forget(id);

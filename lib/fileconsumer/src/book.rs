@@ -70,9 +70,7 @@ impl Book {
             if let (Some(id), Some(entry)) = (key_id(key), read_file(value)) {
                 drop(book.closed.insert(id, Entry { id, ..entry }));
             } else {
-                tracing::warn!(
-                    "a checkpoint record cannot be read; its file is read from start_at"
-                );
+                tracing::warn!("a checkpoint record cannot be read; its file is read from start_at")
             }
         }
         for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'o')) {

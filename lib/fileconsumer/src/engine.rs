@@ -31,7 +31,7 @@ use crate::watch::{Event, Watcher};
 /// Bytes read from one file before it is the next one's turn.
 pub(crate) const BLOCK_BYTES: usize = 256 * 1024;
 /// A chunk is handed on when it has this size, encoded.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 128 * 1024;
 /// How often everything is looked at although the kernel tells what changes.
 const SWEEP: Duration = Duration::from_secs(10);
 /// Shortest time between two walks.
@@ -118,6 +118,8 @@ pub struct Engine<S: Sink> {
     pub(crate) by_path: HashMap<PathBuf, FileKey>,
     /// Files that are found through a symbolic link, by where it leads.
     pub(crate) by_real: HashMap<PathBuf, FileKey>,
+    /// The file that a path led to before it led elsewhere.
+    pub(crate) detached: HashMap<PathBuf, FileKey>,
     pub(crate) ready: VecDeque<FileKey>,
     pub(crate) timers: BinaryHeap<Reverse<(Instant, FileKey, Timer)>>,
     /// Files of which something was handed to the sink or passed over since the last chunk.
@@ -133,6 +135,8 @@ pub struct Engine<S: Sink> {
     pub(crate) unreadable: HashMap<PathBuf, String>,
     /// False until the first walk is done: only then `start_at` counts.
     pub(crate) started: bool,
+    /// True until the first walk is done after a restart with checkpoints.
+    pub(crate) restarted: bool,
     pub(crate) open: usize,
     pub(crate) lost: crate::rotate::Lost,
     /// Copies still being written: their size when last seen.
@@ -179,6 +183,7 @@ impl<S: Sink> Engine<S> {
         let now = Instant::now();
         Ok(Self {
             started: book.has_history(),
+            restarted: book.has_history(),
             settings: Arc::new(settings),
             sink,
             book,
@@ -186,6 +191,7 @@ impl<S: Sink> Engine<S> {
             by_identity: HashMap::new(),
             by_path: HashMap::new(),
             by_real: HashMap::new(),
+            detached: HashMap::new(),
             ready: VecDeque::new(),
             timers: BinaryHeap::new(),
             touched: HashSet::new(),
@@ -227,8 +233,8 @@ impl<S: Sink> Engine<S> {
         }
         let stopping = self.host.stopping().clone();
         while !stopping.is_cancelled() {
-            self.pass().await;
             self.due();
+            self.pass().await;
             let deadline = self.next_deadline();
             tokio::select! {
                 biased;

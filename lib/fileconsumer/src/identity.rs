@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 
-use rustix::fs::{AtFlags, StatxFlags};
+use rustix::fs::{AtFlags, Statx, StatxFlags};
 
 /// First bytes that are compared whenever a file is taken up again.
 const HEAD_BYTES: usize = 64;
@@ -41,10 +42,8 @@ pub(crate) struct Facts {
 impl Facts {
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        let born = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::BTIME)
-            .ok()
-            .filter(|it| it.stx_mask & StatxFlags::BTIME.bits() != 0)
-            .map_or(0, |it| it.stx_btime.tv_sec * 1_000_000_000 + i64::from(it.stx_btime.tv_nsec));
+        let stat = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::BTIME);
+        let born = stat.map_or(0, |it| born(&it));
         Ok(Self {
             identity: Identity { device: metadata.dev(), inode: metadata.ino(), born },
             size: metadata.size(),
@@ -52,6 +51,29 @@ impl Facts {
             is_file: metadata.is_file(),
         })
     }
+}
+
+impl Identity {
+    /// Of what is at a path; symbolic links are not followed.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let metadata = std::fs::symlink_metadata(path).ok()?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let stat = rustix::fs::statx(rustix::fs::CWD, path, flags, StatxFlags::BTIME);
+        let born = stat.map_or(0, |it| born(&it));
+        Some(Self { device: metadata.dev(), inode: metadata.ino(), born })
+    }
+
+    /// True for the same file; a birth that is not known fits any.
+    pub(crate) fn is(self, other: Self) -> bool {
+        let born = self.born == other.born || self.born == 0 || other.born == 0;
+        (self.device, self.inode) == (other.device, other.inode) && born
+    }
+}
+
+fn born(stat: &Statx) -> i64 {
+    let known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    let at = stat.stx_btime;
+    if known { at.tv_sec * 1_000_000_000 + i64::from(at.tv_nsec) } else { 0 }
 }
 
 impl Fingerprint {

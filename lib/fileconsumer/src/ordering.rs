@@ -86,10 +86,10 @@ impl Ordering {
             let keys = self.keys(&path, metadata.modified().ok());
             match (group, keys) {
                 (Some(group), Some(keys)) => {
-                    groups.entry(group).or_default().push((keys, path, metadata));
+                    groups.entry(group).or_default().push((keys, path, metadata))
                 }
                 _ => {
-                    tracing::debug!(path = %path.display(), "file has no sort key and is left out");
+                    tracing::debug!(path = %path.display(), "file has no sort key and is left out")
                 }
             }
         }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::FileKey;
 use crate::book::{Entry, EntryId};
 use crate::engine::{Engine, Sink, Timer};
-use crate::identity::{Facts, Fingerprint, Head};
+use crate::identity::{Facts, Fingerprint, Head, Identity};
 use crate::settings::OnTruncate;
 use crate::siblings::{Age, age, is_gzip};
 use crate::source::Source;
@@ -50,7 +50,7 @@ impl Lost {
 struct Sibling {
     age: Age,
     path: PathBuf,
-    place: (u64, u64),
+    identity: Identity,
     is_gzip: bool,
 }
 
@@ -87,6 +87,9 @@ impl<S: Sink> Engine<S> {
             if self.by_path.get(file.path()) == Some(&key) {
                 self.by_path.remove(file.path());
             }
+        }
+        if self.detached.get(file.path()) == Some(&key) {
+            self.detached.remove(file.path());
         }
         file.detached = false;
         file.finished = false;
@@ -157,7 +160,7 @@ impl<S: Sink> Engine<S> {
         // Remembered for a copy that may turn up, not in the store: there the new content takes over.
         let remembered = Entry { offset: old.position, tail: old.tail_hash(), ..old.entry.clone() };
         self.book.forget(old.entry.id);
-        let place = crate::identity::Identity { inode: 0, ..remembered.identity };
+        let place = Identity { inode: 0, ..remembered.identity };
         self.book.put_back(Entry { identity: place, ..remembered });
         let new = self.new_key();
         let file = self.sink.file(new, &old.attributes);
@@ -169,7 +172,9 @@ impl<S: Sink> Engine<S> {
         tracked.detached = old.detached;
         tracked.unlinked = facts.is_ok_and(|it| it.links == 0);
         tracked.real = old.real;
-        if !old.detached {
+        if old.detached {
+            self.detached.insert(tracked.path().clone(), new);
+        } else {
             self.by_path.insert(tracked.path().clone(), new);
             if let Some(real) = tracked.real.clone() {
                 self.by_real.insert(real, new);
@@ -275,6 +280,9 @@ impl<S: Sink> Engine<S> {
         if self.by_path.get(file.path()) == Some(&key) {
             self.by_path.remove(file.path());
         }
+        if self.detached.get(file.path()) == Some(&key) {
+            self.detached.remove(file.path());
+        }
         if file.source.is_some() {
             self.open -= 1;
         }
@@ -329,19 +337,21 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    /// Looks for the files of earlier checkpoints that are no longer where they were.
+    /// After a restart: looks for the files of earlier checkpoints that are no longer where they were.
+    /// Later: forgets those whose directory is gone.
     pub(crate) fn resume_rotated(&mut self) {
+        let restart = std::mem::take(&mut self.restarted);
         let mut bases: Vec<PathBuf> = self.book.closed().map(|it| it.path.clone()).collect();
         bases.sort();
         bases.dedup();
         for base in bases {
             let Some(dir) = base.parent() else { continue };
-            if dir.as_os_str().is_empty() || dir.exists() {
-                self.adopt_siblings(&base, true);
-            } else {
+            if !dir.as_os_str().is_empty() && !dir.exists() {
                 let gone: Vec<EntryId> =
                     self.book.closed().filter(|it| it.path == base).map(|it| it.id).collect();
                 gone.into_iter().for_each(|it| self.book.forget(it));
+            } else if restart {
+                self.adopt_siblings(&base, true);
             }
         }
     }
@@ -355,8 +365,13 @@ impl<S: Sink> Engine<S> {
             .into_iter()
             .filter(|it| !self.settings.finder.matches(&it.path))
             .collect();
-        let located: Vec<Option<Known>> =
-            siblings.iter().map(|it| self.locate(base, it, restart)).collect();
+        let mut located: Vec<Option<Known>> =
+            siblings.iter().map(|it| self.locate(base, it)).collect();
+        if restart || located.iter().all(Option::is_none) {
+            for (known, sibling) in located.iter_mut().zip(&siblings).filter(|it| it.0.is_none()) {
+                *known = self.locate_compressed(base, sibling);
+            }
+        }
         let newest = located.iter().rposition(Option::is_some);
         let history = self.book.closed().any(|it| it.path == base);
         let stays =
@@ -420,7 +435,11 @@ impl<S: Sink> Engine<S> {
                 return None;
             }
         };
-        let entry = self.resume(entry, &opened);
+        let entry = if entry.fingerprint.fits(&opened.head) {
+            self.resume(entry, &opened)
+        } else {
+            Entry { id: entry.id, path: entry.path, ..Entry::default() }
+        };
         tracing::info!(path = %sibling.path.display(), offset = entry.offset, "reading on in a rotated file");
         let base = self.by_path.get(&entry.path).copied();
         let key = self.follow(entry, opened);
@@ -434,25 +453,27 @@ impl<S: Sink> Engine<S> {
     }
 
     /// Which known file a sibling is.
-    fn locate(&mut self, base: &Path, sibling: &Sibling, restart: bool) -> Option<Known> {
-        let same = |it: &Entry| (it.identity.device, it.identity.inode) == sibling.place;
-        if let Some((key, _)) = self.files.iter().find(|(_, it)| same(&it.entry)) {
-            return Some(Known::Open(*key));
-        }
-        let known = self.book.closed().find(|it| it.path == base && same(it));
-        if let Some(entry) = known {
-            return Some(Known::Closed(entry.id));
-        }
-        if !sibling.is_gzip || !restart {
+    fn locate(&self, base: &Path, sibling: &Sibling) -> Option<Known> {
+        let same = |it: &Entry| it.identity.is(sibling.identity);
+        let open = self.files.iter().find(|(_, it)| same(&it.entry));
+        let closed = || self.book.closed().find(|it| it.path == base && same(it));
+        open.map(|it| Known::Open(*it.0)).or_else(|| closed().map(|it| Known::Closed(it.id)))
+    }
+
+    /// Which known file a sibling is the compressed form of.
+    fn locate_compressed(&self, base: &Path, sibling: &Sibling) -> Option<Known> {
+        if !sibling.is_gzip {
             return None;
         }
         let mut source = Source::new(File::open(&sibling.path).ok()?, true);
         let mut head = vec![0; self.settings.fingerprint_bytes];
         let length = source.read_at(&mut head, 0).ok()?;
-        let fits = |it: &&Entry| {
+        let fits = |it: &Entry| {
             it.path == base && 0 < it.fingerprint.length && it.fingerprint.fits(&head[..length])
         };
-        self.book.closed().find(fits).map(|it| Known::Closed(it.id))
+        let open = self.files.iter().find(|(_, it)| it.detached && fits(&it.entry));
+        let closed = || self.book.closed().find(|it| fits(it));
+        open.map(|it| Known::Open(*it.0)).or_else(|| closed().map(|it| Known::Closed(it.id)))
     }
 }
 
@@ -471,10 +492,11 @@ fn siblings(base: &Path) -> Vec<Sibling> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().take(SIBLINGS_MAX);
     let mut all: Vec<Sibling> = entries
         .filter_map(|it| {
-            let metadata = it.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            it.file_type().ok().filter(std::fs::FileType::is_file)?;
             let own = it.file_name().into_string().ok()?;
-            let place = (metadata.dev(), metadata.ino());
-            Some(Sibling { age: age(name, &own)?, path: it.path(), place, is_gzip: is_gzip(&own) })
+            let age = age(name, &own)?;
+            let identity = Identity::at(&it.path())?;
+            Some(Sibling { age, path: it.path(), identity, is_gzip: is_gzip(&own) })
         })
         .collect();
     all.sort_by(|a, b| (&a.age, a.is_gzip).cmp(&(&b.age, b.is_gzip)));

@@ -27,10 +27,11 @@ impl<S: Sink> Engine<S> {
     pub(crate) fn turn(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(&key) else { return };
         file.queued = false;
-        if let Some(before) = file.after
-            && self.files.get(&before).is_some_and(|it| !it.ended)
-        {
-            return;
+        if let Some(before) = file.after {
+            if self.files.get(&before).is_some_and(|it| !it.ended) {
+                return;
+            }
+            self.release_followers(before);
         }
         if !self.ensure_open(key) {
             return;

@@ -59,7 +59,8 @@ fn an_error_names_field_byte_and_cause() {
 
 #[test]
 fn every_beginning_of_a_request_is_an_error_or_a_request() {
-    let bytes = Source::new(77).logs().encode_to_vec();
+    let bytes: Vec<u8> =
+        (70..90).flat_map(|seed| Source::new(seed).logs().encode_to_vec()).collect();
     assert!(bytes.len() > 100);
     let message = opentelemetry_proto::tonic::logs::v1::LogsData::decode;
     for end in 0..bytes.len() {

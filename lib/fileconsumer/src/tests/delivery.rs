@@ -84,7 +84,7 @@ async fn reading_stops_at_the_budget_and_goes_on_when_there_is_room() {
     rig.append("a.log", &text);
     rig.sink.answer(Answer::Hang);
     let reader = rig.start();
-    rig.sink.wait_for_calls(4).await;
+    rig.sink.wait_for_calls(3).await;
     rig.settle().await;
     let in_flight: usize = rig.sink.attempts().iter().map(|(_, data)| data.bytes()).sum();
     assert!(in_flight < 2 << 20, "{in_flight} bytes in flight");
