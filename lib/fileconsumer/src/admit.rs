@@ -11,11 +11,12 @@ use rustix::fs::{FlockOperation, OFlags};
 
 use crate::FileKey;
 use crate::book::{Entry, TAIL_BYTES};
-use crate::engine::{Engine, Sink};
+use crate::engine::Engine;
 use crate::find::Scan;
 use crate::identity::{Facts, Fingerprint, Head, hash, read_at};
 use crate::settings::{Compression, OnTruncate, StartAt};
 use crate::siblings::{are_related, is_gzip};
+use crate::sink::Sink;
 use crate::source::Source;
 use crate::track::Tracked;
 

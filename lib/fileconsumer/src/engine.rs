@@ -7,13 +7,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use component::meter::{Descriptor, Gauge};
-use component::{BoxError, Data, Host, Meter, Outputs, StorageClient};
+use component::{BoxError, Host, Meter, Outputs, StorageClient};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -25,6 +24,7 @@ use crate::identity::Identity;
 use crate::limit::OncePer;
 use crate::send::{CALLS_MAX, Done, Sender};
 use crate::settings::Settings;
+use crate::sink::Sink;
 use crate::track::Tracked;
 use crate::watch::{Event, Watcher};
 
@@ -66,38 +66,6 @@ const UNREADABLE: Descriptor = Descriptor {
     unit: "{file}",
     description: "Number of files and directories that match and cannot be read.",
 };
-
-/// What the sink has ready.
-pub struct Batch {
-    /// The records.
-    pub data: Data,
-    /// Per file with news: below this offset every record was taken earlier, was dropped on purpose,
-    /// or is in `data`.
-    pub safe: Vec<(FileKey, u64)>,
-}
-
-/// Turns records of files into telemetry.
-pub trait Sink: Send + 'static {
-    /// What the sink keeps for each file.
-    type File: Send;
-    /// A file is followed from now on, or its attributes have changed.
-    fn file(&mut self, key: FileKey, attributes: &[(String, String)]) -> Self::File;
-    /// One record: its bytes (UTF-8 unless the file is of raw bytes; invalid sequences are possible), its
-    /// place in the file with its terminator, and its number when records are counted.
-    fn record(&mut self, file: &Self::File, bytes: &[u8], span: Range<u64>, number: Option<u64>);
-    /// Attributes that a header line gives to every record of its file.
-    fn header(&mut self, line: &[u8]) -> Vec<(String, String)>;
-    /// Encoded size of what [`take`](Self::take) would give.
-    fn bytes(&self) -> usize;
-    /// What can be sent now.
-    fn take(&mut self) -> Batch;
-    /// Releases what was held back for too long; the answer is when to call again.
-    fn flush_idle(&mut self, now: std::time::Instant) -> Option<std::time::Instant>;
-    /// Releases everything that is held back.
-    fn flush_all(&mut self);
-    /// Nothing more comes of this file: releases what is held back of it.
-    fn forget(&mut self, key: FileKey);
-}
 
 /// Something to do for a file at a certain time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -446,6 +414,10 @@ impl<S: Sink> Engine<S> {
             self.settle(&done);
         }
         self.sender.abandon();
+        let keys: Vec<FileKey> = self.files.keys().copied().collect();
+        for key in keys {
+            self.refresh_fingerprint(key);
+        }
         if self.in_flight.0 > 0 {
             let (chunks, bytes) = self.in_flight;
             tracing::warn!(

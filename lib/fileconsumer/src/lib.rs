@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod admit;
+mod adopt;
 mod attributes;
 mod book;
 mod encoding;
@@ -16,6 +17,7 @@ mod rotate;
 mod send;
 mod settings;
 mod siblings;
+mod sink;
 mod source;
 mod split;
 #[cfg(test)]
@@ -29,11 +31,12 @@ mod watermark;
 
 pub use attributes::Attributes;
 pub use encoding::Encoding;
-pub use engine::{Batch, Engine, Sink};
+pub use engine::Engine;
 pub use find::Finder;
 pub use glob::{BadGlob, Glob};
 pub use ordering::{Layout, Ordering, Rule, SortKind};
 pub use settings::{Compression, OnTruncate, Retry, Settings, StartAt};
+pub use sink::{Batch, Sink};
 pub use split::{Mode, Splitter, pattern};
 
 /// Names one file for as long as it is followed. Never reused within a process.

@@ -1,10 +1,8 @@
 //! Files whose name no longer leads to them: renamed, removed, truncated, compressed.
 
 use std::cmp::Reverse;
-use std::ffi::OsStr;
-use std::fs::File;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use component::Meter;
@@ -12,20 +10,18 @@ use component::meter::{Counter, Descriptor};
 use tokio::time::Instant;
 
 use crate::FileKey;
-use crate::book::{Entry, EntryId};
-use crate::engine::{Engine, Sink, Timer};
+use crate::adopt::siblings;
+use crate::book::Entry;
+use crate::engine::{Engine, Timer};
 use crate::identity::{Facts, Fingerprint, Head, Identity};
 use crate::settings::OnTruncate;
-use crate::siblings::{Age, age, is_gzip};
-use crate::source::Source;
+use crate::sink::Sink;
 use crate::track::Tracked;
 
 /// A removed file is let go when nobody has written to it for this long.
 const UNLINKED_QUIET: Duration = Duration::from_secs(2);
 /// A renamed file is let go when nobody has written to it for this long: its writer may not know yet.
 const RENAMED_QUIET: Duration = Duration::from_secs(30);
-/// Most names looked at in one directory.
-const SIBLINGS_MAX: usize = 10_000;
 
 const LOST: Descriptor = Descriptor {
     name: "sluice_lost_total",
@@ -46,14 +42,6 @@ impl Lost {
     }
 }
 
-/// A rotated file beside the one it was.
-struct Sibling {
-    age: Age,
-    path: PathBuf,
-    identity: Identity,
-    is_gzip: bool,
-}
-
 impl<S: Sink> Engine<S> {
     /// The path leads elsewhere or nowhere; the descriptor stays.
     pub(crate) fn detach(&mut self, key: FileKey) {
@@ -67,9 +55,11 @@ impl<S: Sink> Engine<S> {
         if !std::mem::replace(&mut file.detached, true) {
             tracing::debug!(path = %file.path().display(), "File has been rotated(moved)");
         }
+        self.detached.insert(file.path().clone(), key);
         let links =
             file.source.as_ref().and_then(|it| Facts::of(it.file()).ok()).map(|it| it.links);
         file.unlinked = links == Some(0);
+        self.refresh_fingerprint(key);
         self.timers.push(Reverse((Instant::now(), key, Timer::Leave)));
         self.enqueue(key);
     }
@@ -336,170 +326,4 @@ impl<S: Sink> Engine<S> {
             }
         }
     }
-
-    /// After a restart: looks for the files of earlier checkpoints that are no longer where they were.
-    /// Later: forgets those whose directory is gone.
-    pub(crate) fn resume_rotated(&mut self) {
-        let restart = std::mem::take(&mut self.restarted);
-        let mut bases: Vec<PathBuf> = self.book.closed().map(|it| it.path.clone()).collect();
-        bases.sort();
-        bases.dedup();
-        for base in bases {
-            let Some(dir) = base.parent() else { continue };
-            if !dir.as_os_str().is_empty() && !dir.exists() {
-                let gone: Vec<EntryId> =
-                    self.book.closed().filter(|it| it.path == base).map(|it| it.id).collect();
-                gone.into_iter().for_each(|it| self.book.forget(it));
-            } else if restart {
-                self.adopt_siblings(&base, true);
-            }
-        }
-    }
-
-    /// Reads on in what rotation has made of `base`, oldest first, before `base` itself.
-    ///
-    /// Of files that nobody knows only those are taken that are newer than one that is known; after a
-    /// restart, all when none is known: then the known one has been rotated away since.
-    pub(crate) fn adopt_siblings(&mut self, base: &Path, restart: bool) {
-        let siblings: Vec<Sibling> = siblings(base)
-            .into_iter()
-            .filter(|it| !self.settings.finder.matches(&it.path))
-            .collect();
-        let mut located: Vec<Option<Known>> =
-            siblings.iter().map(|it| self.locate(base, it)).collect();
-        if restart || located.iter().all(Option::is_none) {
-            for (known, sibling) in located.iter_mut().zip(&siblings).filter(|it| it.0.is_none()) {
-                *known = self.locate_compressed(base, sibling);
-            }
-        }
-        let newest = located.iter().rposition(Option::is_some);
-        let history = self.book.closed().any(|it| it.path == base);
-        let stays =
-            self.by_path.get(base).and_then(|it| self.files.get(it)).is_some_and(|it| it.resumed);
-        let mut last = None;
-        for (at, (sibling, known)) in siblings.iter().zip(located).enumerate() {
-            let is_new = match newest {
-                Some(newest) => newest < at,
-                None => restart && history,
-            };
-            let key = match known {
-                Some(Known::Open(key)) => Some(key),
-                Some(Known::Closed(id)) => {
-                    self.book.claim(id).and_then(|it| self.adopt(sibling, it))
-                }
-                None if is_new && !stays => {
-                    let entry =
-                        Entry { id: self.book.new_id(), path: base.to_owned(), ..Entry::default() };
-                    self.adopt(sibling, entry)
-                }
-                None => None,
-            };
-            if let (Some(key), Some(before)) = (key, last) {
-                self.chain(key, before);
-            }
-            last = key.or(last);
-        }
-        if let (Some(before), Some(&key)) = (last, self.by_path.get(base)) {
-            self.chain(key, before);
-        }
-        if restart {
-            self.give_up(base);
-        }
-    }
-
-    /// Entries whose file was not found: what they had not read is gone.
-    fn give_up(&mut self, base: &Path) {
-        let gone: Vec<Entry> = self
-            .book
-            .closed()
-            .filter(|it| it.path == base && it.identity.inode != 0)
-            .cloned()
-            .collect();
-        for entry in gone {
-            if entry.offset < entry.size {
-                let bytes = entry.size - entry.offset;
-                tracing::error!(path = %base.display(), bytes, "a file that was not read to its end is \
-                    gone; keep rotated files for longer");
-                self.lost.rotated.add(1);
-            }
-            self.book.forget(entry.id);
-        }
-    }
-
-    fn adopt(&mut self, sibling: &Sibling, entry: Entry) -> Option<FileKey> {
-        let opened = match self.open(&sibling.path, sibling.is_gzip) {
-            Ok(opened) => opened?,
-            Err(error) => {
-                self.complain_unreadable(&sibling.path, &error);
-                self.book.put_back(entry);
-                return None;
-            }
-        };
-        let entry = if entry.fingerprint.fits(&opened.head) {
-            self.resume(entry, &opened)
-        } else {
-            Entry { id: entry.id, path: entry.path, ..Entry::default() }
-        };
-        tracing::info!(path = %sibling.path.display(), offset = entry.offset, "reading on in a rotated file");
-        let base = self.by_path.get(&entry.path).copied();
-        let key = self.follow(entry, opened);
-        let file = self.files.get_mut(&key)?;
-        file.detached = true;
-        match base {
-            Some(base) => drop(self.by_path.insert(file.path().clone(), base)),
-            None => drop(self.by_path.remove(file.path())),
-        }
-        Some(key)
-    }
-
-    /// Which known file a sibling is.
-    fn locate(&self, base: &Path, sibling: &Sibling) -> Option<Known> {
-        let same = |it: &Entry| it.identity.is(sibling.identity);
-        let open = self.files.iter().find(|(_, it)| same(&it.entry));
-        let closed = || self.book.closed().find(|it| it.path == base && same(it));
-        open.map(|it| Known::Open(*it.0)).or_else(|| closed().map(|it| Known::Closed(it.id)))
-    }
-
-    /// Which known file a sibling is the compressed form of.
-    fn locate_compressed(&self, base: &Path, sibling: &Sibling) -> Option<Known> {
-        if !sibling.is_gzip {
-            return None;
-        }
-        let mut source = Source::new(File::open(&sibling.path).ok()?, true);
-        let mut head = vec![0; self.settings.fingerprint_bytes];
-        let length = source.read_at(&mut head, 0).ok()?;
-        let fits = |it: &Entry| {
-            it.path == base && 0 < it.fingerprint.length && it.fingerprint.fits(&head[..length])
-        };
-        let open = self.files.iter().find(|(_, it)| it.detached && fits(&it.entry));
-        let closed = || self.book.closed().find(|it| fits(it));
-        open.map(|it| Known::Open(*it.0)).or_else(|| closed().map(|it| Known::Closed(it.id)))
-    }
-}
-
-/// A file that is followed, or remembered.
-enum Known {
-    Open(FileKey),
-    Closed(EntryId),
-}
-
-/// The rotated forms of a file, oldest first; of a compressed one and its plain form only the latter.
-fn siblings(base: &Path) -> Vec<Sibling> {
-    let (Some(dir), Some(name)) = (base.parent(), base.file_name().and_then(OsStr::to_str)) else {
-        return Vec::new();
-    };
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().take(SIBLINGS_MAX);
-    let mut all: Vec<Sibling> = entries
-        .filter_map(|it| {
-            it.file_type().ok().filter(std::fs::FileType::is_file)?;
-            let own = it.file_name().into_string().ok()?;
-            let age = age(name, &own)?;
-            let identity = Identity::at(&it.path())?;
-            Some(Sibling { age, path: it.path(), identity, is_gzip: is_gzip(&own) })
-        })
-        .collect();
-    all.sort_by(|a, b| (&a.age, a.is_gzip).cmp(&(&b.age, b.is_gzip)));
-    all.dedup_by(|later, kept| later.age == kept.age);
-    all
 }

@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use crate::FileKey;
 use crate::encoding::Encoding;
-use crate::engine::{BLOCK_BYTES, Engine, Sink, Timer};
+use crate::engine::{BLOCK_BYTES, Engine, Timer};
 use crate::identity::{Facts, Fingerprint, Head};
 use crate::settings::Settings;
+use crate::sink::Sink;
 use crate::source::Source;
 use crate::split::Step;
 use crate::track::Tracked;
@@ -106,12 +107,12 @@ impl<S: Sink> Engine<S> {
     }
 
     /// Learns more first bytes while the file is shorter than its fingerprint could be.
-    fn refresh_fingerprint(&mut self, key: FileKey) {
+    pub(crate) fn refresh_fingerprint(&mut self, key: FileKey) {
         let wanted = self.settings.fingerprint_bytes;
         let Some(file) = self.files.get_mut(&key) else { return };
         let known = file.entry.fingerprint.length as usize;
         let Some(Source::Plain(source)) = &file.source else { return };
-        if known >= wanted || file.known_end() <= known as u64 {
+        if known >= wanted || source.metadata().is_ok_and(|it| it.len() <= known as u64) {
             return;
         }
         let mut bytes = vec![0; wanted];

@@ -213,3 +213,46 @@ async fn a_restart_after_a_truncation_reads_the_new_text() {
     let got = restarted(|rig| std::fs::write(rig.path("0.log"), "anew and longer\n").unwrap());
     assert_eq!(got.await, ["one", "anew and longer"]);
 }
+
+#[tokio::test]
+async fn rotation_goes_on_while_readers_come_and_go() {
+    let rig = Rig::new();
+    rig.append("0.log", "start\n");
+    let reader = rig.start();
+    rig.wait(1).await;
+    reader.stop().await;
+    let mut want = vec![String::from("start")];
+    let mut stamp = 0;
+    for round in 0..12 {
+        let reader = rig.start();
+        for n in 0..40 {
+            let text = format!("{round}-{n}");
+            rig.append("0.log", &format!("{text}\n"));
+            want.push(text);
+            if n % 13 == 12 {
+                stamp += 1;
+                rig.rename("0.log", &format!("0.log.20260101-{stamp:06}"));
+                rig.append("0.log", "");
+                if round % 2 == 1 && stamp > 1 {
+                    rig.gzip(&format!("0.log.20260101-{:06}", stamp - 1));
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+        if round % 3 == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        reader.stop().await;
+    }
+    let reader = rig.start();
+    let deadline = tokio::time::Instant::now() + GRACE;
+    let missing = || {
+        let got = rig.bodies();
+        want.iter().filter(|it| !got.contains(it)).cloned().collect::<Vec<_>>()
+    };
+    while !missing().is_empty() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(missing(), Vec::<String>::new());
+    reader.stop().await;
+}
