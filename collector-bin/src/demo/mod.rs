@@ -17,7 +17,6 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use testbed::{Fault, Usage};
 
-use crate::cli;
 use backend::Backend;
 use node::Node;
 use screen::{Figures, Screen};
@@ -33,11 +32,20 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest wait for the collector to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// `sluice demo`'s flags.
+#[derive(Debug)]
+pub struct Demo {
+    /// Ends after this; `None` runs until Ctrl-C.
+    pub duration: Option<Duration>,
+    /// Print the YAML and end.
+    pub print_config: bool,
+}
+
 /// Runs the demo. True when every line arrived.
 ///
 /// # Errors
 /// It could not run: no folder, no port, or the collector ended.
-pub async fn run(demo: &cli::Demo) -> anyhow::Result<bool> {
+pub async fn run(demo: &Demo) -> anyhow::Result<bool> {
     if demo.print_config {
         print(CONFIG);
         return Ok(true);

@@ -28,6 +28,8 @@ pub struct Entry {
     pub type_name: &'static str,
     /// Other accepted names, which are deprecated.
     pub aliases: &'static [&'static str],
+    /// The crate it is in.
+    pub module: &'static str,
     /// What it can carry.
     pub signals: Signals,
     /// Reads and validates a section.
@@ -74,6 +76,7 @@ impl Registry {
             kind: Kind::Receiver,
             type_name: R::TYPE,
             aliases: R::ALIASES,
+            module: module::<R>(),
             signals: Signals::Each(R::SIGNALS),
             check: check::<R::Config>,
             effective: effective::<R::Config>,
@@ -91,6 +94,7 @@ impl Registry {
             kind: Kind::Processor,
             type_name: P::TYPE,
             aliases: P::ALIASES,
+            module: module::<P>(),
             signals: Signals::Each(P::SIGNALS),
             check: check::<P::Config>,
             effective: effective::<P::Config>,
@@ -109,6 +113,7 @@ impl Registry {
             kind: Kind::Exporter,
             type_name: E::TYPE,
             aliases: E::ALIASES,
+            module: module::<E>(),
             signals: Signals::Each(E::SIGNALS),
             check: check::<E::Config>,
             effective: effective::<E::Config>,
@@ -129,6 +134,7 @@ impl Registry {
             kind: Kind::Connector,
             type_name: C::TYPE,
             aliases: C::ALIASES,
+            module: module::<C>(),
             signals: Signals::Pairs(C::SIGNALS),
             check: check::<C::Config>,
             effective: effective::<C::Config>,
@@ -147,6 +153,7 @@ impl Registry {
             kind: Kind::Extension,
             type_name: E::TYPE,
             aliases: E::ALIASES,
+            module: module::<E>(),
             signals: Signals::None(E::STABILITY),
             check: check::<E::Config>,
             effective: effective::<E::Config>,
@@ -199,6 +206,12 @@ impl Entry {
     pub fn effective(&self, section: &Value) -> Result<serde_json::Value, BoxError> {
         (self.effective)(section)
     }
+}
+
+/// The first part of the path of a type.
+fn module<T>() -> &'static str {
+    let path = std::any::type_name::<T>();
+    path.split_once("::").map_or(path, |(first, _)| first)
 }
 
 fn check<C: component::Config>(section: &Value) -> Result<Problems, Vec<DecodeIssue>> {

@@ -1,0 +1,90 @@
+//! `sluice demo`: its flags. The demo itself is in `crate::demo`.
+
+use std::process::ExitCode;
+
+use component::config::Duration;
+
+use super::{invalid, runtime};
+use crate::cli::{Command, Flag, Matches, Takes};
+use crate::console::complain;
+use crate::demo::{self, Demo};
+use crate::{EXIT_CONFIG, EXIT_FAILED};
+
+/// `sluice demo`.
+pub const COMMAND: Command = Command {
+    name: "demo",
+    aliases: &[],
+    about: "Tail made-up pods into a backend that fails on the way, and count every line",
+    text: "\
+Write pod logs as a kubelet's node does (rotation, partial lines, a pod that goes away), tail them with
+the real pipeline, send them to an embedded OTLP backend that plays dead for three seconds, and count.
+Exits with 1 when a line is missing.",
+    words: &[],
+    flags: &[&FOR, &PRINT_CONFIG],
+    run,
+};
+
+const FOR: Flag = Flag {
+    name: "for",
+    short: None,
+    takes: Takes::Text("duration"),
+    default: "20s",
+    about: "How long lines are written; 0 is until Ctrl-C",
+};
+
+const PRINT_CONFIG: Flag = Flag {
+    name: "print-config",
+    short: None,
+    takes: Takes::Nothing,
+    default: "",
+    about: "Print the configuration that it runs, and end",
+};
+
+fn run(matches: &Matches) -> Result<ExitCode, String> {
+    let flags = read(matches)?;
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return Ok(code),
+    };
+    Ok(match runtime.block_on(demo::run(&flags)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_CONFIG),
+        Err(error) => {
+            complain(format_args!("Error: demo: {error:#}"));
+            ExitCode::from(EXIT_FAILED)
+        }
+    })
+}
+
+fn read(matches: &Matches) -> Result<Demo, String> {
+    let text = matches.value(&FOR);
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let parsed = seconds.map_or_else(|| Duration::parse(text), Ok);
+    let parsed =
+        parsed.map_err(|error| invalid(&FOR, text, &format!("{error} (try 20s, 2m, or 0)")))?;
+    let duration = Some(parsed.std()).filter(|it| !it.is_zero());
+    Ok(Demo { duration, print_config: matches.is_on(&PRINT_CONFIG) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cli::parse;
+    use crate::commands::COMMANDS;
+
+    #[track_caller]
+    fn check(arguments: &str, duration: Option<Duration>, print_config: bool) {
+        let words: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
+        let read = read(&parse(COMMANDS, &words).unwrap()).unwrap();
+        assert_eq!((read.duration, read.print_config), (duration, print_config), "{arguments}");
+    }
+
+    #[test]
+    fn the_demo_ends_by_itself_unless_told_not_to() {
+        check("demo", Some(Duration::from_secs(20)), false);
+        check("demo --for 0 --print-config", None, true);
+        check("demo --for 90s", Some(Duration::from_secs(90)), false);
+    }
+}

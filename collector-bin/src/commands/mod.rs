@@ -1,0 +1,110 @@
+//! The commands: one file and one line of `COMMANDS` each.
+
+mod components;
+mod demo;
+mod help;
+mod run;
+mod validate;
+mod version;
+
+use std::process::ExitCode;
+
+use component::Meter;
+use confmap::{Conf, Diagnostics, Environment, Locations};
+use service::{Graph, Registry, load};
+use tokio::runtime::Runtime;
+
+use crate::cli::{Command, Flag, Matches, Takes};
+use crate::console::complain;
+use crate::{BUILD, EXIT_FAILED};
+
+pub use help::run as help;
+
+/// The program itself, then its commands by name.
+pub const COMMANDS: &[&Command] = &[
+    &run::COMMAND,
+    &components::COMMAND,
+    &demo::COMMAND,
+    &help::COMMAND,
+    &validate::COMMAND,
+    &version::COMMAND,
+];
+
+/// `--config`.
+pub const CONFIG: Flag = Flag {
+    name: "config",
+    short: None,
+    takes: Takes::Location,
+    default: "",
+    about: "Location of a configuration: a file, file:, env:, yaml:; several are merged in order",
+};
+
+/// `--set`.
+pub const SET: Flag = Flag {
+    name: "set",
+    short: None,
+    takes: Takes::Text("key=value"),
+    default: "",
+    about: "Set a value over all configurations, as --set=processors.batch.timeout=2s",
+};
+
+/// `--feature-gates`.
+pub const FEATURE_GATES: Flag = Flag {
+    name: "feature-gates",
+    short: None,
+    takes: Takes::Text("list"),
+    default: "",
+    about: "Accepted for compatibility",
+};
+
+/// What `--config` and `--set` name.
+///
+/// # Errors
+/// The Collector's text.
+pub fn locations(matches: &Matches) -> Result<Locations, String> {
+    let (config, set) = (matches.all(&CONFIG), matches.all(&SET));
+    if let Some(bad) = set.iter().find(|it| !it.contains('=')) {
+        return Err(invalid(&SET, bad, "missing equal sign"));
+    }
+    if config.is_empty() {
+        return Err("at least one config flag must be provided".into());
+    }
+    Ok(Locations { config, set })
+}
+
+/// That a flag does not take a value, in the words of Go's `pflag`.
+pub fn invalid(flag: &Flag, value: &str, why: &str) -> String {
+    let short = flag.short.map_or(String::new(), |it| format!("-{it}, "));
+    format!("invalid argument \"{value}\" for \"{short}--{}\" flag: {why}", flag.name)
+}
+
+/// Resolves and types a configuration; `running` decides the texts of what is wrong with it.
+fn read(
+    locations: &Locations,
+    registry: &Registry,
+    running: bool,
+) -> Result<(Conf, service::Settings), Diagnostics> {
+    let conf = confmap::resolve(locations, &Environment::process())?;
+    let settings = load::read(&conf, registry, running)?;
+    Ok((conf, settings))
+}
+
+/// Reads a configuration and builds its pipelines; the graph is thrown away, so nothing starts.
+fn check(
+    locations: &Locations,
+    registry: &Registry,
+) -> Result<(Conf, service::Settings), Diagnostics> {
+    let (conf, settings) = read(locations, registry, false)?;
+    Graph::build(&settings, registry, &BUILD, &Meter::default())
+        .map_err(|problem| load::diagnose(&conf, &problem, false))?;
+    Ok((conf, settings))
+}
+
+/// The threads of a command that waits.
+fn runtime() -> Result<Runtime, ExitCode> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| {
+        complain(format_args!("Error: cannot start threads: {error}"));
+        ExitCode::from(EXIT_FAILED)
+    })
+}

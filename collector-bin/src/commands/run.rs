@@ -1,0 +1,84 @@
+//! `sluice --config ...`: runs the pipelines until a signal.
+
+use std::process::ExitCode;
+
+use confmap::{Conf, Diagnostics};
+use service::{Collector, Exit, Logging, Registry, RunError, load};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+use super::{CONFIG, FEATURE_GATES, SET, locations, read, runtime, version};
+use crate::cli::{Command, Matches};
+use crate::console::{complain, refuse};
+use crate::{BUILD, EXIT_FAILED, components::components};
+
+/// The program itself.
+pub const COMMAND: Command = Command {
+    name: "",
+    aliases: &[],
+    about: "Receive, process and export telemetry",
+    text: "\
+Sluice receives, processes and exports telemetry. It runs the OpenTelemetry Collector's YAML.
+
+Exit codes: 0 stopped cleanly, 1 wrong command line or configuration, 2 failed while running.",
+    words: &[],
+    flags: &[&CONFIG, &SET, &FEATURE_GATES, &version::VERSION],
+    run,
+};
+
+fn run(matches: &Matches) -> Result<ExitCode, String> {
+    if matches.is_on(&version::VERSION) {
+        return version::short();
+    }
+    let registry = components();
+    let (conf, settings) = match read(&locations(matches)?, &registry, true) {
+        Ok(ready) => ready,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
+    Logging::new(&settings.service.telemetry, &BUILD).install();
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return Ok(code),
+    };
+    let code = runtime.block_on(serve(&conf, &settings, &registry));
+    // Whatever still blocks must not hold the process.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+/// Runs until a signal or a failure; a second signal ends at once.
+async fn serve(conf: &Conf, settings: &service::Settings, registry: &Registry) -> ExitCode {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+        complain(format_args!("Error: cannot listen for signals"));
+        return ExitCode::from(EXIT_FAILED);
+    };
+    let mut collector = match Collector::start(settings, registry, BUILD).await {
+        Ok(collector) => collector,
+        Err(RunError::Config(problem)) => return refuse(&load::diagnose(conf, &problem, true)),
+        Err(RunError::Start(issue)) => {
+            let place = load::diagnostic(conf, "SL0400", &issue);
+            return refuse(&Diagnostics::new(issue.text, vec![place]));
+        }
+    };
+    let failed = tokio::select! {
+        _ = interrupt.recv() => {
+            info!(signal = "interrupt", "Received signal from OS");
+            false
+        }
+        _ = terminate.recv() => {
+            info!(signal = "terminated", "Received signal from OS");
+            false
+        }
+        error = collector.failure() => {
+            error!(%error, "Stopping because a component failed");
+            true
+        }
+    };
+    let exit = tokio::select! {
+        exit = collector.stop() => exit,
+        _ = interrupt.recv() => Exit::Failed,
+        _ = terminate.recv() => Exit::Failed,
+    };
+    if failed || exit == Exit::Failed { ExitCode::from(EXIT_FAILED) } else { ExitCode::SUCCESS }
+}
