@@ -7,6 +7,7 @@ mod commands;
 mod components;
 mod console;
 mod demo;
+mod gates;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,8 @@
 
 mod components;
 mod demo;
+mod featuregate;
+mod graph;
 mod help;
 mod run;
 mod validate;
@@ -16,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{Command, Flag, Matches, Takes};
 use crate::console::complain;
+use crate::gates::Gates;
 use crate::{BUILD, EXIT_FAILED};
 
 pub use help::run as help;
@@ -25,6 +28,8 @@ pub const COMMANDS: &[&Command] = &[
     &run::COMMAND,
     &components::COMMAND,
     &demo::COMMAND,
+    &featuregate::COMMAND,
+    &graph::COMMAND,
     &help::COMMAND,
     &validate::COMMAND,
     &version::COMMAND,
@@ -54,7 +59,7 @@ pub const FEATURE_GATES: Flag = Flag {
     short: None,
     takes: Takes::Text("list"),
     default: "",
-    about: "Accepted for compatibility",
+    about: "Switch feature gates: a,+b,-c",
 };
 
 /// What `--config` and `--set` name.
@@ -70,6 +75,18 @@ pub fn locations(matches: &Matches) -> Result<Locations, String> {
         return Err("at least one config flag must be provided".into());
     }
     Ok(Locations { config, set })
+}
+
+/// What all `--feature-gates` ask for.
+///
+/// # Errors
+/// The Collector's text.
+fn feature_gates(matches: &Matches) -> Result<Gates, String> {
+    let mut gates = Gates::default();
+    for list in matches.all(&FEATURE_GATES) {
+        gates.extend(Gates::parse(&list).map_err(|why| invalid(&FEATURE_GATES, &list, &why))?);
+    }
+    Ok(gates)
 }
 
 /// That a flag does not take a value, in the words of Go's `pflag`.

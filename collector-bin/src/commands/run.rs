@@ -7,7 +7,7 @@ use service::{Collector, Exit, Logging, Registry, RunError, load};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
-use super::{CONFIG, FEATURE_GATES, SET, locations, read, runtime, version};
+use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime, version};
 use crate::cli::{Command, Matches};
 use crate::console::{complain, refuse};
 use crate::{BUILD, EXIT_FAILED, components::components};
@@ -30,12 +30,14 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     if matches.is_on(&version::VERSION) {
         return version::short();
     }
+    let gates = feature_gates(matches)?;
     let registry = components();
     let (conf, settings) = match read(&locations(matches)?, &registry, true) {
         Ok(ready) => ready,
         Err(problems) => return Ok(refuse(&problems)),
     };
     Logging::new(&settings.service.telemetry, &BUILD).install();
+    gates.warn();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return Ok(code),

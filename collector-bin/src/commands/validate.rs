@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{CONFIG, FEATURE_GATES, SET, check, locations};
+use super::{CONFIG, FEATURE_GATES, SET, check, feature_gates, locations};
 use crate::cli::{Command, Matches};
 use crate::components::components;
 use crate::console::refuse;
@@ -21,6 +21,7 @@ Prints nothing and exits with 0 when all is well; otherwise says what is wrong w
 };
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
+    feature_gates(matches)?;
     Ok(match check(&locations(matches)?, &components()) {
         Ok(_) => ExitCode::SUCCESS,
         Err(problems) => refuse(&problems),

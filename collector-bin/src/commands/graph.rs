@@ -1,0 +1,64 @@
+//! `sluice graph`: the pipelines of a configuration as a picture.
+
+mod picture;
+mod plain;
+
+use std::process::ExitCode;
+
+use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read};
+use crate::cli::{Command, Flag, Matches, Takes};
+use crate::components::components;
+use crate::console::{refuse, say};
+
+/// `sluice graph`.
+pub const COMMAND: Command = Command {
+    name: "graph",
+    aliases: &[],
+    about: "Draw the pipelines of a configuration",
+    text: "\
+Draw the pipelines of a configuration: receivers, processors, exporters, and the connectors between pipelines.
+As a Mermaid flowchart, as a digraph for Graphviz (sluice graph -o dot ... | dot -Tsvg), or as plain text.",
+    words: &[],
+    flags: &[&CONFIG, &SET, &FEATURE_GATES, &OUTPUT],
+    run,
+};
+
+const OUTPUT: Flag = Flag {
+    name: "output",
+    short: Some('o'),
+    takes: Takes::OneOf(&["ascii", "mermaid", "dot"]),
+    default: "ascii",
+    about: "Form of the output",
+};
+
+fn run(matches: &Matches) -> Result<ExitCode, String> {
+    feature_gates(matches)?;
+    let settings = match read(&locations(matches)?, &components(), false) {
+        Ok((_, settings)) => settings,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
+    say(&match matches.value(&OUTPUT) {
+        "mermaid" => picture::Picture::of(&settings).mermaid(),
+        "dot" => picture::Picture::of(&settings).dot(),
+        _ => plain::plain(&settings),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use confmap::Locations;
+    use service::Settings;
+
+    use super::*;
+
+    /// Two pipelines with a connector between them.
+    pub fn settings() -> Settings {
+        let yaml = "yaml:{receivers: {otlp: {protocols: {http: }}, nop: }, \
+            processors: {memory_limiter: {check_interval: 1s, limit_mib: 9}, batch: }, \
+            exporters: {nop: , debug/x: }, connectors: {forward: }, service: {pipelines: { \
+            logs: {receivers: [otlp, nop], processors: [memory_limiter, batch], exporters: [forward]}, \
+            logs/2: {receivers: [forward], exporters: [nop, debug/x]}}}}";
+        let locations = Locations { config: vec![yaml.into()], set: Vec::new() };
+        read(&locations, &components(), false).unwrap().1
+    }
+}
