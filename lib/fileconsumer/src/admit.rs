@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, OFlags};
 
 use crate::FileKey;
+use crate::adopt::Why;
 use crate::book::{Entry, TAIL_BYTES};
 use crate::engine::Engine;
 use crate::find::Scan;
@@ -30,6 +31,12 @@ pub(crate) struct Opened {
     pub facts: Facts,
     /// First bytes, as many as count for the fingerprint.
     pub head: Vec<u8>,
+}
+
+/// Opens a file for reading. A pipe would block without NONBLOCK.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
 }
 
 /// Where a new file begins.
@@ -135,7 +142,7 @@ impl<S: Sink> Engine<S> {
         match metadata {
             Ok(_) if place.is_none() => {}
             Ok(_) => self.admit(path, before),
-            Err(_) if known.is_some() => self.adopt_siblings(path, false),
+            Err(_) if known.is_some() => self.adopt_siblings(path, Why::Rotated),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.complain_unreadable(path, &error),
         }
@@ -172,16 +179,25 @@ impl<S: Sink> Engine<S> {
             file.is_copy = true;
         }
         if before.is_some() {
-            self.adopt_siblings(path, false);
+            self.adopt_siblings(path, Why::Rotated);
+        } else if self.started && !self.restarted && !resumed && copied.is_none() {
+            self.adopt_siblings(path, Why::Found);
         }
     }
 
     /// Opens a file for reading; `None` when it is none of ours.
     pub(crate) fn open(&mut self, path: &Path, gzip: bool) -> io::Result<Option<Opened>> {
         self.make_room();
-        // A pipe would block without NONBLOCK; it is refused below.
-        let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
-        let file = File::options().read(true).custom_flags(flags).open(path)?;
+        self.take_up(open_file(path)?, path, gzip)
+    }
+
+    /// Looks at a file that was just opened; `None` when it is none of ours.
+    pub(crate) fn take_up(
+        &mut self,
+        file: File,
+        path: &Path,
+        gzip: bool,
+    ) -> io::Result<Option<Opened>> {
         let facts = Facts::of(&file)?;
         if !facts.is_file {
             return Ok(None);

@@ -2,18 +2,36 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::FileKey;
+use crate::admit::open_file;
 use crate::book::{Entry, EntryId};
 use crate::engine::Engine;
-use crate::identity::Identity;
+use crate::identity::{Facts, Identity};
 use crate::siblings::{Age, age, is_gzip};
 use crate::sink::Sink;
 use crate::source::Source;
 
 /// Most names looked at in one directory.
 const SIBLINGS_MAX: usize = 10_000;
+/// A directory that changes while it is listed is listed again, so many times.
+const LISTINGS_MAX: usize = 10;
+/// What the clock may have been set back between a walk and a write.
+const CLOCK_SLACK: Duration = Duration::from_secs(10);
+
+/// Why the rotated forms of a file are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It was followed and now is elsewhere.
+    Rotated,
+    /// Nobody knew it before.
+    Found,
+    /// Nobody knows what has happened since the last run.
+    Restart,
+}
 
 /// A rotated file beside the one it was.
 pub(crate) struct Sibling {
@@ -21,14 +39,21 @@ pub(crate) struct Sibling {
     pub path: PathBuf,
     identity: Identity,
     is_gzip: bool,
+    modified: SystemTime,
+    /// Open from the moment it was found: rotation does not wait.
+    file: io::Result<File>,
 }
 
 impl<S: Sink> Engine<S> {
-    /// After a restart: looks for the files of earlier checkpoints that are no longer where they were.
-    /// Later: forgets those whose directory is gone.
+    /// After a restart: looks for the files of earlier checkpoints that are no longer where they were,
+    /// and for rotated forms of files that are new. Later: forgets those whose directory is gone.
     pub(crate) fn resume_rotated(&mut self) {
         let restart = std::mem::take(&mut self.restarted);
         let mut bases: Vec<PathBuf> = self.book.closed().map(|it| it.path.clone()).collect();
+        if restart {
+            let new = self.files.values().filter(|it| !it.resumed && !it.detached);
+            bases.extend(new.map(|it| it.path().clone()));
+        }
         bases.sort();
         bases.dedup();
         for base in bases {
@@ -38,30 +63,24 @@ impl<S: Sink> Engine<S> {
                     self.book.closed().filter(|it| it.path == base).map(|it| it.id).collect();
                 gone.into_iter().for_each(|it| self.book.forget(it));
             } else if restart {
-                self.adopt_siblings(&base, true);
+                self.adopt_siblings(&base, Why::Restart);
             }
         }
     }
 
     /// Reads on in what rotation has made of `base`, oldest first, before `base` itself.
-    ///
-    /// Of files that nobody knows only those are taken that are newer than one that is known; after a
-    /// restart, all when none is known: then the known one has been rotated away since.
-    pub(crate) fn adopt_siblings(&mut self, base: &Path, restart: bool) {
+    pub(crate) fn adopt_siblings(&mut self, base: &Path, why: Why) {
         let siblings: Vec<Sibling> = siblings(base)
             .into_iter()
             .filter(|it| !self.settings.finder.matches(&it.path))
             .collect();
-        let mut located: Vec<Option<Known>> =
-            siblings.iter().map(|it| self.locate(base, it)).collect();
-        if restart || located.iter().all(Option::is_none) {
-            for (known, sibling) in located.iter_mut().zip(&siblings).filter(|it| it.0.is_none()) {
-                *known = self.locate_compressed(base, sibling);
-            }
+        let located = self.locate_all(base, &siblings, why);
+        let first_new = self.first_new(base, &siblings, &located, why);
+        if why == Why::Restart {
+            self.give_up(base, &located);
         }
-        let first_new = self.first_new(base, &located, restart);
         let mut last = None;
-        for (at, (sibling, known)) in siblings.iter().zip(located).enumerate() {
+        for (at, (sibling, known)) in siblings.into_iter().zip(located).enumerate() {
             let key = match known {
                 Some(Known::Open(key)) => Some(key),
                 Some(Known::Closed(id)) => {
@@ -84,35 +103,66 @@ impl<S: Sink> Engine<S> {
             (Some(before), None) => drop(self.detached.insert(base.to_owned(), before)),
             (None, _) => {}
         }
-        if restart {
-            self.give_up(base);
-        }
     }
 
-    /// From which sibling on those that nobody knows are to be read.
-    fn first_new(&self, base: &Path, located: &[Option<Known>], restart: bool) -> Option<usize> {
-        let found =
-            |id| located.iter().flatten().any(|it| matches!(it, Known::Closed(it) if *it == id));
+    /// Which known file each sibling is; no file is two of them.
+    fn locate_all(&self, base: &Path, siblings: &[Sibling], why: Why) -> Vec<Option<Known>> {
+        let mut located: Vec<Option<Known>> =
+            siblings.iter().map(|it| self.locate(base, it)).collect();
+        if why == Why::Rotated && located.iter().any(Option::is_some) {
+            return located;
+        }
+        // Oldest first: were two of them to begin alike, the later one would be read from its start.
+        for (at, sibling) in siblings.iter().enumerate() {
+            if located[at].is_none() {
+                located[at] = self.locate_compressed(base, sibling, &located);
+            }
+        }
+        located
+    }
+
+    /// From which sibling on those that nobody knows are to be read: behind the newest that is known.
+    /// When none is known: all, if the known ones were rotated away while nobody looked; those that
+    /// were written since the last walk, if `base` itself is new.
+    fn first_new(
+        &self,
+        base: &Path,
+        siblings: &[Sibling],
+        located: &[Option<Known>],
+        why: Why,
+    ) -> Option<usize> {
         let closed = || self.book.closed().filter(|it| it.path == base && it.identity.inode != 0);
         // It was empty when last seen, so nothing tells which of them it is.
-        let nameless = restart && closed().any(|it| it.fingerprint.length == 0 && !found(it.id));
-        if nameless {
+        let nameless = |it: &Entry| {
+            it.fingerprint.length == 0 && !located.contains(&Some(Known::Closed(it.id)))
+        };
+        if why == Why::Restart && closed().any(nameless) {
             return Some(located.iter().position(Option::is_some).map_or(0, |it| it + 1));
         }
         let current = self.by_path.get(base).and_then(|it| self.files.get(it));
         if current.is_some_and(|it| it.resumed) {
             return None;
         }
-        let newest = located.iter().rposition(Option::is_some);
-        newest.map(|it| it + 1).or_else(|| (restart && closed().next().is_some()).then_some(0))
+        if let Some(newest) = located.iter().rposition(Option::is_some) {
+            return Some(newest + 1);
+        }
+        match why {
+            Why::Rotated => None,
+            Why::Restart if closed().next().is_some() => Some(0),
+            Why::Restart | Why::Found => {
+                let since = self.book.walked_at()?.checked_sub(CLOCK_SLACK)?;
+                siblings.iter().position(|it| since <= it.modified)
+            }
+        }
     }
 
     /// Entries whose file was not found: what they had not read is gone.
-    fn give_up(&mut self, base: &Path) {
+    fn give_up(&mut self, base: &Path, located: &[Option<Known>]) {
         let gone: Vec<Entry> = self
             .book
             .closed()
             .filter(|it| it.path == base && it.identity.inode != 0)
+            .filter(|it| !located.contains(&Some(Known::Closed(it.id))))
             .cloned()
             .collect();
         for entry in gone {
@@ -126,11 +176,13 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    fn adopt(&mut self, sibling: &Sibling, entry: Entry) -> Option<FileKey> {
-        let opened = match self.open(&sibling.path, sibling.is_gzip) {
+    fn adopt(&mut self, sibling: Sibling, entry: Entry) -> Option<FileKey> {
+        let Sibling { path, file, is_gzip, .. } = sibling;
+        self.make_room();
+        let opened = match file.and_then(|it| self.take_up(it, &path, is_gzip)) {
             Ok(opened) => opened?,
             Err(error) => {
-                self.complain_unreadable(&sibling.path, &error);
+                self.complain_unreadable(&path, &error);
                 self.book.put_back(entry);
                 return None;
             }
@@ -140,7 +192,7 @@ impl<S: Sink> Engine<S> {
         } else {
             Entry { id: entry.id, path: entry.path, ..Entry::default() }
         };
-        tracing::info!(path = %sibling.path.display(), offset = entry.offset, "reading on in a rotated file");
+        tracing::info!(path = %path.display(), offset = entry.offset, "reading on in a rotated file");
         let base = self.by_path.get(&entry.path).copied();
         let key = self.follow(entry, opened);
         let file = self.files.get_mut(&key)?;
@@ -160,34 +212,63 @@ impl<S: Sink> Engine<S> {
         open.map(|it| Known::Open(*it.0)).or_else(|| closed().map(|it| Known::Closed(it.id)))
     }
 
-    /// Which known file a sibling is the compressed form of.
-    fn locate_compressed(&self, base: &Path, sibling: &Sibling) -> Option<Known> {
+    /// Which known file a sibling is the compressed form of; not one that was `taken` for another.
+    fn locate_compressed(
+        &self,
+        base: &Path,
+        sibling: &Sibling,
+        taken: &[Option<Known>],
+    ) -> Option<Known> {
         if !sibling.is_gzip {
             return None;
         }
-        let mut source = Source::new(File::open(&sibling.path).ok()?, true);
+        let file = sibling.file.as_ref().ok()?.try_clone().ok()?;
+        let mut source = Source::new(file, true);
         let mut head = vec![0; self.settings.fingerprint_bytes];
         let length = source.read_at(&mut head, 0).ok()?;
-        let fits = |it: &Entry| {
-            it.path == base && 0 < it.fingerprint.length && it.fingerprint.fits(&head[..length])
+        let fits = |it: &Entry, known| {
+            it.path == base
+                && 0 < it.fingerprint.length
+                && it.fingerprint.fits(&head[..length])
+                && !taken.contains(&Some(known))
         };
         // A short fingerprint fits many; the longest is the best.
-        let files = self.files.iter().filter(|(_, it)| it.detached && fits(&it.entry));
+        let files = self.files.iter();
+        let files = files.filter(|(key, it)| it.detached && fits(&it.entry, Known::Open(**key)));
         let open = files.max_by_key(|it| it.1.entry.fingerprint.length);
-        let closed =
-            || self.book.closed().filter(|it| fits(it)).max_by_key(|it| it.fingerprint.length);
+        let closed = || {
+            let closed = self.book.closed().filter(|it| fits(it, Known::Closed(it.id)));
+            closed.max_by_key(|it| it.fingerprint.length)
+        };
         open.map(|it| Known::Open(*it.0)).or_else(|| closed().map(|it| Known::Closed(it.id)))
     }
 }
 
 /// A file that is followed, or remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
     Open(FileKey),
     Closed(EntryId),
 }
 
 /// The rotated forms of a file, oldest first; of a compressed one and its plain form only the latter.
+///
+/// Rotation may go on meanwhile, and a file that changes its name can be missed under both: only two
+/// equal listings are believed.
 pub(crate) fn siblings(base: &Path) -> Vec<Sibling> {
+    let mut before = list(base);
+    for _ in 1..LISTINGS_MAX {
+        let now = list(base);
+        if now.iter().map(|it| &it.path).eq(before.iter().map(|it| &it.path)) {
+            break;
+        }
+        before = now;
+    }
+    before.dedup_by(|later, kept| later.age == kept.age);
+    before
+}
+
+fn list(base: &Path) -> Vec<Sibling> {
     let (Some(dir), Some(name)) = (base.parent(), base.file_name().and_then(OsStr::to_str)) else {
         return Vec::new();
     };
@@ -197,12 +278,19 @@ pub(crate) fn siblings(base: &Path) -> Vec<Sibling> {
         .filter_map(|it| {
             it.file_type().ok().filter(std::fs::FileType::is_file)?;
             let own = it.file_name().into_string().ok()?;
-            let age = age(name, &own)?;
-            let identity = Identity::at(&it.path())?;
-            Some(Sibling { age, path: it.path(), identity, is_gzip: is_gzip(&own) })
+            let (age, path) = (age(name, &own)?, it.path());
+            let file = open_file(&path);
+            if file.as_ref().is_err_and(|it| it.kind() == io::ErrorKind::NotFound) {
+                return None;
+            }
+            let modified = it.metadata().ok()?.modified().ok()?;
+            let identity = match &file {
+                Ok(file) => Facts::of(file).ok()?.identity,
+                Err(_) => Identity::at(&path)?,
+            };
+            Some(Sibling { age, path, identity, is_gzip: is_gzip(&own), modified, file })
         })
         .collect();
     all.sort_by(|a, b| (&a.age, a.is_gzip).cmp(&(&b.age, b.is_gzip)));
-    all.dedup_by(|later, kept| later.age == kept.age);
     all
 }

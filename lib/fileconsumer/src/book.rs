@@ -1,11 +1,12 @@
 //! The checkpoints: what is known about each file, in memory and, with a `storage`, on disk.
 //!
 //! Two records per file: `f<id>` says which file it is and changes rarely; `o<id>` says how far it is
-//! done and is written whenever the watermark has moved.
+//! done and is written whenever the watermark has moved. One more, `w`, says when the last walk began.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use component::{BoxError, StorageClient, Write};
 
@@ -13,6 +14,8 @@ use crate::identity::{Fingerprint, Identity};
 
 /// First byte of each record.
 const VERSION: u8 = 1;
+/// Key of the record about walks.
+const WALK: &[u8] = b"w";
 /// Most files that are remembered without being open; the oldest is forgotten first.
 const REMEMBERED_MAX: usize = 20_000;
 /// Bytes before the offset that are hashed, to recognise a copy.
@@ -50,6 +53,7 @@ pub(crate) struct Book {
     next: EntryId,
     pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     loaded: bool,
+    walked_at: Option<SystemTime>,
 }
 
 impl Book {
@@ -65,7 +69,10 @@ impl Book {
             next: 1,
             pending: BTreeMap::new(),
             loaded: false,
+            walked_at: None,
         };
+        let walk = records.iter().find(|it| it.0 == WALK).and_then(|it| read_walk(&it.1));
+        book.walked_at = walk;
         for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'f')) {
             if let (Some(id), Some(entry)) = (key_id(key), read_file(value)) {
                 drop(book.closed.insert(id, Entry { id, ..entry }));
@@ -87,6 +94,19 @@ impl Book {
     /// True when an earlier run left checkpoints.
     pub(crate) fn has_history(&self) -> bool {
         self.loaded
+    }
+
+    /// When the last walk began, in this run or the one before: what was there then is known.
+    pub(crate) fn walked_at(&self) -> Option<SystemTime> {
+        self.walked_at
+    }
+
+    /// Notes that what was there at this time is known.
+    pub(crate) fn note_walk(&mut self, at: SystemTime) {
+        self.walked_at = Some(at);
+        let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let value = std::iter::once(VERSION).chain(millis.to_le_bytes());
+        self.pending.insert(WALK.to_vec(), Some(value.collect()));
     }
 
     /// A number that no entry ever had.
@@ -220,6 +240,12 @@ fn read_offset(mut bytes: &[u8]) -> Option<[u64; 4]> {
         *number = take_u64(&mut bytes)?;
     }
     Some(numbers)
+}
+
+fn read_walk(mut bytes: &[u8]) -> Option<SystemTime> {
+    let version = *take::<1>(&mut bytes)? == [VERSION];
+    let millis = Duration::from_millis(take_u64(&mut bytes)?);
+    version.then(|| UNIX_EPOCH.checked_add(millis))?
 }
 
 fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use component::meter::{Descriptor, Gauge};
 use component::{BoxError, Host, Meter, Outputs, StorageClient};
@@ -114,7 +114,7 @@ pub struct Engine<S: Sink> {
     host: Host,
     sender: Sender,
     answers: mpsc::Receiver<Done>,
-    walk: Option<JoinHandle<(Scan, Duration)>>,
+    walk: Option<JoinHandle<Walk>>,
     walk_at: Instant,
     walk_not_before: Instant,
     checkpoint_at: Option<Instant>,
@@ -362,10 +362,11 @@ impl<S: Sink> Engine<S> {
         self.walk_at = Instant::now();
     }
 
-    fn walked(&mut self, walk: Option<(Scan, Duration)>) {
-        let Some((scan, took)) = walk else { return };
+    fn walked(&mut self, walk: Option<Walk>) {
+        let Some(Walk { scan, began, took }) = walk else { return };
         self.walk_not_before = Instant::now() + WALK_PAUSE.max(took * WALK_SHARE);
         self.reconcile(scan);
+        self.book.note_walk(began);
         self.started = true;
     }
 
@@ -454,10 +455,17 @@ impl<S: Sink> Engine<S> {
     }
 }
 
-fn timed_scan(finder: &Finder) -> (Scan, Duration) {
-    let start = std::time::Instant::now();
+/// A walk that is done.
+struct Walk {
+    scan: Scan,
+    began: SystemTime,
+    took: Duration,
+}
+
+fn timed_scan(finder: &Finder) -> Walk {
+    let (began, start) = (SystemTime::now(), std::time::Instant::now());
     let scan = finder.scan();
-    (scan, start.elapsed())
+    Walk { scan, began, took: start.elapsed() }
 }
 
 async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {

@@ -209,6 +209,36 @@ async fn a_restart_reads_all_that_is_left_when_its_file_is_gone() {
 }
 
 #[tokio::test]
+async fn a_restart_reads_what_was_rotated_away_before_it_knew_the_file() {
+    let got = restarted(|rig| {
+        rig.append("1.log.20260101-000000", "first of a new one\n");
+        rig.gzip("1.log.20260101-000000");
+        rig.append("1.log", "second of a new one\n");
+    });
+    let mut got = got.await;
+    got.sort();
+    assert_eq!(got, ["first of a new one", "one", "second of a new one", "two"]);
+}
+
+#[tokio::test]
+async fn a_file_that_was_rotated_before_it_was_found_is_read_whole_but_not_what_is_older() {
+    let rig = Rig::new();
+    rig.append("0.log", "one\n");
+    let old = rig.path("1.log.20250101-000000");
+    rig.append("1.log.20250101-000000", "of last year\n");
+    let last_year = std::time::SystemTime::now() - Duration::from_secs(365 * 86_400);
+    File::options().append(true).open(old).unwrap().set_modified(last_year).unwrap();
+    let reader = rig.start();
+    rig.wait(1).await;
+    rig.append("1.log.20260101-000000", "two\n");
+    rig.append("1.log", "three\n");
+    assert_eq!(rig.wait(3).await, ["one", "two", "three"]);
+    rig.settle().await;
+    assert_eq!(rig.bodies().len(), 3);
+    reader.stop().await;
+}
+
+#[tokio::test]
 async fn a_restart_after_a_truncation_reads_the_new_text() {
     let got = restarted(|rig| std::fs::write(rig.path("0.log"), "anew and longer\n").unwrap());
     assert_eq!(got.await, ["one", "anew and longer"]);
