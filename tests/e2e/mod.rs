@@ -1,5 +1,6 @@
 //! The program between real neighbours: the Go Collector before and behind it, Loki behind it.
 
+mod commands;
 mod go_collector;
 mod logs;
 mod loki;

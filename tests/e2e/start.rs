@@ -7,7 +7,8 @@ use testbed::free_port;
 
 use crate::support::{Process, SLUICE, repository};
 
-fn sluice(arguments: &[&str]) -> (i32, String, String) {
+/// Runs the program to its end: code, standard output, standard error.
+pub fn sluice(arguments: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = Command::new(SLUICE).args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))

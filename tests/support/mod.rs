@@ -62,10 +62,21 @@ impl Process {
 
     /// Starts `program`.
     pub fn start(program: &Path, folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(program, folder, arguments, &[])
+    }
+
+    /// Starts `program` with variables in its environment.
+    pub fn start_with(
+        program: &Path,
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let log = folder.join(format!("{}.log", program.file_name().unwrap().display()));
         let out = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let child = Command::new(program)
             .args(arguments)
+            .envs(environment.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Command, Flag, PROGRAM, Takes};
+use super::{Command, EXIT_CODES, Flag, PROGRAM, Takes};
 
 /// The help of a command; the program's own lists all commands.
 pub fn help(command: &Command, commands: &[&Command]) -> String {
@@ -29,6 +29,10 @@ pub fn help(command: &Command, commands: &[&Command]) -> String {
         let _ = writeln!(out, "  {spelling:width$}  {about}");
     }
     if command.name.is_empty() {
+        out.push_str("\nExit codes:\n");
+        for (code, meaning) in EXIT_CODES {
+            let _ = writeln!(out, "  {code}  {meaning}");
+        }
         let _ = write!(out, "\nUse \"{PROGRAM} [command] --help\" for more about a command.\n");
     }
     out
@@ -59,6 +63,7 @@ pub fn spelling(flag: &Flag) -> String {
         Takes::Nothing => String::new(),
         Takes::Text(name) => format!(" {name}"),
         Takes::Location => " location".into(),
+        Takes::Command => " command".into(),
         Takes::OneOf(values) => format!(" {}", values.join("|")),
     };
     format!("{short}--{}{value}", flag.name)

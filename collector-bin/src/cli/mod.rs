@@ -1,12 +1,18 @@
 //! What the command line consists of. One table of commands and flags (`commands::COMMANDS`) is what
 //! the parser, `--help`, the completions and the man page are made from.
 
+mod completion;
 mod help;
+mod man;
 mod parse;
 
 use std::process::ExitCode;
 
+use crate::{EXIT_CONFIG, EXIT_FAILED};
+
+pub use completion::{SHELLS, completion};
 pub use help::help;
+pub use man::man;
 pub use parse::parse;
 
 /// The name that is typed.
@@ -66,9 +72,18 @@ pub enum Takes {
     Text(&'static str),
     /// A location, mostly a file.
     Location,
+    /// The name of a command.
+    Command,
     /// One of these.
     OneOf(&'static [&'static str]),
 }
+
+/// What the program tells its caller.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "It did what it was asked to, or stopped cleanly on SIGTERM or SIGINT"),
+    (EXIT_CONFIG, "The command line or the configuration is wrong, or a component did not start"),
+    (EXIT_FAILED, "A component failed while running, or did not stop in time"),
+];
 
 /// `-h`, which every command has.
 pub const HELP: Flag = Flag {

@@ -169,8 +169,10 @@ fn check_words(matches: &Matches) -> Result<(), String> {
 
 fn unknown_command(name: &str, commands: &[&Command]) -> String {
     let names = || commands.iter().map(|it| it.name);
-    let meant = closest(name, names()).or_else(|| names().find(|it| it.starts_with(name)));
-    let meant = meant.map_or(String::new(), |it| format!("\n\nDid you mean this?\n\t{it}\n"));
+    let close = closest(name, names());
+    let meant = names().filter(|it| it.starts_with(name) || close == Some(it));
+    let meant: String = meant.map(|it| format!("\t{it}\n")).collect();
+    let meant = if meant.is_empty() { meant } else { format!("\n\nDid you mean this?\n{meant}") };
     format!(
         "unknown command \"{name}\" for \"{PROGRAM}\"{meant}\nRun '{PROGRAM} --help' for usage."
     )
@@ -261,7 +263,7 @@ mod tests {
     #[test]
     fn a_mistyped_command_or_flag_is_told_what_was_meant() {
         assert!(read("valdate").unwrap_err().contains("Did you mean this?\n\tvalidate\n"));
-        assert!(read("comp").unwrap_err().contains("\tcomponents\n"));
+        assert!(read("comp").unwrap_err().contains("\tcompletion\n\tcomponents\n"));
         refused("--confg a", "unknown flag: --confg (did you mean --config?)");
     }
 }

@@ -12,7 +12,7 @@ pub const COMMAND: Command = Command {
     aliases: &[],
     about: "Help about any command",
     text: "Say how a command is used.",
-    words: &[Word { name: "command", takes: Takes::Text("command"), required: false }],
+    words: &[Word { name: "command", takes: Takes::Command, required: false }],
     flags: &[],
     run,
 };

@@ -1,5 +1,6 @@
 //! The commands: one file and one line of `COMMANDS` each.
 
+mod completion;
 mod components;
 mod demo;
 mod featuregate;
@@ -26,11 +27,13 @@ pub use help::run as help;
 /// The program itself, then its commands by name.
 pub const COMMANDS: &[&Command] = &[
     &run::COMMAND,
+    &completion::COMPLETION,
     &components::COMMAND,
     &demo::COMMAND,
     &featuregate::COMMAND,
     &graph::COMMAND,
     &help::COMMAND,
+    &completion::MAN,
     &validate::COMMAND,
     &version::COMMAND,
 ];

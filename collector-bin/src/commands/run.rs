@@ -19,8 +19,7 @@ pub const COMMAND: Command = Command {
     about: "Receive, process and export telemetry",
     text: "\
 Sluice receives, processes and exports telemetry. It runs the OpenTelemetry Collector's YAML.
-
-Exit codes: 0 stopped cleanly, 1 wrong command line or configuration, 2 failed while running.",
+SIGTERM and SIGINT stop it in order, for up to 25 seconds; a second signal ends it at once.",
     words: &[],
     flags: &[&CONFIG, &SET, &FEATURE_GATES, &version::VERSION],
     run,
