@@ -171,6 +171,7 @@ impl<S: Sink> Engine<S> {
         let key = self.follow(entry, opened);
         if let Some(file) = self.files.get_mut(&key) {
             file.resumed = resumed;
+            file.settled = resumed;
         }
         if let Some(before) = copied.or(before) {
             self.chain(key, before);
@@ -182,6 +183,9 @@ impl<S: Sink> Engine<S> {
             self.adopt_siblings(path, Why::Rotated);
         } else if self.started && !self.restarted && !resumed && copied.is_none() {
             self.adopt_siblings(path, Why::Found);
+        }
+        if let Some(file) = self.files.get_mut(&key).filter(|_| !self.restarted) {
+            file.settled = true;
         }
     }
 

@@ -66,6 +66,9 @@ impl<S: Sink> Engine<S> {
                 self.adopt_siblings(&base, Why::Restart);
             }
         }
+        if restart {
+            self.files.values_mut().for_each(|it| it.settled = true);
+        }
     }
 
     /// Reads on in what rotation has made of `base`, oldest first, before `base` itself.
@@ -143,7 +146,13 @@ impl<S: Sink> Engine<S> {
         if current.is_some_and(|it| it.resumed) {
             return None;
         }
-        if let Some(newest) = located.iter().rposition(Option::is_some) {
+        // One that came just now says nothing about those before it.
+        let settled = |it: &Option<Known>| match it {
+            Some(Known::Open(key)) => self.files.get(key).is_some_and(|it| it.settled),
+            Some(Known::Closed(_)) => true,
+            None => false,
+        };
+        if let Some(newest) = located.iter().rposition(settled) {
             return Some(newest + 1);
         }
         match why {
@@ -197,6 +206,7 @@ impl<S: Sink> Engine<S> {
         let key = self.follow(entry, opened);
         let file = self.files.get_mut(&key)?;
         file.detached = true;
+        file.settled = true;
         match base {
             Some(base) => drop(self.by_path.insert(file.path().clone(), base)),
             None => drop(self.by_path.remove(file.path())),

@@ -160,6 +160,7 @@ impl<S: Sink> Engine<S> {
         tracked.attributes = old.attributes;
         tracked.in_header = self.settings.header.is_some();
         tracked.detached = old.detached;
+        tracked.settled = true;
         tracked.unlinked = facts.is_ok_and(|it| it.links == 0);
         tracked.real = old.real;
         if old.detached {
@@ -223,7 +224,11 @@ impl<S: Sink> Engine<S> {
         if let Some(Ok(facts)) = file.source.as_ref().map(|it| Facts::of(it.file())) {
             file.unlinked = facts.links == 0;
         }
-        let quiet = if file.unlinked { UNLINKED_QUIET } else { RENAMED_QUIET };
+        let quiet = match (file.entry.gzip, file.unlinked) {
+            (true, _) => Duration::ZERO,
+            (false, true) => UNLINKED_QUIET,
+            (false, false) => RENAMED_QUIET,
+        };
         if now < file.active + quiet {
             self.timers.push(Reverse((file.active + quiet, key, Timer::Leave)));
             return;

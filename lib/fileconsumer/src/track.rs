@@ -55,6 +55,8 @@ pub(crate) struct Tracked<F> {
     pub followers: Vec<FileKey>,
     /// Taken up from a checkpoint of an earlier run.
     pub resumed: bool,
+    /// What rotation had made of its path before it came has been looked at.
+    pub settled: bool,
     /// Size on disk when it was last read to its end.
     pub disk_size: u64,
     /// Where it is no longer found by its path: renamed or removed.
@@ -96,6 +98,7 @@ impl<F> Tracked<F> {
             is_copy: false,
             followers: Vec::new(),
             resumed: false,
+            settled: false,
             disk_size: 0,
             detached: false,
             unlinked: false,

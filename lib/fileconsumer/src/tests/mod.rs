@@ -119,14 +119,16 @@ impl Rig {
 
     fn start(&self) -> Reader {
         let host = TestHost::new();
+        host.spawn(self.engine(&host).run());
+        Reader { host }
+    }
+
+    fn engine(&self, host: &TestHost) -> Engine<LineSink> {
         let line_sink = if self.tagging { LineSink::tagging() } else { LineSink::default() };
         let store = self.store.clone().map(|it| it as _);
         let outputs = self.sink.outputs(&["logs"]);
         let settings = self.settings.clone();
-        let engine =
-            Engine::new(settings, line_sink, store, outputs, &host, &self.meter, "file_log");
-        host.spawn(engine.unwrap().run());
-        Reader { host }
+        Engine::new(settings, line_sink, store, outputs, host, &self.meter, "file_log").unwrap()
     }
 
     fn bodies(&self) -> Vec<String> {

@@ -239,6 +239,29 @@ async fn a_file_that_was_rotated_before_it_was_found_is_read_whole_but_not_what_
 }
 
 #[tokio::test]
+async fn a_rotation_between_two_looks_hides_nothing() {
+    let rig = Rig::new();
+    rig.append("0.log", "one\n");
+    let reader = rig.start();
+    rig.wait(1).await;
+    reader.stop().await;
+    let rotate = |stamp: u32, text: &str| {
+        rig.rename("0.log", &format!("0.log.2026010{stamp}-000000"));
+        rig.append("0.log", text);
+    };
+    rotate(1, "two\n");
+    rotate(2, "three\n");
+    let host = TestHost::new();
+    let mut engine = rig.engine(&host);
+    engine.look(&rig.path("0.log"));
+    rotate(3, "four\n");
+    engine.resume_rotated();
+    host.spawn(engine.run());
+    assert_eq!(rig.wait(4).await, ["one", "two", "three", "four"]);
+    host.stop().await;
+}
+
+#[tokio::test]
 async fn a_restart_after_a_truncation_reads_the_new_text() {
     let got = restarted(|rig| std::fs::write(rig.path("0.log"), "anew and longer\n").unwrap());
     assert_eq!(got.await, ["one", "anew and longer"]);
