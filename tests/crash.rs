@@ -117,10 +117,8 @@ async fn no_line_is_lost_through_kill_9_and_rotation() {
         .map(|it| (it.writer(), oracle.missing(it.writer(), it.written(), 1000)))
         .filter(|it| !it.1.is_empty())
         .collect();
-    if !missing.is_empty() {
-        // Files and log stay for whoever looks into it.
-        panic!("missing by writer: {missing:?}; see {}", folder.keep().display());
-    }
+    // Files and log stay for whoever looks into it.
+    assert!(missing.is_empty(), "missing by writer: {missing:?}; see {}", folder.keep().display());
     assert_eq!((tally.torn, tally.foreign), (0, 0), "{:?}", tally.torn_sample);
     assert!(status.success(), "{}", sluice.output());
     // The run must have hurt: lines came twice, and files were rotated under the reader.
