@@ -4,4 +4,5 @@ mod commands;
 mod go_collector;
 mod logs;
 mod loki;
+mod own_logs;
 mod start;

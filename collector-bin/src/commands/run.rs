@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use confmap::{Conf, Diagnostics};
-use service::{Collector, Exit, Logging, Registry, RunError, load};
+use confmap::{Conf, Diagnostics, Notice, Severity};
+use service::{Collector, Exit, Issue, Logging, Registry, RunError, load};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime, version};
 use crate::cli::{Command, Matches};
@@ -35,8 +35,12 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         Ok(ready) => ready,
         Err(problems) => return Ok(refuse(&problems)),
     };
-    Logging::new(&settings.service.telemetry, &BUILD).install();
+    match Logging::open(&settings.service.telemetry, &BUILD) {
+        Ok(logging) => logging.install(),
+        Err(issue) => return Ok(refuse(&not_started(&conf, &issue))),
+    }
     gates.warn();
+    notice(&conf);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return Ok(code),
@@ -57,10 +61,7 @@ async fn serve(conf: &Conf, settings: &service::Settings, registry: &Registry) -
     let mut collector = match Collector::start(settings, registry, BUILD).await {
         Ok(collector) => collector,
         Err(RunError::Config(problem)) => return refuse(&load::diagnose(conf, &problem, true)),
-        Err(RunError::Start(issue)) => {
-            let place = load::diagnostic(conf, "SL0400", &issue);
-            return refuse(&Diagnostics::new(issue.text, vec![place]));
-        }
+        Err(RunError::Start(issue)) => return refuse(&not_started(conf, &issue)),
     };
     let failed = tokio::select! {
         _ = interrupt.recv() => {
@@ -82,4 +83,20 @@ async fn serve(conf: &Conf, settings: &service::Settings, registry: &Registry) -
         _ = terminate.recv() => Exit::Failed,
     };
     if failed || exit == Exit::Failed { ExitCode::from(EXIT_FAILED) } else { ExitCode::SUCCESS }
+}
+
+/// Says in the log which variables are unset or empty.
+fn notice(conf: &Conf) {
+    for Notice { severity, message, name, .. } in &conf.notices {
+        if *severity == Severity::Info {
+            info!(name, "{message}");
+        } else {
+            warn!(name, "{message}");
+        }
+    }
+}
+
+/// With the place in the YAML.
+fn not_started(conf: &Conf, issue: &Issue) -> Diagnostics {
+    Diagnostics::new(issue.text.clone(), vec![load::diagnostic(conf, "SL0400", issue)])
 }

@@ -15,7 +15,7 @@ mod telemetry;
 
 pub use config::{Issue, PipelineConfig, Problem, ServiceConfig, Settings, Stage};
 pub use graph::Graph;
-pub use logging::{LogEncoding, Logging};
+pub use logging::Logging;
 pub use registry::{Entry, Registry, Signals};
 pub use run::{Collector, Exit, RunError};
 pub use telemetry::TelemetryConfig;

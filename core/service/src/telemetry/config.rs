@@ -4,7 +4,7 @@ use component::config::{Duration, Value};
 use component::{Config, Problems};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 /// `service: telemetry:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -37,11 +37,12 @@ impl Config for TelemetryConfig {
 /// `service: telemetry: logs:`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LogsConfig {
-    /// Lines below are left out. Default info.
+    /// Lines below are left out: debug, info, warn, error, or dpanic, panic, fatal, which leave out all.
+    /// Default info.
     pub level: LogLevel,
     /// console or json. Default console.
     pub encoding: String,
-    /// Accepted, without effect.
+    /// Accepted, without effect: it switches zap's stack traces and panics.
     pub development: bool,
     /// Leaves out the place in the source. Default false.
     pub disable_caller: bool,
@@ -49,11 +50,11 @@ pub struct LogsConfig {
     pub disable_stacktrace: bool,
     /// Thins out repetitions.
     pub sampling: SamplingConfig,
-    /// stdout, stderr or file paths. Default stderr.
+    /// stdout, stderr, paths of files or file:// URLs; each gets every line. Default stderr.
     pub output_paths: Vec<String>,
-    /// Accepted, without effect: errors of logging itself have nowhere to go.
+    /// The same, for lines that could not be written. Default stderr.
     pub error_output_paths: Vec<String>,
-    /// Fields added to every line.
+    /// Fields added to every line, before `resource`.
     pub initial_fields: Value,
     /// Leaves out the `resource` object. Default false.
     pub disable_zap_resource: bool,
@@ -64,7 +65,7 @@ pub struct LogsConfig {
 impl Default for LogsConfig {
     fn default() -> Self {
         Self {
-            level: LogLevel(Level::INFO),
+            level: LogLevel("info"),
             encoding: "console".into(),
             development: false,
             disable_caller: false,
@@ -157,36 +158,42 @@ impl<'de> Deserialize<'de> for MetricsLevel {
     }
 }
 
-/// zap's levels; those above error are error here.
+/// zap's levels, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogLevel(pub Level);
+pub struct LogLevel(&'static str);
+
+/// zap's names. Nothing here is worse than an error, so the last three hide every line.
+const LOG_LEVELS: [&str; 7] = ["debug", "info", "warn", "error", "dpanic", "panic", "fatal"];
+
+impl LogLevel {
+    /// What passes.
+    pub fn filter(self) -> LevelFilter {
+        match self.0 {
+            "debug" => LevelFilter::DEBUG,
+            "info" => LevelFilter::INFO,
+            "warn" => LevelFilter::WARN,
+            "error" => LevelFilter::ERROR,
+            _ => LevelFilter::OFF,
+        }
+    }
+}
 
 impl Serialize for LogLevel {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self.0 {
-            Level::ERROR => "error",
-            Level::WARN => "warn",
-            Level::INFO => "info",
-            _ => "debug",
-        })
+        serializer.serialize_str(self.0)
     }
 }
 
 impl<'de> Deserialize<'de> for LogLevel {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        // zap accepts each name in lower or in upper case, not mixed.
-        let name = if text.chars().all(|c| c.is_ascii_uppercase()) {
-            text.to_lowercase()
-        } else {
-            text.clone()
+        let name = match text.to_lowercase().as_str() {
+            "" => "info",
+            "warning" => "warn",
+            _ => &text,
         };
-        match name.as_str() {
-            "debug" => Ok(Self(Level::DEBUG)),
-            "info" => Ok(Self(Level::INFO)),
-            "warn" => Ok(Self(Level::WARN)),
-            "error" | "dpanic" | "panic" | "fatal" => Ok(Self(Level::ERROR)),
-            _ => Err(D::Error::custom(format!("unrecognized level: \"{text}\""))),
-        }
+        let known = LOG_LEVELS.iter().find(|it| it.eq_ignore_ascii_case(name));
+        let unknown = || D::Error::custom(format!("unrecognized level: \"{text}\""));
+        known.map(|it| Self(it)).ok_or_else(unknown)
     }
 }

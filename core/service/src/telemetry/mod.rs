@@ -23,7 +23,7 @@ use crate::logging::resource;
 
 mod config;
 
-pub use config::{MetricsConfig, MetricsLevel, TelemetryConfig};
+pub use config::{MetricsConfig, MetricsLevel, SamplingConfig, TelemetryConfig};
 
 const UPTIME: Descriptor = Descriptor {
     name: "otelcol_process_uptime",

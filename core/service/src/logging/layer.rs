@@ -1,0 +1,131 @@
+//! Events of the program as log lines.
+
+use std::fmt::{self, Write as _};
+use std::time::Instant;
+
+use serde_json::{Map, Value as Json};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::{LookupSpan, Scope};
+
+use super::encode::{Encoder, Entry, now};
+use super::sample::Sampler;
+use super::sinks::Sinks;
+
+/// Writes a line for each event.
+#[derive(Debug)]
+pub struct Lines {
+    pub level: LevelFilter,
+    pub encoder: Encoder,
+    pub sampler: Option<Sampler>,
+    pub sinks: Sinks,
+}
+
+/// What a span adds to each line below it.
+struct SpanFields(Map<String, Json>);
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: Map<String, Json>,
+}
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: Json) {
+        self.rest.insert(field.name().to_owned(), value);
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            value.clone_into(&mut self.message);
+        } else {
+            self.put(field, value.into());
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            self.put(field, format!("{value:?}").into());
+        }
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    /// Spans are kept at every level: what is said inside them needs their fields.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let wanted = metadata.is_span() || *metadata.level() <= self.level;
+        if wanted { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        metadata.is_span() || *metadata.level() <= self.level
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        // Spans of components are at level error.
+        Some(self.level.max(LevelFilter::ERROR))
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let Some(span) = ctx.span(id) {
+            span.extensions_mut().replace(SpanFields(fields.rest));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        let meta = event.metadata();
+        if *meta.level() > self.level {
+            return;
+        }
+        let mut said = Fields::default();
+        event.record(&mut said);
+        let level = *meta.level();
+        let sampler = self.sampler.as_ref();
+        if sampler.is_some_and(|it| !it.passes(level, &said.message, Instant::now())) {
+            return;
+        }
+        let mut members = String::new();
+        let mut put = |fields: &Map<String, Json>| {
+            fields.iter().for_each(|(key, value)| self.encoder.field(key, value, &mut members));
+        };
+        for span in ctx.event_scope(event).into_iter().flat_map(Scope::from_root) {
+            if let Some(SpanFields(fields)) = span.extensions().get::<SpanFields>() {
+                put(fields);
+            }
+        }
+        put(&said.rest);
+        let file = meta.file().unwrap_or("");
+        let short = file.rsplit_once("/src/").map_or(file, |(_, it)| it);
+        let place = (meta.module_path().and_then(|it| it.split("::").next())).unwrap_or("");
+        let caller = format!("{place}/{short}:{}", meta.line().unwrap_or(0));
+        let time = now();
+        let entry = Entry { time: &time, level, caller: &caller, message: &said.message };
+        self.sinks.write(&self.encoder.line(&entry, &members), &time);
+    }
+}

@@ -1,0 +1,122 @@
+//! `service: telemetry: logs:` as the program obeys it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::start::sluice;
+use crate::support::{Process, SLUICE};
+
+/// A configuration with these keys below `logs:`.
+fn yaml(logs: &str) -> String {
+    format!(
+        "receivers: {{nop: {{}}}}\nprocessors: {{memory_limiter: {{check_interval: 1s, limit_mib: 900}}}}
+exporters: {{nop: {{}}}}
+service:
+  telemetry: {{metrics: {{level: none}}, logs: {{{logs}}}}}
+  pipelines: {{logs: {{receivers: [nop], processors: [memory_limiter], exporters: [nop]}}}}
+"
+    )
+}
+
+/// Runs until it is up, and returns all that it printed.
+async fn lines(folder: &Path, logs: &str) -> String {
+    let mut sluice = Process::collector(Path::new(SLUICE), folder, &yaml(logs));
+    sluice.ready().await;
+    assert_eq!(sluice.terminate().await.code(), Some(0), "{}", sluice.output());
+    sluice.output()
+}
+
+#[tokio::test]
+async fn console_lines_have_zaps_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = lines(folder.path(), "").await;
+    for line in out.lines() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let [time, level, caller, _, fields] = columns[..] else { panic!("{line}") };
+        assert_eq!((time.len(), &time[10..11], &time[19..20]), (24, "T", "."), "{line}");
+        assert!(["info", "warn"].contains(&level), "{line}");
+        assert!(caller.contains(".rs:") && caller.matches('/').count() >= 1, "{line}");
+        assert!(fields.starts_with("{\"resource\": {\"service.instance.id\": \""), "{line}");
+        let fields: Value = serde_json::from_str(fields).unwrap();
+        assert_eq!(fields["resource"]["service.name"], "sluice");
+    }
+    let configured = out.lines().find(|it| it.contains("\tMemory limiter configured\t")).unwrap();
+    let want =
+        "\"otelcol.component.id\": \"memory_limiter\", \"otelcol.component.kind\": \"processor\", ";
+    assert!(configured.contains(want), "{configured}");
+    assert!(
+        configured.contains("\"limit_mib\": 900, ")
+            && configured.ends_with("\"check_interval\": 1}")
+    );
+}
+
+#[tokio::test]
+async fn json_lines_have_zaps_keys_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = lines(folder.path(), "encoding: json").await;
+    for line in out.lines() {
+        let members: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
+        let keys: Vec<&str> = members.keys().take(5).map(String::as_str).collect();
+        assert_eq!(keys, ["level", "ts", "caller", "msg", "resource"], "{line}");
+        assert!(line.starts_with("{\"level\":\"info\",\"ts\":\"20"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn lines_go_where_the_paths_say_with_what_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one.log"), folder.path().join("two.log"));
+    let logs = format!(
+        "level: INFO, output_paths: [stdout, '{}', 'file://{}'], disable_caller: true, \
+         disable_zap_resource: true, initial_fields: {{site: here, rack: 7}}",
+        one.display(),
+        two.display()
+    );
+    let out = lines(folder.path(), &logs).await;
+    let started = out.lines().find(|it| it.contains("Starting shutdown...")).unwrap();
+    let columns: Vec<&str> = started.split('\t').collect();
+    let want = ["info", "Starting shutdown...", "{\"rack\": 7, \"site\": \"here\"}"];
+    assert_eq!(columns[1..], want, "{started}");
+    assert_eq!(std::fs::read_to_string(one).unwrap(), out);
+    assert_eq!(std::fs::read_to_string(two).unwrap(), out);
+}
+
+#[test]
+fn an_encoding_that_does_not_exist_ends_the_start_but_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    std::fs::write(&file, yaml("encoding: jsno")).unwrap();
+    let config = format!("--config={}", file.display());
+    assert_eq!(sluice(&["validate", &config]), (0, String::new(), String::new()));
+    let (code, out, err) = sluice(&[&config]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    let first = "Error: failed to create logger: no encoder registered for name \"jsno\"\n";
+    assert!(err.starts_with(first), "{err}");
+    assert!(err.contains("did you mean \"json\"?"), "{err}");
+}
+
+#[tokio::test]
+async fn unset_and_empty_variables_are_said_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = yaml("initial_fields: {a: '${env:SLUICE_UNSET}', b: '${env:SLUICE_EMPTY}'}");
+    let file = folder.path().join("config.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    let config = format!("--config={}", file.display());
+    let environment = [("SLUICE_EMPTY", "")];
+    let mut sluice =
+        Process::start_with(Path::new(SLUICE), folder.path(), &[&config], &environment);
+    sluice.ready().await;
+    let out = sluice.output();
+    let line = |text: &str| out.lines().find(|it| it.contains(text)).unwrap().to_owned();
+    let unset = line("\tConfiguration references unset environment variable\t");
+    assert!(
+        unset.contains("\twarn\t") && unset.ends_with("\"name\": \"SLUICE_UNSET\"}"),
+        "{unset}"
+    );
+    let empty = line("\tConfiguration references empty environment variable\t");
+    assert!(
+        empty.contains("\tinfo\t") && empty.ends_with("\"name\": \"SLUICE_EMPTY\"}"),
+        "{empty}"
+    );
+}
