@@ -10,7 +10,7 @@ use super::start::sluice;
 use crate::support::{Process, SLUICE, repository};
 
 /// Runs a program on a text; `None` where it is not installed.
-fn run(program: &str, arguments: &[&str], input: &str) -> Option<(bool, String)> {
+pub fn run(program: &str, arguments: &[&str], input: &str) -> Option<(bool, String)> {
     let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())

@@ -1,6 +1,7 @@
 //! The program between real neighbours: the Go Collector before and behind it, Loki behind it.
 
 mod commands;
+mod deploy;
 mod go_collector;
 mod logs;
 mod loki;

@@ -101,4 +101,15 @@ mod tests {
             assert!(text.contains(&format!("\n  {} ", command.name)), "{}", command.name);
         }
     }
+
+    #[test]
+    fn the_documentation_names_every_command_and_flag() {
+        let page = include_str!("../../../docs/command-line.md");
+        for command in &COMMANDS[1..] {
+            assert!(page.contains(&format!("| `{}", command.name)), "{}", command.name);
+            for flag in command.all_flags() {
+                assert!(page.contains(&format!("`--{}`", flag.name)), "{}", flag.name);
+            }
+        }
+    }
 }
