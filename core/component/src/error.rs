@@ -21,6 +21,35 @@ pub struct GrpcStatus {
     pub encoded: Bytes,
 }
 
+/// The names of the codes as grpc-go prints them.
+const NAMES: [&str; 17] = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+
+/// The name of a code in grpc-go: `Unavailable`, `Code(42)`.
+pub fn grpc_code_name(code: i32) -> String {
+    match usize::try_from(code).ok().and_then(|at| NAMES.get(at)) {
+        Some(name) => (*name).to_owned(),
+        None => format!("Code({code})"),
+    }
+}
+
 /// Why data was not taken, and whether trying the same data again can help.
 ///
 /// Whoever sees the failure first (status code, errno, protocol) classifies it; nobody downstream

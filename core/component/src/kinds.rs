@@ -169,6 +169,9 @@ pub trait Processor: Component + Consumer + Sized {
     const TYPE: &'static str;
     /// Other accepted type names.
     const ALIASES: &'static [&'static str] = &[];
+    /// Whether `otelcol_processor_incoming_items` and its kin count what passes: false for the few that
+    /// upstream does not build on `processorhelper`.
+    const COUNTED: bool = true;
     /// What it can process.
     const SIGNALS: &'static [(Signal, Stability)] = ALL_BETA;
     /// Makes an inert instance.

@@ -15,13 +15,14 @@ mod kinds;
 mod lost;
 pub mod meter;
 mod outputs;
+mod received;
 mod storage;
 
 pub use async_trait::async_trait;
 pub use config::{Config, Problems};
 pub use context::{Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
-pub use error::{BoxError, ConsumeError, GrpcStatus};
+pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use host::{Host, Services, Status};
 pub use id::{Id, IdError, PipelineId};
 pub use kinds::{
@@ -32,4 +33,5 @@ pub use lost::LostReason;
 pub use meter::Meter;
 pub use outputs::Outputs;
 pub use pdata::{Data, Signal};
+pub use received::Received;
 pub use storage::{Storage, StorageClient, Write};

@@ -1,12 +1,14 @@
 //! What we lose is counted, by reason, in one metric. Zero means zero.
 
 use crate::Meter;
-use crate::meter::{Counter, Descriptor};
+use crate::meter::{Counter, Descriptor, Level, OURS};
 
 const LOST: Descriptor = Descriptor {
+    scope: OURS,
     name: "sluice_lost_total",
     unit: "{item}",
     description: "Items that were taken and will not be delivered, by reason.",
+    level: Level::Basic,
 };
 
 /// Why items that somebody relied on are gone.

@@ -1,12 +1,23 @@
 //! Own metrics: counters, gauges and histograms that cost one atomic operation per batch.
 //!
 //! The attributes of an instrument are fixed when it is made, so an increment allocates nothing.
+//! Level and views are applied there too: an instrument that nobody wants counts for nobody.
 //! A series that was never touched is not shown, as upstream. `service` reads all of it with
 //! [`Registry::snapshot`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+mod view;
+
+pub use view::View;
 
 /// Attributes of a series: key and value, sorted by key.
 pub type Attributes = Vec<(String, String)>;
@@ -16,22 +27,65 @@ pub type Attributes = Vec<(String, String)>;
 pub enum Shape {
     /// Monotonic sum.
     Counter,
-    /// Last value, or an up-down sum.
+    /// Sum that also goes down; a gauge to Prometheus.
+    UpDown,
+    /// Last value.
     Gauge,
     /// Distribution over fixed bounds.
     Histogram,
 }
 
+/// How much is measured: `service: telemetry: metrics: level:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// Nothing.
+    None,
+    /// What every dashboard shows.
+    Basic,
+    /// The default of the service.
+    Normal,
+    /// Everything.
+    #[default]
+    Detailed,
+}
+
+impl Serialize for Level {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{self:?}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.to_lowercase().as_str() {
+            "none" => Ok(Self::None),
+            "basic" => Ok(Self::Basic),
+            "normal" => Ok(Self::Normal),
+            "detailed" => Ok(Self::Detailed),
+            _ => Err(D::Error::custom(format!("unknown metrics level \"{text}\""))),
+        }
+    }
+}
+
 /// Name, unit and text of a metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Descriptor {
+    /// The Go package that makes it upstream, which OTLP and `otel_scope_name` show; [`OURS`] for
+    /// what only we have.
+    pub scope: &'static str,
     /// As scraped: `otelcol_receiver_accepted_spans`.
     pub name: &'static str,
     /// UCUM: `{span}`, `By`, `s`.
     pub unit: &'static str,
     /// One sentence.
     pub description: &'static str,
+    /// Measured from this level on.
+    pub level: Level,
 }
+
+/// The scope of metrics that upstream does not have.
+pub const OURS: &str = "sluice";
 
 /// A monotonic sum.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +107,7 @@ struct Number {
 
 #[derive(Debug)]
 struct Buckets {
-    bounds: &'static [f64],
+    bounds: Arc<[f64]>,
     counts: Vec<AtomicU64>,
     sum_bits: AtomicU64,
     count: AtomicU64,
@@ -91,6 +145,33 @@ impl Gauge {
     }
 }
 
+/// One's part in a sum that several share; it leaves the sum when it is dropped.
+#[derive(Debug, Default)]
+pub struct Part {
+    sum: Gauge,
+    own: AtomicI64,
+}
+
+impl Part {
+    /// Replaces the part.
+    pub fn set(&self, value: i64) {
+        self.sum.add(value - self.own.swap(value, Relaxed));
+    }
+
+    /// The part.
+    pub fn value(&self) -> i64 {
+        self.own.load(Relaxed)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if *self.own.get_mut() != 0 {
+            self.set(0);
+        }
+    }
+}
+
 impl Histogram {
     /// Counts one observation.
     pub fn record(&self, value: f64) {
@@ -111,28 +192,43 @@ enum Instrument {
     Observed(Arc<dyn Fn() -> Option<f64> + Send + Sync>),
 }
 
-struct Family {
+/// The metrics of one name: all but the series.
+#[derive(Debug, Clone, PartialEq)]
+struct Head {
+    scope: &'static str,
     shape: Shape,
     unit: &'static str,
-    description: &'static str,
+    description: Cow<'static, str>,
+}
+
+struct Family {
+    head: Head,
     series: BTreeMap<Attributes, Instrument>,
 }
 
-/// All metrics of the process.
-#[derive(Default)]
+/// All metrics of a meter.
 pub struct Registry {
-    families: Mutex<BTreeMap<&'static str, Family>>,
+    started: SystemTime,
+    families: Mutex<BTreeMap<Cow<'static, str>, Family>>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { started: SystemTime::now(), families: Mutex::default() }
+    }
 }
 
 /// The value of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sample {
     /// Counter or gauge.
-    Number(f64),
+    Int(i64),
+    /// Counter or gauge that is read when somebody looks.
+    Float(f64),
     /// Counts per bucket (one more than there are bounds), their bounds, and the sum.
     Histogram {
         /// Upper bounds, inclusive.
-        bounds: &'static [f64],
+        bounds: Arc<[f64]>,
         /// Not cumulative.
         counts: Vec<u64>,
         /// Of all observations.
@@ -144,18 +240,25 @@ pub enum Sample {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
     /// As scraped.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
+    /// The Go package that makes it upstream.
+    pub scope: &'static str,
     /// Counter, gauge or histogram.
     pub shape: Shape,
     /// UCUM.
     pub unit: &'static str,
     /// One sentence.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// The series that have been touched.
     pub series: Vec<(Attributes, Sample)>,
 }
 
 impl Registry {
+    /// When counting began.
+    pub fn started(&self) -> SystemTime {
+        self.started
+    }
+
     /// Everything as it is now, sorted by name; series that were never touched are left out.
     pub fn snapshot(&self) -> Vec<Metric> {
         let families = self
@@ -166,30 +269,27 @@ impl Registry {
             .map(|(name, family)| {
                 let series = family.series.iter();
                 let series = series.map(|(key, it)| (key.clone(), it.clone())).collect();
-                (*name, family.shape, family.unit, family.description, series)
+                (name.clone(), family.head.clone(), series)
             })
-            .collect::<Vec<(_, _, _, _, Vec<(Attributes, Instrument)>)>>();
-        let metrics = families.into_iter().map(|(name, shape, unit, description, series)| {
+            .collect::<Vec<(_, _, Vec<(Attributes, Instrument)>)>>();
+        let metrics = families.into_iter().map(|(name, head, series)| {
             let series = series.into_iter().filter_map(|(key, it)| Some((key, sample(&it)?)));
-            Metric { name, shape, unit, description, series: series.collect() }
+            let Head { scope, shape, unit, description } = head;
+            Metric { name, scope, shape, unit, description, series: series.collect() }
         });
         metrics.filter(|it| !it.series.is_empty()).collect()
     }
 
     fn add(
         &self,
-        shape: Shape,
-        what: Descriptor,
+        name: Cow<'static, str>,
+        head: Head,
         attributes: Attributes,
         new: Instrument,
     ) -> Instrument {
         let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = families.entry(what.name).or_insert_with(|| Family {
-            shape,
-            unit: what.unit,
-            description: what.description,
-            series: BTreeMap::new(),
-        });
+        let family =
+            families.entry(name).or_insert_with(|| Family { head, series: BTreeMap::new() });
         if let Instrument::Observed(_) = new {
             family.series.insert(attributes, new.clone());
             return new;
@@ -201,12 +301,12 @@ impl Registry {
 fn sample(instrument: &Instrument) -> Option<Sample> {
     match instrument {
         Instrument::Number(it) if it.touched.load(Relaxed) => {
-            Some(Sample::Number(it.value.load(Relaxed) as f64))
+            Some(Sample::Int(it.value.load(Relaxed)))
         }
         Instrument::Number(_) => None,
-        Instrument::Observed(read) => read().map(Sample::Number),
+        Instrument::Observed(read) => read().map(Sample::Float),
         Instrument::Histogram(it) if it.count.load(Relaxed) > 0 => Some(Sample::Histogram {
-            bounds: it.bounds,
+            bounds: Arc::clone(&it.bounds),
             counts: it.counts.iter().map(|n| n.load(Relaxed)).collect(),
             sum: f64::from_bits(it.sum_bits.load(Relaxed)),
         }),
@@ -217,16 +317,29 @@ fn sample(instrument: &Instrument) -> Option<Sample> {
 /// Makes instruments. Asking twice for the same name and attributes gives the same instrument.
 #[derive(Clone, Default)]
 pub struct Meter {
+    level: Level,
+    views: Arc<[View]>,
     registry: Arc<Registry>,
 }
 
-impl std::fmt::Debug for Meter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Meter")
     }
 }
 
 impl Meter {
+    /// Keeps what is measured at `level`, as the first view that selects it says. The default keeps
+    /// everything as it is.
+    pub fn new(level: Level, views: Vec<View>) -> Self {
+        Self { level, views: views.into(), registry: Arc::default() }
+    }
+
+    /// How much is measured.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// What all instruments of this meter live in.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
@@ -234,18 +347,22 @@ impl Meter {
 
     /// A monotonic sum.
     pub fn counter(&self, what: Descriptor, attributes: &[(&str, &str)]) -> Counter {
-        match self.number(Shape::Counter, what, attributes) {
-            Some(number) => Counter(number),
-            None => Counter::default(),
-        }
+        Counter(self.number(Shape::Counter, what, attributes))
     }
 
-    /// A value that goes up and down.
+    /// A last value, with [`Gauge::set`].
     pub fn gauge(&self, what: Descriptor, attributes: &[(&str, &str)]) -> Gauge {
-        match self.number(Shape::Gauge, what, attributes) {
-            Some(number) => Gauge(number),
-            None => Gauge::default(),
-        }
+        Gauge(self.number(Shape::Gauge, what, attributes))
+    }
+
+    /// A sum that goes up and down, with [`Gauge::add`].
+    pub fn up_down(&self, what: Descriptor, attributes: &[(&str, &str)]) -> Gauge {
+        Gauge(self.number(Shape::UpDown, what, attributes))
+    }
+
+    /// A part in a sum that several share.
+    pub fn part(&self, what: Descriptor, attributes: &[(&str, &str)]) -> Part {
+        Part { sum: self.up_down(what, attributes), own: AtomicI64::new(0) }
     }
 
     /// A value that is read when somebody looks; `None` hides the series. Replaces an earlier one.
@@ -256,7 +373,7 @@ impl Meter {
         attributes: &[(&str, &str)],
         read: impl Fn() -> Option<f64> + Send + Sync + 'static,
     ) {
-        self.registry.add(shape, what, sorted(attributes), Instrument::Observed(Arc::new(read)));
+        self.add(shape, what, attributes, |_| Instrument::Observed(Arc::new(read)));
     }
 
     /// A distribution over `bounds` (ascending, inclusive upper bounds).
@@ -266,33 +383,57 @@ impl Meter {
         bounds: &'static [f64],
         attributes: &[(&str, &str)],
     ) -> Histogram {
-        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        let (sum_bits, count) = (AtomicU64::new(0f64.to_bits()), AtomicU64::new(0));
-        let new = Arc::new(Buckets { bounds, counts, sum_bits, count });
-        let instrument = Instrument::Histogram(Arc::clone(&new));
-        match self.registry.add(Shape::Histogram, what, sorted(attributes), instrument) {
-            Instrument::Histogram(it) => Histogram(it),
-            _ => Histogram(new),
+        let new = |view: Option<&View>| {
+            let bounds = view.and_then(|it| it.bounds.clone()).unwrap_or_else(|| bounds.into());
+            let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
+            let (sum_bits, count) = (AtomicU64::new(0f64.to_bits()), AtomicU64::new(0));
+            Arc::new(Buckets { bounds, counts, sum_bits, count })
+        };
+        let make = |view: Option<&View>| Instrument::Histogram(new(view));
+        match self.add(Shape::Histogram, what, attributes, make) {
+            Some(Instrument::Histogram(it)) => Histogram(it),
+            _ => Histogram(new(None)),
         }
     }
 
-    fn number(
+    fn number(&self, shape: Shape, what: Descriptor, attributes: &[(&str, &str)]) -> Arc<Number> {
+        match self.add(shape, what, attributes, |_| Instrument::Number(Arc::default())) {
+            Some(Instrument::Number(it)) => it,
+            _ => Arc::default(),
+        }
+    }
+
+    /// `None` when nobody wants it.
+    fn add(
         &self,
         shape: Shape,
         what: Descriptor,
         attributes: &[(&str, &str)],
-    ) -> Option<Arc<Number>> {
-        let new = Instrument::Number(Arc::default());
-        match self.registry.add(shape, what, sorted(attributes), new) {
-            Instrument::Number(it) => Some(it),
-            _ => None,
+        new: impl FnOnce(Option<&View>) -> Instrument,
+    ) -> Option<Instrument> {
+        if what.level > self.level || self.level == Level::None {
+            return None;
         }
+        let view = self.views.iter().find(|it| it.selects(shape, &what));
+        if view.is_some_and(|it| it.drop) {
+            return None;
+        }
+        let keep = |key: &str| view.is_none_or(|it| it.keeps(key));
+        let attributes = attributes.iter().filter(|(key, _)| keep(key));
+        let (name, description) = view.map(|it| (it.name.clone(), it.description.clone())).unzip();
+        let head = Head {
+            scope: what.scope,
+            shape,
+            unit: what.unit,
+            description: description.flatten().map_or(what.description.into(), Cow::Owned),
+        };
+        let name = name.flatten().map_or(what.name.into(), Cow::Owned);
+        Some(self.registry.add(name, head, sorted(attributes), new(view)))
     }
 }
 
-fn sorted(attributes: &[(&str, &str)]) -> Attributes {
-    let mut all: Attributes =
-        attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+fn sorted<'a>(attributes: impl Iterator<Item = &'a (&'a str, &'a str)>) -> Attributes {
+    let mut all: Attributes = attributes.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     all.sort();
     all
 }
@@ -301,7 +442,13 @@ fn sorted(attributes: &[(&str, &str)]) -> Attributes {
 mod tests {
     use super::*;
 
-    const ITEMS: Descriptor = Descriptor { name: "items", unit: "{item}", description: "Items." };
+    const ITEMS: Descriptor = Descriptor {
+        scope: OURS,
+        name: "items",
+        unit: "{item}",
+        description: "Items.",
+        level: Level::Normal,
+    };
 
     #[test]
     fn a_series_shows_once_it_was_touched() {
@@ -312,7 +459,7 @@ mod tests {
         meter.counter(ITEMS, &[("a", "1"), ("b", "2")]).add(3);
         let all = meter.registry().snapshot();
         let key = vec![("a".into(), "1".into()), ("b".into(), "2".into())];
-        assert_eq!(all[0].series, [(key, Sample::Number(3.0))]);
+        assert_eq!(all[0].series, [(key, Sample::Int(3))]);
     }
 
     #[test]
@@ -323,7 +470,56 @@ mod tests {
             histogram.record(it);
         }
         let all = meter.registry().snapshot();
-        let want = Sample::Histogram { bounds: &[1.0, 2.0], counts: vec![2, 1, 1], sum: 12.0 };
+        let bounds = [1.0, 2.0].into();
+        let want = Sample::Histogram { bounds, counts: vec![2, 1, 1], sum: 12.0 };
         assert_eq!(all[0].series[0].1, want);
+    }
+
+    #[test]
+    fn parts_add_up_and_leave_when_they_are_dropped() {
+        let meter = Meter::default();
+        let (a, b) = (meter.part(ITEMS, &[]), meter.part(ITEMS, &[]));
+        a.set(3);
+        b.set(4);
+        b.set(1);
+        let sum = meter.up_down(ITEMS, &[]);
+        assert_eq!(sum.value(), 4);
+        drop(a);
+        assert_eq!(sum.value(), 1);
+    }
+
+    #[test]
+    fn what_is_above_the_level_is_not_kept() {
+        for (level, kept) in
+            [(Level::None, 0), (Level::Basic, 0), (Level::Normal, 1), (Level::Detailed, 1)]
+        {
+            let meter = Meter::new(level, Vec::new());
+            meter.counter(ITEMS, &[]).add(1);
+            meter.observe(Shape::Gauge, ITEMS, &[("a", "b")], || Some(1.0));
+            assert_eq!(meter.registry().snapshot().len(), kept, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn a_view_renames_drops_attributes_and_sets_bounds() {
+        let view = View {
+            name_pattern: "it*".into(),
+            name: Some("things".into()),
+            excluded: vec!["a".into()],
+            bounds: Some([5.0].into()),
+            ..View::default()
+        };
+        let meter = Meter::new(Level::Detailed, vec![view]);
+        meter.histogram(ITEMS, &[1.0], &[("a", "1"), ("b", "2")]).record(3.0);
+        meter.histogram(ITEMS, &[1.0], &[("a", "2"), ("b", "2")]).record(9.0);
+        let all = meter.registry().snapshot();
+        let bounds = [5.0].into();
+        let sample = Sample::Histogram { bounds, counts: vec![1, 1], sum: 12.0 };
+        assert_eq!(all[0].name, "things");
+        assert_eq!(all[0].series, [(vec![("b".into(), "2".into())], sample)]);
+        let view = View { name_pattern: "items".into(), drop: true, ..View::default() };
+        let meter = Meter::new(Level::Detailed, vec![view]);
+        meter.counter(ITEMS, &[]).add(1);
+        assert!(meter.registry().snapshot().is_empty());
     }
 }

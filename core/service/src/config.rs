@@ -154,7 +154,9 @@ impl Settings {
         issues.extend(telemetry.list().iter().map(|(key, rule)| {
             let path: Vec<&str> =
                 ["service", "telemetry"].into_iter().chain(key.split("::")).collect();
-            issue(&path, &format!("{}: {rule}", path.join("::")))
+            // Some of upstream's rules name their key themselves.
+            let place = if rule.starts_with("service::") { &path[..2] } else { &path[..] };
+            issue(&path, &format!("{}: {rule}", place.join("::")))
         }));
         if self.service.pipelines.is_empty() && !has_profiles(root) {
             issues.push(issue(&["service", "pipelines"], no_pipelines));

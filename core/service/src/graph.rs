@@ -201,7 +201,7 @@ impl Builder<'_> {
             issue(&place, &text)
         };
         let entry = self.entry(Kind::Processor, id).filter(|it| it.accepts(signal));
-        let Some(Make::Processor(make)) = entry.map(|it| it.make) else {
+        let Some((Make::Processor(make), counted)) = entry.map(|it| (it.make, it.counted)) else {
             return Err(failed("telemetry type is not supported".into()));
         };
         let section = self.settings.section(Kind::Processor, id).cloned().unwrap_or_default();
@@ -214,11 +214,16 @@ impl Builder<'_> {
             "otelcol.pipeline.id" = pipeline.as_str(),
             "otelcol.signal" = signal.name()
         );
-        let next = CountOutgoing::wrap(&settings, next);
+        let next = if counted { CountOutgoing::wrap(&settings, next) } else { next };
         let Step { component, consumer } =
             span.in_scope(|| make(settings.clone(), &section, next)).map_err(failed)?;
         self.push(Kind::Processor, id, component, &span);
-        Ok(Observe::wrap_processor(&format!("processor {id}"), span, &settings, consumer))
+        let origin = format!("processor {id}");
+        Ok(if counted {
+            Observe::wrap_processor(&origin, span, &settings, consumer)
+        } else {
+            Observe::wrap(&origin, span, consumer)
+        })
     }
 
     /// An exporter, or a connector with all pipelines behind it.

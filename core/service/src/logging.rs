@@ -12,12 +12,12 @@ use std::sync::OnceLock;
 
 use component::BuildInfo;
 use component::config::Value;
-use serde_json::{Map, Value as Json};
+use serde_json::Map;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Registry, reload};
 
 use crate::config::{Issue, issue};
-use crate::telemetry::TelemetryConfig;
+use crate::telemetry::{TelemetryConfig, resource};
 
 use encode::Encoder;
 use layer::Lines;
@@ -58,7 +58,7 @@ impl Logging {
             Issue { candidates, ..failed("encoding")(error) }
         })?;
         if !logs.disable_zap_resource {
-            encoder.resource(&resource(config, build));
+            encoder.resource(&resource(&config.resource, build));
         }
         let sinks = Sinks::open(&logs.output_paths, &logs.error_output_paths).map_err(
             |(is_main, error)| {
@@ -82,45 +82,5 @@ impl Logging {
             // It fails only when the subscriber is gone, with the process.
             let _ = logger.reload(lines);
         }
-    }
-}
-
-/// The process in `resource`: build facts, overridden by `service: telemetry: resource:`.
-pub(crate) fn resource(config: &TelemetryConfig, build: &BuildInfo) -> Map<String, Json> {
-    let mut all = Map::new();
-    all.insert("service.instance.id".into(), instance_id().into());
-    all.insert("service.name".into(), build.command.into());
-    all.insert("service.version".into(), build.version.into());
-    if let Value::Map(entries) = &config.resource {
-        for (key, value) in entries {
-            match (value, value.as_str()) {
-                (Value::Null, _) => drop(all.remove(key)),
-                (_, Some(text)) => drop(all.insert(key.clone(), text.into())),
-                _ => {}
-            }
-        }
-    }
-    all.sort_keys();
-    all
-}
-
-/// A random UUID, version 4 (RFC 9562 section 5.4).
-fn instance_id() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    let (a, b) = (RandomState::new().hash_one(1), RandomState::new().hash_one(2));
-    let (a, b) = ((a & !0xf000) | 0x4000, (b & !(0b11 << 62)) | (0b10 << 62));
-    let (a, b) = (format!("{a:016x}"), format!("{b:016x}"));
-    format!("{}-{}-{}-{}-{}", &a[..8], &a[8..12], &a[12..], &b[..4], &b[4..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instance_ids_are_uuids_of_version_four() {
-        let id = instance_id();
-        assert_eq!((id.len(), &id[14..15]), (36, "4"));
-        assert!("89ab".contains(&id[19..20]));
     }
 }

@@ -37,6 +37,8 @@ pub struct Entry {
     /// The section with every default filled in.
     pub(crate) effective: fn(&Value) -> Result<serde_json::Value, BoxError>,
     pub(crate) make: Make,
+    /// Of a processor: whether what passes it is counted.
+    pub(crate) counted: bool,
 }
 
 /// A component that is also an inlet: one object, two faces.
@@ -83,6 +85,7 @@ impl Registry {
             make: Make::Receiver(|settings, section, out| {
                 Ok(Arc::new(R::create(settings, read(section)?, out)?))
             }),
+            counted: false,
         });
         self
     }
@@ -102,6 +105,7 @@ impl Registry {
                 let it = Arc::new(P::create(settings, read(section)?, next)?);
                 Ok(Step { component: Arc::clone(&it) as _, consumer: it })
             }),
+            counted: P::COUNTED,
         });
         self
     }
@@ -123,6 +127,7 @@ impl Registry {
                 let it = Arc::new(E::create(settings, config)?);
                 Ok((Step { component: Arc::clone(&it) as _, consumer: it }, delivery))
             }),
+            counted: false,
         });
         self
     }
@@ -142,6 +147,7 @@ impl Registry {
                 let it = Arc::new(C::create(settings, read(section)?, out)?);
                 Ok(Step { component: Arc::clone(&it) as _, consumer: it })
             }),
+            counted: false,
         });
         self
     }
@@ -166,6 +172,7 @@ impl Registry {
                     ready: Arc::new(move |ready| listener.ready(ready)),
                 })
             }),
+            counted: false,
         });
         self
     }

@@ -94,23 +94,19 @@ impl Collector {
         registry: &Registry,
         build: BuildInfo,
     ) -> Result<Self, RunError> {
-        let meter = Meter::default();
+        let telemetry = Telemetry::new(&settings.service.telemetry, &build);
         warn_of_aliases(settings, registry);
-        let graph = Graph::build(settings, registry, &build, &meter).map_err(RunError::Config)?;
-        let offers = extensions(settings, registry, &build, &meter).map_err(RunError::Config)?;
+        let meter = telemetry.meter();
+        let graph = Graph::build(settings, registry, &build, meter).map_err(RunError::Config)?;
+        let offers = extensions(settings, registry, &build, meter).map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
         let storages = offers.iter().map(|(id, it, _)| (id.clone(), it.storage.clone())).collect();
         let services = Arc::new(Services_ { storages, fatal: sender, last: Mutex::default() });
         let host = |kind: Kind, id: &Id| {
             Host::new(&format!("{kind}/{id}"), CancellationToken::new(), Arc::clone(&services) as _)
         };
-        let mut collector = Self {
-            telemetry: Telemetry::new(&settings.service.telemetry, &build, &meter),
-            build,
-            extensions: Vec::new(),
-            nodes: Vec::new(),
-            fatal,
-        };
+        let mut collector =
+            Self { telemetry, build, extensions: Vec::new(), nodes: Vec::new(), fatal };
         match collector.start_all(offers, graph, host).await {
             Ok(()) => Ok(collector),
             Err(issue) => {
@@ -128,9 +124,8 @@ impl Collector {
     ) -> Result<(), Issue> {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         info!(Version = self.build.version, NumCPU = cpus, "Starting {}...", self.build.command);
-        self.telemetry.start().await.map_err(|error| {
-            issue(&["service", "telemetry"], &format!("failed to start telemetry: {error}"))
-        })?;
+        let started = self.telemetry.start().await;
+        started.map_err(|error| issue(&["service", "telemetry"], &error))?;
         info!("Starting extensions...");
         for (id, offer, span) in offers {
             let host = host(Kind::Extension, &id);

@@ -141,7 +141,7 @@ fn a_partial_success_is_a_success_with_a_warning_and_a_count() {
     assert_eq!(warning.field("dropped_log_records"), Some("2"));
     assert_eq!(warning.field("error_message"), Some("bad"));
     let labels = [("exporter", "otlp_grpc/x"), ("signal", "logs")];
-    let counted = metric(&meter, "otelcol_exporter_partial_success_rejected", &labels);
+    let counted = metric(&meter, "sluice_exporter_partial_success_rejected", &labels);
     assert_eq!(counted, Some(2.0));
 }
 

@@ -137,7 +137,7 @@ fn a_partial_success_is_a_success_with_a_warning_and_a_count() {
     let warning = lines.iter().find(|it| it.message == "Partial success response").unwrap();
     assert_eq!(warning.field("dropped_spans"), Some("2"));
     let labels = [("exporter", "otlp_http"), ("signal", "traces")];
-    let counted = metric(&meter, "otelcol_exporter_partial_success_rejected", &labels);
+    let counted = metric(&meter, "sluice_exporter_partial_success_rejected", &labels);
     assert_eq!(counted, Some(2.0));
 }
 

@@ -102,7 +102,8 @@ pub fn metric(meter: &Meter, name: &str, attributes: &[(&str, &str)]) -> Option<
     let all = meter.registry().snapshot();
     let series = &all.iter().find(|it| it.name == name)?.series;
     series.iter().find(|(key, _)| *key == want).map(|(_, sample)| match sample {
-        Sample::Number(value) => *value,
+        Sample::Int(value) => *value as f64,
+        Sample::Float(value) => *value,
         Sample::Histogram { sum, .. } => *sum,
     })
 }

@@ -4,27 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-
-/// The names of the codes as grpc-go prints them.
-const NAMES: [&str; 17] = [
-    "OK",
-    "Canceled",
-    "Unknown",
-    "InvalidArgument",
-    "DeadlineExceeded",
-    "NotFound",
-    "AlreadyExists",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "FailedPrecondition",
-    "Aborted",
-    "OutOfRange",
-    "Unimplemented",
-    "Internal",
-    "Unavailable",
-    "DataLoss",
-    "Unauthenticated",
-];
+pub use component::grpc_code_name as code_name;
 
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
@@ -58,14 +38,6 @@ pub mod code {
     pub const DATA_LOSS: i32 = 15;
     /// Who are you.
     pub const UNAUTHENTICATED: i32 = 16;
-}
-
-/// The name of a code in grpc-go: `Unavailable`, `Code(42)`.
-pub fn code_name(code: i32) -> String {
-    match usize::try_from(code).ok().and_then(|at| NAMES.get(at)) {
-        Some(name) => (*name).to_owned(),
-        None => format!("Code({code})"),
-    }
 }
 
 /// `grpc-message` on the wire: everything but printable ASCII, and `%`, is percent-encoded.

@@ -57,13 +57,16 @@ impl Helper {
         while let Some(batch) = queue.buffer.take().await {
             // Callers that have left will read their data again, or gave it up.
             if batch.is_wanted() {
-                self.deliver(batch).await;
+                self.deliver(queue, batch).await;
             }
         }
     }
 
-    async fn deliver(&self, mut batch: Batch) {
+    async fn deliver(&self, queue: &Queue, mut batch: Batch) {
         let (ctx, data) = (batch.context(), batch.data(self.signal));
+        if let Some(sizes) = &queue.batches {
+            sizes.sent(data.items(), data.bytes());
+        }
         let stopping = self.stopping();
         let result = self.sender.send(&ctx, data, &stopping, || batch.is_wanted()).await;
         if let Err(error) = &result {

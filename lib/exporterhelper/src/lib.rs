@@ -32,4 +32,5 @@ pub use batcher::{Batcher, Rules};
 pub use buffer::Buffer;
 pub use claim::{Claim, Waiting};
 pub use helper::{Helper, in_front_of};
+pub use metrics::{BYTES_BOUNDS, SIZE_BOUNDS};
 pub use partition::{Partitioner, Values};

@@ -8,7 +8,7 @@ use component::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use crate::metrics::{Metrics, queue_capacity, queue_size};
+use crate::metrics::{BatchSizes, Metrics, queue_capacity, queue_size};
 use crate::{Buffer, Claim, Partitioner, Request, Rules, Waiting};
 
 /// Bounded by `queue_size`, which counts what is queued and what is being sent.
@@ -19,6 +19,8 @@ pub(crate) struct Queue {
     capacity: usize,
     partitioner: Partitioner,
     metrics: Metrics,
+    /// Of a queue that makes batches.
+    pub(crate) batches: Option<BatchSizes>,
 }
 
 impl Queue {
@@ -41,7 +43,8 @@ impl Queue {
         let read = move || alive.upgrade().map(|_| capacity as f64);
         settings.meter.observe(Shape::Gauge, queue_capacity(config.sizer), &attributes, read);
         let buffer = Arc::new(Buffer::new(rules, metrics.lost_at_shutdown.clone()));
-        Self { config, buffer, room, capacity, partitioner, metrics }
+        let batches = config.batch.get().map(|_| BatchSizes::new(settings));
+        Self { config, buffer, room, capacity, partitioner, metrics, batches }
     }
 
     /// Refuses what this queue cannot do.
@@ -72,6 +75,7 @@ impl Queue {
         if items == 0 {
             return Ok(None);
         }
+        self.metrics.enqueued(items, data.bytes());
         let stored = self.admit(ctx, &data).await.and_then(|room| self.store(ctx, data, room));
         stored.inspect_err(|_| self.metrics.enqueue_failed.add(items as u64))
     }

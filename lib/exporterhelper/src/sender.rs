@@ -39,8 +39,8 @@ impl Sender {
             None => self.attempt(ctx, data).await,
         };
         self.metrics.sent.add(if result.is_ok() { items } else { 0 });
-        if result.is_err() {
-            self.metrics.send_failed.add(items);
+        if let Err(error) = &result {
+            self.metrics.send_failed(items, error, stopping.is_cancelled());
         }
         result
     }

@@ -50,6 +50,12 @@ impl Bench {
         metric(&self.settings.meter, name, &[("exporter", "otlp")])
     }
 
+    fn send_failed(&self, error: &str, permanent: &str) -> Option<f64> {
+        let attributes =
+            [("exporter", "otlp"), ("error.type", error), ("error.permanent", permanent)];
+        metric(&self.settings.meter, "otelcol_exporter_send_failed_log_records", &attributes)
+    }
+
     fn typed_metric(&self, name: &str) -> Option<f64> {
         let attributes = [("exporter", "otlp"), ("data_type", "logs")];
         metric(&self.settings.meter, name, &attributes)
@@ -101,7 +107,7 @@ async fn without_a_queue_the_answer_of_the_backend_is_the_answer() {
     let error = bench.send(&Context::default(), 2).await.unwrap_err();
     assert_eq!(error.to_string(), "Permanent error: no");
     assert_eq!(bench.metric("otelcol_exporter_sent_log_records"), Some(3.0));
-    assert_eq!(bench.metric("otelcol_exporter_send_failed_log_records"), Some(2.0));
+    assert_eq!(bench.send_failed("_OTHER", "true"), Some(2.0));
     assert_eq!(bench.typed_metric("otelcol_exporter_queue_capacity"), None);
     assert_eq!(bench.typed_metric("otelcol_exporter_in_flight_requests"), Some(0.0));
 }
@@ -315,7 +321,8 @@ fn what_is_given_up_is_counted_and_said() {
             let error = bench.send(&Context::delivered(), 1).await.unwrap_err();
             assert_eq!(error.to_string(), "not retryable error: Permanent error: bad");
             assert_eq!(bench.lost("rejected_by_backend"), Some(2.0));
-            assert_eq!(bench.metric("otelcol_exporter_send_failed_log_records"), Some(10.0));
+            assert_eq!(bench.send_failed("_OTHER", "false"), Some(7.0));
+            assert_eq!(bench.send_failed("_OTHER", "true"), Some(3.0));
         });
     });
     let loud = messages(&lines);

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use component::meter::{Descriptor, Gauge};
+use component::meter::{Descriptor, Level, OURS, Part};
 use component::{BoxError, Host, Meter, Outputs, StorageClient};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -51,17 +51,25 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How long the last `sync` of the store may take.
 const SYNC: Duration = Duration::from_secs(2);
 
+const SCOPE: &str =
+    "github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza/fileconsumer";
 const OPEN: Descriptor = Descriptor {
+    scope: SCOPE,
+    level: Level::Basic,
     name: "otelcol_fileconsumer_open_files",
     unit: "1",
     description: "Number of open files [Development]",
 };
 const READING: Descriptor = Descriptor {
+    scope: SCOPE,
+    level: Level::Basic,
     name: "otelcol_fileconsumer_reading_files",
     unit: "1",
     description: "Number of open files that are being read [Development]",
 };
 const UNREADABLE: Descriptor = Descriptor {
+    scope: OURS,
+    level: Level::Basic,
     name: "sluice_fileconsumer_unreadable_files",
     unit: "{file}",
     description: "Number of files and directories that match and cannot be read.",
@@ -120,7 +128,7 @@ pub struct Engine<S: Sink> {
     checkpoint_at: Option<Instant>,
     idle_flush_at: Option<Instant>,
     last_pass: Instant,
-    gauges: [Gauge; 3],
+    parts: [Part; 3],
     remembers: bool,
 }
 
@@ -146,8 +154,10 @@ impl<S: Sink> Engine<S> {
             tracing::warn!(%error, ?every, "the kernel cannot tell about changed files (raise \
                 fs.inotify.max_user_instances); looking at all files regularly");
         });
-        let own = [("receiver", receiver)];
-        let gauges = [OPEN, READING, UNREADABLE].map(|it| meter.gauge(it, &own));
+        // Of all readers together, as upstream has it; what is ours says whose it is.
+        let own: &[(&str, &str)] = &[("receiver", receiver)];
+        let parts = [(OPEN, &[][..]), (READING, &[]), (UNREADABLE, own)];
+        let parts = parts.map(|(what, attributes)| meter.part(what, attributes));
         let now = Instant::now();
         Ok(Self {
             started: book.has_history(),
@@ -184,7 +194,7 @@ impl<S: Sink> Engine<S> {
             checkpoint_at: None,
             idle_flush_at: None,
             last_pass: now,
-            gauges,
+            parts,
             remembers,
         })
     }
@@ -266,7 +276,7 @@ impl<S: Sink> Engine<S> {
     }
 
     fn show(&self) {
-        let [open, reading, unreadable] = &self.gauges;
+        let [open, reading, unreadable] = &self.parts;
         open.set(self.open as i64);
         reading.set(self.ready.len() as i64);
         if !self.unreadable.is_empty() || unreadable.value() != 0 {

@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use component::Meter;
-use component::meter::{Counter, Descriptor};
+use component::meter::Counter;
+use component::{LostReason, Meter};
 use tokio::time::Instant;
 
 use crate::FileKey;
@@ -23,12 +23,6 @@ const UNLINKED_QUIET: Duration = Duration::from_secs(2);
 /// A renamed file is let go when nobody has written to it for this long: its writer may not know yet.
 const RENAMED_QUIET: Duration = Duration::from_secs(30);
 
-const LOST: Descriptor = Descriptor {
-    name: "sluice_lost_total",
-    unit: "{item}",
-    description: "Number of items that were taken in and will not be delivered, by reason.",
-};
-
 /// Counts files of which something was lost; how many records, nobody knows.
 pub(crate) struct Lost {
     pub rotated: Counter,
@@ -37,8 +31,10 @@ pub(crate) struct Lost {
 
 impl Lost {
     pub(crate) fn new(meter: &Meter) -> Self {
-        let lost = |reason| meter.counter(LOST, &[("reason", reason)]);
-        Self { rotated: lost("rotated_unread"), truncated: lost("truncated_unread") }
+        Self {
+            rotated: LostReason::RotatedUnread.counter(meter),
+            truncated: LostReason::TruncatedUnread.counter(meter),
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::meter::{Counter, Descriptor};
-use component::{ConsumeError, Context, Data, Host, Meter, Outputs};
+use component::meter::Counter;
+use component::{ConsumeError, Context, Data, Host, LostReason, Meter, Outputs, Received, Signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,22 +21,6 @@ const SPREAD: f64 = 0.5;
 
 /// Most chunks in flight. A batch that fills in 200 ms still gets more than a thousand chunks a second.
 pub(crate) const CALLS_MAX: usize = 256;
-
-const LOST: Descriptor = Descriptor {
-    name: "sluice_lost_total",
-    unit: "{item}",
-    description: "Number of items that were taken in and will not be delivered, by reason.",
-};
-const ACCEPTED: Descriptor = Descriptor {
-    name: "otelcol_receiver_accepted_log_records",
-    unit: "{record}",
-    description: "Number of log records successfully pushed into the pipeline. [Alpha]",
-};
-const REFUSED: Descriptor = Descriptor {
-    name: "otelcol_receiver_refused_log_records",
-    unit: "{record}",
-    description: "Number of log records that could not be pushed into the pipeline. [Alpha]",
-};
 
 /// The ranges that one chunk covers.
 pub(crate) type Ranges = Vec<(FileKey, Ticket)>;
@@ -59,8 +43,7 @@ pub(crate) struct Sender {
 struct Shared {
     out: Outputs,
     retry: Retry,
-    accepted: Counter,
-    refused: Counter,
+    received: Received,
     rejected: Counter,
     expired: Counter,
     /// Somebody has delivered: those who wait may try again.
@@ -80,15 +63,12 @@ impl Sender {
         meter: &Meter,
         receiver: &str,
     ) -> (Self, mpsc::Receiver<Done>) {
-        let own = [("receiver", receiver), ("transport", "")];
-        let lost = |reason| meter.counter(LOST, &[("reason", reason)]);
         let shared = Shared {
             out,
             retry,
-            accepted: meter.counter(ACCEPTED, &own),
-            refused: meter.counter(REFUSED, &own),
-            rejected: lost("rejected_by_backend"),
-            expired: lost("expired_retry"),
+            received: Received::new(meter, receiver, "", Signal::Logs),
+            rejected: LostReason::RejectedByBackend.counter(meter),
+            expired: LostReason::ExpiredRetry.counter(meter),
             recovered: Notify::new(),
             complaints: OncePer::default(),
             abandon: CancellationToken::new(),
@@ -126,11 +106,11 @@ impl Shared {
                 () = self.abandon.cancelled() => return false,
             };
             let Err(error) = answer else {
-                self.accepted.add(items);
+                self.received.accepted(items);
                 self.recovered.notify_waiters();
                 return true;
             };
-            self.refused.add(items);
+            self.received.refused(items);
             if error.is_permanent() {
                 self.rejected.add(items);
                 self.complain(&error, items, "records were refused for good and are lost");

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use component::meter::{Counter, Descriptor};
+use component::meter::{Counter, Descriptor, Level, OURS};
 use component::{ConsumeError, GrpcStatus, Settings, Signal};
 use configgrpc::status::code_name;
 use http::uri::PathAndQuery;
@@ -113,7 +113,9 @@ impl PartialSuccess {
 }
 
 const REJECTED: Descriptor = Descriptor {
-    name: "otelcol_exporter_partial_success_rejected",
+    scope: OURS,
+    level: Level::Basic,
+    name: "sluice_exporter_partial_success_rejected",
     unit: "{item}",
     description: "Spans, data points or log records that the backend refused in an answer of success.",
 };

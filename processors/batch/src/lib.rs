@@ -55,6 +55,7 @@ pub struct Batch {
 impl Processor for Batch {
     type Config = Config;
     const TYPE: &'static str = "batch";
+    const COUNTED: bool = false;
     const SIGNALS: &'static [(Signal, Stability)] = &[
         (Signal::Traces, Stability::Beta),
         (Signal::Metrics, Stability::Beta),

@@ -12,7 +12,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use component::meter::{Counter, Descriptor};
+use component::meter::{Counter, Descriptor, Level};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Processor, Settings,
     Signal, Status, async_trait,
@@ -91,8 +91,14 @@ fn counters(settings: &Settings) -> [[Counter; 2]; 2] {
     let labels = [("processor", settings.id.as_str())];
     names.map(|pair| {
         pair.map(|name| {
-            let description = "Items that the memory limiter let through or refused. [Development]";
-            settings.meter.counter(Descriptor { name, unit: "{item}", description }, &labels)
+            let what = Descriptor {
+                scope: "go.opentelemetry.io/collector/processor/memorylimiterprocessor",
+                name,
+                unit: "{item}",
+                description: "Items that the memory limiter let through or refused. [Development]",
+                level: Level::Basic,
+            };
+            settings.meter.counter(what, &labels)
         })
     })
 }

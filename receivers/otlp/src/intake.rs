@@ -2,27 +2,21 @@
 //! a gRPC status. Counts what was accepted and refused.
 
 use bytes::Bytes;
-use component::meter::{Counter, Descriptor};
-use component::{ConsumeError, Context, Data, GrpcStatus, Outputs, Settings, Signal};
+use component::{ConsumeError, Context, Data, GrpcStatus, Outputs, Received, Settings, Signal};
 use configgrpc::status::{self, code};
 
 /// One signal's way in over one transport.
 pub(crate) struct Intake {
     pub(crate) signal: Signal,
     out: Outputs,
-    accepted: Counter,
-    refused: Counter,
-    failed: Counter,
+    received: Received,
 }
 
 impl Intake {
     /// `transport` is `grpc` or `http`.
     pub(crate) fn new(settings: &Settings, signal: Signal, transport: &str, out: Outputs) -> Self {
-        let [accepted, refused, failed] = descriptors(signal).map(|what| {
-            let attributes = [("receiver", settings.id.as_str()), ("transport", transport)];
-            settings.meter.counter(what, &attributes)
-        });
-        Self { signal, out, accepted, refused, failed }
+        let received = Received::new(&settings.meter, settings.id.as_str(), transport, signal);
+        Self { signal, out, received }
     }
 
     /// Hands data to the pipelines. Data without items is answered at once.
@@ -47,10 +41,11 @@ struct Count<'a> {
 
 impl Drop for Count<'_> {
     fn drop(&mut self) {
-        let (accepted, refused) = if self.accepted { (self.items, 0) } else { (0, self.items) };
-        self.intake.accepted.add(accepted);
-        self.intake.refused.add(refused);
-        self.intake.failed.add(0);
+        if self.accepted {
+            self.intake.received.accepted(self.items);
+        } else {
+            self.intake.received.refused(self.items);
+        }
     }
 }
 
@@ -69,42 +64,6 @@ fn to_status(error: &ConsumeError) -> GrpcStatus {
     }
     let encoded = status::restate(known, code, &message, delay);
     GrpcStatus { code, message, encoded }
-}
-
-/// Accepted, refused and failed items of a signal.
-const fn descriptors(signal: Signal) -> [Descriptor; 3] {
-    macro_rules! of {
-        ($item:literal, $unit:literal, $text:literal) => {
-            [
-                Descriptor {
-                    name: concat!("otelcol_receiver_accepted_", $item),
-                    unit: $unit,
-                    description: concat!(
-                        "Number of ", $text, " successfully pushed into the pipeline. [Alpha]"
-                    ),
-                },
-                Descriptor {
-                    name: concat!("otelcol_receiver_refused_", $item),
-                    unit: $unit,
-                    description: concat!(
-                        "Number of ", $text, " that could not be pushed into the pipeline. [Alpha]"
-                    ),
-                },
-                Descriptor {
-                    name: concat!("otelcol_receiver_failed_", $item),
-                    unit: $unit,
-                    description: concat!(
-                        "The number of ", $text, " that failed to be processed by the receiver due to internal errors. [Alpha]"
-                    ),
-                },
-            ]
-        };
-    }
-    match signal {
-        Signal::Traces => of!("spans", "{span}", "spans"),
-        Signal::Metrics => of!("metric_points", "{datapoint}", "metric points"),
-        Signal::Logs => of!("log_records", "{record}", "log records"),
-    }
 }
 
 #[cfg(test)]

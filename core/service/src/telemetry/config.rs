@@ -1,10 +1,13 @@
 //! `service: telemetry:`. `service/telemetry/otelconftelemetry/config.go`, v0.159.
 
 use component::config::{Duration, Value};
-use component::{Config, Problems};
+use component::{Config, Problems, meter};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tracing::level_filters::LevelFilter;
+
+use super::readers::MetricsConfig;
+use super::resource::ResourceConfig;
 
 /// `service: telemetry:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -15,22 +18,24 @@ pub struct TelemetryConfig {
     pub metrics: MetricsConfig,
     /// Own traces. Accepted; none are made yet.
     pub traces: Value,
-    /// Attributes of the process: a map of texts, `null` removes a default.
-    pub resource: Value,
+    /// Attributes of the process.
+    pub resource: ResourceConfig,
 }
 
 impl Config for TelemetryConfig {
     fn validate(&self, problems: &mut Problems) {
-        if self.metrics.level != MetricsLevel::None && self.metrics.readers.is_empty() {
+        if self.metrics.level != meter::Level::None && self.metrics.readers.is_empty() {
             problems.at(
                 "metrics",
                 "collector telemetry metrics reader should exist when metric level is not none",
             );
         }
-        if self.metrics.views != Value::Null && self.metrics.level != MetricsLevel::Detailed {
-            let rule = "views can only be set when service::telemetry::metrics::level is detailed";
+        if self.metrics.views.is_some() && self.metrics.level != meter::Level::Detailed {
+            let rule = "service::telemetry::metrics::views can only be set when \
+                        service::telemetry::metrics::level is detailed";
             problems.at("metrics::views", rule);
         }
+        self.resource.validate(problems);
     }
 }
 
@@ -96,65 +101,6 @@ pub struct SamplingConfig {
 impl Default for SamplingConfig {
     fn default() -> Self {
         Self { enabled: true, tick: Duration::from_secs(10), initial: 10, thereafter: 100 }
-    }
-}
-
-/// `service: telemetry: metrics:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MetricsConfig {
-    /// none, basic, normal or detailed. Default normal.
-    pub level: MetricsLevel,
-    /// Default one Prometheus port on localhost:8888.
-    pub readers: Vec<Value>,
-    /// Accepted, without effect.
-    pub views: Value,
-}
-
-impl Default for MetricsConfig {
-    fn default() -> Self {
-        let text = |it: &str| Value::String(it.to_owned());
-        let entry = |key: &str, value: Value| Value::Map(vec![(key.to_owned(), value)]);
-        let prometheus = Value::Map(vec![
-            ("host".into(), text("localhost")),
-            ("port".into(), Value::Int(8888)),
-            ("without_scope_info".into(), Value::Bool(true)),
-            ("without_type_suffix".into(), Value::Bool(true)),
-            ("without_units".into(), Value::Bool(true)),
-        ]);
-        let reader = entry("pull", entry("exporter", entry("prometheus", prometheus)));
-        Self { level: MetricsLevel::Normal, readers: vec![reader], views: Value::Null }
-    }
-}
-
-/// How much is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MetricsLevel {
-    /// Nothing.
-    None,
-    /// What every dashboard shows.
-    Basic,
-    /// The default.
-    Normal,
-    /// Everything.
-    Detailed,
-}
-
-impl Serialize for MetricsLevel {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{self:?}"))
-    }
-}
-
-impl<'de> Deserialize<'de> for MetricsLevel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.to_lowercase().as_str() {
-            "none" => Ok(Self::None),
-            "basic" => Ok(Self::Basic),
-            "normal" => Ok(Self::Normal),
-            "detailed" => Ok(Self::Detailed),
-            _ => Err(D::Error::custom(format!("unknown metrics level \"{text}\""))),
-        }
     }
 }
 

@@ -1,0 +1,246 @@
+//! `GET /metrics` on a port of each pull reader.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use component::meter::Registry;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Map, Value as Json};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tracing::{debug, info};
+
+use super::exposition::{Escaping, Labels, Style, exposition};
+use super::readers::PrometheusConfig;
+
+/// Scrapes served at the same time; more wait.
+const SCRAPES_MAX: usize = 16;
+/// Longest wait for a request's header. As upstream's server.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest life of a connection, which serves one request: upstream's time to read and to write.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A pull reader, checked and not yet listening.
+#[derive(Debug)]
+pub(super) struct Scrape {
+    /// `host:port`.
+    pub(super) address: String,
+    style: Style,
+}
+
+impl Scrape {
+    /// otelconf's texts for what is missing.
+    pub(super) fn new(
+        config: &PrometheusConfig,
+        resource: &Map<String, Json>,
+    ) -> Result<Self, String> {
+        let host = config.host.as_deref().ok_or("host must be specified")?;
+        let port = config.port.ok_or("port must be specified")?;
+        let off = |it: Option<bool>| it == Some(true);
+        if let Some(labels) = &config.with_resource_constant_labels {
+            labels.check()?;
+        }
+        let constant = config.with_resource_constant_labels.as_ref();
+        let constant = resource.iter().filter(|(key, _)| constant.is_some_and(|it| it.keeps(key)));
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let style = Style {
+            suffixes: !(off(config.without_units) && off(config.without_type_suffix)),
+            scope: !off(config.without_scope_info),
+            constant: constant.map(label).collect(),
+            target: resource.iter().map(label).collect::<Labels>(),
+        };
+        Ok(Self { address: format!("{host}:{port}"), style })
+    }
+
+    /// Opens the port and serves on `tasks`.
+    pub(super) async fn start(
+        self,
+        registry: Arc<Registry>,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(), String> {
+        let Self { address, style } = self;
+        let listener = TcpListener::bind(&address).await.map_err(|error| {
+            let reason = match error.kind() {
+                std::io::ErrorKind::AddrInUse => "bind: address already in use".to_owned(),
+                _ => error.to_string(),
+            };
+            format!(
+                "binding address {address} for Prometheus exporter: listen tcp {address}: {reason} \
+                 (choose another port in service::telemetry::metrics::readers, or level: none)"
+            )
+        })?;
+        info!(address, "Serving metrics");
+        tasks.spawn(serve(listener, registry, Arc::new(style)));
+        Ok(())
+    }
+}
+
+/// A resource attribute as a label.
+fn label((key, value): (&String, &Json)) -> (String, String) {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    (key.clone(), text)
+}
+
+async fn serve(listener: TcpListener, registry: Arc<Registry>, style: Arc<Style>) {
+    let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                debug!(%error, "cannot accept a scrape");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (registry, style) = (Arc::clone(&registry), Arc::clone(&style));
+        connections.spawn(async move {
+            let _slot = slot;
+            let answer = hyper::service::service_fn(|request: Request<Incoming>| {
+                let response = respond(&request, &registry, &style);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let mut server = hyper::server::conn::http1::Builder::new();
+            server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).keep_alive(false);
+            let serving = server.serve_connection(TokioIo::new(stream), answer);
+            // A scraper that goes away is its own business.
+            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, serving).await;
+        });
+    }
+}
+
+fn respond(
+    request: &Request<Incoming>,
+    registry: &Registry,
+    style: &Style,
+) -> Response<Full<Bytes>> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let (status, kind, body) = if reads && request.uri().path() == "/metrics" {
+        let accept = request.headers().get(ACCEPT).and_then(|it| it.to_str().ok());
+        let (kind, escaping) = negotiate(accept.unwrap_or_default());
+        (StatusCode::OK, kind, exposition(&registry.snapshot(), style, escaping))
+    } else {
+        let text = "404 page not found\n".to_owned();
+        (StatusCode::NOT_FOUND, "text/plain; charset=utf-8", text)
+    };
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// What is answered to an `Accept` header: the first text format in it by preference, and the last
+/// escaping named before. `Negotiate` of `prometheus/common`, `expfmt/encode.go`.
+fn negotiate(accept: &str) -> (&'static str, Escaping) {
+    let mut ranges: Vec<(f32, &str, Vec<(&str, &str)>)> = accept
+        .split(',')
+        .filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let name = parts.next().filter(|it| !it.is_empty())?;
+            let pairs: Vec<_> = parts.filter_map(|it| it.split_once('=')).collect();
+            let quality =
+                pairs.iter().find(|it| it.0 == "q").map_or(Some(1.0), |it| it.1.parse().ok());
+            Some((quality?, name, pairs))
+        })
+        .collect();
+    ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut escaping, mut version) = (Escaping::Underscores, "0.0.4");
+    for (_, name, pairs) in ranges {
+        let of = |key: &str| pairs.iter().find(|it| it.0 == key).map_or("", |it| it.1);
+        match of("escaping") {
+            "allow-utf-8" => escaping = Escaping::Utf8,
+            "underscores" => escaping = Escaping::Underscores,
+            _ => {}
+        }
+        if name == "text/plain" && ["", "0.0.4", "1.0.0"].contains(&of("version")) {
+            version = of("version");
+            break;
+        }
+    }
+    let kind = match (version == "1.0.0", escaping) {
+        (true, Escaping::Utf8) => "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+        (true, Escaping::Underscores) => {
+            "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+        }
+        (false, Escaping::Utf8) => "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8",
+        (false, Escaping::Underscores) => {
+            "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+        }
+    };
+    (kind, escaping)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::readers::IncludeExclude;
+
+    fn config(host: Option<&str>, port: Option<i64>) -> PrometheusConfig {
+        PrometheusConfig { host: host.map(str::to_owned), port, ..PrometheusConfig::default() }
+    }
+
+    #[test]
+    fn a_reader_needs_host_and_port() {
+        let new = |host, port| Scrape::new(&config(host, port), &Map::new()).map(|it| it.address);
+        assert_eq!(new(None, Some(1)), Err("host must be specified".into()));
+        assert_eq!(new(Some("a"), None), Err("port must be specified".into()));
+        assert_eq!(new(Some("::1"), Some(1)), Ok("[::1]:1".into()));
+    }
+
+    #[test]
+    fn suffixes_are_off_only_when_both_keys_say_so() {
+        for (units, types, want) in [(true, true, false), (true, false, true), (false, true, true)]
+        {
+            let mut config = config(Some("a"), Some(1));
+            (config.without_units, config.without_type_suffix) = (Some(units), Some(types));
+            assert_eq!(Scrape::new(&config, &Map::new()).unwrap().style.suffixes, want);
+        }
+    }
+
+    #[test]
+    fn constant_labels_are_the_resource_attributes_that_are_asked_for() {
+        let resource = serde_json::json!({"a": "1", "b": 2, "c": "3"});
+        let resource = resource.as_object().unwrap();
+        let labels = |included: &[&str], excluded: &[&str]| {
+            let texts = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect();
+            let lists = IncludeExclude { included: texts(included), excluded: texts(excluded) };
+            let mut config = config(Some("a"), Some(1));
+            config.with_resource_constant_labels = Some(lists);
+            let scrape = Scrape::new(&config, resource)?;
+            Ok::<_, String>(scrape.style.constant.into_iter().map(|it| it.0).collect::<Vec<_>>())
+        };
+        assert_eq!(labels(&["a", "b"], &[]), Ok(vec!["a".into(), "b".into()]));
+        assert_eq!(labels(&[], &["b"]), Ok(vec!["a".into(), "c".into()]));
+        let text = "attribute cannot be in both include and exclude list: a";
+        assert_eq!(labels(&["a"], &["a"]), Err(text.into()));
+    }
+
+    #[test]
+    fn the_format_is_negotiated_as_prometheus_does() {
+        let plain = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+        let utf8 = "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+        let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;\
+            escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        let cases = [
+            ("", plain),
+            ("*/*", plain),
+            ("text/plain;version=0.0.4", plain),
+            ("text/plain;version=1.0.0;escaping=allow-utf-8", utf8),
+            (prometheus, utf8),
+            ("text/plain;version=9", plain),
+        ];
+        for (accept, want) in cases {
+            assert_eq!(negotiate(accept).0, want, "{accept}");
+        }
+    }
+}
