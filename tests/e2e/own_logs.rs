@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::start::sluice;
-use crate::support::{Process, SLUICE};
+use crate::support::{Process, SLUICE, part};
 
 /// A configuration with these keys below `logs:`.
 fn yaml(logs: &str) -> String {
@@ -80,6 +80,33 @@ async fn lines_go_where_the_paths_say_with_what_is_asked_for() {
     assert_eq!(columns[1..], want, "{started}");
     assert_eq!(std::fs::read_to_string(one).unwrap(), out);
     assert_eq!(std::fs::read_to_string(two).unwrap(), out);
+}
+
+/// Fields that try each rule of the encoder.
+const FIELDS: &str = "initial_fields: {site: \"a\\tb\\\"\", ctl: \"\\b\\f\\x01\\x7f\", n: 1.0, big: 1e30, small: 1e-9, \
+    nul: null, yes: true, deep: {x: [1, 2], b: \"<&>\"}, list: [a, {z: 1, b: -2.5}]}";
+
+#[tokio::test]
+async fn the_go_collector_writes_the_same_line() {
+    let Some(go) = part("otelcol") else { return };
+    for encoding in ["console", "json"] {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = format!("encoding: {encoding}, disable_caller: true, {FIELDS}");
+        let mut shown = Vec::new();
+        for program in [go.as_path(), Path::new(SLUICE)] {
+            let mut process = Process::collector(program, folder.path(), &yaml(&logs));
+            process.ready().await;
+            process.terminate().await;
+            let out = process.output();
+            let line = out.lines().find(|it| it.contains("Everything is ready.")).unwrap();
+            // What differs between any two programs.
+            let (from, to) =
+                (line.find("\"service.instance.id").unwrap(), line.rfind("}}").unwrap());
+            let time = line.find("20").unwrap();
+            shown.push(format!("{}<time>{}{}", &line[..time], &line[time + 24..from], &line[to..]));
+        }
+        assert_eq!(shown[0], shown[1], "{encoding}");
+    }
 }
 
 #[test]

@@ -44,14 +44,13 @@ impl Logging {
                 issue(&["service", "telemetry", "logs", key], &text)
             }
         };
-        let mut context = Map::new();
-        if let Value::Map(fields) = &logs.initial_fields {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_by(|a, b| a.0.cmp(&b.0));
-            for (key, value) in fields {
-                context.insert(key.clone(), serde_json::to_value(value).unwrap_or_default());
-            }
-        }
+        let mut context = match serde_json::to_value(&logs.initial_fields) {
+            Ok(Json::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        // As Go writes maps.
+        context.values_mut().for_each(Json::sort_all_objects);
+        context.sort_keys();
         let encoder = Encoder::new(&logs.encoding, !logs.disable_caller, &context);
         let mut encoder = encoder.map_err(|error| {
             let candidates = encode::NAMES.map(str::to_owned).to_vec();
