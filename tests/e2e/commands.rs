@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use testbed::free_port;
 
 use super::start::sluice;
-use crate::support::{Process, SLUICE, repository};
+use crate::support::{Process, SLUICE, part, repository};
 
 /// Runs a program on a text; `None` where it is not installed.
 pub fn run(program: &str, arguments: &[&str], input: &str) -> Option<(bool, String)> {
@@ -157,4 +157,35 @@ async fn what_charts_and_units_pass_starts_unchanged() {
         Process::start_with(Path::new(SLUICE), folder.path(), &arguments, &environment);
     sluice.ready().await;
     assert_eq!(sluice.terminate().await.code(), Some(0), "{}", sluice.output());
+}
+
+#[test]
+fn the_go_collector_refuses_the_same_command_lines_with_the_same_text() {
+    let Some(go) = part("otelcol") else { return };
+    let cases: &[&[&str]] = &[
+        &[],
+        &["--foo"],
+        &["---foo"],
+        &["--config"],
+        &["--help=maybe"],
+        &["-config", "a.yaml"],
+        &["-config=a.yaml"],
+        &["bogus"],
+        &["vali"],
+        &["components", "x"],
+        &["components", "--foo"],
+        &["validate", "x"],
+        &["featuregate", "a", "b"],
+        &["featuregate", "nope"],
+        &["--config", "a.yaml", "--set", "foo"],
+        &["validate", "--config", "/nowhere.yaml"],
+        &["validate", "--config=foo:bar"],
+    ];
+    for arguments in cases {
+        let output = Command::new(&go).args(*arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap().replace("\"otelcol\"", "\"sluice\"");
+        let (code, _, err) = sluice(arguments);
+        assert_eq!(Some(code), output.status.code(), "{arguments:?}");
+        assert_eq!(err.lines().next(), said.lines().next(), "{arguments:?}");
+    }
 }

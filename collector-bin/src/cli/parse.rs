@@ -147,10 +147,12 @@ fn check_words(matches: &Matches) -> Result<(), String> {
     let wanted = matches.command.words;
     let path = matches.command.path();
     if let Some(extra) = matches.words.get(wanted.len()) {
-        return Err(match wanted.len() {
-            0 => format!("unknown command \"{extra}\" for \"{path}\""),
-            n => format!("accepts at most {n} arg(s), received {}", matches.words.len()),
-        });
+        if matches.command.name.is_empty() {
+            return Err(format!("unknown command \"{extra}\" for \"{path}\""));
+        }
+        let bound = if wanted.is_empty() { "" } else { "at most " };
+        let given = matches.words.len();
+        return Err(format!("accepts {bound}{} arg(s), received {given}", wanted.len()));
     }
     for (n, word) in wanted.iter().enumerate() {
         match (matches.word(n), word.takes) {
@@ -256,7 +258,9 @@ mod tests {
         refused("bogus --foo", "unknown command \"bogus\" for \"sluice\"");
         refused("-config ok.yaml", "unknown command \"ok.yaml\" for \"sluice\"");
         refused("-config=ok.yaml", "unknown shorthand flag: 'c' in -config=ok.yaml");
-        refused("components x", "unknown command \"x\" for \"sluice components\"");
+        refused("components x", "accepts 0 arg(s), received 1");
+        refused("featuregate a b", "accepts at most 1 arg(s), received 2");
+        refused("-- x", "unknown command \"x\" for \"sluice\"");
         refused("--config", "flag needs an argument: --config");
     }
 
