@@ -11,8 +11,7 @@ mod sinks;
 use std::sync::OnceLock;
 
 use component::BuildInfo;
-use component::config::Value;
-use serde_json::Map;
+use serde_json::{Map, Value as Json};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Registry, reload};
 
