@@ -26,6 +26,10 @@ new kind name:
 bench *args:
     cargo run --release -p bench -- {{args}}
 
+# Instructions per record beside the kept ones; needs valgrind.
+bench-check:
+    cargo run --release -p bench -- check
+
 # `just fuzz otlp_logs`; needs cargo-fuzz.
 fuzz target:
     cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run {{target}}

@@ -12,12 +12,18 @@ const DOUBLINGS: usize = 36;
 pub struct Latency {
     counts: Vec<u64>,
     total: u64,
+    sum: Duration,
     max: Duration,
 }
 
 impl Default for Latency {
     fn default() -> Self {
-        Self { counts: vec![0; STEPS * DOUBLINGS], total: 0, max: Duration::ZERO }
+        Self {
+            counts: vec![0; STEPS * DOUBLINGS],
+            total: 0,
+            sum: Duration::ZERO,
+            max: Duration::ZERO,
+        }
     }
 }
 
@@ -29,6 +35,7 @@ impl Latency {
         let last = self.counts.len() - 1;
         self.counts[at.min(last)] += 1;
         self.total += 1;
+        self.sum += time;
         self.max = self.max.max(time);
     }
 
@@ -44,6 +51,11 @@ impl Latency {
             }
         }
         self.max
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> Duration {
+        self.sum.checked_div(self.total.try_into().unwrap_or(u32::MAX)).unwrap_or_default()
     }
 
     /// The longest.

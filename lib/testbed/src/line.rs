@@ -41,7 +41,8 @@ impl Line {
         text
     }
 
-    fn checksum(&self, padding: &str) -> u32 {
+    /// What `crc=` holds when `padding` follows.
+    pub fn checksum(&self, padding: &str) -> u32 {
         let crc = crc32c::crc32c(&self.writer.to_le_bytes());
         let crc = crc32c::crc32c_append(crc, &self.seq.to_le_bytes());
         let crc = crc32c::crc32c_append(crc, &self.time.to_le_bytes());

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use component::{ConsumeError, Consumer, Context, Data, async_trait};
-use pdata::{LogRecord, Logs, ValueRef};
+use bytes::Bytes;
+use component::{ConsumeError, Consumer, Context, Data, GrpcStatus, async_trait};
+use pdata::{AttributesRef, LogRecord, ValueRef};
 
-use crate::{Latency, Line};
+use crate::{Latency, Line, Torn};
 
 /// How the backend behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,8 +19,12 @@ pub enum Fault {
     None,
     /// Refuses everything for now: 503, UNAVAILABLE.
     Dead,
+    /// Refuses everything for now because it comes too fast: 429, RESOURCE_EXHAUSTED with a delay.
+    Busy,
     /// Refuses everything for good: 500, INTERNAL.
     Reject,
+    /// Refuses everything as malformed: 400, INVALID_ARGUMENT.
+    Malformed,
     /// Takes everything, late.
     Slow(Duration),
     /// Does not answer.
@@ -110,6 +115,11 @@ impl Oracle {
         self.lock().tally.clone()
     }
 
+    /// Different lines that have arrived so far; cheaper than the whole tally.
+    pub fn delivered_all(&self) -> u64 {
+        self.lock().tally.delivered
+    }
+
     /// Numbers of `writer` below `written` that have not arrived; at most `most` of them.
     pub fn missing(&self, writer: u32, written: u64, most: usize) -> Vec<u64> {
         let state = self.lock();
@@ -122,27 +132,39 @@ impl Oracle {
         self.lock().writers.get(&writer).map_or(0, |it| it.count)
     }
 
-    fn count(&self, logs: &Logs) {
-        let now =
-            SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
+    /// Counts a request. Lines are read before anything is locked, so that requests are read side by
+    /// side.
+    pub fn count(&self, data: &Data) {
+        let lines: Vec<Found> = match data {
+            Data::Logs(it) => {
+                it.records().map(|it| ledger_text(&it).and_then(Line::parse)).collect()
+            }
+            Data::Traces(it) => it.spans().map(|it| line(it.attributes())).collect(),
+            Data::Metrics(it) => {
+                let points = it.metrics().flat_map(pdata::Metric::points);
+                points.map(|it| line(it.attributes())).collect()
+            }
+        };
+        let now = now();
         let mut state = self.lock();
         state.tally.requests += 1;
-        for resource in logs.resources() {
-            for record in resource.records() {
-                let line = ledger_text(&record).and_then(Line::parse);
-                state.record(line, now, || show(&resource, &record));
-            }
+        for (at, line) in lines.into_iter().enumerate() {
+            state.record(line, now, || show(data, at));
         }
+    }
+
+    /// Counts one line that came without OTLP around it.
+    pub fn count_text(&self, text: &str) {
+        self.lock().record(Line::parse(text), now(), || text.to_owned());
     }
 }
 
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
+}
+
 impl State {
-    fn record(
-        &mut self,
-        line: Option<Result<Line, crate::Torn>>,
-        now: u64,
-        show: impl Fn() -> String,
-    ) {
+    fn record(&mut self, line: Found, now: u64, show: impl Fn() -> String) {
         let tally = &mut self.tally;
         match line {
             None => tally.foreign += 1,
@@ -166,16 +188,33 @@ impl State {
     }
 }
 
+/// What a record's text is: no ledger line, one, or a torn one.
+type Found = Option<Result<Line, Torn>>;
+
+fn line(attributes: AttributesRef<'_>) -> Found {
+    ledger(attributes).and_then(Line::parse)
+}
+
 /// The attribute `ledger`, else the body.
 fn ledger_text<'a>(record: &LogRecord<'a>) -> Option<&'a str> {
-    match record.attributes().get("ledger").or_else(|| record.body()) {
+    ledger(record.attributes()).or_else(|| match record.body() {
+        Some(ValueRef::Str(text)) => Some(text),
+        _ => None,
+    })
+}
+
+fn ledger(attributes: AttributesRef<'_>) -> Option<&str> {
+    match attributes.get("ledger") {
         Some(ValueRef::Str(text)) => Some(text),
         _ => None,
     }
 }
 
-/// A record for people: resource, attributes, body, cut to the screen.
-fn show(resource: &pdata::ResourceLogs<'_>, record: &LogRecord<'_>) -> String {
+/// The record at this place for people: resource, attributes, body, cut to the screen.
+fn show(data: &Data, at: usize) -> String {
+    let Data::Logs(logs) = data else { return format!("{} {at}", data.signal()) };
+    let records = logs.resources().flat_map(|it| it.records().map(move |record| (it, record)));
+    let Some((resource, record)) = { records }.nth(at) else { return String::new() };
     let mut out = String::new();
     let mut attributes = |title: &str, list: pdata::AttributesRef<'_>| {
         let _ = writeln!(out, "{title}");
@@ -198,6 +237,23 @@ fn show(resource: &pdata::ResourceLogs<'_>, record: &LogRecord<'_>) -> String {
     out
 }
 
+/// How long a busy backend asks to be left alone.
+const BUSY_DELAY: Duration = Duration::from_millis(100);
+
+fn refusal(fault: Fault) -> ConsumeError {
+    let status =
+        |code, text: &str| GrpcStatus { code, message: text.to_owned(), encoded: Bytes::new() };
+    match fault {
+        Fault::Reject => ConsumeError::permanent("the backend refuses this for good"),
+        Fault::Malformed => ConsumeError::permanent("the backend calls this malformed")
+            .with_status(status(3, "the backend calls this malformed")),
+        Fault::Busy => ConsumeError::retryable("the backend is busy")
+            .after(BUSY_DELAY)
+            .with_status(status(8, "the backend is busy")),
+        _ => ConsumeError::retryable("the backend plays dead"),
+    }
+}
+
 #[async_trait]
 impl Consumer for Oracle {
     async fn consume(&self, _ctx: &Context, data: Data) -> Result<(), ConsumeError> {
@@ -206,17 +262,12 @@ impl Consumer for Oracle {
             Fault::None | Fault::LoseAnswer => {}
             Fault::Slow(delay) => tokio::time::sleep(delay).await,
             Fault::Hang => std::future::pending().await,
-            Fault::Dead | Fault::Reject => {
+            Fault::Dead | Fault::Busy | Fault::Reject | Fault::Malformed => {
                 self.lock().tally.refused += 1;
-                return Err(match fault {
-                    Fault::Reject => ConsumeError::permanent("the backend refuses this for good"),
-                    _ => ConsumeError::retryable("the backend plays dead"),
-                });
+                return Err(refusal(fault));
             }
         }
-        if let Data::Logs(logs) = &data {
-            self.count(logs);
-        }
+        self.count(&data);
         if fault == Fault::LoseAnswer {
             return Err(ConsumeError::retryable("the answer got lost"));
         }

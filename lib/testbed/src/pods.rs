@@ -146,6 +146,29 @@ impl Pod {
         Ok(())
     }
 
+    /// Rotates as logrotate's `copytruncate` does: copies the live file beside itself and empties
+    /// it. What is written between the two would be lost, so nothing is.
+    ///
+    /// # Errors
+    /// The copy cannot be written or the file not emptied.
+    pub fn copy_truncate(&mut self) -> io::Result<()> {
+        fs::copy(self.folder.join("0.log"), self.folder.join("0.log.1"))?;
+        self.file.set_len(0)?;
+        self.rotations += 1;
+        self.size = 0;
+        Ok(())
+    }
+
+    /// The folder that holds all pods is `root` from now on.
+    pub fn moved_to(&mut self, root: &Path) {
+        let own: PathBuf =
+            self.folder.iter().rev().take(2).collect::<Vec<_>>().iter().rev().collect();
+        self.folder = root.join(own);
+        for path in &mut self.rotated {
+            *path = self.folder.join(path.file_name().unwrap_or_default());
+        }
+    }
+
     /// Removes the pod's folder, as the kubelet does after the pod is gone.
     ///
     /// # Errors
@@ -219,13 +242,18 @@ mod tests {
             pod.write_line(10).unwrap();
             pod.rotate().unwrap();
         }
-        let mut names: Vec<String> = fs::read_dir(root.path().join("shop_cart-0_u-1/app"))
+        let moved = root.path().join("moved");
+        fs::create_dir(&moved).unwrap();
+        fs::rename(root.path().join("shop_cart-0_u-1"), moved.join("shop_cart-0_u-1")).unwrap();
+        pod.moved_to(&moved);
+        pod.rotate().unwrap();
+        let mut names: Vec<String> = fs::read_dir(moved.join("shop_cart-0_u-1/app"))
             .unwrap()
             .map(|it| it.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(names, ["0.log", "0.log.20261123-000002.gz", "0.log.20261123-000003"]);
+        assert_eq!(names, ["0.log", "0.log.20261123-000003.gz", "0.log.20261123-000004"]);
         pod.remove().unwrap();
-        assert!(!root.path().join("shop_cart-0_u-1").exists());
+        assert!(!moved.join("shop_cart-0_u-1").exists());
     }
 }

@@ -84,7 +84,13 @@ async fn pump(mut from: RecvStream, mut to: SendStream<Bytes>) -> anyhow::Result
             to.reserve_capacity(data.len());
             let room =
                 std::future::poll_fn(|cx| to.poll_capacity(cx)).await.context("closed")??;
-            to.send_data(data.split_to(room.min(data.len())), false)?;
+            let part = data.split_to(room.min(data.len()));
+            // The end travels with the last data, as it came.
+            let end = data.is_empty() && from.is_end_stream();
+            to.send_data(part, end)?;
+            if end {
+                return Ok(());
+            }
         }
     }
     match from.trailers().await? {

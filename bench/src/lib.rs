@@ -1,0 +1,17 @@
+//! Ours and the peers, side by side in one run.
+//!
+//! `cargo run --release -p bench -- all` writes `bench/RESULTS.md`. Figures are medians; on a shared
+//! machine only ratios within one run mean anything.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![expect(clippy::print_stdout, reason = "it says what it does while it runs")]
+#![expect(missing_docs, reason = "a program in two binaries, not a library for others")]
+
+pub mod load;
+pub mod micro;
+pub mod plan;
+pub mod relay;
+pub mod report;
+pub mod run;
+pub mod sink;
+pub mod table;

@@ -1,0 +1,221 @@
+//! OTLP requests from many connections, as fast as they are answered or at a fixed rate.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use bytes::Bytes;
+use compression::{Encoding, Type};
+use http::HeaderValue;
+use http::uri::PathAndQuery;
+use pdata::Signal;
+use serde::Deserialize;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::template::{Shape, Template};
+
+/// How long a client whose request was refused waits before it sends the same again.
+const RETRY_DELAY: Duration = Duration::from_millis(5);
+/// Longest wait for one answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How requests travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    Grpc,
+    Http,
+    HttpJson,
+}
+
+/// The load of a row.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OtlpLoad {
+    pub signal: String,
+    pub transport: Transport,
+    /// none, gzip, zstd, ...
+    pub compression: String,
+    /// Records of a request.
+    pub records: usize,
+    /// Attributes of a record, besides its ledger line.
+    pub attributes: usize,
+    pub connections: u32,
+    /// Requests under way on each connection.
+    pub in_flight: u32,
+    pub requests: u64,
+    /// Records per second; 0 is as fast as answers come.
+    pub rate: f64,
+    pub seed: u64,
+}
+
+impl Default for OtlpLoad {
+    fn default() -> Self {
+        Self {
+            signal: "logs".into(),
+            transport: Transport::Grpc,
+            compression: "none".into(),
+            records: 1000,
+            attributes: 3,
+            connections: 4,
+            in_flight: 8,
+            requests: 2000,
+            rate: 0.0,
+            seed: 1,
+        }
+    }
+}
+
+enum Client {
+    Grpc(Box<configgrpc::client::Client>, PathAndQuery),
+    Http(Box<confighttp::client::Client>, HeaderValue),
+}
+
+/// What an answer means for the request.
+enum Answer {
+    Taken,
+    /// Not now.
+    Refused,
+}
+
+impl Client {
+    fn new(load: &OtlpLoad, signal: Signal, port: u16) -> anyhow::Result<Self> {
+        let compression = match load.compression.as_str() {
+            "none" => Type::NONE,
+            name => Type(Some(Encoding::from_name(name).ok_or_else(|| anyhow!("{name}?"))?)),
+        };
+        let endpoint = format!("http://127.0.0.1:{port}");
+        if load.transport == Transport::Grpc {
+            let config = configgrpc::client::ClientConfig {
+                endpoint,
+                compression,
+                ..configgrpc::client::ClientConfig::default()
+            };
+            let client = configgrpc::client::Client::new(&config, "bench", ANSWER_TIMEOUT);
+            let client = Box::new(client.map_err(|error| anyhow!(error))?);
+            client.start();
+            return Ok(Self::Grpc(client, PathAndQuery::from_static(service(signal))));
+        }
+        let config = confighttp::client::ClientConfig {
+            compression,
+            max_idle_conns_per_host: i64::from(load.in_flight),
+            ..confighttp::client::ClientConfig::default()
+        };
+        let url = confighttp::client::Url::parse(&format!("{endpoint}/v1/{signal}"));
+        let url = url.map_err(|error| anyhow!(error))?;
+        let client = confighttp::client::Client::new(&config, url, "bench");
+        let json = load.transport == Transport::HttpJson;
+        let kind = if json { "application/json" } else { "application/x-protobuf" };
+        let client = Box::new(client.map_err(|error| anyhow!(error))?);
+        Ok(Self::Http(client, HeaderValue::from_static(kind)))
+    }
+
+    async fn send(&self, body: Bytes) -> anyhow::Result<Answer> {
+        match self {
+            Self::Grpc(client, path) => match client.call(path, &[body]).await {
+                Ok(_) => Ok(Answer::Taken),
+                // RESOURCE_EXHAUSTED, UNAVAILABLE
+                Err(status) if [8, 14].contains(&status.code) => Ok(Answer::Refused),
+                Err(status) => bail!("refused for good: {status:?}"),
+            },
+            Self::Http(client, kind) => {
+                let body = std::iter::once(body).collect();
+                match client.post(kind.clone(), body).await {
+                    Ok(reply) if reply.status.is_success() => Ok(Answer::Taken),
+                    Ok(reply) if [429, 502, 503, 504].contains(&reply.status.as_u16()) => {
+                        Ok(Answer::Refused)
+                    }
+                    Ok(reply) => bail!("refused for good: {} {:?}", reply.status, reply.body),
+                    Err(error) => bail!(error),
+                }
+            }
+        }
+    }
+}
+
+fn service(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    }
+}
+
+/// What all senders of a run share.
+struct Shared {
+    template: Template,
+    /// Requests begun.
+    next: AtomicU64,
+    refused: AtomicU64,
+    start: Instant,
+    /// Between two requests; zero is as fast as answers come.
+    pace: Duration,
+    requests: u64,
+    records: u64,
+}
+
+impl OtlpLoad {
+    pub fn items(&self) -> u64 {
+        self.records as u64 * self.requests
+    }
+
+    fn signal(&self) -> anyhow::Result<Signal> {
+        self.signal.parse().map_err(|()| anyhow!("{} is no signal", self.signal))
+    }
+
+    /// Sends everything to `port`, trying again what is refused; says how often that was.
+    pub async fn send(&self, port: u16) -> anyhow::Result<u64> {
+        let signal = self.signal()?;
+        let shape = Shape {
+            signal,
+            records: self.records,
+            attributes: self.attributes,
+            seed: self.seed,
+            json: self.transport == Transport::HttpJson,
+        };
+        let pace = if self.rate > 0.0 { self.records as f64 / self.rate } else { 0.0 };
+        let shared = Arc::new(Shared {
+            template: Template::new(shape),
+            next: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            start: Instant::now(),
+            pace: Duration::from_secs_f64(pace),
+            requests: self.requests,
+            records: self.records as u64,
+        });
+        let mut tasks = JoinSet::new();
+        for connection in 0..self.connections {
+            let client = Arc::new(Client::new(self, signal, port)?);
+            for at in 0..self.in_flight {
+                let writer = connection * self.in_flight + at;
+                tasks.spawn(Arc::clone(&shared).sender(writer, Arc::clone(&client)));
+            }
+        }
+        while let Some(done) = tasks.join_next().await {
+            done??;
+        }
+        Ok(shared.refused.load(Relaxed))
+    }
+}
+
+impl Shared {
+    async fn sender(self: Arc<Self>, writer: u32, client: Arc<Client>) -> anyhow::Result<()> {
+        for sent in 0.. {
+            let request = self.next.fetch_add(1, Relaxed);
+            if request >= self.requests {
+                break;
+            }
+            if !self.pace.is_zero() {
+                tokio::time::sleep_until(self.start + self.pace.mul_f64(request as f64)).await;
+            }
+            let body = self.template.fill(writer, sent * self.records);
+            while let Answer::Refused = client.send(body.clone()).await? {
+                self.refused.fetch_add(1, Relaxed);
+                tokio::time::sleep(RETRY_DELAY).await;
+            }
+        }
+        Ok(())
+    }
+}
