@@ -377,7 +377,10 @@ impl<S: Sink> Engine<S> {
         self.walk_not_before = Instant::now() + WALK_PAUSE.max(took * WALK_SHARE);
         self.reconcile(scan);
         self.book.note_walk(began);
-        self.started = true;
+        if !std::mem::replace(&mut self.started, true) {
+            // `start_at: end` is decided here, once: a crash before the first answer must not decide anew.
+            self.checkpoint();
+        }
     }
 
     fn take_events(&mut self) {

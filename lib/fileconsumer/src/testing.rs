@@ -15,6 +15,14 @@ pub(crate) struct MemoryStore {
     records: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
+impl MemoryStore {
+    /// As a kill at this moment would leave it.
+    pub(crate) fn copy(&self) -> Self {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { records: Mutex::new(records) }
+    }
+}
+
 impl StorageClient for MemoryStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BoxError> {
         Ok(self.records.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())

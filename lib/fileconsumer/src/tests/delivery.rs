@@ -15,6 +15,28 @@ async fn the_caller_asks_for_delivery() {
 }
 
 #[tokio::test]
+async fn where_reading_begins_is_stored_before_anything_is_read() {
+    let mut rig = Rig::new();
+    rig.settings.start_at = StartAt::End;
+    rig.append("a.log", "old\n");
+    let reader = rig.start();
+    let open = || componenttest::metric(&rig.meter, "otelcol_fileconsumer_open_files", &[]);
+    let followed = async {
+        while open() != Some(1.0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(GRACE, followed).await.unwrap();
+    let left = rig.store.as_ref().unwrap().copy();
+    reader.stop().await;
+    rig.store = Some(Arc::new(left));
+    rig.append("a.log", "new\n");
+    let reader = rig.start();
+    assert_eq!(rig.wait(1).await, ["new"]);
+    reader.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_not_acknowledged_is_read_again_after_a_restart() {
     let rig = Rig::new();
     rig.append("a.log", "one\n");
