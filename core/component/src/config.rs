@@ -16,6 +16,7 @@ mod tests;
 mod value;
 
 pub use duration::Duration;
+pub use fault::of_whole;
 pub use load::{load, to_value};
 pub use secret::{MapList, Secret};
 pub use section::Section;

@@ -131,7 +131,7 @@ impl Settings {
     fn validate(&self, root: &Value, registry: &Registry) -> Vec<Issue> {
         let mut issues = Vec::new();
         let no_pipelines = "service::pipelines: service must have at least one pipeline";
-        if *root == Value::Null {
+        if self.components.values().all(Vec::is_empty) {
             issues.push(issue(&[], "empty configuration file"));
         } else if self.of(Kind::Receiver).is_empty() {
             issues.push(issue(&[], "no receiver configuration specified in config"));

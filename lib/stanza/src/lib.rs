@@ -24,7 +24,7 @@ mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
-pub use pipeline::{Error, Options, Pipeline};
+pub use pipeline::{Error, Options, Pipeline, check};
 pub use worker::{Batch, Worker};
 
 #[cfg(test)]

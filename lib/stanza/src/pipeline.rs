@@ -196,6 +196,18 @@ impl Graph {
     }
 }
 
+/// Checks that an operator's section can be read, which the Collector does while it reads the whole
+/// configuration: before it validates or builds anything.
+///
+/// # Errors
+/// What is wrong, without the operator's position.
+pub fn check(operator: &Value) -> Result<(), String> {
+    match make(operator) {
+        Err(Mistake::Decode(message)) => Err(message),
+        _ => Ok(()),
+    }
+}
+
 /// Makes one operator.
 fn make(value: &Value) -> Result<Loose, Mistake> {
     let decode = |text: String| Mistake::Decode(text);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use component::Problems;
-use component::config::{Duration, Value};
+use component::config::{Duration, Value, of_whole};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 use stanza::{Error, Options, Pipeline};
@@ -64,10 +64,10 @@ pub struct Config {
     pub include_file_record_offset: bool,
     /// gzip: all files are; auto: those named `*.gz`. Default none.
     pub compression: String,
-    /// Not supported yet: refused.
-    pub ordering_criteria: Value,
-    /// Not supported yet: refused.
-    pub header: Value,
+    /// Which of the matching files are read. Default all.
+    pub ordering_criteria: OrderingCriteria,
+    /// Lines at the start of a file that describe it. Default none.
+    pub header: Option<Header>,
     /// Removes a file when all of it is acknowledged. Default false.
     pub delete_after_read: bool,
     /// Accepted, without effect: what a checkpoint knows is kept as long as the file is there.
@@ -79,7 +79,7 @@ pub struct Config {
     /// What a shorter file means: `read_whole_file`, `read_new`, or ignore (as `read_whole_file`). Default ignore.
     pub on_truncate: String,
     /// What becomes of each record.
-    pub operators: Vec<Value>,
+    pub operators: Vec<Operator>,
     /// A storage extension: offsets outlive the process. Default none.
     pub storage: Option<String>,
     /// Waits between attempts to deliver.
@@ -106,6 +106,66 @@ pub struct Multiline {
     pub line_end_pattern: String,
     /// Leaves the match out of the record.
     pub omit_pattern: bool,
+}
+
+/// `ordering_criteria:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderingCriteria {
+    /// Its named groups are what `sort_by` sorts by; a file without them is left out.
+    pub regex: String,
+    /// Files that are read, per group. Default 0: 1 with `sort_by` or `group_by`.
+    pub top_n: i64,
+    /// Its first group tells the groups of files apart; a file without it is left out.
+    pub group_by: String,
+    /// The first rule is the primary one.
+    pub sort_by: Vec<SortBy>,
+}
+
+/// One entry of `sort_by:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SortBy {
+    /// numeric, alphabetical, timestamp or mtime. Required.
+    pub sort_type: String,
+    /// A named group of `regex`. Required but for mtime.
+    pub regex_key: String,
+    /// Smallest first. Default false.
+    pub ascending: bool,
+    /// timestamp: its layout in strptime's letters. Required there.
+    pub layout: String,
+    /// Accepted, without effect: all files share a zone.
+    pub location: String,
+}
+
+/// `header:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Header {
+    /// What a line of the header matches. The first that does not is the first record.
+    pub pattern: String,
+    /// Make attributes of each line of the header; every record of the file has them.
+    pub metadata_operators: Vec<Operator>,
+}
+
+/// One entry of `operators:`, known to be readable.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Operator(Value);
+
+impl Operator {
+    /// What is written there.
+    pub fn sections(list: &[Self]) -> Vec<Value> {
+        list.iter().map(|it| it.0.clone()).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Operator {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let section = Value::deserialize(deserializer)?;
+        stanza::check(&section).map_err(of_whole)?;
+        Ok(Self(section))
+    }
 }
 
 /// `retry_on_failure:`
@@ -161,8 +221,8 @@ impl Default for Config {
             include_file_record_number: false,
             include_file_record_offset: false,
             compression: String::new(),
-            ordering_criteria: Value::Null,
-            header: Value::Null,
+            ordering_criteria: OrderingCriteria::default(),
+            header: None,
             delete_after_read: false,
             polls_to_archive: 0,
             acquire_fs_lock: false,
@@ -191,22 +251,15 @@ impl Config {
             resource: list(&self.resource),
             raw: self.encoding == "nop",
         };
-        Pipeline::new(&self.operators, options)
+        Pipeline::new(&Operator::sections(&self.operators), options)
     }
 }
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        match self.pipeline() {
-            Err(Error::Decode { operator, message }) => {
-                let rule = format!("'operators[{operator}]' {message}");
-                problems.at(format!("operators::{operator}"), rule);
-            }
-            Err(Error::Validate { operator, message }) => {
-                problems.at(format!("operators::{operator}::builder"), message);
-            }
-            // Said when the receiver is built, as upstream.
-            Err(Error::Build(_)) | Ok(_) => {}
+        // What cannot be built is said when the receiver is built, as upstream.
+        if let Err(Error::Validate { operator, message }) = self.pipeline() {
+            problems.at(format!("operators::{operator}::builder"), message);
         }
     }
 }
@@ -288,6 +341,6 @@ mod tests {
     fn an_unknown_operator_is_refused_by_its_place() {
         let problems =
             componenttest::problems::<Config>("{include: [x], operators: [{type: nope}]}");
-        assert_eq!(problems, ["operators::0: 'operators[0]' unsupported type 'nope'"]);
+        assert_eq!(problems, ["'operators[0]' unsupported type 'nope'"]);
     }
 }

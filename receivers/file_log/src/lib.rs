@@ -6,6 +6,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod config;
+mod header;
+mod order;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +25,9 @@ use fileconsumer::{
 };
 use stanza::{FileMeta, Pipeline, Worker};
 
-pub use config::{ByteSize, Config, Multiline, Retry};
+use header::HeaderLines;
+
+pub use config::{ByteSize, Config, Header, Multiline, Operator, OrderingCriteria, Retry, SortBy};
 
 /// Most bytes that are handed on and not answered: what may come twice after a crash.
 const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
@@ -32,6 +36,7 @@ const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
 pub struct FileLog {
     settings: Settings,
     files: fileconsumer::Settings,
+    header: Option<Pipeline>,
     pipeline: Pipeline,
     record_offset: bool,
     storage: Option<Id>,
@@ -46,10 +51,16 @@ impl Receiver for FileLog {
 
     fn create(settings: Settings, config: Config, out: Outputs) -> Result<Self, BoxError> {
         let pipeline = config.pipeline()?;
-        let files = files(&config)?;
+        let mut files = files(&config)?;
+        let mut header = None;
+        if let Some(section) = &config.header {
+            let (pattern, operators) = header::compile(section)?;
+            files.header = Some(pattern);
+            header = Some(operators);
+        }
         let storage = config.storage.as_deref().map(str::parse).transpose()?;
         let record_offset = config.include_file_record_offset;
-        Ok(Self { settings, files, pipeline, record_offset, storage, out })
+        Ok(Self { settings, files, header, pipeline, record_offset, storage, out })
     }
 }
 
@@ -84,7 +95,7 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
             include: globs("include", &config.include)?,
             exclude: globs("exclude", &config.exclude)?,
             exclude_older_than: span(config.exclude_older_than),
-            ordering: None,
+            ordering: order::compile(&config.ordering_criteria)?,
         },
         start_at,
         poll_interval: config.poll_interval.std(),
@@ -125,12 +136,8 @@ fn refuse(config: &Config) -> Result<(), BoxError> {
         (config.max_concurrent_files < 1, "'max_concurrent_files' must be positive"),
         (config.max_batches < 0, "'max_batches' must not be negative"),
         (
-            config.header != component::config::Value::Null,
-            "'header' is not supported yet: remove it, or parse the header in a pipeline of its own",
-        ),
-        (
-            config.ordering_criteria != component::config::Value::Null,
-            "'ordering_criteria' is not supported yet: narrow 'include' instead",
+            config.header.is_some() && config.start_at == "end",
+            "'header' cannot be specified with 'start_at: end'",
         ),
         (
             config.delete_after_read && config.start_at == "end",
@@ -186,7 +193,11 @@ impl Component for FileLog {
             Some(id) => Some(host.storage(id)?.open(Kind::Receiver, &self.settings.id, "")?),
             None => None,
         };
-        let sink = Operators { worker: self.pipeline.worker(), record_offset: self.record_offset };
+        let sink = Operators {
+            worker: self.pipeline.worker(),
+            header: self.header.as_ref().map(HeaderLines::new),
+            record_offset: self.record_offset,
+        };
         let engine = Engine::new(
             self.files.clone(),
             sink,
@@ -204,6 +215,7 @@ impl Component for FileLog {
 /// The operators as the reader's sink.
 struct Operators {
     worker: Worker,
+    header: Option<HeaderLines>,
     record_offset: bool,
 }
 
@@ -228,8 +240,8 @@ impl Sink for Operators {
         self.worker.line(file, bytes, span, number);
     }
 
-    fn header(&mut self, _line: &[u8]) -> Vec<(String, String)> {
-        Vec::new()
+    fn header(&mut self, line: &[u8]) -> Vec<(String, String)> {
+        self.header.as_mut().map_or_else(Vec::new, |it| it.attributes(line))
     }
 
     fn bytes(&self) -> usize {

@@ -63,6 +63,34 @@ fn mistakes_have_the_collectors_texts() {
         ("{include: [x], start_at: middle}", "invalid start_at location 'middle'"),
         ("{include: [x], fingerprint_size: 5}", "'fingerprint_size' must be at least 16 bytes"),
         ("{include: ['/x/[']}", "include: parse glob: syntax error in pattern"),
+        (
+            "{include: [x], header: {pattern: '^#'}}",
+            "'header' cannot be specified with 'start_at: end'",
+        ),
+        (
+            "{include: [x], start_at: beginning, header: {pattern: '^#'}}",
+            "invalid config for 'header': at least one operator must be specified for `metadata_operators`",
+        ),
+        (
+            "{include: [x], start_at: beginning, header: {pattern: '^#', metadata_operators: [{type: filter, expr: 'true'}]}}",
+            "invalid config for 'header': operator of type filter is not allowed in `metadata_operators`",
+        ),
+        (
+            "{include: [x], ordering_criteria: {sort_by: [{sort_type: numeric, regex_key: n}]}}",
+            "'regex' must be specified when 'sort_by' is specified",
+        ),
+        (
+            "{include: [x], ordering_criteria: {regex: x, sort_by: [{sort_type: numeric}]}}",
+            "numeric sort: regex_key must be specified",
+        ),
+        (
+            "{include: [x], ordering_criteria: {regex: x, sort_by: [{sort_type: size, regex_key: n}]}}",
+            "'sort_type' must be specified",
+        ),
+        (
+            "{include: [x], ordering_criteria: {group_by: x, top_n: -1}}",
+            "'top_n' must be a positive integer",
+        ),
     ];
     for (section, want) in cases {
         assert_eq!(create(section, &sink).err().as_deref(), Some(want), "{section}");

@@ -6,6 +6,14 @@ use serde::de::{Error, Expected, Unexpected};
 
 use super::DecodeIssue;
 
+/// Marks an error of a whole entry on its way through serde, which knows only texts.
+const WHOLE: char = '\0';
+
+/// An error of a whole entry, whichever of its keys is to blame: it is named by its own place.
+pub fn of_whole<E: Error>(message: impl fmt::Display) -> E {
+    E::custom(format_args!("{WHOLE}{message}"))
+}
+
 /// The first thing that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -17,6 +25,8 @@ pub(super) struct Fault {
     unknown_key: bool,
     /// A key without which nothing can be read; its absence is nobody's place.
     pub(super) missing: bool,
+    /// None of the keys below the place is to be named instead.
+    pub(super) whole: bool,
     /// The key below the place that has to go for the rest to be read.
     about: Option<String>,
 }
@@ -30,6 +40,7 @@ impl Fault {
             candidates: Vec::new(),
             unknown_key: false,
             missing: false,
+            whole: false,
             about: None,
         }
     }
@@ -87,7 +98,11 @@ impl std::error::Error for Fault {}
 
 impl Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
+        let message = message.to_string();
+        match message.strip_prefix(WHOLE) {
+            Some(message) => Self { whole: true, ..Self::new(message) },
+            None => Self::new(message),
+        }
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {

@@ -72,7 +72,7 @@ where
     C: DeserializeOwned,
 {
     let (mut place, culprit) = (fault.path(), fault.culprit());
-    if place != culprit || fault.missing {
+    if place != culprit || fault.missing || fault.whole {
         return (place, culprit);
     }
     while let Some(step) = guilty_child::<C>(base, user, &place, fault) {
