@@ -1,15 +1,13 @@
 //! File -> ours -> a real Loki over OTLP/HTTP: each line once, with the labels that people query by.
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 
 use serde_json::Value;
 use testbed::{Line, free_port};
 
 use super::logs::pod;
-use crate::support::{Process, SLUICE, eventually, part};
+use crate::support::{Process, SLUICE, eventually, get, part};
 
 const LINES: usize = 500;
 
@@ -34,20 +32,14 @@ limits_config: {{allow_structured_metadata: true}}
     )
 }
 
-/// The body of `GET path`, when the answer is 200.
-fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
-}
-
 /// All streams of the namespace: labels and lines.
 fn streams(port: u16) -> Option<Vec<Value>> {
     let query = "%7Bk8s_namespace_name%3D%22shop%22%7D";
-    let body = get(port, &format!("/loki/api/v1/query_range?query={query}&limit=5000&since=1h"))?;
+    let body = get(
+        "127.0.0.1",
+        port,
+        &format!("/loki/api/v1/query_range?query={query}&limit=5000&since=1h"),
+    )?;
     let answer: Value = serde_json::from_str(&body).ok()?;
     answer["data"]["result"].as_array().cloned()
 }
@@ -66,7 +58,7 @@ async fn loki_has_each_line_once_with_its_labels() {
     std::fs::write(&config, loki_config(folder.path(), port, grpc)).unwrap();
     let argument = format!("-config.file={}", config.display());
     let server = Process::start(&loki, folder.path(), &[&argument]);
-    assert!(eventually(|| get(port, "/ready").is_some()).await, "{}", server.output());
+    assert!(eventually(|| get("127.0.0.1", port, "/ready").is_some()).await, "{}", server.output());
     let pod = pod(&folder.path().join("pods"), 1, LINES);
     let yaml = format!(
         "receivers:

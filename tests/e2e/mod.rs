@@ -3,6 +3,7 @@
 mod commands;
 mod deploy;
 mod go_collector;
+mod helm;
 mod logs;
 mod loki;
 mod own_logs;

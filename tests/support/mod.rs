@@ -1,6 +1,8 @@
 //! Starting and watching the program under test.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -44,6 +46,23 @@ pub async fn eventually(mut condition: impl FnMut() -> bool) -> bool {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     true
+}
+
+/// An address of the loopback that is this process's and this test's alone: its ports are free, also where
+/// they must be fixed.
+pub fn own_address(test: u8) -> String {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    format!("127.{high}.{low}.{test}")
+}
+
+/// The body of `GET path`, when the answer is 200.
+pub fn get(host: &str, port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect((host, port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
 }
 
 /// A running program; killed when dropped.
@@ -131,27 +150,23 @@ impl Drop for Process {
     }
 }
 
-/// A backend for OTLP over gRPC and HTTP.
+/// A backend for OTLP over gRPC.
 pub struct Endpoint {
     /// `127.0.0.1:PORT`.
     pub grpc: String,
-    /// `http://127.0.0.1:PORT`.
-    pub http: String,
     server: Backend,
 }
 
 impl Endpoint {
     /// Listens, and hands everything to `consumer`.
     pub async fn start(consumer: Next) -> Self {
-        let (grpc, http) = (free_port().unwrap(), free_port().unwrap());
-        let (grpc, http) = (format!("127.0.0.1:{grpc}"), format!("127.0.0.1:{http}"));
+        let grpc = format!("127.0.0.1:{}", free_port().unwrap());
         let section = serde_json::json!({"protocols": {
             "grpc": {"endpoint": grpc, "max_recv_msg_size_mib": 64},
-            "http": {"endpoint": http},
         }});
         let section: Value = serde_json::from_value(section).unwrap();
         let server = Backend::start::<Otlp>(&section, &consumer).await.unwrap();
-        Self { grpc, http: format!("http://{http}"), server }
+        Self { grpc, server }
     }
 
     /// Ends it.
