@@ -8,13 +8,16 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::encode::{Encoder, Entry, now};
 use super::sample::Sampler;
 use super::sinks::Sinks;
+
+/// Crates that speak about every frame they send; heard from warn up.
+const FOREIGN: [&str; 5] = ["h2", "hyper", "hyper_util", "rustls", "tokio"];
 
 /// Writes a line for each event.
 #[derive(Debug)]
@@ -74,15 +77,23 @@ impl Visit for Fields {
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+impl Lines {
     /// Spans are kept at every level: what is said inside them needs their fields.
+    fn wants(&self, metadata: &Metadata<'_>) -> bool {
+        let level = *metadata.level();
+        let name = metadata.target().split("::").next().unwrap_or_default();
+        metadata.is_span()
+            || (level <= self.level && (level <= Level::WARN || !FOREIGN.contains(&name)))
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let wanted = metadata.is_span() || *metadata.level() <= self.level;
-        if wanted { Interest::always() } else { Interest::never() }
+        if self.wants(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.is_span() || *metadata.level() <= self.level
+        self.wants(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -100,7 +111,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         let meta = event.metadata();
-        if *meta.level() > self.level {
+        if !self.wants(meta) {
             return;
         }
         let mut said = Fields::default();
@@ -127,5 +138,38 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let time = now();
         let entry = Entry { time: &time, level, caller: &caller, message: &said.message };
         self.sinks.write(&self.encoder.line(&entry, &members), &time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    /// What a level lets through, as the messages of the lines.
+    fn lines(level: LevelFilter, events: impl FnOnce()) -> Vec<String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let encoder = Encoder::new("json", true, &Map::new()).unwrap();
+        let path = file.path().display().to_string();
+        let sinks = Sinks::open(&[path], &[]).unwrap();
+        let layer = Lines { level, encoder, sampler: None, sinks };
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, events);
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let lines = text.lines().map(|it| serde_json::from_str::<Json>(it).unwrap());
+        lines.map(|it| it["msg"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn frames_of_other_crates_are_not_ours_to_tell() {
+        let events = || {
+            tracing::debug!("ours");
+            tracing::debug!(target: "h2::codec", "a frame");
+            tracing::warn!(target: "h2::codec", "a broken frame");
+            tracing::trace!("too fine");
+        };
+        assert_eq!(lines(LevelFilter::DEBUG, events), ["ours", "a broken frame"]);
+        assert_eq!(lines(LevelFilter::OFF, || tracing::error!("no")), [""; 0]);
     }
 }

@@ -132,9 +132,8 @@ mod tests {
 
     #[test]
     fn lines_are_appended_to_every_file_however_it_is_written() {
-        let folder = std::env::temp_dir().join(format!("sluice-sinks-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = |name: &str| folder.join(name).display().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
         let paths =
             [path("a"), format!("file://{}", path("b")), format!("file://localhost{}", path("c"))];
         for line in ["one\n", "two\n"] {
@@ -143,16 +142,14 @@ mod tests {
         for name in ["a", "b", "c"] {
             assert_eq!(fs::read_to_string(path(name)).unwrap(), "one\ntwo\n");
         }
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn what_cannot_be_written_is_said_on_the_error_outputs() {
-        let path = std::env::temp_dir().join(format!("sluice-errors-{}", std::process::id()));
-        let errors = [path.display().to_string()];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let errors = [file.path().display().to_string()];
         Sinks::open(&["/dev/full".into()], &errors).unwrap().write("lost\n", "T");
-        let said = fs::read_to_string(&path).unwrap();
-        fs::remove_file(path).unwrap();
+        let said = fs::read_to_string(file.path()).unwrap();
         assert!(said.starts_with("T write error: No space left on device"), "{said}");
     }
 
