@@ -1,13 +1,14 @@
 //! The host owns every task. Shutdown = cancel, wait, then [`crate::Component::shutdown`].
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{BoxError, Id, Storage};
+use crate::{BoxError, Carry, Id, Storage};
 
 /// How a component says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,11 @@ pub struct Host {
     stopping: CancellationToken,
     tasks: Arc<Mutex<JoinSet<()>>>,
     services: Arc<dyn Services>,
+    storages: Arc<Mutex<Vec<Id>>>,
+    /// Tells instances of one component apart that live side by side, one per signal or pipeline.
+    pub(crate) instance: Arc<str>,
+    pub(crate) leaving: Arc<AtomicBool>,
+    pub(crate) carry: Carry,
 }
 
 /// The service's side of [`Host`].
@@ -43,7 +49,22 @@ pub trait Services: Send + Sync {
 impl Host {
     /// For the service and for tests. `component` names the component in reports: `receiver/otlp`.
     pub fn new(component: &str, stopping: CancellationToken, services: Arc<dyn Services>) -> Self {
-        Self { id: component.into(), stopping, tasks: Arc::default(), services }
+        Self {
+            id: component.into(),
+            stopping,
+            tasks: Arc::default(),
+            services,
+            storages: Arc::default(),
+            instance: component.into(),
+            leaving: Arc::default(),
+            carry: Carry::default(),
+        }
+    }
+
+    /// What outlives the instance goes through `carry`; only the `instance` of that name takes it over.
+    #[must_use]
+    pub fn with_carry(self, carry: &Carry, instance: &str) -> Self {
+        Self { instance: instance.into(), carry: carry.clone(), ..self }
     }
 
     /// Runs a task that ends with the component. One that fails or panics stops the collector.
@@ -53,14 +74,15 @@ impl Host {
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
         let (id, services) = (Arc::clone(&self.id), Arc::clone(&self.services));
-        let mut guard = PanicReport { id, services, armed: true };
+        let leaving = Arc::clone(&self.leaving);
+        let mut guard = PanicReport { id, services, leaving, armed: true };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         let task = async move {
             let result = task.await;
             guard.armed = false;
             if let Err(error) = result {
-                guard.services.report(&guard.id, Status::Fatal(error.to_string()));
+                guard.report(error.to_string());
             }
         };
         tasks.spawn(task.in_current_span());
@@ -71,9 +93,25 @@ impl Host {
         &self.stopping
     }
 
+    /// True when the collector goes on without this instance: another one has its place, or none is
+    /// wanted any more. Nobody has to be sent away in a hurry.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
+    }
+
+    /// Says whether the collector goes on without this instance. For the service and for tests.
+    pub fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Relaxed);
+    }
+
     /// Says how the component is.
     pub fn report(&self, status: Status) {
         self.services.report(&self.id, status);
+    }
+
+    /// The storage extensions that the component has asked for.
+    pub fn storages(&self) -> Vec<Id> {
+        self.storages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The storage extension `id`.
@@ -81,6 +119,7 @@ impl Host {
     /// # Errors
     /// In the Collector's words, when there is no such extension or it is of another kind.
     pub fn storage(&self, id: &Id) -> Result<Arc<dyn Storage>, BoxError> {
+        self.storages.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
         self.services
             .storage(id)?
             .ok_or_else(|| "requested extension is not a storage extension".into())
@@ -93,6 +132,12 @@ impl Host {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// Ends the tasks at once: their time is over. For the service.
+    pub fn abort(&self) {
+        self.stopping.cancel();
+        self.lock().abort_all();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,13 +147,23 @@ impl Host {
 struct PanicReport {
     id: Arc<str>,
     services: Arc<dyn Services>,
+    leaving: Arc<AtomicBool>,
     armed: bool,
+}
+
+impl PanicReport {
+    /// An instance that leaves does not take the collector with it.
+    fn report(&self, error: String) {
+        let leaving = self.leaving.load(Relaxed);
+        let status = if leaving { Status::Permanent(error) } else { Status::Fatal(error) };
+        self.services.report(&self.id, status);
+    }
 }
 
 impl Drop for PanicReport {
     fn drop(&mut self) {
         if self.armed && std::thread::panicking() {
-            self.services.report(&self.id, Status::Fatal("a task panicked".into()));
+            self.report("a task panicked".into());
         }
     }
 }

@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod carry;
 pub mod config;
 mod context;
 mod delivery;
@@ -17,8 +18,10 @@ pub mod meter;
 mod outputs;
 mod received;
 mod storage;
+mod switch;
 
 pub use async_trait::async_trait;
+pub use carry::{Carry, Legacy, Turn};
 pub use config::{Config, Problems};
 pub use context::{Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
@@ -35,3 +38,4 @@ pub use outputs::Outputs;
 pub use pdata::{Data, Signal};
 pub use received::Received;
 pub use storage::{Storage, StorageClient, Write};
+pub use switch::{Held, Switch};

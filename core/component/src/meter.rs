@@ -185,11 +185,15 @@ impl Histogram {
     }
 }
 
+/// Reads a value when somebody looks.
+type Read = Arc<dyn Fn() -> Option<f64> + Send + Sync>;
+
 #[derive(Clone)]
 enum Instrument {
     Number(Arc<Number>),
     Histogram(Arc<Buckets>),
-    Observed(Arc<dyn Fn() -> Option<f64> + Send + Sync>),
+    /// Whoever looks gets the newest that has a value.
+    Observed(Vec<Read>),
 }
 
 /// The metrics of one name: all but the series.
@@ -290,9 +294,11 @@ impl Registry {
         let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
         let family =
             families.entry(name).or_insert_with(|| Family { head, series: BTreeMap::new() });
-        if let Instrument::Observed(_) = new {
-            family.series.insert(attributes, new.clone());
-            return new;
+        if let Instrument::Observed(new) = &new
+            && let Some(Instrument::Observed(all)) = family.series.get_mut(&attributes)
+        {
+            all.retain(|it| it().is_some());
+            all.extend(new.iter().cloned());
         }
         family.series.entry(attributes).or_insert(new).clone()
     }
@@ -304,7 +310,7 @@ fn sample(instrument: &Instrument) -> Option<Sample> {
             Some(Sample::Int(it.value.load(Relaxed)))
         }
         Instrument::Number(_) => None,
-        Instrument::Observed(read) => read().map(Sample::Float),
+        Instrument::Observed(all) => all.iter().rev().find_map(|it| it()).map(Sample::Float),
         Instrument::Histogram(it) if it.count.load(Relaxed) > 0 => Some(Sample::Histogram {
             bounds: Arc::clone(&it.bounds),
             counts: it.counts.iter().map(|n| n.load(Relaxed)).collect(),
@@ -365,7 +371,8 @@ impl Meter {
         Part { sum: self.up_down(what, attributes), own: AtomicI64::new(0) }
     }
 
-    /// A value that is read when somebody looks; `None` hides the series. Replaces an earlier one.
+    /// A value that is read when somebody looks; `None` is for one that is no more. The newest counts: the
+    /// one before is seen again when it goes.
     pub fn observe(
         &self,
         shape: Shape,
@@ -373,7 +380,7 @@ impl Meter {
         attributes: &[(&str, &str)],
         read: impl Fn() -> Option<f64> + Send + Sync + 'static,
     ) {
-        self.add(shape, what, attributes, |_| Instrument::Observed(Arc::new(read)));
+        self.add(shape, what, attributes, |_| Instrument::Observed(vec![Arc::new(read)]));
     }
 
     /// A distribution over `bounds` (ascending, inclusive upper bounds).
@@ -460,6 +467,25 @@ mod tests {
         let all = meter.registry().snapshot();
         let key = vec![("a".into(), "1".into()), ("b".into(), "2".into())];
         assert_eq!(all[0].series, [(key, Sample::Int(3))]);
+    }
+
+    #[test]
+    fn of_two_that_are_observed_the_newer_is_seen_until_it_goes() {
+        let meter = Meter::default();
+        let observe = |value: f64| {
+            let alive = Arc::new(value);
+            let seen = Arc::downgrade(&alive);
+            meter.observe(Shape::Gauge, ITEMS, &[], move || seen.upgrade().map(|it| *it));
+            alive
+        };
+        let shown = || meter.registry().snapshot().first().map(|it| it.series[0].1.clone());
+        let old = observe(1.0);
+        let new = observe(2.0);
+        assert_eq!(shown(), Some(Sample::Float(2.0)));
+        drop(new);
+        assert_eq!(shown(), Some(Sample::Float(1.0)));
+        drop(old);
+        assert_eq!(shown(), None);
     }
 
     #[test]

@@ -1,42 +1,69 @@
 //! Where a receiver or connector delivers: the pipelines that list it, by signal.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use pdata::{Data, Signal};
+use tokio_util::sync::CancellationToken;
 
-use crate::{ConsumeError, Context, Next, PipelineId};
+use crate::{ConsumeError, Context, Next, PipelineId, Switch};
 
-/// The pipelines behind a receiver or connector.
-#[derive(Clone, Default)]
+/// The pipelines behind a receiver or connector. All clones are the same: when the configuration is
+/// reloaded, a component that stays calls other pipelines from then on.
+#[derive(Clone)]
 pub struct Outputs {
-    pipelines: Vec<(PipelineId, Next)>,
+    pipelines: Arc<Switch<Vec<(PipelineId, Next)>>>,
+}
+
+impl Default for Outputs {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Outputs {
     /// In the order of delivery.
     pub fn new(pipelines: Vec<(PipelineId, Next)>) -> Self {
-        Self { pipelines }
+        Self { pipelines: Arc::new(Switch::new(pipelines)) }
+    }
+
+    /// True when these are the pipelines.
+    pub fn delivers_to(&self, pipelines: &[(PipelineId, Next)]) -> bool {
+        let own = self.pipelines.get();
+        let same = |(a, b): (&(PipelineId, Next), &(PipelineId, Next))| {
+            a.0 == b.0 && Arc::ptr_eq(&a.1, &b.1)
+        };
+        own.len() == pipelines.len() && own.iter().zip(pipelines).all(same)
+    }
+
+    /// Delivers elsewhere from now on. What is returned is cancelled when the last call to the pipelines
+    /// before has ended.
+    pub fn replace(&self, pipelines: Vec<(PipelineId, Next)>) -> CancellationToken {
+        self.pipelines.set(pipelines)
     }
 
     /// True when a pipeline of this signal listens: servers offer only what is wanted.
     pub fn wants(&self, signal: Signal) -> bool {
-        self.pipelines.iter().any(|(id, _)| id.signal() == signal)
+        self.pipelines.get().iter().any(|(id, _)| id.signal() == signal)
     }
 
     /// One pipeline, for routers.
-    pub fn pipeline(&self, id: &str) -> Option<&Next> {
-        self.pipelines.iter().find(|(it, _)| it.as_str() == id).map(|(_, next)| next)
+    pub fn pipeline(&self, id: &str) -> Option<Next> {
+        let pipelines = self.pipelines.get();
+        pipelines.iter().find(|(it, _)| it.as_str() == id).map(|(_, next)| Arc::clone(next))
     }
 
     /// All pipelines, in the order of delivery.
-    pub fn pipelines(&self) -> impl Iterator<Item = &PipelineId> {
-        self.pipelines.iter().map(|(id, _)| id)
+    pub fn pipelines(&self) -> Vec<PipelineId> {
+        self.pipelines.get().iter().map(|(id, _)| id.clone()).collect()
     }
 
     /// Delivers to every pipeline of the data's signal; `Ok` when all took it. All are called even
     /// if one fails, and together they are retryable if any is (ADR 0003).
     pub async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let signal = data.signal();
-        let mut nexts = self.pipelines.iter().filter(|(id, _)| id.signal() == signal);
+        let pipelines = self.pipelines.get();
+        let mut nexts = pipelines.iter().filter(|(id, _)| id.signal() == signal);
         let Some((_, first)) = nexts.next() else { return Ok(()) };
         let rest: Vec<_> = nexts.map(|(_, next)| next.consume(ctx, data.clone())).collect();
         if rest.is_empty() {

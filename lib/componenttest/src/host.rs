@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use component::meter::Sample;
 use component::{
-    BoxError, BuildInfo, Component, Host, Id, Meter, Services, Settings, Signal, Status, Storage,
+    BoxError, BuildInfo, Carry, Component, Host, Id, Meter, Services, Settings, Signal, Status,
+    Storage,
 };
 use tokio_util::sync::CancellationToken;
 
 /// A [`Host`] that collects reports and can offer storage.
 pub struct TestHost {
     host: Host,
+    carry: Carry,
     services: Arc<Recorder>,
 }
 
@@ -46,9 +48,18 @@ impl Default for TestHost {
 impl TestHost {
     /// One without storage.
     pub fn new() -> Self {
-        let services = Arc::new(Recorder::default());
+        Self::with(Carry::default(), Arc::default())
+    }
+
+    fn with(carry: Carry, services: Arc<Recorder>) -> Self {
         let host = Host::new("test", CancellationToken::new(), Arc::clone(&services) as _);
-        Self { host, services }
+        Self { host: host.with_carry(&carry, "test"), carry, services }
+    }
+
+    /// The host of the next instance of the same component.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self::with(self.carry.clone(), Arc::clone(&self.services))
     }
 
     /// Offers `storage` under `id`.

@@ -42,6 +42,9 @@ const FRAME_BYTES_MAX: u32 = 4 * 1024 * 1024 + 64;
 /// Longest header list of a call, in bytes.
 const HEADER_BYTES_MAX: u32 = 64 * 1024;
 
+/// Time for clients of a receiver that was replaced to begin anew elsewhere.
+const PARTING: Duration = Duration::from_secs(2);
+
 /// A unary method.
 #[async_trait]
 pub trait Unary: Send + Sync + 'static {
@@ -120,7 +123,7 @@ pub fn serve(
     host: &Host,
 ) -> Result<Option<SocketAddr>, BoxError> {
     config.check_supported()?;
-    let listener = Listener::bind(&config.net)?;
+    let listener = Listener::bind(&config.net, host)?;
     let address = listener.local_addr();
     info!(endpoint = config.net.endpoint, "Starting GRPC server");
     let shared = Arc::new(Shared {
@@ -138,7 +141,11 @@ pub fn serve(
 async fn accept(listener: Listener, shared: Arc<Shared>, host: Host) -> Result<(), BoxError> {
     loop {
         let connection = tokio::select! {
-            () = host.stopping().cancelled() => return Ok(()),
+            () = host.stopping().cancelled() => match listener.last() {
+                // It has connected, so it is served: this is the end of a component, not of the collector.
+                Some(connection) if host.is_leaving() => connection,
+                _ => return Ok(()),
+            },
             connection = listener.accept() => connection,
         };
         let (shared, its_host) = (Arc::clone(&shared), host.clone());
@@ -152,8 +159,14 @@ async fn accept(listener: Listener, shared: Arc<Shared>, host: Host) -> Result<(
 async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
     let client = Arc::new(Client { peer: connection.peer(), ..Client::default() });
     let handshake = timeout(HANDSHAKE_TIMEOUT, builder(&shared).handshake(connection));
+    let hurry = async {
+        host.stopping().cancelled().await;
+        if host.is_leaving() {
+            tokio::time::sleep(PARTING).await;
+        }
+    };
     let shaken = tokio::select! {
-        () = host.stopping().cancelled() => return,
+        () = hurry => return,
         shaken = handshake => shaken,
     };
     let http2 = match shaken {
@@ -186,6 +199,7 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
     let mut stopping = pin!(host.stopping().cancelled());
     let mut stopped = false;
     let mut gone = false;
+    let mut parting = pin!(parting(&host));
     poll_fn(|cx| {
         loop {
             // All calls that have come, then all answers that are ready, then one write.
@@ -203,8 +217,9 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
                 life.stop(Instant::now());
                 http2.graceful_shutdown();
             }
-            if life.is_leaving() && !gone && calls.is_empty() && !http2.has_streams() {
-                // Nothing is under way, so there is no need to wait for the client's answer.
+            let idle = life.is_leaving() && !gone && calls.is_empty() && !http2.has_streams();
+            if idle && parting.as_mut().poll(cx).is_ready() {
+                // Nothing is under way any more.
                 (gone, again) = (true, true);
                 http2.abrupt_shutdown(Reason::NO_ERROR);
             }
@@ -235,6 +250,14 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
         }
     })
     .await;
+}
+
+/// How long a client that was told to leave may take to say that it knows. Until then a call of its may
+/// be under way, which only matters when the collector goes on.
+async fn parting(host: &Host) {
+    if host.stopping().is_cancelled() && host.is_leaving() {
+        tokio::time::sleep(PARTING).await;
+    }
 }
 
 fn poll_pong(

@@ -39,6 +39,9 @@ const BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// Time for the request in flight when the server stops.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// Time for clients of a component that was replaced to begin anew elsewhere.
+const PARTING: Duration = Duration::from_secs(2);
+
 /// Answers requests.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
@@ -69,7 +72,7 @@ pub fn serve(
 ) -> Result<Option<SocketAddr>, BoxError> {
     config.check_supported()?;
     let headers = response_headers(config)?;
-    let listener = Listener::bind(&config.net)?;
+    let listener = Listener::bind(&config.net, host)?;
     let address = listener.local_addr();
     info!(endpoint = config.net.endpoint, "Starting HTTP server");
     let cors = config.cors.get();
@@ -96,7 +99,11 @@ fn response_headers(config: &ServerConfig) -> Result<HeaderMap, String> {
 async fn accept(listener: Listener, shared: Arc<Shared>, host: Host) -> Result<(), BoxError> {
     loop {
         let connection = tokio::select! {
-            () = host.stopping().cancelled() => return Ok(()),
+            () = host.stopping().cancelled() => match listener.last() {
+                // It has connected, so it is served: this is the end of a component, not of the collector.
+                Some(connection) if host.is_leaving() => connection,
+                _ => return Ok(()),
+            },
             connection = listener.accept() => connection,
         };
         let (shared, its_host) = (Arc::clone(&shared), host.clone());
@@ -113,13 +120,15 @@ async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Hos
     let io = TokioIo::new(Watched::new(connection, Arc::clone(&pulse)));
     let service = {
         let (shared, pulse, peer) = (Arc::clone(&shared), Arc::clone(&pulse), Arc::clone(&peer));
+        let host = host.clone();
         service_fn(move |request| {
             let busy = pulse.begin();
-            let (shared, peer) = (Arc::clone(&shared), Arc::clone(&peer));
+            let (shared, peer, host) = (Arc::clone(&shared), Arc::clone(&peer), host.clone());
             async move {
                 let answer = shared.answer(request, peer).await;
                 drop(busy);
-                answer.map(|it| it.map(Full::new))
+                let parting = host.stopping().is_cancelled();
+                answer.map(|it| if parting { closing(it) } else { it }.map(Full::new))
             }
         })
     };
@@ -138,8 +147,13 @@ async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Hos
         why = watch(&shared.config, &pulse) => {
             return debug!(peer = ?peer.peer, why, "closing an HTTP connection");
         }
-        () = host.stopping().cancelled() => connection.as_mut().graceful_shutdown(),
+        () = host.stopping().cancelled() => {}
     }
+    // A client that is idle may be sending just now: it is told to leave with its next answer.
+    if host.is_leaving() && timeout(PARTING, connection.as_mut()).await.is_ok() {
+        return;
+    }
+    connection.as_mut().graceful_shutdown();
     let _ = timeout(STOP_GRACE, connection).await;
 }
 

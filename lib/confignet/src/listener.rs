@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use component::Host;
+use futures_util::FutureExt;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tracing::warn;
@@ -33,9 +36,12 @@ enum Socketed {
     Unix(UnixListener, PathBuf),
 }
 
-/// A listening socket.
+/// A listening socket. When the configuration is reloaded, the next instance of its component takes it
+/// over: the address listens all the time.
 pub struct Listener {
     socket: Socketed,
+    /// The same socket, for who takes it over; the last holder closes it.
+    shared: Arc<OwnedFd>,
     counts: Arc<Mutex<Counts>>,
 }
 
@@ -46,24 +52,22 @@ struct Counts {
 }
 
 impl Listener {
-    /// Binds the endpoint. A name is resolved, which may block for as long as the resolver takes.
+    /// Binds the endpoint, or takes over the socket of an instance that makes way. A name is resolved,
+    /// which may block for as long as the resolver takes.
     ///
     /// # Errors
     /// In Go's words: `listen tcp 127.0.0.1:4317: bind: address already in use`.
-    pub fn bind(config: &AddrConfig) -> Result<Self, String> {
+    pub fn bind(config: &AddrConfig, host: &Host) -> Result<Self, String> {
         let network = config.transport.as_str();
-        let socket = match network {
-            "" | "tcp" | "tcp4" | "tcp6" => bind_tcp(network, &config.endpoint)?,
-            "unix" => {
-                let path = PathBuf::from(&config.endpoint);
-                let socket = UnixListener::bind(&path).map_err(|error| {
-                    format!("listen unix {}: bind: {}", config.endpoint, go_text(&error))
-                })?;
-                Socketed::Unix(socket, path)
-            }
+        let (address, opened) = match network {
+            "" | "tcp" | "tcp4" | "tcp6" => bind_tcp(network, &config.endpoint, host)?,
+            "unix" => bind_unix(&config.endpoint, host)?,
             _ => return Err(format!("listen {network} {}: unknown network", config.endpoint)),
         };
-        Ok(Self { socket, counts: Arc::default() })
+        let (socket, shared) =
+            opened.map_err(|error| format!("listen {network} {}: {error}", config.endpoint))?;
+        host.bequeath(address, &shared);
+        Ok(Self { socket, shared, counts: Arc::default() })
     }
 
     /// The address bound; `None` for unix sockets.
@@ -103,6 +107,11 @@ impl Listener {
         }
     }
 
+    /// A connection that waits already. Nobody else can take it: the socket is about to be closed.
+    pub fn last(&self) -> Option<Connection> {
+        if Arc::strong_count(&self.shared) > 1 { None } else { self.accept().now_or_never() }
+    }
+
     fn admit(&self, ip: Option<IpAddr>) -> Option<Permit> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let same = ip.map_or(0, |ip| counts.by_ip.get(&ip).copied().unwrap_or(0));
@@ -122,33 +131,63 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // As Go does on close, so that the next start can bind.
-        if let Socketed::Unix(_, path) = &self.socket {
+        // As Go does on close, so that the next start can bind; unless another instance has it now.
+        if let Socketed::Unix(_, path) = &self.socket
+            && Arc::strong_count(&self.shared) == 1
+        {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-fn bind_tcp(network: &str, endpoint: &str) -> Result<Socketed, String> {
+type Opened = io::Result<(Socketed, Arc<OwnedFd>)>;
+
+/// The address for who takes over, and the socket.
+fn bind_tcp(network: &str, endpoint: &str, host: &Host) -> Result<(String, Opened), String> {
     let network = if network.is_empty() { "tcp" } else { network };
     let fail = |why: String| format!("listen {network}: {why}");
-    let (host, port) = split_host_port(endpoint).map_err(fail)?;
+    let (name, port) = split_host_port(endpoint).map_err(fail)?;
     let port = parse_port(port).map_err(fail)?;
-    let address = resolve(network, host, port).map_err(fail)?;
+    let address = resolve(network, name, port).map_err(fail)?;
     // Go listens on both families for any spelling of "all addresses", unless told otherwise.
     let wildcard = network == "tcp" && address.ip().is_unspecified();
+    let key = if wildcard { format!("tcp *:{port}") } else { format!("tcp {address}") };
+    if let Some(shared) = host.inherit(&key) {
+        return Ok((key, shared.try_clone().and_then(tcp).map(|it| (it, shared))));
+    }
     let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port);
-    let bound = match wildcard.then(|| open(both, false)) {
+    let bound = match wildcard.then(|| open(both, false, host)) {
         Some(Ok(socket)) => Ok(socket),
         // No IPv6 on this machine.
-        Some(Err(error)) if error.kind() != io::ErrorKind::AddrInUse => open(address, true),
+        Some(Err(error)) if error.kind() != io::ErrorKind::AddrInUse => open(address, true, host),
         Some(Err(error)) => Err(error),
-        None => open(address, true),
+        None => open(address, true, host),
     };
-    let shown = if host.is_empty() { format!(":{port}") } else { address.to_string() };
-    let socket =
+    let shown = if name.is_empty() { format!(":{port}") } else { address.to_string() };
+    let bound =
         bound.map_err(|error| format!("listen {network} {shown}: bind: {}", go_text(&error)))?;
-    Ok(Socketed::Tcp(socket))
+    Ok((key, share(bound).and_then(|(fd, shared)| Ok((tcp(fd)?, shared)))))
+}
+
+fn bind_unix(endpoint: &str, host: &Host) -> Result<(String, Opened), String> {
+    let (key, path) = (format!("unix {endpoint}"), PathBuf::from(endpoint));
+    let unix = |fd: OwnedFd| UnixListener::from_std(fd.into()).map(|it| Socketed::Unix(it, path));
+    if let Some(shared) = host.inherit(&key) {
+        return Ok((key, shared.try_clone().and_then(unix).map(|it| (it, shared))));
+    }
+    let bound = std::os::unix::net::UnixListener::bind(endpoint)
+        .and_then(|it| it.set_nonblocking(true).map(|()| it))
+        .map_err(|error| format!("listen unix {endpoint}: bind: {}", go_text(&error)))?;
+    Ok((key, share(bound.into()).and_then(|(fd, shared)| Ok((unix(fd)?, shared)))))
+}
+
+fn tcp(fd: OwnedFd) -> io::Result<Socketed> {
+    TcpListener::from_std(fd.into()).map(Socketed::Tcp)
+}
+
+fn share(fd: OwnedFd) -> io::Result<(OwnedFd, Arc<OwnedFd>)> {
+    let shared = Arc::new(fd.try_clone()?);
+    Ok((fd, shared))
 }
 
 /// The address to bind: IPv4 first, as Go prefers.
@@ -166,16 +205,33 @@ fn resolve(network: &str, host: &str, port: u16) -> Result<SocketAddr, String> {
     found.first().copied().ok_or_else(|| format!("address {host}: no suitable address found"))
 }
 
-fn open(address: SocketAddr, v6_only: bool) -> io::Result<TcpListener> {
+fn open(address: SocketAddr, v6_only: bool, host: &Host) -> io::Result<OwnedFd> {
+    let taken = match listen(address, v6_only, false) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
+        opened => return opened,
+    };
+    // `localhost:4317` becomes `0.0.0.0:4317`: both listen for a moment, which takes an option on both.
+    let leaving = host.making_way();
+    if leaving.is_empty() {
+        return Err(taken);
+    }
+    leaving.iter().for_each(|it| drop(SockRef::from(&**it).set_reuse_port(true)));
+    let opened = listen(address, v6_only, true);
+    leaving.iter().for_each(|it| drop(SockRef::from(&**it).set_reuse_port(false)));
+    opened.and_then(|it| SockRef::from(&it).set_reuse_port(false).map(|()| it))
+}
+
+fn listen(address: SocketAddr, v6_only: bool, reuse_port: bool) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(v6_only)?;
     }
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse_port)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// As Go does: no delay for small writes, and probes that find dead peers.
@@ -280,18 +336,19 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
+    use componenttest::TestHost;
     use tokio::io::AsyncReadExt;
 
     use super::*;
 
     fn error(endpoint: &str, transport: &str) -> String {
         let config = AddrConfig { transport: transport.into(), ..AddrConfig::tcp(endpoint) };
-        Listener::bind(&config).err().unwrap()
+        Listener::bind(&config, &TestHost::new()).err().unwrap()
     }
 
     #[tokio::test]
     async fn a_taken_port_is_named_in_gos_words() {
-        let first = Listener::bind(&AddrConfig::tcp("localhost:0")).unwrap();
+        let first = Listener::bind(&AddrConfig::tcp("localhost:0"), &TestHost::new()).unwrap();
         let address = first.local_addr().unwrap();
         let want = format!("listen tcp {address}: bind: address already in use");
         assert_eq!(error(&address.to_string(), "tcp"), want);
@@ -308,13 +365,13 @@ mod tests {
 
     #[tokio::test]
     async fn localhost_is_the_ipv4_loopback() {
-        let listener = Listener::bind(&AddrConfig::tcp("localhost:0")).unwrap();
+        let listener = Listener::bind(&AddrConfig::tcp("localhost:0"), &TestHost::new()).unwrap();
         assert_eq!(listener.local_addr().unwrap().ip(), IpAddr::from([127, 0, 0, 1]));
     }
 
     #[tokio::test]
     async fn surplus_connections_of_one_address_are_closed() {
-        let listener = Listener::bind(&AddrConfig::tcp("127.0.0.1:0")).unwrap();
+        let listener = Listener::bind(&AddrConfig::tcp("127.0.0.1:0"), &TestHost::new()).unwrap();
         let address = listener.local_addr().unwrap();
         listener.counts.lock().unwrap().by_ip.insert(address.ip(), CONNECTIONS_PER_IP_MAX - 1);
         let _one = TcpStream::connect(address).await.unwrap();
@@ -336,7 +393,7 @@ mod tests {
         let path = directory.join("s");
         let endpoint = path.to_str().unwrap();
         let config = AddrConfig { transport: "unix".into(), ..AddrConfig::tcp(endpoint) };
-        let listener = Listener::bind(&config).unwrap();
+        let listener = Listener::bind(&config, &TestHost::new()).unwrap();
         let _client = UnixStream::connect(&path).await.unwrap();
         assert_eq!(listener.accept().await.peer(), None);
         let want = format!("listen unix {endpoint}: bind: address already in use");
@@ -344,5 +401,65 @@ mod tests {
         drop(listener);
         assert!(!path.exists());
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    /// Two instances of one component, and the listener of the first.
+    fn instances(endpoint: &str) -> (TestHost, TestHost, Listener) {
+        let first = TestHost::new();
+        let second = first.successor();
+        let listener = Listener::bind(&AddrConfig::tcp(endpoint), &first).unwrap();
+        (first, second, listener)
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_taken_over_only_from_who_makes_way() {
+        let (first, second, old) = instances("127.0.0.1:0");
+        let address = old.local_addr().unwrap();
+        let config = AddrConfig::tcp("127.0.0.1:0");
+        let stranger = Listener::bind(&config, &second).unwrap();
+        assert_ne!(stranger.local_addr(), Some(address));
+        first.set_leaving(true);
+        let new = Listener::bind(&config, &second).unwrap();
+        assert_eq!(new.local_addr(), Some(address));
+        let _client = TcpStream::connect(address).await.unwrap();
+        assert!(old.last().is_none(), "it is not the last holder");
+        drop(old);
+        assert_eq!(new.accept().await.peer().unwrap().ip(), address.ip());
+    }
+
+    #[tokio::test]
+    async fn one_address_becomes_all_addresses_and_back_while_it_listens() {
+        let (first, second, old) = instances("127.0.0.1:0");
+        let address = old.local_addr().unwrap();
+        let all = AddrConfig::tcp(&format!("0.0.0.0:{}", address.port()));
+        assert!(Listener::bind(&all, &second).is_err());
+        first.set_leaving(true);
+        let new = Listener::bind(&all, &second).unwrap();
+        let _client = TcpStream::connect(address).await.unwrap();
+        assert!(old.last().is_some(), "nothing that has connected is left behind");
+        drop(old);
+        let (_client, third) = (TcpStream::connect(address).await.unwrap(), second.successor());
+        new.accept().await;
+        let back = AddrConfig::tcp(&address.to_string());
+        assert!(Listener::bind(&back, &third).is_err());
+        second.set_leaving(true);
+        Listener::bind(&back, &third).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_path_that_was_taken_over_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let config =
+            AddrConfig { transport: "unix".into(), ..AddrConfig::tcp(path.to_str().unwrap()) };
+        let first = TestHost::new();
+        let old = Listener::bind(&config, &first).unwrap();
+        first.set_leaving(true);
+        let new = Listener::bind(&config, &first.successor()).unwrap();
+        drop(old);
+        let _client = UnixStream::connect(&path).await.unwrap();
+        new.accept().await;
+        drop(new);
+        assert!(!path.exists());
     }
 }
