@@ -1,6 +1,7 @@
 //! What stands in front of an exporter: stores, sends from several workers, answers, counts and logs.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Host, Next, Settings,
@@ -20,6 +21,9 @@ const TRY_RETRY: &str =
 /// What the log advises when data was given up that a queue would have kept.
 const TRY_QUEUE: &str = " Try enabling sending_queue to survive temporary failures.";
 
+/// Pause before a full queue is asked again to take over what is left.
+const HAND_OVER_PAUSE: Duration = Duration::from_millis(100);
+
 /// Queue, batch, retry and timeout in front of one exporter and signal. Without any of them it passes calls
 /// through and counts.
 pub struct Helper {
@@ -28,6 +32,9 @@ pub struct Helper {
     queue: Option<Queue>,
     advice: String,
     stopping: OnceLock<CancellationToken>,
+    /// Who takes what is left here, once this exporter has been replaced.
+    successor: OnceLock<Next>,
+    replaced: CancellationToken,
 }
 
 /// Puts a [`Helper`] in front of `inner`.
@@ -49,7 +56,15 @@ pub fn in_front_of(settings: &Settings, delivery: Delivery, inner: Next) -> Arc<
     let queue = queue.map(|config| Queue::new(config, settings, signal, metrics.clone()));
     let timeout = Some(timeout.std()).filter(|it| !it.is_zero());
     let sender = Sender { inner, timeout, retry, metrics };
-    Arc::new(Helper { signal, sender, queue, advice, stopping: OnceLock::new() })
+    Arc::new(Helper {
+        signal,
+        sender,
+        queue,
+        advice,
+        stopping: OnceLock::new(),
+        successor: OnceLock::new(),
+        replaced: CancellationToken::new(),
+    })
 }
 
 impl Helper {
@@ -67,12 +82,68 @@ impl Helper {
         if let Some(sizes) = &queue.batches {
             sizes.sent(data.items(), data.bytes());
         }
-        let stopping = self.stopping();
-        let result = self.sender.send(&ctx, data, &stopping, || batch.is_wanted()).await;
+        let result = self.send(&ctx, data, || batch.is_wanted()).await;
         if let Err(error) = &result {
-            self.account(&batch, error, &stopping);
+            self.account(&batch, error, &self.stopping());
         }
         batch.answer(&result);
+    }
+
+    /// Sends, or hands over what it could not send before it was replaced.
+    async fn send(
+        &self,
+        ctx: &Context,
+        data: Data,
+        is_wanted: impl Fn() -> bool + Send + Sync,
+    ) -> Result<(), ConsumeError> {
+        if let Some(successor) = self.successor.get() {
+            return self.hand_over(successor, ctx, data, is_wanted).await;
+        }
+        let (stopping, again) = (self.stopping(), data.clone());
+        let sent = self.sender.send(ctx, data, &stopping, &self.replaced, &is_wanted).await;
+        match (sent, self.successor.get()) {
+            (Err(error), Some(successor)) if !error.is_permanent() && is_wanted() => {
+                self.hand_over(successor, ctx, again, is_wanted).await
+            }
+            (sent, _) => sent,
+        }
+    }
+
+    /// The successor's queue may be full for a while. The service says how long is long enough.
+    async fn hand_over(
+        &self,
+        successor: &Next,
+        ctx: &Context,
+        data: Data,
+        is_wanted: impl Fn() -> bool + Send + Sync,
+    ) -> Result<(), ConsumeError> {
+        loop {
+            match successor.consume(ctx, data.clone()).await {
+                Err(error) if !error.is_permanent() && is_wanted() => {
+                    tokio::time::sleep(HAND_OVER_PAUSE).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Another exporter has its place: what is queued goes there, and what comes.
+    pub fn replace(&self, successor: Next) {
+        // Replaced once: the second finds the first.
+        let _ = self.successor.set(successor);
+        self.replaced.cancel();
+    }
+
+    /// True when another exporter has its place.
+    pub fn is_replaced(&self) -> bool {
+        self.replaced.is_cancelled()
+    }
+
+    /// Waits until nothing is queued or being sent.
+    pub async fn idle(&self) {
+        if let Some(queue) = &self.queue {
+            queue.idle().await;
+        }
     }
 
     /// Counts and logs a batch that did not arrive: what was accepted is lost, what is claimed goes back.
@@ -148,10 +219,13 @@ impl Component for Helper {
 #[async_trait]
 impl Consumer for Helper {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        if let Some(successor) = self.successor.get() {
+            return successor.consume(ctx, data).await;
+        }
         let items = data.items();
         let rejected = |error: &ConsumeError| self.log_rejected(error, items);
         let Some(queue) = &self.queue else {
-            let result = self.sender.send(ctx, data, &self.stopping(), || true).await;
+            let result = self.send(ctx, data, || true).await;
             return result.inspect_err(rejected);
         };
         match queue.offer(ctx, data).await.inspect_err(rejected)? {

@@ -1,6 +1,7 @@
 //! The in-memory queue: how much may be in it, and who waits for what.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use component::meter::Shape;
 use component::{
@@ -10,6 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::metrics::{BatchSizes, Metrics, queue_capacity, queue_size};
 use crate::{Buffer, Claim, Partitioner, Request, Rules, Waiting};
+
+/// How often a queue that is emptied is looked at.
+const IDLE_CHECK: Duration = Duration::from_millis(20);
 
 /// Bounded by `queue_size`, which counts what is queued and what is being sent.
 pub(crate) struct Queue {
@@ -119,6 +123,14 @@ impl Queue {
             TryAcquireError::NoPermits => ConsumeError::retryable("sending queue is full"),
             TryAcquireError::Closed => stopped(),
         })
+    }
+
+    /// Waits until nothing is in it.
+    pub(crate) async fn idle(&self) {
+        // Acquiring everything would take the room from those who still come.
+        while self.room.available_permits() < self.capacity {
+            tokio::time::sleep(IDLE_CHECK).await;
+        }
     }
 
     /// Takes nothing more.

@@ -24,18 +24,19 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// The final answer. `is_wanted` is asked before each further attempt; once `stopping`, there is only
-    /// one more.
+    /// one more, and once `replaced` none.
     pub(crate) async fn send(
         &self,
         ctx: &Context,
         data: Data,
         stopping: &CancellationToken,
+        replaced: &CancellationToken,
         is_wanted: impl Fn() -> bool + Send,
     ) -> Result<(), ConsumeError> {
         let items = data.items() as u64;
         let _in_flight = InFlight::new(&self.metrics.in_flight);
         let result = match &self.retry {
-            Some(config) => self.retry(config, ctx, data, stopping, is_wanted).await,
+            Some(config) => self.retry(config, ctx, data, stopping, replaced, is_wanted).await,
             None => self.attempt(ctx, data).await,
         };
         self.metrics.sent.add(if result.is_ok() { items } else { 0 });
@@ -51,6 +52,7 @@ impl Sender {
         ctx: &Context,
         data: Data,
         stopping: &CancellationToken,
+        replaced: &CancellationToken,
         is_wanted: impl Fn() -> bool + Send,
     ) -> Result<(), ConsumeError> {
         let (start, mut backoff) = (Instant::now(), Backoff::new(config));
@@ -63,6 +65,9 @@ impl Sender {
             if was_stopping {
                 return Err(error.within("interrupted due to shutdown"));
             }
+            if replaced.is_cancelled() {
+                return Err(error.within("the exporter was replaced"));
+            }
             if !is_wanted() {
                 return Err(error.within("nobody waits for the answer"));
             }
@@ -72,6 +77,8 @@ impl Sender {
                 GoDuration::from_nanos(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX));
             info!(%error, %interval, "Exporting failed. Will retry the request after interval.");
             tokio::select! {
+                biased;
+                () = replaced.cancelled() => return Err(error),
                 () = tokio::time::sleep(wait) => {}
                 () = stopping.cancelled() => {}
             }

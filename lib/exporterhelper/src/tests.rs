@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 use crate::{Helper, in_front_of};
 
+mod replaced;
+
 const GRACE: Duration = Duration::from_secs(60);
 
 struct Bench {

@@ -24,7 +24,6 @@ use exporterhelper::{Backoff, Buffer, Claim, Partitioner, Request, Rules, Values
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 pub use config::Config;
@@ -49,7 +48,7 @@ pub struct Batch {
     ready_max: usize,
     retry: RetryConfig,
     metrics: Metrics,
-    stopping: OnceLock<CancellationToken>,
+    host: OnceLock<Host>,
 }
 
 impl Processor for Batch {
@@ -93,7 +92,7 @@ impl Processor for Batch {
             ready_max: std::thread::available_parallelism().map_or(1, usize::from),
             retry,
             metrics,
-            stopping: OnceLock::new(),
+            host: OnceLock::new(),
         })
     }
 }
@@ -175,22 +174,32 @@ impl Batch {
         }
     }
 
+    /// The collector stops: there is no more time. One that was only replaced has all it needs.
     fn is_stopping(&self) -> bool {
-        self.stopping.get().is_some_and(CancellationToken::is_cancelled)
+        self.host.get().is_some_and(|it| it.stopping().is_cancelled() && !it.is_leaving())
     }
 
     async fn stopped(&self) {
-        match self.stopping.get() {
-            Some(stopping) => stopping.cancelled().await,
-            None => std::future::pending().await,
+        match self.host.get() {
+            Some(host) if !host.is_leaving() => host.stopping().cancelled().await,
+            _ => std::future::pending().await,
         }
+    }
+}
+
+/// The gauge counts the partitions of all instances that live.
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let known = self.combinations.get_mut().unwrap_or_else(PoisonError::into_inner).len();
+        let own = if self.partitioner.is_single() { 1 } else { known };
+        self.metrics.cardinality.add(-(own as i64));
     }
 }
 
 #[async_trait]
 impl Component for Batch {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let stopping = self.stopping.get_or_init(|| host.stopping().clone()).clone();
+        let stopping = self.host.get_or_init(|| host.clone()).stopping().clone();
         let (sender, clock) = (Arc::clone(&self), self);
         host.spawn(async move {
             sender.send_all().await;
@@ -220,10 +229,9 @@ impl Consumer for Batch {
         self.buffer.room(self.ready_max).await;
         let (claim, waiting) = ctx.wants_delivered().then(Claim::new).unzip();
         let request = Request { ctx: ctx.clone(), data, claim, room: None, partition };
-        if self.buffer.push(request).is_err() {
-            let text =
-                "the batch processor is stopped: the collector shuts down, send the data again";
-            return Err(ConsumeError::retryable(text));
+        if let Err(request) = self.buffer.push(request) {
+            // It has been replaced while this call was on its way, and gathers nothing any more.
+            return self.next.consume(ctx, request.data).await;
         }
         match waiting {
             Some(waiting) => waiting.answer().await,

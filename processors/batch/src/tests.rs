@@ -205,14 +205,39 @@ async fn each_combination_of_metadata_has_its_batch_up_to_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_sends_what_waits_and_refuses_more() {
+async fn shutdown_sends_what_waits_and_passes_on_what_still_comes() {
     let bench = Bench::new("{timeout: 1h, send_batch_size: 4, send_batch_max_size: 4}").await;
     bench.push(7).await.unwrap();
     let start = Instant::now();
     bench.stop().await;
     assert_eq!(bench.sink.sizes(), [4, 3]);
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert!(!bench.push(1).await.unwrap_err().is_permanent());
+    bench.push(1).await.unwrap();
+    assert_eq!(bench.sink.sizes(), [4, 3, 1]);
+    bench.sink.script([Answer::retryable("busy")]);
+    assert!(!bench.push(1).await.unwrap_err().is_permanent(), "the answer is that of the next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_replaced_has_the_time_to_try_again() {
+    let bench = Bench::new("{timeout: 1h}").await;
+    bench.sink.script([Answer::retryable("busy"), Answer::retryable("busy")]);
+    bench.push(7).await.unwrap();
+    bench.host.set_leaving(true);
+    bench.stop().await;
+    assert_eq!(bench.sink.sizes(), [7]);
+    assert_eq!((bench.sink.calls(), bench.lost("shutdown_deadline")), (3, None));
+}
+
+#[tokio::test]
+async fn the_gauge_of_partitions_counts_only_processors_that_live() {
+    let bench = Bench::new("{}").await;
+    assert_eq!(bench.metric("metadata_cardinality"), Some(1.0));
+    let meter = bench.settings.meter.clone();
+    bench.stop().await;
+    drop(bench);
+    let name = "otelcol_processor_batch_metadata_cardinality";
+    assert_eq!(metric(&meter, name, &[("processor", "batch")]), Some(0.0));
 }
 
 #[tokio::test(start_paused = true)]
