@@ -63,8 +63,12 @@ impl Book {
     /// When the store cannot be read.
     pub(crate) fn open(client: Option<Arc<dyn StorageClient>>) -> Result<Self, BoxError> {
         let records = client.as_ref().map_or_else(|| Ok(Vec::new()), |it| it.scan())?;
+        Ok(Self { client, ..Self::read(&records) })
+    }
+
+    fn read(records: &[(Vec<u8>, Vec<u8>)]) -> Self {
         let mut book = Self {
-            client,
+            client: None,
             closed: BTreeMap::new(),
             next: 1,
             pending: BTreeMap::new(),
@@ -88,7 +92,38 @@ impl Book {
         }
         book.next = records.iter().filter_map(|it| key_id(&it.0)).max().unwrap_or(0) + 1;
         book.loaded = !book.closed.is_empty();
-        Ok(book)
+        book
+    }
+
+    /// Goes on with what another reader of the same files knew when it ended, whatever the store holds.
+    pub(crate) fn inherit(&mut self, records: BTreeMap<Vec<u8>, Vec<u8>>) {
+        let client = self.client.take();
+        // It could be read a moment ago; what cannot be now is written over.
+        let stored = client.as_ref().and_then(|it| it.scan().ok()).unwrap_or_default();
+        *self =
+            Self::read(&records.iter().map(|(k, v)| (k.clone(), v.clone())).collect::<Vec<_>>());
+        self.client = client;
+        self.loaded = true;
+        let gone = stored.iter().filter(|it| !records.contains_key(&it.0));
+        self.pending.extend(gone.map(|it| (it.0.clone(), None)));
+        let new = records
+            .into_iter()
+            .filter(|(key, value)| !stored.iter().any(|it| it.0 == *key && it.1 == *value));
+        self.pending.extend(new.map(|(key, value)| (key, Some(value))));
+    }
+
+    /// Everything that is known, for who reads the same files next. Open files must have been put back.
+    pub(crate) fn records(&mut self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        self.pending.clear();
+        for entry in self.closed.values().cloned().collect::<Vec<_>>() {
+            self.note_file(&entry);
+            self.note_offset(&entry);
+        }
+        if let Some(at) = self.walked_at {
+            self.note_walk(at);
+        }
+        let all = std::mem::take(&mut self.pending).into_iter();
+        all.filter_map(|(key, value)| Some((key, value?))).collect()
     }
 
     /// True when an earlier run left checkpoints.
@@ -303,6 +338,30 @@ mod tests {
         assert!(book.has_history());
         assert_eq!(book.closed().cloned().collect::<Vec<_>>(), std::slice::from_ref(&kept));
         assert!(book.new_id() > kept.id);
+    }
+
+    #[test]
+    fn what_another_reader_knew_counts_more_than_the_store() {
+        let (old, new) = (Arc::new(MemoryStore::default()), Arc::new(MemoryStore::default()));
+        let mut book = Book::open(Some(old)).unwrap();
+        let kept = Entry { id: book.new_id(), ..entry(0) };
+        book.put_back(kept.clone());
+        let records = book.records();
+        let mut stranger = Book::open(Some(new.clone())).unwrap();
+        for id in [1, 2] {
+            stranger.note_file(&Entry { offset: 100, ..entry(id) });
+            stranger.note_offset(&Entry { offset: 100, ..entry(id) });
+        }
+        stranger.flush().unwrap();
+        let mut book = Book::open(Some(new.clone())).unwrap();
+        book.inherit(records.clone());
+        assert!(book.has_history() && book.is_dirty());
+        assert!(book.new_id() > kept.id);
+        book.flush().unwrap();
+        let mut book = Book::open(Some(new)).unwrap();
+        assert_eq!(book.closed().cloned().collect::<Vec<_>>(), [kept]);
+        book.inherit(records);
+        assert!(!book.is_dirty(), "nothing is written that is there");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use component::meter::{Descriptor, Level, OURS, Part};
-use component::{BoxError, Host, Meter, Outputs, StorageClient};
+use component::{BoxError, Host, Meter, Outputs, StorageClient, Turn};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ use crate::watch::{Event, Watcher};
 /// Bytes read from one file before it is the next one's turn.
 pub(crate) const BLOCK_BYTES: usize = 256 * 1024;
 /// A chunk is handed on when it has this size, encoded.
-const CHUNK_BYTES: usize = 128 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 128 * 1024;
 /// How often everything is looked at although the kernel tells what changes.
 const SWEEP: Duration = Duration::from_secs(10);
 /// Shortest time between two walks.
@@ -46,10 +46,6 @@ const CHECKPOINT_PAUSE: Duration = Duration::from_millis(10);
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 /// While there is always something to read, the kernel's events are looked at after so many blocks.
 const BLOCKS_BETWEEN_EVENTS: usize = 16;
-/// How long answers are waited for at the end. The Collector's emitter waits as long.
-const DRAIN: Duration = Duration::from_secs(5);
-/// How long the last `sync` of the store may take.
-const SYNC: Duration = Duration::from_secs(2);
 
 const SCOPE: &str =
     "github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza/fileconsumer";
@@ -118,10 +114,10 @@ pub struct Engine<S: Sink> {
     /// Copies still being written: their size when last seen.
     pub(crate) growing: HashMap<PathBuf, u64>,
     next_key: u64,
-    in_flight: (usize, usize),
+    pub(crate) in_flight: (usize, usize),
     host: Host,
-    sender: Sender,
-    answers: mpsc::Receiver<Done>,
+    pub(crate) sender: Sender,
+    pub(crate) answers: mpsc::Receiver<Done>,
     walk: Option<JoinHandle<Walk>>,
     walk_at: Instant,
     walk_not_before: Instant,
@@ -129,7 +125,8 @@ pub struct Engine<S: Sink> {
     idle_flush_at: Option<Instant>,
     last_pass: Instant,
     parts: [Part; 3],
-    remembers: bool,
+    pub(crate) remembers: bool,
+    pub(crate) turn: Option<Turn>,
 }
 
 impl<S: Sink> Engine<S> {
@@ -196,7 +193,19 @@ impl<S: Sink> Engine<S> {
             last_pass: now,
             parts,
             remembers,
+            turn: None,
         })
+    }
+
+    /// Goes on where the reader before has ended: nothing is read twice, nothing is left out.
+    #[must_use]
+    pub fn in_turn(mut self, mut turn: Turn) -> Self {
+        if let Some(legacy) = turn.legacy() {
+            self.book.inherit(legacy);
+            (self.started, self.restarted) = (true, true);
+        }
+        self.turn = Some(turn);
+        self
     }
 
     /// Follows the files until the host stops.
@@ -227,6 +236,7 @@ impl<S: Sink> Engine<S> {
             }
         }
         self.end().await;
+        self.leave_turn();
         Ok(())
     }
 
@@ -270,7 +280,7 @@ impl<S: Sink> Engine<S> {
         self.last_pass = Instant::now();
     }
 
-    fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         let (calls, bytes) = self.in_flight;
         calls < CALLS_MAX && bytes < self.settings.in_flight_bytes_max
     }
@@ -285,7 +295,7 @@ impl<S: Sink> Engine<S> {
     }
 
     /// Hands on what the sink has ready.
-    fn send(&mut self) {
+    pub(crate) fn send(&mut self) {
         if self.touched.is_empty() && self.sink.bytes() == 0 {
             return;
         }
@@ -314,7 +324,7 @@ impl<S: Sink> Engine<S> {
         self.sender.send(batch.data, ranges, bytes);
     }
 
-    fn settle(&mut self, done: &Done) {
+    pub(crate) fn settle(&mut self, done: &Done) {
         self.in_flight.0 -= 1;
         self.in_flight.1 -= done.bytes;
         if done.settled {
@@ -396,7 +406,7 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    fn checkpoint(&mut self) {
+    pub(crate) fn checkpoint(&mut self) {
         for key in std::mem::take(&mut self.moved) {
             if let Some(file) = self.files.get_mut(&key) {
                 if std::mem::take(&mut file.header_done) {
@@ -411,42 +421,6 @@ impl<S: Sink> Engine<S> {
         if self.complaints.allows("checkpoint") {
             tracing::error!(%error, "offsets cannot be stored and are kept in memory; after a crash \
                 lines since the last stored offset are sent again");
-        }
-    }
-
-    /// Waits for answers, writes the last checkpoint.
-    async fn end(&mut self) {
-        if !self.remembers {
-            // Nobody will read these lines again.
-            self.sink.flush_all();
-        }
-        self.send();
-        let deadline = Instant::now() + DRAIN;
-        while self.in_flight.0 > 0
-            && let Ok(Some(done)) = tokio::time::timeout_at(deadline, self.answers.recv()).await
-        {
-            self.settle(&done);
-        }
-        self.sender.abandon();
-        let keys: Vec<FileKey> = self.files.keys().copied().collect();
-        for key in keys {
-            self.refresh_fingerprint(key);
-        }
-        if self.in_flight.0 > 0 {
-            let (chunks, bytes) = self.in_flight;
-            tracing::warn!(
-                chunks,
-                bytes,
-                "stopped before all records were acknowledged; with a \
-                'storage' they are read again at the next start"
-            );
-        }
-        self.checkpoint();
-        if let Some(client) = self.book.client() {
-            let sync = tokio::task::spawn_blocking(move || client.sync());
-            if let Ok(Ok(Err(error))) = tokio::time::timeout(SYNC, sync).await {
-                tracing::error!(%error, "the last offsets may not survive a power failure");
-            }
         }
     }
 

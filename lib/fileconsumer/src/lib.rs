@@ -7,6 +7,7 @@ mod adopt;
 mod attributes;
 mod book;
 mod encoding;
+mod end;
 mod engine;
 mod find;
 mod glob;

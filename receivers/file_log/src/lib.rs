@@ -13,11 +13,11 @@ mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use component::{
-    BoxError, Component, Host, Id, Kind, Outputs, Receiver, Settings, Signal, Stability,
-    async_trait,
+    BoxError, Component, Host, Id, Kind, Outputs, Receiver, Settings, Signal, Stability, Storage,
+    Turn, async_trait,
 };
 use fileconsumer::{
     Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
@@ -31,6 +31,9 @@ pub use config::{ByteSize, Config, Header, Multiline, Operator, OrderingCriteria
 
 /// Most bytes that are handed on and not answered: what may come twice after a crash.
 const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
+
+/// Wait before a store that could not be opened is tried again.
+const OPEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// The receiver.
 pub struct FileLog {
@@ -189,26 +192,58 @@ fn splitter(config: &Config) -> Result<Splitter, BoxError> {
 #[async_trait]
 impl Component for FileLog {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let store = match &self.storage {
-            Some(id) => Some(host.storage(id)?.open(Kind::Receiver, &self.settings.id, "")?),
-            None => None,
-        };
+        let storage = self.storage.as_ref().map(|id| host.storage(id)).transpose()?;
+        if let Some(turn) = host.try_turn() {
+            host.spawn(self.engine(storage.as_deref(), host)?.in_turn(turn).run());
+            return Ok(());
+        }
+        let (turn, host) = (host.turn(), host.clone());
+        host.clone().spawn(async move { self.follow(turn, storage, host).await });
+        Ok(())
+    }
+}
+
+impl FileLog {
+    fn engine(
+        &self,
+        storage: Option<&dyn Storage>,
+        host: &Host,
+    ) -> Result<Engine<Operators>, BoxError> {
+        let open = |it: &dyn Storage| it.open(Kind::Receiver, &self.settings.id, "");
+        let store = storage.map(open).transpose()?;
         let sink = Operators {
             worker: self.pipeline.worker(),
             header: self.header.as_ref().map(HeaderLines::new),
             record_offset: self.record_offset,
         };
-        let engine = Engine::new(
-            self.files.clone(),
-            sink,
-            store,
-            self.out.clone(),
-            host,
-            &self.settings.meter,
-            self.settings.id.as_str(),
-        )?;
-        host.spawn(engine.run());
-        Ok(())
+        let (files, out, meter) = (self.files.clone(), self.out.clone(), &self.settings.meter);
+        Engine::new(files, sink, store, out, host, meter, self.settings.id.as_str())
+    }
+
+    /// Takes over from the instance that has these files and this store now.
+    async fn follow(
+        self: Arc<Self>,
+        turn: impl Future<Output = Turn>,
+        storage: Option<Arc<dyn Storage>>,
+        host: Host,
+    ) -> Result<(), BoxError> {
+        let stopping = host.stopping().clone();
+        let turn = tokio::select! {
+            turn = turn => turn,
+            () = stopping.cancelled() => return Ok(()),
+        };
+        let engine = loop {
+            let error = match self.engine(storage.as_deref(), &host) {
+                Ok(engine) => break engine,
+                Err(error) => error,
+            };
+            tracing::error!(%error, "the files are not read: correct the storage; trying again");
+            tokio::select! {
+                () = tokio::time::sleep(OPEN_PAUSE) => {}
+                () = stopping.cancelled() => return Ok(()),
+            }
+        };
+        engine.in_turn(turn).run().await
     }
 }
 

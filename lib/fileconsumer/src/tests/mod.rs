@@ -2,6 +2,7 @@
 
 mod delivery;
 mod following;
+mod handover;
 mod rotation;
 
 use std::fs::File;
@@ -119,7 +120,16 @@ impl Rig {
 
     fn start(&self) -> Reader {
         let host = TestHost::new();
-        host.spawn(self.engine(&host).run());
+        let engine = self.engine(&host).in_turn(host.try_turn().unwrap());
+        host.spawn(engine.run());
+        Reader { host }
+    }
+
+    /// One that waits for the end of `before`, as after a reload.
+    fn start_after(&self, before: &Reader) -> Reader {
+        let host = before.host.successor();
+        let (turn, engine) = (host.turn(), self.engine(&host));
+        host.spawn(async move { engine.in_turn(turn.await).run().await });
         Reader { host }
     }
 
