@@ -8,6 +8,7 @@ mod components;
 mod console;
 mod demo;
 mod gates;
+mod watch;
 
 use std::process::ExitCode;
 

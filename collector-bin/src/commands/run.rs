@@ -2,15 +2,25 @@
 
 use std::process::ExitCode;
 
-use confmap::{Conf, Diagnostics, Notice, Severity};
+use confmap::{Conf, Diagnostics, Locations, Notice, Severity};
 use service::{Collector, Exit, Issue, Logging, Registry, RunError, load};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime, version};
-use crate::cli::{Command, Matches};
+use crate::cli::{Command, Flag, Matches, Takes};
 use crate::console::{complain, refuse};
+use crate::watch::Watch;
 use crate::{BUILD, EXIT_FAILED, components::components};
+
+/// `--watch`.
+const WATCH: Flag = Flag {
+    name: "watch",
+    short: None,
+    takes: Takes::Nothing,
+    default: "",
+    about: "Reload when a file changes that the configuration was read from, as SIGHUP does",
+};
 
 /// The program itself.
 pub const COMMAND: Command = Command {
@@ -19,9 +29,10 @@ pub const COMMAND: Command = Command {
     about: "Receive, process and export telemetry",
     text: "\
 Sluice receives, processes and exports telemetry. It runs the OpenTelemetry Collector's YAML.
-SIGTERM and SIGINT stop it in order, for up to 25 seconds; a second signal ends it at once.",
+SIGTERM and SIGINT stop it in order, for up to 25 seconds; a second signal ends it at once.
+SIGHUP reads the configuration again: what has changed is replaced, without a stop.",
     words: &[],
-    flags: &[&CONFIG, &SET, &FEATURE_GATES, &version::VERSION],
+    flags: &[&CONFIG, &SET, &FEATURE_GATES, &WATCH, &version::VERSION],
     run,
 };
 
@@ -30,8 +41,17 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         return version::short();
     }
     let gates = feature_gates(matches)?;
-    let registry = components();
-    let (conf, settings) = match read(&locations(matches)?, &registry, true) {
+    let (locations, registry) = (locations(matches)?, components());
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return Ok(code),
+    };
+    let watch = matches.is_on(&WATCH).then(|| {
+        let _inside = runtime.enter();
+        // Before anything is read, so that no change is missed.
+        Watch::new(locations.files())
+    });
+    let (conf, settings) = match read(&locations, &registry, true) {
         Ok(ready) => ready,
         Err(problems) => return Ok(refuse(&problems)),
     };
@@ -41,41 +61,44 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     }
     gates.warn();
     notice(&conf);
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return Ok(code),
-    };
-    let code = runtime.block_on(serve(&conf, &settings, &registry));
+    let mut running = Running { locations, registry, watch };
+    running.watch_files(&conf);
+    let code = runtime.block_on(serve(running, &conf, &settings));
     // Whatever still blocks must not hold the process.
     runtime.shutdown_background();
     Ok(code)
 }
 
 /// Runs until a signal or a failure; a second signal ends at once.
-async fn serve(conf: &Conf, settings: &service::Settings, registry: &Registry) -> ExitCode {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+async fn serve(mut running: Running, conf: &Conf, settings: &service::Settings) -> ExitCode {
+    let signals = SignalKind::interrupt();
+    let signals = (signal(signals), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
         complain(format_args!("Error: cannot listen for signals"));
         return ExitCode::from(EXIT_FAILED);
     };
-    let mut collector = match Collector::start(settings, registry, BUILD).await {
+    let mut collector = match Collector::start(settings, &running.registry, BUILD).await {
         Ok(collector) => collector,
-        Err(RunError::Config(problem)) => return refuse(&load::diagnose(conf, &problem, true)),
-        Err(RunError::Start(issue)) => return refuse(&not_started(conf, &issue)),
+        Err(error) => return refuse(&explain(error, conf)),
     };
-    let failed = tokio::select! {
-        _ = interrupt.recv() => {
-            info!(signal = "interrupt", "Received signal from OS");
-            false
+    let failed = loop {
+        tokio::select! {
+            _ = interrupt.recv() => {
+                info!(signal = "interrupt", "Received signal from OS");
+                break false;
+            }
+            _ = terminate.recv() => {
+                info!(signal = "terminated", "Received signal from OS");
+                break false;
+            }
+            _ = hangup.recv() => info!(signal = "hangup", "Received signal from OS"),
+            () = running.file_changed() => {}
+            error = collector.failure() => {
+                error!(%error, "Stopping because a component failed");
+                break true;
+            }
         }
-        _ = terminate.recv() => {
-            info!(signal = "terminated", "Received signal from OS");
-            false
-        }
-        error = collector.failure() => {
-            error!(%error, "Stopping because a component failed");
-            true
-        }
+        running.reload(&mut collector).await;
     };
     let exit = tokio::select! {
         exit = collector.stop() => exit,
@@ -99,4 +122,55 @@ fn notice(conf: &Conf) {
 /// With the place in the YAML.
 fn not_started(conf: &Conf, issue: &Issue) -> Diagnostics {
     Diagnostics::new(issue.text.clone(), vec![load::diagnostic(conf, "SL0400", issue)])
+}
+
+/// Where the configuration is read again.
+struct Running {
+    locations: Locations,
+    registry: Registry,
+    watch: Option<Watch>,
+}
+
+impl Running {
+    async fn file_changed(&mut self) {
+        match &mut self.watch {
+            Some(watch) => watch.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn watch_files(&mut self, conf: &Conf) {
+        if let Some(watch) = &mut self.watch {
+            watch.add(conf.files());
+        }
+    }
+
+    /// Runs the configuration as it is now, if it can be run; nothing changes otherwise.
+    async fn reload(&mut self, collector: &mut Collector) {
+        warn!("Config updated, restart service");
+        let read = || read(&self.locations, &self.registry, true);
+        let problems = match tokio::task::block_in_place(read) {
+            Ok((conf, settings)) => {
+                self.watch_files(&conf);
+                match collector.reload(&settings, &self.registry).await {
+                    Ok(_) => return,
+                    Err(error) => explain(error, &conf),
+                }
+            }
+            Err(problems) => {
+                collector.reload_failed();
+                problems
+            }
+        };
+        refuse(&problems);
+        error!("The new configuration cannot be used; the running configuration stays.");
+    }
+}
+
+/// With the place in the YAML.
+fn explain(error: RunError, conf: &Conf) -> Diagnostics {
+    match error {
+        RunError::Config(problem) => load::diagnose(conf, &problem, true),
+        RunError::Start(issue) => not_started(conf, &issue),
+    }
 }

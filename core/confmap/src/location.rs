@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::code;
@@ -23,6 +24,14 @@ pub struct Locations {
     pub config: Vec<String>,
     /// `--set key.path=value`, merged after all of `config`.
     pub set: Vec<String>,
+}
+
+impl Locations {
+    /// The files among them.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let (uris, _) = check_arguments(self).unwrap_or_default();
+        uris.iter().filter_map(|it| it.strip_prefix("file:")).map(PathBuf::from).collect()
+    }
 }
 
 /// Who answers for a scheme.

@@ -7,28 +7,25 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use component::config::Value;
 use component::{
-    BoxError, BuildInfo, Component, ConsumeError, Consumer, Context, Data, Id, Kind, Meter, Next,
-    Outputs, PipelineId, Signal, async_trait,
+    BoxError, BuildInfo, Component, Id, Kind, Meter, Next, Outputs, PipelineId, Signal,
 };
-use futures_util::future::join_all;
 use tracing::Span;
 
 use crate::config::{Issue, PipelineConfig, Problem, Settings, Stage, issue};
+use crate::node::{FanOut, Key, Node, Outlet, Rewire};
 use crate::observe::{CountOutgoing, Observe};
 use crate::registry::{Entry, Make, Registry, Step};
 
 /// Everything that lives in the pipelines, in the order of creation.
+#[derive(Default)]
 pub struct Graph {
     pub(crate) nodes: Vec<Node>,
-}
-
-/// One component instance.
-pub(crate) struct Node {
-    pub kind: Kind,
-    pub id: Id,
-    pub component: Arc<dyn Component>,
-    pub span: Span,
+    /// What ends a pipeline, where that is more than one exporter.
+    fans: BTreeMap<PipelineId, Arc<FanOut>>,
+    /// What to change in the components that were there before.
+    pub(crate) rewires: Vec<Rewire>,
 }
 
 impl Graph {
@@ -42,23 +39,43 @@ impl Graph {
         build: &BuildInfo,
         meter: &Meter,
     ) -> Result<Self, Problem> {
+        Self::default().rebuild(settings, registry, build, meter, &[])
+    }
+
+    /// The graph that follows this one. A component stays when its section has not changed, and what it
+    /// is told at its creation neither; nor may it use one of the `lost` extensions. Nothing is changed in
+    /// those that stay: `rewires` says what is to be.
+    pub(crate) fn rebuild(
+        &self,
+        settings: &Settings,
+        registry: &Registry,
+        build: &BuildInfo,
+        meter: &Meter,
+        lost: &[Id],
+    ) -> Result<Self, Problem> {
         let mut builder = Builder {
             settings,
             registry,
             build,
             meter,
-            nodes: Vec::new(),
+            before: self,
+            lost,
+            graph: Graph::default(),
             heads: BTreeMap::new(),
             ends: HashMap::new(),
         };
         let built = builder.check_connectors().and_then(|()| builder.all());
         match built {
-            Ok(()) => Ok(Self { nodes: builder.nodes }),
+            Ok(()) => Ok(builder.graph),
             Err(mut issue) => {
                 issue.text = format!("failed to build pipelines: {}", issue.text);
                 Err(Problem { stage: Stage::Build, issues: vec![issue] })
             }
         }
+    }
+
+    pub(crate) fn node(&self, key: &Key) -> Option<&Node> {
+        self.nodes.iter().find(|it| it.key == *key)
     }
 }
 
@@ -67,7 +84,9 @@ struct Builder<'a> {
     registry: &'a Registry,
     build: &'a BuildInfo,
     meter: &'a Meter,
-    nodes: Vec<Node>,
+    before: &'a Graph,
+    lost: &'a [Id],
+    graph: Graph,
     /// The first step of each pipeline that stands.
     heads: BTreeMap<PipelineId, Next>,
     /// Exporters and connectors by id and signal: made once, shared by pipelines.
@@ -168,8 +187,49 @@ impl Builder<'_> {
         }
     }
 
-    fn push(&mut self, kind: Kind, id: &Id, component: Arc<dyn Component>, span: &Span) {
-        self.nodes.push(Node { kind, id: id.clone(), component, span: span.clone() });
+    fn section(&self, kind: Kind, id: &Id) -> Value {
+        self.settings.section(kind, id).cloned().unwrap_or_default()
+    }
+
+    /// The instance that was there before, if it can stay: it becomes one of this graph.
+    fn keep(&mut self, key: &Key, fits: impl Fn(&Outlet) -> bool) -> Option<Node> {
+        let section = self.section(key.kind, &key.id);
+        let node = self.before.node(key)?;
+        if node.section != section || !fits(&node.outlet) || node.has_lost(self.lost) {
+            return None;
+        }
+        self.graph.nodes.push(node.clone());
+        Some(node.clone())
+    }
+
+    fn push(&mut self, key: Key, component: Arc<dyn Component>, span: &Span, outlet: Outlet) {
+        let section = self.section(key.kind, &key.id);
+        let (inlet, helper, host, span) = (None, None, None, span.clone());
+        self.graph.nodes.push(Node { key, component, span, section, inlet, outlet, helper, host });
+    }
+
+    /// The instance made last is called this way.
+    fn set_inlet(&mut self, inlet: &Next) {
+        if let Some(node) = self.graph.nodes.last_mut() {
+            node.inlet = Some(Arc::clone(inlet));
+        }
+    }
+
+    /// An instance that stays shall deliver to `pipelines`.
+    fn rewire(&mut self, outlet: Outlet, pipelines: Vec<(PipelineId, Next)>) {
+        if let Outlet::Pipelines(outputs) = outlet
+            && !outputs.delivers_to(&pipelines)
+        {
+            self.graph.rewires.push(Rewire::Pipelines(outputs, pipelines));
+        }
+    }
+
+    /// Several exporters become one.
+    fn fan_out(&mut self, pipeline: &PipelineId, ends: Vec<Next>) -> Arc<FanOut> {
+        let before = self.before.fans.get(pipeline).filter(|it| it.calls(&ends));
+        let fan = before.map_or_else(|| Arc::new(FanOut { ends }), Arc::clone);
+        self.graph.fans.insert(pipeline.clone(), Arc::clone(&fan));
+        fan
     }
 
     fn pipeline(&mut self, id: &PipelineId, config: &PipelineConfig) -> Built {
@@ -181,7 +241,7 @@ impl Builder<'_> {
             Some(one) if ends.is_empty() => one,
             Some(last) => {
                 ends.push(last);
-                Arc::new(FanOut { ends })
+                self.fan_out(id, ends)
             }
             None => return Ok(()),
         };
@@ -204,7 +264,16 @@ impl Builder<'_> {
         let Some((Make::Processor(make), counted)) = entry.map(|it| (it.make, it.counted)) else {
             return Err(failed("telemetry type is not supported".into()));
         };
-        let section = self.settings.section(Kind::Processor, id).cloned().unwrap_or_default();
+        let key = Key::new(Kind::Processor, id, pipeline.as_str());
+        if let Some(Node { inlet: Some(inlet), outlet: Outlet::Step(step), .. }) =
+            self.keep(&key, |_| true)
+        {
+            if !step.calls(&next) {
+                self.graph.rewires.push(Rewire::Step(step, next));
+            }
+            return Ok(inlet);
+        }
+        let section = self.section(Kind::Processor, id);
         let mut settings = self.component_settings(id, Some(signal));
         settings.pipeline = Some(pipeline.clone());
         let span = tracing::error_span!(
@@ -214,16 +283,19 @@ impl Builder<'_> {
             "otelcol.pipeline.id" = pipeline.as_str(),
             "otelcol.signal" = signal.name()
         );
-        let next = if counted { CountOutgoing::wrap(&settings, next) } else { next };
+        let outgoing = CountOutgoing::wrap(&settings, counted, next);
+        let next = Arc::clone(&outgoing) as _;
         let Step { component, consumer } =
             span.in_scope(|| make(settings.clone(), &section, next)).map_err(failed)?;
-        self.push(Kind::Processor, id, component, &span);
+        self.push(key, component, &span, Outlet::Step(outgoing));
         let origin = format!("processor {id}");
-        Ok(if counted {
+        let inlet = if counted {
             Observe::wrap_processor(&origin, span, &settings, consumer)
         } else {
             Observe::wrap(&origin, span, consumer)
-        })
+        };
+        self.set_inlet(&inlet);
+        Ok(inlet)
     }
 
     /// An exporter, or a connector with all pipelines behind it.
@@ -251,7 +323,13 @@ impl Builder<'_> {
         let Some(Make::Exporter(make)) = entry.map(|it| it.make) else {
             return Err(failed("telemetry type is not supported".into()));
         };
-        let section = self.settings.section(Kind::Exporter, id).cloned().unwrap_or_default();
+        let keys = [signal.name().to_owned(), format!("{signal} queue")]
+            .map(|part| Key::new(Kind::Exporter, id, &part));
+        if let Some(inlet) = self.keep_exporter(&keys) {
+            return Ok(inlet);
+        }
+        let [key, queue] = keys;
+        let section = self.section(Kind::Exporter, id);
         let settings = self.component_settings(id, Some(signal));
         let span = tracing::error_span!(
             "component",
@@ -261,10 +339,23 @@ impl Builder<'_> {
         );
         let (Step { component, consumer }, delivery) =
             span.in_scope(|| make(settings.clone(), &section)).map_err(failed)?;
-        self.push(Kind::Exporter, id, component, &span);
+        self.push(key, component, &span, Outlet::None);
         let helper = exporterhelper::in_front_of(&settings, delivery, consumer);
-        self.push(Kind::Exporter, id, Arc::clone(&helper) as _, &span);
-        Ok(Observe::wrap(&format!("exporter {id}"), span, helper))
+        self.push(queue, Arc::clone(&helper) as _, &span, Outlet::None);
+        if let Some(node) = self.graph.nodes.last_mut() {
+            node.helper = Some(Arc::clone(&helper));
+        }
+        let inlet = Observe::wrap(&format!("exporter {id}"), span, helper);
+        self.set_inlet(&inlet);
+        Ok(inlet)
+    }
+
+    /// An exporter stays with its queue, or neither does.
+    fn keep_exporter(&mut self, [key, queue]: &[Key; 2]) -> Option<Next> {
+        let lost = self.lost;
+        self.before.node(queue).filter(|it| !it.has_lost(lost))?;
+        self.keep(key, |_| true)?;
+        self.keep(queue, |_| true)?.inlet
     }
 
     fn connector(&mut self, id: &Id, signal: Signal) -> Result<Next, Issue> {
@@ -279,10 +370,20 @@ impl Builder<'_> {
             return Err(failed("telemetry type is not supported".into()));
         };
         let behind = self.fed_by(id, signal);
-        let outputs = behind
+        let outputs: Vec<(PipelineId, Next)> = behind
             .filter_map(|(it, _)| Some((it.clone(), Arc::clone(self.heads.get(it)?))))
             .collect();
-        let section = self.settings.section(Kind::Connector, id).cloned().unwrap_or_default();
+        let key = Key::new(Kind::Connector, id, signal.name());
+        // A router knows its pipelines by name.
+        let same = |outlet: &Outlet| match outlet {
+            Outlet::Pipelines(it) => it.pipelines().iter().eq(outputs.iter().map(|(id, _)| id)),
+            _ => false,
+        };
+        if let Some(Node { inlet: Some(inlet), outlet, .. }) = self.keep(&key, same) {
+            self.rewire(outlet, outputs);
+            return Ok(inlet);
+        }
+        let section = self.section(Kind::Connector, id);
         let settings = self.component_settings(id, Some(signal));
         let span = tracing::error_span!(
             "component",
@@ -290,48 +391,68 @@ impl Builder<'_> {
             "otelcol.component.kind" = "connector",
             "otelcol.signal" = signal.name()
         );
+        let outputs = Outputs::new(outputs);
         let Step { component, consumer } =
-            span.in_scope(|| make(settings, &section, Outputs::new(outputs))).map_err(failed)?;
-        self.push(Kind::Connector, id, component, &span);
-        Ok(Observe::wrap(&format!("connector {id}"), span, consumer))
+            span.in_scope(|| make(settings, &section, outputs.clone())).map_err(failed)?;
+        self.push(key, component, &span, Outlet::Pipelines(outputs));
+        let inlet = Observe::wrap(&format!("connector {id}"), span, consumer);
+        self.set_inlet(&inlet);
+        Ok(inlet)
     }
 
     fn receivers(&mut self) -> Built {
-        for (id, section) in self.settings.of(Kind::Receiver) {
-            let fed: Vec<&PipelineId> = (self.settings.service.pipelines.iter())
+        let settings = self.settings;
+        for (id, section) in settings.of(Kind::Receiver) {
+            let fed: Vec<&PipelineId> = (settings.service.pipelines.iter())
                 .filter(|(_, config)| config.receivers.contains(id))
                 .map(|(id, _)| id)
                 .collect();
             // Validated, but nobody listens.
-            let Some(first) = fed.first() else { continue };
-            let failed = |signal: Signal, error: BoxError| {
-                let text = format!(
-                    "failed to create \"{id}\" receiver for data type \"{signal}\": {error}"
-                );
-                issue(&["receivers", id.as_str()], &text)
-            };
-            let entry = self.entry(Kind::Receiver, id);
-            let Some((entry, Make::Receiver(make))) = entry.map(|it| (it, it.make)) else {
-                return Err(failed(first.signal(), "unknown type".into()));
-            };
-            if let Some(wrong) = fed.iter().find(|it| !entry.accepts(it.signal())) {
-                let error = "telemetry type is not supported".into();
-                return Err(failed(wrong.signal(), error));
+            if !fed.is_empty() {
+                self.receiver(id, section, &fed)?;
             }
-            let outputs = (fed.iter())
-                .filter_map(|it| Some(((*it).clone(), Arc::clone(self.heads.get(*it)?))))
-                .collect();
-            let span = tracing::error_span!(
-                "component",
-                "otelcol.component.id" = id.as_str(),
-                "otelcol.component.kind" = "receiver"
-            );
-            let settings = self.component_settings(id, None);
-            let component = span
-                .in_scope(|| make(settings, section, Outputs::new(outputs)))
-                .map_err(|error| failed(first.signal(), error))?;
-            self.push(Kind::Receiver, id, component, &span);
         }
+        Ok(())
+    }
+
+    fn receiver(&mut self, id: &Id, section: &Value, fed: &[&PipelineId]) -> Built {
+        let failed = |signal: Signal, error: BoxError| {
+            let text =
+                format!("failed to create \"{id}\" receiver for data type \"{signal}\": {error}");
+            issue(&["receivers", id.as_str()], &text)
+        };
+        let first = fed.first().map_or(Signal::Logs, |it| it.signal());
+        let entry = self.entry(Kind::Receiver, id);
+        let Some((entry, Make::Receiver(make))) = entry.map(|it| (it, it.make)) else {
+            return Err(failed(first, "unknown type".into()));
+        };
+        if let Some(wrong) = fed.iter().find(|it| !entry.accepts(it.signal())) {
+            return Err(failed(wrong.signal(), "telemetry type is not supported".into()));
+        }
+        let outputs: Vec<(PipelineId, Next)> = (fed.iter())
+            .filter_map(|it| Some(((*it).clone(), Arc::clone(self.heads.get(*it)?))))
+            .collect();
+        // A server offers the signals that somebody listens to.
+        let wanted = |signal| fed.iter().any(|it| it.signal() == signal);
+        let same = |outlet: &Outlet| match outlet {
+            Outlet::Pipelines(it) => Signal::ALL.into_iter().all(|s| it.wants(s) == wanted(s)),
+            _ => false,
+        };
+        let key = Key::new(Kind::Receiver, id, "");
+        if let Some(node) = self.keep(&key, same) {
+            self.rewire(node.outlet, outputs);
+            return Ok(());
+        }
+        let span = tracing::error_span!(
+            "component",
+            "otelcol.component.id" = id.as_str(),
+            "otelcol.component.kind" = "receiver"
+        );
+        let (settings, outputs) = (self.component_settings(id, None), Outputs::new(outputs));
+        let component = span
+            .in_scope(|| make(settings, section, outputs.clone()))
+            .map_err(|error| failed(first, error))?;
+        self.push(key, component, &span, Outlet::Pipelines(outputs));
         Ok(())
     }
 
@@ -374,18 +495,4 @@ impl Builder<'_> {
 fn names(pipelines: &[&PipelineId], signal: Signal) -> String {
     let same = pipelines.iter().filter(|it| it.signal() == signal);
     same.map(|it| it.as_str()).collect::<Vec<_>>().join(" ")
-}
-
-/// Several exporters behind one pipeline: all are called, `Ok` when all took it (ADR 0003).
-struct FanOut {
-    ends: Vec<Next>,
-}
-
-#[async_trait]
-impl Consumer for FanOut {
-    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let calls = self.ends.iter().map(|end| end.consume(ctx, data.clone()));
-        let errors = join_all(calls).await.into_iter().filter_map(Result::err);
-        ConsumeError::combine(errors).map_or(Ok(()), Err)
-    }
 }

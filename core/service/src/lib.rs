@@ -8,8 +8,10 @@ mod decode;
 mod graph;
 pub mod load;
 mod logging;
+mod node;
 mod observe;
 mod registry;
+mod reload;
 mod run;
 mod telemetry;
 
@@ -17,5 +19,6 @@ pub use config::{Issue, PipelineConfig, Problem, ServiceConfig, Settings, Stage}
 pub use graph::Graph;
 pub use logging::Logging;
 pub use registry::{Entry, Registry, Signals};
+pub use reload::Changes;
 pub use run::{Collector, Exit, RunError};
 pub use telemetry::TelemetryConfig;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use component::meter::{Counter, Descriptor, Histogram, Level};
-use component::{ConsumeError, Consumer, Context, Data, Next, Settings};
+use component::{ConsumeError, Consumer, Context, Data, Next, Settings, Switch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 /// Upstream's scope of what is counted around processors.
@@ -59,11 +60,11 @@ struct Counted {
     duration: Option<Histogram>,
 }
 
-/// Behind a processor: counts what it lets through.
+/// Behind a processor: counts what it lets through, and knows where to.
 pub(crate) struct CountOutgoing {
-    outgoing: Counter,
+    outgoing: Option<Counter>,
     timed: bool,
-    next: Next,
+    next: Switch<Next>,
 }
 
 impl Observe {
@@ -86,9 +87,20 @@ impl Observe {
 
 impl CountOutgoing {
     /// Behind the processor of `settings`.
-    pub fn wrap(settings: &Settings, next: Next) -> Next {
-        let outgoing = settings.meter.counter(OUTGOING, &attributes(settings));
-        Arc::new(Self { outgoing, timed: is_timed(settings), next })
+    pub fn wrap(settings: &Settings, counted: bool, next: Next) -> Arc<Self> {
+        let outgoing = counted.then(|| settings.meter.counter(OUTGOING, &attributes(settings)));
+        let timed = counted && is_timed(settings);
+        Arc::new(Self { outgoing, timed, next: Switch::new(next) })
+    }
+
+    /// True when `next` is what it calls.
+    pub fn calls(&self, next: &Next) -> bool {
+        Arc::ptr_eq(&**self.next.get(), next)
+    }
+
+    /// Calls `next` from now on. What is returned is cancelled when the last call on the old way has ended.
+    pub fn replace(&self, next: Next) -> CancellationToken {
+        self.next.set(next)
     }
 }
 
@@ -131,12 +143,15 @@ impl Consumer for Observe {
 #[async_trait]
 impl Consumer for CountOutgoing {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        self.outgoing.add(data.items() as u64);
+        if let Some(outgoing) = &self.outgoing {
+            outgoing.add(data.items() as u64);
+        }
+        let next = self.next.get();
         if !self.timed {
-            return self.next.consume(ctx, data).await;
+            return next.consume(ctx, data).await;
         }
         let start = Instant::now();
-        let answer = self.next.consume(ctx, data).await;
+        let answer = next.consume(ctx, data).await;
         // A processor that hands on from a task of its own is not being called.
         let _ = BEHIND.try_with(|it| it.set(it.get() + start.elapsed()));
         answer
@@ -166,7 +181,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_duration_of_a_processor_is_without_what_is_behind_it() {
         let settings = settings("x", component::Signal::Logs);
-        let behind = CountOutgoing::wrap(&settings, Arc::new(Slow(Duration::from_secs(1), None)));
+        let behind = Arc::new(Slow(Duration::from_secs(1), None));
+        let behind = CountOutgoing::wrap(&settings, true, behind);
         let processor = Arc::new(Slow(Duration::from_millis(1), Some(behind)));
         let front = Observe::wrap_processor("x", Span::none(), &settings, processor);
         front.consume(&Context::default(), data(component::Signal::Logs, 3)).await.unwrap();

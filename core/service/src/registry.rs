@@ -49,6 +49,7 @@ pub(crate) struct Step {
 }
 
 /// An extension with what it offers.
+#[derive(Clone)]
 pub(crate) struct Offer {
     pub component: Arc<dyn Component>,
     pub storage: Option<Arc<dyn Storage>>,

@@ -4,29 +4,65 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use component::Services;
-use component::{BoxError, BuildInfo, Component, Host, Id, Kind, Meter, Status, Storage};
+use component::config::Value;
+use component::{
+    BoxError, BuildInfo, Carry, Component, Host, Id, Kind, Meter, Services, Status, Storage,
+};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
 
 use crate::config::{Issue, Problem, Settings, Stage, issue};
-use crate::graph::{Graph, Node};
+use crate::graph::Graph;
+use crate::node::{Key, Node};
 use crate::registry::{Make, Offer, Registry};
+use crate::reload::Reloads;
 use crate::telemetry::Telemetry;
 
 /// Longest orderly shutdown: `terminationGracePeriodSeconds` of Kubernetes (30 s) less 5 s.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+/// Part of it that components have which a reload has replaced and that are not done yet.
+const RETIRED_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reports of failed components that may wait; the first is enough to stop.
 const REPORTS_MAX: usize = 16;
 
 /// A running collector.
 pub struct Collector {
-    build: BuildInfo,
-    extensions: Vec<(Id, Offer, Host, Span)>,
-    nodes: Vec<(Node, Host)>,
-    telemetry: Telemetry,
+    pub(crate) build: BuildInfo,
+    pub(crate) settings: Settings,
+    pub(crate) services: Arc<Services_>,
+    pub(crate) carry: Carry,
+    pub(crate) extensions: Vec<ExtensionNode>,
+    pub(crate) graph: Graph,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) telemetry_host: Host,
+    pub(crate) reloads: Reloads,
+    /// Ends what a reload has replaced.
+    pub(crate) retiring: JoinSet<()>,
     fatal: mpsc::Receiver<String>,
+}
+
+/// An extension instance. Clones are the same instance.
+#[derive(Clone)]
+pub(crate) struct ExtensionNode {
+    pub id: Id,
+    pub section: Value,
+    pub offer: Offer,
+    pub span: Span,
+    /// Since it was started.
+    pub host: Option<Host>,
+}
+
+impl ExtensionNode {
+    pub fn key(&self) -> Key {
+        Key::new(Kind::Extension, &self.id, "")
+    }
+
+    /// True when it runs already, under this id.
+    pub fn is_started_as(&self, id: &Id) -> bool {
+        self.id == *id && self.host.is_some()
+    }
 }
 
 /// How a run ended.
@@ -48,10 +84,23 @@ pub enum RunError {
 }
 
 /// What components may ask of the service.
-struct Services_ {
-    storages: HashMap<Id, Option<Arc<dyn Storage>>>,
+pub(crate) struct Services_ {
+    storages: Mutex<HashMap<Id, Option<Arc<dyn Storage>>>>,
     fatal: mpsc::Sender<String>,
     last: Mutex<HashMap<String, Status>>,
+}
+
+impl Services_ {
+    /// Components that start from now on find the storages of these.
+    pub fn offer(&self, extensions: &[ExtensionNode]) {
+        let all = extensions.iter().map(|it| (it.id.clone(), it.offer.storage.clone())).collect();
+        *self.storages.lock().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    /// The next report of a component is about another instance.
+    pub fn forget(&self, component: &str) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(component);
+    }
 }
 
 impl Services for Services_ {
@@ -74,7 +123,8 @@ impl Services for Services_ {
     }
 
     fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError> {
-        self.storages.get(id).cloned().ok_or_else(|| {
+        let storages = self.storages.lock().unwrap_or_else(PoisonError::into_inner);
+        storages.get(id).cloned().ok_or_else(|| {
             format!(
                 "no storage client extension found: extension \"{id}\" is not listed in \
                  service::extensions"
@@ -96,57 +146,111 @@ impl Collector {
     ) -> Result<Self, RunError> {
         let telemetry = Telemetry::new(&settings.service.telemetry, &build);
         warn_of_aliases(settings, registry);
-        let meter = telemetry.meter();
-        let graph = Graph::build(settings, registry, &build, meter).map_err(RunError::Config)?;
-        let offers = extensions(settings, registry, &build, meter).map_err(RunError::Config)?;
+        let graph = Graph::build(settings, registry, &build, telemetry.meter());
+        let graph = graph.map_err(RunError::Config)?;
+        let extensions = extensions(&[], settings, registry, &build, telemetry.meter());
+        let extensions = extensions.map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
-        let storages = offers.iter().map(|(id, it, _)| (id.clone(), it.storage.clone())).collect();
-        let services = Arc::new(Services_ { storages, fatal: sender, last: Mutex::default() });
-        let host = |kind: Kind, id: &Id| {
-            Host::new(&format!("{kind}/{id}"), CancellationToken::new(), Arc::clone(&services) as _)
+        let services =
+            Services_ { storages: Mutex::default(), fatal: sender, last: Mutex::default() };
+        let (services, carry) = (Arc::new(services), Carry::default());
+        let mut collector = Self {
+            telemetry_host: telemetry_host(&services, &carry),
+            build,
+            settings: settings.clone(),
+            reloads: Reloads::new(telemetry.meter()),
+            telemetry,
+            services,
+            carry,
+            extensions,
+            graph,
+            retiring: JoinSet::new(),
+            fatal,
         };
-        let mut collector =
-            Self { telemetry, build, extensions: Vec::new(), nodes: Vec::new(), fatal };
-        match collector.start_all(offers, graph, host).await {
+        match collector.start_first().await {
             Ok(()) => Ok(collector),
             Err(issue) => {
-                collector.stop_all().await;
+                collector.telemetry.stop().await;
                 Err(RunError::Start(issue))
             }
         }
     }
 
-    async fn start_all(
-        &mut self,
-        offers: Vec<(Id, Offer, Span)>,
-        graph: Graph,
-        host: impl Fn(Kind, &Id) -> Host,
-    ) -> Result<(), Issue> {
+    async fn start_first(&mut self) -> Result<(), Issue> {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         info!(Version = self.build.version, NumCPU = cpus, "Starting {}...", self.build.command);
-        let started = self.telemetry.start().await;
+        let started = self.telemetry.start(&self.telemetry_host);
         started.map_err(|error| issue(&["service", "telemetry"], &error))?;
         info!("Starting extensions...");
-        for (id, offer, span) in offers {
-            let host = host(Kind::Extension, &id);
-            let component = Arc::clone(&offer.component);
-            span.in_scope(|| info!("Extension is starting..."));
-            self.extensions.push((id.clone(), offer, host.clone(), span.clone()));
-            let started = component.start(&host).instrument(span.clone()).await;
-            started.map_err(|error| failed_to_start(Kind::Extension, &id, &error, &span))?;
-            span.in_scope(|| info!("Extension started."));
-        }
-        for node in graph.nodes {
-            let host = host(node.kind, &node.id);
-            let started = Arc::clone(&node.component).start(&host).instrument(node.span.clone());
-            let started = started.await;
-            let (kind, id, span) = (node.kind, node.id.clone(), node.span.clone());
-            self.nodes.push((node, host));
-            started.map_err(|error| failed_to_start(kind, &id, &error, &span))?;
-        }
-        self.extensions.iter().for_each(|(_, offer, _, _)| (offer.ready)(true));
+        let (mut extensions, mut graph) =
+            (std::mem::take(&mut self.extensions), std::mem::take(&mut self.graph));
+        self.start_new(&mut extensions, &mut graph.nodes, None).await?;
+        (self.extensions, self.graph) = (extensions, graph);
+        self.extensions.iter().for_each(|it| (it.offer.ready)(true));
         info!("Everything is ready. Begin running and processing data.");
         Ok(())
+    }
+
+    /// Starts what has not been started, within `limit`. On an error what this call has started is stopped
+    /// again.
+    pub(crate) async fn start_new(
+        &self,
+        extensions: &mut [ExtensionNode],
+        nodes: &mut [Node],
+        limit: Option<Duration>,
+    ) -> Result<(), Issue> {
+        let mut started = (Vec::new(), Vec::new());
+        let start = self.start_each(extensions, nodes, &mut started);
+        let result = match limit {
+            None => start.await,
+            Some(limit) => tokio::time::timeout(limit, start).await.unwrap_or_else(|_| {
+                Err(issue(&["service"], &format!("what is new did not start within {limit:?}")))
+            }),
+        };
+        if result.is_err() {
+            for node in started.1.iter().rev() {
+                stop_node(node).await;
+            }
+            for extension in started.0.iter().rev() {
+                stop_extension(extension).await;
+            }
+        }
+        result
+    }
+
+    async fn start_each(
+        &self,
+        extensions: &mut [ExtensionNode],
+        nodes: &mut [Node],
+        started: &mut (Vec<ExtensionNode>, Vec<Node>),
+    ) -> Result<(), Issue> {
+        self.services.offer(extensions);
+        for extension in extensions.iter_mut().filter(|it| it.host.is_none()) {
+            let host = self.host(&extension.key());
+            extension.host = Some(host.clone());
+            started.0.push(extension.clone());
+            let (id, span) = (&extension.id, &extension.span);
+            span.in_scope(|| info!("Extension is starting..."));
+            let start = Arc::clone(&extension.offer.component).start(&host);
+            let result = start.instrument(span.clone()).await;
+            result.map_err(|error| failed_to_start(Kind::Extension, id, &error, span))?;
+            span.in_scope(|| info!("Extension started."));
+        }
+        for node in nodes.iter_mut().filter(|it| it.host.is_none()) {
+            let host = self.host(&node.key);
+            node.host = Some(host.clone());
+            started.1.push(node.clone());
+            let start = Arc::clone(&node.component).start(&host).instrument(node.span.clone());
+            let (kind, id) = (node.key.kind, &node.key.id);
+            start.await.map_err(|error| failed_to_start(kind, id, &error, &node.span))?;
+        }
+        Ok(())
+    }
+
+    fn host(&self, key: &Key) -> Host {
+        let (name, services) = (format!("{}/{}", key.kind, key.id), Arc::clone(&self.services));
+        Host::new(&name, CancellationToken::new(), services)
+            .with_carry(&self.carry, &key.to_string())
     }
 
     /// Waits until a component fails; never returns while all is well.
@@ -179,19 +283,41 @@ impl Collector {
 
     async fn stop_all(&mut self) -> bool {
         let mut clean = true;
-        self.extensions.iter().for_each(|(_, offer, _, _)| (offer.ready)(false));
-        while let Some((node, host)) = self.nodes.pop() {
-            clean &= stop_one(&*node.component, &host, node.kind, &node.id, &node.span).await;
+        self.extensions.iter().for_each(|it| (it.offer.ready)(false));
+        // They hand over to what still runs.
+        let retired = async { while self.retiring.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(RETIRED_TIMEOUT, retired).await;
+        while let Some(node) = self.graph.nodes.pop() {
+            clean &= stop_node(&node).await;
         }
         if !self.extensions.is_empty() {
             info!("Stopping extensions...");
         }
-        while let Some((id, offer, host, span)) = self.extensions.pop() {
-            clean &= stop_one(&*offer.component, &host, Kind::Extension, &id, &span).await;
+        while let Some(extension) = self.extensions.pop() {
+            clean &= stop_extension(&extension).await;
         }
         self.telemetry.stop().await;
         clean
     }
+}
+
+/// For the listening sockets of own metrics.
+pub(crate) fn telemetry_host(services: &Arc<Services_>, carry: &Carry) -> Host {
+    let host = Host::new("telemetry", CancellationToken::new(), Arc::clone(services) as _);
+    host.with_carry(carry, "telemetry")
+}
+
+/// True when it stopped as it should.
+pub(crate) async fn stop_node(node: &Node) -> bool {
+    let Some(host) = &node.host else { return true };
+    stop_one(&*node.component, host, node.key.kind, &node.key.id, &node.span).await
+}
+
+/// True when it stopped as it should.
+pub(crate) async fn stop_extension(extension: &ExtensionNode) -> bool {
+    let ExtensionNode { id, offer, span, host, .. } = extension;
+    let Some(host) = host else { return true };
+    stop_one(&*offer.component, host, Kind::Extension, id, span).await
 }
 
 async fn stop_one(
@@ -224,14 +350,21 @@ fn failed_to_start(kind: Kind, id: &Id, error: &BoxError, span: &Span) -> Issue 
     issue(&[kind.section(), id.as_str()], &text)
 }
 
-fn extensions(
+/// The extensions of `settings`; those that were there `before` stay when their section has not changed.
+pub(crate) fn extensions(
+    before: &[ExtensionNode],
     settings: &Settings,
     registry: &Registry,
     build: &BuildInfo,
     meter: &Meter,
-) -> Result<Vec<(Id, Offer, Span)>, Problem> {
-    let mut offers = Vec::new();
+) -> Result<Vec<ExtensionNode>, Problem> {
+    let mut nodes = Vec::new();
     for id in &settings.service.extensions {
+        let section = settings.section(Kind::Extension, id).cloned().unwrap_or_default();
+        if let Some(node) = before.iter().find(|it| it.id == *id && it.section == section) {
+            nodes.push(node.clone());
+            continue;
+        }
         let failed = |error: BoxError| Problem {
             stage: Stage::Build,
             issues: vec![issue(
@@ -245,7 +378,6 @@ fn extensions(
         let Some(Make::Extension(make)) = entry.map(|it| it.make) else {
             return Err(failed("unknown type".into()));
         };
-        let section = settings.section(Kind::Extension, id).cloned().unwrap_or_default();
         let own = component::Settings {
             id: id.clone(),
             signal: None,
@@ -259,13 +391,13 @@ fn extensions(
             "otelcol.component.kind" = "extension"
         );
         let offer = span.in_scope(|| make(own, &section)).map_err(failed)?;
-        offers.push((id.clone(), offer, span));
+        nodes.push(ExtensionNode { id: id.clone(), section, offer, span, host: None });
     }
-    Ok(offers)
+    Ok(nodes)
 }
 
 /// One line for each component that is written with an old name.
-fn warn_of_aliases(settings: &Settings, registry: &Registry) {
+pub(crate) fn warn_of_aliases(settings: &Settings, registry: &Registry) {
     for (kind, components) in &settings.components {
         for (id, _) in components {
             let Some(entry) = registry.find(*kind, id.type_name()) else { continue };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use component::meter::Level;
-use component::{BuildInfo, Meter};
+use component::{BuildInfo, Host, Meter};
 use serde_json::{Map, Value as Json};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -45,8 +45,8 @@ impl Telemetry {
         &self.meter
     }
 
-    /// Opens what the readers need. An error is in the Collector's words.
-    pub async fn start(&mut self) -> Result<(), String> {
+    /// Opens what the readers need; ports are held by `host`. An error is in the Collector's words.
+    pub fn start(&mut self, host: &Host) -> Result<(), String> {
         if self.config.resource.is_legacy() {
             warn!(
                 "service::telemetry::resource: attributes written inline are deprecated, list them \
@@ -62,20 +62,20 @@ impl Telemetry {
             return Ok(());
         }
         for reader in &readers {
-            let started = self.start_reader(reader).await;
+            let started = self.start_reader(reader, host);
             started.map_err(|error| format!("failed to create meter provider: {error}"))?;
         }
         Ok(())
     }
 
-    async fn start_reader(&mut self, reader: &ReaderConfig) -> Result<(), String> {
+    fn start_reader(&mut self, reader: &ReaderConfig, host: &Host) -> Result<(), String> {
         match (&reader.pull, &reader.periodic) {
             (Some(_), Some(_)) => Err("must not specify multiple metric reader type".into()),
             (Some(pull), None) => {
                 let config = pull.exporter.prometheus.as_ref();
                 let config = config.ok_or("no valid metric exporter")?;
                 let scrape = Scrape::new(config, &self.resource)?;
-                scrape.start(Arc::clone(self.meter.registry()), &mut self.tasks).await
+                scrape.start(Arc::clone(self.meter.registry()), host, &mut self.tasks)
             }
             (None, Some(_)) => Err("periodic readers do not work yet".into()),
             (None, None) => Err("no valid metric reader".into()),

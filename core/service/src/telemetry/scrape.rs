@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use component::Host;
 use component::meter::Registry;
+use confignet::{AddrConfig, Listener};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value as Json};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tracing::{debug, info};
+use tracing::info;
 
 use super::exposition::{Escaping, Labels, Style, exposition};
 use super::readers::PrometheusConfig;
@@ -60,19 +61,16 @@ impl Scrape {
     }
 
     /// Opens the port and serves on `tasks`.
-    pub(super) async fn start(
+    pub(super) fn start(
         self,
         registry: Arc<Registry>,
+        host: &Host,
         tasks: &mut JoinSet<()>,
     ) -> Result<(), String> {
         let Self { address, style } = self;
-        let listener = TcpListener::bind(&address).await.map_err(|error| {
-            let reason = match error.kind() {
-                std::io::ErrorKind::AddrInUse => "bind: address already in use".to_owned(),
-                _ => error.to_string(),
-            };
+        let listener = Listener::bind(&AddrConfig::tcp(&address), host).map_err(|error| {
             format!(
-                "binding address {address} for Prometheus exporter: listen tcp {address}: {reason} \
+                "binding address {address} for Prometheus exporter: {error} \
                  (choose another port in service::telemetry::metrics::readers, or level: none)"
             )
         })?;
@@ -88,20 +86,13 @@ fn label((key, value): (&String, &Json)) -> (String, String) {
     (key.clone(), text)
 }
 
-async fn serve(listener: TcpListener, registry: Arc<Registry>, style: Arc<Style>) {
+async fn serve(listener: Listener, registry: Arc<Registry>, style: Arc<Style>) {
     let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                debug!(%error, "cannot accept a scrape");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+        let stream = listener.accept().await;
         let (registry, style) = (Arc::clone(&registry), Arc::clone(&style));
         connections.spawn(async move {
             let _slot = slot;

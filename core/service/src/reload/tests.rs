@@ -1,0 +1,458 @@
+//! Reloads of made-up components that write down what happens to them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use component::{
+    BoxError, BuildInfo, Component, Connector, ConsumeError, Consumer, Context, Data, Delivery,
+    Exporter, Extension, Id, Next, Outputs, Problems, Processor, QueueConfig, Receiver, Stability,
+    Storage, StorageClient, async_trait,
+};
+use componenttest::logs;
+use confmap::{Environment, Locations};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::{Registry, load};
+
+const BUILD: BuildInfo = BuildInfo { command: "test", description: "Test", version: "0" };
+
+/// What the components of one test share. They find it by name, because a registry holds no state.
+#[derive(Default)]
+struct World {
+    log: Mutex<Vec<String>>,
+    sources: Mutex<HashMap<String, Outputs>>,
+}
+
+static WORLDS: LazyLock<Mutex<HashMap<String, Arc<World>>>> = LazyLock::new(Mutex::default);
+/// Steps that hold a call wait for a permit of this name.
+static GATES: LazyLock<Mutex<HashMap<String, Arc<Semaphore>>>> = LazyLock::new(Mutex::default);
+
+fn gate(name: &str) -> Arc<Semaphore> {
+    let mut gates = GATES.lock().unwrap();
+    Arc::clone(gates.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(0))))
+}
+
+impl World {
+    fn named(name: &str) -> Arc<Self> {
+        Arc::clone(WORLDS.lock().unwrap().entry(name.to_owned()).or_default())
+    }
+
+    fn note(&self, what: String) {
+        self.log.lock().unwrap().push(what);
+    }
+}
+
+/// One section for all made-up components.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Config {
+    world: String,
+    /// What is written down.
+    name: String,
+    fails: String,
+    /// A gate on the way of each call.
+    gate: String,
+    storage: String,
+    queue: bool,
+}
+
+impl component::Config for Config {
+    fn validate(&self, _problems: &mut Problems) {}
+}
+
+struct Part {
+    config: Config,
+    next: Option<Next>,
+    out: Option<Outputs>,
+    world: Arc<World>,
+}
+
+impl Part {
+    fn new(config: Config, next: Option<Next>, out: Option<Outputs>) -> Result<Self, BoxError> {
+        if config.fails == "create" {
+            return Err("it cannot be".into());
+        }
+        let world = World::named(&config.world);
+        Ok(Self { config, next, out, world })
+    }
+}
+
+#[async_trait]
+impl Component for Part {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        self.world.note(format!("start {}", self.config.name));
+        if !self.config.storage.is_empty() {
+            host.storage(&self.config.storage.parse()?)?;
+        }
+        match self.config.fails.as_str() {
+            "start" => Err("it does not want to".into()),
+            "hang" => std::future::pending().await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        self.world.note(format!("stop {}", self.config.name));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Consumer for Part {
+    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        if !self.config.gate.is_empty() {
+            gate(&self.config.gate).acquire().await.unwrap().forget();
+        }
+        self.world.note(self.config.name.clone());
+        match (&self.next, &self.out) {
+            (Some(next), _) => next.consume(ctx, data).await,
+            (_, Some(out)) => out.consume(ctx, data).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Receiver for Part {
+    type Config = Config;
+    const TYPE: &'static str = "source";
+    fn create(
+        _settings: component::Settings,
+        config: Config,
+        out: Outputs,
+    ) -> Result<Self, BoxError> {
+        let part = Self::new(config, None, None)?;
+        part.world.sources.lock().unwrap().insert(part.config.name.clone(), out);
+        Ok(part)
+    }
+}
+
+impl Processor for Part {
+    type Config = Config;
+    const TYPE: &'static str = "step";
+    fn create(
+        _settings: component::Settings,
+        config: Config,
+        next: Next,
+    ) -> Result<Self, BoxError> {
+        Self::new(config, Some(next), None)
+    }
+}
+
+impl Exporter for Part {
+    type Config = Config;
+    const TYPE: &'static str = "end";
+    fn create(_settings: component::Settings, config: Config) -> Result<Self, BoxError> {
+        Self::new(config, None, None)
+    }
+    fn delivery(config: &Config) -> Delivery {
+        let queue = QueueConfig { num_consumers: 1, ..QueueConfig::default() };
+        Delivery { queue: config.queue.then_some(queue), ..Delivery::default() }
+    }
+}
+
+impl Connector for Part {
+    type Config = Config;
+    const TYPE: &'static str = "joint";
+    const SIGNALS: &'static [(component::Signal, component::Signal, Stability)] =
+        &[(component::Signal::Logs, component::Signal::Logs, Stability::Beta)];
+    fn create(
+        _settings: component::Settings,
+        config: Config,
+        out: Outputs,
+    ) -> Result<Self, BoxError> {
+        Self::new(config, None, Some(out))
+    }
+}
+
+struct Store(Part);
+
+impl Storage for Store {
+    fn open(&self, _: Kind, _: &Id, _: &str) -> Result<Arc<dyn StorageClient>, BoxError> {
+        Err("nobody asks".into())
+    }
+}
+
+#[async_trait]
+impl Component for Store {
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        self.0.shutdown().await
+    }
+}
+
+impl Extension for Store {
+    type Config = Config;
+    const TYPE: &'static str = "store";
+    fn create(_settings: component::Settings, config: Config) -> Result<Self, BoxError> {
+        Part::new(config, None, None).map(Self)
+    }
+    fn storage(self: Arc<Self>) -> Option<Arc<dyn Storage>> {
+        Some(self)
+    }
+}
+
+fn registry() -> Registry {
+    Registry::default()
+        .receiver::<Part>()
+        .processor::<Part>()
+        .exporter::<Part>()
+        .connector::<Part>()
+        .extension::<Store>()
+}
+
+/// A collector under test, and its world.
+struct Bench {
+    world: Arc<World>,
+    name: &'static str,
+    collector: Collector,
+}
+
+/// `name.key=value` changes, on top of one receiver, two processors and one exporter.
+fn settings(world: &str, changes: &[&str]) -> Settings {
+    let yaml = format!(
+        "yaml:
+receivers: {{source: {{world: {world}, name: source}}}}
+processors: {{step/a: {{world: {world}, name: a}}, step/b: {{world: {world}, name: b}}}}
+exporters: {{end: {{world: {world}, name: end}}}}
+service:
+  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: 0}}}}}}}}]}}}}
+  pipelines: {{logs: {{receivers: [source], processors: [step/a, step/b], exporters: [end]}}}}
+"
+    );
+    let set = changes.iter().map(|it| (*it).replace("WORLD", world)).collect();
+    let locations = Locations { config: vec![yaml], set };
+    let conf = confmap::resolve(&locations, &Environment::of([])).unwrap();
+    load::read(&conf, &registry(), true).unwrap()
+}
+
+impl Bench {
+    async fn new(name: &'static str) -> Self {
+        Self::of(name, &[]).await
+    }
+
+    async fn of(name: &'static str, changes: &[&str]) -> Self {
+        let settings = settings(name, changes);
+        let collector = Collector::start(&settings, &registry(), BUILD).await;
+        let bench = Self { world: World::named(name), name, collector: collector.ok().unwrap() };
+        bench.log();
+        bench
+    }
+
+    async fn reload(&mut self, changes: &[&str]) -> Result<Changes, RunError> {
+        self.collector.reload(&settings(self.name, changes), &registry()).await
+    }
+
+    /// Pushes, and says which steps the data went through.
+    async fn push(&self) -> Vec<String> {
+        self.log();
+        self.source().consume(&Context::default(), logs(1)).await.unwrap();
+        settle().await;
+        self.log()
+    }
+
+    fn source(&self) -> Outputs {
+        self.world.sources.lock().unwrap()["source"].clone()
+    }
+
+    /// What has happened since it was asked last.
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.world.log.lock().unwrap())
+    }
+
+    fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        componenttest::metric(self.collector.telemetry.meter(), name, labels)
+    }
+}
+
+/// Lets what was replaced end.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_not_changed_stays_and_what_is_new_starts_before_the_old_stops() {
+    let mut bench = Bench::new("stays").await;
+    assert_eq!(bench.push().await, ["a", "b", "end"]);
+    let changes = bench.reload(&["processors.step/a.name=A"]).await.unwrap();
+    settle().await;
+    let step = ["processor/step/a (logs)".to_owned()];
+    assert_eq!(
+        (changes.kept, &changes.started[..], &changes.stopped[..]),
+        (3, &step[..], &step[..])
+    );
+    assert_eq!(bench.log(), ["start A", "stop a"]);
+    assert_eq!(bench.push().await, ["A", "b", "end"]);
+    bench.reload(&["processors.step/a.name=A", "exporters.end.name=END"]).await.unwrap();
+    settle().await;
+    assert_eq!(bench.log(), ["start END", "stop end"]);
+    assert_eq!(bench.push().await, ["A", "b", "END"]);
+    let changes = bench.reload(&["processors.step/a.name=A", "exporters.end.name=END"]).await;
+    assert_eq!(changes.unwrap(), Changes { kept: 4, ..Changes::default() });
+    assert_eq!(bench.metric("sluice_config_reloads_total", &[("result", "success")]), Some(3.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_on_its_way_ends_before_what_it_calls_is_stopped() {
+    let mut bench = Bench::of("underway", &["processors.step/b.gate=underway"]).await;
+    let source = bench.source();
+    let call =
+        componenttest::spawn(async move { source.consume(&Context::default(), logs(1)).await });
+    settle().await;
+    let changes = ["processors.step/b.name=B", "exporters.end.name=END"];
+    bench.reload(&changes).await.unwrap();
+    settle().await;
+    assert_eq!(bench.log(), ["a", "start END", "start B"], "the old ones live");
+    assert_eq!(bench.push().await, ["a", "B", "END"]);
+    gate("underway").add_permits(1);
+    call.await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(
+        bench.log(),
+        ["b", "END", "stop b", "stop end"],
+        "an exporter knows who has its place"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_fails_leaves_everything_as_it_was() {
+    for (n, fails) in ["start", "create", "hang"].into_iter().enumerate() {
+        let mut bench = Bench::new(["fails0", "fails1", "fails2"][n]).await;
+        let fails = format!("receivers.source.fails={fails}");
+        let source = "receivers.source.name=SOURCE";
+        let changes = ["exporters.end.name=END", "processors.step/a.name=A", source, &fails];
+        assert!(bench.reload(&changes).await.is_err());
+        let log = bench.log();
+        let stopped = |name: &str| log.contains(&format!("stop {name}"));
+        assert!(!stopped("a") && !stopped("b") && !stopped("end") && !stopped("source"), "{log:?}");
+        for new in ["END", "A", "SOURCE"] {
+            assert_eq!(log.contains(&format!("start {new}")), stopped(new), "{log:?}");
+        }
+        let label = [("result", "failure")];
+        assert_eq!(bench.metric("sluice_config_reloads_total", &label), Some(1.0));
+        assert_eq!(bench.metric("sluice_config_last_reload_success", &[]), Some(0.0));
+        let old = &bench.collector.graph.nodes;
+        assert!(old.iter().all(|it| !it.host.as_ref().unwrap().is_leaving()));
+        bench.reload(&["processors.step/a.name=A"]).await.unwrap();
+        assert_eq!(bench.metric("sluice_config_last_reload_success", &[]), Some(1.0));
+        settle().await;
+        assert_eq!(bench.push().await.last().unwrap(), "end");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_stays_when_pipelines_of_its_signals_come_and_go() {
+    let mut bench = Bench::new("pipelines").await;
+    let second = "service.pipelines.logs/2={receivers: [source], exporters: [end/2]}";
+    let end = "exporters.end/2={world: WORLD, name: end2}";
+    let changes = bench.reload(&[second, end]).await.unwrap();
+    assert_eq!((changes.kept, changes.stopped.len()), (4, 0));
+    let mut seen = bench.push().await;
+    seen.sort();
+    assert_eq!(seen, ["a", "b", "end", "end2"]);
+    bench.reload(&[]).await.unwrap();
+    settle().await;
+    assert_eq!(bench.log(), ["stop end2"]);
+    let traces = "service.pipelines.traces={receivers: [source], exporters: [end]}";
+    let changes = bench.reload(&[traces]).await.unwrap();
+    assert_eq!(changes.stopped, ["receiver/source"], "it is told its signals at its creation");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_and_what_is_before_it_stay_when_what_is_behind_it_changes() {
+    let joint = "connectors.joint={world: WORLD, name: joint}";
+    let behind =
+        "service.pipelines.logs/2={receivers: [joint], processors: [step/c], exporters: [end]}";
+    let first = "service.pipelines.logs.exporters=[joint]";
+    let step = |name: &str| format!("processors.step/c={{world: WORLD, name: {name}}}");
+    let mut bench = Bench::of("connector", &[joint, behind, first, &step("c")]).await;
+    assert_eq!(bench.push().await, ["a", "b", "joint", "c", "end"]);
+    let changes = bench.reload(&[joint, behind, first, &step("C")]).await.unwrap();
+    assert_eq!(changes.started, ["processor/step/c (logs/2)"]);
+    settle().await;
+    assert_eq!(bench.push().await, ["a", "b", "joint", "C", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_uses_a_storage_that_changes_is_replaced_with_it() {
+    let of = |name: &str| format!("extensions.store={{world: WORLD, name: {name}}}");
+    let listed = "service.extensions=[store]";
+    let user = "receivers.source.storage=store";
+    let mut bench = Bench::of("storage", &[&of("store"), listed, user]).await;
+    let changes = bench.reload(&[&of("STORE"), listed, user]).await.unwrap();
+    assert_eq!(changes.started, ["extension/store", "receiver/source"]);
+    settle().await;
+    assert_eq!(bench.log(), ["start source", "stop source", "stop store"]);
+    assert!(bench.reload(&[user]).await.is_err(), "the extension is not listed any more");
+    assert_eq!(bench.push().await, ["a", "b", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_in_an_exporter_that_changes_is_sent_by_the_new_one() {
+    let queue = "exporters.end.queue=true";
+    let mut bench = Bench::of("queued", &[queue, "exporters.end.gate=queued"]).await;
+    for _ in 0..3 {
+        bench.source().consume(&Context::default(), logs(1)).await.unwrap();
+    }
+    settle().await;
+    bench.reload(&[queue, "exporters.end.name=END"]).await.unwrap();
+    settle().await;
+    gate("queued").add_permits(1);
+    settle().await;
+    let log = bench.log();
+    let count = |name: &str| log.iter().filter(|it| *it == name).count();
+    assert_eq!((count("end"), count("END"), log.last().unwrap().as_str()), (1, 2, "stop end"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exporter_that_is_gone_first_sends_what_it_has() {
+    let both = "service.pipelines.logs.exporters=[end, end/2]";
+    let second = "exporters.end/2={world: WORLD, name: end2, queue: true, gate: gone}";
+    let mut bench = Bench::of("gone", &[both, second]).await;
+    assert_eq!(bench.push().await, ["a", "b", "end"]);
+    bench.reload(&[]).await.unwrap();
+    settle().await;
+    assert!(bench.log().is_empty());
+    gate("gone").add_permits(1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.log(), ["end2", "stop end2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_end_in_time_is_given_up() {
+    let mut bench = Bench::of("late", &["processors.step/a.gate=late"]).await;
+    let source = bench.source();
+    let _call =
+        componenttest::spawn(async move { source.consume(&Context::default(), logs(1)).await });
+    settle().await;
+    bench.reload(&["processors.step/a.name=A"]).await.unwrap();
+    tokio::time::sleep(RETIRE_TIMEOUT.mul_f64(0.9)).await;
+    assert_eq!(bench.collector.retiring.len(), 1);
+    tokio::time::sleep(RETIRE_TIMEOUT).await;
+    assert!(bench.collector.retiring.try_join_next().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_other_own_telemetry_everything_is_new() {
+    let mut bench = Bench::new("telemetry").await;
+    let changes = bench.reload(&["service.telemetry.logs.level=debug"]).await.unwrap();
+    assert_eq!((changes.kept, changes.started.len(), changes.stopped.len()), (0, 4, 4));
+    settle().await;
+    assert_eq!(bench.push().await.last().unwrap(), "end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_collector_that_stops_lets_what_was_replaced_end_first() {
+    let mut bench = Bench::of("stop", &["processors.step/a.gate=stop"]).await;
+    let source = bench.source();
+    let call =
+        componenttest::spawn(async move { source.consume(&Context::default(), logs(1)).await });
+    settle().await;
+    bench.reload(&["processors.step/a.name=A"]).await.unwrap();
+    gate("stop").add_permits(1);
+    let Bench { world, collector, .. } = bench;
+    assert_eq!(collector.stop().await, crate::Exit::Clean);
+    call.await.unwrap().unwrap();
+    let log = world.log.lock().unwrap();
+    let at = |name: &str| log.iter().position(|it| it == name).unwrap();
+    assert!(at("stop a") < at("stop source") && at("end") < at("stop end"), "{log:?}");
+}
