@@ -270,4 +270,46 @@ mod tests {
         assert!(read("comp").unwrap_err().contains("\tcompletion\n\tcomponents\n"));
         refused("--confg a", "unknown flag: --confg (did you mean --config?)");
     }
+
+    #[test]
+    fn whatever_is_typed_gets_an_answer() {
+        const PIECES: [&str; 24] = [
+            "--config",
+            "--config=",
+            "--config=a",
+            "-",
+            "--",
+            "---",
+            "-o",
+            "-o=",
+            "-ojson",
+            "=",
+            "-h",
+            "-vh",
+            "-\u{e9}",
+            "--\u{e9}=1",
+            "validate",
+            "graph",
+            "completion",
+            "bash",
+            "help",
+            "",
+            " ",
+            "--set",
+            "--help=x",
+            "x",
+        ];
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut understood = 0;
+        for _ in 0..20_000 {
+            let count = random.usize(0..6);
+            let words: Vec<String> =
+                (0..count).map(|_| PIECES[random.usize(0..PIECES.len())].to_owned()).collect();
+            match parse(COMMANDS, &words) {
+                Ok(_) => understood += 1,
+                Err(text) => assert!(!text.is_empty(), "{words:?}"),
+            }
+        }
+        assert!((1_000..19_000).contains(&understood), "{understood}");
+    }
 }

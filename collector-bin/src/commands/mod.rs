@@ -75,7 +75,9 @@ pub fn locations(matches: &Matches) -> Result<Locations, String> {
         return Err(invalid(&SET, bad, "missing equal sign"));
     }
     if config.is_empty() {
-        return Err("at least one config flag must be provided".into());
+        let text = "at least one config flag must be provided\n\
+            Run 'sluice --help' for usage, or 'sluice demo' to see it work.";
+        return Err(text.into());
     }
     Ok(Locations { config, set })
 }
