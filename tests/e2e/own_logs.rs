@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::start::sluice;
-use crate::support::{Process, SLUICE, part};
+use crate::support::{Process, SLUICE, eventually, part};
 
 /// A configuration with these keys below `logs:`.
 fn yaml(logs: &str) -> String {
@@ -146,4 +146,30 @@ async fn unset_and_empty_variables_are_said_at_the_start() {
         empty.contains("\tinfo\t") && empty.ends_with("\"name\": \"SLUICE_EMPTY\"}"),
         "{empty}"
     );
+}
+
+#[tokio::test]
+async fn a_reload_opens_the_files_again_and_changes_the_encoding() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, rotated) = (folder.path().join("own.log"), folder.path().join("own.log.1"));
+    let logs =
+        |encoding| format!("encoding: {encoding}, output_paths: [stdout, '{}']", file.display());
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml(&logs("console")));
+    sluice.ready().await;
+    std::fs::rename(&file, &rotated).unwrap();
+    std::fs::write(folder.path().join("sluice.yaml"), yaml(&logs("logfmt"))).unwrap();
+    sluice.hang_up();
+    sluice.says("no encoder registered for name \"logfmt\"").await;
+    sluice.says("The new configuration cannot be used; the running configuration stays.").await;
+    assert!(!file.exists());
+    std::fs::write(folder.path().join("sluice.yaml"), yaml(&logs("json"))).unwrap();
+    sluice.hang_up();
+    sluice.says("\tConfiguration reloaded.").await;
+    assert!(eventually(|| file.exists()).await);
+    assert_eq!(sluice.terminate().await.code(), Some(0), "{}", sluice.output());
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    assert!(read(&rotated).contains("\tEverything is ready."), "{}", read(&rotated));
+    let last = read(&file);
+    assert!(last.lines().all(|it| it.starts_with("{\"level\":\"info\"")), "{last}");
+    assert!(last.contains("\"msg\":\"Shutdown complete.\""), "{last}");
 }

@@ -124,6 +124,22 @@ fn not_started(conf: &Conf, issue: &Issue) -> Diagnostics {
     Diagnostics::new(issue.text.clone(), vec![load::diagnostic(conf, "SL0400", issue)])
 }
 
+/// Runs other settings. Own log lines change with them, and their files are opened again, so that
+/// SIGHUP is also what follows a rotation.
+async fn switch(
+    collector: &mut Collector,
+    settings: &service::Settings,
+    registry: &Registry,
+) -> Result<(), RunError> {
+    let logging = Logging::open(&settings.service.telemetry, &BUILD).map_err(|issue| {
+        collector.reload_failed();
+        RunError::Start(issue)
+    })?;
+    collector.reload(settings, registry).await?;
+    logging.install();
+    Ok(())
+}
+
 /// Where the configuration is read again.
 struct Running {
     locations: Locations,
@@ -152,8 +168,8 @@ impl Running {
         let problems = match tokio::task::block_in_place(read) {
             Ok((conf, settings)) => {
                 self.watch_files(&conf);
-                match collector.reload(&settings, &self.registry).await {
-                    Ok(_) => return,
+                match switch(collector, &settings, &self.registry).await {
+                    Ok(()) => return notice(&conf),
                     Err(error) => explain(error, &conf),
                 }
             }
