@@ -7,4 +7,5 @@ mod helm;
 mod logs;
 mod loki;
 mod own_logs;
+mod own_telemetry;
 mod start;

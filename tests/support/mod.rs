@@ -163,19 +163,23 @@ impl Drop for Process {
 pub struct Endpoint {
     /// `127.0.0.1:PORT`.
     pub grpc: String,
+    /// `http://127.0.0.1:PORT`.
+    pub http: String,
     server: Backend,
 }
 
 impl Endpoint {
     /// Listens, and hands everything to `consumer`.
     pub async fn start(consumer: Next) -> Self {
-        let grpc = format!("127.0.0.1:{}", free_port().unwrap());
+        let address = || format!("127.0.0.1:{}", free_port().unwrap());
+        let (grpc, http) = (address(), address());
         let section = serde_json::json!({"protocols": {
             "grpc": {"endpoint": grpc, "max_recv_msg_size_mib": 64},
+            "http": {"endpoint": http},
         }});
         let section: Value = serde_json::from_value(section).unwrap();
         let server = Backend::start::<Otlp>(&section, &consumer).await.unwrap();
-        Self { grpc, server }
+        Self { grpc, http: format!("http://{http}"), server }
     }
 
     /// Ends it.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::trace::{Span, SpanContext};
+
 /// Which answer the caller of [`crate::Consumer::consume`] waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wants {
@@ -38,12 +40,20 @@ pub struct Context {
     pub wants: Wants,
     /// Who sent the data; `None` for data that was made here.
     pub client: Option<Arc<Client>>,
+    /// The span of what is being done, if spans are made.
+    pub span: Option<SpanContext>,
 }
 
 impl Context {
     /// For callers that can read the data again and need to know that it has really gone.
     pub fn delivered() -> Self {
-        Self { wants: Wants::Delivered, client: None }
+        Self { wants: Wants::Delivered, ..Self::default() }
+    }
+
+    /// The same below a span.
+    #[must_use]
+    pub fn below(&self, span: &Span) -> Self {
+        Self { span: Some(span.context()), ..self.clone() }
     }
 
     /// True when `Ok` has to mean delivered.

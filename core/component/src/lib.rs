@@ -19,6 +19,7 @@ mod outputs;
 mod received;
 mod storage;
 mod switch;
+pub mod trace;
 
 pub use async_trait::async_trait;
 pub use carry::{Carry, Legacy, Turn};
@@ -39,3 +40,4 @@ pub use pdata::{Data, Signal};
 pub use received::Received;
 pub use storage::{Storage, StorageClient, Write};
 pub use switch::{Held, Switch};
+pub use trace::Tracer;

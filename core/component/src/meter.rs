@@ -15,6 +15,8 @@ use std::time::SystemTime;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Tracer;
+
 mod view;
 
 pub use view::View;
@@ -326,6 +328,7 @@ pub struct Meter {
     level: Level,
     views: Arc<[View]>,
     registry: Arc<Registry>,
+    tracer: Tracer,
 }
 
 impl fmt::Debug for Meter {
@@ -338,7 +341,18 @@ impl Meter {
     /// Keeps what is measured at `level`, as the first view that selects it says. The default keeps
     /// everything as it is.
     pub fn new(level: Level, views: Vec<View>) -> Self {
-        Self { level, views: views.into(), registry: Arc::default() }
+        Self { level, views: views.into(), ..Self::default() }
+    }
+
+    /// With what makes the spans beside the metrics.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
+    }
+
+    /// What makes the spans beside the metrics.
+    pub fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// How much is measured.

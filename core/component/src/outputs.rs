@@ -6,13 +6,20 @@ use futures_util::future::join_all;
 use pdata::{Data, Signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ConsumeError, Context, Next, PipelineId, Switch};
+use crate::{ConsumeError, Context, Id, Next, PipelineId, Switch, Tracer};
 
 /// The pipelines behind a receiver or connector. All clones are the same: when the configuration is
 /// reloaded, a component that stays calls other pipelines from then on.
 #[derive(Clone)]
 pub struct Outputs {
     pipelines: Arc<Switch<Vec<(PipelineId, Next)>>>,
+    spans: Option<Arc<Spans>>,
+}
+
+/// Makes the span of each delivery of a receiver.
+struct Spans {
+    tracer: Tracer,
+    receiver: Id,
 }
 
 impl Default for Outputs {
@@ -24,7 +31,7 @@ impl Default for Outputs {
 impl Outputs {
     /// In the order of delivery.
     pub fn new(pipelines: Vec<(PipelineId, Next)>) -> Self {
-        Self { pipelines: Arc::new(Switch::new(pipelines)) }
+        Self { pipelines: Arc::new(Switch::new(pipelines)), spans: None }
     }
 
     /// True when these are the pipelines.
@@ -40,6 +47,13 @@ impl Outputs {
     /// before has ended.
     pub fn replace(&self, pipelines: Vec<(PipelineId, Next)>) -> CancellationToken {
         self.pipelines.set(pipelines)
+    }
+
+    /// With a span around each delivery, named as upstream's. `receiver/receiverhelper/obsreport.go`.
+    #[must_use]
+    pub fn with_spans(self, tracer: &Tracer, receiver: &Id) -> Self {
+        let spans = Spans { tracer: tracer.clone(), receiver: receiver.clone() };
+        Self { spans: tracer.is_on().then(|| Arc::new(spans)), ..self }
     }
 
     /// True when a pipeline of this signal listens: servers offer only what is wanted.
@@ -61,6 +75,28 @@ impl Outputs {
     /// Delivers to every pipeline of the data's signal; `Ok` when all took it. All are called even
     /// if one fails, and together they are retryable if any is (ADR 0003).
     pub async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        let Some(spans) = &self.spans else { return self.deliver(ctx, data).await };
+        let (what, accepted, refused) = match data.signal() {
+            Signal::Traces => ("TraceDataReceived", "accepted_spans", "refused_spans"),
+            Signal::Metrics => {
+                ("MetricsReceived", "accepted_metric_points", "refused_metric_points")
+            }
+            Signal::Logs => ("LogsReceived", "accepted_log_records", "refused_log_records"),
+        };
+        let (items, id) = (data.items() as u64, &spans.receiver);
+        let scope = "go.opentelemetry.io/collector/receiver/receiverhelper";
+        let name = || format!("receiver/{id}/{what}");
+        let Some(mut span) = spans.tracer.start(scope, name, ctx.span) else {
+            return self.deliver(ctx, data).await;
+        };
+        span.text("receiver", id.as_str());
+        let answer = self.deliver(&ctx.below(&span), data).await;
+        span.count(accepted, if answer.is_ok() { items } else { 0 });
+        span.count(refused, if answer.is_ok() { 0 } else { items });
+        answer.inspect_err(|error| span.fail(error))
+    }
+
+    async fn deliver(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let signal = data.signal();
         let pipelines = self.pipelines.get();
         let mut nexts = pipelines.iter().filter(|(id, _)| id.signal() == signal);

@@ -448,7 +448,8 @@ impl Builder<'_> {
             "otelcol.component.id" = id.as_str(),
             "otelcol.component.kind" = "receiver"
         );
-        let (settings, outputs) = (self.component_settings(id, None), Outputs::new(outputs));
+        let settings = self.component_settings(id, None);
+        let outputs = Outputs::new(outputs).with_spans(self.meter.tracer(), id);
         let component = span
             .in_scope(|| make(settings, section, outputs.clone()))
             .map_err(|error| failed(first, error))?;

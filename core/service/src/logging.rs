@@ -7,6 +7,7 @@ mod encode;
 mod layer;
 mod sample;
 mod sinks;
+pub(crate) mod tap;
 
 use std::sync::OnceLock;
 

@@ -19,7 +19,7 @@ use crate::run::{
     Collector, ExtensionNode, RunError, extensions, stop_extension, stop_node, telemetry_host,
     warn_of_aliases,
 };
-use crate::telemetry::{Telemetry, TelemetryConfig};
+use crate::telemetry::Telemetry;
 
 /// Longest time for what is new to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -153,7 +153,7 @@ impl Collector {
 
     fn candidate(&self, settings: &Settings, registry: &Registry) -> Result<Candidate, Problem> {
         let (own, build) = (&settings.service.telemetry, &self.build);
-        if is_same(own, &self.settings.service.telemetry) {
+        if *own == self.settings.service.telemetry {
             let (before, meter) = (&self.extensions, self.telemetry.meter());
             let extensions = extensions(before, settings, registry, build, meter)?;
             let stays = |it: &ExtensionNode| extensions.iter().any(|new| new.is_started_as(&it.id));
@@ -167,7 +167,7 @@ impl Collector {
                 telemetry: None,
             });
         }
-        let telemetry = Telemetry::new(own, build);
+        let telemetry = Telemetry::new(own, build, registry);
         let extensions = extensions(&[], settings, registry, build, telemetry.meter())?;
         let graph = Graph::build(settings, registry, build, telemetry.meter())?;
         let telemetry = Some((telemetry, telemetry_host(&self.services, &self.carry)));
@@ -191,7 +191,8 @@ impl Collector {
 
     async fn start_candidate(&self, next: &mut Candidate) -> Result<(), Issue> {
         if let Some((telemetry, host)) = &mut next.telemetry {
-            telemetry.start(host).map_err(|error| issue(&["service", "telemetry"], &error))?;
+            let started = telemetry.start(host).await;
+            started.map_err(|error| issue(&["service", "telemetry"], &error))?;
         }
         // The collector is ready: who asks a new extension meanwhile is told so.
         let new = next.extensions.iter().filter(|it| it.host.is_none());
@@ -223,18 +224,15 @@ impl Collector {
             .collect();
         let carry = self.carry.clone();
         self.retiring.spawn(async move {
-            if let Some(mut before) = before {
-                before.stop().await;
-            }
-            retire(old, unused).await;
+            let telemetry = async {
+                if let Some(before) = &mut before {
+                    before.stop().await;
+                }
+            };
+            tokio::join!(telemetry, retire(old, unused));
             gone.iter().for_each(|it| carry.forget(&it.to_string()));
         });
     }
-}
-
-fn is_same(a: &TelemetryConfig, b: &TelemetryConfig) -> bool {
-    // Both can be written: they were read.
-    matches!((serde_json::to_value(a), serde_json::to_value(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Before anything new is started.

@@ -144,7 +144,7 @@ impl Collector {
         registry: &Registry,
         build: BuildInfo,
     ) -> Result<Self, RunError> {
-        let telemetry = Telemetry::new(&settings.service.telemetry, &build);
+        let telemetry = Telemetry::new(&settings.service.telemetry, &build, registry);
         warn_of_aliases(settings, registry);
         let graph = Graph::build(settings, registry, &build, telemetry.meter());
         let graph = graph.map_err(RunError::Config)?;
@@ -178,9 +178,9 @@ impl Collector {
 
     async fn start_first(&mut self) -> Result<(), Issue> {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        info!(Version = self.build.version, NumCPU = cpus, "Starting {}...", self.build.command);
-        let started = self.telemetry.start(&self.telemetry_host);
+        let started = self.telemetry.start(&self.telemetry_host).await;
         started.map_err(|error| issue(&["service", "telemetry"], &error))?;
+        info!(Version = self.build.version, NumCPU = cpus, "Starting {}...", self.build.command);
         info!("Starting extensions...");
         let (mut extensions, mut graph) =
             (std::mem::take(&mut self.extensions), std::mem::take(&mut self.graph));

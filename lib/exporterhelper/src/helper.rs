@@ -14,6 +14,7 @@ use crate::Batch;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::sender::Sender;
+use crate::spans::Spans;
 
 /// What the log advises when data was given up that retries would have saved.
 const TRY_RETRY: &str =
@@ -55,7 +56,8 @@ pub fn in_front_of(settings: &Settings, delivery: Delivery, inner: Next) -> Arc<
     };
     let queue = queue.map(|config| Queue::new(config, settings, signal, metrics.clone()));
     let timeout = Some(timeout.std()).filter(|it| !it.is_zero());
-    let sender = Sender { inner, timeout, retry, metrics };
+    let spans = Spans::new(settings, signal);
+    let sender = Sender { inner, timeout, retry, metrics, spans };
     Arc::new(Helper {
         signal,
         sender,
@@ -228,7 +230,13 @@ impl Consumer for Helper {
             let result = self.send(ctx, data, || true).await;
             return result.inspect_err(rejected);
         };
-        match queue.offer(ctx, data).await.inspect_err(rejected)? {
+        let mut span = self.sender.spans.enqueue(ctx);
+        let offered = queue.offer(ctx, data).await;
+        if let (Some(span), Err(error)) = (&mut span, &offered) {
+            span.fail(error);
+        }
+        drop(span);
+        match offered.inspect_err(rejected)? {
             // Whoever sent it has logged what failed.
             Some(waiting) => waiting.answer().await,
             None => Ok(()),

@@ -23,6 +23,7 @@ mod partition;
 mod property;
 mod queue;
 mod sender;
+mod spans;
 #[cfg(test)]
 mod tests;
 

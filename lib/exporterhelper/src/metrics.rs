@@ -4,7 +4,7 @@ use component::meter::{Counter, Descriptor, Gauge, Histogram, Level};
 use component::{ConsumeError, LostReason, Meter, Settings, Signal, Sizer, grpc_code_name};
 
 /// Upstream's scope of all of them.
-const SCOPE: &str = "go.opentelemetry.io/collector/exporter/exporterhelper";
+pub(crate) const SCOPE: &str = "go.opentelemetry.io/collector/exporter/exporterhelper";
 
 /// Bounds of histograms of items per batch, as upstream.
 pub const SIZE_BOUNDS: &[f64] = &[

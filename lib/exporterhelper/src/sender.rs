@@ -11,6 +11,7 @@ use tracing::info;
 
 use crate::backoff::Backoff;
 use crate::metrics::Metrics;
+use crate::spans::Spans;
 
 /// Sends requests, one at a time per call.
 pub(crate) struct Sender {
@@ -20,6 +21,7 @@ pub(crate) struct Sender {
     /// `None` when a failed attempt is final.
     pub(crate) retry: Option<RetryConfig>,
     pub(crate) metrics: Metrics,
+    pub(crate) spans: Spans,
 }
 
 impl Sender {
@@ -35,10 +37,18 @@ impl Sender {
     ) -> Result<(), ConsumeError> {
         let items = data.items() as u64;
         let _in_flight = InFlight::new(&self.metrics.in_flight);
+        let mut span = self.spans.export(ctx);
+        let below = span.as_ref().map(|it| ctx.below(it));
+        let ctx = below.as_ref().unwrap_or(ctx);
         let result = match &self.retry {
             Some(config) => self.retry(config, ctx, data, stopping, replaced, is_wanted).await,
             None => self.attempt(ctx, data).await,
         };
+        if let Some(span) = &mut span {
+            span.count("items.sent", if result.is_ok() { items } else { 0 });
+            span.count("items.failed", if result.is_ok() { 0 } else { items });
+            let _ = result.as_ref().inspect_err(|error| span.fail(error));
+        }
         self.metrics.sent.add(if result.is_ok() { items } else { 0 });
         if let Err(error) = &result {
             self.metrics.send_failed(items, error, stopping.is_cancelled());

@@ -1,7 +1,7 @@
 //! Events of the program as log lines.
 
 use std::fmt::{self, Write as _};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde_json::{Map, Value as Json};
 use tracing::field::{Field, Visit};
@@ -15,6 +15,7 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 use super::encode::{Encoder, Entry, now};
 use super::sample::Sampler;
 use super::sinks::Sinks;
+use super::tap;
 
 /// Crates that speak about every frame they send; heard from warn up.
 const FOREIGN: [&str; 5] = ["h2", "hyper", "hyper_util", "rustls", "tokio"];
@@ -77,13 +78,40 @@ impl Visit for Fields {
     }
 }
 
+/// The line for those who send it, unless it is about sending lines.
+fn hand_over<S>(event: &Event<'_>, said: &Fields, ctx: &Context<'_, S>)
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    // The clients that send have connections of their own, outside of any span.
+    if FOREIGN.contains(&crate_of(event.metadata())) {
+        return;
+    }
+    let mut fields = Map::new();
+    for span in ctx.event_scope(event).into_iter().flat_map(Scope::from_root) {
+        if span.name() == tap::SILENT_SPAN {
+            return;
+        }
+        if let Some(SpanFields(own)) = span.extensions().get::<SpanFields>() {
+            fields.extend(own.clone());
+        }
+    }
+    fields.extend(said.rest.clone());
+    let (level, message) = (*event.metadata().level(), said.message.clone());
+    tap::put(&tap::Line { time: SystemTime::now(), level, message, fields });
+}
+
+/// The crate that says something.
+fn crate_of<'a>(metadata: &'a Metadata<'_>) -> &'a str {
+    metadata.target().split("::").next().unwrap_or_default()
+}
+
 impl Lines {
     /// Spans are kept at every level: what is said inside them needs their fields.
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
         let level = *metadata.level();
-        let name = metadata.target().split("::").next().unwrap_or_default();
-        metadata.is_span()
-            || (level <= self.level && (level <= Level::WARN || !FOREIGN.contains(&name)))
+        let is_foreign = FOREIGN.contains(&crate_of(metadata));
+        metadata.is_span() || (level <= self.level && (level <= Level::WARN || !is_foreign))
     }
 }
 
@@ -131,6 +159,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         put(&said.rest);
+        if tap::is_on() {
+            hand_over(event, &said, &ctx);
+        }
         let file = meta.file().unwrap_or("");
         let short = file.rsplit_once("/src/").map_or(file, |(_, it)| it);
         let place = (meta.module_path().and_then(|it| it.split("::").next())).unwrap_or("");

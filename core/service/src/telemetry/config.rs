@@ -8,16 +8,18 @@ use tracing::level_filters::LevelFilter;
 
 use super::readers::MetricsConfig;
 use super::resource::ResourceConfig;
+use super::sender::ProcessorConfig;
+use super::traces::TracesConfig;
 
 /// `service: telemetry:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TelemetryConfig {
     /// Own log lines.
     pub logs: LogsConfig,
     /// Own metrics.
     pub metrics: MetricsConfig,
-    /// Own traces. Accepted; none are made yet.
-    pub traces: Value,
+    /// Own traces.
+    pub traces: TracesConfig,
     /// Attributes of the process.
     pub resource: ResourceConfig,
 }
@@ -40,7 +42,7 @@ impl Config for TelemetryConfig {
 }
 
 /// `service: telemetry: logs:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogsConfig {
     /// Lines below are left out: debug, info, warn, error, or dpanic, panic, fatal, which leave out all.
     /// Default info.
@@ -63,8 +65,8 @@ pub struct LogsConfig {
     pub initial_fields: Value,
     /// Leaves out the `resource` object. Default false.
     pub disable_zap_resource: bool,
-    /// OTLP exporters for own logs. Accepted; nothing is sent yet.
-    pub processors: Vec<Value>,
+    /// Where lines are sent besides.
+    pub processors: Vec<ProcessorConfig>,
 }
 
 impl Default for LogsConfig {
@@ -86,7 +88,7 @@ impl Default for LogsConfig {
 }
 
 /// `service: telemetry: logs: sampling:`.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SamplingConfig {
     /// Default true.
     pub enabled: bool,

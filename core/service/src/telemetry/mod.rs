@@ -4,85 +4,208 @@
 use std::sync::Arc;
 
 use component::meter::Level;
-use component::{BuildInfo, Host, Meter};
-use serde_json::{Map, Value as Json};
+use component::trace::SpanRecord;
+use component::{BuildInfo, Host, Meter, Tracer};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 mod config;
+mod export;
 mod exposition;
+mod logs;
+mod periodic;
 mod process;
 mod readers;
 mod resource;
 mod scrape;
+mod sender;
+mod traces;
 
 pub use config::{SamplingConfig, TelemetryConfig};
 pub(crate) use resource::resource;
 
-use readers::{MetricsConfig, ReaderConfig};
+use crate::logging::tap::{self, Line, Queues};
+use crate::registry::Registry;
+use periodic::Periodic;
+use resource::Resource;
 use scrape::Scrape;
+use sender::Sender;
 
 /// What measures this collector, and who reads it.
 pub(crate) struct Telemetry {
     config: TelemetryConfig,
     meter: Meter,
-    resource: Map<String, Json>,
-    tasks: JoinSet<()>,
+    /// What `start` opens, or why it cannot.
+    parts: Result<Parts, String>,
+    /// Ended at once.
+    servers: JoinSet<()>,
+    /// Told to end: they send what they have.
+    senders: JoinSet<()>,
+    stopping: CancellationToken,
+    line_queues: Queues,
+}
+
+/// Readers and senders, checked and not yet started.
+#[derive(Default)]
+struct Parts {
+    scrapes: Vec<Scrape>,
+    periodic: Vec<Periodic>,
+    spans: Vec<Sender<SpanRecord>>,
+    lines: Vec<Sender<Line>>,
+    line_queues: Queues,
 }
 
 impl Telemetry {
-    pub fn new(config: &TelemetryConfig, build: &BuildInfo) -> Self {
+    pub fn new(config: &TelemetryConfig, build: &BuildInfo, registry: &Registry) -> Self {
         let metrics = &config.metrics;
         let views = metrics.views.iter().flatten().map(readers::ViewConfig::view).collect();
-        let meter = Meter::new(metrics.level, views);
+        let resource = Resource::new(&config.resource, build);
+        let mut parts = Parts::default();
+        let logs = logs::lines(&config.logs.processors, registry, build, &resource);
+        let logs = logs.map_err(|error| format!("failed to create logger: {error}"));
+        let tracer = logs.and_then(|(queues, senders)| {
+            (parts.line_queues, parts.lines) = (queues, senders);
+            parts.tracer(config, registry, build, &resource)
+        });
+        let read = tracer.and_then(|tracer| {
+            let read = parts.readers(config, registry, build, &resource);
+            read.map_err(|error| format!("failed to create meter provider: {error}"))?;
+            Ok(tracer)
+        });
+        let (tracer, parts) = match read {
+            Ok(tracer) => (tracer, Ok(parts)),
+            Err(error) => (Tracer::default(), Err(error)),
+        };
+        let meter = Meter::new(metrics.level, views).with_tracer(tracer);
         process::observe(&meter);
-        let resource = resource(&config.resource, build);
-        Self { config: config.clone(), meter, resource, tasks: JoinSet::new() }
+        Self {
+            config: config.clone(),
+            meter,
+            parts,
+            servers: JoinSet::new(),
+            senders: JoinSet::new(),
+            stopping: CancellationToken::new(),
+            line_queues: Queues::default(),
+        }
     }
 
-    /// What components count with.
+    /// What components measure with.
     pub fn meter(&self) -> &Meter {
         &self.meter
     }
 
-    /// Opens what the readers need; ports are held by `host`. An error is in the Collector's words.
-    pub fn start(&mut self, host: &Host) -> Result<(), String> {
-        if self.config.resource.is_legacy() {
+    /// Opens what readers and senders need; ports are held by `host`. An error is in the Collector's words.
+    pub async fn start(&mut self, host: &Host) -> Result<(), String> {
+        self.say();
+        let Parts { scrapes, periodic, spans, lines, line_queues } =
+            std::mem::replace(&mut self.parts, Ok(Parts::default()))?;
+        for sender in lines {
+            let started = sender.start().await;
+            started.map_err(|error| format!("failed to create logger: {error}"))?;
+            self.senders.spawn(sender.run(self.stopping.clone()));
+        }
+        self.line_queues = line_queues;
+        tap::open(&self.line_queues);
+        for sender in spans {
+            let started = sender.start().await;
+            started.map_err(|error| format!("failed to create tracer provider: {error}"))?;
+            self.senders.spawn(sender.run(self.stopping.clone()));
+        }
+        let failed = |error| format!("failed to create meter provider: {error}");
+        for scrape in scrapes {
+            let metrics = Arc::clone(self.meter.registry());
+            scrape.start(metrics, host, &mut self.servers).map_err(failed)?;
+        }
+        for reader in periodic {
+            reader.start().await.map_err(failed)?;
+            let metrics = Arc::clone(self.meter.registry());
+            self.senders.spawn(reader.run(metrics, self.stopping.clone()));
+        }
+        Ok(())
+    }
+
+    fn say(&self) {
+        let config = &self.config;
+        if config.resource.is_legacy() {
             warn!(
                 "service::telemetry::resource: attributes written inline are deprecated, list them \
                  under attributes as {{name, value}}"
             );
         }
-        if self.config.resource.has_detectors() {
+        if config.resource.has_detectors() {
             warn!("service::telemetry::resource: detectors are not supported; nothing is detected");
         }
-        let MetricsConfig { level, readers, .. } = self.config.metrics.clone();
-        if level == Level::None {
+        if config.metrics.level == Level::None {
             info!("Internal metrics telemetry disabled");
+        }
+        if !config.traces.is_on() {
+            info!("Internal trace telemetry disabled");
+        }
+    }
+
+    /// Sends what is left, and closes everything.
+    pub async fn stop(&mut self) {
+        tap::close(&self.line_queues);
+        self.stopping.cancel();
+        self.servers.shutdown().await;
+        // Each has limits of its own.
+        while self.senders.join_next().await.is_some() {}
+    }
+}
+
+/// Also that of a configuration that was given up: who had the lines before has them again.
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        tap::close(&self.line_queues);
+    }
+}
+
+impl Parts {
+    fn tracer(
+        &mut self,
+        config: &TelemetryConfig,
+        registry: &Registry,
+        build: &BuildInfo,
+        resource: &Resource,
+    ) -> Result<Tracer, String> {
+        if !config.traces.is_on() {
+            return Ok(Tracer::default());
+        }
+        let spans = traces::spans(&config.traces, registry, build, resource);
+        let (sink, senders) =
+            spans.map_err(|error| format!("failed to create tracer provider: {error}"))?;
+        self.spans = senders;
+        Ok(Tracer::new(Arc::new(sink)))
+    }
+
+    fn readers(
+        &mut self,
+        config: &TelemetryConfig,
+        registry: &Registry,
+        build: &BuildInfo,
+        resource: &Resource,
+    ) -> Result<(), String> {
+        if config.metrics.level == Level::None {
             return Ok(());
         }
-        for reader in &readers {
-            let started = self.start_reader(reader, host);
-            started.map_err(|error| format!("failed to create meter provider: {error}"))?;
+        for reader in &config.metrics.readers {
+            match (&reader.pull, &reader.periodic) {
+                (Some(pull), None) => {
+                    let config = pull.exporter.prometheus.as_ref();
+                    let config = config.ok_or("no valid metric exporter")?;
+                    self.scrapes.push(Scrape::new(config, &resource.attributes)?);
+                }
+                (None, Some(periodic)) => {
+                    let reader = Periodic::new(periodic, registry, build, resource.clone())?;
+                    self.periodic.push(reader);
+                }
+                (Some(_), Some(_)) => {
+                    return Err("must not specify multiple metric reader type".into());
+                }
+                (None, None) => return Err("no valid metric reader".into()),
+            }
         }
         Ok(())
-    }
-
-    fn start_reader(&mut self, reader: &ReaderConfig, host: &Host) -> Result<(), String> {
-        match (&reader.pull, &reader.periodic) {
-            (Some(_), Some(_)) => Err("must not specify multiple metric reader type".into()),
-            (Some(pull), None) => {
-                let config = pull.exporter.prometheus.as_ref();
-                let config = config.ok_or("no valid metric exporter")?;
-                let scrape = Scrape::new(config, &self.resource)?;
-                scrape.start(Arc::clone(self.meter.registry()), host, &mut self.tasks)
-            }
-            (None, Some(_)) => Err("periodic readers do not work yet".into()),
-            (None, None) => Err("no valid metric reader".into()),
-        }
-    }
-
-    pub async fn stop(&mut self) {
-        self.tasks.shutdown().await;
     }
 }

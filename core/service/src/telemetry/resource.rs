@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use component::config::Value;
 use component::{BuildInfo, Problems};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 /// Keys of the declarative layout; any other is an attribute of the legacy one.
 const DECLARATIVE: [&str; 5] =
@@ -16,6 +16,51 @@ const DECLARATIVE: [&str; 5] =
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ResourceConfig(pub Value);
+
+/// The process, as own telemetry describes it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Resource {
+    pub(crate) attributes: Map<String, Json>,
+    schema_url: String,
+}
+
+impl Resource {
+    pub(crate) fn new(config: &ResourceConfig, build: &BuildInfo) -> Self {
+        let schema_url = config.schema_url().to_owned();
+        Self { attributes: resource(config, build), schema_url }
+    }
+
+    /// An OTLP/JSON request with `scopes` of this resource.
+    pub(crate) fn request(&self, resources: &str, scoped: &str, scopes: Vec<Json>) -> Json {
+        let attributes = self.attributes.iter();
+        let attributes: Vec<Json> =
+            attributes.map(|(k, v)| json!({"key": k, "value": any(v)})).collect();
+        let mut resource = json!({"resource": {"attributes": attributes}});
+        resource[scoped] = scopes.into();
+        if !self.schema_url.is_empty() {
+            resource["schemaUrl"] = self.schema_url.as_str().into();
+        }
+        json!({resources: [resource]})
+    }
+}
+
+/// A value in OTLP/JSON.
+pub(crate) fn any(value: &Json) -> Json {
+    match value {
+        Json::Bool(it) => json!({"boolValue": it}),
+        Json::Number(it) if it.is_f64() => json!({"doubleValue": it}),
+        Json::Number(it) => json!({"intValue": it.to_string()}),
+        Json::String(it) => json!({"stringValue": it}),
+        Json::Array(items) => {
+            json!({"arrayValue": {"values": items.iter().map(any).collect::<Vec<_>>()}})
+        }
+        Json::Object(entries) => {
+            let entries = entries.iter().map(|(k, v)| json!({"key": k, "value": any(v)}));
+            json!({"kvlistValue": {"values": entries.collect::<Vec<_>>()}})
+        }
+        Json::Null => json!({}),
+    }
+}
 
 impl ResourceConfig {
     fn entries(&self) -> &[(String, Value)] {
@@ -128,7 +173,7 @@ fn attribute(entry: &Value) -> Option<(String, Json)> {
         _ => None,
     };
     let list = || match value.plain() {
-        Value::List(items) => items.iter().map(json).collect::<Option<Vec<_>>>().map(Json::from),
+        Value::List(items) => items.iter().map(plain).collect::<Option<Vec<_>>>().map(Json::from),
         _ => None,
     };
     let kind = entry.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -139,13 +184,13 @@ fn attribute(entry: &Value) -> Option<(String, Json)> {
         ("double", _) => number(value).map(Json::from),
         ("string_array" | "bool_array" | "int_array" | "double_array", _) => list(),
         ("", Value::List(_)) => list(),
-        ("", _) => json(value),
+        ("", _) => plain(value),
         _ => None,
     }?;
     Some((name.to_owned(), value))
 }
 
-fn json(value: &Value) -> Option<Json> {
+fn plain(value: &Value) -> Option<Json> {
     match value {
         Value::Bool(it) => Some(Json::from(*it)),
         Value::Int(it) => i64::try_from(*it).ok().map(Json::from),

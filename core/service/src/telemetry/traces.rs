@@ -1,0 +1,321 @@
+//! Own traces: `service: telemetry: traces:`. Spans are sampled where they begin and queued where they
+//! end; a task per processor sends them.
+
+use component::meter::Level;
+use component::trace::{SpanContext, SpanRecord, SpanSink};
+use component::{BuildInfo, Signal};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use tokio::sync::mpsc;
+use tracing::debug;
+
+use super::periodic::nanos;
+use super::readers::ConsoleConfig;
+use super::resource::Resource;
+use super::sender::{ProcessorConfig, Sender};
+use crate::registry::Registry;
+
+/// `service: telemetry: traces:`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TracesConfig {
+    /// none or basic. Default basic.
+    pub level: Level,
+    /// tracecontext, b3: how the span above is read from a request. Default none.
+    pub propagators: Vec<String>,
+    /// Where spans go. Default nowhere, and then none are made.
+    pub processors: Vec<ProcessorConfig>,
+    /// Which traces are kept. Default all that begin here, else as the span above says.
+    pub sampler: Option<SamplerConfig>,
+    /// Accepted, without effect: our spans are small.
+    pub limits: component::config::Value,
+}
+
+impl Default for TracesConfig {
+    fn default() -> Self {
+        Self {
+            level: Level::Basic,
+            propagators: Vec::new(),
+            processors: Vec::new(),
+            sampler: None,
+            limits: component::config::Value::Null,
+        }
+    }
+}
+
+impl TracesConfig {
+    /// True when spans are made.
+    pub(crate) fn is_on(&self) -> bool {
+        self.level != Level::None && !self.processors.is_empty()
+    }
+
+    /// The Collector's text for a propagator that there is not.
+    pub(crate) fn check_propagators(&self) -> Result<(), String> {
+        if self.propagators.iter().all(|it| ["tracecontext", "b3"].contains(&it.as_str())) {
+            Ok(())
+        } else {
+            Err("error creating propagator: unsupported trace propagator".into())
+        }
+    }
+}
+
+/// `sampler:`: one of the keys.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SamplerConfig {
+    /// All.
+    pub always_on: Option<ConsoleConfig>,
+    /// None.
+    pub always_off: Option<ConsoleConfig>,
+    /// A share, by trace id.
+    pub trace_id_ratio_based: Option<RatioConfig>,
+    /// As the span above says.
+    pub parent_based: Option<Box<ParentConfig>>,
+    /// Not supported: refused at start.
+    pub jaeger_remote: component::config::Value,
+}
+
+/// `trace_id_ratio_based:`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RatioConfig {
+    /// 0 to 1. Default 1.
+    pub ratio: Option<f64>,
+}
+
+/// `parent_based:`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ParentConfig {
+    /// Where there is no span above. Default always_on.
+    pub root: Option<SamplerConfig>,
+    /// Default always_on.
+    pub remote_parent_sampled: Option<SamplerConfig>,
+    /// Default always_off.
+    pub remote_parent_not_sampled: Option<SamplerConfig>,
+    /// Default always_on.
+    pub local_parent_sampled: Option<SamplerConfig>,
+    /// Default always_off.
+    pub local_parent_not_sampled: Option<SamplerConfig>,
+}
+
+/// Which traces are kept.
+#[derive(Debug, Clone, PartialEq)]
+enum Sampler {
+    All,
+    None,
+    Ratio(f64),
+    Parent { root: Box<Sampler>, sampled: Box<Sampler>, not_sampled: Box<Sampler> },
+}
+
+impl Sampler {
+    fn new(config: Option<&SamplerConfig>) -> Result<Self, String> {
+        let Some(config) = config else { return Self::parent(&ParentConfig::default()) };
+        if config.jaeger_remote != component::config::Value::Null {
+            let text = "sampler jaeger_remote is not supported: use trace_id_ratio_based";
+            return Err(text.into());
+        }
+        match config {
+            SamplerConfig { always_on: Some(_), .. } => Ok(Self::All),
+            SamplerConfig { always_off: Some(_), .. } => Ok(Self::None),
+            SamplerConfig { trace_id_ratio_based: Some(it), .. } => {
+                Ok(Self::Ratio(it.ratio.unwrap_or(1.0)))
+            }
+            SamplerConfig { parent_based: Some(it), .. } => Self::parent(it),
+            _ => Err("unsupported sampler: use always_on, always_off, trace_id_ratio_based or \
+                      parent_based"
+                .into()),
+        }
+    }
+
+    fn parent(config: &ParentConfig) -> Result<Self, String> {
+        let child = |it: &Option<SamplerConfig>, default: Self| match it {
+            Some(it) => Self::new(Some(it)).map(Box::new),
+            None => Ok(Box::new(default)),
+        };
+        Ok(Self::Parent {
+            root: child(&config.root, Self::All)?,
+            sampled: child(&config.local_parent_sampled, Self::All)?,
+            not_sampled: child(&config.local_parent_not_sampled, Self::None)?,
+        })
+    }
+
+    fn keeps(&self, trace_id: [u8; 16], parent: Option<&SpanContext>) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            // As the SDK in Go: the lower half without its last bit, as a share of its range.
+            Self::Ratio(ratio) => {
+                let number = (u128::from_be_bytes(trace_id) as u64) >> 1;
+                number < (ratio * (1_u64 << 63) as f64) as u64
+            }
+            Self::Parent { root, sampled, not_sampled } => match parent {
+                None => root.keeps(trace_id, None),
+                Some(it) if it.sampled => sampled.keeps(trace_id, parent),
+                Some(_) => not_sampled.keeps(trace_id, parent),
+            },
+        }
+    }
+}
+
+/// What samples spans and queues those that have ended.
+pub(super) struct Spans {
+    sampler: Sampler,
+    queues: Vec<mpsc::Sender<SpanRecord>>,
+}
+
+impl SpanSink for Spans {
+    fn begin(&self, parent: Option<&SpanContext>) -> SpanContext {
+        let mut span_id = [0; 8];
+        fastrand::Rng::new().fill(&mut span_id);
+        let trace_id = parent.map_or_else(
+            || {
+                let mut id = [0; 16];
+                fastrand::Rng::new().fill(&mut id);
+                id
+            },
+            |it| it.trace_id,
+        );
+        SpanContext { trace_id, span_id, sampled: self.sampler.keeps(trace_id, parent) }
+    }
+
+    fn end(&self, span: SpanRecord) {
+        for queue in &self.queues {
+            // A full queue drops, as upstream: spans must not hold up what they are about.
+            if queue.try_send(span.clone()).is_err() {
+                debug!("queue of own spans is full");
+            }
+        }
+    }
+}
+
+/// The sink of spans and what sends them.
+pub(super) fn spans(
+    config: &TracesConfig,
+    registry: &Registry,
+    build: &BuildInfo,
+    resource: &Resource,
+) -> Result<(Spans, Vec<Sender<SpanRecord>>), String> {
+    /// otelconf's default.
+    const DELAY_MILLIS: i64 = 5_000;
+    config.check_propagators()?;
+    let sampler = Sampler::new(config.sampler.as_ref())?;
+    let (mut queues, mut senders) = (Vec::new(), Vec::new());
+    for processor in &config.processors {
+        let resource = resource.clone();
+        let encode = move |spans: &[SpanRecord]| request(spans, &resource);
+        let around = (registry, build);
+        let (queue, sender) = Sender::new(processor, Signal::Traces, DELAY_MILLIS, around, encode)?;
+        queues.push(queue);
+        senders.push(sender);
+    }
+    Ok((Spans { sampler, queues }, senders))
+}
+
+fn request(spans: &[SpanRecord], resource: &Resource) -> Json {
+    let mut scopes: Vec<(&str, Vec<Json>)> = Vec::new();
+    for span in spans {
+        match scopes.iter_mut().find(|it| it.0 == span.scope) {
+            Some((_, list)) => list.push(encode(span)),
+            None => scopes.push((span.scope, vec![encode(span)])),
+        }
+    }
+    let scopes = scopes.into_iter();
+    let scopes = scopes.map(|(name, spans)| json!({"scope": {"name": name}, "spans": spans}));
+    resource.request("resourceSpans", "scopeSpans", scopes.collect())
+}
+
+fn encode(span: &SpanRecord) -> Json {
+    let texts = span.texts.iter().map(|(k, v)| json!({"key": k, "value": {"stringValue": v}}));
+    let counts = span.counts.iter();
+    let counts = counts.map(|(k, v)| json!({"key": k, "value": {"intValue": v.to_string()}}));
+    let mut out = json!({
+        "traceId": hex(&span.context.trace_id),
+        "spanId": hex(&span.context.span_id),
+        "name": span.name,
+        "kind": 1,
+        "startTimeUnixNano": nanos(span.start),
+        "endTimeUnixNano": nanos(span.end.max(span.start)),
+        "attributes": texts.chain(counts).collect::<Vec<_>>(),
+    });
+    if let Some(parent) = &span.parent {
+        out["parentSpanId"] = hex(&parent.span_id).into();
+    }
+    if let Some(error) = &span.error {
+        out["status"] = json!({"code": 2, "message": error});
+    }
+    out
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    fn sampler(config: Json) -> Result<Sampler, String> {
+        Sampler::new(Some(&serde_json::from_value(config).unwrap()))
+    }
+
+    #[test]
+    fn a_sampler_follows_the_span_above_unless_told_otherwise() {
+        let above = |sampled| SpanContext { trace_id: [1; 16], span_id: [1; 8], sampled };
+        let default = Sampler::new(None).unwrap();
+        assert!(default.keeps([0xff; 16], None));
+        assert!(default.keeps([0xff; 16], Some(&above(true))));
+        assert!(!default.keeps([0xff; 16], Some(&above(false))));
+        let off = sampler(json!({"parent_based": {"root": {"always_off": {}}}})).unwrap();
+        assert!(!off.keeps([0; 16], None));
+        assert!(off.keeps([0; 16], Some(&above(true))));
+        assert!(sampler(json!({"always_on": {}})).unwrap().keeps([0xff; 16], Some(&above(false))));
+    }
+
+    #[test]
+    fn a_ratio_keeps_its_share_of_trace_ids() {
+        let half = sampler(json!({"trace_id_ratio_based": {"ratio": 0.5}})).unwrap();
+        assert!(half.keeps([0x7f; 16], None));
+        assert!(!half.keeps([0x80; 16], None));
+        let all = sampler(json!({"trace_id_ratio_based": {}})).unwrap();
+        assert!(all.keeps([0xff; 16], None));
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        assert!(sampler(json!({})).unwrap_err().starts_with("unsupported sampler"));
+        let config = TracesConfig { propagators: vec!["jaeger".into()], ..TracesConfig::default() };
+        let text = "error creating propagator: unsupported trace propagator";
+        assert_eq!(config.check_propagators(), Err(text.into()));
+    }
+
+    #[test]
+    fn a_span_becomes_otlp() {
+        let context = SpanContext { trace_id: [1; 16], span_id: [2; 8], sampled: true };
+        let parent = Some(SpanContext { span_id: [3; 8], ..context });
+        let span = SpanRecord {
+            context,
+            parent,
+            name: "exporter/otlp/traces".into(),
+            scope: "s",
+            start: SystemTime::UNIX_EPOCH,
+            end: SystemTime::UNIX_EPOCH + Duration::from_secs(1),
+            texts: vec![("a", "b".into())],
+            counts: vec![("items.sent", 3)],
+            error: Some("down".into()),
+        };
+        let request = request(&[span], &Resource::default());
+        let span = &request["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+        assert_eq!(span["parentSpanId"], "0303030303030303");
+        assert_eq!(span["status"], json!({"code": 2, "message": "down"}));
+        let text = request.to_string();
+        let data =
+            component::Data::from_json(Signal::Traces, text.as_bytes(), &pdata::Limits::default());
+        assert_eq!(data.unwrap().items(), 1);
+    }
+}
