@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::buffer;
 use crate::data::{Logs, chunks_of};
 use crate::fields::{RESOURCES, any, group, key_value, log, resource, scope};
 use crate::value::Value;
@@ -294,8 +295,8 @@ impl LogsBuilder {
         let items = std::mem::take(&mut self.items);
         // A buffer that is mostly full is handed out, else it would keep much memory alive.
         let chunk = if self.out.len() >= self.out.buf.capacity() / 2 {
-            let next = Vec::with_capacity(self.out.len());
-            Bytes::from(std::mem::replace(&mut self.out.buf, next))
+            let next = buffer::take(self.out.len());
+            buffer::freeze(std::mem::replace(&mut self.out.buf, next))
         } else {
             let copy = Bytes::copy_from_slice(&self.out.buf);
             self.out.buf.clear();

@@ -5,8 +5,9 @@
 use std::fmt;
 use std::future::poll_fn;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use h2::RecvStream;
+use pdata::buffer;
 
 /// Size of the prefix of a message.
 pub const PREFIX_BYTES: usize = 5;
@@ -120,13 +121,13 @@ impl Reader {
         if self.pending.len() >= size {
             return Ok(self.pending.split_to(size));
         }
-        let mut body = BytesMut::with_capacity(size);
+        let mut body = buffer::take(size);
         loop {
             let part = self.pending.len().min(size - body.len());
             body.extend_from_slice(&self.pending[..part]);
             self.pending.advance(part);
             if body.len() == size {
-                return Ok(body.freeze());
+                return Ok(buffer::freeze(body));
             }
             if !self.fill().await? {
                 return Err(FrameError::Truncated);

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{RESOURCE, SCOPE, children, header};
+use crate::buffer;
 use crate::data::{Data, chunks_of};
 use crate::fields::{RESOURCES, group};
 use crate::wire::{Messages, Open, Reader, Writer};
@@ -14,7 +15,7 @@ pub(crate) fn merge_neighbours(data: Data) -> Data {
     }
     let (signal, items) = (data.signal(), data.items());
     let mut merged =
-        Merged { out: Writer { buf: Vec::with_capacity(data.bytes()) }, ..Merged::default() };
+        Merged { out: Writer { buf: buffer::take(data.bytes()) }, ..Merged::default() };
     let mut last: &[u8] = &[];
     let mut last_scope: &[u8] = &[];
     for resource in resources(data.chunks()) {
@@ -39,7 +40,7 @@ pub(crate) fn merge_neighbours(data: Data) -> Data {
             merged.out.raw(chunk.get(field.start..field.end).unwrap_or_default());
         }
     }
-    Data::from_chunks(signal, chunks_of(merged.out.buf.into()), items)
+    Data::from_chunks(signal, chunks_of(buffer::freeze(merged.out.buf)), items)
 }
 
 fn resources(chunks: &[Bytes]) -> impl Iterator<Item = &[u8]> {

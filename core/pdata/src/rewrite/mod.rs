@@ -23,6 +23,7 @@ pub use metrics::MetricEdit;
 pub use points::{ExemplarEdit, PointEdit};
 pub use traces::{EventEdit, LinkEdit, SpanEdit};
 
+use crate::buffer;
 use crate::data::Chunks;
 use crate::fields::RESOURCES;
 use crate::wire::{Field, Reader};
@@ -91,7 +92,10 @@ fn rewrite(
         let before = scratch.splice.out.len();
         if before == 0 {
             let room = chunk.len() + chunk.len() / 8;
-            scratch.splice.out.buf.reserve(room.min(CHUNK_BYTES * 64));
+            let room = room.min(CHUNK_BYTES * 64);
+            if scratch.splice.out.buf.capacity() < room {
+                scratch.splice.out.buf = buffer::take(room);
+            }
         }
         scratch.splice.begin();
         for field in Reader::new(chunk) {
@@ -118,7 +122,7 @@ fn seal(scratch: &mut Scratch, chunks: &mut Chunks) {
     }
     // A buffer that is mostly full is handed out, else it would keep much memory alive.
     chunks.push(if buf.len() >= buf.capacity() / 4 * 3 {
-        Bytes::from(std::mem::take(buf))
+        buffer::freeze(std::mem::take(buf))
     } else {
         let copy = Bytes::copy_from_slice(buf);
         buf.clear();

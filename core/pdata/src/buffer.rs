@@ -1,0 +1,122 @@
+//! Large buffers whose memory is used again. Fresh memory costs a page fault per 4 KiB, which is
+//! more than all else that is done to the bytes in it.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// Smaller buffers are the allocator's business, in bytes.
+const POOLED_BYTES_MIN: usize = 64 * 1024;
+/// Memory that waits to be used again, in bytes.
+const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { waiting: Vec::new(), bytes: 0 });
+
+struct Pool {
+    waiting: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Pool {
+    /// The smallest buffer that is large enough and not more than twice as large.
+    fn take(&mut self, capacity: usize) -> Option<Vec<u8>> {
+        let fits = |it: &&Vec<u8>| (capacity..=capacity.saturating_mul(2)).contains(&it.capacity());
+        let best = self.waiting.iter().filter(fits).map(Vec::capacity).min()?;
+        let at = self.waiting.iter().position(|it| it.capacity() == best)?;
+        self.bytes -= best;
+        Some(self.waiting.swap_remove(at))
+    }
+
+    /// Keeps a buffer. One that is too much is the caller's to drop.
+    fn keep(&mut self, mut buffer: Vec<u8>) -> Option<Vec<u8>> {
+        let capacity = buffer.capacity();
+        if capacity < POOLED_BYTES_MIN || self.bytes + capacity > WAITING_BYTES_MAX {
+            return Some(buffer);
+        }
+        buffer.clear();
+        self.bytes += capacity;
+        self.waiting.push(buffer);
+        None
+    }
+}
+
+/// An empty buffer with room for `capacity` bytes, to be given to [`freeze`].
+pub fn take(capacity: usize) -> Vec<u8> {
+    if capacity < POOLED_BYTES_MIN {
+        return Vec::with_capacity(capacity);
+    }
+    let waiting = POOL.lock().unwrap_or_else(PoisonError::into_inner).take(capacity);
+    waiting.unwrap_or_else(|| Vec::with_capacity(capacity))
+}
+
+/// The buffer as immutable bytes. Its memory is used again when the last handle is dropped.
+pub fn freeze(buffer: Vec<u8>) -> Bytes {
+    if buffer.capacity() < POOLED_BYTES_MIN {
+        return buffer.into();
+    }
+    Bytes::from_owner(Pooled(buffer))
+}
+
+struct Pooled(Vec<u8>);
+
+impl AsRef<[u8]> for Pooled {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.0);
+        let rest = POOL.lock().unwrap_or_else(PoisonError::into_inner).keep(buffer);
+        // Memory is given back to the allocator outside of the lock.
+        drop(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool() -> Pool {
+        Pool { waiting: Vec::new(), bytes: 0 }
+    }
+
+    #[test]
+    fn a_buffer_is_used_again_for_what_it_fits_and_not_for_much_less() {
+        let mut pool = pool();
+        for kib in [512, 100, 256] {
+            assert!(pool.keep(Vec::with_capacity(kib * 1024)).is_none());
+        }
+        assert_eq!(pool.take(90 * 1024).map(|it| it.capacity()), Some(100 * 1024));
+        assert_eq!(pool.take(90 * 1024).map(|it| it.capacity()), None);
+        assert_eq!(pool.take(200 * 1024).map(|it| it.capacity()), Some(256 * 1024));
+        assert_eq!(pool.bytes, 512 * 1024);
+    }
+
+    #[test]
+    fn no_more_waits_than_the_limit() {
+        let mut pool = pool();
+        let mebibyte = || Vec::with_capacity(1 << 20);
+        for _ in 0..16 {
+            assert!(pool.keep(mebibyte()).is_none());
+        }
+        assert!(pool.keep(mebibyte()).is_some());
+        assert!(pool.keep(Vec::with_capacity(100)).is_some());
+        assert_eq!((pool.waiting.len(), pool.bytes), (16, WAITING_BYTES_MAX));
+    }
+
+    #[test]
+    fn frozen_bytes_are_those_that_were_written_and_their_memory_comes_back() {
+        let mut buffer = take(3_000_000);
+        buffer.extend_from_slice(b"abc");
+        let memory = buffer.as_ptr();
+        let bytes = freeze(buffer);
+        let other = bytes.clone();
+        drop(bytes);
+        assert_eq!(&other[..], b"abc");
+        drop(other);
+        let again = take(2_900_000);
+        assert_eq!((again.as_ptr(), again.len()), (memory, 0));
+    }
+}
