@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -271,12 +272,12 @@ async fn work(
     load: &Load,
     input: u16,
     node: Option<Node>,
-    oracle: &Oracle,
+    oracle: &Arc<Oracle>,
     kept_one_of: u64,
 ) -> anyhow::Result<(u64, u64)> {
     let (written, refused) = match load {
         Load::Otlp(load) => {
-            let refused = load.send(input).await?;
+            let refused = load.send(input, oracle, kept_one_of).await?;
             (load.items(), refused)
         }
         Load::Idle { seconds } => {

@@ -14,10 +14,14 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use testbed::Oracle;
+
 use super::template::{Shape, Template};
 
 /// How long a client whose request was refused waits before it sends the same again.
 const RETRY_DELAY: Duration = Duration::from_millis(5);
+/// How often a client looks whether there is room in the window.
+const WINDOW_PAUSE: Duration = Duration::from_millis(1);
 /// Longest wait for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -46,6 +50,9 @@ pub struct OtlpLoad {
     /// Requests under way on each connection.
     pub in_flight: u32,
     pub requests: u64,
+    /// Most records that were sent and have not arrived at the sink; 0 is no limit. Without one a
+    /// program that answers early shows how long its queue can get, not what it needs.
+    pub window: u64,
     /// Records per second; 0 is as fast as answers come.
     pub rate: f64,
     pub seed: u64,
@@ -62,6 +69,7 @@ impl Default for OtlpLoad {
             connections: 4,
             in_flight: 8,
             requests: 2000,
+            window: 65_536,
             rate: 0.0,
             seed: 1,
         }
@@ -154,6 +162,9 @@ struct Shared {
     pace: Duration,
     requests: u64,
     records: u64,
+    window: u64,
+    kept_one_of: u64,
+    sink: Arc<Oracle>,
 }
 
 impl OtlpLoad {
@@ -165,8 +176,14 @@ impl OtlpLoad {
         self.signal.parse().map_err(|()| anyhow!("{} is no signal", self.signal))
     }
 
-    /// Sends everything to `port`, trying again what is refused; says how often that was.
-    pub async fn send(&self, port: u16) -> anyhow::Result<u64> {
+    /// Sends everything to `port`, trying again what is refused; says how often that was. One of
+    /// `kept_one_of` records arrives at `sink`.
+    pub async fn send(
+        &self,
+        port: u16,
+        sink: &Arc<Oracle>,
+        kept_one_of: u64,
+    ) -> anyhow::Result<u64> {
         let signal = self.signal()?;
         let shape = Shape {
             signal,
@@ -184,6 +201,9 @@ impl OtlpLoad {
             pace: Duration::from_secs_f64(pace),
             requests: self.requests,
             records: self.records as u64,
+            window: if self.window == 0 { u64::MAX } else { self.window },
+            kept_one_of,
+            sink: Arc::clone(sink),
         });
         let mut tasks = JoinSet::new();
         for connection in 0..self.connections {
@@ -201,6 +221,11 @@ impl OtlpLoad {
 }
 
 impl Shared {
+    /// Records of which the fate is known.
+    fn arrived(&self) -> u64 {
+        self.sink.delivered_all() * self.kept_one_of
+    }
+
     async fn sender(self: Arc<Self>, writer: u32, client: Arc<Client>) -> anyhow::Result<()> {
         for sent in 0.. {
             let request = self.next.fetch_add(1, Relaxed);
@@ -209,6 +234,10 @@ impl Shared {
             }
             if !self.pace.is_zero() {
                 tokio::time::sleep_until(self.start + self.pace.mul_f64(request as f64)).await;
+            }
+            // Alone, a request may be larger than the window.
+            while request * self.records > self.arrived() + self.window {
+                tokio::time::sleep(WINDOW_PAUSE).await;
             }
             let body = self.template.fill(writer, sent * self.records);
             while let Answer::Refused = client.send(body.clone()).await? {

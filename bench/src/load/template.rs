@@ -49,9 +49,8 @@ impl Template {
         };
         let mut random = fastrand::Rng::with_seed(shape.seed);
         let mut line = || -> String {
-            let letters = (0..padding).map(|_| random.lowercase());
-            let letters: String = letters.collect();
-            format!("{BLANK}{padding:06} crc=00000000 {letters}")
+            let words = testbed::padding(&mut random, padding);
+            format!("{BLANK}{padding:06} crc=00000000 {words}")
         };
         let data: Data = match shape.signal {
             Signal::Logs => logs(shape, &mut line).into(),

@@ -15,7 +15,7 @@ mod process;
 
 pub use backend::{Backend, free_port};
 pub use latency::Latency;
-pub use line::{Line, Torn};
+pub use line::{Line, Torn, padding};
 pub use oracle::{Fault, Oracle, Tally};
 pub use pods::{Pod, PodName, Stream};
 pub use process::Usage;

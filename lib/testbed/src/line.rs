@@ -14,6 +14,55 @@ pub struct Line {
     pub time: u64,
 }
 
+/// Words of a log line, so that lines compress as real ones do. No blanks: they might be trimmed.
+const WORDS: [&str; 32] = [
+    "order",
+    "payment",
+    "timeout",
+    "retry",
+    "checkout",
+    "session",
+    "customer",
+    "cart",
+    "upstream",
+    "request",
+    "response",
+    "cache",
+    "miss",
+    "hit",
+    "database",
+    "query",
+    "slow",
+    "connection",
+    "closed",
+    "opened",
+    "inventory",
+    "reserved",
+    "released",
+    "shipment",
+    "created",
+    "updated",
+    "deleted",
+    "token",
+    "expired",
+    "user",
+    "login",
+    "failed",
+];
+
+/// So many bytes of words, numbers among them.
+pub fn padding(random: &mut fastrand::Rng, length: usize) -> String {
+    let mut text = String::with_capacity(length + 16);
+    while text.len() < length {
+        let _ = match random.u8(..8) {
+            0 => write!(text, "{:x}-", random.u32(..)),
+            word => write!(text, "{}-", WORDS[usize::from(word) * 4 + random.usize(..4)]),
+        };
+    }
+    text.truncate(length);
+    text
+}
+
 /// A text that looks like a ledger line and does not check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Torn;
@@ -25,10 +74,10 @@ impl Line {
         Self { writer, seq, time: time as u64 }
     }
 
-    /// The line with `length` bytes of letters that depend on its number.
+    /// The line with `length` bytes of words that depend on its number.
     pub fn text(&self, length: usize) -> String {
         let mut random = fastrand::Rng::with_seed(self.seq ^ (u64::from(self.writer) << 40));
-        let padding: String = (0..length).map(|_| random.lowercase()).collect();
+        let padding = padding(&mut random, length);
         let Self { writer, seq, time } = self;
         let mut text = String::with_capacity(length + 72);
         let crc = self.checksum(&padding);
