@@ -79,6 +79,11 @@ service:
     let status = sluice.terminate().await;
     assert_eq!(status.code(), Some(0), "{}", sluice.output());
     assert!(sluice.output().contains("Shutdown complete."), "{}", sluice.output());
+    let states = sluice.output();
+    let states: Vec<&str> =
+        states.lines().filter(|it| it.contains("Health Check state change")).collect();
+    let said_by = |it: &&str| it.contains("\"otelcol.component.id\": \"health_check\"");
+    assert!(states.len() == 2 && states.iter().all(said_by), "{states:?}");
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ impl Collector {
         }
         // The collector is ready: who asks a new extension meanwhile is told so.
         let new = next.extensions.iter().filter(|it| it.host.is_none());
-        new.for_each(|it| (it.offer.ready)(true));
+        new.for_each(|it| it.ready(true));
         self.start_new(&mut next.extensions, &mut next.graph.nodes, Some(START_TIMEOUT)).await
     }
 

@@ -59,6 +59,11 @@ impl ExtensionNode {
         Key::new(Kind::Extension, &self.id, "")
     }
 
+    /// Tells it whether the pipelines run.
+    pub fn ready(&self, ready: bool) {
+        self.span.in_scope(|| (self.offer.ready)(ready));
+    }
+
     /// True when it runs already, under this id.
     pub fn is_started_as(&self, id: &Id) -> bool {
         self.id == *id && self.host.is_some()
@@ -186,7 +191,7 @@ impl Collector {
             (std::mem::take(&mut self.extensions), std::mem::take(&mut self.graph));
         self.start_new(&mut extensions, &mut graph.nodes, None).await?;
         (self.extensions, self.graph) = (extensions, graph);
-        self.extensions.iter().for_each(|it| (it.offer.ready)(true));
+        self.extensions.iter().for_each(|it| it.ready(true));
         info!("Everything is ready. Begin running and processing data.");
         Ok(())
     }
@@ -283,7 +288,7 @@ impl Collector {
 
     async fn stop_all(&mut self) -> bool {
         let mut clean = true;
-        self.extensions.iter().for_each(|it| (it.offer.ready)(false));
+        self.extensions.iter().for_each(|it| it.ready(false));
         // They hand over to what still runs.
         let retired = async { while self.retiring.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(RETIRED_TIMEOUT, retired).await;
