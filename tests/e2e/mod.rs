@@ -1,5 +1,6 @@
-//! The program between real neighbours: the Go Collector before and behind it, Loki behind it.
+//! The program as its users run it: between real neighbours, in good surroundings and bad.
 
+mod bad_input;
 mod commands;
 mod deploy;
 mod go_collector;

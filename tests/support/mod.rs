@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use component::Next;
 use component::config::Value;
 use otlp_receiver::Otlp;
-use testbed::{Backend, free_port};
+use testbed::{Backend, Usage, free_port};
 
 /// The binary under test.
 pub const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
@@ -120,6 +120,11 @@ impl Process {
     /// Waits until it is up.
     pub async fn ready(&mut self) {
         self.says("Everything is ready.").await;
+    }
+
+    /// What it has cost so far.
+    pub fn usage(&self) -> Usage {
+        Usage::of(self.child.id()).unwrap()
     }
 
     /// Kills it as the kernel would.

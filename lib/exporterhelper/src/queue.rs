@@ -14,6 +14,8 @@ use crate::{Buffer, Claim, Partitioner, Request, Rules, Waiting};
 
 /// How often a queue that is emptied is looked at.
 const IDLE_CHECK: Duration = Duration::from_millis(20);
+/// When a client may come again that found no room: the Collector leaves it to the client's own backoff.
+const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Bounded by `queue_size`, which counts what is queued and what is being sent.
 pub(crate) struct Queue {
@@ -120,7 +122,9 @@ impl Queue {
             return room.acquire_many_owned(size).await.map_err(|_| stopped());
         }
         room.try_acquire_many_owned(size).map_err(|error| match error {
-            TryAcquireError::NoPermits => ConsumeError::retryable("sending queue is full"),
+            TryAcquireError::NoPermits => {
+                ConsumeError::retryable("sending queue is full").after(COME_AGAIN)
+            }
             TryAcquireError::Closed => stopped(),
         })
     }
@@ -144,6 +148,7 @@ fn stopped() -> ConsumeError {
     ConsumeError::retryable(
         "sending queue is stopped: the collector shuts down, send the data again",
     )
+    .after(COME_AGAIN)
 }
 
 fn rules(batch: &BatchConfig, queue: Sizer) -> Rules {

@@ -136,6 +136,7 @@ async fn a_full_queue_refuses_pushes_and_makes_replays_wait() {
     let error = bench.send(&Context::default(), 5).await.unwrap_err();
     assert_eq!(error.to_string(), "sending queue is full");
     assert!(!error.is_permanent());
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
     assert_eq!(bench.metric("otelcol_exporter_enqueue_failed_log_records"), Some(5.0));
     assert_eq!(bench.typed_metric("otelcol_exporter_queue_size"), Some(2.0));
     assert_eq!(bench.typed_metric("otelcol_exporter_queue_capacity"), Some(2.0));

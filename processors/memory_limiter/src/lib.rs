@@ -11,6 +11,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Level};
 use component::{
@@ -23,6 +24,8 @@ pub use config::Config;
 use limiter::Limits;
 
 const MIB: u64 = 1 << 20;
+/// Shortest wait that a refused client is told; otherwise it is told when memory is looked at again.
+const COME_AGAIN_MIN: Duration = Duration::from_secs(1);
 
 /// The processor.
 pub struct MemoryLimiter {
@@ -149,7 +152,9 @@ impl Consumer for MemoryLimiter {
             for counter in &self.refused {
                 counter.add(items);
             }
-            return Err(ConsumeError::retryable("data refused due to high memory usage"));
+            let next_look = self.config.check_interval.std().max(COME_AGAIN_MIN);
+            let error = ConsumeError::retryable("data refused due to high memory usage");
+            return Err(error.after(next_look));
         }
         for counter in &self.accepted {
             counter.add(items);

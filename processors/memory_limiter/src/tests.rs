@@ -21,6 +21,7 @@ async fn above_the_soft_limit_data_is_refused_and_may_come_again() {
     let error = limiter.consume(&Context::default(), logs(2)).await.unwrap_err();
     assert!(!error.is_permanent());
     assert_eq!(error.message(), "data refused due to high memory usage");
+    assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(1)));
     limiter.check(&host, 10 << 20);
     limiter.consume(&Context::default(), logs(4)).await.unwrap();
     assert_eq!(limiter.accepted[0].value(), 7);
