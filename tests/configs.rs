@@ -92,7 +92,7 @@ pub fn folder() -> PathBuf {
 }
 
 /// All configurations; none, and said, when they are absent.
-fn files() -> Vec<PathBuf> {
+pub fn files() -> Vec<PathBuf> {
     let folders = ["helm", "real-world"].map(|it| folder().join(it));
     let entries = folders.iter().filter_map(|it| fs::read_dir(it).ok()).flatten();
     let mut files: Vec<PathBuf> = entries.map(|it| it.unwrap().path()).collect();

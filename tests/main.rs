@@ -9,4 +9,6 @@ mod configs;
 mod crash;
 mod e2e;
 mod golden;
+mod print_config;
+mod secrets;
 mod support;

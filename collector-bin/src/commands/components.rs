@@ -37,7 +37,7 @@ const KINDS: [Kind; 5] =
 const SIGNALS: [Signal; 3] = [Signal::Logs, Signal::Metrics, Signal::Traces];
 
 /// What `--config` and `${...}` may begin with.
-const SCHEMES: [&str; 3] = ["env", "file", "yaml"];
+const SCHEMES: [&str; 5] = ["env", "file", "http", "https", "yaml"];
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
     let inventory = inventory(&BUILD, &crate::components::components());

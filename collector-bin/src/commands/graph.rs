@@ -58,7 +58,7 @@ mod tests {
             exporters: {nop: , debug/x: }, connectors: {forward: }, service: {pipelines: { \
             logs: {receivers: [otlp, nop], processors: [memory_limiter, batch], exporters: [forward]}, \
             logs/2: {receivers: [forward], exporters: [nop, debug/x]}}}}";
-        let locations = Locations { config: vec![yaml.into()], set: Vec::new() };
+        let locations = Locations { config: vec![yaml.into()], ..Locations::default() };
         read(&locations, &components(), false).unwrap().1
     }
 }

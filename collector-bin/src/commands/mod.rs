@@ -6,6 +6,7 @@ mod demo;
 mod featuregate;
 mod graph;
 mod help;
+mod print_config;
 mod run;
 mod validate;
 mod version;
@@ -13,7 +14,7 @@ mod version;
 use std::process::ExitCode;
 
 use component::Meter;
-use confmap::{Conf, Diagnostics, Environment, Locations};
+use confmap::{Conf, Diagnostics, Environment, Lists, Locations};
 use service::{Graph, Registry, load};
 use tokio::runtime::Runtime;
 
@@ -34,6 +35,7 @@ pub const COMMANDS: &[&Command] = &[
     &graph::COMMAND,
     &help::COMMAND,
     &completion::MAN,
+    &print_config::COMMAND,
     &validate::COMMAND,
     &version::COMMAND,
 ];
@@ -44,7 +46,7 @@ pub const CONFIG: Flag = Flag {
     short: None,
     takes: Takes::Location,
     default: "",
-    about: "Location of a configuration: a file, file:, env:, yaml:; several are merged in order",
+    about: "A file, file:, env:, yaml:, http:, https:; several are merged in order",
 };
 
 /// `--set`.
@@ -65,7 +67,7 @@ pub const FEATURE_GATES: Flag = Flag {
     about: "Switch feature gates: a,+b,-c",
 };
 
-/// What `--config` and `--set` name.
+/// What `--config` and `--set` name, and how `--feature-gates` asks to join them.
 ///
 /// # Errors
 /// The Collector's text.
@@ -79,7 +81,9 @@ pub fn locations(matches: &Matches) -> Result<Locations, String> {
             Run 'sluice --help' for usage, or 'sluice demo' to see it work.";
         return Err(text.into());
     }
-    Ok(Locations { config, set })
+    let append = feature_gates(matches)?.is_on("confmap.enableMergeAppendOption");
+    let lists = if append { Lists::Append } else { Lists::Replace };
+    Ok(Locations { config, set, lists })
 }
 
 /// What all `--feature-gates` ask for.

@@ -157,7 +157,7 @@ impl Running {
 
     fn watch_files(&mut self, conf: &Conf) {
         if let Some(watch) = &mut self.watch {
-            watch.add(conf.files());
+            watch.add(conf.files.clone());
         }
     }
 

@@ -42,9 +42,11 @@ pub enum Stage {
     Deprecated,
 }
 
-/// What this program does, whatever is asked.
+/// What this program does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ours {
+    /// As asked.
+    Switched,
     /// Always as if on.
     On,
     /// Always as if off.
@@ -89,6 +91,11 @@ impl Gates {
             }
         }
         if errors.is_empty() { Ok(gates) } else { Err(errors.join("; ")) }
+    }
+
+    /// True for a gate that is asked for and switched here.
+    pub fn is_on(&self, id: &str) -> bool {
+        self.asked.iter().rfind(|it| it.0 == id).is_some_and(|it| it.1)
     }
 
     /// Adds what another flag asked for.

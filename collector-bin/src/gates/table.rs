@@ -2,7 +2,7 @@
 //! components here know, and those that existed once. Sorted by id.
 
 use super::Gate;
-use super::Ours::{Irrelevant, Off, On};
+use super::Ours::{Irrelevant, Off, On, Switched};
 use super::Stage::{self, Alpha, Beta, Deprecated, Stable};
 
 const fn gate(
@@ -20,7 +20,7 @@ const fn gate(
 pub const GATES: &[Gate] = &[
     gate("confighttp.framedSnappy", Beta, ("v0.125.0", ""), On, "The encoding snappy is the block format, x-snappy-framed the framed one"),
     gate("configoptional.AddEnabledField", Beta, ("v0.138.0", ""), On, "Optional sections can be switched with a key 'enabled'"),
-    gate("confmap.enableMergeAppendOption", Alpha, ("v0.120.0", ""), Off, "Lists of several configurations are joined instead of replaced"),
+    gate("confmap.enableMergeAppendOption", Alpha, ("v0.120.0", ""), Switched, "Lists of several configurations are joined instead of replaced"),
     gate("confmap.newExpandedValueSanitizer", Beta, ("v0.144.0", ""), On, "References that look like other types can be used where a text is wanted"),
     gate("connector.routing.defaultErrorModeIgnore", Beta, ("v0.150.0", ""), On, "The default error_mode of the routing connector is ignore"),
     gate("connector.spanmetrics.excludeResourceMetrics", Alpha, ("", ""), Off, "The span metrics connector leaves out all resource attributes"),

@@ -20,6 +20,7 @@ pub use fault::of_whole;
 pub use load::{load, to_value};
 pub use secret::{MapList, Secret};
 pub use section::Section;
+pub use shape::Show;
 pub use value::Value;
 
 /// What stands for a secret.

@@ -95,11 +95,9 @@ pub enum Sizer {
     Bytes,
 }
 
-/// `sending_queue:`. `exporter/exporterhelper/internal/queuebatch/config.go`, v0.159.
+/// `sending_queue:`; off means that the caller waits for the backend. `exporter/exporterhelper/internal/queuebatch/config.go`, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct QueueConfig {
-    /// Off means that the caller waits for the backend. Default true where the section exists.
-    pub enabled: bool,
     /// What `queue_size` counts. Default requests.
     pub sizer: Sizer,
     /// Most that may be queued or in flight. Default 1000.
@@ -119,7 +117,6 @@ pub struct QueueConfig {
 impl Default for QueueConfig {
     fn default() -> Self {
         Self {
-            enabled: true,
             sizer: Sizer::Requests,
             queue_size: 1000,
             num_consumers: 10,
@@ -166,16 +163,8 @@ impl Default for BatchConfig {
 }
 
 impl QueueConfig {
-    /// The queue, if it is on.
-    pub fn on(&self) -> Option<QueueConfig> {
-        self.enabled.then(|| self.clone())
-    }
-
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
-        if !self.enabled {
-            return;
-        }
         if self.queue_size <= 0 {
             problems.at(key, "`queue_size` must be positive");
         }

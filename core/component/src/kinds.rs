@@ -111,6 +111,10 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All, in the order of the sections.
+    pub const ALL: [Kind; 5] =
+        [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector, Kind::Extension];
+
     /// `receiver`, `processor`, ...
     pub const fn name(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use crate::location::Reader;
 use crate::redact::{self, REDACTED};
 use crate::source::{Origin, Source};
 use crate::tree::{Data, Node, Notice};
-use crate::yaml::{Cost, DEPTH_MAX, TEXT_BYTES_MAX};
+use crate::yaml::{Cost, DEPTH_MAX, EXACT_BYTES_MAX, TEXT_BYTES_MAX};
 
 /// Most references that lead from one to the next. `confmap/expand.go`, v0.159.
 const CHAIN_MAX: usize = 1000;
@@ -143,7 +143,9 @@ impl Expander<'_, '_> {
     /// The value of a text that is one reference and nothing else: it may be of any type.
     fn whole(&mut self, found: crate::location::Retrieved, at: &Origin, place: &Place) -> Text {
         let mut node = found.node;
-        if !self.cost.add(Cost::of(&node)) {
+        let mut cost = Cost::of(&node);
+        cost.bytes += found.text.len();
+        if !self.cost.add(cost) {
             self.exhausted = true;
             let text = "references produce too many values".to_owned();
             self.refuse(code::LIMIT, text, at, place);
@@ -285,7 +287,8 @@ fn unescape(text: &str) -> String {
 
 /// Where in the text of `origin` a reference stands, if it can be seen there.
 fn reference_place(origin: &Origin, reference: &str) -> Origin {
-    let found = origin.source.line(origin.line).and_then(|line| {
+    let line = origin.source.line(origin.line).filter(|it| it.len() <= EXACT_BYTES_MAX);
+    let found = line.and_then(|line| {
         let start = line.char_indices().nth(origin.column - 1)?.0;
         let at = start + line[start..].find(reference)?;
         Some(line[..at].chars().count() + 1)

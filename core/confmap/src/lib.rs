@@ -22,16 +22,21 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod web;
+pub mod write;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 pub use environment::Environment;
 pub use location::Locations;
+pub use merge::Lists;
+pub use redact::{REDACTED, hide_in_addresses, is_sensitive};
 pub use source::{Origin, Source, SourceKind};
 pub use suggest::closest;
 pub use tree::{At, Conf, Data, Entry, Node, Notice};
 
-/// Reads, merges and expands `locations`.
+/// Reads, merges and expands `locations`. It reads files and may download, for up to half a minute: not
+/// for a thread that must not block.
 ///
 /// # Errors
 /// Every mistake of the first step that has any, with the place of each.

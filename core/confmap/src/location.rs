@@ -1,21 +1,27 @@
 //! `--config` locations and `--set` flags, and what stands behind a scheme.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::environment::Environment;
 use crate::expand;
-use crate::merge;
+use crate::merge::{self, Lists};
+use crate::redact::hide_in_addresses;
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Conf, Data, Entry, Node, Notice};
-use crate::yaml::{self, TEXT_BYTES_MAX, YamlError};
+use crate::web;
+use crate::yaml::{self, DEPTH_MAX, TEXT_BYTES_MAX, YamlError};
 
 /// Most keys in the path of one `--set`.
 const SET_KEYS_MAX: usize = 32;
+
+/// Longest time that all downloads of one configuration may take.
+const DOWNLOADS_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Where configuration comes from, as given on the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub struct Locations {
     pub config: Vec<String>,
     /// `--set key.path=value`, merged after all of `config`.
     pub set: Vec<String>,
+    /// What becomes of a list over a list.
+    pub lists: Lists,
 }
 
 impl Locations {
@@ -40,6 +48,7 @@ pub(crate) enum Provider {
     File,
     Environment,
     Yaml,
+    Web,
 }
 
 impl Provider {
@@ -48,6 +57,7 @@ impl Provider {
             "file" => Some(Self::File),
             "env" => Some(Self::Environment),
             "yaml" => Some(Self::Yaml),
+            "http" | "https" => Some(Self::Web),
             _ => None,
         }
     }
@@ -72,6 +82,8 @@ pub(crate) struct Retrieved {
 pub(crate) struct Reader<'a> {
     environment: &'a Environment,
     seen: BTreeMap<String, Result<Retrieved, (&'static str, String)>>,
+    /// When downloads have to be done, from the first one on.
+    deadline: Option<Instant>,
 }
 
 /// Splits `scheme:rest`: `[A-Za-z][A-Za-z0-9+.-]+:.*`.
@@ -84,7 +96,12 @@ fn split_uri(uri: &str) -> Option<(&str, &str)> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(environment: &'a Environment) -> Self {
-        Self { environment, seen: BTreeMap::new() }
+        Self { environment, seen: BTreeMap::new(), deadline: None }
+    }
+
+    /// The files that were asked for.
+    fn files(&self) -> BTreeSet<PathBuf> {
+        self.seen.keys().filter_map(|it| it.strip_prefix("file:")).map(PathBuf::from).collect()
     }
 
     /// What `${uri}` leads to; without a scheme, a variable.
@@ -103,14 +120,15 @@ impl<'a> Reader<'a> {
         if let Some(seen) = self.seen.get(&with_scheme) {
             return seen.clone();
         }
-        let retrieved = self.retrieve(provider, rest);
+        let retrieved = self.retrieve(provider, &with_scheme, rest);
         self.seen.insert(with_scheme, retrieved.clone());
         retrieved
     }
 
     fn retrieve(
-        &self,
+        &mut self,
         provider: Provider,
+        uri: &str,
         rest: &str,
     ) -> Result<Retrieved, (&'static str, String)> {
         match provider {
@@ -120,7 +138,18 @@ impl<'a> Reader<'a> {
             }
             Provider::Yaml => Ok(retrieved(Some(Source::new(SourceKind::Yaml, "yaml:", rest)))),
             Provider::Environment => self.variable(rest),
+            Provider::Web => self.download(uri).map_err(|text| (code::UNREADABLE, text)),
         }
+    }
+
+    fn download(&mut self, uri: &str) -> Result<Retrieved, String> {
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + DOWNLOADS_TIME_MAX);
+        let time = web::LIMITS.time.min(deadline.saturating_duration_since(Instant::now()));
+        let bytes = web::get(uri, web::Limits { time, ..web::LIMITS })?;
+        let name = hide_in_addresses(uri);
+        let text = decoded(bytes)
+            .map_err(|at| format!("the answer of {name:?} is not UTF-8 at byte {at}"))?;
+        Ok(retrieved(Some(Source::new(SourceKind::Web, name, text))))
     }
 
     fn variable(&self, rest: &str) -> Result<Retrieved, (&'static str, String)> {
@@ -185,10 +214,23 @@ fn read_file(path: &str) -> Result<String, (&'static str, String)> {
     if bytes.len() > TEXT_BYTES_MAX {
         return Err(fail("read", &format!("file is larger than {TEXT_BYTES_MAX} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|it| {
-        fail("read", &format!("not UTF-8 at byte {}", it.utf8_error().valid_up_to()))
-    })?;
-    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+    decoded(bytes).map_err(|at| fail("read", &format!("not UTF-8 at byte {at}")))
+}
+
+/// The text without a byte-order mark, which may say that it is UTF-16; `Err` is the first bad byte.
+fn decoded(bytes: Vec<u8>) -> Result<String, usize> {
+    let wide = |read: fn([u8; 2]) -> u16| {
+        let units = bytes[2..].chunks_exact(2).map(|it| read([it[0], it[1]]));
+        let text: Result<String, _> = char::decode_utf16(units).collect();
+        text.map_err(|_| 2)
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => return wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => return wide(u16::from_be_bytes),
+        _ => {}
+    }
+    let text = String::from_utf8(bytes).map_err(|it| it.utf8_error().valid_up_to())?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The system's words as Go prints them.
@@ -225,31 +267,25 @@ pub(crate) fn load_all(
     locations: &Locations,
     environment: &Environment,
 ) -> Result<Conf, Diagnostics> {
-    let (uris, sets) = check_arguments(locations)?;
     let mut reader = Reader::new(environment);
+    let (uris, sets) = check_arguments(locations)?;
     let mut mistakes = Mistakes::default();
     let mut notices = Vec::new();
     let nowhere = Origin::new(Source::new(SourceKind::Yaml, "yaml:", ""), 1, 1, 1);
     let mut root = Node::new(Data::Null, nowhere);
     for uri in &uris {
-        match reader.reference(uri) {
-            Err((code, text)) => mistakes.add(
-                format!("{RESOLVE}cannot retrieve the configuration: {text}"),
-                [Diagnostic::new(code, text)],
-            ),
-            Ok(found) => {
-                notices.extend(found.notice.clone());
-                match as_map(found, uri) {
-                    Ok(Some(map)) => merge_into(&mut root, map),
-                    Ok(None) => {}
-                    Err((text, list)) => mistakes.add(format!("{RESOLVE}{text}"), list),
-                }
-            }
+        let map = reader.reference(uri).map_err(retrieval).and_then(|found| {
+            notices.extend(found.notice.clone());
+            as_map(found, uri)
+        });
+        match map.and_then(|map| merge_into(&mut root, map, locations.lists)) {
+            Ok(()) => {}
+            Err((text, list)) => mistakes.add(format!("{RESOLVE}{text}"), list),
         }
     }
     for set in &sets {
-        match set_node(set) {
-            Ok(map) => merge_into(&mut root, map),
+        match set_node(set).and_then(|it| merge_into(&mut root, Some(it), locations.lists)) {
+            Ok(()) => {}
             Err((text, list)) => mistakes.add(format!("{RESOLVE}{text}"), list),
         }
     }
@@ -261,20 +297,37 @@ pub(crate) fn load_all(
         return Err(Diagnostics::new(headline, expanded.mistakes));
     }
     let mut root = expanded.root;
-    merge::split_keys(&mut root);
+    split(&mut root).map_err(|(text, list)| Diagnostics::new(format!("{RESOLVE}{text}"), list))?;
     if root.entries().is_empty() {
         root.data = Data::Null;
     }
-    Ok(Conf { root, notices })
+    Ok(Conf { root, notices, files: reader.files() })
 }
 
-fn merge_into(root: &mut Node, mut map: Node) {
-    merge::split_keys(&mut map);
+fn retrieval((code, text): (&'static str, String)) -> Refusal {
+    (format!("cannot retrieve the configuration: {text}"), vec![Diagnostic::new(code, text)])
+}
+
+fn merge_into(root: &mut Node, map: Option<Node>, lists: Lists) -> Result<(), Refusal> {
+    let Some(mut map) = map else { return Ok(()) };
+    split(&mut map)?;
     if root.data == Data::Null {
         *root = map;
     } else {
-        merge::lay_over(root, map);
+        merge::lay_over(root, map, lists);
     }
+    Ok(())
+}
+
+/// Splits keys at `::`; what comes of it is not deeper than any other tree.
+fn split(root: &mut Node) -> Result<(), Refusal> {
+    let refuse = |origin: Origin| {
+        let text = format!("too many keys with `::`, or they exceed the max depth of {DEPTH_MAX}");
+        (text.clone(), vec![Diagnostic::new(code::LIMIT, text).at(origin, "")])
+    };
+    let start = root.origin.clone();
+    merge::split_keys(root).map_err(refuse)?;
+    if root.depth() > DEPTH_MAX { Err(refuse(start)) } else { Ok(()) }
 }
 
 /// Every mistake that shows without reading anything.
@@ -305,9 +358,10 @@ fn check_arguments(locations: &Locations) -> Result<(Vec<String>, Vec<String>), 
                 mistakes.add(text.clone(), [Diagnostic::new(code::REFERENCE, text)]);
             }
             Some((scheme, _)) if Provider::of(scheme).is_none() => {
-                let text = format!("unsupported scheme on URI {uri:?}");
-                let problem = Diagnostic::new(code::SCHEME, text.clone())
-                    .help("schemes are `file:`, `env:` and `yaml:`; a path needs none");
+                let text = format!("unsupported scheme on URI {:?}", hide_in_addresses(uri));
+                let problem = Diagnostic::new(code::SCHEME, text.clone()).help(
+                    "schemes are `file:`, `env:`, `yaml:`, `http:` and `https:`; a path needs none",
+                );
                 mistakes.add(text, [problem]);
             }
             Some(_) => uris.push(uri.clone()),
@@ -358,8 +412,13 @@ fn set_node(set: &str) -> Result<Node, Refusal> {
     // Blanks instead of the key, so that the value is read at its own column.
     let indent = if text.trim().contains('\n') { 0 } else { before };
     let padded = format!("{}{}", " ".repeat(indent), text.trim());
-    let mut value = yaml::parse(&Source::new(SourceKind::Set, "--set", padded))
-        .map_err(|it| (format!("{NO_CONF}{}", it.text), it.list))?;
+    let parsed = yaml::parse(&Source::new(SourceKind::Set, "--set", padded));
+    let mut value = parsed.map_err(|mut error| {
+        let labels =
+            error.list.iter_mut().flat_map(|it| it.primary.iter_mut().chain(&mut it.related));
+        labels.for_each(|it| it.origin.source = flag.clone());
+        (format!("{NO_CONF}{}", error.text), error.list)
+    })?;
     value.rebase(&flag);
     let parts: Vec<&str> = path.trim().split(['.']).flat_map(|it| it.split("::")).collect();
     if parts.len() > SET_KEYS_MAX {

@@ -3,9 +3,10 @@
 use saphyr_parser::{Event, Parser, Span};
 
 use crate::source::{Source, SourceKind};
+use crate::suggest::is_nearly;
 
 /// What stands for a secret.
-pub(crate) const REDACTED: &str = "[REDACTED]";
+pub const REDACTED: &str = "[REDACTED]";
 
 /// Words that make a key sensitive.
 const WORDS: [&str; 14] = [
@@ -24,9 +25,25 @@ const WORDS: [&str; 14] = [
     "pem",
     "dsn",
 ];
+/// Of these, those whose values are maps with harmless keys.
+const MAPS: [&str; 4] = ["headers", "credentials", "cookie", "cookies"];
 /// Pairs of words that do.
 const PAIRS: [&str; 5] =
     ["api_key", "access_key", "private_key", "connection_string", "account_key"];
+/// Keys that are known also with a typing mistake.
+const NAMES: [&str; 11] = [
+    "password",
+    "passphrase",
+    "secret",
+    "client_secret",
+    "token",
+    "api_key",
+    "authorization",
+    "credentials",
+    "key_pem",
+    "cert_pem",
+    "ca_pem",
+];
 /// Keys that end like this name a place, not a secret.
 const PLACES: [&str; 5] = ["_file", "_path", "_url", "_type", "_authenticator"];
 
@@ -34,7 +51,7 @@ const PLACES: [&str; 5] = ["_file", "_path", "_url", "_type", "_authenticator"];
 type Columns = (usize, usize);
 
 /// True for keys whose values are secrets.
-pub(crate) fn is_sensitive(key: &str) -> bool {
+pub fn is_sensitive(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('-', "_");
     if PLACES.iter().any(|it| key.ends_with(it)) {
         return false;
@@ -46,22 +63,30 @@ pub(crate) fn is_sensitive(key: &str) -> bool {
     }) || PAIRS.iter().any(|it| key.contains(it))
 }
 
+/// As [`is_sensitive`], also with a typing mistake: the key that is not known may be meant as one.
+fn looks_sensitive(key: &str) -> bool {
+    is_sensitive(key) || NAMES.iter().any(|it| is_nearly(key, it))
+}
+
 /// Secret parts of line `number`.
 pub(crate) fn spans(source: &Source, number: usize) -> Vec<Columns> {
     let Some(line) = source.line(number) else { return Vec::new() };
     let width = line.chars().count();
     let mut spans = match source.kind {
         SourceKind::Environment => vec![(0, width)],
+        SourceKind::Default => Vec::new(),
         SourceKind::Set => after_sign(line, '=').into_iter().collect(),
-        SourceKind::File | SourceKind::Yaml => match in_tree(&source.text, number) {
-            Ok(spans) => spans,
-            Err(mut spans) => {
-                spans.extend(by_indentation(source, number));
-                spans
+        SourceKind::File | SourceKind::Web | SourceKind::Yaml => {
+            match in_tree(&source.text, number) {
+                Ok(spans) => spans,
+                Err(mut spans) => {
+                    spans.extend(by_indentation(source, number));
+                    spans
+                }
             }
-        },
+        }
     };
-    spans.extend(in_address(line));
+    spans.extend(in_addresses(line));
     spans.retain(|it| !is_reference(line, *it));
     spans.sort_unstable();
     spans
@@ -71,45 +96,61 @@ pub(crate) fn spans(source: &Source, number: usize) -> Vec<Columns> {
 fn after_sign(line: &str, sign: char) -> Option<Columns> {
     let (keys, _) = line.split_once(sign)?;
     keys.split(['.', ':'])
-        .any(|it| is_sensitive(it.trim()))
+        .any(|it| looks_sensitive(it.trim()))
         .then(|| (keys.chars().count() + 1, line.chars().count()))
+}
+
+/// A list, or a map and its key.
+#[derive(Default)]
+struct Frame {
+    is_map: bool,
+    key: Option<String>,
+    /// Below a sensitive key.
+    sensitive: bool,
+    /// Its keys are part of a secret as well: only what stands directly in `headers:` has harmless ones.
+    hides_keys: bool,
+}
+
+impl Frame {
+    fn below(parent: Option<&Frame>, is_map: bool) -> Self {
+        let Some(parent) = parent else { return Self { is_map, ..Self::default() } };
+        let key = parent.key.as_deref().unwrap_or_default();
+        let names_secret = key.split("::").any(looks_sensitive);
+        let is_of_map = key.rsplit(['_', ':', '-']).next().is_some_and(|it| MAPS.contains(&it));
+        let hides_keys = parent.hides_keys
+            || if parent.is_map { parent.sensitive || (names_secret && !is_of_map) } else { false };
+        Self { is_map, key: None, sensitive: parent.sensitive || names_secret, hides_keys }
+    }
 }
 
 /// Values below sensitive keys; `Err` has those before a mistake of syntax.
 fn in_tree(text: &str, number: usize) -> Result<Vec<Columns>, Vec<Columns>> {
-    /// A list, or a map and its key.
-    struct Frame {
-        is_map: bool,
-        key: Option<bool>,
-        sensitive: bool,
-    }
     let mut frames: Vec<Frame> = Vec::new();
     let mut spans = Vec::new();
     let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         let Ok((event, span)) = next else { return Err(spans) };
-        if matches!(event, Event::DocumentEnd) {
-            break;
-        }
-        let sensitive =
-            frames.last().is_some_and(|it| it.sensitive || (it.is_map && it.key == Some(true)));
         match event {
+            Event::DocumentEnd => break,
             Event::Scalar(text, ..) => match frames.last_mut() {
                 Some(frame) if frame.is_map && frame.key.is_none() => {
-                    frame.key = Some(text.split("::").any(is_sensitive));
+                    if frame.hides_keys {
+                        spans.extend(on_line(span, number));
+                    }
+                    frame.key = Some(text.to_ascii_lowercase());
                     continue;
                 }
-                _ if sensitive => spans.extend(on_line(span, number)),
+                Some(frame) if Frame::below(Some(frame), false).sensitive => {
+                    spans.extend(on_line(span, number));
+                }
                 _ => {}
             },
             Event::SequenceStart(..) | Event::MappingStart(..) => {
                 let is_map = matches!(event, Event::MappingStart(..));
-                frames.push(Frame { is_map, key: None, sensitive });
+                frames.push(Frame::below(frames.last(), is_map));
                 continue;
             }
-            Event::SequenceEnd | Event::MappingEnd => {
-                frames.pop();
-            }
+            Event::SequenceEnd | Event::MappingEnd => drop(frames.pop()),
             _ => {}
         }
         if let Some(frame) = frames.last_mut() {
@@ -155,21 +196,47 @@ fn sensitive_key(line: &str) -> Option<(usize, &str)> {
     line.match_indices(':').find_map(|(at, _)| {
         let key = line[..at].rsplit(|it: char| " {,\t".contains(it)).next()?;
         let key = key.trim_matches(['"', '\'']);
-        is_sensitive(key).then_some((at + 1, key))
+        looks_sensitive(key).then_some((at + 1, key))
     })
 }
 
-/// The password in `scheme://user:password@host`.
-fn in_address(line: &str) -> Option<Columns> {
-    let start = line.find("://")? + 3;
-    let end = start
-        + line[start..]
-            .find(|it: char| it.is_whitespace() || "/\"'".contains(it))
-            .unwrap_or(line.len() - start);
-    let login = &line[start..start + line[start..end].rfind('@')?];
-    let colon = start + login.find(':')? + 1;
+/// Passwords in `scheme://user:password@host`, and `?token=...`.
+fn in_addresses(line: &str) -> Vec<Columns> {
     let chars = |at: usize| line[..at].chars().count();
-    Some((chars(colon), chars(start + login.len())))
+    let mut spans = Vec::new();
+    for (at, mark) in line.match_indices("://") {
+        let start = at + mark.len();
+        let end = line[start..].find(|it: char| it.is_whitespace() || "\"'".contains(it));
+        let address = &line[start..end.map_or(line.len(), |it| start + it)];
+        let host = &address[..address.find('/').unwrap_or(address.len())];
+        if let Some((colon, sign)) = host.find(':').zip(host.rfind('@'))
+            && colon < sign
+        {
+            spans.push((chars(start + colon + 1), chars(start + sign)));
+        }
+        let Some(query) = address.find('?') else { continue };
+        for part in address[query + 1..].split('&') {
+            if let Some((_, value)) = part.split_once('=').filter(|it| is_sensitive(it.0)) {
+                let from = value.as_ptr() as usize - line.as_ptr() as usize;
+                spans.push((chars(from), chars(from + value.len())));
+            }
+        }
+    }
+    spans
+}
+
+/// The text without the secrets that addresses in it hold.
+pub fn hide_in_addresses(text: &str) -> String {
+    let spans = in_addresses(text);
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.chars().enumerate() {
+        match spans.iter().find(|it| (it.0..it.1).contains(&at)) {
+            Some(span) if span.0 == at => out += REDACTED,
+            Some(_) => {}
+            None => out.push(c),
+        }
+    }
+    out
 }
 
 /// A reference without a default shows no secret.
@@ -239,6 +306,14 @@ mod tests {
         check("headers: [{name: a, value: b}]", 1, "headers: [{name: #, value: #}]");
         check("key_pem: |\n  AAA\n  BBB\nx: y", 3, "#####");
         check("url: http://me:pw@h/x", 1, "url: http://me:##@h/x");
+        check("url: http://h/x?a=b&token=pw&c=d", 1, "url: http://h/x?a=b&token=##&c=d");
+        check(
+            "tls: {key_pmm: x, passwrod: y, key_file: z}",
+            1,
+            "tls: {key_pmm: #, passwrod: #, key_file: z}",
+        );
+        check("password: {pw: x}", 1, "password: {##: #}");
+        check("headers: {a: {pw: x}}", 1, "headers: {a: {##: #}}");
         check("token: ${env:TOKEN}", 1, "token: ${env:TOKEN}");
         check("token: ${env:TOKEN:-abc}", 1, "token: #################");
     }

@@ -14,6 +14,10 @@ pub enum SourceKind {
     Set,
     /// A `yaml:` location.
     Yaml,
+    /// An `http:` or `https:` location, by address, without its secrets.
+    Web,
+    /// The program itself: nobody has said otherwise.
+    Default,
 }
 
 /// One text that configuration was read from.
@@ -25,27 +29,34 @@ pub struct Source {
     pub name: String,
     /// All of it.
     pub text: String,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
 }
 
 impl Source {
     /// A shared source.
     pub fn new(kind: SourceKind, name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { kind, name: name.into(), text: text.into() })
+        let text: String = text.into();
+        let lines = text.lines().map(|line| line.as_ptr() as usize - text.as_ptr() as usize);
+        let lines = lines.collect();
+        Arc::new(Self { kind, name: name.into(), text, lines })
     }
 
     /// Line `number`, counted from 1, without its end.
     pub fn line(&self, number: usize) -> Option<&str> {
-        self.text.lines().nth(number.checked_sub(1)?)
+        let start = *self.lines.get(number.checked_sub(1)?)?;
+        self.text.get(start..)?.lines().next()
     }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            SourceKind::File => f.write_str(&self.name),
+            SourceKind::File | SourceKind::Web => f.write_str(&self.name),
             SourceKind::Environment => write!(f, "env:{}", self.name),
             SourceKind::Set => f.write_str("--set"),
             SourceKind::Yaml => f.write_str("yaml:"),
+            SourceKind::Default => f.write_str("default"),
         }
     }
 }
@@ -78,6 +89,11 @@ impl Origin {
         Self { source, line, column, length: length.max(1), reference: None }
     }
 
+    /// The place of every value that is not in the configuration.
+    pub fn default_value() -> Self {
+        Self::new(Source::new(SourceKind::Default, "", ""), 1, 1, 1)
+    }
+
     /// The same place, brought in from `reference`; outermost last.
     #[must_use]
     pub fn via(mut self, reference: &Arc<Origin>) -> Self {
@@ -101,7 +117,7 @@ impl fmt::Display for Origin {
     /// `file:line:column`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.source.kind {
-            SourceKind::Environment => self.source.fmt(f),
+            SourceKind::Environment | SourceKind::Default => self.source.fmt(f),
             _ => write!(f, "{}:{}:{}", self.source, self.line, self.column),
         }
     }

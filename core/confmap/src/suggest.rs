@@ -11,6 +11,11 @@ pub fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, it)| it)
 }
 
+/// True for one typing mistake.
+pub(crate) fn is_nearly(text: &str, name: &str) -> bool {
+    text.len().abs_diff(name.len()) <= 1 && distance(text, name) == 1
+}
+
 /// Damerau-Levenshtein, neighbouring letters only; ASCII case and `-` for `_` count nothing.
 fn distance(a: &str, b: &str) -> usize {
     let fold = |text: &str| -> Vec<char> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::redact::{self, REDACTED};
-use crate::source::{Origin, Source, SourceKind};
+use crate::source::{Origin, Source};
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,25 +125,6 @@ impl Node {
         }
     }
 
-    /// Collects the files that this was read from.
-    fn collect_files(&self, files: &mut BTreeSet<PathBuf>) {
-        let mut note = |origin: &Origin| {
-            let mut at = Some(origin);
-            while let Some(origin) = at {
-                if origin.source.kind == SourceKind::File {
-                    files.insert(PathBuf::from(&origin.source.name));
-                }
-                at = origin.reference.as_deref();
-            }
-        };
-        note(&self.origin);
-        self.entries().iter().for_each(|it| note(&it.key_origin));
-        let parts = self.parts.iter().filter(|it| it.kind == SourceKind::File);
-        files.extend(parts.map(|it| PathBuf::from(&it.name)));
-        self.items().iter().for_each(|it| it.collect_files(files));
-        self.entries().iter().for_each(|it| it.value.collect_files(files));
-    }
-
     /// The entry of a map.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|it| it.key == key)
@@ -184,16 +165,11 @@ pub struct Conf {
     pub root: Node,
     /// References to unset and empty variables, in the order met.
     pub notices: Vec<Notice>,
+    /// The files that were read, also those that nothing is left of.
+    pub files: BTreeSet<PathBuf>,
 }
 
 impl Conf {
-    /// The files that something in it was read from.
-    pub fn files(&self) -> BTreeSet<PathBuf> {
-        let mut files = BTreeSet::new();
-        self.root.collect_files(&mut files);
-        files
-    }
-
     /// The value at `path`: keys, and list positions as decimal numbers.
     pub fn node<S: AsRef<str>>(&self, path: &[S]) -> Option<&Node> {
         path.iter().try_fold(&self.root, |node, step| child(node, step.as_ref()).map(|it| it.1))

@@ -19,6 +19,9 @@ use crate::tree::{Data, Entry, Node};
 pub(crate) const TEXT_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of lists and maps.
 pub(crate) const DEPTH_MAX: usize = 64;
+/// Longest line, in bytes, in which places are exact to the character: finding them takes as long as
+/// the line is.
+pub(crate) const EXACT_BYTES_MAX: usize = 16 << 10;
 /// Most values in a tree, aliases counted as what they stand for.
 pub(crate) const NODES_MAX: usize = 100_000;
 /// Most bytes of text in a tree, aliases counted as what they stand for.
@@ -144,7 +147,6 @@ impl Cost {
 
 struct Builder<'a> {
     source: &'a Arc<Source>,
-    /// Byte offset of each line.
     lines: Vec<&'a str>,
     frames: Vec<Frame>,
     anchors: BTreeMap<usize, (Node, Cost, usize)>,
@@ -205,7 +207,11 @@ impl<'a> Builder<'a> {
     }
 
     fn char_at(&self, mark: Marker) -> Option<char> {
-        self.lines.get(mark.line() - 1)?.chars().nth(mark.col())
+        let line = self.lines.get(mark.line() - 1)?;
+        if line.len() > EXACT_BYTES_MAX {
+            return None;
+        }
+        line.chars().nth(mark.col())
     }
 
     fn scalar(
@@ -407,7 +413,10 @@ impl<'a> Builder<'a> {
     fn origin(&self, span: Span) -> Origin {
         let (start, end) = (span.start, span.end);
         let line = self.lines.get(start.line().saturating_sub(1)).copied().unwrap_or_default();
-        let rest = || line.trim_end().chars().count().saturating_sub(start.col());
+        let rest = || {
+            let exact = line.len() <= EXACT_BYTES_MAX;
+            if exact { line.trim_end().chars().count().saturating_sub(start.col()) } else { 1 }
+        };
         let length = if end.line() == start.line() {
             (end.col().saturating_sub(start.col())).min(rest().max(1))
         } else {

@@ -98,13 +98,9 @@ impl Settings {
     /// # Errors
     /// Every mistake of the first stage that has any.
     pub fn read(root: &Value, registry: &Registry) -> Result<Self, Problem> {
-        let mut decoder = Decoder::new(registry);
-        let settings = decoder.root(root);
-        if !decoder.issues.is_empty() {
-            return Err(Problem { stage: Stage::Decode, issues: decoder.issues });
-        }
+        let (settings, profiles) = Self::decode(root, registry)?;
         let mut issues = settings.validate(root, registry);
-        issues.extend(decoder.profiles.iter().map(|id| {
+        issues.extend(profiles.iter().map(|id| {
             let text = format!(
                 "service::pipelines: pipeline \"{id}\": profiling signal support is at alpha level, \
                  gated under the \"service.profilesSupport\" feature gate"
@@ -116,6 +112,19 @@ impl Settings {
         } else {
             Err(Problem { stage: Stage::Validate, issues })
         }
+    }
+
+    /// Types a resolved tree, with the ids of pipelines for a signal that is not there.
+    pub(crate) fn decode(
+        root: &Value,
+        registry: &Registry,
+    ) -> Result<(Self, Vec<String>), Problem> {
+        let mut decoder = Decoder::new(registry);
+        let settings = decoder.root(root);
+        if decoder.issues.is_empty() {
+            return Ok((settings, decoder.profiles));
+        }
+        Err(Problem { stage: Stage::Decode, issues: decoder.issues })
     }
 
     /// The section of a component.

@@ -1,5 +1,7 @@
 //! Types the resolved tree and collects every mistake on the way.
 
+use std::collections::BTreeSet;
+
 use component::config::{self, DecodeIssue, Value};
 use component::{Id, Kind, PipelineId};
 
@@ -14,9 +16,6 @@ pub(crate) struct Decoder<'a> {
     pub profiles: Vec<String>,
 }
 
-const KINDS: [Kind; 5] =
-    [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector, Kind::Extension];
-
 impl<'a> Decoder<'a> {
     pub fn new(registry: &'a Registry) -> Self {
         Self { registry, issues: Vec::new(), profiles: Vec::new() }
@@ -24,9 +23,10 @@ impl<'a> Decoder<'a> {
 
     pub fn root(&mut self, root: &Value) -> Settings {
         let mut settings = Settings::default();
-        let sections: Vec<&str> = KINDS.iter().map(|it| it.section()).chain(["service"]).collect();
+        let sections: Vec<&str> =
+            Kind::ALL.iter().map(|it| it.section()).chain(["service"]).collect();
         self.refuse_unknown(&[], root, &sections, "'otelcol.configSettings' has invalid keys");
-        for kind in KINDS {
+        for kind in Kind::ALL {
             let section = root.get(kind.section()).unwrap_or(&Value::Null);
             let components = self.components(kind, section);
             settings.components.insert(kind, components);
@@ -37,7 +37,7 @@ impl<'a> Decoder<'a> {
 
     /// Reports the keys of `map` that are not among `known`.
     fn refuse_unknown(&mut self, path: &[&str], map: &Value, known: &[&str], text: &str) {
-        let Value::Map(entries) = map else { return };
+        let Value::Map(entries) = map.plain() else { return };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             let mut issue = issue(path, &format!("{text}: {key}"));
             issue.path.push(key.clone());
@@ -49,7 +49,7 @@ impl<'a> Decoder<'a> {
 
     fn components(&mut self, kind: Kind, section: &Value) -> Vec<(Id, Value)> {
         let name = kind.section();
-        let entries = match section {
+        let entries = match section.plain() {
             Value::Null => return Vec::new(),
             Value::Map(entries) => entries,
             other => {
@@ -59,10 +59,11 @@ impl<'a> Decoder<'a> {
             }
         };
         let mut out: Vec<(Id, Value)> = Vec::with_capacity(entries.len());
+        let mut seen = BTreeSet::new();
         for (key, section) in entries {
             match key.parse::<Id>() {
                 Err(error) => self.key_issue(&[name, key], &format!("'{name}' '' {error}"), &[]),
-                Ok(id) if out.iter().any(|(it, _)| *it == id) => {
+                Ok(id) if !seen.insert(id.clone()) => {
                     let text =
                         format!("'{name}' '' duplicate name \"{id}\" after unmarshaling {key}");
                     self.key_issue(&[name, key], &text, &[]);
@@ -95,7 +96,7 @@ impl<'a> Decoder<'a> {
                 self.type_names(kind).into_iter().map(str::to_owned).collect();
             return self.key_issue(&[name, key], &text, &candidates);
         };
-        if !matches!(section, Value::Null | Value::Map(_)) {
+        if !matches!(section.plain(), Value::Null | Value::Map(_)) {
             let got = go_type(section);
             let text = format!(
                 "'{name}' decoding failed due to the following error(s):\n\n'[{id}]' expected type \
@@ -145,7 +146,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn service(&mut self, section: &Value) -> ServiceConfig {
-        if !matches!(section, Value::Null | Value::Map(_)) {
+        if !matches!(section.plain(), Value::Null | Value::Map(_)) {
             let text = format!("'service' expected a map or struct, got {:?}", go_kind(section));
             self.issues.push(issue(&["service"], &text));
             return ServiceConfig::default();
@@ -186,7 +187,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn pipelines(&mut self, section: &Value) -> Vec<(PipelineId, PipelineConfig)> {
-        let entries = match section {
+        let entries = match section.plain() {
             Value::Null => return Vec::new(),
             Value::Map(entries) => entries,
             other => {
@@ -233,7 +234,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn ids(&mut self, path: &[&str], place: &str, list: &Value) -> Vec<Id> {
-        let items: Vec<&Value> = match list {
+        let items: Vec<&Value> = match list.plain() {
             Value::Null => return Vec::new(),
             Value::List(items) => items.iter().collect(),
             Value::Map(_) => {
@@ -247,9 +248,11 @@ impl<'a> Decoder<'a> {
         for (at, item) in items.into_iter().enumerate() {
             let text = item.as_str().unwrap_or_default();
             // A single text is a list separated by commas, as for every list of texts upstream.
-            for text in
-                if matches!(list, Value::List(_)) { vec![text] } else { text.split(',').collect() }
-            {
+            for text in if matches!(list.plain(), Value::List(_)) {
+                vec![text]
+            } else {
+                text.split(',').collect()
+            } {
                 match text.parse::<Id>() {
                     Ok(id) => ids.push(id),
                     Err(error) => {

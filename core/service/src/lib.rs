@@ -5,6 +5,7 @@
 
 mod config;
 mod decode;
+mod effective;
 mod graph;
 pub mod load;
 mod logging;
@@ -16,6 +17,7 @@ mod run;
 mod telemetry;
 
 pub use config::{Issue, PipelineConfig, Problem, ServiceConfig, Settings, Stage};
+pub use effective::Effective;
 pub use graph::Graph;
 pub use logging::Logging;
 pub use registry::{Entry, Registry, Signals};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use component::config::{self, DecodeIssue, Value};
+use component::config::{self, DecodeIssue, Show, Value};
 use component::{
     BoxError, Component, Connector, Delivery, Exporter, Extension, Kind, Next, Outputs, Problems,
     Processor, Receiver, Settings, Signal, Stability, Storage,
@@ -35,7 +35,7 @@ pub struct Entry {
     /// Reads and validates a section.
     pub(crate) check: fn(&Value) -> Result<Problems, Vec<DecodeIssue>>,
     /// The section with every default filled in.
-    pub(crate) effective: fn(&Value) -> Result<serde_json::Value, BoxError>,
+    pub(crate) effective: fn(&Value, Show) -> Result<Value, BoxError>,
     pub(crate) make: Make,
     /// Of a processor: whether what passes it is counted.
     pub(crate) counted: bool,
@@ -207,12 +207,12 @@ impl Entry {
         }
     }
 
-    /// The section with every default filled in, secrets redacted.
+    /// The section with every default filled in.
     ///
     /// # Errors
     /// When the section cannot be read.
-    pub fn effective(&self, section: &Value) -> Result<serde_json::Value, BoxError> {
-        (self.effective)(section)
+    pub fn effective(&self, section: &Value, show: Show) -> Result<Value, BoxError> {
+        (self.effective)(section, show)
     }
 }
 
@@ -229,8 +229,8 @@ fn check<C: component::Config>(section: &Value) -> Result<Problems, Vec<DecodeIs
     Ok(problems)
 }
 
-fn effective<C: component::Config>(section: &Value) -> Result<serde_json::Value, BoxError> {
-    Ok(serde_json::to_value(read::<C>(section)?)?)
+fn effective<C: component::Config>(section: &Value, show: Show) -> Result<Value, BoxError> {
+    Ok(config::to_value(&read::<C>(section)?, show))
 }
 
 /// Reads a section that [`check`] has accepted.

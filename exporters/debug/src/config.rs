@@ -3,7 +3,7 @@
 use std::fmt;
 
 use component::QueueConfig;
-use component::config::Problems;
+use component::config::{Problems, Section};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -21,7 +21,7 @@ pub struct Config {
     /// stdout, stderr or files; only without the collector's logger. Default stdout.
     pub output_paths: Option<Vec<String>>,
     /// Queue in front. Default off.
-    pub sending_queue: QueueConfig,
+    pub sending_queue: Section<QueueConfig>,
 }
 
 impl Default for Config {
@@ -32,7 +32,7 @@ impl Default for Config {
             sampling_thereafter: 1,
             use_internal_logger: true,
             output_paths: None,
-            sending_queue: QueueConfig { enabled: false, ..QueueConfig::default() },
+            sending_queue: Section::off(QueueConfig::default()),
         }
     }
 }
@@ -89,6 +89,26 @@ impl component::Config for Config {
             }
             _ => {}
         }
-        self.sending_queue.validate("sending_queue", problems);
+        if let Some(queue) = self.sending_queue.get() {
+            queue.validate("sending_queue", problems);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_there_when_it_is_mentioned_and_not_turned_off() {
+        for (text, want) in [
+            ("{}", None),
+            ("sending_queue:", Some(1000)),
+            ("sending_queue: {queue_size: 5}", Some(5)),
+            ("sending_queue: {enabled: false, queue_size: 5}", None),
+        ] {
+            let config: Config = component::config::load(&componenttest::section(text)).unwrap();
+            assert_eq!(config.sending_queue.get().map(|it| it.queue_size), want, "{text}");
+        }
     }
 }

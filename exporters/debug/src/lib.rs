@@ -49,7 +49,7 @@ impl Exporter for Debug {
     }
 
     fn delivery(config: &Config) -> Delivery {
-        Delivery { queue: config.sending_queue.on(), ..Delivery::default() }
+        Delivery { queue: config.sending_queue.get().cloned(), ..Delivery::default() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The section of the exporter.
 
-use component::config::{Duration, Problems};
+use component::config::{Duration, Problems, Section};
 use component::{QueueConfig, RetryConfig};
 use configgrpc::client::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub struct Config {
     /// Retries of what may pass later.
     pub retry_on_failure: RetryConfig,
     /// Queue and batch in front. On by default.
-    pub sending_queue: QueueConfig,
+    pub sending_queue: Section<QueueConfig>,
 }
 
 impl Default for Config {
@@ -25,7 +25,7 @@ impl Default for Config {
             client: ClientConfig::default(),
             timeout: Duration::from_secs(5),
             retry_on_failure: RetryConfig::default(),
-            sending_queue: QueueConfig::default(),
+            sending_queue: Section::on(QueueConfig::default()),
         }
     }
 }
@@ -40,6 +40,8 @@ impl component::Config for Config {
             problems.at("timeoutconfig", "'timeout' must be non-negative");
         }
         self.retry_on_failure.validate("retry_on_failure", problems);
-        self.sending_queue.validate("sending_queue", problems);
+        if let Some(queue) = self.sending_queue.get() {
+            queue.validate("sending_queue", problems);
+        }
     }
 }

@@ -57,7 +57,7 @@ impl Exporter for OtlpGrpc {
         Delivery {
             timeout: config.timeout,
             retry: Some(config.retry_on_failure.clone()),
-            queue: config.sending_queue.on(),
+            queue: config.sending_queue.get().cloned(),
         }
     }
 }

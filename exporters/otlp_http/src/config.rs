@@ -1,13 +1,13 @@
 //! The section of the exporter.
 
-use component::config::Problems;
+use component::config::{Problems, Section};
 use component::{QueueConfig, RetryConfig, Signal};
 use confighttp::client::ClientConfig;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// `exporters: otlp_http:`. `exporter/otlphttpexporter/config.go`, v0.159.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Config {
     /// Where and how to connect.
     #[serde(flatten)]
@@ -25,7 +25,22 @@ pub struct Config {
     /// Retries of what may pass later.
     pub retry_on_failure: RetryConfig,
     /// Queue and batch in front. On by default.
-    pub sending_queue: QueueConfig,
+    pub sending_queue: Section<QueueConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            client: ClientConfig::default(),
+            traces_endpoint: String::new(),
+            metrics_endpoint: String::new(),
+            logs_endpoint: String::new(),
+            profiles_endpoint: String::new(),
+            encoding: Encoding::default(),
+            retry_on_failure: RetryConfig::default(),
+            sending_queue: Section::on(QueueConfig::default()),
+        }
+    }
 }
 
 /// How telemetry is written.
@@ -82,6 +97,8 @@ impl component::Config for Config {
         }
         self.client.validate("clientconfig", problems);
         self.retry_on_failure.validate("retry_on_failure", problems);
-        self.sending_queue.validate("sending_queue", problems);
+        if let Some(queue) = self.sending_queue.get() {
+            queue.validate("sending_queue", problems);
+        }
     }
 }

@@ -57,7 +57,7 @@ impl Exporter for OtlpHttp {
             // The client's `timeout` spans the whole request, as upstream's.
             timeout: component::config::Duration::ZERO,
             retry: Some(config.retry_on_failure.clone()),
-            queue: config.sending_queue.on(),
+            queue: config.sending_queue.get().cloned(),
         }
     }
 }

@@ -45,7 +45,6 @@ pub fn in_front_of(settings: &Settings, delivery: Delivery, inner: Next) -> Arc<
     let metrics = Metrics::new(settings, signal);
     let has_retry = retry.is_some();
     let retry = retry.filter(|it| it.enabled);
-    let queue = queue.filter(|it| it.enabled);
     let advice = match (has_retry, &retry, &queue) {
         // Exporters without these sections have nothing to enable.
         (false, ..) => String::new(),

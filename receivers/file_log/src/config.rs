@@ -233,8 +233,8 @@ impl Default for Config {
             retry_on_failure: Retry::default(),
             attributes: BTreeMap::new(),
             resource: BTreeMap::new(),
-            id: String::new(),
-            kind: String::new(),
+            id: "file_input".into(),
+            kind: "file_input".into(),
             output: Vec::new(),
         }
     }

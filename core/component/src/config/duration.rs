@@ -32,6 +32,11 @@ impl Duration {
         Self { nanos: secs * 1_000_000_000 }
     }
 
+    /// In nanoseconds.
+    pub const fn nanos(self) -> i64 {
+        self.nanos
+    }
+
     /// True below zero.
     pub const fn is_negative(self) -> bool {
         self.nanos < 0

@@ -7,7 +7,7 @@ use super::DecodeIssue;
 use super::fault::Fault;
 use super::overlay;
 use super::read::Reader;
-use super::shape::Shape;
+use super::shape::{Shape, Show};
 use super::value::Value;
 
 /// Most mistakes that one section is searched for.
@@ -56,9 +56,9 @@ where
     Err(issues)
 }
 
-/// The effective configuration, for people: what is off is null, secrets are hidden.
-pub fn to_value<C: Serialize>(config: &C) -> Value {
-    Shape::of(config).map_or(Value::Null, Shape::show)
+/// The effective configuration, for people. Read again it is the same, but for hidden secrets.
+pub fn to_value<C: Serialize>(config: &C, show: Show) -> Value {
+    Shape::of(config).map_or(Value::Null, |it| it.show(show))
 }
 
 fn attempt<C: DeserializeOwned>(base: &Shape, user: &Value) -> Result<C, Fault> {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
+use super::duration::Duration;
 use super::value::Value;
 
 /// Marks [`super::Section`] on its way through serde.
@@ -40,6 +41,15 @@ pub(super) enum Shape {
         state: State,
         inner: Box<Shape>,
     },
+}
+
+/// How a configuration is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Show {
+    /// Secrets as they are, not as `[REDACTED]`.
+    pub secrets: bool,
+    /// Durations in nanoseconds, as Go's JSON has them, not as `1m30s`.
+    pub nanos: bool,
 }
 
 /// Whether a section is on.
@@ -80,12 +90,16 @@ impl Shape {
         value.serialize(Shaper { inside: false })
     }
 
-    /// As it is shown: what is off is null, secrets are hidden.
-    pub(super) fn show(self) -> Value {
+    /// As it is shown: what is off says so.
+    pub(super) fn show(self, how: Show) -> Value {
         let entries = |list: Vec<(String, Shape)>| {
-            Value::Map(list.into_iter().map(|(key, it)| (key, it.show())).collect())
+            Value::Map(list.into_iter().map(|(key, it)| (key, it.show(how))).collect())
         };
         match self {
+            Shape::Duration(it) if how.nanos => {
+                Value::Int(Duration::parse(&it).map_or(0, Duration::nanos).into())
+            }
+            Shape::Secret(it) if how.secrets => Value::String(it),
             Shape::Null => Value::Null,
             Shape::Bool(it) => Value::Bool(it),
             Shape::Int(it) => Value::Int(it),
@@ -94,10 +108,13 @@ impl Shape {
             Shape::Secret(it) if it.is_empty() => Value::String(it),
             Shape::Secret(_) => Value::String(super::REDACTED.to_owned()),
             Shape::Free(it) => it,
-            Shape::List(list) => Value::List(list.into_iter().map(Shape::show).collect()),
+            Shape::List(list) => Value::List(list.into_iter().map(|it| it.show(how)).collect()),
             Shape::Headers(list) | Shape::Map(list) | Shape::Struct(list) => entries(list),
-            Shape::Section { state: State::On, inner } => inner.show(),
-            Shape::Section { .. } => Value::Null,
+            Shape::Section { state: State::On, inner } => inner.show(how),
+            Shape::Section { state: State::Off, .. } => {
+                Value::Map(vec![("enabled".to_owned(), Value::Bool(false))])
+            }
+            Shape::Section { state: State::Absent, .. } => Value::Null,
         }
     }
 }
@@ -247,7 +264,7 @@ impl Serializer for Shaper {
                 Shape::Text(it) => Ok(Shape::Duration(it)),
                 other => Ok(other),
             },
-            VALUE => Ok(Shape::Free(inside()?.show())),
+            VALUE => Ok(Shape::Free(inside()?.show(Show::default()))),
             _ => it.serialize(Shaper::PLAIN),
         }
     }

@@ -220,7 +220,7 @@ service:
 "
     );
     let set = changes.iter().map(|it| (*it).replace("WORLD", world)).collect();
-    let locations = Locations { config: vec![yaml], set };
+    let locations = Locations { config: vec![yaml], set, ..Locations::default() };
     let conf = confmap::resolve(&locations, &Environment::of([])).unwrap();
     load::read(&conf, &registry(), true).unwrap()
 }

@@ -44,13 +44,13 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             net: AddrConfig::tcp(""),
-            tls: Section::off(configtls::ServerConfig::default()),
+            tls: Section::absent(configtls::ServerConfig::default()),
             max_recv_msg_size_mib: 0,
             max_concurrent_streams: 0,
             read_buffer_size: 0,
             write_buffer_size: 0,
             keepalive: Section::on(Keepalive::default()),
-            auth: Section::off(AuthConfig::default()),
+            auth: Section::absent(AuthConfig::default()),
             include_metadata: false,
             middlewares: Vec::new(),
         }

@@ -50,9 +50,9 @@ impl Default for ServerConfig {
             ["", "gzip", "zstd", "zlib", "snappy", "deflate", "lz4", "x-snappy-framed"];
         Self {
             net: AddrConfig::tcp(""),
-            tls: Section::off(configtls::ServerConfig::default()),
-            cors: Section::off(CorsConfig::default()),
-            auth: Section::off(AuthConfig::default()),
+            tls: Section::absent(configtls::ServerConfig::default()),
+            cors: Section::absent(CorsConfig::default()),
+            auth: Section::absent(AuthConfig::default()),
             max_request_body_size: 0,
             include_metadata: false,
             response_headers: MapList::default(),

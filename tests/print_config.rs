@@ -1,0 +1,111 @@
+//! `print-config`: what it prints is the configuration.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::configs::{self, ENVIRONMENT};
+use crate::support::{SLUICE, repository};
+
+fn print(file: &Path, flags: &[&str], with_variables: bool) -> Output {
+    let mut command = Command::new(SLUICE);
+    command.arg("print-config").args(flags).arg("--config").arg(file);
+    if with_variables {
+        command.envs(ENVIRONMENT);
+    }
+    command.output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Ours, and other people's where they are there.
+fn all_configs() -> Vec<PathBuf> {
+    let own = fs::read_dir(repository().join("configs")).unwrap().map(|it| it.unwrap().path());
+    own.chain(configs::files()).collect()
+}
+
+#[test]
+fn what_is_printed_prints_the_same_when_it_is_read() {
+    let folder = TempDir::new().unwrap();
+    let again = folder.path().join("again.yaml");
+    let ways: [&[&str]; 5] = [
+        &["--mode=unredacted", "--validate=false"],
+        &["--validate=false"],
+        &["--validate=false", "--defaults=false"],
+        &["--mode=unredacted", "--defaults"],
+        &["--format=json", "--validate=false"],
+    ];
+    for flags in ways {
+        let mut printed = 0;
+        for file in all_configs() {
+            let first = print(&file, flags, true);
+            // Not read because it has components that are not there yet; `configs.rs` sees to those.
+            if !first.status.success() {
+                continue;
+            }
+            printed += 1;
+            fs::write(&again, &first.stdout).unwrap();
+            // Every reference is replaced, so no variable is needed.
+            let second = print(&again, flags, false);
+            let complaint = String::from_utf8_lossy(&second.stderr).into_owned();
+            assert_eq!(stdout(&second), stdout(&first), "{}: {complaint}", file.display());
+        }
+        assert!(printed >= 3, "{flags:?}: only {printed} configurations could be printed");
+    }
+}
+
+#[test]
+fn each_value_says_where_it_comes_from() {
+    let folder = TempDir::new().unwrap();
+    let (file, part) = (folder.path().join("a.yaml"), folder.path().join("part.yaml"));
+    fs::write(&part, "timeout: 6s\n").unwrap();
+    let text = format!(
+        "receivers: {{nop: }}\nexporters: {{nop: , file: {{path: '${{env:DIR_}}/out'}}}}\n\
+         processors: {{batch: '${{file:{}}}', batch/b: {{send_batch_size: '${{SIZE_}}'}}}}\n\
+         service: {{pipelines: {{logs: {{receivers: [nop], exporters: [nop]}}}}}}\n",
+        part.display()
+    );
+    fs::write(&file, &text).unwrap();
+    let output = Command::new(SLUICE)
+        .args(["print-config", "--origin", "--set=processors.batch/b.timeout=1s", "--config"])
+        .arg(&file)
+        .envs([("DIR_", "/tmp"), ("SIZE_", "7")])
+        .output()
+        .unwrap();
+    let at = |reference: &str| {
+        let mut lines = text.lines().enumerate();
+        let (line, column) =
+            lines.find_map(|(n, it)| Some((n + 1, it.find(reference)? + 1))).unwrap();
+        format!("{}:{line}:{column}", file.display())
+    };
+    let printed = stdout(&output);
+    for want in [
+        format!("timeout: 6s # {}:1:10", part.display()),
+        format!("send_batch_size: 7 # env:SIZE_ ({})", at("${SIZE_}")),
+        "timeout: 1s # --set:1:28".to_owned(),
+        format!("path: /tmp/out # {} with env:DIR_", at("'${env:DIR_}")),
+        "send_batch_max_size: 0 # default".to_owned(),
+        "level: Normal # default".to_owned(),
+    ] {
+        assert!(printed.lines().any(|it| it.trim_start() == want), "{want}\n{printed}");
+    }
+}
+
+#[test]
+fn flags_have_the_collectors_texts() {
+    let file = repository().join("configs/console.yaml");
+    for (flag, want) in [
+        ("--format=xml", "Error: unrecognized print format: xml\n"),
+        ("--mode=open", "Error: invalid mode \"open\": modes are: redacted, unredacted\n"),
+    ] {
+        let output = print(&file, &[flag], true);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), want);
+    }
+    let old = Command::new(SLUICE).args(["print-initial-config", "--config"]).arg(&file).output();
+    assert_eq!(old.unwrap().stdout, print(&file, &["-o", "yaml"], true).stdout);
+}

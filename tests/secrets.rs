@@ -1,0 +1,127 @@
+//! A secret is planted everywhere, and nothing that is printed may show it.
+
+use std::fs;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::support::SLUICE;
+
+const SECRET: &str = "hunter2canary";
+
+/// Right as it is; `{}` is a line with a mistake, or nothing.
+const CONFIG: &str = "
+receivers:
+  otlp:
+    protocols:
+      http:
+        endpoint: localhost:0
+        response_headers: {x-token: hunter2canary}
+exporters:
+  otlp_http:
+    endpoint: http://me:hunter2canary@localhost:1
+    headers: {authorization: \"Bearer hunter2canary\", x-api-key: \"${env:PLANTED}\"}
+  otlp_http/list:
+    endpoint: http://localhost:1
+    headers:
+      - {name: authorization, value: hunter2canary}
+    tls: {key_pem: hunter2canary, cert_pem: hunter2canary, ca_pem: 'x-${PLANTED}'}
+  otlp_grpc:
+    endpoint: localhost:1
+    headers:
+      authorization: |
+        hunter2canary
+        second-hunter2canary
+    tls: {insecure: true}
+service:
+  telemetry:
+    metrics:
+      readers:
+        - periodic:
+            exporter:
+              otlp:
+                protocol: http/protobuf
+                endpoint: http://localhost:1
+                headers: [{name: authorization, value: hunter2canary}]
+  pipelines:
+    logs: {receivers: [otlp], exporters: [otlp_http, otlp_grpc]}
+";
+
+fn run(arguments: &[&str], config: &str) -> String {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("config.yaml");
+    fs::write(&file, config).unwrap();
+    let output = Command::new(SLUICE)
+        .args(arguments)
+        .arg("--config")
+        .arg(&file)
+        .env("PLANTED", SECRET)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    text.concat()
+}
+
+#[test]
+fn print_config_shows_no_secret_in_any_form() {
+    for flags in ["", "--defaults=false", "--origin", "-o=json", "--defaults=false -o=json"] {
+        let mut arguments = vec!["print-config", "--validate=false"];
+        arguments.extend(flags.split_whitespace());
+        let text = run(&arguments, CONFIG);
+        assert!(text.contains("[REDACTED]"), "{flags}: {text}");
+        let shown: Vec<&str> = text.lines().filter(|it| it.contains(SECRET)).collect();
+        assert!(shown.is_empty(), "{flags}: {shown:?}");
+    }
+    let all = run(&["print-config", "--validate=false", "--mode=unredacted"], CONFIG);
+    assert!(all.matches(SECRET).count() > 8, "{all}");
+}
+
+#[test]
+fn no_mistake_shows_a_secret_around_it() {
+    let mistakes = [
+        ("x-token: hunter2canary", "x-token: [hunter2canary]"),
+        (
+            "{authorization: \"Bearer hunter2canary\"",
+            "{authorization: {hunter2canary: \"hunter2canary\"}",
+        ),
+        ("headers: {authorization: \"", "headers: {a: hunter2canary, a: hunter2canary, b: \""),
+        ("key_pem: hunter2canary,", "key_pem: hunter2canary, key_pmm: hunter2canary,"),
+        ("key_pem: hunter2canary,", "key_pem: [hunter2canary],"),
+        ("ca_pem: 'x-${PLANTED}'", "ca_pem: 'x-${PLANTED}', ca_file: x"),
+        ("ca_pem: 'x-${PLANTED}'", "ca_pem: '${hunter2canary:PLANTED}'"),
+        ("ca_pem: 'x-${PLANTED}'", "ca_pem: '${hunter2canary:-x}'"),
+        ("ca_pem: 'x-${PLANTED}'}", "ca_pem: 'hunter2canary"),
+        (
+            "http://me:hunter2canary@localhost:1",
+            "http://me:hunter2canary@localhost:1\n    bad: key",
+        ),
+        ("value: hunter2canary}\n    tls", "value: hunter2canary, walue: hunter2canary}\n    tls"),
+        ("insecure: true", "insecure: ${PLANTED}"),
+        ("second-hunter2canary", "second-hunter2canary\n      authorization: hunter2canary"),
+        ("protocol: http/protobuf", "headers: hunter2canary"),
+    ];
+    for (right, wrong) in mistakes {
+        assert!(CONFIG.contains(right), "{right}");
+        let config = CONFIG.replace(right, wrong);
+        for command in ["validate", "print-config"] {
+            let text = run(&[command], &config);
+            assert!(text.starts_with("Error: "), "{wrong}: {text}");
+            assert!(!text.contains(SECRET), "{wrong}: {text}");
+        }
+    }
+}
+
+#[test]
+fn no_location_or_flag_shows_a_secret_when_it_is_wrong() {
+    for arguments in [
+        &["validate", "--config=http://me:hunter2canary@localhost:1/x?token=hunter2canary"][..],
+        &["validate", "--set=exporters.otlp_http.headers.authorization=[hunter2canary"],
+        &["validate", "--set=exporters.otlp_http.tls.key_pem={hunter2canary: 1}"],
+        &["validate", "--config=yaml:exporters::otlp_http::headers::a: [hunter2canary"],
+        &["validate", "--config=env:PLANTED"],
+    ] {
+        let text = run(arguments, CONFIG);
+        assert!(text.starts_with("Error: "), "{arguments:?}: {text}");
+        assert!(!text.contains(SECRET), "{arguments:?}: {text}");
+    }
+}
