@@ -38,7 +38,7 @@ pub use glob::{BadGlob, Glob};
 pub use ordering::{Layout, Ordering, Rule, SortKind};
 pub use settings::{Compression, OnTruncate, Retry, Settings, StartAt};
 pub use sink::{Batch, Sink};
-pub use split::{Mode, Splitter, pattern};
+pub use split::{Mode, Splitter};
 
 /// Names one file for as long as it is followed. Never reused within a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use memchr::memchr;
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
 use crate::encoding::Encoding;
 
@@ -59,14 +59,6 @@ pub(crate) enum Step {
     Skip(usize),
     /// Not decidable without more bytes.
     More,
-}
-
-/// Compiles a pattern as the Collector does: `^` and `$` match at line breaks.
-///
-/// # Errors
-/// The syntax error.
-pub fn pattern(text: &str) -> Result<Regex, String> {
-    RegexBuilder::new(text).multi_line(true).build().map_err(|e| e.to_string())
 }
 
 impl Splitter {
@@ -216,6 +208,11 @@ fn end(pattern: &Regex, omit: bool, buffer: &[u8]) -> Option<(Range<usize>, usiz
 mod tests {
     use super::*;
 
+    /// `^` and `$` match at line breaks, as the receiver has it.
+    fn pattern(text: &str) -> Regex {
+        Regex::new(&format!("(?m){text}")).unwrap()
+    }
+
     fn splitter(mode: Mode) -> Splitter {
         Splitter {
             mode,
@@ -228,11 +225,11 @@ mod tests {
     }
 
     fn starts(text: &str, omit: bool) -> Splitter {
-        splitter(Mode::Start { pattern: pattern(text).unwrap(), omit })
+        splitter(Mode::Start { pattern: pattern(text), omit })
     }
 
     fn ends(text: &str, omit: bool) -> Splitter {
-        splitter(Mode::End { pattern: pattern(text).unwrap(), omit })
+        splitter(Mode::End { pattern: pattern(text), omit })
     }
 
     fn split(it: &Splitter, input: &[u8], flush: bool) -> Vec<String> {

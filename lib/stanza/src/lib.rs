@@ -24,6 +24,7 @@ mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
+pub use pattern::go_regex;
 pub use pipeline::{Error, Options, Pipeline, check};
 pub use worker::{Batch, Worker};
 

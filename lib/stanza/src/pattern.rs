@@ -14,8 +14,19 @@ use regex::Regex;
 /// # Errors
 /// `error parsing regexp: ...`, as Go prints it.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    go_regex(pattern, Regex::new)
+}
+
+/// The same, for whatever `build` makes of the pattern in this crate's syntax.
+///
+/// # Errors
+/// `error parsing regexp: ...`, as Go prints it.
+pub fn go_regex<R>(
+    pattern: &str,
+    build: impl FnOnce(&str) -> Result<R, regex::Error>,
+) -> Result<R, String> {
     let translated = Translator::new(pattern).run()?;
-    Regex::new(&translated).map_err(|problem| match problem {
+    build(&translated).map_err(|problem| match problem {
         regex::Error::CompiledTooBig(_) => {
             format!("error parsing regexp: expression too large: `{pattern}`")
         }

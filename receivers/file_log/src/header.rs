@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use component::BoxError;
 use regex::bytes::Regex;
-use stanza::{FileKey, FileMeta, Options, Pipeline, Worker};
+use stanza::{FileKey, FileMeta, Options, Pipeline, Worker, go_regex};
 
 use crate::config::{Header, Operator};
 
@@ -27,7 +27,7 @@ pub(crate) fn compile(section: &Header) -> Result<(Regex, Pipeline), BoxError> {
         let rule = format!("operator of type {kind} is not allowed in `metadata_operators`");
         return Err(wrong(rule).into());
     }
-    let pattern = fileconsumer::pattern(&section.pattern)
+    let pattern = go_regex(&section.pattern, Regex::new)
         .map_err(|error| wrong(format!("failed to compile `pattern`: {error}")))?;
     Ok((pattern, pipeline))
 }

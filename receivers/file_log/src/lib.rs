@@ -23,7 +23,8 @@ use fileconsumer::{
     Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
     Sink, Splitter, StartAt,
 };
-use stanza::{FileMeta, Pipeline, Worker};
+use regex::bytes::Regex;
+use stanza::{FileMeta, Pipeline, Worker, go_regex};
 
 use header::HeaderLines;
 
@@ -164,14 +165,16 @@ fn splitter(config: &Config) -> Result<Splitter, BoxError> {
                 .into(),
         );
     }
-    let compile = |text: &str| {
-        fileconsumer::pattern(text).map_err(|error| format!("compile line pattern: {error}"))
+    let compile = |which: &str, text: &str| {
+        // As upstream: its multi-line flag, and that flag in its texts.
+        go_regex(&format!("(?m){text}"), Regex::new)
+            .map_err(|error| format!("compile line {which} regex: {error}"))
     };
     let mode = match (start.as_str(), end.as_str()) {
         _ if raw => Mode::None,
         ("", "") => Mode::Newline,
-        (start, "") => Mode::Start { pattern: compile(start)?, omit: *omit_pattern },
-        ("", end) => Mode::End { pattern: compile(end)?, omit: *omit_pattern },
+        (start, "") => Mode::Start { pattern: compile("start", start)?, omit: *omit_pattern },
+        ("", end) => Mode::End { pattern: compile("end", end)?, omit: *omit_pattern },
         _ => return Err("only one of line_start_pattern or line_end_pattern can be set".into()),
     };
     let truncate = match config.max_log_size_behavior.as_str() {

@@ -3,6 +3,7 @@
 use component::BoxError;
 use fileconsumer::{Layout, Ordering, Rule, SortKind};
 use regex::Regex;
+use stanza::go_regex;
 
 use crate::config::{OrderingCriteria, SortBy};
 
@@ -12,7 +13,10 @@ pub(crate) fn compile(criteria: &OrderingCriteria) -> Result<Option<Ordering>, B
     if sort_by.is_empty() && group_by.is_empty() {
         return Ok(None);
     }
-    let top_n = usize::try_from(*top_n).map_err(|_| "'top_n' must be a positive integer")?.max(1);
+    if *top_n < 0 && !sort_by.is_empty() {
+        return Err("'top_n' must be a positive integer".into());
+    }
+    let top_n = usize::try_from(*top_n).unwrap_or(0).max(1);
     let by_name = sort_by.iter().any(|it| it.sort_type != "mtime");
     if regex.is_empty() && by_name {
         return Err("'regex' must be specified when 'sort_by' is specified".into());
@@ -21,7 +25,7 @@ pub(crate) fn compile(criteria: &OrderingCriteria) -> Result<Option<Ordering>, B
         if text.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Regex::new(text).map_err(|error| format!("compile {name}: {error}"))?))
+        Ok(Some(go_regex(text, Regex::new).map_err(|error| format!("compile {name}: {error}"))?))
     };
     let rules = sort_by.iter().map(rule).collect::<Result<_, _>>()?;
     Ok(Some(Ordering {
@@ -38,14 +42,14 @@ fn rule(by: &SortBy) -> Result<Rule, BoxError> {
         "numeric" => SortKind::Numeric,
         "alphabetical" => SortKind::Alphabetical,
         "timestamp" if layout.is_empty() => {
-            return Err("timestamp sort: format must be specified".into());
+            return Err("timestamp sort: layout must be specified".into());
         }
         "timestamp" => SortKind::Timestamp(Layout::parse(layout)?),
         "mtime" => SortKind::Modified,
         _ => return Err("'sort_type' must be specified".into()),
     };
     if regex_key.is_empty() && !matches!(kind, SortKind::Modified) {
-        return Err(format!("{sort_type} sort: regex_key must be specified").into());
+        return Err(format!("{sort_type} sort: regex key must be specified").into());
     }
     Ok(Rule { key: regex_key.clone(), kind, ascending: *ascending })
 }

@@ -81,14 +81,26 @@ fn mistakes_have_the_collectors_texts() {
         ),
         (
             "{include: [x], ordering_criteria: {regex: x, sort_by: [{sort_type: numeric}]}}",
-            "numeric sort: regex_key must be specified",
+            "numeric sort: regex key must be specified",
+        ),
+        (
+            "{include: [x], ordering_criteria: {regex: x, sort_by: [{sort_type: timestamp, regex_key: n}]}}",
+            "timestamp sort: layout must be specified",
+        ),
+        (
+            "{include: [x], ordering_criteria: {group_by: 'x('}}",
+            "compile group_by regex: error parsing regexp: missing closing ): `x(`",
+        ),
+        (
+            "{include: [x], multiline: {line_start_pattern: 'x('}}",
+            "compile line start regex: error parsing regexp: missing closing ): `(?m)x(`",
         ),
         (
             "{include: [x], ordering_criteria: {regex: x, sort_by: [{sort_type: size, regex_key: n}]}}",
             "'sort_type' must be specified",
         ),
         (
-            "{include: [x], ordering_criteria: {group_by: x, top_n: -1}}",
+            "{include: [x], ordering_criteria: {regex: x, top_n: -1, sort_by: [{sort_type: numeric, regex_key: n}]}}",
             "'top_n' must be a positive integer",
         ),
     ];
