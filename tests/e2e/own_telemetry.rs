@@ -89,6 +89,13 @@ async fn every_metric_that_shows_is_documented() {
         text.contains("otelcol_exporter_sent_log_records{")
     };
     assert!(eventually(sent).await, "{}", sluice.output());
+    for series in [
+        "http_server_request_duration_count{http_request_method=\"POST\",\
+         http_response_status_code=\"200\",http_route=\"/v1/logs\",",
+        "http_server_request_body_size_sum{",
+    ] {
+        assert!(text.contains(series), "no {series} in\n{text}");
+    }
     let documented = std::fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
     let families: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
@@ -235,6 +242,30 @@ async fn own_log_lines_are_sent_and_a_dead_backend_makes_no_more_of_them() {
         lines().into_iter().filter(|it| it.to_string().contains("Exporting failed"));
     assert_eq!(about_sending.count(), 0);
     backend.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_replaces_the_readers_and_a_wrong_one_keeps_them() {
+    let (http, before, after) = (free_port().unwrap(), free_port().unwrap(), free_port().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let on = |port: &str| {
+        let prometheus = format!("{{host: 127.0.0.1, port: {port}}}");
+        let reader = format!("{{pull: {{exporter: {{prometheus: {prometheus}}}}}}}");
+        yaml(http, &format!("{{metrics: {{readers: [{reader}]}}}}"))
+    };
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &on(&before.to_string()));
+    sluice.ready().await;
+    let file = folder.path().join("sluice.yaml");
+    std::fs::write(&file, on("null")).unwrap();
+    sluice.hang_up();
+    sluice.says("failed to create meter provider: port must be specified").await;
+    assert!(request(before, "GET /metrics", "").contains("target_info"));
+    std::fs::write(&file, on(&after.to_string())).unwrap();
+    sluice.hang_up();
+    sluice.says("Configuration reloaded.").await;
+    assert!(request(after, "GET /metrics", "").contains("target_info"));
+    assert!(eventually(|| TcpStream::connect(("127.0.0.1", before)).is_err()).await);
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
 }
 
 #[tokio::test]

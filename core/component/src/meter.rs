@@ -17,8 +17,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Tracer;
 
+mod calls;
 mod view;
 
+pub use calls::{Calls, DEFAULT_BOUNDS, SECONDS_BOUNDS};
 pub use view::View;
 
 /// Attributes of a series: key and value, sorted by key.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use component::meter::{Counter, Descriptor, Histogram, Level};
+use component::meter::{Counter, Descriptor, Histogram, Level, SECONDS_BOUNDS};
 use component::{ConsumeError, Consumer, Context, Data, Next, Settings, Switch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -36,9 +36,6 @@ const DURATION: Descriptor = Descriptor {
                   processor. [Alpha]",
     level: Level::Detailed,
 };
-/// The SDK's default bounds are for milliseconds; upstream sets these for seconds.
-const DURATION_BOUNDS: &[f64] =
-    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 tokio::task_local! {
     /// How long the current call of a processor has been in what is behind it.
@@ -76,7 +73,7 @@ impl Observe {
     /// In front of a processor, which is counted.
     pub fn wrap_processor(origin: &str, span: Span, settings: &Settings, next: Next) -> Next {
         let (meter, own) = (&settings.meter, attributes(settings));
-        let duration = || meter.histogram(DURATION, DURATION_BOUNDS, &own);
+        let duration = || meter.histogram(DURATION, SECONDS_BOUNDS, &own);
         let counted = Some(Counted {
             incoming: meter.counter(INCOMING, &own),
             duration: is_timed(settings).then(duration),

@@ -45,6 +45,7 @@ impl Exporter for OtlpGrpc {
         let client = config.client.check_compression();
         let client =
             client.and_then(|()| Client::new(&config.client, &agent, config.timeout.std()));
+        let client = client.map(|it| it.measured(&settings.meter));
         Ok(Self {
             name: format!("exporters::{}", settings.id),
             client,

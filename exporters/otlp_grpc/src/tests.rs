@@ -98,6 +98,25 @@ async fn gzip_is_the_default() {
 }
 
 #[tokio::test]
+async fn at_level_detailed_calls_are_measured() {
+    let (endpoint, _seen) = backend(b"", &[("grpc-status", "14")]).await;
+    let settings = settings("otlp_grpc", Signal::Logs);
+    let meter = settings.meter.clone();
+    let (exporter, host) = started(settings, &section(&endpoint, "none")).await;
+    consume(&exporter, data(Signal::Logs, 1)).await.unwrap_err();
+    let (address, port) = endpoint.split_once(':').unwrap();
+    let labels = [
+        ("rpc.method", "opentelemetry.proto.collector.logs.v1.LogsService/Export"),
+        ("rpc.response.status_code", "UNAVAILABLE"),
+        ("rpc.system.name", "grpc"),
+        ("server.address", address),
+        ("server.port", port),
+    ];
+    assert!(metric(&meter, "rpc.client.call.duration", &labels).is_some());
+    host.shutdown(&*exporter, LIMIT).await;
+}
+
+#[tokio::test]
 async fn a_refusal_keeps_its_class_and_text() {
     let (endpoint, _seen) = backend(b"", &[("grpc-status", "3"), ("grpc-message", "bad")]).await;
     let settings = settings("otlp_grpc", Signal::Logs);

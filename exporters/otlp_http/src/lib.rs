@@ -44,6 +44,7 @@ impl Exporter for OtlpHttp {
         let url = config.url(signal)?;
         let agent = settings.build.user_agent();
         let client = Url::parse(&url).and_then(|url| Client::new(&config.client, url, &agent));
+        let client = client.map(|it| it.measured(&settings.meter));
         Ok(Self {
             name: format!("exporters::{}", settings.id),
             client,

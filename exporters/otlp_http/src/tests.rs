@@ -94,6 +94,31 @@ async fn json_goes_to_the_signals_own_url_in_gzip() {
 }
 
 #[tokio::test]
+async fn at_level_detailed_requests_are_measured() {
+    let (base, _seen) = backend(&answer("200 OK", "{}")).await;
+    let settings = settings("otlp_http", Signal::Logs);
+    let meter = settings.meter.clone();
+    let section = format!(r#"{{"endpoint": "{base}", "compression": "none"}}"#);
+    let (exporter, host) = started(settings, &section).await;
+    let sent = data(Signal::Logs, 1);
+    consume(&exporter, sent.clone()).await.unwrap();
+    let port = base.rsplit_once(':').unwrap().1;
+    let labels = [
+        ("network.protocol.name", "http"),
+        ("network.protocol.version", "1.1"),
+        ("url.scheme", "http"),
+        ("http.request.method", "POST"),
+        ("http.response.status_code", "200"),
+        ("server.address", "127.0.0.1"),
+        ("server.port", port),
+    ];
+    let bytes = componenttest::metric(&meter, "http.client.request.body.size", &labels);
+    assert_eq!(bytes, Some(sent.bytes() as f64));
+    assert!(componenttest::metric(&meter, "http.client.request.duration", &labels).is_some());
+    host.shutdown(&*exporter, LIMIT).await;
+}
+
+#[tokio::test]
 async fn a_refusal_names_the_url() {
     let (base, _seen) = backend(&answer("400 Bad Request", "{}")).await;
     let section = format!(r#"{{"endpoint": "{base}"}}"#);

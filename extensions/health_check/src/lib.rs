@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use component::{BoxError, Component, Context, Extension, Host, Settings};
+use component::{BoxError, Component, Context, Extension, Host, Meter, Settings};
 use confighttp::server::{Handler, mux_answer, serve};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -25,6 +25,7 @@ pub use config::{CheckCollectorPipeline, Config, ResponseBody};
 pub struct HealthCheck {
     config: Config,
     state: Arc<State>,
+    meter: Meter,
 }
 
 /// What requests are answered from.
@@ -39,13 +40,13 @@ impl Extension for HealthCheck {
     type Config = Config;
     const TYPE: &'static str = "health_check";
 
-    fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
+    fn create(settings: Settings, config: Config) -> Result<Self, BoxError> {
         let state = State {
             path: config.path.clone(),
             bodies: config.response_body.get().cloned(),
             ready: Mutex::default(),
         };
-        Ok(Self { config, state: Arc::new(state) })
+        Ok(Self { config, meter: settings.meter, state: Arc::new(state) })
     }
 
     fn ready(&self, ready: bool) {
@@ -61,7 +62,7 @@ impl Component for HealthCheck {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let endpoint = &self.config.server.net.endpoint;
         tracing::info!(endpoint, path = self.config.path, "Starting health_check extension");
-        serve(&self.config.server, Arc::clone(&self.state) as _, host)
+        serve(&self.config.server, Arc::clone(&self.state) as _, (host, &self.meter))
             .map_err(|error| format!("failed to bind to address {endpoint}: {error}"))?;
         Ok(())
     }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use component::GrpcStatus;
+use component::meter::Calls;
+use component::{GrpcStatus, Meter};
 use compression::{Chunks, Compressor};
 use confignet::dial::Target;
 use h2::client::SendRequest;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::frame::{self, Reader};
+use crate::metrics;
 use crate::status::{self, code};
 
 mod config;
@@ -41,6 +43,7 @@ pub struct Client {
     headers: HeaderMap,
     compressor: Arc<Compressor>,
     calls: Arc<AtomicUsize>,
+    measure: Option<Calls>,
 }
 
 impl fmt::Debug for Client {
@@ -99,7 +102,15 @@ impl Client {
             headers: headers(config, user_agent, timeout)?,
             compressor: Arc::new(Compressor::grpc(config.compression)),
             calls,
+            measure: None,
         })
+    }
+
+    /// With what `meter` wants to know about its calls.
+    #[must_use]
+    pub fn measured(self, meter: &Meter) -> Self {
+        let measure = Calls::new(meter, self.authority.as_str());
+        Self { measure, ..self }
     }
 
     /// Begins to connect, and to reconnect. Never fails: calls say what is wrong.
@@ -125,6 +136,20 @@ impl Client {
     /// # Errors
     /// The status that the server sent, or the one that grpc-go gives to a failure on the way.
     pub async fn call(&self, path: &PathAndQuery, pieces: &[Bytes]) -> Result<Bytes, GrpcStatus> {
+        let Some(measure) = &self.measure else { return self.call_unmeasured(path, pieces).await };
+        let begun = tokio::time::Instant::now();
+        let result = self.call_unmeasured(path, pieces).await;
+        let code = result.as_ref().map_or_else(|status| status.code, |_| code::OK);
+        let method = path.as_str().trim_start_matches('/');
+        metrics::called(measure, metrics::CLIENT, method, code, begun.elapsed());
+        result
+    }
+
+    async fn call_unmeasured(
+        &self,
+        path: &PathAndQuery,
+        pieces: &[Bytes],
+    ) -> Result<Bytes, GrpcStatus> {
         let message = self.message(pieces.into()).await?;
         let _counted = Counted::new(&self.calls);
         let mut link = self.link.clone();

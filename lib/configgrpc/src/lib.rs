@@ -4,5 +4,6 @@
 
 pub mod client;
 pub mod frame;
+mod metrics;
 pub mod server;
 pub mod status;

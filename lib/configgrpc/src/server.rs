@@ -12,7 +12,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use component::{BoxError, Client, Context, GrpcStatus, Host, async_trait};
+use component::meter::Calls;
+use component::{BoxError, Client, Context, GrpcStatus, Host, Meter, async_trait};
 use compression::{Chunks, Compressor, Encoding, Type};
 use confignet::{Connection, Listener};
 use futures_util::StreamExt;
@@ -72,6 +73,7 @@ struct Shared {
     streams_max: u32,
     include_metadata: bool,
     parameters: ServerParameters,
+    calls: Option<Calls>,
 }
 
 struct Endpoint {
@@ -122,7 +124,7 @@ fn framed(compressed: bool, message: &Chunks) -> Bytes {
 pub fn serve(
     config: &ServerConfig,
     routes: Vec<Route>,
-    host: &Host,
+    (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
     config.check_supported()?;
     let listener = Listener::bind(&config.net, host)?;
@@ -134,6 +136,7 @@ pub fn serve(
         streams_max: config.streams_max(),
         include_metadata: config.include_metadata,
         parameters: config.server_parameters(),
+        calls: Calls::new(meter, &config.net.endpoint),
     });
     let task = accept(listener, shared, host.clone());
     host.spawn(task);

@@ -12,6 +12,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use component::Meter;
+use component::meter::Calls;
 use compression::{Chunks, Compressor};
 use confignet::dial::{self, Target};
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
@@ -47,6 +49,7 @@ pub struct Client {
     idle_max: usize,
     idle_time: Duration,
     connections: Option<Semaphore>,
+    calls: Option<Calls>,
 }
 
 impl fmt::Debug for Client {
@@ -118,7 +121,15 @@ impl Client {
             idle_max,
             idle_time,
             connections: count(config.max_conns_per_host).map(Semaphore::new),
+            calls: None,
         })
+    }
+
+    /// With what `meter` wants to know about its requests.
+    #[must_use]
+    pub fn measured(self, meter: &Meter) -> Self {
+        let calls = Calls::new(meter, &self.url.target().to_string());
+        Self { calls, ..self }
     }
 
     /// Where it posts to.
@@ -137,6 +148,7 @@ impl Client {
     /// # Errors
     /// When there is no answer, in the words of Go's `net/http`: `Post "<url>": dial tcp ...`.
     pub async fn post(&self, content_type: HeaderValue, body: Chunks) -> Result<Reply, String> {
+        let begun = self.calls.as_ref().map(|it| (it, Instant::now(), body.remaining()));
         let call = self.post_unlimited(content_type, body);
         let result = match self.timeout {
             None => call.await,
@@ -145,6 +157,10 @@ impl Client {
                     .into())
             }),
         };
+        if let Some((calls, begun, bytes)) = begun {
+            let status = result.as_ref().ok().map(|it| it.status);
+            crate::metrics::called(calls, bytes, status, begun.elapsed());
+        }
         result.map_err(|why| format!("Post \"{}\": {why}", self.url))
     }
 

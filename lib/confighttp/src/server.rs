@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use component::{BoxError, Client, Context, Host, async_trait};
+use component::meter::Calls;
+use component::{BoxError, Client, Context, Host, Meter, async_trait};
 use compression::decompress;
 use confignet::{Connection, Listener};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -26,6 +27,7 @@ mod config;
 mod cors;
 mod pulse;
 
+use crate::metrics::{self, Served};
 use body::{BodyError, collect};
 use config::Coding;
 pub use config::{AuthConfig, CorsConfig, MiddlewareConfig, ServerConfig};
@@ -58,6 +60,7 @@ struct Shared {
     config: ServerConfig,
     cors: Option<Cors>,
     headers: HeaderMap,
+    calls: Option<Calls>,
 }
 
 /// Binds the endpoint and serves it until the host stops. Returns the address bound.
@@ -68,7 +71,7 @@ struct Shared {
 pub fn serve(
     config: &ServerConfig,
     handler: Arc<dyn Handler>,
-    host: &Host,
+    (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
     config.check_supported()?;
     let headers = response_headers(config)?;
@@ -82,7 +85,8 @@ pub fn serve(
         );
     }
     let cors = cors.and_then(Cors::new);
-    let shared = Arc::new(Shared { handler, config: config.clone(), cors, headers });
+    let calls = Calls::new(meter, &config.net.endpoint);
+    let shared = Arc::new(Shared { handler, config: config.clone(), cors, headers, calls });
     host.spawn(accept(listener, shared, host.clone()));
     Ok(address)
 }
@@ -198,6 +202,7 @@ impl Shared {
         client: Arc<Client>,
     ) -> Result<Response<Bytes>, Hangup> {
         let (head, body) = request.into_parts();
+        let begun = self.calls.as_ref().map(|calls| (calls, tokio::time::Instant::now()));
         let work = self.work(&head, body, client);
         let mut response = match self.config.write_timeout.std() {
             Duration::ZERO => work.await,
@@ -205,6 +210,20 @@ impl Shared {
         };
         for (name, value) in &self.headers {
             response.headers_mut().insert(name, value.clone());
+        }
+        if let Some((calls, begun)) = begun {
+            let length = head.headers.get(header::CONTENT_LENGTH);
+            metrics::served(
+                calls,
+                &Served {
+                    method: &head.method,
+                    route: self.handler.check(&head).is_none().then(|| head.uri.path()),
+                    status: response.status(),
+                    request_bytes: length.and_then(|it| it.to_str().ok()?.parse().ok()),
+                    response_bytes: response.body().len(),
+                    time: begun.elapsed(),
+                },
+            );
         }
         Ok(response)
     }

@@ -82,11 +82,12 @@ impl Component for Otlp {
         let mut bound = Bound::default();
         if let Some(config) = self.config.protocols.grpc.get() {
             let routes = self.intakes("grpc").map(grpc::route).collect();
-            bound.grpc = configgrpc::server::serve(config, routes, host)?;
+            bound.grpc = configgrpc::server::serve(config, routes, (host, &self.settings.meter))?;
         }
         if let Some(config) = self.config.protocols.http.get() {
             let handler = http::Paths { paths: self.paths(config)?, limits: Limits::default() };
-            bound.http = confighttp::server::serve(&config.server, Arc::new(handler), host)?;
+            let around = (host, &self.settings.meter);
+            bound.http = confighttp::server::serve(&config.server, Arc::new(handler), around)?;
         }
         *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = bound;
         Ok(())

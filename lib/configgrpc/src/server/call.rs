@@ -20,6 +20,7 @@ use tracing::debug;
 
 use super::{Answer, Endpoint, Shared};
 use crate::frame::{FrameError, Message, Reader};
+use crate::metrics;
 use crate::status::{code, encode_binary, escape};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -60,6 +61,7 @@ pub(super) async fn handle(
     mut respond: SendResponse<Bytes>,
 ) {
     let (head, body) = request.into_parts();
+    let begun = shared.calls.as_ref().map(|calls| (calls, tokio::time::Instant::now()));
     let outcome = {
         let mut call = pin!(within_deadline(&shared, &client, &head, body));
         poll_fn(|cx| match call.as_mut().poll(cx) {
@@ -68,6 +70,17 @@ pub(super) async fn handle(
         })
         .await
     };
+    if let Some((calls, begun)) = begun {
+        let code = match &outcome {
+            Some(Ok(_)) => code::OK,
+            Some(Err(refusal)) => refusal.status.code,
+            None => code::CANCELED,
+        };
+        // A name that is not ours is anything that a client likes.
+        let method = check(&shared, &head).map_or("_OTHER", |_| head.uri.path());
+        let method = method.trim_start_matches('/');
+        metrics::called(calls, metrics::SERVER, method, code, begun.elapsed());
+    }
     let sent = match outcome {
         Some(Ok(answer)) => send_answer(&mut respond, &head.headers, answer),
         Some(Err(refusal)) => send_refusal(&mut respond, &head.headers, refusal),
