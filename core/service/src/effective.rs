@@ -23,7 +23,7 @@ pub struct Effective {
 }
 
 /// Keys that upstream leaves out while they say nothing (`omitempty`).
-const SILENT: [&str; 58] = [
+const SILENT: [&str; 60] = [
     "acquire_fs_lock",
     "allowed_origins",
     "ca_file",
@@ -71,6 +71,7 @@ const SILENT: [&str; 58] = [
     "max_version",
     "min_version",
     "multiline",
+    "ordering_criteria",
     "polls_to_archive",
     "preserve_leading_whitespaces",
     "preserve_trailing_whitespaces",
@@ -79,6 +80,7 @@ const SILENT: [&str; 58] = [
     "reload_interval",
     "server_name_override",
     "tls",
+    "traces",
     "tpm",
     "verbosity",
     "write_buffer_size",
