@@ -26,6 +26,9 @@ const PING_PAUSE_MIN: Duration = Duration::from_secs(10);
 /// Longest wait for the HTTP/2 settings of the server.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Pause before a server is called again that asked for a new connection: calls wait for it.
+const SENT_AWAY_PAUSE: Duration = Duration::from_millis(10);
+
 type Http2 = h2::client::Connection<Connection, Chunks>;
 
 /// The task of a client.
@@ -53,11 +56,15 @@ impl Keeper {
             let started = Instant::now();
             let ended = match self.connect().await {
                 Ok((send, connection)) => {
-                    self.link.send_replace(Link::Up(send));
+                    self.link.send_replace(Link::Up(send.clone()));
                     let why = self.drive(connection).await;
                     tracing::debug!(target = %self.target, why, "gRPC connection ended");
                     // Reconnects at once; only one that ends early as well has to wait.
                     self.link.send_replace(Link::Connecting);
+                    if was_sent_away(send).await {
+                        tokio::time::sleep(SENT_AWAY_PAUSE).await;
+                        continue;
+                    }
                     if started.elapsed() >= GOOD_LIFE {
                         pause = BACKOFF_FIRST;
                         continue;
@@ -126,4 +133,10 @@ impl Keeper {
             }
         }
     }
+}
+
+/// The server has said GOAWAY, and nothing else is wrong.
+async fn was_sent_away(send: SendRequest<Chunks>) -> bool {
+    let error = send.ready().await.err();
+    error.is_some_and(|it| it.is_go_away() && it.reason() == Some(h2::Reason::NO_ERROR))
 }

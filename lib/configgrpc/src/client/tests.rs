@@ -339,3 +339,24 @@ fn deadlines_fit_into_eight_digits() {
     assert_eq!(deadline(Duration::from_micros(1500)), "1500u");
     assert_eq!(deadline(Duration::from_secs(1_000_000)), "1000000S");
 }
+
+#[tokio::test]
+async fn a_server_that_says_goodbye_after_each_answer_costs_no_call() {
+    let (listener, endpoint) = listen().await;
+    let (sender, _seen) = mpsc::channel(16);
+    let server = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((request, respond))) = connection.accept().await {
+                tokio::spawn(one(request, respond, ok(), sender.clone()));
+                connection.graceful_shutdown();
+            }
+        }
+    });
+    let client = client(&plain(endpoint));
+    for _ in 0..5 {
+        let reply = tokio::time::timeout(LIMIT, client.call(&PATH, &[])).await.unwrap();
+        assert_eq!(reply.unwrap(), "fine");
+    }
+    server.abort();
+}
