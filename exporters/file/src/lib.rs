@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Buf as _;
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Exporter, Host, Settings, Signal,
-    Stability,
+    Stability, Turn,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
 
@@ -62,7 +62,7 @@ impl Exporter for File {
 
 #[async_trait]
 impl Component for File {
-    async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let unsupported = [
             (self.config.group_by.enabled, "group_by is not supported yet: set enabled: false"),
             (self.config.encoding.is_some(), "encoding is not supported yet: use format"),
@@ -70,11 +70,13 @@ impl Component for File {
         if let Some((_, why)) = unsupported.into_iter().find(|(asked, _)| *asked) {
             return Err(format!("{}: {why}", self.name).into());
         }
-        let output = Output::open(&self.config).map_err(|error| {
+        let turn = host.try_turn();
+        let output = Output::open(&self.config, turn.is_some()).map_err(|error| {
             let path = &self.config.path;
             format!("{}: cannot open {path:?} for writing: {error}", self.name)
         })?;
         *self.output.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
+        hold(turn, host);
         Ok(())
     }
 
@@ -100,6 +102,27 @@ impl Consumer for File {
             ConsumeError::retryable(format!("cannot write to {:?}: {error}", self.config.path))
         })
     }
+}
+
+/// As long as an instance has its turn or waits for it, the next one knows that it is not the first.
+fn hold(turn: Option<Turn>, host: &Host) {
+    let stopping = host.stopping().clone();
+    let Some(turn) = turn else {
+        let later = host.turn();
+        host.spawn(async move {
+            tokio::select! {
+                _turn = later => stopping.cancelled().await,
+                () = stopping.cancelled() => {}
+            }
+            Ok(())
+        });
+        return;
+    };
+    host.spawn(async move {
+        stopping.cancelled().await;
+        drop(turn);
+        Ok(())
+    });
 }
 
 impl Format {

@@ -20,7 +20,8 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn open(config: &Config) -> io::Result<Self> {
+    /// The `first` one of this process may begin the file anew; after a reload nothing is thrown away.
+    pub(crate) fn open(config: &Config, first: bool) -> io::Result<Self> {
         let path = PathBuf::from(&config.path);
         if config.create_directory
             && let Some(folder) = path.parent()
@@ -31,7 +32,7 @@ impl Output {
         let rotation = config.rotation.get().cloned();
         let file = append_to(&path)?;
         // A file that rotates goes on where it was, as upstream's.
-        if !config.append && rotation.is_none() && file.metadata()?.is_file() {
+        if first && !config.append && rotation.is_none() && file.metadata()?.is_file() {
             file.set_len(0)?;
         }
         Ok(Self { path, rotation, file })

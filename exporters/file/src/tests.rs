@@ -158,3 +158,28 @@ fn mistakes_are_named_in_the_collectors_words() {
         "append and compression enabled at the same time is not supported",
     );
 }
+
+#[tokio::test]
+async fn only_the_first_instance_begins_the_file_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.json");
+    let (first, host) = started(Signal::Logs, &section(&path, "")).await;
+    write(&first, data(Signal::Logs, 3)).await;
+    let length = || std::fs::metadata(&path).unwrap().len();
+    let one = length();
+    // Two reloads: each instance starts before the one before it ends.
+    let mut before = (first, host);
+    for _ in 0..2 {
+        let host = before.1.successor();
+        let config = config(&section(&path, r#", "format": "json""#));
+        let next = Arc::new(File::create(settings("file", Signal::Logs), config).unwrap());
+        Arc::clone(&next).start(&host).await.unwrap();
+        before.1.shutdown(&*before.0, LIMIT).await;
+        before = (next, host);
+    }
+    write(&before.0, data(Signal::Logs, 3)).await;
+    assert_eq!(length(), 2 * one);
+    before.1.shutdown(&*before.0, LIMIT).await;
+    let (_first, _host) = started(Signal::Logs, &section(&path, "")).await;
+    assert_eq!(length(), 0, "a new process does");
+}
