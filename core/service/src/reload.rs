@@ -19,7 +19,7 @@ use crate::run::{
     Collector, ExtensionNode, RunError, extensions, stop_extension, stop_node, telemetry_host,
     warn_of_aliases,
 };
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, TelemetryConfig};
 
 /// Longest time for what is new to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -153,7 +153,7 @@ impl Collector {
 
     fn candidate(&self, settings: &Settings, registry: &Registry) -> Result<Candidate, Problem> {
         let (own, build) = (&settings.service.telemetry, &self.build);
-        if *own == self.settings.service.telemetry {
+        if is_measured_alike(own, &self.settings.service.telemetry) {
             let (before, meter) = (&self.extensions, self.telemetry.meter());
             let extensions = extensions(before, settings, registry, build, meter)?;
             let stays = |it: &ExtensionNode| extensions.iter().any(|new| new.is_started_as(&it.id));
@@ -233,6 +233,13 @@ impl Collector {
             gone.iter().for_each(|it| carry.forget(&it.to_string()));
         });
     }
+}
+
+/// True when what measures stays: levels, encodings and files of own logs are the process's.
+fn is_measured_alike(a: &TelemetryConfig, b: &TelemetryConfig) -> bool {
+    let mut other = TelemetryConfig { logs: a.logs.clone(), ..b.clone() };
+    other.logs.processors.clone_from(&b.logs.processors);
+    *a == other
 }
 
 /// Before anything new is started.

@@ -432,9 +432,11 @@ async fn what_does_not_end_in_time_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_other_own_telemetry_everything_is_new() {
+async fn with_other_own_metrics_everything_is_new() {
     let mut bench = Bench::new("telemetry").await;
-    let changes = bench.reload(&["service.telemetry.logs.level=debug"]).await.unwrap();
+    let logs = "service.telemetry.logs.level=debug";
+    assert_eq!(bench.reload(&[logs]).await.unwrap().kept, 4, "own logs are not ours");
+    let changes = bench.reload(&[logs, "service.telemetry.metrics.level=detailed"]).await.unwrap();
     assert_eq!((changes.kept, changes.started.len(), changes.stopped.len()), (0, 4, 4));
     settle().await;
     assert_eq!(bench.push().await.last().unwrap(), "end");
