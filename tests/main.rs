@@ -10,5 +10,6 @@ mod crash;
 mod e2e;
 mod golden;
 mod print_config;
+mod reload;
 mod secrets;
 mod support;

@@ -69,6 +69,8 @@ pub fn get(host: &str, port: u16, path: &str) -> Option<String> {
 pub struct Process {
     child: Child,
     log: PathBuf,
+    /// How much of the output [`Process::says_next`] has looked through.
+    heard: usize,
 }
 
 impl Process {
@@ -102,7 +104,7 @@ impl Process {
             .stderr(out)
             .spawn()
             .unwrap();
-        Self { child, log }
+        Self { child, log, heard: 0 }
     }
 
     /// What it has printed.
@@ -115,6 +117,32 @@ impl Process {
         let found =
             eventually(|| self.output().contains(text) || self.child.try_wait().unwrap().is_some());
         assert!(found.await && self.output().contains(text), "no {text:?} in:\n{}", self.output());
+    }
+
+    /// Waits until its output holds `text` behind what was waited for before.
+    pub async fn says_next(&mut self, text: &str) {
+        let mut end = None;
+        let found = eventually(|| {
+            let output = fs::read(&self.log).unwrap_or_default();
+            let new =
+                String::from_utf8_lossy(output.get(self.heard..).unwrap_or_default()).into_owned();
+            end = new.find(text).map(|at| self.heard + at + text.len());
+            end.is_some() || self.child.try_wait().unwrap().is_some()
+        });
+        found.await;
+        self.heard = end.unwrap_or_else(|| panic!("no {text:?} any more in:\n{}", self.output()));
+    }
+
+    /// Puts another YAML in the place of the one that [`Process::collector`] was given, as editors do.
+    pub fn rewrite(&self, yaml: &str) {
+        let (config, new) = (self.log.with_extension("yaml"), self.log.with_extension("new"));
+        fs::write(&new, yaml).unwrap();
+        fs::rename(new, config).unwrap();
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until it is up.
