@@ -98,7 +98,17 @@ async fn serve(mut running: Running, conf: &Conf, settings: &service::Settings) 
                 break true;
             }
         }
-        running.reload(&mut collector).await;
+        tokio::select! {
+            () = collector.room_for_reload() => running.reload(&mut collector).await,
+            _ = interrupt.recv() => {
+                info!(signal = "interrupt", "Received signal from OS");
+                break false;
+            }
+            _ = terminate.recv() => {
+                info!(signal = "terminated", "Received signal from OS");
+                break false;
+            }
+        }
     };
     let exit = tokio::select! {
         exit = collector.stop() => exit,

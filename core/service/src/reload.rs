@@ -22,10 +22,10 @@ use crate::run::{
 use crate::telemetry::{Telemetry, TelemetryConfig};
 
 /// Longest time for what is new to start.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time for what was replaced to end: an exporter that was removed may have a backlog.
 const RETIRE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Reloads whose replaced components have not ended yet; one more waits for the oldest to end.
+/// Reloads whose replaced components have not ended yet; one more waits for one of them to end.
 const RETIRING_MAX: usize = 32;
 
 const RELOADS: Descriptor = Descriptor {
@@ -123,6 +123,14 @@ impl Collector {
         result
     }
 
+    /// Waits until few enough of those that were replaced have not ended. May be given up at any time.
+    pub async fn room_for_reload(&mut self) {
+        while self.retiring.try_join_next().is_some() {}
+        while self.retiring.len() >= RETIRING_MAX {
+            self.retiring.join_next().await;
+        }
+    }
+
     /// A configuration that was read again could not even be understood.
     pub fn reload_failed(&self) {
         self.reloads.count(false);
@@ -133,10 +141,6 @@ impl Collector {
         settings: &Settings,
         registry: &Registry,
     ) -> Result<Changes, RunError> {
-        while self.retiring.try_join_next().is_some() {}
-        if self.retiring.len() >= RETIRING_MAX {
-            self.retiring.join_next().await;
-        }
         warn_of_aliases(settings, registry);
         let mut next = self.candidate(settings, registry).map_err(RunError::Config)?;
         let old = self.replaced_by(&next);

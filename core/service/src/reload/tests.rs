@@ -432,6 +432,25 @@ async fn what_does_not_end_in_time_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn there_is_room_for_another_reload_when_an_earlier_one_has_ended() {
+    let mut bench = Bench::of("room", &["processors.step/a.gate=room"]).await;
+    for n in 0..RETIRING_MAX {
+        let source = bench.source();
+        let call = async move { source.consume(&Context::default(), logs(1)).await };
+        componenttest::spawn(call);
+        settle().await;
+        bench.collector.room_for_reload().await;
+        let name = format!("processors.step/a.name=a{n}");
+        bench.reload(&["processors.step/a.gate=room", &name]).await.unwrap();
+    }
+    let soon = tokio::time::timeout(Duration::from_secs(1), bench.collector.room_for_reload());
+    assert!(soon.await.is_err());
+    gate("room").add_permits(1);
+    let soon = tokio::time::timeout(Duration::from_secs(1), bench.collector.room_for_reload());
+    assert!(soon.await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_other_own_metrics_everything_is_new() {
     let mut bench = Bench::new("telemetry").await;
     let logs = "service.telemetry.logs.level=debug";
@@ -457,4 +476,26 @@ async fn a_collector_that_stops_lets_what_was_replaced_end_first() {
     let log = world.log.lock().unwrap();
     let at = |name: &str| log.iter().position(|it| it == name).unwrap();
     assert!(at("stop a") < at("stop source") && at("end") < at("stop end"), "{log:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_reloads_leave_no_task_and_no_component_behind() {
+    let queue = "exporters.end.queue=true";
+    let mut bench = Bench::of("leak", &[queue]).await;
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    bench.world.sources.lock().unwrap().clear();
+    let (tasks, created) = (alive(), Arc::strong_count(&bench.world));
+    for n in 0..100 {
+        let changes = ["receivers.source", "processors.step/a", "exporters.end"]
+            .map(|it| format!("{it}.name=name{n}"));
+        let fails = format!("processors.step/b.fails={}", if n % 5 == 0 { "start" } else { "no" });
+        let _ = bench.reload(&[queue, &changes[n % 3], &fails]).await;
+        settle().await;
+    }
+    bench.reload(&[queue]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // The one that has ended last is still to be joined.
+    while bench.collector.retiring.join_next().await.is_some() {}
+    bench.world.sources.lock().unwrap().clear();
+    assert_eq!((alive(), Arc::strong_count(&bench.world)), (tasks, created));
 }
