@@ -86,9 +86,9 @@ service:
     backend.stop().await;
 }
 
-/// Most that the program may grow, whatever waits: twelve times what a reader has under way (16 MiB). Its
+/// Most that the program may grow, whatever waits: eight times what a reader has under way (16 MiB). Its
 /// buffers have spare room, and a request that is compressed is there three times.
-const GROWTH_BYTES_MAX: u64 = 192 << 20;
+const GROWTH_BYTES_MAX: u64 = 128 << 20;
 /// Most that four times as much waiting may add.
 const NOISE_BYTES: u64 = 32 << 20;
 
@@ -107,7 +107,7 @@ async fn while_the_backend_is_gone_files_wait_on_disk_and_memory_stays_within_it
     operators: [{{type: container}}]
 processors: {{batch: {{}}}}
 exporters:
-  otlp_grpc: {{endpoint: '{}', tls: {{insecure: true}}, retry_on_failure: {{max_interval: 1s}}}}
+  otlp_grpc: {{endpoint: '{}', tls: {{insecure: true}}, retry_on_failure: {{initial_interval: 100ms, max_interval: 500ms}}}}
 service:
   telemetry: {{metrics: {{level: none}}}}
   pipelines: {{logs: {{receivers: [file_log], processors: [batch], exporters: [otlp_grpc]}}}}
@@ -120,11 +120,13 @@ service:
     let before = sluice.usage().resident_bytes;
     let mut pods: Vec<_> = (1..=4).map(|it| pod(&folder.path().join("pods"), it, 0)).collect();
     let mut growth = [0; 2];
-    for (growth, (lines, refusals)) in growth.iter_mut().zip([(5_000, 40), (15_000, 80)]) {
+    for (growth, lines) in growth.iter_mut().zip([5_000, 15_000]) {
         for pod in &mut pods {
             (0..lines).for_each(|_| pod.write_line(1_000).unwrap());
         }
-        assert!(eventually(|| oracle.tally().refused > refusals).await, "{}", sluice.output());
+        // What is under way is offered again and again.
+        let refused = oracle.tally().refused;
+        assert!(eventually(|| oracle.tally().refused > refused + 40).await, "{}", sluice.output());
         *growth = sluice.usage().resident_peak_bytes.saturating_sub(before);
     }
     println!(
