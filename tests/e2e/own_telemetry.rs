@@ -47,11 +47,16 @@ impl Consumer for Kept {
 
 /// One request on a connection of its own; the answer from its first line on.
 fn request(port: u16, head: &str, body: &str) -> String {
+    request_with(port, head, "", body)
+}
+
+/// The same with one more header, which ends with its line.
+fn request_with(port: u16, head: &str, header: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let length = body.len();
     let text = format!(
         "{head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
+         {header}Content-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -196,20 +201,23 @@ async fn own_traces_say_what_was_received_queued_and_exported() {
     let backend = Endpoint::start(Arc::clone(&kept) as _).await;
     let folder = tempfile::tempdir().unwrap();
     let telemetry = format!(
-        "{{metrics: {{level: none}}, traces: {{processors: [{{batch: {{schedule_delay: 50, exporter: \
+        "{{metrics: {{level: none}}, traces: {{propagators: [b3, tracecontext], processors: [{{batch: {{schedule_delay: 50, exporter: \
          {{otlp: {{protocol: http/protobuf, endpoint: '{}'}}}}}}}}]}}}}",
         backend.http
     );
     let http = free_port().unwrap();
     let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml(http, &telemetry));
     sluice.ready().await;
-    assert!(request(http, "POST /v1/logs", LOGS).starts_with("HTTP/1.1 200"));
+    let above = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
+    assert!(request_with(http, "POST /v1/logs", above, LOGS).starts_with("HTTP/1.1 200"));
     let spans = || kept.find(&["resourceSpans", "scopeSpans", "spans"]);
     let found = |name: &str| spans().into_iter().find(|it| it["name"] == name);
     let both =
         || found("receiver/otlp/LogsReceived").is_some() && found("exporter/debug/logs").is_some();
     assert!(eventually(both).await, "{:?}\n{}", spans(), sluice.output());
     let received = found("receiver/otlp/LogsReceived").unwrap();
+    assert_eq!(received["traceId"], "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(received["parentSpanId"], "b7ad6b7169203331");
     let count = serde_json::json!({"key": "accepted_log_records", "value": {"intValue": "2"}});
     assert!(received["attributes"].as_array().unwrap().contains(&count), "{received}");
     assert!(sluice.terminate().await.success(), "{}", sluice.output());

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+mod propagate;
+
+pub use propagate::Propagator;
+
 /// Which span is above: travels with the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpanContext {
@@ -12,6 +16,8 @@ pub struct SpanContext {
     pub span_id: [u8; 8],
     /// Whether it is kept.
     pub sampled: bool,
+    /// Whether it is another process's.
+    pub remote: bool,
 }
 
 /// A span that has ended.
@@ -41,6 +47,8 @@ pub struct SpanRecord {
 pub trait SpanSink: Send + Sync {
     /// Ids for a span below `parent`, and whether it is kept.
     fn begin(&self, parent: Option<&SpanContext>) -> SpanContext;
+    /// How requests name the span above.
+    fn propagators(&self) -> &[Propagator];
     /// A kept span has ended. Must not wait.
     fn end(&self, span: SpanRecord);
 }
@@ -64,6 +72,12 @@ impl Tracer {
     /// True when spans are wanted.
     pub fn is_on(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// The span above that a request names in its headers.
+    pub fn extract<'h>(&self, header: impl Fn(&str) -> Option<&'h str>) -> Option<SpanContext> {
+        let propagators = self.0.as_ref()?.propagators();
+        propagators.iter().find_map(|it| it.extract(&header))
     }
 
     /// A span that ends when it is dropped; `None` when nobody wants it.
@@ -150,7 +164,11 @@ mod tests {
     impl SpanSink for Sink {
         fn begin(&self, parent: Option<&SpanContext>) -> SpanContext {
             let sampled = parent.is_none_or(|it| it.sampled);
-            SpanContext { trace_id: [1; 16], span_id: [2; 8], sampled }
+            SpanContext { trace_id: [1; 16], span_id: [2; 8], sampled, remote: false }
+        }
+
+        fn propagators(&self) -> &[Propagator] {
+            &[]
         }
 
         fn end(&self, span: SpanRecord) {
@@ -176,7 +194,7 @@ mod tests {
     fn what_is_not_kept_has_no_name_and_goes_nowhere() {
         let sink = Arc::new(Sink::default());
         let tracer = Tracer::new(Arc::clone(&sink) as _);
-        let above = SpanContext { trace_id: [1; 16], span_id: [1; 8], sampled: false };
+        let above = SpanContext { sampled: false, ..sink.begin(None) };
         let span = tracer.start("s", || panic!("nobody asks"), Some(above)).unwrap();
         assert!(!span.context().sampled);
         drop(span);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use component::meter::Calls;
-use component::{BoxError, Client, Context, GrpcStatus, Host, Meter, async_trait};
+use component::{BoxError, Client, Context, GrpcStatus, Host, Meter, Tracer, async_trait};
 use compression::{Chunks, Compressor, Encoding, Type};
 use confignet::{Connection, Listener};
 use futures_util::StreamExt;
@@ -74,6 +74,7 @@ struct Shared {
     include_metadata: bool,
     parameters: ServerParameters,
     calls: Option<Calls>,
+    tracer: Tracer,
 }
 
 struct Endpoint {
@@ -137,6 +138,7 @@ pub fn serve(
         include_metadata: config.include_metadata,
         parameters: config.server_parameters(),
         calls: Calls::new(meter, &config.net.endpoint),
+        tracer: meter.tracer().clone(),
     });
     let task = accept(listener, shared, host.clone());
     host.spawn(task);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use component::meter::Calls;
-use component::{BoxError, Client, Context, Host, Meter, async_trait};
+use component::{BoxError, Client, Context, Host, Meter, Tracer, async_trait};
 use compression::decompress;
 use confignet::{Connection, Listener};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -61,6 +61,7 @@ struct Shared {
     cors: Option<Cors>,
     headers: HeaderMap,
     calls: Option<Calls>,
+    tracer: Tracer,
 }
 
 /// Binds the endpoint and serves it until the host stops. Returns the address bound.
@@ -86,7 +87,8 @@ pub fn serve(
     }
     let cors = cors.and_then(Cors::new);
     let calls = Calls::new(meter, &config.net.endpoint);
-    let shared = Arc::new(Shared { handler, config: config.clone(), cors, headers, calls });
+    let (config, tracer) = (config.clone(), meter.tracer().clone());
+    let shared = Arc::new(Shared { handler, config, cors, headers, calls, tracer });
     host.spawn(accept(listener, shared, host.clone()));
     Ok(address)
 }
@@ -272,7 +274,9 @@ impl Shared {
         } else {
             client
         };
-        let ctx = Context { client: Some(client), ..Context::default() };
+        let header = |name: &str| head.headers.get(name).and_then(|it| it.to_str().ok());
+        let span = self.tracer.extract(header);
+        let ctx = Context { client: Some(client), span, ..Context::default() };
         self.handler.handle(head, &ctx, body).await
     }
 }

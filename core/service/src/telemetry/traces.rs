@@ -2,7 +2,7 @@
 //! end; a task per processor sends them.
 
 use component::meter::Level;
-use component::trace::{SpanContext, SpanRecord, SpanSink};
+use component::trace::{Propagator, SpanContext, SpanRecord, SpanSink};
 use component::{BuildInfo, Signal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -49,12 +49,10 @@ impl TracesConfig {
     }
 
     /// The Collector's text for a propagator that there is not.
-    pub(crate) fn check_propagators(&self) -> Result<(), String> {
-        if self.propagators.iter().all(|it| ["tracecontext", "b3"].contains(&it.as_str())) {
-            Ok(())
-        } else {
-            Err("error creating propagator: unsupported trace propagator".into())
-        }
+    fn propagators(&self) -> Result<Vec<Propagator>, String> {
+        let unknown = "error creating propagator: unsupported trace propagator";
+        let named = self.propagators.iter().map(|it| Propagator::named(it));
+        named.map(|it| it.ok_or_else(|| unknown.to_owned())).collect()
     }
 }
 
@@ -104,7 +102,12 @@ enum Sampler {
     All,
     None,
     Ratio(f64),
-    Parent { root: Box<Sampler>, sampled: Box<Sampler>, not_sampled: Box<Sampler> },
+    /// Where there is no span above; of another process, one that is kept and one that is not; of this one.
+    Parent {
+        root: Box<Sampler>,
+        remote: [Box<Sampler>; 2],
+        local: [Box<Sampler>; 2],
+    },
 }
 
 impl Sampler {
@@ -134,8 +137,14 @@ impl Sampler {
         };
         Ok(Self::Parent {
             root: child(&config.root, Self::All)?,
-            sampled: child(&config.local_parent_sampled, Self::All)?,
-            not_sampled: child(&config.local_parent_not_sampled, Self::None)?,
+            remote: [
+                child(&config.remote_parent_sampled, Self::All)?,
+                child(&config.remote_parent_not_sampled, Self::None)?,
+            ],
+            local: [
+                child(&config.local_parent_sampled, Self::All)?,
+                child(&config.local_parent_not_sampled, Self::None)?,
+            ],
         })
     }
 
@@ -148,11 +157,11 @@ impl Sampler {
                 let number = (u128::from_be_bytes(trace_id) as u64) >> 1;
                 number < (ratio * (1_u64 << 63) as f64) as u64
             }
-            Self::Parent { root, sampled, not_sampled } => match parent {
-                None => root.keeps(trace_id, None),
-                Some(it) if it.sampled => sampled.keeps(trace_id, parent),
-                Some(_) => not_sampled.keeps(trace_id, parent),
-            },
+            Self::Parent { root, remote, local } => {
+                let Some(above) = parent else { return root.keeps(trace_id, None) };
+                let [sampled, not_sampled] = if above.remote { remote } else { local };
+                if above.sampled { sampled } else { not_sampled }.keeps(trace_id, parent)
+            }
         }
     }
 }
@@ -160,6 +169,7 @@ impl Sampler {
 /// What samples spans and queues those that have ended.
 pub(super) struct Spans {
     sampler: Sampler,
+    propagators: Vec<Propagator>,
     queues: Vec<mpsc::Sender<SpanRecord>>,
 }
 
@@ -175,7 +185,12 @@ impl SpanSink for Spans {
             },
             |it| it.trace_id,
         );
-        SpanContext { trace_id, span_id, sampled: self.sampler.keeps(trace_id, parent) }
+        let sampled = self.sampler.keeps(trace_id, parent);
+        SpanContext { trace_id, span_id, sampled, remote: false }
+    }
+
+    fn propagators(&self) -> &[Propagator] {
+        &self.propagators
     }
 
     fn end(&self, span: SpanRecord) {
@@ -197,7 +212,7 @@ pub(super) fn spans(
 ) -> Result<(Spans, Vec<Sender<SpanRecord>>), String> {
     /// otelconf's default.
     const DELAY_MILLIS: i64 = 5_000;
-    config.check_propagators()?;
+    let propagators = config.propagators()?;
     let sampler = Sampler::new(config.sampler.as_ref())?;
     let (mut queues, mut senders) = (Vec::new(), Vec::new());
     for processor in &config.processors {
@@ -208,7 +223,7 @@ pub(super) fn spans(
         queues.push(queue);
         senders.push(sender);
     }
-    Ok((Spans { sampler, queues }, senders))
+    Ok((Spans { sampler, propagators, queues }, senders))
 }
 
 fn request(spans: &[SpanRecord], resource: &Resource) -> Json {
@@ -266,7 +281,8 @@ mod tests {
 
     #[test]
     fn a_sampler_follows_the_span_above_unless_told_otherwise() {
-        let above = |sampled| SpanContext { trace_id: [1; 16], span_id: [1; 8], sampled };
+        let above =
+            |sampled| SpanContext { trace_id: [1; 16], span_id: [1; 8], sampled, remote: false };
         let default = Sampler::new(None).unwrap();
         assert!(default.keeps([0xff; 16], None));
         assert!(default.keeps([0xff; 16], Some(&above(true))));
@@ -274,6 +290,10 @@ mod tests {
         let off = sampler(json!({"parent_based": {"root": {"always_off": {}}}})).unwrap();
         assert!(!off.keeps([0; 16], None));
         assert!(off.keeps([0; 16], Some(&above(true))));
+        let remote = json!({"parent_based": {"remote_parent_not_sampled": {"always_on": {}}}});
+        let remote = sampler(remote).unwrap();
+        assert!(!remote.keeps([0; 16], Some(&above(false))));
+        assert!(remote.keeps([0; 16], Some(&SpanContext { remote: true, ..above(false) })));
         assert!(sampler(json!({"always_on": {}})).unwrap().keeps([0xff; 16], Some(&above(false))));
     }
 
@@ -291,12 +311,13 @@ mod tests {
         assert!(sampler(json!({})).unwrap_err().starts_with("unsupported sampler"));
         let config = TracesConfig { propagators: vec!["jaeger".into()], ..TracesConfig::default() };
         let text = "error creating propagator: unsupported trace propagator";
-        assert_eq!(config.check_propagators(), Err(text.into()));
+        assert_eq!(config.propagators(), Err(text.into()));
     }
 
     #[test]
     fn a_span_becomes_otlp() {
-        let context = SpanContext { trace_id: [1; 16], span_id: [2; 8], sampled: true };
+        let context =
+            SpanContext { trace_id: [1; 16], span_id: [2; 8], sampled: true, remote: false };
         let parent = Some(SpanContext { span_id: [3; 8], ..context });
         let span = SpanRecord {
             context,

@@ -176,7 +176,9 @@ async fn call<'a>(
     } else {
         Arc::clone(client)
     };
-    let ctx = Context { client: Some(client), ..Context::default() };
+    let header = |name: &str| head.headers.get(name).and_then(|it| it.to_str().ok());
+    let span = shared.tracer.extract(header);
+    let ctx = Context { client: Some(client), span, ..Context::default() };
     endpoint.route.handler.call(&ctx, message).await?;
     Ok(endpoint.answer(encoding))
 }
