@@ -219,9 +219,8 @@ fn unknown(line: &str) -> Option<String> {
 
 /// The Collector's part of the message: what stands before the first excerpt, without its envelope.
 fn headline(text: &str) -> Vec<&str> {
-    let lines = text
-        .lines()
-        .take_while(|it| !it.starts_with("error[") && !it.trim_start().starts_with("--> "));
+    let ours = ["error[", "warning[", "info["];
+    let lines = text.lines().take_while(|line| !ours.iter().any(|it| line.starts_with(it)));
     lines
         .filter(|line| !line.is_empty() && !line.contains("decoding failed due to the following"))
         .collect()

@@ -9,6 +9,7 @@ mod configs;
 mod crash;
 mod e2e;
 mod golden;
+mod mistakes;
 mod print_config;
 mod reload;
 mod secrets;

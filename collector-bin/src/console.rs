@@ -1,10 +1,10 @@
 //! What a person or a script gets to read: results on standard output, complaints on standard error.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use confmap::Diagnostics;
+use confmap::{Diagnostics, Format, Style};
 
 use crate::EXIT_CONFIG;
 
@@ -27,8 +27,16 @@ pub fn complain(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Colours where standard error is a terminal and nobody objects: <https://no-color.org>.
+pub fn style() -> Style {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
+    let colours = io::stderr().is_terminal() && !set("NO_COLOR") && !dumb;
+    if colours { Style::Colour } else { Style::Plain }
+}
+
 /// Prints what is wrong with a configuration.
 pub fn refuse(problems: &Diagnostics) -> ExitCode {
-    complain(format_args!("Error: {problems}"));
+    complain(format_args!("Error: {}", problems.render(Format::Text(style()))));
     ExitCode::from(EXIT_CONFIG)
 }

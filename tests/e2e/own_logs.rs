@@ -120,7 +120,7 @@ fn an_encoding_that_does_not_exist_ends_the_start_but_is_valid() {
     assert_eq!((code, out.as_str()), (1, ""));
     let first = "Error: failed to create logger: no encoder registered for name \"jsno\"\n";
     assert!(err.starts_with(first), "{err}");
-    assert!(err.contains("did you mean \"json\"?"), "{err}");
+    assert!(err.contains("did you mean `json`?"), "{err}");
 }
 
 #[tokio::test]

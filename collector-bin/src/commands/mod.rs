@@ -3,6 +3,7 @@
 mod completion;
 mod components;
 mod demo;
+mod explain;
 mod featuregate;
 mod graph;
 mod help;
@@ -31,6 +32,7 @@ pub const COMMANDS: &[&Command] = &[
     &completion::COMPLETION,
     &components::COMMAND,
     &demo::COMMAND,
+    &explain::COMMAND,
     &featuregate::COMMAND,
     &graph::COMMAND,
     &help::COMMAND,

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use confmap::{Conf, Diagnostics, Locations, Notice, Severity};
-use service::{Collector, Exit, Issue, Logging, Registry, RunError, load};
+use confmap::{Conf, Diagnostic, Diagnostics, Locations, Notice, Severity, code};
+use service::{Collector, Exit, Logging, Registry, RunError, lint, load};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -57,16 +57,26 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     };
     match Logging::open(&settings.service.telemetry, &BUILD) {
         Ok(logging) => logging.install(),
-        Err(issue) => return Ok(refuse(&not_started(&conf, &issue))),
+        Err(issue) => return Ok(refuse(&load::failed(&conf, issue))),
     }
     gates.warn();
     notice(&conf);
+    warn_of(&lint::warnings(&conf, &settings, &registry));
     let mut running = Running { locations, registry, watch };
     running.watch_files(&conf);
     let code = runtime.block_on(serve(running, &conf, &settings));
     // Whatever still blocks must not hold the process.
     runtime.shutdown_background();
     Ok(code)
+}
+
+/// One line for each warning about the configuration, but for those that have the Collector's own.
+fn warn_of(warnings: &[Diagnostic]) {
+    let said = [code::DEPRECATED, code::UNSET, code::EMPTY];
+    for it in warnings.iter().filter(|it| !said.contains(&it.code)) {
+        let place = it.primary.as_ref().map(|it| it.origin.visible().to_string());
+        warn!(code = it.code, place, help = it.help, "{}", it.message);
+    }
 }
 
 /// Runs until a signal or a failure; a second signal ends at once.
@@ -129,11 +139,6 @@ fn notice(conf: &Conf) {
     }
 }
 
-/// With the place in the YAML.
-fn not_started(conf: &Conf, issue: &Issue) -> Diagnostics {
-    Diagnostics::new(issue.text.clone(), vec![load::diagnostic(conf, "SL0400", issue)])
-}
-
 /// Runs other settings. Own log lines change with them, and their files are opened again, so that
 /// SIGHUP is also what follows a rotation.
 async fn switch(
@@ -178,6 +183,7 @@ impl Running {
         let problems = match tokio::task::block_in_place(read) {
             Ok((conf, settings)) => {
                 self.watch_files(&conf);
+                warn_of(&lint::warnings(&conf, &settings, &self.registry));
                 match switch(collector, &settings, &self.registry).await {
                     Ok(()) => return notice(&conf),
                     Err(error) => explain(error, &conf),
@@ -197,6 +203,6 @@ impl Running {
 fn explain(error: RunError, conf: &Conf) -> Diagnostics {
     match error {
         RunError::Config(problem) => load::diagnose(conf, &problem, true),
-        RunError::Start(issue) => not_started(conf, &issue),
+        RunError::Start(issue) => load::failed(conf, issue),
     }
 }

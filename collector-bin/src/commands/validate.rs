@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
+use confmap::{Diagnostics, Format, Severity, Style};
+use service::lint;
+
 use super::{CONFIG, FEATURE_GATES, SET, check, feature_gates, locations};
-use crate::cli::{Command, Matches};
+use crate::EXIT_CONFIG;
+use crate::cli::{Command, Flag, Matches, Takes};
 use crate::components::components;
-use crate::console::refuse;
+use crate::console::{complain, say, style};
 
 /// `sluice validate`.
 pub const COMMAND: Command = Command {
@@ -14,16 +18,64 @@ pub const COMMAND: Command = Command {
     about: "Check a configuration without running it",
     text: "\
 Check a configuration: read it, type it, build its pipelines, start nothing.
-Prints nothing and exits with 0 when all is well; otherwise says what is wrong where, and exits with 1.",
+Prints nothing to standard output and exits with 0 when all is well; otherwise says what is wrong where, and
+exits with 1. What is legal and probably wrong is a warning, which `--strict` makes an error.
+`sluice explain CODE` says more about each.",
     words: &[],
-    flags: &[&CONFIG, &SET, &FEATURE_GATES],
+    flags: &[&CONFIG, &SET, &FEATURE_GATES, &OUTPUT, &STRICT, &COLOR],
     run,
+};
+
+const OUTPUT: Flag = Flag {
+    name: "output",
+    short: Some('o'),
+    takes: Takes::OneOf(&["text", "json", "sarif", "github"]),
+    default: "text",
+    about: "Form of the mistakes; only text goes to standard error",
+};
+
+const STRICT: Flag = Flag {
+    name: "strict",
+    short: None,
+    takes: Takes::Nothing,
+    default: "",
+    about: "Exit with 1 on warnings, too",
+};
+
+const COLOR: Flag = Flag {
+    name: "color",
+    short: None,
+    takes: Takes::OneOf(&["auto", "always", "never"]),
+    default: "auto",
+    about: "Colours; auto is on a terminal, unless NO_COLOR is set",
 };
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
     feature_gates(matches)?;
-    Ok(match check(&locations(matches)?, &components()) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(problems) => refuse(&problems),
-    })
+    let registry = components();
+    let found = match check(&locations(matches)?, &registry) {
+        Ok((conf, settings)) => Diagnostics::new("", lint::warnings(&conf, &settings, &registry)),
+        Err(problems) => problems,
+    };
+    let colours = match matches.value(&COLOR) {
+        "always" => Style::Colour,
+        "never" => Style::Plain,
+        _ => style(),
+    };
+    let errors = found.count(Severity::Error) > 0;
+    match matches.value(&OUTPUT) {
+        "json" => say(&found.render(Format::Json))?,
+        "sarif" => say(&found.render(Format::Sarif))?,
+        "github" => say(&found.render(Format::Github))?,
+        _ => {
+            let text = found.render(Format::Text(colours));
+            let begin = if errors { "Error: " } else { "" };
+            if !text.is_empty() {
+                complain(format_args!("{begin}{text}"));
+            }
+            ExitCode::SUCCESS
+        }
+    };
+    let refused = errors || (matches.is_on(&STRICT) && found.count(Severity::Warning) > 0);
+    Ok(if refused { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS })
 }

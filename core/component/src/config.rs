@@ -7,6 +7,7 @@ mod duration;
 mod fault;
 mod load;
 mod overlay;
+mod problems;
 mod read;
 mod secret;
 mod section;
@@ -16,8 +17,9 @@ mod tests;
 mod value;
 
 pub use duration::Duration;
-pub use fault::of_whole;
-pub use load::{load, to_value};
+pub use fault::{of_whole, unknown_choice};
+pub use load::{bare_durations, load, to_value};
+pub use problems::{Caution, Finding, Problems, Remedy};
 pub use secret::{MapList, Secret};
 pub use section::Section;
 pub use shape::Show;
@@ -30,24 +32,6 @@ const REDACTED: &str = "[REDACTED]";
 pub trait Config: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Says everything that is wrong, by key as the user typed it.
     fn validate(&self, _problems: &mut Problems) {}
-}
-
-/// What [`Config::validate`] found.
-#[derive(Debug, Default)]
-pub struct Problems {
-    list: Vec<(String, String)>,
-}
-
-impl Problems {
-    /// `key` is the path below the component's section with `::` between keys, empty for the section.
-    pub fn at(&mut self, key: impl Into<String>, rule: impl Into<String>) {
-        self.list.push((key.into(), rule.into()));
-    }
-
-    /// Key and rule, in the order found.
-    pub fn list(&self) -> &[(String, String)] {
-        &self.list
-    }
 }
 
 /// A section without keys.
@@ -67,6 +51,10 @@ pub struct DecodeIssue {
     pub candidates: Vec<String>,
     /// True when the last key of `path` is not known.
     pub unknown_key: bool,
+    /// Where in the section an unknown key is known: the paths of its owners.
+    pub elsewhere: Vec<Vec<String>>,
+    /// The key below the place to look at, and what to do.
+    pub hint: Option<(String, Option<Remedy>)>,
 }
 
 impl DecodeIssue {

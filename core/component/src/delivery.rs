@@ -57,10 +57,12 @@ impl RetryConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         if !(0.0..=1.0).contains(&self.randomization_factor) {
-            problems.at(key, "'randomization_factor' must be within [0, 1]");
+            problems
+                .at(key, "'randomization_factor' must be within [0, 1]")
+                .set("randomization_factor", "0.5");
         }
         if self.multiplier < 0.0 {
-            problems.at(key, "'multiplier' must be non-negative");
+            problems.at(key, "'multiplier' must be non-negative").set("multiplier", "1.5");
         }
         let negative = [
             ("initial_interval", self.initial_interval),
@@ -69,15 +71,20 @@ impl RetryConfig {
         ];
         for (name, value) in negative {
             if value.is_negative() {
-                problems.at(key, format!("'{name}' must be non-negative"));
+                problems.at(key, format!("'{name}' must be non-negative")).remove(name);
             }
         }
         if self.max_elapsed_time > Duration::ZERO {
+            let longest = self.initial_interval.max(self.max_interval);
             if self.max_elapsed_time < self.initial_interval {
-                problems.at(key, "'max_elapsed_time' must not be less than 'initial_interval'");
+                problems
+                    .at(key, "'max_elapsed_time' must not be less than 'initial_interval'")
+                    .set("max_elapsed_time", longest.to_string());
             }
             if self.max_elapsed_time < self.max_interval {
-                problems.at(key, "'max_elapsed_time' must not be less than 'max_interval'");
+                problems
+                    .at(key, "'max_elapsed_time' must not be less than 'max_interval'")
+                    .set("max_elapsed_time", longest.to_string());
             }
         }
     }
@@ -166,16 +173,16 @@ impl QueueConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         if self.queue_size <= 0 {
-            problems.at(key, "`queue_size` must be positive");
+            problems.at(key, "`queue_size` must be positive").set("queue_size", "1000");
         }
         if self.num_consumers <= 0 {
-            problems.at(key, "`num_consumers` must be positive");
+            problems.at(key, "`num_consumers` must be positive").set("num_consumers", "10");
         }
         if self.storage.is_some() && self.wait_for_result {
             problems.at(
                 key,
                 "`wait_for_result` is not supported with a persistent queue configured with `storage`",
-            );
+            ).set("wait_for_result", "false");
         }
         if let Some(batch) = self.batch.get() {
             self.validate_batch(batch, &format!("{key}::batch"), problems);
@@ -184,23 +191,29 @@ impl QueueConfig {
 
     fn validate_batch(&self, batch: &BatchConfig, key: &str, problems: &mut Problems) {
         if batch.flush_timeout <= Duration::ZERO {
-            problems.at(key, "`flush_timeout` must be positive");
+            problems.at(key, "`flush_timeout` must be positive").set("flush_timeout", "200ms");
         }
         if batch.min_size < 0 {
-            problems.at(key, "`min_size` must be non-negative");
+            problems.at(key, "`min_size` must be non-negative").set("min_size", "0");
         }
         if batch.max_size < 0 {
-            problems.at(key, "`max_size` must be non-negative");
+            problems.at(key, "`max_size` must be non-negative").set("max_size", "0");
         }
         if batch.max_size > 0 && batch.max_size < batch.min_size {
-            problems.at(key, "`max_size` must be greater or equal to `min_size`");
+            problems
+                .at(key, "`max_size` must be greater or equal to `min_size`")
+                .set("max_size", batch.min_size.to_string());
         }
         let sizer = batch.sizer(self.sizer);
         if sizer == Sizer::Requests {
-            problems.at(key, "`batch` supports only `items` or `bytes` sizer, found \"requests\"");
+            problems
+                .at(key, "`batch` supports only `items` or `bytes` sizer, found \"requests\"")
+                .set("sizer", "items");
         }
         if sizer == self.sizer && batch.min_size > self.queue_size {
-            problems.at(key, "`min_size` must be less than or equal to `queue_size`");
+            problems
+                .at(key, "`min_size` must be less than or equal to `queue_size`")
+                .set("min_size", self.queue_size.to_string());
         }
     }
 }

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Tracer;
@@ -67,7 +66,11 @@ impl<'de> Deserialize<'de> for Level {
             "basic" => Ok(Self::Basic),
             "normal" => Ok(Self::Normal),
             "detailed" => Ok(Self::Detailed),
-            _ => Err(D::Error::custom(format!("unknown metrics level \"{text}\""))),
+            _ => {
+                let levels = ["none", "basic", "normal", "detailed"];
+                let text = format_args!("unknown metrics level \"{text}\"");
+                Err(crate::config::unknown_choice(text, &levels))
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Stable codes of mistakes. A code is never reused.
+//! Stable codes of mistakes; `explain.rs` says more about each. A code is never reused.
 
 /// No `--config`.
 pub const NO_LOCATION: &str = "SL0001";
@@ -38,3 +38,48 @@ pub const RULE: &str = "SL0106";
 pub const INCOMPLETE: &str = "SL0107";
 /// Pipelines that cannot be built.
 pub const BUILD: &str = "SL0108";
+/// A time span that cannot be read.
+pub const DURATION: &str = "SL0109";
+/// A text that is none of those allowed.
+pub const BAD_VALUE: &str = "SL0110";
+/// A processor twice in one pipeline.
+pub const TWICE: &str = "SL0111";
+/// Two components with the same id where that cannot be.
+pub const AMBIGUOUS: &str = "SL0112";
+/// Behind a feature gate.
+pub const GATED: &str = "SL0113";
+/// A key without which a component cannot work.
+pub const MISSING: &str = "SL0114";
+/// A key that belongs elsewhere.
+pub const NESTING: &str = "SL0115";
+/// A component that exists no more.
+pub const REMOVED: &str = "SL0116";
+
+/// A component that nothing uses.
+pub const UNUSED: &str = "SL0301";
+/// `memory_limiter` behind another processor.
+pub const LIMITER_NOT_FIRST: &str = "SL0302";
+/// `batch` before a processor that drops.
+pub const BATCH_BEFORE_SAMPLING: &str = "SL0303";
+/// A scheme in the endpoint of a gRPC client.
+pub const GRPC_SCHEME: &str = "SL0304";
+/// No TLS to another machine.
+pub const PLAINTEXT: &str = "SL0305";
+/// An old name.
+pub const DEPRECATED: &str = "SL0306";
+/// A server on every network.
+pub const EVERYWHERE: &str = "SL0307";
+/// A pattern that matches no file.
+pub const NO_FILES: &str = "SL0308";
+/// A time span in nanoseconds.
+pub const NO_UNIT: &str = "SL0309";
+/// A variable that is not set.
+pub const UNSET: &str = "SL0310";
+/// A variable that is empty.
+pub const EMPTY: &str = "SL0311";
+
+/// An endpoint with a scheme too many or too few.
+pub const ENDPOINT_FORM: &str = "SL0312";
+
+/// A component that does not start.
+pub const START: &str = "SL0400";

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::render;
+use crate::machine;
+use crate::render::{self, Style};
 use crate::source::Origin;
 
 /// How bad it is.
@@ -14,6 +15,17 @@ pub enum Severity {
     Warning,
     /// Good to know.
     Info,
+}
+
+impl Severity {
+    /// As it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        }
+    }
 }
 
 /// A place and what to say about it.
@@ -30,6 +42,15 @@ impl Label {
     pub fn new(origin: Origin, text: impl Into<String>) -> Self {
         Self { origin, text: text.into() }
     }
+}
+
+/// An edit that puts the mistake right: the characters of a place, replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What goes; of no length for what is only added. The end of a line counts as one character.
+    pub place: Origin,
+    /// What stands there instead.
+    pub replacement: String,
 }
 
 /// One mistake.
@@ -51,6 +72,8 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// What to do.
     pub help: Option<String>,
+    /// The same as edits, where they are known; all of them together put it right.
+    pub fix: Vec<Fix>,
 }
 
 impl Diagnostic {
@@ -65,6 +88,7 @@ impl Diagnostic {
             related: Vec::new(),
             notes: Vec::new(),
             help: None,
+            fix: Vec::new(),
         }
     }
 
@@ -82,6 +106,23 @@ impl Diagnostic {
         self
     }
 
+    /// The same, only as a warning.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
+    /// Says which edits put it right; not if that would show a secret.
+    #[must_use]
+    pub fn fix(mut self, fix: impl IntoIterator<Item = Fix>) -> Self {
+        self.fix = fix.into_iter().collect();
+        if !self.fix.iter().all(Fix::is_safe) {
+            self.fix.clear();
+        }
+        self
+    }
+
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
@@ -90,10 +131,23 @@ impl Diagnostic {
     }
 }
 
-/// Everything that is wrong. `Display` is what goes to standard error after `Error: `.
+/// How mistakes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text(Style),
+    /// One object.
+    Json,
+    /// SARIF 2.1.0, which code scanners read.
+    Sarif,
+    /// Commands of a GitHub workflow, which annotate a change.
+    Github,
+}
+
+/// Everything that is wrong. `Display` is what goes to standard error after `Error: `, without colours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
-    /// The Collector's own text, several lines where it has several.
+    /// The Collector's own text, several lines where it has several; empty if there are only warnings.
     pub headline: String,
     /// Each mistake.
     pub list: Vec<Diagnostic>,
@@ -104,11 +158,26 @@ impl Diagnostics {
     pub fn new(headline: impl Into<String>, list: Vec<Diagnostic>) -> Self {
         Self { headline: headline.into(), list }
     }
+
+    /// In one of the formats, ready to print.
+    pub fn render(&self, format: Format) -> String {
+        match format {
+            Format::Text(style) => render::text(self, style),
+            Format::Json => machine::json(self),
+            Format::Sarif => machine::sarif(self),
+            Format::Github => machine::github(self),
+        }
+    }
+
+    /// How many there are of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|it| it.severity == severity).count()
+    }
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&render::text(self))
+        f.write_str(&render::text(self, Style::Plain))
     }
 }
 

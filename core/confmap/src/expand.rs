@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::code;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Fix};
+use crate::edit;
 use crate::location::Reader;
 use crate::redact::{self, REDACTED};
 use crate::source::{Origin, Source};
+use crate::suggest::closest;
 use crate::tree::{Data, Node, Notice};
 use crate::yaml::{Cost, DEPTH_MAX, EXACT_BYTES_MAX, TEXT_BYTES_MAX};
 
@@ -247,18 +249,36 @@ impl Expander<'_, '_> {
             return;
         }
         let is_reference = [code::SCHEME, code::REFERENCE, code::VARIABLE_NAME].contains(&code);
-        let default = text.rsplit_once(" \"").map_or("", |it| it.1).trim_end_matches('"');
-        let help = match default.split_once(":-") {
-            Some((name, default)) if !place.sensitive && is_reference => {
-                Some(format!("a default needs the scheme: `${{env:{name}:-{default}}}`"))
-            }
-            _ if is_reference => Some("for a literal `${` write `$${`".to_owned()),
-            _ => None,
-        };
         let mut problem = Diagnostic::new(code, text).at(origin.clone(), "");
-        problem.help = help;
+        if is_reference {
+            let written =
+                edit::text_at(origin).filter(|it| !place.sensitive && it.starts_with("${"));
+            let (help, meant) = meant(written.as_deref().unwrap_or_default());
+            problem = problem.help(help).fix(written.and_then(|_| Fix::replace(origin, meant)));
+        }
         self.mistakes.push(problem);
     }
+}
+
+/// What a reference was probably meant to be, in words and as it is written.
+fn meant(written: &str) -> (String, String) {
+    let inner = written.trim_start_matches("${").trim_end_matches('}');
+    let (first, rest) = inner.split_once(':').unwrap_or((inner, ""));
+    if let Some(default) = rest.strip_prefix('-') {
+        let meant = format!("${{env:{first}:-{default}}}");
+        return (format!("a default needs the scheme: `{meant}`"), meant);
+    }
+    if let Some(scheme) = closest(first, ["env", "file", "yaml", "http", "https"]) {
+        let meant = format!("${{{scheme}:{rest}}}");
+        return (format!("did you mean `{meant}`?"), meant);
+    }
+    if first == "env" && !rest.contains('$') {
+        let name: String =
+            rest.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '_' }).collect();
+        let meant = format!("${{env:{name}}}");
+        return (format!("did you mean `{meant}`?"), meant);
+    }
+    ("for a literal `${` write `$${`".to_owned(), format!("${written}"))
 }
 
 /// Quoted parts of a message out.

@@ -8,9 +8,13 @@
 
 pub mod code;
 mod diagnostic;
+mod edit;
 mod environment;
 mod expand;
+mod explain;
 mod location;
+mod machine;
+mod mend;
 mod merge;
 mod redact;
 mod render;
@@ -26,11 +30,13 @@ mod web;
 pub mod write;
 mod yaml;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Fix, Format, Label, Severity};
 pub use environment::Environment;
+pub use explain::{ALL as EXPLANATIONS, Explanation, explain};
 pub use location::Locations;
 pub use merge::Lists;
 pub use redact::{REDACTED, hide_in_addresses, is_sensitive};
+pub use render::Style;
 pub use source::{Origin, Source, SourceKind};
 pub use suggest::closest;
 pub use tree::{At, Conf, Data, Entry, Node, Notice};

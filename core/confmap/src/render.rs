@@ -1,8 +1,9 @@
-//! Mistakes as text for people.
+//! Mistakes as text for people; `machine.rs` has the formats for programs.
 
 use std::fmt::Write as _;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+use crate::explain;
 use crate::redact::{self, REDACTED};
 use crate::source::{Origin, SourceKind};
 
@@ -13,17 +14,48 @@ const EXCERPT_MAX: usize = 160;
 /// What remains before the culprit in a line that is too long.
 const BEFORE_MAX: usize = 60;
 
-/// The Collector's text, then each place with an excerpt and a caret.
-pub(crate) fn text(diagnostics: &Diagnostics) -> String {
+/// With or without colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Style {
+    /// Text and nothing else.
+    #[default]
+    Plain,
+    /// With ANSI escape codes.
+    Colour,
+}
+
+/// What a part of the text is.
+#[derive(Clone, Copy)]
+enum Part {
+    Severity(Severity),
+    Message,
+    Frame,
+    Help,
+}
+
+impl Style {
+    fn paint(self, part: Part, text: &str) -> String {
+        let code = match (self, part) {
+            (Style::Plain, _) => return text.to_owned(),
+            (_, Part::Severity(Severity::Error)) => "1;31",
+            (_, Part::Severity(Severity::Warning)) => "1;33",
+            (_, Part::Severity(Severity::Info)) => "1;36",
+            (_, Part::Message) => "1",
+            (_, Part::Frame) => "34",
+            (_, Part::Help) => "32",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// The Collector's text, then each mistake with its place, an excerpt and a caret.
+pub(crate) fn text(diagnostics: &Diagnostics, style: Style) -> String {
     let mut out = printable(&diagnostics.headline);
-    let single = diagnostics.list.len() == 1;
     for problem in diagnostics.list.iter().take(SHOWN_MAX) {
-        let said = single && diagnostics.headline.contains(&problem.message);
-        if problem.primary.is_none() && problem.help.is_none() && said {
-            continue;
+        if !out.is_empty() {
+            out += "\n\n";
         }
-        out.push('\n');
-        out += &one(problem, !said);
+        out += &one(problem, &diagnostics.headline, style);
     }
     let hidden = diagnostics.list.len().saturating_sub(SHOWN_MAX);
     if hidden > 0 {
@@ -32,17 +64,14 @@ pub(crate) fn text(diagnostics: &Diagnostics) -> String {
     out
 }
 
-/// One mistake; with its message unless that has been said.
-pub(crate) fn one(problem: &Diagnostic, with_message: bool) -> String {
-    let mut out = String::new();
-    if with_message {
-        let severity = match problem.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
-        };
-        let _ = write!(out, "\n{severity}[{}]: {}", problem.code, printable(&problem.message));
-    }
+/// One mistake; by its title where `said` has its message already.
+fn one(problem: &Diagnostic, said: &str, style: Style) -> String {
+    let said = said.contains(&problem.message);
+    let message = if said { explain::title(problem.code) } else { &problem.message };
+    let severity = Part::Severity(problem.severity);
+    let head = format!("{}[{}]", problem.severity.name(), problem.code);
+    let mut out = style.paint(severity, &head);
+    out += &style.paint(Part::Message, &format!(": {}", printable(message)));
     let labels: Vec<(&Label, &str)> = problem
         .primary
         .iter()
@@ -53,22 +82,31 @@ pub(crate) fn one(problem: &Diagnostic, with_message: bool) -> String {
     let gutter = gutter.to_string().len().max(2);
     let mut notes = problem.notes.clone();
     for (label, arrow) in labels {
-        place(&mut out, label, arrow, gutter);
+        let caret = if arrow == "-->" { severity } else { Part::Frame };
+        place(&mut out, label, arrow, gutter, (style, caret));
         notes.extend(came_from(&label.origin));
     }
     notes.dedup();
-    for note in notes {
-        let _ = write!(out, "\n{:gutter$} = note: {}", "", printable(&note));
-    }
-    if let Some(help) = &problem.help {
-        let _ = write!(out, "\n{:gutter$} = help: {}", "", printable(help));
-    }
+    let mut line = |part: Part, name: &str, text: &str| {
+        let sign = style.paint(Part::Frame, "=");
+        let name = style.paint(part, name);
+        let _ = write!(out, "\n{:gutter$} {sign} {name} {}", "", printable(text));
+    };
+    notes.iter().for_each(|it| line(Part::Message, "note:", it));
+    problem.help.iter().for_each(|it| line(Part::Help, "help:", it));
     out
 }
 
-fn place(out: &mut String, label: &Label, arrow: &str, gutter: usize) {
+fn place(
+    out: &mut String,
+    label: &Label,
+    arrow: &str,
+    gutter: usize,
+    (style, caret): (Style, Part),
+) {
     let origin = label.origin.visible();
-    let _ = write!(out, "\n{:gutter$}{arrow} {origin}", "");
+    let frame = |text: &str| style.paint(Part::Frame, text);
+    let _ = write!(out, "\n{:gutter$}{} {origin}", "", frame(arrow));
     let excerpt = Excerpt::of(origin);
     let Some(excerpt) = excerpt else {
         if !label.text.is_empty() {
@@ -78,13 +116,15 @@ fn place(out: &mut String, label: &Label, arrow: &str, gutter: usize) {
     };
     let text =
         if label.text.is_empty() { String::new() } else { format!(" {}", printable(&label.text)) };
-    let _ = write!(out, "\n{:gutter$} |", "");
-    let _ = write!(out, "\n{:gutter$} | {}", origin.line, excerpt.line);
-    let _ = write!(out, "\n{:gutter$} | {}{}{text}", "", excerpt.blank, excerpt.caret);
+    let (bar, number) = (frame("|"), frame(&format!("{:gutter$}", origin.line)));
+    let marked = style.paint(caret, &format!("{}{text}", excerpt.caret));
+    let _ = write!(out, "\n{:gutter$} {bar}", "");
+    let _ = write!(out, "\n{number} {bar} {}", excerpt.line);
+    let _ = write!(out, "\n{:gutter$} {bar} {}{marked}", "", excerpt.blank);
 }
 
 /// How a value came to where it is, for values that were written elsewhere.
-fn came_from(origin: &Origin) -> Option<String> {
+pub(crate) fn came_from(origin: &Origin) -> Option<String> {
     let reference = origin.reference.as_ref()?;
     match origin.source.kind {
         SourceKind::Environment => {
@@ -160,6 +200,6 @@ impl Excerpt {
 }
 
 /// Without control characters, which could take over a terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.replace(|it: char| it.is_control() && it != '\n' && it != '\t', "\u{fffd}")
 }

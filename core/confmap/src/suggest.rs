@@ -1,10 +1,36 @@
 //! Did you mean.
 
-/// The candidate that `text` was probably meant to be.
+/// Fewest letters in common that make a candidate of another word.
+const COMMON_MIN: usize = 3;
+
+/// The candidate that `text` was probably meant to be: one a few typing errors away, else the only
+/// one of which it is the beginning, or that is the beginning of it.
 pub fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    near(text, &candidates).or_else(|| {
+        let text = text.to_ascii_lowercase();
+        // How much of the two is the same beginning.
+        let common = |it: &str| it.bytes().zip(text.bytes()).take_while(|it| it.0 == it.1).count();
+        let fits = |it: &str| {
+            let (same, shorter) = (common(it), it.len().min(text.len()));
+            same >= COMMON_MIN && (same == shorter || same * 3 >= it.len().max(text.len()) * 2)
+        };
+        let fitting = candidates.into_iter().filter(|it| *it != text && fits(it));
+        let mut fitting: Vec<&str> = fitting.collect();
+        fitting.sort_by_key(|it| std::cmp::Reverse(common(it)));
+        match fitting[..] {
+            [one] => Some(one),
+            [one, next, ..] if common(one) > common(next) => Some(one),
+            _ => None,
+        }
+    })
+}
+
+fn near<'a>(text: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let limit = (text.chars().count() / 3).max(1);
     candidates
-        .into_iter()
+        .iter()
+        .copied()
         .map(|it| (distance(text, it), it))
         .filter(|(distance, it)| *distance <= limit && *it != text)
         .min_by_key(|(distance, _)| *distance)
@@ -57,5 +83,8 @@ mod tests {
         check("send_batchsize", Some("send_batch_size"));
         check("banana", None);
         check("", None);
+        check("send_batch", Some("send_batch_size"));
+        check("endpoint_address", Some("endpoint"));
+        check("verbose", Some("verbosity"));
     }
 }

@@ -6,6 +6,7 @@ use saphyr_parser::{Marker, ScanError};
 
 use crate::code;
 use crate::diagnostic::Diagnostic;
+use crate::mend;
 use crate::source::{Origin, Source};
 use crate::yaml::{Open, YamlError};
 
@@ -135,9 +136,6 @@ pub(crate) fn explain(error: &ScanError, source: &Arc<Source>, open: &[Open]) ->
         }
         _ => (words, help),
     };
-    let help = bare_reference(source, mark)
-        .or_else(|| glued_colon(source, mark))
-        .unwrap_or_else(|| help.to_owned());
     let line = match noticed {
         Noticed::Scanner if mark.line() > 1 => mark.line(),
         Noticed::Inside => {
@@ -156,7 +154,31 @@ pub(crate) fn explain(error: &ScanError, source: &Arc<Source>, open: &[Open]) ->
     if !help.is_empty() {
         problem = problem.help(help);
     }
+    if let Some(mend) = mend::find(source, &suspects(source, mark, open)) {
+        let place = Origin { length: mend.fix.place.length.max(1), ..mend.fix.place.clone() };
+        problem = problem.at(on_one_line(place), "").help(mend.help).fix(Some(mend.fix));
+        problem.related.clear();
+    }
     YamlError { text: format!("yaml: {place}{words}"), list: vec![problem] }
+}
+
+/// Lines to look at, the most likely first: where reading failed, before it, and where the
+/// innermost list or map begins.
+fn suspects(source: &Source, mark: Marker, open: &[Open]) -> Vec<usize> {
+    let full = |it: &usize| source.line(*it).is_some_and(|it| !it.trim().is_empty());
+    let above = (1..mark.line()).rev().filter(full).take(2);
+    let mut lines: Vec<usize> = [mark.line()].into_iter().chain(above).collect();
+    lines.extend(open.iter().rev().take(3).map(|it| it.start.line()));
+    let mut seen = std::collections::BTreeSet::new();
+    lines.retain(|it| seen.insert(*it));
+    lines
+}
+
+/// What of a place is on its first line.
+fn on_one_line(place: Origin) -> Origin {
+    let width = place.source.line(place.line).map_or(0, |it| it.chars().count());
+    let length = place.length.min((width + 1).saturating_sub(place.column)).max(1);
+    Origin { length, ..place }
 }
 
 /// Where the mistake is; for a tab that our parser notices late, the tab.
@@ -170,25 +192,6 @@ fn tab(source: &Source, error: &ScanError) -> Marker {
     let mut lines = source.text.lines().enumerate().skip(mark.line() - 1);
     let found = lines.find_map(|(at, line)| Some((at + 1, is_indented(line)?)));
     found.map_or(mark, |(line, column)| Marker::new(mark.index(), line, column))
-}
-
-/// A reference inside brackets: its brace would begin a map.
-fn bare_reference(source: &Source, mark: Marker) -> Option<String> {
-    let before: String = source.line(mark.line())?.chars().take(mark.col() + 2).collect();
-    let near = before.rfind("${").is_some_and(|at| at + 4 > before.len());
-    near.then(|| "quote references inside brackets and braces: `\"${env:NAME}\"`".to_owned())
-}
-
-/// A key whose colon has no blank behind it, on the line of the mistake or the one before.
-fn glued_colon(source: &Source, mark: Marker) -> Option<String> {
-    let lines = [mark.line(), mark.line().saturating_sub(1)];
-    lines.into_iter().filter_map(|it| source.line(it)).find_map(|line| {
-        let (key, value) = line.trim().trim_start_matches("- ").split_once(':')?;
-        let is_key =
-            !key.is_empty() && key.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
-        let glued = value.bytes().next().is_some_and(|it| it.is_ascii_alphanumeric());
-        (is_key && glued).then(|| format!("write a blank after the colon: `{key}: ...`"))
-    })
 }
 
 /// The place of a mark; at the end of the text, the last character.

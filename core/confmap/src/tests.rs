@@ -3,7 +3,7 @@
 mod limits;
 mod web;
 
-use crate::{At, Conf, Data, Diagnostics, Environment, Locations, Node, resolve};
+use crate::{At, Conf, Data, Diagnostics, Environment, Format, Locations, Node, Style, resolve};
 
 const FILE: &str = "config.yaml";
 
@@ -368,6 +368,7 @@ fn a_mistake_shows_its_place_and_the_place_it_has_to_do_with() {
     let want = "yaml: unmarshal errors:
   line 3: mapping key \"receivers\" already defined at line 1
 
+error[SL0006]: key twice in one map
   --> config.yaml:3:1
    |
  3 | receivers: {otlp: {}}
@@ -386,7 +387,7 @@ fn all_bad_references_are_shown_at_once() {
     let want = "failed to get config: cannot resolve the configuration: scheme \"foo\" is not supported for \
                 uri \"foo:bar\"
 
-error[SL0003]: scheme \"foo\" is not supported for uri \"foo:bar\"
+error[SL0003]: unknown scheme
   --> config.yaml:1:5
    |
  1 | a: x${foo:bar}
@@ -412,6 +413,7 @@ fn a_problem_of_a_component_is_found_by_its_path() {
     let got = Diagnostics::new("expected type 'uint32', all of it", vec![problem]).to_string();
     let want = "expected type 'uint32', all of it
 
+error[SL0103]: wrong type
   --> yaml::3:22
    |
  3 |     send_batch_size: ${env:YES}
@@ -424,6 +426,31 @@ fn a_problem_of_a_component_is_found_by_its_path() {
     let got = Diagnostics::new("headline", vec![problem]).to_string();
     assert!(!got.contains("hunter2"), "{got}");
     assert!(got.contains("password: [REDACTED]\n   |               ^^^^^^^^^^"), "{got}");
+}
+
+#[test]
+fn no_format_quotes_a_secret() {
+    for text in [
+        "headers: {a: hunter2, b: [}\n",
+        "password: @hunter2\n",
+        "a:\n  pasword: hunter2\n  pasword: hunter2\n",
+        "a:\n  headers:\n    x: hunter2\nb: 1\na:\n  headers:\n    y: hunter2\n",
+    ] {
+        let error = yaml(&[text]).unwrap_err();
+        let formats = [Format::Text(Style::Colour), Format::Json, Format::Sarif, Format::Github];
+        for format in formats {
+            let got = error.render(format);
+            assert!(got.contains("SL00") && !got.contains("hunter2"), "{got}");
+        }
+    }
+}
+
+#[test]
+fn a_key_defined_twice_is_put_right_by_one_edit() {
+    let error = yaml(&["a:\n  x: 1\nb: 2\na:\n  y: 2\nc: 3\n"]).unwrap_err();
+    let fix = error.list[0].fix[0].clone();
+    assert_eq!((fix.place.line, fix.place.column, fix.place.length), (3, 1, 15));
+    assert_eq!(fix.replacement, "  y: 2\nb: 2\n");
 }
 
 #[test]

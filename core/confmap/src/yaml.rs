@@ -9,6 +9,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use crate::code;
 use crate::diagnostic::Diagnostic;
+use crate::edit;
 use crate::repair;
 use crate::scalar;
 use crate::source::{Origin, Source};
@@ -65,6 +66,12 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, YamlError> {
         list: vec![Diagnostic::new(code::SYNTAX, text.clone())],
         text: format!("yaml: {text}"),
     })
+}
+
+/// True when the text can be read, whatever it holds.
+pub(crate) fn is_yaml(text: &str) -> bool {
+    let source = Source::new(crate::source::SourceKind::Yaml, "", text);
+    read(&source, text).is_ok_and(|it| it.data != Data::Null)
 }
 
 /// Most places of one text that are made acceptable to our parser.
@@ -400,7 +407,8 @@ impl<'a> Builder<'a> {
             )
             .at(entry.key_origin.clone(), "defined again")
             .related(earlier.key_origin.clone(), "first defined here")
-            .help("keep one of the two, or move the keys of one below the other");
+            .help("keep one of the two, or move the keys of one below the other")
+            .fix(edit::join(earlier, entry));
             self.duplicates.push((
                 entry.key_origin.line,
                 entry.key.clone(),

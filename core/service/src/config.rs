@@ -4,62 +4,14 @@ use std::collections::BTreeMap;
 
 use component::config::Value;
 use component::{Config as _, Id, Kind, PipelineId, Problems};
+use confmap::code;
 
 use crate::decode::Decoder;
+use crate::issue::{
+    Issue, Problem, Said, Stage, at_component, at_item, caution_code, independent, issue,
+};
 use crate::registry::Registry;
 use crate::telemetry::TelemetryConfig;
-
-/// When a problem shows: it decides the text around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// The tree does not fit the types.
-    Decode,
-    /// The values do not make sense.
-    Validate,
-    /// The pipelines cannot be built.
-    Build,
-}
-
-/// One mistake in the configuration.
-#[derive(Debug, Clone)]
-pub struct Issue {
-    /// Keys and list positions from the root down to the culprit.
-    pub path: Vec<String>,
-    /// In the Collector's words, complete but for the envelope of its stage.
-    pub text: String,
-    /// What was probably meant.
-    pub candidates: Vec<String>,
-    /// True when the key is at fault, false when its value is.
-    pub at_key: bool,
-}
-
-/// Why a configuration cannot run.
-#[derive(Debug, Clone)]
-pub struct Problem {
-    /// Where it failed.
-    pub stage: Stage,
-    /// Every mistake found at that stage.
-    pub issues: Vec<Issue>,
-}
-
-impl Problem {
-    /// What the Collector prints after `Error: `; `running` is false for `validate`.
-    pub fn text(&self, running: bool) -> String {
-        let all = self.issues.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join("\n");
-        match self.stage {
-            Stage::Decode => format!(
-                "failed to get config: cannot unmarshal the configuration: decoding failed due to the \
-                 following error(s):\n\n{all}"
-            ),
-            Stage::Validate if running => format!("invalid configuration: {all}"),
-            Stage::Validate => all,
-            Stage::Build if running => {
-                format!("failed to setup configuration components: {all}")
-            }
-            Stage::Build => all,
-        }
-    }
-}
 
 /// `service: pipelines: <id>:`.
 #[derive(Debug, Clone, Default)]
@@ -90,6 +42,8 @@ pub struct Settings {
     pub components: BTreeMap<Kind, Vec<(Id, Value)>>,
     /// `service:`.
     pub service: ServiceConfig,
+    /// What the components say of their sections besides mistakes.
+    pub said: Said,
 }
 
 impl Settings {
@@ -98,20 +52,27 @@ impl Settings {
     /// # Errors
     /// Every mistake of the first stage that has any.
     pub fn read(root: &Value, registry: &Registry) -> Result<Self, Problem> {
-        let (settings, profiles) = Self::decode(root, registry)?;
+        let (mut settings, profiles, wrong) = Self::decode_all(root, registry);
         let mut issues = settings.validate(root, registry);
+        if !wrong.is_empty() {
+            let mut problem = Problem::new(Stage::Decode, wrong);
+            issues.append(&mut settings.said.late);
+            problem.more = independent(issues, &problem.issues);
+            return Err(problem);
+        }
         issues.extend(profiles.iter().map(|id| {
             let text = format!(
                 "service::pipelines: pipeline \"{id}\": profiling signal support is at alpha level, \
                  gated under the \"service.profilesSupport\" feature gate"
             );
-            issue(&["service", "pipelines", id], &text)
+            issue(&["service", "pipelines", id], &text).code(code::GATED).remove()
         }));
         if issues.is_empty() {
-            Ok(settings)
-        } else {
-            Err(Problem { stage: Stage::Validate, issues })
+            return Ok(settings);
         }
+        let mut problem = Problem::new(Stage::Validate, issues);
+        problem.more = settings.said.late;
+        Err(problem)
     }
 
     /// Types a resolved tree, with the ids of pipelines for a signal that is not there.
@@ -119,12 +80,18 @@ impl Settings {
         root: &Value,
         registry: &Registry,
     ) -> Result<(Self, Vec<String>), Problem> {
+        let (settings, profiles, issues) = Self::decode_all(root, registry);
+        if issues.is_empty() {
+            return Ok((settings, profiles));
+        }
+        Err(Problem::new(Stage::Decode, issues))
+    }
+
+    /// What can be read, the pipelines of profiles, and what cannot be read.
+    fn decode_all(root: &Value, registry: &Registry) -> (Self, Vec<String>, Vec<Issue>) {
         let mut decoder = Decoder::new(registry);
         let settings = decoder.root(root);
-        if decoder.issues.is_empty() {
-            return Ok((settings, decoder.profiles));
-        }
-        Err(Problem { stage: Stage::Decode, issues: decoder.issues })
+        (settings, decoder.profiles, decoder.issues)
     }
 
     /// The section of a component.
@@ -137,38 +104,33 @@ impl Settings {
         self.components.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    fn validate(&self, root: &Value, registry: &Registry) -> Vec<Issue> {
+    fn validate(&mut self, root: &Value, registry: &Registry) -> Vec<Issue> {
         let mut issues = Vec::new();
         let no_pipelines = "service::pipelines: service must have at least one pipeline";
         if self.components.values().all(Vec::is_empty) {
-            issues.push(issue(&[], "empty configuration file"));
+            issues.push(issue(&[], "empty configuration file").code(code::INCOMPLETE));
         } else if self.of(Kind::Receiver).is_empty() {
-            issues.push(issue(&[], "no receiver configuration specified in config"));
+            let issue = issue(&[], "no receiver configuration specified in config");
+            issues.push(self.without_section(Kind::Receiver, registry, issue));
         } else if self.of(Kind::Exporter).is_empty() {
-            issues.push(issue(&[], "no exporter configuration specified in config"));
+            let issue = issue(&[], "no exporter configuration specified in config");
+            issues.push(self.without_section(Kind::Exporter, registry, issue));
         } else {
-            self.validate_references(&mut issues);
+            self.validate_references(registry, &mut issues);
         }
-        for (kind, components) in &self.components {
-            for (id, section) in components {
-                let Some(entry) = registry.find(*kind, id.type_name()) else { continue };
-                let Ok(problems) = (entry.check)(section) else { continue };
-                issues.extend(
-                    problems.list().iter().map(|(key, rule)| at_component(*kind, id, key, rule)),
-                );
-            }
-        }
+        self.said = self.ask_components(registry, &mut issues);
         let mut telemetry = Problems::default();
         self.service.telemetry.validate(&mut telemetry);
-        issues.extend(telemetry.list().iter().map(|(key, rule)| {
+        issues.extend(telemetry.list().iter().map(|it| {
             let path: Vec<&str> =
-                ["service", "telemetry"].into_iter().chain(key.split("::")).collect();
+                ["service", "telemetry"].into_iter().chain(it.key.split("::")).collect();
             // Some of upstream's rules name their key themselves.
-            let place = if rule.starts_with("service::") { &path[..2] } else { &path[..] };
-            issue(&path, &format!("{}: {rule}", place.join("::")))
+            let place = if it.rule.starts_with("service::") { &path[..2] } else { &path[..] };
+            issue(&path, &format!("{}: {}", place.join("::"), it.rule))
         }));
         if self.service.pipelines.is_empty() && !has_profiles(root) {
-            issues.push(issue(&["service", "pipelines"], no_pipelines));
+            let issue = issue(&["service", "pipelines"], no_pipelines).code(code::INCOMPLETE);
+            issues.push(self.with_pipeline(registry, issue));
         }
         for (id, pipeline) in &self.service.pipelines {
             let path = ["service", "pipelines", id.as_str()];
@@ -176,7 +138,15 @@ impl Settings {
             for (what, list) in missing {
                 if list.is_empty() {
                     let text = format!("service::pipelines::{id}: must have at least one {what}");
-                    issues.push(issue(&path, &text));
+                    let issue = issue(&path, &text).code(code::INCOMPLETE);
+                    let key = format!("{what}s");
+                    let kind = if what == "receiver" { Kind::Receiver } else { Kind::Exporter };
+                    issues.push(match self.one_for(kind, id.signal(), registry) {
+                        Some(one) => {
+                            issue.set(&[path[0], path[1], path[2], &key], format!("[{one}]"))
+                        }
+                        None => issue,
+                    });
                 }
             }
             for (at, processor) in pipeline.processors.iter().enumerate() {
@@ -184,14 +154,15 @@ impl Settings {
                     let text = format!(
                         "service::pipelines::{id}: references processor \"{processor}\" multiple times"
                     );
-                    issues.push(at_item(&path, "processors", at, &text));
+                    let issue = at_item(&path, "processors", at, &text).code(code::TWICE);
+                    issues.push(issue.remove());
                 }
             }
         }
         issues
     }
 
-    fn validate_references(&self, issues: &mut Vec<Issue>) {
+    fn validate_references(&self, registry: &Registry, issues: &mut Vec<Issue>) {
         for (id, _) in self.of(Kind::Connector) {
             let twin = if self.section(Kind::Exporter, id).is_some() {
                 "exporter"
@@ -205,16 +176,17 @@ impl Settings {
                  Change one of the components' IDs to eliminate ambiguity (e.g. rename \"{id}\" \
                  connector to \"{id}/connector\")"
             );
-            issues.push(issue(&["connectors", id.as_str()], &text));
+            let mut issue = issue(&["connectors", id.as_str()], &text).code(code::AMBIGUOUS);
+            issue.at_key = true;
+            issues.push(issue);
         }
         for (at, id) in self.service.extensions.iter().enumerate() {
             if self.section(Kind::Extension, id).is_none() {
                 let text = format!(
                     "service::extensions: references extension \"{id}\" which is not configured"
                 );
-                let mut issue = at_item(&["service"], "extensions", at, &text);
-                issue.candidates = self.ids(&[Kind::Extension]);
-                issues.push(issue);
+                let issue = at_item(&["service"], "extensions", at, &text);
+                issues.push(self.undefined(issue, id, &[Kind::Extension], registry));
             }
         }
         for (pipeline, config) in &self.service.pipelines {
@@ -237,17 +209,33 @@ impl Settings {
                         "service::pipelines::{pipeline}: references {what} \"{id}\" which is not configured"
                     );
                     let path = ["service", "pipelines", pipeline.as_str()];
-                    let mut issue = at_item(&path, key, at, &text);
-                    issue.candidates = self.ids(kinds);
-                    issues.push(issue);
+                    let issue = at_item(&path, key, at, &text);
+                    issues.push(self.undefined(issue, id, kinds, registry));
                 }
             }
         }
     }
 
-    fn ids(&self, kinds: &[Kind]) -> Vec<String> {
-        let all = kinds.iter().flat_map(|kind| self.of(*kind));
-        all.map(|(id, _)| id.to_string()).collect()
+    /// Asks every component that can be read; mistakes go to `issues`.
+    fn ask_components(&self, registry: &Registry, issues: &mut Vec<Issue>) -> Said {
+        let mut said = Said::default();
+        for (kind, components) in &self.components {
+            for (id, section) in components {
+                let Some(entry) = registry.find(*kind, id.type_name()) else { continue };
+                let Ok(problems) = (entry.check)(section) else { continue };
+                issues.extend(problems.list().iter().map(|it| at_component(*kind, id, it)));
+                let late = problems
+                    .late_list()
+                    .iter()
+                    .map(|it| Issue { text: it.rule.clone(), ..at_component(*kind, id, it) });
+                said.late.extend(late);
+                said.warnings.extend(problems.warnings().iter().map(|(caution, it)| {
+                    let text = it.rule.clone();
+                    Issue { text, ..at_component(*kind, id, it).code(caution_code(*caution)) }
+                }));
+            }
+        }
+        said
     }
 }
 
@@ -255,23 +243,4 @@ impl Settings {
 fn has_profiles(root: &Value) -> bool {
     let pipelines = root.get("service").and_then(|it| it.get("pipelines"));
     matches!(pipelines, Some(Value::Map(entries)) if !entries.is_empty())
-}
-
-/// An issue whose value is at fault.
-pub(crate) fn issue(path: &[&str], text: &str) -> Issue {
-    let path = path.iter().map(|it| (*it).to_owned()).collect();
-    Issue { path, text: text.to_owned(), candidates: Vec::new(), at_key: false }
-}
-
-fn at_item(path: &[&str], list: &str, at: usize, text: &str) -> Issue {
-    let mut issue = issue(path, text);
-    issue.path.extend([list.to_owned(), at.to_string()]);
-    issue
-}
-
-fn at_component(kind: Kind, id: &Id, key: &str, rule: &str) -> Issue {
-    let mut path = vec![kind.section().to_owned(), id.to_string()];
-    path.extend(key.split("::").filter(|it| !it.is_empty()).map(str::to_owned));
-    let text = format!("{}: {rule}", path.join("::"));
-    Issue { path, text, candidates: Vec::new(), at_key: false }
 }

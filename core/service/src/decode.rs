@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use component::config::{self, DecodeIssue, Value};
+use component::config::{self, DecodeIssue, Remedy, Value};
 use component::{Id, Kind, PipelineId};
+use confmap::code;
 
-use crate::config::{Issue, PipelineConfig, ServiceConfig, Settings, issue};
+use crate::config::{PipelineConfig, ServiceConfig, Settings};
+use crate::issue::{Hint, Issue, issue};
 use crate::registry::Registry;
 use crate::telemetry::TelemetryConfig;
 
@@ -43,8 +45,32 @@ impl<'a> Decoder<'a> {
             issue.path.push(key.clone());
             issue.candidates = known.iter().map(|it| (*it).to_owned()).collect();
             issue.at_key = true;
+            issue.code = code::UNKNOWN_KEY;
+            issue.hint = elsewhere(self.owners(path, key));
             self.issues.push(issue);
         }
+    }
+
+    /// Sections to which a key at the wrong place belongs.
+    fn owners(&self, path: &[&str], key: &str) -> Vec<Vec<String>> {
+        let service = ["extensions", "pipelines", "telemetry"];
+        let owner = match path {
+            [] if service.contains(&key) => vec!["service"],
+            ["service", ..] if Kind::ALL.iter().any(|it| it.section() == key) && path.len() < 3 => {
+                return vec![Vec::new()];
+            }
+            [] => {
+                let type_name = key.split('/').next().unwrap_or(key);
+                let mut kinds =
+                    Kind::ALL.iter().filter(|it| self.registry.find(**it, type_name).is_some());
+                match (kinds.next(), kinds.next()) {
+                    (Some(one), None) => vec![one.section()],
+                    _ => return Vec::new(),
+                }
+            }
+            _ => return Vec::new(),
+        };
+        vec![owner.into_iter().map(str::to_owned).collect()]
     }
 
     fn components(&mut self, kind: Kind, section: &Value) -> Vec<(Id, Value)> {
@@ -54,7 +80,7 @@ impl<'a> Decoder<'a> {
             Value::Map(entries) => entries,
             other => {
                 let text = format!("'{name}' expected a map or struct, got {:?}", go_kind(other));
-                self.issues.push(issue(&[name], &text));
+                self.issues.push(issue(&[name], &text).code(code::WRONG_TYPE));
                 return Vec::new();
             }
         };
@@ -62,11 +88,16 @@ impl<'a> Decoder<'a> {
         let mut seen = BTreeSet::new();
         for (key, section) in entries {
             match key.parse::<Id>() {
-                Err(error) => self.key_issue(&[name, key], &format!("'{name}' '' {error}"), &[]),
+                Err(error) => {
+                    let text = format!("'{name}' '' {error}");
+                    let types: Vec<String> =
+                        self.type_names(kind).into_iter().map(str::to_owned).collect();
+                    self.key_issue(&[name, key], &text, &types, code::BAD_ID);
+                }
                 Ok(id) if !seen.insert(id.clone()) => {
                     let text =
                         format!("'{name}' '' duplicate name \"{id}\" after unmarshaling {key}");
-                    self.key_issue(&[name, key], &text, &[]);
+                    self.key_issue(&[name, key], &text, &[], code::DUPLICATE_KEY);
                 }
                 Ok(id) => {
                     self.component(kind, key, &id, section);
@@ -94,7 +125,9 @@ impl<'a> Decoder<'a> {
             };
             let candidates: Vec<String> =
                 self.type_names(kind).into_iter().map(str::to_owned).collect();
-            return self.key_issue(&[name, key], &text, &candidates);
+            let gone = text.contains("deprecated");
+            let code = if gone { code::REMOVED } else { code::UNKNOWN_TYPE };
+            return self.key_issue(&[name, key], &text, &candidates, code);
         };
         if !matches!(section.plain(), Value::Null | Value::Map(_)) {
             let got = go_type(section);
@@ -102,7 +135,7 @@ impl<'a> Decoder<'a> {
                 "'{name}' decoding failed due to the following error(s):\n\n'[{id}]' expected type \
                  'map[string]interface {{}}', got unconvertible type '{got}'"
             );
-            return self.issues.push(issue(&[name, key], &text));
+            return self.issues.push(issue(&[name, key], &text).code(code::WRONG_TYPE));
         }
         if let Err(issues) = (entry.check)(section) {
             self.section_issues(name, key, id, &issues);
@@ -126,8 +159,14 @@ impl<'a> Decoder<'a> {
             if n == 0 {
                 text = format!("{intro}\n\n{text}");
             }
-            let candidates = it.candidates.clone();
-            self.issues.push(Issue { path, text, candidates, at_key: it.at_key() });
+            let mut owners = it.elsewhere.clone();
+            owners.iter_mut().for_each(|it| {
+                it.splice(..0, [name.to_owned(), key.to_owned()]);
+            });
+            let issue = Issue::new(path, text);
+            let mut issue = of_section(issue, it);
+            issue.hint = issue.hint.or_else(|| elsewhere(owners));
+            self.issues.push(issue);
         }
     }
 
@@ -138,8 +177,8 @@ impl<'a> Decoder<'a> {
             .collect()
     }
 
-    fn key_issue(&mut self, path: &[&str], text: &str, candidates: &[String]) {
-        let mut issue = issue(path, text);
+    fn key_issue(&mut self, path: &[&str], text: &str, candidates: &[String], code: &'static str) {
+        let mut issue = issue(path, text).code(code);
         issue.at_key = true;
         issue.candidates = candidates.to_vec();
         self.issues.push(issue);
@@ -148,7 +187,7 @@ impl<'a> Decoder<'a> {
     fn service(&mut self, section: &Value) -> ServiceConfig {
         if !matches!(section.plain(), Value::Null | Value::Map(_)) {
             let text = format!("'service' expected a map or struct, got {:?}", go_kind(section));
-            self.issues.push(issue(&["service"], &text));
+            self.issues.push(issue(&["service"], &text).code(code::WRONG_TYPE));
             return ServiceConfig::default();
         }
         let known = ["extensions", "pipelines", "telemetry"];
@@ -179,8 +218,7 @@ impl<'a> Decoder<'a> {
                         it.message
                     )
                 };
-                let (candidates, at_key) = (it.candidates.clone(), it.at_key());
-                self.issues.push(Issue { path, text, candidates, at_key });
+                self.issues.push(of_section(Issue::new(path, text), &it));
             }
             TelemetryConfig::default()
         })
@@ -195,7 +233,8 @@ impl<'a> Decoder<'a> {
                     "'service.pipelines' expected a map or struct, got {:?}",
                     go_kind(other)
                 );
-                self.issues.push(issue(&["service", "pipelines"], &text));
+                let issue = issue(&["service", "pipelines"], &text).code(code::WRONG_TYPE);
+                self.issues.push(issue);
                 return Vec::new();
             }
         };
@@ -211,7 +250,8 @@ impl<'a> Decoder<'a> {
                 }
                 Err(error) => {
                     let signals = ["traces", "metrics", "logs"].map(str::to_owned);
-                    self.key_issue(&path, &format!("'service.pipelines' '' {error}"), &signals);
+                    let text = format!("'service.pipelines' '' {error}");
+                    self.key_issue(&path, &text, &signals, code::BAD_ID);
                     continue;
                 }
             };
@@ -239,7 +279,7 @@ impl<'a> Decoder<'a> {
             Value::List(items) => items.iter().collect(),
             Value::Map(_) => {
                 let text = format!("'{place}' source data must be an array or slice, got map");
-                self.issues.push(issue(path, &text));
+                self.issues.push(issue(path, &text).code(code::WRONG_TYPE));
                 return Vec::new();
             }
             one => vec![one],
@@ -256,7 +296,8 @@ impl<'a> Decoder<'a> {
                 match text.parse::<Id>() {
                     Ok(id) => ids.push(id),
                     Err(error) => {
-                        let mut issue = issue(path, &format!("'{place}[{at}]' {error}"));
+                        let text = format!("'{place}[{at}]' {error}");
+                        let mut issue = issue(path, &text).code(code::BAD_ID);
                         issue.path.push(at.to_string());
                         self.issues.push(issue);
                     }
@@ -265,6 +306,38 @@ impl<'a> Decoder<'a> {
         }
         ids
     }
+}
+
+/// Where a key at the wrong place belongs.
+fn elsewhere(owners: Vec<Vec<String>>) -> Option<Box<Hint>> {
+    (!owners.is_empty()).then(|| Box::new(Hint::Elsewhere(owners)))
+}
+
+/// What the section says about its mistake.
+fn of_section(issue: Issue, found: &DecodeIssue) -> Issue {
+    let code = match found {
+        DecodeIssue { hint: Some((_, Some(Remedy::OneOf(_)))), .. } => code::BAD_VALUE,
+        DecodeIssue { hint: Some(_), message, .. } if message.contains("required") => code::MISSING,
+        DecodeIssue { hint: Some(_), message, .. } if message.starts_with("unexpected type") => {
+            code::WRONG_TYPE
+        }
+        DecodeIssue { hint: Some(_), .. } => code::RULE,
+        _ if found.unknown_key => code::UNKNOWN_KEY,
+        _ if found.message.starts_with("time: ") => code::DURATION,
+        _ if !found.candidates.is_empty() => code::BAD_VALUE,
+        _ if found.message.starts_with("missing required") => code::MISSING,
+        _ => code::WRONG_TYPE,
+    };
+    let mut issue =
+        Issue { candidates: found.candidates.clone(), at_key: found.at_key(), code, ..issue };
+    if let Some((key, remedy)) = &found.hint {
+        issue.path.extend((!key.is_empty()).then(|| key.clone()));
+        if let Some(remedy) = remedy.clone() {
+            let path = issue.path.clone();
+            issue = issue.hint(path, remedy);
+        }
+    }
+    issue
 }
 
 /// A receiver or exporter that is listed twice is one, as upstream.

@@ -6,7 +6,8 @@ use confmap::{
     Conf, Data, Diagnostics, Entry, Node, Origin, REDACTED, hide_in_addresses, is_sensitive,
 };
 
-use crate::config::{Settings, Stage};
+use crate::config::Settings;
+use crate::issue::Stage;
 use crate::load;
 use crate::registry::Registry;
 

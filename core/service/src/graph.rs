@@ -13,7 +13,8 @@ use component::{
 };
 use tracing::Span;
 
-use crate::config::{Issue, PipelineConfig, Problem, Settings, Stage, issue};
+use crate::config::{PipelineConfig, Settings};
+use crate::issue::{Issue, Problem, issue};
 use crate::node::{FanOut, Key, Node, Outlet, Rewire};
 use crate::observe::{CountOutgoing, Observe};
 use crate::registry::{Entry, Make, Registry, Step};
@@ -67,10 +68,7 @@ impl Graph {
         let built = builder.check_connectors().and_then(|()| builder.all());
         match built {
             Ok(()) => Ok(builder.graph),
-            Err(mut issue) => {
-                issue.text = format!("failed to build pipelines: {}", issue.text);
-                Err(Problem { stage: Stage::Build, issues: vec![issue] })
-            }
+            Err(issue) => Err(settings.said.build_problem(issue)),
         }
     }
 
@@ -262,7 +260,8 @@ impl Builder<'_> {
         };
         let entry = self.entry(Kind::Processor, id).filter(|it| it.accepts(signal));
         let Some((Make::Processor(make), counted)) = entry.map(|it| (it.make, it.counted)) else {
-            return Err(failed("telemetry type is not supported".into()));
+            let issue = failed("telemetry type is not supported".into());
+            return Err(self.settings.listed(pipeline, "processors", id, issue));
         };
         let key = Key::new(Kind::Processor, id, pipeline.as_str());
         if let Some(Node { inlet: Some(inlet), outlet: Outlet::Step(step), .. }) =
@@ -427,7 +426,8 @@ impl Builder<'_> {
             return Err(failed(first, "unknown type".into()));
         };
         if let Some(wrong) = fed.iter().find(|it| !entry.accepts(it.signal())) {
-            return Err(failed(wrong.signal(), "telemetry type is not supported".into()));
+            let issue = failed(wrong.signal(), "telemetry type is not supported".into());
+            return Err(self.settings.listed(wrong, "receivers", id, issue));
         }
         let outputs: Vec<(PipelineId, Next)> = (fed.iter())
             .filter_map(|it| Some(((*it).clone(), Arc::clone(self.heads.get(*it)?))))

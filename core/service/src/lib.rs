@@ -3,12 +3,17 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod advise;
+mod complete;
 mod config;
 mod decode;
 mod effective;
 mod graph;
+mod issue;
+pub mod lint;
 pub mod load;
 mod logging;
+mod meant;
 mod node;
 mod observe;
 mod registry;
@@ -16,9 +21,10 @@ mod reload;
 mod run;
 mod telemetry;
 
-pub use config::{Issue, PipelineConfig, Problem, ServiceConfig, Settings, Stage};
+pub use config::{PipelineConfig, ServiceConfig, Settings};
 pub use effective::Effective;
 pub use graph::Graph;
+pub use issue::{Hint, Issue, Problem, Said, Stage};
 pub use logging::Logging;
 pub use registry::{Entry, Registry, Signals};
 pub use reload::Changes;

@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Registry, reload};
 
-use crate::config::{Issue, issue};
+use crate::issue::{Issue, issue};
 use crate::telemetry::{TelemetryConfig, resource};
 
 use encode::Encoder;

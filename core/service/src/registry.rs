@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use component::config::{self, DecodeIssue, Show, Value};
+use component::config::{self, Caution, DecodeIssue, Show, Value};
 use component::{
     BoxError, Component, Connector, Delivery, Exporter, Extension, Kind, Next, Outputs, Problems,
     Processor, Receiver, Settings, Signal, Stability, Storage,
 };
+
+/// Time spans from here on may well be meant in nanoseconds.
+const MEANT_NANOS: i128 = 1_000_000;
 
 /// What a type can carry.
 #[derive(Debug, Clone, Copy)]
@@ -226,7 +229,21 @@ fn check<C: component::Config>(section: &Value) -> Result<Problems, Vec<DecodeIs
     let config: C = config::load(section)?;
     let mut problems = Problems::default();
     config.validate(&mut problems);
+    for (path, nanos) in config::bare_durations::<C>(section) {
+        no_unit(&mut problems, &path, nanos);
+    }
     Ok(problems)
+}
+
+/// A time span in bare nanoseconds is legal; a small one is hardly meant.
+fn no_unit(problems: &mut Problems, path: &[String], nanos: i128) {
+    if nanos == 0 || nanos.abs() >= MEANT_NANOS {
+        return;
+    }
+    let unit = if nanos.abs() >= 1000 { "ms" } else { "s" };
+    let text = format!("{nanos} is {nanos} nanoseconds");
+    let key = path.join("::");
+    problems.warn(Caution::NoUnit, "", text).set(&key, format!("{nanos}{unit}"));
 }
 
 fn effective<C: component::Config>(section: &Value, show: Show) -> Result<Value, BoxError> {

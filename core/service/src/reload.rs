@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{Issue, Problem, Settings, issue};
+use crate::config::Settings;
 use crate::graph::Graph;
+use crate::issue::{Issue, Problem, issue};
 use crate::node::{Key, Node, Rewire};
 use crate::registry::Registry;
 use crate::run::{

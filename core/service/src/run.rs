@@ -8,13 +8,15 @@ use component::config::Value;
 use component::{
     BoxError, BuildInfo, Carry, Component, Host, Id, Kind, Meter, Services, Status, Storage,
 };
+use confmap::code;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
 
-use crate::config::{Issue, Problem, Settings, Stage, issue};
+use crate::config::Settings;
 use crate::graph::Graph;
+use crate::issue::{Issue, Problem, Stage, issue};
 use crate::node::{Key, Node};
 use crate::registry::{Make, Offer, Registry};
 use crate::reload::Reloads;
@@ -370,14 +372,11 @@ pub(crate) fn extensions(
             nodes.push(node.clone());
             continue;
         }
-        let failed = |error: BoxError| Problem {
-            stage: Stage::Build,
-            issues: vec![issue(
-                &["extensions", id.as_str()],
-                &format!(
-                    "failed to build extensions: failed to create extension \"{id}\": {error}"
-                ),
-            )],
+        let failed = |error: BoxError| {
+            let text =
+                format!("failed to build extensions: failed to create extension \"{id}\": {error}");
+            let issue = issue(&["extensions", id.as_str()], &text).code(code::BUILD);
+            Problem::new(Stage::Build, vec![issue])
         };
         let entry = registry.find(Kind::Extension, id.type_name());
         let Some(Make::Extension(make)) = entry.map(|it| it.make) else {

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use component::QueueConfig;
-use component::config::{Problems, Section};
-use serde::de::Error as _;
+use component::config::{Problems, Section, unknown_choice};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `exporters: debug:`. `exporter/debugexporter/config.go`, v0.159.
@@ -70,7 +69,10 @@ impl<'de> Deserialize<'de> for Verbosity {
             "basic" => Ok(Verbosity::Basic),
             "normal" => Ok(Verbosity::Normal),
             "detailed" => Ok(Verbosity::Detailed),
-            _ => Err(D::Error::custom(format!("unknown metrics level {text:?}"))),
+            _ => {
+                let levels = ["basic", "normal", "detailed"];
+                Err(unknown_choice(format_args!("unknown metrics level {text:?}"), &levels))
+            }
         }
     }
 }
@@ -78,14 +80,20 @@ impl<'de> Deserialize<'de> for Verbosity {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.verbosity == Verbosity::None {
-            problems.at("", format!("verbosity level \"{}\" is not supported", self.verbosity));
+            problems
+                .at("", format!("verbosity level \"{}\" is not supported", self.verbosity))
+                .one_of("verbosity", &["basic", "normal", "detailed"]);
         }
         match (&self.output_paths, self.use_internal_logger) {
             (Some(_), true) => {
-                problems.at("", "output_paths is not supported when use_internal_logger is true");
+                problems
+                    .at("", "output_paths is not supported when use_internal_logger is true")
+                    .set("use_internal_logger", "false");
             }
             (Some(paths), false) if paths.is_empty() => {
-                problems.at("", "output_paths must not be empty when use_internal_logger is false");
+                problems
+                    .at("", "output_paths must not be empty when use_internal_logger is false")
+                    .set("output_paths", "[stdout]");
             }
             _ => {}
         }

@@ -110,7 +110,15 @@ impl component::Config for Config {
             ),
         ];
         for (_, rule) in wrong.into_iter().filter(|(is, _)| *is) {
-            problems.at("", rule);
+            let finding = problems.at("", rule);
+            match rule.split(' ').next().unwrap_or_default() {
+                "path" => finding.set("path", "./telemetry.json"),
+                "append" => finding.set("append", "false"),
+                "format" => finding.one_of("format", &["json", "proto"]),
+                "compression" => finding.set("compression", "zstd"),
+                "flush_interval" => finding.set("flush_interval", "1s"),
+                _ => finding.set("directory_permissions", "\"0755\""),
+            };
         }
         if self.group_by.enabled {
             self.validate_group_by(problems);
@@ -126,13 +134,17 @@ impl Config {
 
     fn validate_group_by(&self, problems: &mut Problems) {
         if self.path.matches('*').count() != 1 {
-            problems.at("", "path must contain exactly one * when group_by is enabled");
+            problems
+                .at("", "path must contain exactly one * when group_by is enabled")
+                .about("path");
         }
         if self.path.starts_with('*') {
-            problems.at("", "path must not start with * when group_by is enabled");
+            problems.at("", "path must not start with * when group_by is enabled").about("path");
         }
         if self.group_by.resource_attribute.is_empty() {
-            problems.at("", "resource_attribute must not be empty when group_by is enabled");
+            problems
+                .at("", "resource_attribute must not be empty when group_by is enabled")
+                .about("group_by");
         }
     }
 }

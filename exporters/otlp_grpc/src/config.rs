@@ -33,11 +33,11 @@ impl Default for Config {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.client.endpoint.is_empty() {
-            problems.at("", "requires a non-empty \"endpoint\"");
+            problems.at("", "requires a non-empty \"endpoint\"").set("endpoint", "localhost:4317");
         }
         self.client.validate("clientconfig", problems);
         if self.timeout.is_negative() {
-            problems.at("timeoutconfig", "'timeout' must be non-negative");
+            problems.at("timeoutconfig", "'timeout' must be non-negative").set("timeout", "5s");
         }
         self.retry_on_failure.validate("retry_on_failure", problems);
         if let Some(queue) = self.sending_queue.get() {

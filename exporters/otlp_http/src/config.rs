@@ -1,9 +1,8 @@
 //! The section of the exporter.
 
-use component::config::{Problems, Section};
+use component::config::{Problems, Section, unknown_choice};
 use component::{QueueConfig, RetryConfig, Signal};
 use confighttp::client::ClientConfig;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// `exporters: otlp_http:`. `exporter/otlphttpexporter/config.go`, v0.159.
@@ -59,7 +58,10 @@ impl<'de> Deserialize<'de> for Encoding {
         match String::deserialize(deserializer)?.as_str() {
             "proto" => Ok(Encoding::Proto),
             "json" => Ok(Encoding::Json),
-            other => Err(D::Error::custom(format!("invalid encoding type: {other}"))),
+            other => {
+                let text = format_args!("invalid encoding type: {other}");
+                Err(unknown_choice(text, &["proto", "json"]))
+            }
         }
     }
 }
@@ -93,9 +95,19 @@ impl component::Config for Config {
             &self.profiles_endpoint,
         ];
         if endpoints.iter().all(|it| it.is_empty()) {
-            problems.at("", "at least one endpoint must be specified");
+            problems
+                .at("", "at least one endpoint must be specified")
+                .set("endpoint", "http://localhost:4318");
         }
         self.client.validate("clientconfig", problems);
+        let own = [
+            ("traces_endpoint", &self.traces_endpoint),
+            ("metrics_endpoint", &self.metrics_endpoint),
+            ("logs_endpoint", &self.logs_endpoint),
+        ];
+        for (key, endpoint) in own {
+            self.client.warn_of(endpoint, "", key, problems);
+        }
         self.retry_on_failure.validate("retry_on_failure", problems);
         if let Some(queue) = self.sending_queue.get() {
             queue.validate("sending_queue", problems);

@@ -85,10 +85,10 @@ impl Config {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if let Err(rule) = usable(&self.directory, self.create_directory) {
-            problems.at("", rule);
+            problems.at("", rule).set("create_directory", "true");
         }
         if self.create_directory && self.mode().is_none() {
-            problems.at("", "directory_permissions value must be a valid octal representation of file permissions");
+            problems.at("", "directory_permissions value must be a valid octal representation of file permissions").set("directory_permissions", "\"0750\"");
         }
     }
 }

@@ -5,6 +5,10 @@ use regex::Regex;
 
 use crate::{Action, Constant, Source, Step, Target, When};
 
+/// What an action can be.
+pub(crate) const NAMES: [&str; 7] =
+    ["insert", "update", "upsert", "delete", "hash", "extract", "convert"];
+
 /// The step that the `index`-th action asks for.
 pub(crate) fn step(action: &Action, index: usize) -> Result<Step, String> {
     let name = action.action.to_lowercase();

@@ -14,6 +14,7 @@ mod hash;
 #[cfg(test)]
 mod tests;
 
+use component::Problems;
 use component::config::Value;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,19 @@ impl Actions {
     pub fn new(actions: &[Action]) -> Result<Self, String> {
         let steps = actions.iter().enumerate().map(|(index, it)| compile::step(it, index));
         Ok(Self { steps: steps.collect::<Result<_, _>>()? })
+    }
+
+    /// Says what is wrong with each of the actions at `key`, and what was probably meant; upstream
+    /// says it when it creates the processor.
+    pub fn check(actions: &[Action], key: &str, problems: &mut Problems) {
+        for (index, action) in actions.iter().enumerate() {
+            let Err(text) = compile::step(action, index) else { continue };
+            let unknown = text.contains("unsupported action");
+            let finding = problems.late(format!("{key}::{index}"), text);
+            if unknown {
+                finding.one_of("action", &compile::NAMES);
+            }
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub fn problems<C: Config>(text: &str) -> Vec<String> {
         Ok(config) => {
             let mut problems = Problems::default();
             config.validate(&mut problems);
-            problems.list().iter().map(|(key, rule)| line(key, rule)).collect()
+            problems.list().iter().map(|it| line(&it.key, &it.rule)).collect()
         }
     }
 }

@@ -77,7 +77,11 @@ impl<'de> Deserialize<'de> for Type {
         match (name.as_str(), Encoding::from_name(&name)) {
             ("" | "none", _) => Ok(Self::NONE),
             (_, Some(encoding)) => Ok(Self(Some(encoding))),
-            _ => Err(serde::de::Error::custom(format!("unsupported compression type {name:?}"))),
+            _ => {
+                let text = format_args!("unsupported compression type {name:?}");
+                let names = Encoding::ALL.map(Encoding::name);
+                Err(component::config::unknown_choice(text, &names))
+            }
         }
     }
 }

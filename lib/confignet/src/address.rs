@@ -40,6 +40,28 @@ pub fn join_host_port(host: &str, port: &str) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
+/// `endpoint` as it was probably meant: with a port, or with a port that exists; `None` where that
+/// is not what it lacks.
+pub fn with_port(endpoint: &str, default: &str) -> Option<String> {
+    let rest = endpoint.split_once("://").map_or(endpoint, |it| it.1);
+    match split_host_port(rest) {
+        Ok((_, port)) if !port.is_empty() && parse_port(port).is_ok() => None,
+        Ok((host, _)) => Some(join_host_port(host, default)),
+        Err(_) => {
+            let host = rest.trim_end_matches([':', '/']).trim_matches(['[', ']']);
+            let plain = host.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.:".contains(&it));
+            let ipv6 = host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err();
+            (plain && !ipv6 && !host.is_empty()).then(|| join_host_port(host, default))
+        }
+    }
+}
+
+/// True when a host is this machine.
+pub fn is_local(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host.is_empty() || host == "localhost" || address.is_ok_and(|it| it.is_loopback())
+}
+
 /// The number of a port. `net.parsePort` and the services file that everybody has.
 pub(crate) fn parse_port(port: &str) -> Result<u16, String> {
     match port {
@@ -71,6 +93,22 @@ mod tests {
     #[track_caller]
     fn check(address: &str, want: Result<(&str, &str), &str>) {
         assert_eq!(split_host_port(address), want.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn a_port_is_added_where_it_lacks_and_replaced_where_there_is_none_like_it() {
+        for (endpoint, want) in [
+            ("localhost", Some("localhost:4317")),
+            ("backend:", Some("backend:4317")),
+            ("backend:99999", Some("backend:4317")),
+            ("http://backend/", Some("backend:4317")),
+            ("::1", Some("[::1]:4317")),
+            ("a:b:c", None),
+            ("backend:4317", None),
+            ("", None),
+        ] {
+            assert_eq!(with_port(endpoint, "4317").as_deref(), want, "{endpoint}");
+        }
     }
 
     #[test]

@@ -3,14 +3,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-use component::config::{Duration, Problems};
+use component::config::{Caution, Duration, Problems};
 use serde::{Deserialize, Serialize};
 
 mod address;
 pub mod dial;
 mod listener;
 
-pub use address::{go_text, join_host_port, split_host_port};
+pub use address::{go_text, is_local, join_host_port, split_host_port, with_port};
 pub use listener::{Connection, Listener};
 
 /// Where to listen or connect. Flattened into the section of a server or client.
@@ -56,10 +56,29 @@ impl AddrConfig {
         Self { endpoint: endpoint.to_owned(), transport, dialer: DialerConfig::default() }
     }
 
+    /// For servers: warns of one that everybody can reach.
+    pub fn warn(&self, key: &str, problems: &mut Problems) {
+        if let Some((scheme, rest)) =
+            self.endpoint.split_once("://").filter(|it| it.0.starts_with("http"))
+        {
+            let text = format!("endpoint of a server has a scheme: {scheme}://");
+            problems.warn(Caution::EndpointForm, key, text).set("endpoint", rest);
+            return;
+        }
+        let Ok((host, port)) = split_host_port(&self.endpoint) else { return };
+        if self.transport.starts_with("tcp") && matches!(host, "0.0.0.0" | "::") {
+            let text = format!("{} listens on every network of this machine", self.endpoint);
+            let finding = problems.warn(Caution::Everywhere, key, text);
+            finding.set("endpoint", format!("localhost:{port}"));
+        }
+    }
+
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         if !TRANSPORTS.contains(&self.transport.as_str()) {
-            problems.at(key, format!("unsupported transport type {:?}", self.transport));
+            problems
+                .at(key, format!("unsupported transport type {:?}", self.transport))
+                .one_of("transport", &TRANSPORTS[..TRANSPORTS.len() - 1]);
         }
     }
 }

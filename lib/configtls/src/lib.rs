@@ -99,19 +99,26 @@ impl CommonConfig {
     fn validate(&self, key: &str, problems: &mut Problems) {
         let both = |file: &str, pem: &Secret| !file.is_empty() && !pem.expose().is_empty();
         if both(&self.ca_file, &self.ca_pem) {
-            problems.at(key, "provide either a CA file or the PEM-encoded string, but not both");
+            problems
+                .at(key, "provide either a CA file or the PEM-encoded string, but not both")
+                .remove("ca_file");
         }
         if both(&self.cert_file, &self.cert_pem) {
             problems
-                .at(key, "provide either a certificate or the PEM-encoded string, but not both");
+                .at(key, "provide either a certificate or the PEM-encoded string, but not both")
+                .remove("cert_file");
         }
         if both(&self.key_file, &self.key_pem) {
-            problems.at(key, "provide either a key or the PEM-encoded string, but not both");
+            problems
+                .at(key, "provide either a key or the PEM-encoded string, but not both")
+                .remove("key_file");
         }
         self.validate_versions(key, problems);
         for curve in &self.curve_preferences {
             if !CURVES.contains(&curve.as_str()) {
-                problems.at(key, format!("invalid curve type: {curve:?}"));
+                problems
+                    .at(key, format!("invalid curve type: {curve:?}"))
+                    .one_of("curve_preferences", &CURVES);
             }
         }
     }
@@ -123,7 +130,7 @@ impl CommonConfig {
                 let rank = VERSIONS.iter().position(|it| *it == version);
                 if rank.is_none() {
                     let rule = format!("invalid TLS {name}: unsupported TLS version: {version:?}");
-                    problems.at(key, rule);
+                    problems.at(key, rule).one_of(name, &VERSIONS);
                 }
                 rank
             }
@@ -133,10 +140,12 @@ impl CommonConfig {
         if let (Some(min), Some(max)) = (min, max)
             && min > max
         {
-            problems.at(
-                key,
-                "invalid TLS configuration: min_version cannot be greater than max_version",
-            );
+            problems
+                .at(
+                    key,
+                    "invalid TLS configuration: min_version cannot be greater than max_version",
+                )
+                .set("min_version", format!("\"{}\"", self.max_version));
         }
     }
 

@@ -80,6 +80,11 @@ impl Finder {
         Scan { files: files.collect(), directories, unreadable }
     }
 
+    /// True when no file matches now.
+    pub fn is_empty(&self) -> bool {
+        self.scan().files.is_empty()
+    }
+
     /// True when one path alone decides: what [`Self::scan`] would say about it.
     pub(crate) fn matches(&self, path: &Path) -> bool {
         self.include.iter().any(|it| it.matches(path)) && !self.is_excluded(path)

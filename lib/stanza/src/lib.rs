@@ -25,7 +25,7 @@ mod worker;
 
 pub use files::{FileKey, FileMeta};
 pub use pattern::go_regex;
-pub use pipeline::{Error, Options, Pipeline, check};
+pub use pipeline::{Error, Options, Pipeline, check, operator_types};
 pub use worker::{Batch, Worker};
 
 #[cfg(test)]

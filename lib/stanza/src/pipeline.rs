@@ -42,7 +42,28 @@ pub enum Error {
         message: String,
     },
     /// It cannot be built. The Collector reports it below "failed to create receiver".
-    Build(String),
+    Build {
+        /// Position in the list, if it is one operator's mistake.
+        operator: Option<usize>,
+        /// As in the Collector.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Position in the list, if it is one operator's mistake.
+    pub fn operator(&self) -> Option<usize> {
+        match self {
+            Error::Decode { operator, .. } | Error::Validate { operator, .. } => Some(*operator),
+            Error::Build { operator, .. } => *operator,
+        }
+    }
+}
+
+impl From<String> for Error {
+    fn from(message: String) -> Self {
+        Error::Build { operator: None, message }
+    }
 }
 
 impl fmt::Display for Error {
@@ -52,7 +73,7 @@ impl fmt::Display for Error {
             Error::Validate { operator, message } => {
                 write!(f, "operators::{operator}::builder: {message}")
             }
-            Error::Build(message) => f.write_str(message),
+            Error::Build { message, .. } => f.write_str(message),
         }
     }
 }
@@ -175,15 +196,15 @@ impl Graph {
             return Err(match mistake.clone() {
                 Mistake::Decode(message) => Error::Decode { operator, message },
                 Mistake::Validate(message) => Error::Validate { operator, message },
-                Mistake::Build(message) => Error::Build(message),
+                Mistake::Build(message) => Error::Build { operator: Some(operator), message },
             });
         }
         let mut loose: Vec<Loose> = made.into_iter().flatten().collect();
         number_ids(&mut loose);
-        let nodes = connect(loose).map_err(Error::Build)?;
+        let nodes = connect(loose).map_err(Error::from)?;
         let templates = |pairs: Vec<(String, String)>| -> Result<Vec<_>, Error> {
             let all = pairs.into_iter().map(|(key, text)| Ok((key, Template::new(&text)?)));
-            all.collect::<Result<_, String>>().map_err(Error::Build)
+            all.collect::<Result<_, String>>().map_err(Error::from)
         };
         let attributes = templates(options.attributes)?;
         let resource = templates(options.resource)?;
@@ -206,6 +227,11 @@ pub fn check(operator: &Value) -> Result<(), String> {
         Err(Mistake::Decode(message)) => Err(message),
         _ => Ok(()),
     }
+}
+
+/// The types of operators.
+pub fn operator_types() -> Vec<&'static str> {
+    OPERATORS.iter().map(|it| it.0).collect()
 }
 
 /// Makes one operator.

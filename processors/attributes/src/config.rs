@@ -1,6 +1,6 @@
 //! The section of the attributes processor.
 
-use attraction::Action;
+use attraction::{Action, Actions};
 use component::Problems;
 use component::config::Value;
 use serde::{Deserialize, Serialize};
@@ -20,8 +20,11 @@ pub struct Config {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.actions.is_empty() {
-            problems.at("", "missing required field \"actions\"");
+            problems
+                .at("", "missing required field \"actions\"")
+                .set("actions", "[{key: environment, value: production, action: upsert}]");
         }
+        Actions::check(&self.actions, "actions", problems);
     }
 }
 

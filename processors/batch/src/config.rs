@@ -37,14 +37,16 @@ impl Default for Config {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.send_batch_max_size > 0 && self.send_batch_max_size < self.send_batch_size {
-            problems.at("", "send_batch_max_size must be greater or equal to send_batch_size");
+            problems
+                .at("", "send_batch_max_size must be greater or equal to send_batch_size")
+                .set("send_batch_max_size", self.send_batch_size.to_string());
         }
         if let Some(key) = Partitioner::new(&self.metadata_keys).duplicate() {
             let rule = format!("duplicate entry in metadata_keys: {key:?} (case-insensitive)");
-            problems.at("", rule);
+            problems.at("", rule).about("metadata_keys");
         }
         if self.timeout.is_negative() {
-            problems.at("", "timeout must be greater or equal to 0");
+            problems.at("", "timeout must be greater or equal to 0").set("timeout", "200ms");
         }
     }
 }

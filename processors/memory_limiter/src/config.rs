@@ -46,31 +46,47 @@ impl Default for Config {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         let rules = [
-            (self.check_interval <= Duration::ZERO, "'check_interval' must be greater than zero"),
+            (
+                self.check_interval <= Duration::ZERO,
+                "'check_interval' must be greater than zero",
+                ("check_interval", "1s".to_owned()),
+            ),
             (
                 self.min_gc_interval_when_soft_limited < self.min_gc_interval_when_hard_limited,
                 "'min_gc_interval_when_soft_limited' should be larger than 'min_gc_interval_when_hard_limited'",
+                (
+                    "min_gc_interval_when_soft_limited",
+                    self.min_gc_interval_when_hard_limited.to_string(),
+                ),
             ),
             (
                 self.limit_mib == 0 && self.limit_percentage == 0,
                 "'limit_mib' or 'limit_percentage' must be greater than zero",
+                ("limit_percentage", "80".to_owned()),
             ),
             (
                 self.limit_percentage > 100 || self.spike_limit_percentage > 100,
                 "'limit_percentage' and 'spike_limit_percentage' must be at most 100",
+                if self.limit_percentage > 100 {
+                    ("limit_percentage", "80".to_owned())
+                } else {
+                    ("spike_limit_percentage", "20".to_owned())
+                },
             ),
             (
                 self.limit_mib > 0 && self.limit_mib <= self.spike_limit_mib,
                 "'spike_limit_mib' must be smaller than 'limit_mib'",
+                ("spike_limit_mib", (self.limit_mib / 5).to_string()),
             ),
             (
                 self.limit_percentage > 0 && self.limit_percentage <= self.spike_limit_percentage,
                 "'spike_limit_percentage' must be smaller than 'limit_percentage'",
+                ("spike_limit_percentage", (self.limit_percentage / 5).to_string()),
             ),
         ];
         // The first is enough: the Collector stops there, too.
-        if let Some((_, rule)) = rules.into_iter().find(|(broken, _)| *broken) {
-            problems.at("", rule);
+        if let Some((_, rule, (key, value))) = rules.into_iter().find(|it| it.0) {
+            problems.at("", rule).set(key, value);
         }
     }
 }

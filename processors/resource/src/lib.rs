@@ -24,8 +24,11 @@ pub struct Config {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.attributes.is_empty() {
-            problems.at("", "missing required field \"attributes\"");
+            problems
+                .at("", "missing required field \"attributes\"")
+                .set("attributes", "[{key: environment, value: production, action: upsert}]");
         }
+        Actions::check(&self.attributes, "attributes", problems);
     }
 }
 

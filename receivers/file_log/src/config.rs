@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use component::Problems;
 use component::config::{Duration, Value, of_whole};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 use stanza::{Error, Options, Pipeline};
+
+use crate::advice;
 
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -151,7 +152,7 @@ pub struct Header {
 /// One entry of `operators:`, known to be readable.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
-pub struct Operator(Value);
+pub struct Operator(pub(crate) Value);
 
 impl Operator {
     /// What is written there.
@@ -163,7 +164,10 @@ impl Operator {
 impl<'de> Deserialize<'de> for Operator {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let section = Value::deserialize(deserializer)?;
-        stanza::check(&section).map_err(of_whole)?;
+        stanza::check(&section).map_err(|message| {
+            let (key, remedy) = advice::operator(&message, &section);
+            of_whole(message, &key, remedy.as_ref())
+        })?;
         Ok(Self(section))
     }
 }
@@ -252,15 +256,6 @@ impl Config {
             raw: self.encoding == "nop",
         };
         Pipeline::new(&Operator::sections(&self.operators), options)
-    }
-}
-
-impl component::Config for Config {
-    fn validate(&self, problems: &mut Problems) {
-        // What cannot be built is said when the receiver is built, as upstream.
-        if let Err(Error::Validate { operator, message }) = self.pipeline() {
-            problems.at(format!("operators::{operator}::builder"), message);
-        }
     }
 }
 

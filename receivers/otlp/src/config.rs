@@ -65,7 +65,9 @@ impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         let (grpc, http) = (self.protocols.grpc.get(), self.protocols.http.get());
         if grpc.is_none() && http.is_none() {
-            problems.at("", "must specify at least one protocol when using the OTLP receiver");
+            problems
+                .at("", "must specify at least one protocol when using the OTLP receiver")
+                .set("protocols", "{grpc: , http: }");
         }
         if let Some(grpc) = grpc {
             grpc.validate("protocols::grpc", problems);

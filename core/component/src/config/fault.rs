@@ -4,14 +4,31 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
-use super::DecodeIssue;
+use super::{DecodeIssue, Remedy};
 
 /// Marks an error of a whole entry on its way through serde, which knows only texts.
 const WHOLE: char = '\0';
+/// What may be written follows the message behind this sign.
+const HINT: char = '\u{1d}';
+/// Between the parts of that.
+const PART: char = '\u{1e}';
 
-/// An error of a whole entry, whichever of its keys is to blame: it is named by its own place.
-pub fn of_whole<E: Error>(message: impl fmt::Display) -> E {
-    E::custom(format_args!("{WHOLE}{message}"))
+/// An error of a whole entry, whichever of its keys is to blame: it is named by its own place. `key`
+/// is the one to look at, and `remedy` what to do with it.
+pub fn of_whole<E: Error>(message: impl fmt::Display, key: &str, remedy: Option<&Remedy>) -> E {
+    let values = match remedy {
+        Some(Remedy::Set(value)) => format!("={value}"),
+        Some(Remedy::OneOf(values)) => {
+            values.iter().fold("?".to_owned(), |all, it| all + it + &PART.to_string())
+        }
+        _ => String::new(),
+    };
+    E::custom(format_args!("{WHOLE}{message}{HINT}{key}{PART}{values}"))
+}
+
+/// An error about a text that is none of `choices`, for sections that say so in their own words.
+pub fn unknown_choice<E: Error>(message: impl fmt::Display, choices: &[&str]) -> E {
+    E::custom(format_args!("{message}{HINT}{}", choices.join(&PART.to_string())))
 }
 
 /// The first thing that cannot be read.
@@ -27,6 +44,8 @@ pub(super) struct Fault {
     pub(super) missing: bool,
     /// None of the keys below the place is to be named instead.
     pub(super) whole: bool,
+    /// The key below the place to look at, and what to do.
+    hint: Option<Box<(String, Option<Remedy>)>>,
     /// The key below the place that has to go for the rest to be read.
     about: Option<String>,
 }
@@ -41,6 +60,7 @@ impl Fault {
             unknown_key: false,
             missing: false,
             whole: false,
+            hint: None,
             about: None,
         }
     }
@@ -84,6 +104,9 @@ impl Fault {
             message: self.message.clone(),
             candidates: self.candidates.clone(),
             unknown_key: self.unknown_key,
+            elsewhere: Vec::new(),
+            hint: (self.hint.as_deref().cloned())
+                .or_else(|| self.about.clone().map(|key| (key, None))),
         }
     }
 }
@@ -98,11 +121,21 @@ impl std::error::Error for Fault {}
 
 impl Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        let message = message.to_string();
-        match message.strip_prefix(WHOLE) {
-            Some(message) => Self { whole: true, ..Self::new(message) },
-            None => Self::new(message),
-        }
+        let text = message.to_string();
+        let (text, hint) = text.split_once(HINT).unwrap_or((&text, ""));
+        let parts = |text: &str| {
+            text.split(PART).filter(|it| !it.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let Some(message) = text.strip_prefix(WHOLE) else {
+            return Self { candidates: parts(hint), ..Self::new(text) };
+        };
+        let (key, values) = hint.split_once(PART).unwrap_or((hint, ""));
+        let remedy = match (values.strip_prefix('='), values.strip_prefix('?')) {
+            (Some(value), _) => Some(Remedy::Set(value.to_owned())),
+            (_, Some(values)) => Some(Remedy::OneOf(parts(values))),
+            _ => None,
+        };
+        Self { whole: true, hint: Some(Box::new((key.to_owned(), remedy))), ..Self::new(message) }
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {

@@ -53,7 +53,54 @@ where
         }
         removed.push(original);
     }
+    for issue in issues.iter_mut().filter(|it| it.unknown_key) {
+        let key = issue.path.last().cloned().unwrap_or_default();
+        owners(&base, &key, &mut Vec::new(), &mut issue.elsewhere);
+    }
     Err(issues)
+}
+
+/// The sections below `shape` that have `key`.
+fn owners(shape: &Shape, key: &str, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    match shape {
+        Shape::Section { inner, .. } => owners(inner, key, path, found),
+        Shape::Struct(known) => {
+            if known.iter().any(|it| it.0 == key) {
+                found.push(path.clone());
+            }
+            for (step, inner) in known {
+                path.push(step.clone());
+                owners(inner, key, path, found);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Time spans that are written as bare numbers, which are nanoseconds: their paths and values.
+pub fn bare_durations<C: Default + Serialize>(section: &Value) -> Vec<(Vec<String>, i128)> {
+    let mut found = Vec::new();
+    if let Ok(base) = Shape::of(&C::default()) {
+        bare(&base, section, &mut Vec::new(), &mut found);
+    }
+    found
+}
+
+fn bare(base: &Shape, user: &Value, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, i128)>) {
+    match (base, user.plain()) {
+        (Shape::Section { inner, .. }, _) => bare(inner, user, path, found),
+        (Shape::Duration(_), Value::Int(nanos)) => found.push((path.clone(), *nanos)),
+        (Shape::Struct(known), Value::Map(entries)) => {
+            for (key, value) in entries {
+                let Some((_, base)) = known.iter().find(|it| it.0 == *key) else { continue };
+                path.push(key.clone());
+                bare(base, value, path, found);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The effective configuration, for people. Read again it is the same, but for hidden secrets.
@@ -184,6 +231,7 @@ fn compare(result: &Shape, user: &Value, path: &mut Vec<String>, found: &mut Vec
                         message: String::new(),
                         candidates: known.iter().map(|it| it.0.clone()).collect(),
                         unknown_key: true,
+                        ..DecodeIssue::default()
                     }),
                     None => {}
                 }

@@ -1,8 +1,7 @@
 //! `service: telemetry:`. `service/telemetry/otelconftelemetry/config.go`, v0.159.
 
-use component::config::{Duration, Value};
+use component::config::{Duration, Value, unknown_choice};
 use component::{Config, Problems, meter};
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tracing::level_filters::LevelFilter;
 
@@ -141,7 +140,10 @@ impl<'de> Deserialize<'de> for LogLevel {
             _ => &text,
         };
         let known = LOG_LEVELS.iter().find(|it| it.eq_ignore_ascii_case(name));
-        let unknown = || D::Error::custom(format!("unrecognized level: \"{text}\""));
+        let unknown = || {
+            let text = format_args!("unrecognized level: \"{text}\"");
+            unknown_choice(text, &["debug", "info", "warn", "error"])
+        };
         known.map(|it| Self(it)).ok_or_else(unknown)
     }
 }

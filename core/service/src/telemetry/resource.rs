@@ -99,7 +99,8 @@ impl ResourceConfig {
     pub(super) fn validate(&self, problems: &mut Problems) {
         if !matches!(self.0.plain(), Value::Null | Value::Map(_)) {
             let got = self.0.go_kind();
-            return problems.at("resource", format!("expected a map or struct, got {got:?}"));
+            problems.at("resource", format!("expected a map or struct, got {got:?}"));
+            return;
         }
         if self.0.get("attributes_list").is_some() {
             let rule = "resource::attributes_list is not currently supported, please use \
@@ -240,7 +241,7 @@ mod tests {
     fn refused(json: Json, want: &str) {
         let mut problems = Problems::default();
         config(json).validate(&mut problems);
-        let rules: Vec<&str> = problems.list().iter().map(|(_, rule)| rule.as_str()).collect();
+        let rules: Vec<&str> = problems.list().iter().map(|it| it.rule.as_str()).collect();
         assert_eq!(rules, [want]);
     }
 

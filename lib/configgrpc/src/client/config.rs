@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use component::config::{Duration, MapList, Problems, Section};
+use component::config::{Caution, Duration, MapList, Problems, Section};
 use compression::{Encoding, Type};
 use confignet::dial::Target;
 use serde::{Deserialize, Serialize};
@@ -112,12 +112,42 @@ impl ClientConfig {
         if !self.endpoint.is_empty()
             && let Err(problem) = self.target()
         {
-            problems.at(key, problem);
+            let finding = problems.at(key, problem);
+            finding.about("endpoint");
+            if let Some(fixed) = confignet::with_port(&self.endpoint, "4317") {
+                finding.set("endpoint", fixed);
+            }
         }
         if !self.balancer_name.is_empty() && !BALANCERS.contains(&self.balancer_name.as_str()) {
-            problems.at(key, format!("invalid balancer_name: {}", self.balancer_name));
+            problems
+                .at(key, format!("invalid balancer_name: {}", self.balancer_name))
+                .one_of("balancer_name", &BALANCERS);
         }
         self.tls.validate(&format!("{key}::tls"), problems);
+        self.warn(key, problems);
+    }
+
+    /// What is legal and probably not meant.
+    fn warn(&self, key: &str, problems: &mut Problems) {
+        let scheme = self.endpoint.split_once("://").filter(|it| matches!(it.0, "http" | "https"));
+        if let Some((scheme, rest)) = scheme {
+            let text =
+                format!("endpoint of a gRPC client has a scheme: {scheme}:// decides about TLS");
+            let finding = problems.warn(Caution::GrpcScheme, key, text);
+            finding.about("endpoint");
+            // Without the scheme the section has to say the same.
+            if (scheme == "http") == self.tls.is_plaintext() {
+                finding.set("endpoint", rest);
+            }
+        }
+        let Ok(Endpoint { target: Target::Tcp { host, .. }, tls: false }) = self.target() else {
+            return;
+        };
+        if !confignet::is_local(&host) {
+            let text = format!("telemetry goes to {host} unencrypted");
+            let at = if scheme.is_some() { "endpoint" } else { "tls::insecure" };
+            problems.warn(Caution::Plaintext, key, text).about(at);
+        }
     }
 
     /// The compression, if gRPC has it. Upstream accepts all and fails at start.

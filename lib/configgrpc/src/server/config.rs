@@ -103,6 +103,7 @@ impl ServerConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         self.net.validate(&format!("{key}::netaddr"), problems);
+        self.net.warn(key, problems);
         let mib = self.max_recv_msg_size_mib;
         if !(0..=MESSAGE_MIB_MAX).contains(&mib) {
             problems.at(
@@ -110,7 +111,8 @@ impl ServerConfig {
                 format!(
                     "invalid max_recv_msg_size_mib value, must be between 1 and {MESSAGE_MIB_MAX}: {mib}"
                 ),
-            );
+            )
+            .set("max_recv_msg_size_mib", "4");
         }
         let sizes = [
             ("read_buffer_size", self.read_buffer_size),
@@ -118,14 +120,14 @@ impl ServerConfig {
         ];
         for (name, size) in sizes {
             if size < 0 {
-                problems.at(key, format!("invalid {name} value: {size}"));
+                problems.at(key, format!("invalid {name} value: {size}")).remove(name);
             }
         }
         if let Some(tls) = self.tls.get() {
             let mut own = Problems::default();
             tls.validate("", &mut own);
-            for (_, rule) in own.list() {
-                problems.at(key, format!("tls: {rule}"));
+            for it in own.list() {
+                problems.at(key, format!("tls: {}", it.rule)).about("tls");
             }
         }
     }

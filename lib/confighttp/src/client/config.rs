@@ -1,6 +1,6 @@
 //! The keys of an HTTP client (`config/confighttp`, v0.159).
 
-use component::config::{Duration, MapList, Problems};
+use component::config::{Caution, Duration, MapList, Problems};
 use compression::{Params, Type};
 use serde::{Deserialize, Serialize};
 
@@ -101,9 +101,31 @@ impl ClientConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         if let Err(problem) = self.compression.check(self.compression_params) {
-            problems.at(key, problem);
+            problems.at(key, problem).remove("compression_params");
         }
         self.tls.validate(&format!("{key}::tls"), problems);
+        self.warn_of(&self.endpoint, key, "endpoint", problems);
+    }
+
+    /// Warns of an endpoint that would send in plain text to another machine; `place` is its key.
+    pub fn warn_of(&self, endpoint: &str, key: &str, place: &str, problems: &mut Problems) {
+        if endpoint.is_empty() || endpoint.starts_with("https://") {
+            return;
+        }
+        let Some(rest) = endpoint.strip_prefix("http://") else {
+            let text = format!("{place} of an HTTP client has no http:// or https://");
+            let finding = problems.warn(Caution::EndpointForm, key, text);
+            if !endpoint.contains("://") {
+                finding.set(place, format!("http://{endpoint}"));
+            }
+            return;
+        };
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        let host = confignet::split_host_port(host).map_or(host, |it| it.0);
+        if !confignet::is_local(host.trim_matches(['[', ']'])) {
+            let text = format!("telemetry goes to {host} unencrypted");
+            problems.warn(Caution::Plaintext, key, text).about(place);
+        }
     }
 
     /// What a start has to refuse.

@@ -109,11 +109,12 @@ impl ServerConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         self.net.validate(&format!("{key}::netaddr"), problems);
+        self.net.warn(key, problems);
         if let Some(tls) = self.tls.get() {
             let mut own = Problems::default();
             tls.validate("", &mut own);
-            for (_, rule) in own.list() {
-                problems.at(key, format!("tls: {rule}"));
+            for it in own.list() {
+                problems.at(key, format!("tls: {}", it.rule)).about("tls");
             }
         }
     }

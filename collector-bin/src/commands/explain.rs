@@ -1,0 +1,50 @@
+//! `sluice explain`: more about the codes of mistakes.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use confmap::EXPLANATIONS;
+
+use crate::cli::{Command, Matches, Takes, Word};
+use crate::console::say;
+
+/// `sluice explain`.
+pub const COMMAND: Command = Command {
+    name: "explain",
+    aliases: &[],
+    about: "Say what a mistake's code means and what to do",
+    text: "\
+Say what the code of a mistake or warning means, with an example and what to do about it.
+Without a code, list all.",
+    words: &[Word { name: "code", takes: Takes::Text("code"), required: false }],
+    flags: &[],
+    run,
+};
+
+fn run(matches: &Matches) -> Result<ExitCode, String> {
+    let Some(code) = matches.word(0) else {
+        let mut out = String::new();
+        for it in &EXPLANATIONS {
+            let _ = writeln!(out, "{}  {}", it.code, it.title);
+        }
+        return say(&out);
+    };
+    match confmap::explain(code) {
+        Some(explanation) => say(&explanation.to_string()),
+        None => Err(format!("unknown code \"{code}\"; `sluice explain` lists all")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_a_row_for_every_code() {
+        let documentation = include_str!("../../../docs/diagnostics.md");
+        for it in &EXPLANATIONS {
+            let row = format!("| {} | {} | {} |\n", it.code, it.title, it.remedy);
+            assert!(documentation.contains(&row), "docs/diagnostics.md lacks this row:\n{row}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! What was probably meant where a text is not YAML: small edits near the mistake, tried until one
+//! makes the whole text YAML.
+
+use std::sync::Arc;
+
+use crate::diagnostic::Fix;
+use crate::source::{Origin, Source};
+use crate::yaml;
+
+/// Longest text that edits are tried on, in bytes.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Most edits tried on one text.
+const TRIALS_MAX: usize = 80;
+/// Signs that cannot begin a plain text, or mean something else there.
+const RESERVED: [char; 8] = ['@', '`', '%', '*', '&', '!', '|', '>'];
+
+/// An edit and what to say about it.
+pub(crate) struct Mend {
+    pub(crate) fix: Fix,
+    pub(crate) help: String,
+}
+
+/// The first edit that helps; `lines` are the places to look at, most likely first.
+pub(crate) fn find(source: &Arc<Source>, lines: &[usize]) -> Option<Mend> {
+    if source.text.len() > TEXT_BYTES_MAX {
+        return None;
+    }
+    let mut all = tabs(source);
+    // Small mistakes first: what a person would look for before reading closely.
+    for make in [colons, quotes, brackets, values, indentation] {
+        for number in lines {
+            if let Some(text) = source.line(*number) {
+                make(&Line { source, number: *number, text }, &mut all);
+            }
+        }
+    }
+    let mut all = all.into_iter().take(TRIALS_MAX);
+    all.find(|it| apply(&it.fix).is_some_and(|text| yaml::is_yaml(&text)))
+}
+
+/// The text of a fix's source, edited.
+fn apply(fix: &Fix) -> Option<String> {
+    let text = &fix.place.source.text;
+    let line_start: usize = text.split_inclusive('\n').take(fix.place.line - 1).map(str::len).sum();
+    let byte = |chars: usize| {
+        let rest = text.get(line_start..)?;
+        Some(line_start + rest.char_indices().nth(chars).map_or(rest.len(), |it| it.0))
+    };
+    let from = byte(fix.place.column - 1)?;
+    let to = byte(fix.place.column - 1 + fix.place.length)?;
+    Some([text.get(..from)?, &fix.replacement, text.get(to..)?].concat())
+}
+
+struct Line<'a> {
+    source: &'a Arc<Source>,
+    number: usize,
+    text: &'a str,
+}
+
+impl Line<'_> {
+    /// `length` characters from byte `at` on, replaced.
+    fn edit(&self, at: usize, length: usize, replacement: &str, help: &str) -> Mend {
+        let column = self.text[..at].chars().count() + 1;
+        let place = Origin::new(self.source.clone(), self.number, column, length);
+        let fix = Fix { place: Origin { length, ..place }, replacement: replacement.to_owned() };
+        Mend { fix, help: help.to_owned() }
+    }
+
+    fn insert(&self, at: usize, text: &str, help: &str) -> Mend {
+        self.edit(at, 0, text, help)
+    }
+
+    /// Bytes of blanks in front, also behind the dashes of a list.
+    fn content(&self) -> usize {
+        let mut rest = self.text.trim_start();
+        while let Some(inner) = rest.strip_prefix("- ") {
+            rest = inner.trim_start();
+        }
+        self.text.len() - rest.len()
+    }
+
+    /// Where the content ends: before a comment and trailing blanks.
+    fn end(&self) -> usize {
+        let end = self.text.find(" #").unwrap_or(self.text.len());
+        self.text[..end].trim_end().len()
+    }
+}
+
+/// Tabs in front of lines, all of them in one edit.
+fn tabs(source: &Arc<Source>) -> Vec<Mend> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let lines: Vec<&str> = source.text.lines().collect();
+    let tabbed = |line: &&str| line[..indent(line)].contains('\t');
+    let Some(first) = lines.iter().position(tabbed) else { return Vec::new() };
+    let last = lines.iter().rposition(tabbed).unwrap_or(first);
+    let widths = [2, 4, 8];
+    let mends = widths.into_iter().map(|width| {
+        let whole: Vec<String> = lines[first..=last]
+            .iter()
+            .map(|line| {
+                let (blanks, rest) = line.split_at(indent(line));
+                blanks.replace('\t', &" ".repeat(width)) + rest
+            })
+            .collect();
+        // One line keeps its content out of the edit.
+        let single = first == last;
+        let (length, replacement) = if single {
+            let blanks = &lines[first][..indent(lines[first])];
+            (blanks.len(), blanks.replace('\t', &" ".repeat(width)))
+        } else {
+            let length = lines[first..=last].iter().map(|it| it.chars().count() + 1).sum::<usize>();
+            (length - 1, whole.join("\n"))
+        };
+        let place = Origin::new(source.clone(), first + 1, 1, length);
+        Mend { fix: Fix { place, replacement }, help: "use blanks, not tabs".to_owned() }
+    });
+    mends.collect()
+}
+
+/// What an anchor can be called.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-".contains(&it))
+}
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-./".contains(&it))
+}
+
+/// `key` and `key value` without a colon, `key:value` without a blank.
+fn colons(line: &Line<'_>, out: &mut Vec<Mend>) {
+    let (from, to) = (line.content(), line.end());
+    let Some(content) = line.text.get(from..to) else { return };
+    if is_key(content) {
+        out.push(line.insert(to, ":", &format!("write a colon: `{content}:`")));
+    }
+    if let Some((key, _)) = content.split_once(':').filter(|it| is_key(it.0)) {
+        let at = from + key.len() + 1;
+        if !line.text[at..].starts_with([' ', '\t']) {
+            let help = format!("write a blank after the colon: `{key}: ...`");
+            out.push(line.insert(at, " ", &help));
+        }
+    }
+    if let Some((key, _)) = content.split_once('=').filter(|it| is_key(it.0.trim())) {
+        let at = from + key.trim_end().len();
+        let length = line.text[at..].chars().take_while(|it| " =".contains(*it)).count();
+        out.push(line.edit(at, length, ": ", &format!("write a colon: `{}: ...`", key.trim())));
+    }
+    if let Some((key, _)) = content.split_once(' ').filter(|it| is_key(it.0)) {
+        let help = format!("write a colon: `{key}: ...`");
+        out.push(line.insert(from + key.len(), ":", &help));
+    }
+}
+
+/// A quote without its partner.
+fn quotes(line: &Line<'_>, out: &mut Vec<Mend>) {
+    for quote in ['"', '\''] {
+        if line.text.matches(quote).count() % 2 == 0 {
+            continue;
+        }
+        let help = format!("close the quotes: `{quote}`");
+        let end = line.end();
+        let Some(open) = line.text.rfind(quote) else { continue };
+        let closers = [end, line.text[..end].trim_end_matches([']', '}', ' ']).len()];
+        out.extend(closers.iter().map(|at| line.insert(*at, &quote.to_string(), &help)));
+        if let Some(comma) = line.text[open..].find(',') {
+            out.push(line.insert(open + comma, &quote.to_string(), &help));
+        }
+        // The other end may be missing instead.
+        if let Some(colon) = line.text[..open].rfind(": ") {
+            out.push(line.insert(colon + 2, &quote.to_string(), &help));
+        }
+    }
+}
+
+/// A bracket without its partner.
+fn brackets(line: &Line<'_>, out: &mut Vec<Mend>) {
+    for (open, close) in [('[', ']'), ('{', '}')] {
+        let count = |it: char| line.text.matches(it).count();
+        let end = line.end();
+        if count(open) > count(close) {
+            let help = format!("close with `{close}`");
+            out.push(line.insert(end, &close.to_string(), &help));
+            let inner = line.text[..end].trim_end_matches(['}', ']']).len();
+            out.push(line.insert(inner, &close.to_string(), &help));
+        }
+        if count(close) > count(open)
+            && let Some(at) = line.text.rfind(close)
+        {
+            out.push(line.edit(at, 1, "", &format!("remove the `{close}`")));
+            if let Some(colon) = line.text.find(": ") {
+                out.push(line.insert(colon + 2, &open.to_string(), &format!("open with `{open}`")));
+            }
+        }
+    }
+}
+
+/// Texts that need quotes: reserved first signs, `: ` inside, references in brackets, backslashes.
+fn values(line: &Line<'_>, out: &mut Vec<Mend>) {
+    let (from, to) = (line.content(), line.end());
+    if let Some(start) = line.text.find("${")
+        && let Some(end) = line.text[start..].find('}').map(|it| start + it + 1)
+    {
+        let more = line.text[end..].find([',', ']', ' ', '}']).unwrap_or(line.text.len() - end);
+        let first = line.text[..start].rfind([' ', '[', ',', '{']).map_or(0, |it| it + 1);
+        out.push(quoted(line, first, end + more, "quote references inside brackets and braces"));
+    }
+    let start = line.text.find(": ").map_or(from, |it| it + 2);
+    if let Some(value) = line.text.get(start..to) {
+        if value.starts_with('"') && value.ends_with('"') && value.contains('\\') {
+            let inner = value.trim_matches('"').replace('\'', "''");
+            let help = "use single quotes: a backslash means nothing in them";
+            out.push(line.edit(start, value.chars().count(), &format!("'{inner}'"), help));
+        }
+        // An anchor that is not there was meant as one.
+        let anchor = value.strip_prefix(['*', '&']).is_some_and(is_name);
+        if value.starts_with(RESERVED) && !anchor {
+            out.push(quoted(line, start, to, "quote a text that begins with this sign"));
+        }
+        if value.contains(": ") || value.ends_with(':') || value.starts_with(['"', '\'', '[', '{'])
+        {
+            out.push(quoted(line, start, to, "quote the whole text"));
+        }
+    }
+}
+
+fn quoted(line: &Line<'_>, from: usize, to: usize, help: &str) -> Mend {
+    let value = &line.text[from..to];
+    let text = format!("'{}'", value.replace('\'', "''"));
+    line.edit(from, value.chars().count(), &text, help)
+}
+
+/// As deep as a neighbour, or one step deeper.
+fn indentation(line: &Line<'_>, out: &mut Vec<Mend>) {
+    let indent = |text: &str| text.len() - text.trim_start().len();
+    let own = indent(line.text);
+    let lines: Vec<&str> = line.source.text.lines().collect();
+    let full = |it: &&&str| !it.trim().is_empty();
+    let above = lines[..line.number - 1].iter().rev().filter(full).take(4);
+    let below = lines.iter().skip(line.number).filter(full).take(1);
+    let mut depths: Vec<usize> =
+        above.chain(below).flat_map(|it| [indent(it), indent(it) + 2]).collect();
+    depths.retain(|it| *it != own);
+    depths.sort_by_key(|it| it.abs_diff(own));
+    depths.dedup();
+    for depth in depths {
+        let help = format!("indent by {depth} instead of {own} blanks");
+        out.push(line.edit(0, own, &" ".repeat(depth), &help));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceKind;
+
+    #[track_caller]
+    fn check(text: &str, lines: &[usize], want: Option<&str>) {
+        let source = Source::new(SourceKind::File, "c.yaml", text);
+        let got = find(&source, lines).and_then(|it| apply(&it.fix));
+        assert_eq!(got.as_deref(), want, "{text}");
+    }
+
+    #[test]
+    fn what_was_forgotten_is_added() {
+        check("a:\n  b\n  c: 1\n", &[2], Some("a:\n  b:\n  c: 1\n"));
+        check("a: 1\nb 2\n", &[2], Some("a: 1\nb: 2\n"));
+        check("a: \"x\nb: 1\n", &[1], Some("a: \"x\"\nb: 1\n"));
+        check("a: [x, y\nb: 1\n", &[1], Some("a: [x, y]\nb: 1\n"));
+        check("a: [${env:A}]\n", &[1], Some("a: ['${env:A}']\n"));
+        check("a: @x\n", &[1], Some("a: '@x'\n"));
+        check("a: \"\\d\"\n", &[1], Some("a: '\\d'\n"));
+    }
+
+    #[test]
+    fn layout_is_set_right() {
+        check("a:\n\tb: 1\n", &[2], Some("a:\n  b: 1\n"));
+        check("a:\n  b: 1\n   c: 2\n", &[3], Some("a:\n  b: 1\n  c: 2\n"));
+    }
+}

@@ -1,0 +1,115 @@
+//! What to add to a configuration that lacks something.
+
+use component::config::{Remedy, Value};
+use component::{Id, Kind, PipelineId, Signal};
+use confmap::{closest, code};
+
+use crate::config::Settings;
+use crate::issue::Issue;
+use crate::registry::Registry;
+
+impl Settings {
+    /// A reference to nothing: what was meant, or what to define.
+    pub(crate) fn undefined(
+        &self,
+        mut issue: Issue,
+        id: &Id,
+        kinds: &[Kind],
+        registry: &Registry,
+    ) -> Issue {
+        issue.code = code::UNDEFINED;
+        issue.candidates =
+            kinds.iter().flat_map(|it| self.of(*it)).map(|it| it.0.to_string()).collect();
+        if closest(id.as_str(), issue.candidates.iter().map(String::as_str)).is_some() {
+            return issue;
+        }
+        let made = kinds.iter().find_map(|it| Some((it, smallest(*it, id.type_name(), registry)?)));
+        if let Some((kind, section)) = made {
+            issue.candidates.clear();
+            return issue.set(&[kind.section(), id.as_str()], section);
+        }
+        issue
+    }
+
+    /// No component of a kind: those that the pipelines list, or one that needs nothing.
+    pub(crate) fn without_section(&self, kind: Kind, registry: &Registry, issue: Issue) -> Issue {
+        let issue = issue.code(code::INCOMPLETE);
+        let pipelines = self.service.pipelines.iter();
+        let listed = pipelines.flat_map(|(_, it)| match kind {
+            Kind::Receiver => &it.receivers,
+            _ => &it.exporters,
+        });
+        let mut ids: Vec<String> = Vec::new();
+        let mut entries = Vec::new();
+        for id in listed {
+            if let Some(section) = smallest(kind, id.type_name(), registry)
+                && !ids.contains(&id.to_string())
+            {
+                entries.push(format!("{id}: {section}").trim_end().to_owned());
+                ids.push(id.to_string());
+            }
+        }
+        if entries.is_empty() {
+            return issue;
+        }
+        issue.set(&[kind.section()], format!("{{{}}}", entries.join(", ")))
+    }
+
+    /// No pipeline: one for the first signal that has a receiver and an exporter.
+    pub(crate) fn with_pipeline(&self, registry: &Registry, issue: Issue) -> Issue {
+        let found =
+            [Signal::Traces, Signal::Metrics, Signal::Logs].into_iter().find_map(|signal| {
+                let receiver = self.one_for(Kind::Receiver, signal, registry)?;
+                let exporter = self.one_for(Kind::Exporter, signal, registry)?;
+                Some(format!("{{{signal}: {{receivers: [{receiver}], exporters: [{exporter}]}}}}"))
+            });
+        match found {
+            Some(pipeline) => issue.set(&["service", "pipelines"], pipeline),
+            None => issue,
+        }
+    }
+
+    /// An issue of a component, where a pipeline lists it.
+    pub(crate) fn listed(&self, pipeline: &PipelineId, list: &str, id: &Id, issue: Issue) -> Issue {
+        let found = self.service.pipelines.iter().find(|it| it.0 == *pipeline);
+        let ids = found.map(|(_, it)| match list {
+            "receivers" => &it.receivers,
+            _ => &it.processors,
+        });
+        let at = ids.and_then(|it| it.iter().position(|it| it == id));
+        let Some(at) = at.map(|it| it.to_string()) else { return issue };
+        let steps = ["service", "pipelines", pipeline.as_str(), list, &at];
+        Issue { path: steps.map(str::to_owned).to_vec(), ..issue }
+    }
+
+    /// A configured component that carries a signal; one that no pipeline has, if there is one.
+    pub(crate) fn one_for(&self, kind: Kind, signal: Signal, registry: &Registry) -> Option<&Id> {
+        let fits =
+            |id: &Id| registry.find(kind, id.type_name()).is_some_and(|it| it.accepts(signal));
+        let is_used = |id: &Id| {
+            let mut all = self.service.pipelines.iter();
+            all.any(|(_, it)| it.receivers.contains(id) || it.exporters.contains(id))
+        };
+        let mut fitting: Vec<&Id> =
+            self.of(kind).iter().map(|it| &it.0).filter(|it| fits(it)).collect();
+        fitting.sort_by_key(|it| is_used(it));
+        fitting.first().copied()
+    }
+}
+
+/// The smallest section of a type that is valid, in YAML; `None` where that cannot be known.
+fn smallest(kind: Kind, type_name: &str, registry: &Registry) -> Option<String> {
+    let entry = registry.find(kind, type_name)?;
+    let problems = (entry.check)(&Value::Null).ok()?;
+    let lists = [problems.list(), problems.late_list()];
+    let needed: Option<Vec<String>> = lists
+        .into_iter()
+        .flatten()
+        .map(|it| match &it.remedy {
+            Some(Remedy::Set(value)) if it.key.is_empty() => Some(format!("{}: {value}", it.place)),
+            _ => None,
+        })
+        .collect();
+    let needed = needed?;
+    Some(if needed.is_empty() { String::new() } else { format!("{{{}}}", needed.join(", ")) })
+}
