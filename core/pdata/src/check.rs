@@ -127,7 +127,9 @@ impl Pass<'_> {
                         } else if child.role == Role::KeyValue {
                             attributes += 1;
                         }
-                        if child.role == Role::AnyValue {
+                        if self.is_usual(child.role, body) {
+                            Ok(())
+                        } else if child.role == Role::AnyValue {
                             self.value(schema, child, body)
                         } else {
                             self.message(child, body)
@@ -172,6 +174,17 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// True for what most attributes and values are: short text. It is right at a glance.
+    #[inline]
+    fn is_usual(&self, role: Role, body: &[u8]) -> bool {
+        let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
+        match role {
+            Role::KeyValue => roomy && is_text_attribute(body),
+            Role::AnyValue => roomy && is_text(body),
+            _ => false,
+        }
+    }
+
     /// An `AnyValue` inside of a message of `parent`.
     fn value(
         &mut self,
@@ -190,6 +203,31 @@ impl Pass<'_> {
         self.depth += 1;
         Ok(())
     }
+}
+
+/// Values shorter than this have lengths of one byte; 128 and what is around the text.
+const SHORT_BYTES: usize = 0x80;
+/// Tags of `KeyValue.key`, `KeyValue.value` and `AnyValue.string_value`.
+const KEY: u8 = 1 << 3 | BYTES;
+const VALUE: u8 = 2 << 3 | BYTES;
+const TEXT: u8 = 1 << 3 | BYTES;
+
+/// A key and a text, each shorter than 128 bytes, and nothing else.
+#[inline]
+fn is_text_attribute(body: &[u8]) -> bool {
+    let [KEY, key @ ..0x80, rest @ ..] = body else { return false };
+    match rest.get(usize::from(*key)..) {
+        Some([VALUE, length @ ..0x80, value @ ..]) => {
+            usize::from(*length) == value.len() && is_text(value)
+        }
+        _ => false,
+    }
+}
+
+/// A text shorter than 128 bytes and nothing else.
+#[inline]
+fn is_text(body: &[u8]) -> bool {
+    matches!(body, [TEXT, length @ ..0x80, text @ ..] if usize::from(*length) == text.len())
 }
 
 #[cold]

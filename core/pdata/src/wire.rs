@@ -63,6 +63,12 @@ pub(crate) fn varint(buf: &[u8], at: usize) -> Option<(u64, usize)> {
     if first < 0x80 {
         return Some((u64::from(first), at + 1));
     }
+    // Most records are of 128 bytes to 16 KiB.
+    if let Some(&second) = buf.get(at + 1)
+        && second < 0x80
+    {
+        return Some((u64::from(first & 0x7f) | u64::from(second) << 7, at + 2));
+    }
     long_varint(buf, at)
 }
 
