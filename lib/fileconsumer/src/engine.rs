@@ -38,8 +38,9 @@ const SWEEP: Duration = Duration::from_secs(10);
 const WALK_PAUSE: Duration = Duration::from_millis(100);
 /// A walk may take this part of the time: after one of 10 ms there is none for 200 ms.
 const WALK_SHARE: u32 = 20;
-/// Events that come within this time are handled together.
-const PASS_PAUSE: Duration = Duration::from_millis(2);
+/// Events that come within this time are handled together: a hundred pods that write now and then
+/// cost a hundred wake-ups a second, not a thousand.
+const PASS_PAUSE: Duration = Duration::from_millis(8);
 /// Checkpoints are written at most this often.
 const CHECKPOINT_PAUSE: Duration = Duration::from_millis(10);
 /// Wait after a checkpoint that could not be written.

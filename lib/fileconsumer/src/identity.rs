@@ -107,18 +107,15 @@ impl Head {
     }
 }
 
-/// Reads until the buffer is full or the file ends.
+/// Fills the buffer, or less when the file ends: of a regular file nothing else makes a read short.
+/// `pread(2)`. A reader that wants to be sure that it is at the end looks at the file's size.
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
+    loop {
+        match file.read_at(buffer, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
         }
     }
-    Ok(filled)
 }
 
 /// FNV-1a with 64 bits: the same in every release, and nobody chooses the bytes to deceive it.
