@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod pictures;
 mod scaffold;
 mod tidy;
 
@@ -19,13 +20,17 @@ fn main() -> anyhow::Result<ExitCode> {
             }
             Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        ["pictures"] => {
+            pictures::draw(&root())?;
+            Ok(ExitCode::SUCCESS)
+        }
         ["new", kind, name] => {
             scaffold::create(&root(), kind, name)?;
             Ok(ExitCode::SUCCESS)
         }
         _ => {
             eprintln!(
-                "usage: xtask tidy | xtask new receiver|processor|exporter|connector|extension NAME"
+                "usage: xtask tidy | xtask pictures | xtask new receiver|processor|exporter|connector|extension NAME"
             );
             Ok(ExitCode::FAILURE)
         }
