@@ -108,6 +108,11 @@ fn no_mistake_shows_a_secret_around_it() {
             assert!(text.starts_with("Error: "), "{wrong}: {text}");
             assert!(!text.contains(SECRET), "{wrong}: {text}");
         }
+        for format in ["json", "sarif", "github"] {
+            let text = run(&["validate", "-o", format], &config);
+            assert!(text.contains("SL0"), "{wrong}: {text}");
+            assert!(!text.contains(SECRET), "{wrong}, {format}: {text}");
+        }
     }
 }
 
