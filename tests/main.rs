@@ -12,5 +12,6 @@ mod golden;
 mod mistakes;
 mod print_config;
 mod reload;
+mod schema;
 mod secrets;
 mod support;

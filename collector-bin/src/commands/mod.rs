@@ -9,6 +9,7 @@ mod graph;
 mod help;
 mod print_config;
 mod run;
+mod schema;
 mod validate;
 mod version;
 
@@ -38,6 +39,7 @@ pub const COMMANDS: &[&Command] = &[
     &help::COMMAND,
     &completion::MAN,
     &print_config::COMMAND,
+    &schema::COMMAND,
     &validate::COMMAND,
     &version::COMMAND,
 ];

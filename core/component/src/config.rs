@@ -9,6 +9,7 @@ mod load;
 mod overlay;
 mod problems;
 mod read;
+pub mod schema;
 mod secret;
 mod section;
 mod shape;

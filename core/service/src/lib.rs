@@ -19,6 +19,7 @@ mod observe;
 mod registry;
 mod reload;
 mod run;
+pub mod schema;
 mod telemetry;
 
 pub use config::{PipelineConfig, ServiceConfig, Settings};

@@ -37,6 +37,8 @@ pub struct Entry {
     pub signals: Signals,
     /// Reads and validates a section.
     pub(crate) check: fn(&Value) -> Result<Problems, Vec<DecodeIssue>>,
+    /// The JSON Schema of the section.
+    pub(crate) schema: fn() -> serde_json::Value,
     /// The section with every default filled in.
     pub(crate) effective: fn(&Value, Show) -> Result<Value, BoxError>,
     pub(crate) make: Make,
@@ -85,6 +87,7 @@ impl Registry {
             module: module::<R>(),
             signals: Signals::Each(R::SIGNALS),
             check: check::<R::Config>,
+            schema: schema::<R::Config>,
             effective: effective::<R::Config>,
             make: Make::Receiver(|settings, section, out| {
                 Ok(Arc::new(R::create(settings, read(section)?, out)?))
@@ -104,6 +107,7 @@ impl Registry {
             module: module::<P>(),
             signals: Signals::Each(P::SIGNALS),
             check: check::<P::Config>,
+            schema: schema::<P::Config>,
             effective: effective::<P::Config>,
             make: Make::Processor(|settings, section, next| {
                 let it = Arc::new(P::create(settings, read(section)?, next)?);
@@ -124,6 +128,7 @@ impl Registry {
             module: module::<E>(),
             signals: Signals::Each(E::SIGNALS),
             check: check::<E::Config>,
+            schema: schema::<E::Config>,
             effective: effective::<E::Config>,
             make: Make::Exporter(|settings, section| {
                 let config = read(section)?;
@@ -146,6 +151,7 @@ impl Registry {
             module: module::<C>(),
             signals: Signals::Pairs(C::SIGNALS),
             check: check::<C::Config>,
+            schema: schema::<C::Config>,
             effective: effective::<C::Config>,
             make: Make::Connector(|settings, section, out| {
                 let it = Arc::new(C::create(settings, read(section)?, out)?);
@@ -166,6 +172,7 @@ impl Registry {
             module: module::<E>(),
             signals: Signals::None(E::STABILITY),
             check: check::<E::Config>,
+            schema: schema::<E::Config>,
             effective: effective::<E::Config>,
             make: Make::Extension(|settings, section| {
                 let it = Arc::new(E::create(settings, read(section)?)?);
@@ -244,6 +251,10 @@ fn no_unit(problems: &mut Problems, path: &[String], nanos: i128) {
     let text = format!("{nanos} is {nanos} nanoseconds");
     let key = path.join("::");
     problems.warn(Caution::NoUnit, "", text).set(&key, format!("{nanos}{unit}"));
+}
+
+fn schema<C: component::Config>() -> serde_json::Value {
+    config::schema::schema(&C::default())
 }
 
 fn effective<C: component::Config>(section: &Value, show: Show) -> Result<Value, BoxError> {
