@@ -1,10 +1,11 @@
 //! What the code under test logs.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span;
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 /// One log line.
@@ -28,10 +29,42 @@ impl Line {
 /// Runs `work` and returns what it logged on this thread, at any level: with a current-thread runtime
 /// inside, that is everything.
 pub fn captured<T>(work: impl FnOnce() -> T) -> (T, Vec<Line>) {
+    // While nobody listens anywhere, a place that logs for the first time on another thread may be
+    // remembered as one that nobody wants. Somebody who cannot say is enough against it.
+    static UNDECIDED: Once = Once::new();
+    // An error means that the process has a logger of its own, which is as good.
+    UNDECIDED.call_once(|| drop(tracing::subscriber::set_global_default(Undecided)));
     let lines = Arc::new(Mutex::new(Vec::new()));
     let result = tracing::subscriber::with_default(Capture(Arc::clone(&lines)), work);
     let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
     (result, lines)
+}
+
+/// Wants nothing, and has to be asked every time.
+struct Undecided;
+
+impl Subscriber for Undecided {
+    fn register_callsite(&self, _metadata: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _span: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &span::Id, _values: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
+
+    fn event(&self, _event: &Event<'_>) {}
+
+    fn enter(&self, _span: &span::Id) {}
+
+    fn exit(&self, _span: &span::Id) {}
 }
 
 struct Capture(Arc<Mutex<Vec<Line>>>);
