@@ -24,7 +24,7 @@ usage: bench all [options]      everything, written to bench/RESULTS.md and benc
        bench check [--bless]    instructions of the same beside bench/baseline.txt; needs valgrind
        bench report             RESULTS.md again, from the runs that are kept
        bench relay h2|tcp IN_PORT TO_PORT
-options: --quick                a fifth of the load
+options: --quick                a quarter of the load, one round
          --resume               keep finished runs of an interrupted series
          --rows P1,F2  --programs sluice,otelcol  --rounds 3";
 

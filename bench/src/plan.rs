@@ -23,7 +23,7 @@ pub struct Choice {
     pub rounds: Option<u32>,
 }
 
-/// Rounds unless told otherwise; ours runs once more at the end.
+/// Rounds unless told otherwise, one in a quick run; ours runs once more at the end.
 const ROUNDS: u32 = 3;
 
 /// One finished run.
@@ -113,7 +113,7 @@ impl Series {
         programs: &[&(Program, PathBuf)],
         choice: &Choice,
     ) -> anyhow::Result<()> {
-        let rounds = choice.rounds.unwrap_or(ROUNDS);
+        let rounds = choice.rounds.unwrap_or(if choice.quick { 1 } else { ROUNDS });
         for round in 0..=rounds {
             for (at, (program, path)) in programs.iter().enumerate() {
                 let last = round == rounds;

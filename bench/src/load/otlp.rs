@@ -236,7 +236,7 @@ impl Shared {
                 tokio::time::sleep_until(self.start + self.pace.mul_f64(request as f64)).await;
             }
             // Alone, a request may be larger than the window.
-            while request * self.records > self.arrived() + self.window {
+            while request * self.records > self.arrived().saturating_add(self.window) {
                 tokio::time::sleep(WINDOW_PAUSE).await;
             }
             let body = self.template.fill(writer, sent * self.records);
