@@ -10,21 +10,38 @@ const POOLED_BYTES_MIN: usize = 64 * 1024;
 /// Memory that waits to be used again, in bytes.
 const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { waiting: Vec::new(), bytes: 0 });
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
 struct Pool {
+    /// Those that came back last are at the end.
     waiting: Vec<Vec<u8>>,
     bytes: usize,
+    /// The fewest that waited since the last [`trim`]: so many were not needed.
+    fewest: usize,
 }
 
 impl Pool {
+    const fn new() -> Self {
+        Self { waiting: Vec::new(), bytes: 0, fewest: 0 }
+    }
+
     /// The smallest buffer that is large enough and not more than twice as large.
     fn take(&mut self, capacity: usize) -> Option<Vec<u8>> {
         let fits = |it: &&Vec<u8>| (capacity..=capacity.saturating_mul(2)).contains(&it.capacity());
         let best = self.waiting.iter().filter(fits).map(Vec::capacity).min()?;
         let at = self.waiting.iter().position(|it| it.capacity() == best)?;
         self.bytes -= best;
-        Some(self.waiting.swap_remove(at))
+        let buffer = self.waiting.remove(at);
+        self.fewest = self.fewest.min(self.waiting.len());
+        Some(buffer)
+    }
+
+    /// Those that were not needed, oldest first.
+    fn surplus(&mut self) -> Vec<Vec<u8>> {
+        let surplus: Vec<_> = self.waiting.drain(..self.fewest).collect();
+        self.bytes -= surplus.iter().map(Vec::capacity).sum::<usize>();
+        self.fewest = self.waiting.len();
+        surplus
     }
 
     /// Keeps a buffer. One that is too much is the caller's to drop.
@@ -57,6 +74,12 @@ pub fn freeze(buffer: Vec<u8>) -> Bytes {
     Bytes::from_owner(Pooled(buffer))
 }
 
+/// Gives back the memory that was not needed since the last call. To be called every few seconds.
+pub fn trim() {
+    let surplus = POOL.lock().unwrap_or_else(PoisonError::into_inner).surplus();
+    drop(surplus);
+}
+
 struct Pooled(Vec<u8>);
 
 impl AsRef<[u8]> for Pooled {
@@ -78,13 +101,9 @@ impl Drop for Pooled {
 mod tests {
     use super::*;
 
-    fn pool() -> Pool {
-        Pool { waiting: Vec::new(), bytes: 0 }
-    }
-
     #[test]
     fn a_buffer_is_used_again_for_what_it_fits_and_not_for_much_less() {
-        let mut pool = pool();
+        let mut pool = Pool::new();
         for kib in [512, 100, 256] {
             assert!(pool.keep(Vec::with_capacity(kib * 1024)).is_none());
         }
@@ -96,7 +115,7 @@ mod tests {
 
     #[test]
     fn no_more_waits_than_the_limit() {
-        let mut pool = pool();
+        let mut pool = Pool::new();
         let mebibyte = || Vec::with_capacity(1 << 20);
         for _ in 0..16 {
             assert!(pool.keep(mebibyte()).is_none());
@@ -104,6 +123,22 @@ mod tests {
         assert!(pool.keep(mebibyte()).is_some());
         assert!(pool.keep(Vec::with_capacity(100)).is_some());
         assert_eq!((pool.waiting.len(), pool.bytes), (16, WAITING_BYTES_MAX));
+    }
+
+    #[test]
+    fn what_was_not_needed_between_two_looks_is_given_back() {
+        let mut pool = Pool::new();
+        for kib in [100, 200, 400] {
+            assert!(pool.keep(Vec::with_capacity(kib * 1024)).is_none());
+        }
+        assert_eq!(pool.surplus().len(), 0);
+        let used = pool.take(400 * 1024).unwrap();
+        assert!(pool.keep(used).is_none());
+        let sizes =
+            |all: Vec<Vec<u8>>| all.iter().map(|it| it.capacity() >> 10).collect::<Vec<_>>();
+        assert_eq!(sizes(pool.surplus()), [100, 200]);
+        assert_eq!(sizes(pool.surplus()), [400]);
+        assert_eq!(pool.bytes, 0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use component::{
 use confmap::code;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
 
@@ -26,6 +27,8 @@ use crate::telemetry::Telemetry;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 /// Part of it that components have which a reload has replaced and that are not done yet.
 const RETIRED_TIMEOUT: Duration = Duration::from_secs(5);
+/// Memory that was not needed for this long is given back.
+const TRIM_PAUSE: Duration = Duration::from_secs(5);
 /// Reports of failed components that may wait; the first is enough to stop.
 const REPORTS_MAX: usize = 16;
 
@@ -42,6 +45,7 @@ pub struct Collector {
     pub(crate) reloads: Reloads,
     /// Ends what a reload has replaced.
     pub(crate) retiring: JoinSet<()>,
+    trim: Interval,
     fatal: mpsc::Receiver<String>,
 }
 
@@ -172,6 +176,7 @@ impl Collector {
             extensions,
             graph,
             retiring: JoinSet::new(),
+            trim: tokio::time::interval(TRIM_PAUSE),
             fatal,
         };
         match collector.start_first().await {
@@ -260,11 +265,14 @@ impl Collector {
             .with_carry(&self.carry, &key.to_string())
     }
 
-    /// Waits until a component fails; never returns while all is well.
+    /// Waits until a component fails; never returns while all is well. Meanwhile memory that was kept for
+    /// busier times is given back.
     pub async fn failure(&mut self) -> String {
-        match self.fatal.recv().await {
-            Some(error) => error,
-            None => std::future::pending().await,
+        loop {
+            tokio::select! {
+                Some(error) = self.fatal.recv() => return error,
+                _ = self.trim.tick() => pdata::buffer::trim(),
+            }
         }
     }
 
