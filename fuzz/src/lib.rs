@@ -1,6 +1,7 @@
 //! What must hold for every input of a decoder: it does not panic, what it accepts can be read to
 //! the last value, and writing it and reading it again changes nothing.
 
+use confmap::{Environment, Format, Locations, Style};
 use pdata::{AttributesRef, Data, Limits, Logs, Metrics, PointRef, Signal, Traces, ValueRef};
 
 /// Bytes that may be an OTLP request.
@@ -29,6 +30,27 @@ pub fn json(signal: Signal, text: &[u8]) {
     data.to_json(&mut written);
     let read = Data::from_json(signal, &written, &limits).expect("what was written can be read");
     assert_stable(&read, &written);
+}
+
+/// Text that may be a configuration: whatever is wrong with it can be said in every form. Two halves are
+/// merged. What would leave the machine or read its files is left alone.
+pub fn config(text: &str) {
+    if ["http", "file"].iter().any(|scheme| text.to_ascii_lowercase().contains(scheme)) {
+        return;
+    }
+    let (first, second) = text.split_once("\n---\n").unwrap_or((text, ""));
+    let config = [first, second].map(|it| format!("yaml:{it}")).to_vec();
+    let locations = Locations { config, ..Locations::default() };
+    let environment = Environment::of([("A", "1"), ("B", "${env:A}"), ("LOOP", "${env:LOOP}x")]);
+    match confmap::resolve(&locations, &environment) {
+        Ok(conf) => assert!(conf.node::<&str>(&[]).is_some(), "what was resolved is there"),
+        Err(problems) => {
+            for format in [Format::Text(Style::Colour), Format::Json, Format::Sarif, Format::Github]
+            {
+                problems.render(format);
+            }
+        }
+    }
 }
 
 fn assert_stable(data: &Data, text: &[u8]) {
