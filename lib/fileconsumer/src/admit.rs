@@ -67,7 +67,7 @@ impl<S: Sink> Engine<S> {
             match (key, file) {
                 (Some(key), Some(file)) => {
                     let known = if file.entry.gzip { file.disk_size } else { file.known_end() };
-                    if found.size != known || (!file.watched && file.ended) {
+                    if found.size != known || (file.watch.is_none() && file.ended) {
                         self.wake(key);
                     }
                 }
@@ -279,8 +279,13 @@ impl<S: Sink> Engine<S> {
         };
         let fits =
             |entry: &Entry| 0 < entry.fingerprint.length && entry.fingerprint.fits(&opened.head);
+        // The first bytes tell most files apart, and are compared faster than paths.
         let open = self.files.iter().find(|(_, it)| {
-            !it.entry.gzip && related(&it.entry) && fits(&it.entry) && self.has_tail(opened, it)
+            !it.entry.gzip
+                && it.head.begins(&opened.head)
+                && related(&it.entry)
+                && fits(&it.entry)
+                && self.has_tail(opened, it)
         });
         if let Some((key, file)) = open {
             let entry = Entry { attributes: file.entry.attributes.clone(), ..fresh.clone() };
@@ -293,10 +298,10 @@ impl<S: Sink> Engine<S> {
         }
         let size = opened.facts.size;
         let maybe = self.files.values().any(|it| {
-            related(&it.entry)
-                && !opened.source.is_gzip()
+            !opened.source.is_gzip()
                 && size < it.position
                 && it.head.begins(&opened.head)
+                && related(&it.entry)
         });
         if self.started && maybe && self.growing.insert(path.to_owned(), size) != Some(size) {
             self.walk_soon();

@@ -47,6 +47,9 @@ const CHECKPOINT_PAUSE: Duration = Duration::from_millis(10);
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 /// While there is always something to read, the kernel's events are looked at after so many blocks.
 const BLOCKS_BETWEEN_EVENTS: usize = 16;
+/// Other tasks get their turn after so many bytes; a turn counts as [`TURN_BYTES`] at least.
+const BYTES_BETWEEN_YIELDS: usize = BLOCK_BYTES;
+const TURN_BYTES: usize = 8 * 1024;
 
 const SCOPE: &str =
     "github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza/fileconsumer";
@@ -124,7 +127,10 @@ pub struct Engine<S: Sink> {
     walk_not_before: Instant,
     checkpoint_at: Option<Instant>,
     idle_flush_at: Option<Instant>,
-    last_pass: Instant,
+    /// When the kernel's events were last taken.
+    looked: Instant,
+    /// Bytes read since other tasks had their turn.
+    pub(crate) unyielded: usize,
     parts: [Part; 3],
     pub(crate) remembers: bool,
     pub(crate) turn: Option<Turn>,
@@ -191,7 +197,8 @@ impl<S: Sink> Engine<S> {
             walk_not_before: now,
             checkpoint_at: None,
             idle_flush_at: None,
-            last_pass: now,
+            looked: now,
+            unyielded: 0,
             parts,
             remembers,
             turn: None,
@@ -229,10 +236,7 @@ impl<S: Sink> Engine<S> {
                 () = stopping.cancelled() => break,
                 Some(done) = self.answers.recv() => self.settle(&done),
                 walk = finished(&mut self.walk) => self.walked(walk),
-                () = readable(self.watcher.as_ref()) => {
-                    tokio::time::sleep_until(self.last_pass + PASS_PAUSE).await;
-                    self.take_events();
-                }
+                () = readable(self.watcher.as_mut(), self.looked + PASS_PAUSE) => self.take_events(),
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
@@ -262,7 +266,11 @@ impl<S: Sink> Engine<S> {
                 self.walked(walk.await.ok());
             }
             self.due();
-            tokio::task::yield_now().await;
+            self.unyielded += TURN_BYTES;
+            if self.unyielded >= BYTES_BETWEEN_YIELDS {
+                self.unyielded = 0;
+                tokio::task::yield_now().await;
+            }
         }
         if self.has_room() && self.ready.is_empty() {
             self.send();
@@ -278,7 +286,6 @@ impl<S: Sink> Engine<S> {
             self.idle_flush_at = None;
         }
         self.show();
-        self.last_pass = Instant::now();
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -398,9 +405,10 @@ impl<S: Sink> Engine<S> {
         let Some(watcher) = &mut self.watcher else { return };
         let mut events = Vec::new();
         watcher.drain(&mut events);
+        self.looked = Instant::now();
         for event in events {
             match event {
-                Event::Touched(key) => self.wake(key),
+                Event::Touched { key, still_watched } => self.touched(key, still_watched),
                 Event::File(path) => self.name_changed(&path),
                 Event::Unclear => self.walk_soon(),
             }
@@ -463,9 +471,9 @@ async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
     result
 }
 
-async fn readable(watcher: Option<&Watcher>) {
+async fn readable(watcher: Option<&mut Watcher>, earliest: Instant) {
     match watcher {
-        Some(watcher) => watcher.readable().await,
+        Some(watcher) => watcher.readable(earliest).await,
         None => std::future::pending().await,
     }
 }

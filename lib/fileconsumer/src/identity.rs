@@ -1,11 +1,10 @@
 //! Which file a file is: device, inode and birth say it while it exists, its first bytes confirm it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-
-use rustix::fs::{AtFlags, Statx, StatxFlags};
+use std::time::UNIX_EPOCH;
 
 /// First bytes that are compared whenever a file is taken up again.
 const HEAD_BYTES: usize = 64;
@@ -42,10 +41,8 @@ pub(crate) struct Facts {
 impl Facts {
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        let stat = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::BTIME);
-        let born = stat.map_or(0, |it| born(&it));
         Ok(Self {
-            identity: Identity { device: metadata.dev(), inode: metadata.ino(), born },
+            identity: Identity::of(&metadata),
             size: metadata.size(),
             links: metadata.nlink(),
             is_file: metadata.is_file(),
@@ -56,11 +53,15 @@ impl Facts {
 impl Identity {
     /// Of what is at a path; symbolic links are not followed.
     pub(crate) fn at(path: &Path) -> Option<Self> {
-        let metadata = std::fs::symlink_metadata(path).ok()?;
-        let flags = AtFlags::SYMLINK_NOFOLLOW;
-        let stat = rustix::fs::statx(rustix::fs::CWD, path, flags, StatxFlags::BTIME);
-        let born = stat.map_or(0, |it| born(&it));
-        Some(Self { device: metadata.dev(), inode: metadata.ino(), born })
+        std::fs::symlink_metadata(path).ok().map(|it| Self::of(&it))
+    }
+
+    fn of(metadata: &Metadata) -> Self {
+        let born = metadata.created().ok().map_or(0, |it| match it.duration_since(UNIX_EPOCH) {
+            Ok(after) => after.as_nanos() as i64,
+            Err(before) => -(before.duration().as_nanos() as i64),
+        });
+        Self { device: metadata.dev(), inode: metadata.ino(), born }
     }
 
     /// True for the same file; a birth that is not known fits any.
@@ -68,12 +69,6 @@ impl Identity {
         let born = self.born == other.born || self.born == 0 || other.born == 0;
         (self.device, self.inode) == (other.device, other.inode) && born
     }
-}
-
-fn born(stat: &Statx) -> i64 {
-    let known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
-    let at = stat.stx_btime;
-    if known { at.tv_sec * 1_000_000_000 + i64::from(at.tv_nsec) } else { 0 }
 }
 
 impl Fingerprint {

@@ -265,6 +265,9 @@ impl<S: Sink> Engine<S> {
     /// Stops following a file; `gone` when its path leads elsewhere or nowhere.
     pub(crate) fn release(&mut self, key: FileKey, gone: bool) {
         let Some(mut file) = self.files.remove(&key) else { return };
+        if let (Some(watcher), Some(watch)) = (&mut self.watcher, file.watch.take()) {
+            watcher.forget_file(watch);
+        }
         file.advance_entry();
         self.hand_over(&mut file);
         self.by_identity.remove(&file.entry.identity);

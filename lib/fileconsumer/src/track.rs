@@ -9,6 +9,7 @@ use crate::FileKey;
 use crate::book::{Entry, TAIL_BYTES};
 use crate::identity::{Head, hash};
 use crate::source::Source;
+use crate::watch::Watch;
 use crate::watermark::Watermark;
 
 /// One file that is followed. `F` is what the sink knows it by.
@@ -42,7 +43,9 @@ pub(crate) struct Tracked<F> {
     /// Waits to be read.
     pub queued: bool,
     /// The kernel will say when it is written.
-    pub watched: bool,
+    pub watch: Option<Watch>,
+    /// Bytes read since it was last read to its end.
+    pub burst: u64,
     /// An unfinished record: where it ends, and since when.
     pub partial: Option<(u64, Instant)>,
     /// Read to its end when last looked at.
@@ -57,7 +60,7 @@ pub(crate) struct Tracked<F> {
     pub resumed: bool,
     /// What rotation had made of its path before it came has been looked at.
     pub settled: bool,
-    /// Size on disk when it was last read to its end.
+    /// Size on disk when it was last looked at.
     pub disk_size: u64,
     /// Where it is no longer found by its path: renamed or removed.
     pub detached: bool,
@@ -91,7 +94,8 @@ impl<F> Tracked<F> {
             numbers: VecDeque::new(),
             number: entry.number,
             queued: false,
-            watched: false,
+            watch: None,
+            burst: 0,
             partial: None,
             ended: false,
             after: None,

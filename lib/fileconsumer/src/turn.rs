@@ -15,6 +15,9 @@ use crate::source::Source;
 use crate::split::Step;
 use crate::track::Tracked;
 
+/// A file of which so much is read at once is written so fast that it is not watched meanwhile.
+const BUSY_BYTES: u64 = 4 * 1024;
+
 /// What a turn came to.
 enum Turn {
     /// There may be more.
@@ -45,7 +48,7 @@ impl<S: Sink> Engine<S> {
     }
 
     fn read_block(&mut self, key: FileKey, flush: bool) -> io::Result<Turn> {
-        let Self { files, sink, buffer, decoded, settings, touched, .. } = self;
+        let Self { files, sink, buffer, decoded, settings, touched, unyielded, .. } = self;
         let Some(file) = files.get_mut(&key) else { return Ok(Turn::End(0)) };
         let Some(source) = &mut file.source else { return Ok(Turn::End(0)) };
         if buffer.len() < BLOCK_BYTES {
@@ -63,6 +66,8 @@ impl<S: Sink> Engine<S> {
         if let Some(source) = &mut file.source {
             source.keep(&block[used..], file.position + used as u64);
         }
+        *unyielded += n;
+        file.burst += used as u64;
         file.position += used as u64;
         file.remember_tail(&block[..used]);
         if n > 0 {
@@ -126,15 +131,21 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    /// Asks the kernel to tell about the next write, and looks whether it has already happened.
+    /// Sees to it that the kernel tells about the next write, and looks whether it has already happened.
     fn watch(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(&key) else { return };
         let Some(source) = &file.source else { return };
-        if !file.watched
-            && let Some(watcher) = &mut self.watcher
+        let once = std::mem::take(&mut file.burst) > BUSY_BYTES;
+        if let (Some(watch), Source::Plain(_)) = (file.watch, source)
+            && (watch.once || !once)
         {
-            match watcher.watch_file(key, source.file()) {
-                Ok(()) => file.watched = true,
+            // It was watched before it was read: what was written since comes as an event.
+            file.disk_size = file.known_end();
+            return;
+        }
+        if let Some(watcher) = &mut self.watcher {
+            match watcher.watch_file(key, source.file(), once) {
+                Ok(watch) => file.watch = Some(watch),
                 Err(error) => {
                     self.blind = true;
                     if self.complaints.allows("watch") {
@@ -153,20 +164,37 @@ impl<S: Sink> Engine<S> {
         };
         file.disk_size = size;
         if grown {
-            self.wake(key);
+            self.look_into(key);
         }
     }
 
-    /// Somebody wrote to the file, or may have.
+    /// The kernel says that somebody wrote to the file.
+    pub(crate) fn touched(&mut self, key: FileKey, still_watched: bool) {
+        if let Some(file) = self.files.get_mut(&key)
+            && !still_watched
+        {
+            file.watch = None;
+        }
+        self.look_into(key);
+    }
+
+    /// Somebody may have written to the file, whether the kernel has told or not.
     pub(crate) fn wake(&mut self, key: FileKey) {
+        if let Some(file) = self.files.get_mut(&key) {
+            file.watch = None;
+        }
+        self.look_into(key);
+    }
+
+    fn look_into(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(&key) else { return };
-        file.watched = false;
         let Some(Source::Plain(source)) = &file.source else { return self.enqueue(key) };
         let Ok(facts) = Facts::of(source) else { return self.enqueue(key) };
         file.unlinked = facts.links == 0;
         if facts.size < file.known_end() || !file.head.still_fits(source) {
             return self.truncated(key, facts.size);
         }
+        file.disk_size = facts.size;
         if facts.size == file.known_end() && file.ended && !file.queued {
             // Renamed, or a write that is already read.
             return self.watch(key);

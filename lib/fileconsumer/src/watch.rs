@@ -1,7 +1,8 @@
 //! What the kernel tells: names that appear or vanish in directories, and files that were written.
 //!
-//! Directories are watched for names only. A file is watched once at a time, after it has been read to
-//! its end: the first write ends the watch, so a busy file costs nothing and an idle one neither.
+//! Directories are watched for names only. A file is watched from when it was first read to its end. Where
+//! much is written, the first write ends the watch until the file has been read to its end again: so a
+//! busy file costs no event per line, and a slow one no new watch per line.
 //! Watches are set through the descriptor and survive a rename or removal of the file.
 
 use std::collections::{BTreeSet, HashMap};
@@ -10,29 +11,46 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
 
 use crate::FileKey;
 
 /// Bytes taken from the kernel at once: some 500 events.
 const BUFFER_BYTES: usize = 16 * 1024;
+/// Where the reactor takes no more descriptors, events are looked for this often.
+const BLIND_PAUSE: Duration = Duration::from_millis(100);
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The file was written, truncated or renamed; it is no longer watched.
-    Touched(FileKey),
+    /// The file was written, truncated or renamed.
+    Touched { key: FileKey, still_watched: bool },
     /// A file appeared under this path, or vanished from it.
     File(PathBuf),
     /// Directories changed, or events were lost: only a walk can tell.
     Unclear,
 }
 
+/// A file's watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watch {
+    number: i32,
+    /// The first write ends it.
+    pub once: bool,
+}
+
 /// One inotify instance.
 pub(crate) struct Watcher {
-    instance: AsyncFd<OwnedFd>,
+    instance: Arc<OwnedFd>,
+    /// Only while nothing comes: each event would wake the reactor, which has no use for the second.
+    alarm: Option<AsyncFd<Arc<OwnedFd>>>,
+    /// Something came when it was last looked at, so soon there is more.
+    lively: bool,
     directories: HashMap<i32, Vec<PathBuf>>,
     watched: HashMap<PathBuf, i32>,
     files: HashMap<i32, FileKey>,
@@ -43,7 +61,9 @@ impl Watcher {
     pub(crate) fn new() -> io::Result<Self> {
         let instance = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         Ok(Self {
-            instance: register(instance)?,
+            instance: Arc::new(instance),
+            alarm: None,
+            lively: false,
             directories: HashMap::new(),
             watched: HashMap::new(),
             files: HashMap::new(),
@@ -51,20 +71,42 @@ impl Watcher {
         })
     }
 
-    /// Returns when there is something to [`drain`](Self::drain).
-    pub(crate) async fn readable(&self) {
-        if let Ok(mut guard) = self.instance.readable().await {
-            guard.clear_ready();
+    /// Returns when there may be something to [`drain`](Self::drain), but not before `earliest`.
+    pub(crate) async fn readable(&mut self, earliest: Instant) {
+        if !self.lively {
+            if self.alarm.is_none() {
+                self.alarm = register(Arc::clone(&self.instance)).ok();
+            }
+            match &self.alarm {
+                Some(alarm) => drop(alarm.readable().await),
+                None => tokio::time::sleep(BLIND_PAUSE).await,
+            }
+            (self.alarm, self.lively) = (None, true);
         }
+        tokio::time::sleep_until(earliest).await;
     }
 
-    /// Watches a file until it is written.
-    pub(crate) fn watch_file(&mut self, key: FileKey, file: &File) -> io::Result<()> {
-        let flags = WatchFlags::MODIFY | WatchFlags::MOVE_SELF | WatchFlags::ONESHOT;
+    /// Watches a file, with `once` until it is written. One that is watched already is watched anew.
+    pub(crate) fn watch_file(
+        &mut self,
+        key: FileKey,
+        file: &File,
+        once: bool,
+    ) -> io::Result<Watch> {
+        let mut flags = WatchFlags::MODIFY | WatchFlags::MOVE_SELF;
+        flags.set(WatchFlags::ONESHOT, once);
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let watch = inotify::add_watch(self.instance.get_ref(), path, flags)?;
-        self.files.insert(watch, key);
-        Ok(())
+        let number = inotify::add_watch(&self.instance, path, flags)?;
+        self.files.insert(number, key);
+        Ok(Watch { number, once })
+    }
+
+    /// Ends a file's watch.
+    pub(crate) fn forget_file(&mut self, watch: Watch) {
+        if self.files.remove(&watch.number).is_some() {
+            // Fails when a write has ended it meanwhile.
+            let _ = inotify::remove_watch(&self.instance, watch.number);
+        }
     }
 
     /// Watches exactly these directories; the answer is what could not be watched.
@@ -96,7 +138,7 @@ impl Watcher {
         }
         let names = WatchFlags::CREATE | WatchFlags::MOVE | WatchFlags::DELETE;
         let own = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF | WatchFlags::ONLYDIR;
-        let watch = inotify::add_watch(self.instance.get_ref(), path, names | own)?;
+        let watch = inotify::add_watch(&self.instance, path, names | own)?;
         self.directories.entry(watch).or_default().push(path.to_owned());
         self.watched.insert(path.to_owned(), watch);
         Ok(())
@@ -109,27 +151,34 @@ impl Watcher {
         if paths.is_empty() {
             self.directories.remove(&watch);
             // Fails when the directory is gone, and then there is nothing to remove.
-            let _ = inotify::remove_watch(self.instance.get_ref(), watch);
+            let _ = inotify::remove_watch(&self.instance, watch);
         }
     }
 
-    /// Takes everything that is there.
+    /// Takes everything that is there; a file that was written often comes once.
     pub(crate) fn drain(&mut self, events: &mut Vec<Event>) {
-        let mut reader = Reader::new(self.instance.get_ref(), &mut self.buffer);
+        let mut touched: HashMap<FileKey, usize> = HashMap::new();
+        let mut reader = Reader::new(&self.instance, &mut self.buffer);
+        self.lively = false;
         loop {
             let event = match reader.next() {
                 Ok(event) => event,
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(_) => return,
             };
+            self.lively = true;
             let flags = event.events();
             if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
                 events.push(Event::Unclear);
-            } else if let Some(key) = self.files.get(&event.wd()) {
-                if flags.contains(ReadFlags::IGNORED) {
+            } else if let Some(&key) = self.files.get(&event.wd()) {
+                let ended = flags.contains(ReadFlags::IGNORED);
+                if ended {
                     self.files.remove(&event.wd());
-                } else {
-                    events.push(Event::Touched(*key));
+                }
+                let at = *touched.entry(key).or_insert(events.len());
+                match events.get_mut(at) {
+                    Some(Event::Touched { still_watched, .. }) => *still_watched &= !ended,
+                    _ => events.push(Event::Touched { key, still_watched: !ended }),
                 }
             } else if let Some(paths) = self.directories.get(&event.wd()) {
                 if flags.contains(ReadFlags::IGNORED) {
@@ -155,41 +204,81 @@ impl Watcher {
     deprecated,
     reason = "unsound only for types whose descriptor changes; the successor is unsafe"
 )]
-fn register(instance: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+fn register(instance: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     AsyncFd::new(instance)
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::time::Duration;
 
     use super::*;
 
     async fn events(watcher: &mut Watcher) -> Vec<Event> {
         let mut events = Vec::new();
-        tokio::time::timeout(Duration::from_secs(5), watcher.readable()).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), watcher.readable(Instant::now()))
+            .await
+            .unwrap();
         watcher.drain(&mut events);
         events.dedup();
         events
     }
 
     #[tokio::test]
-    async fn a_file_is_reported_once_by_descriptor_even_when_it_was_removed() {
+    async fn a_busy_file_is_reported_once_by_descriptor_even_when_it_was_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         let mut writer = File::create(&path).unwrap();
         let file = File::open(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         let mut watcher = Watcher::new().unwrap();
-        watcher.watch_file(FileKey(7), &file).unwrap();
+        watcher.watch_file(FileKey(7), &file, true).unwrap();
         writer.write_all(b"x").unwrap();
         writer.write_all(b"y").unwrap();
-        assert_eq!(events(&mut watcher).await, [Event::Touched(FileKey(7))]);
+        assert_eq!(
+            events(&mut watcher).await,
+            [Event::Touched { key: FileKey(7), still_watched: false }]
+        );
         assert!(watcher.files.is_empty());
-        watcher.watch_file(FileKey(7), &file).unwrap();
+        watcher.watch_file(FileKey(7), &file, true).unwrap();
         writer.write_all(b"z").unwrap();
-        assert_eq!(events(&mut watcher).await, [Event::Touched(FileKey(7))]);
+        assert_eq!(
+            events(&mut watcher).await,
+            [Event::Touched { key: FileKey(7), still_watched: false }]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_slow_file_is_reported_until_it_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = File::create(dir.path().join("a")).unwrap();
+        let file = File::open(dir.path().join("a")).unwrap();
+        let mut watcher = Watcher::new().unwrap();
+        let watch = watcher.watch_file(FileKey(7), &file, false).unwrap();
+        for _ in 0..3 {
+            writer.write_all(b"x").unwrap();
+            writer.write_all(b"y").unwrap();
+            let touched = Event::Touched { key: FileKey(7), still_watched: true };
+            assert_eq!(events(&mut watcher).await, [touched]);
+        }
+        watcher.forget_file(watch);
+        writer.write_all(b"z").unwrap();
+        let mut none = Vec::new();
+        watcher.drain(&mut none);
+        assert!(none.is_empty() && watcher.files.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_watch_may_be_changed_to_end_with_the_next_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = File::create(dir.path().join("a")).unwrap();
+        let file = File::open(dir.path().join("a")).unwrap();
+        let mut watcher = Watcher::new().unwrap();
+        watcher.watch_file(FileKey(7), &file, false).unwrap();
+        watcher.watch_file(FileKey(7), &file, true).unwrap();
+        writer.write_all(b"x").unwrap();
+        let ended = Event::Touched { key: FileKey(7), still_watched: false };
+        assert_eq!(events(&mut watcher).await, [ended]);
     }
 
     #[tokio::test]
