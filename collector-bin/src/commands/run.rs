@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use confmap::{Conf, Diagnostic, Diagnostics, Locations, Notice, Severity, code};
 use service::{Collector, Exit, Logging, Registry, RunError, lint, load};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime, version};
@@ -46,11 +46,11 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         Ok(runtime) => runtime,
         Err(code) => return Ok(code),
     };
-    let watch = matches.is_on(&WATCH).then(|| {
-        let _inside = runtime.enter();
-        // Before anything is read, so that no change is missed.
-        Watch::new(locations.files())
-    });
+    // Before anything is read, so that no change is missed.
+    let inside = runtime.enter();
+    let watch = matches.is_on(&WATCH).then(|| Watch::new(locations.files()));
+    let Ok(hangup) = signal(SignalKind::hangup()) else { return Ok(without_signals()) };
+    drop(inside);
     let (conf, settings) = match read(&locations, &registry, true) {
         Ok(ready) => ready,
         Err(problems) => return Ok(refuse(&problems)),
@@ -62,7 +62,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     gates.warn();
     notice(&conf);
     warn_of(&lint::warnings(&conf, &settings, &registry));
-    let mut running = Running { locations, registry, watch };
+    let mut running = Running { locations, registry, watch, hangup };
     running.watch_files(&conf);
     let code = runtime.block_on(serve(running, &conf, &settings));
     // Whatever still blocks must not hold the process.
@@ -81,28 +81,15 @@ fn warn_of(warnings: &[Diagnostic]) {
 
 /// Runs until a signal or a failure; a second signal ends at once.
 async fn serve(mut running: Running, conf: &Conf, settings: &service::Settings) -> ExitCode {
-    let signals = SignalKind::interrupt();
-    let signals = (signal(signals), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
-        complain(format_args!("Error: cannot listen for signals"));
-        return ExitCode::from(EXIT_FAILED);
-    };
+    let Ok(mut stop) = Stop::new() else { return without_signals() };
     let mut collector = match Collector::start(settings, &running.registry, BUILD).await {
         Ok(collector) => collector,
         Err(error) => return refuse(&explain(error, conf)),
     };
     let failed = loop {
         tokio::select! {
-            _ = interrupt.recv() => {
-                info!(signal = "interrupt", "Received signal from OS");
-                break false;
-            }
-            _ = terminate.recv() => {
-                info!(signal = "terminated", "Received signal from OS");
-                break false;
-            }
-            _ = hangup.recv() => info!(signal = "hangup", "Received signal from OS"),
-            () = running.file_changed() => {}
+            () = stop.told() => break false,
+            () = running.told_to_reload() => {}
             error = collector.failure() => {
                 error!(%error, "Stopping because a component failed");
                 break true;
@@ -110,22 +97,40 @@ async fn serve(mut running: Running, conf: &Conf, settings: &service::Settings) 
         }
         tokio::select! {
             () = collector.room_for_reload() => running.reload(&mut collector).await,
-            _ = interrupt.recv() => {
-                info!(signal = "interrupt", "Received signal from OS");
-                break false;
-            }
-            _ = terminate.recv() => {
-                info!(signal = "terminated", "Received signal from OS");
-                break false;
-            }
+            () = stop.told() => break false,
         }
     };
     let exit = tokio::select! {
         exit = collector.stop() => exit,
-        _ = interrupt.recv() => Exit::Failed,
-        _ = terminate.recv() => Exit::Failed,
+        () = stop.told() => Exit::Failed,
     };
     if failed || exit == Exit::Failed { ExitCode::from(EXIT_FAILED) } else { ExitCode::SUCCESS }
+}
+
+fn without_signals() -> ExitCode {
+    complain(format_args!("Error: cannot listen for signals"));
+    ExitCode::from(EXIT_FAILED)
+}
+
+/// The signals that end the process.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        Ok(Self { interrupt: interrupt?, terminate: terminate? })
+    }
+
+    async fn told(&mut self) {
+        let signal = tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminated",
+        };
+        info!(signal, "Received signal from OS");
+    }
 }
 
 /// Says in the log which variables are unset or empty.
@@ -160,13 +165,22 @@ struct Running {
     locations: Locations,
     registry: Registry,
     watch: Option<Watch>,
+    hangup: Signal,
 }
 
 impl Running {
-    async fn file_changed(&mut self) {
-        match &mut self.watch {
-            Some(watch) => watch.changed().await,
-            None => std::future::pending().await,
+    /// Waits for SIGHUP, or the change of a file that is watched.
+    async fn told_to_reload(&mut self) {
+        let watch = &mut self.watch;
+        let changed = async {
+            match watch {
+                Some(watch) => watch.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.hangup.recv() => info!(signal = "hangup", "Received signal from OS"),
+            () = changed => {}
         }
     }
 
