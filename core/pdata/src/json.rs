@@ -3,8 +3,6 @@
 //!
 //! One static description of the OTLP messages (`schema`) drives both directions.
 
-use bytes::Bytes;
-
 use crate::{Data, Limits, Logs, Metrics, Signal, Traces};
 
 mod number;
@@ -21,7 +19,8 @@ pub(crate) use write::{base64 as write_base64, object as write_object};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct JsonError {
-    message: String,
+    // Two words: results come back in registers.
+    message: Box<str>,
 }
 
 impl Data {
@@ -31,11 +30,9 @@ impl Data {
     /// # Errors
     /// The first place that is not JSON, not of the type its field has, or beyond `limits`.
     pub fn from_json(signal: Signal, text: &[u8], limits: &Limits) -> Result<Self, JsonError> {
-        let mut bytes = read::transcode(schema::of(signal), text, limits.depth)?;
-        bytes.shrink_to_fit();
-        let bytes = Bytes::from(bytes);
+        let bytes = read::transcode(schema::of(signal), text, limits.depth)?;
         Data::try_from_otlp(signal, bytes, limits)
-            .map_err(|error| JsonError { message: error.to_string() })
+            .map_err(|error| JsonError { message: error.to_string().into() })
     }
 
     /// Appends the OTLP/JSON request: fields in the Collector's order, without blanks.

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 
 use crate::data::chunks_of;
-use crate::json::schema::{self, Kind};
+use crate::json::schema::{self, Kind, Role};
 use crate::json::write_object;
 use crate::wire::{Payload, Reader, Writer};
 use crate::{Logs, Metrics, Signal, Traces, stats};
@@ -74,7 +74,7 @@ fn repair(schema: &'static schema::Message, body: &[u8], depth: usize, out: &mut
             }
             (Some(Kind::Message(of)), Payload::Bytes(bytes)) => {
                 let open = out.open(raw.number, of.width);
-                if let Some(depth) = depth.checked_sub(usize::from(of.any)) {
+                if let Some(depth) = depth.checked_sub(usize::from(of.role == Role::AnyValue)) {
                     repair(of, bytes, depth, out);
                 } else {
                     let mut text = Vec::new();

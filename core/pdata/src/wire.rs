@@ -290,6 +290,14 @@ impl Writer {
         self.raw(bytes);
     }
 
+    /// An `AnyValue` that is a text.
+    #[inline]
+    pub(crate) fn text_value(&mut self, number: u32, text: &[u8]) {
+        self.tag(number, BYTES);
+        self.varint(field_len(1, text.len()) as u64);
+        self.bytes_field(1, text);
+    }
+
     /// An integer, boolean or enum field.
     #[inline]
     pub(crate) fn varint_field(&mut self, number: u32, value: u64) {

@@ -60,10 +60,15 @@ pub(super) fn int32(scan: &mut Scanner<'_>) -> Result<i32, JsonError> {
 fn unsigned(scan: &mut Scanner<'_>, max: u64, names: &Names) -> Result<u64, JsonError> {
     match form(scan) {
         Form::Number => digits(scan, max, names),
-        Form::Text => match parse_unsigned(scan.string()?, max) {
-            Ok(value) => Ok(value),
-            Err(reason) => Err(text_error(scan, names.unsigned, "ParseUint", reason)),
-        },
+        Form::Text => {
+            if let Some(value) = quoted_digits(scan, max) {
+                return Ok(value);
+            }
+            match parse_unsigned(scan.string()?, max) {
+                Ok(value) => Ok(value),
+                Err(reason) => Err(text_error(scan, names.unsigned, "ParseUint", reason)),
+            }
+        }
         Form::Other => Err(unsupported(scan, names.unsigned)),
     }
 }
@@ -81,6 +86,9 @@ fn signed(scan: &mut Scanner<'_>, max: u64, names: &Names) -> Result<i64, JsonEr
             Ok(if negative { (value as i64).wrapping_neg() } else { value as i64 })
         }
         Form::Text => {
+            if let Some(value) = quoted_digits(scan, max) {
+                return Ok(value as i64);
+            }
             let text = scan.string()?;
             let negative = text.first() == Some(&b'-');
             let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
@@ -148,6 +156,26 @@ fn parse_unsigned(text: &[u8], max: u64) -> Result<u64, TextIssue> {
         return Err((quote(text), "invalid syntax"));
     }
     Ok(value)
+}
+
+/// Digits in quotes, few enough that they cannot overflow: what times look like.
+#[inline]
+fn quoted_digits(scan: &mut Scanner<'_>, max: u64) -> Option<u64> {
+    const DIGITS_MAX: usize = 19;
+    let rest = scan.buf.get(scan.at + 1..)?;
+    let mut value = 0u64;
+    for (length, &byte) in rest.iter().take(DIGITS_MAX + 1).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if byte == b'"' && length > 0 && value <= max {
+            scan.at += length + 2;
+            return Some(value);
+        } else {
+            return None;
+        }
+    }
+    None
 }
 
 /// As Go's `strconv.Quote`, for the texts that occur.
@@ -242,7 +270,7 @@ fn long_double(scan: &mut Scanner<'_>, text: &[u8]) -> Result<f64, JsonError> {
         }
         _ => {
             return parse_double(text).map_err(|reason| JsonError {
-                message: format!("strconv.ParseFloat: parsing {}: {reason}", quote(text)),
+                message: format!("strconv.ParseFloat: parsing {}: {reason}", quote(text)).into(),
             });
         }
     };

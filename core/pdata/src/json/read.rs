@@ -2,10 +2,13 @@
 //! gives a scalar that comes twice its last value and joins lists, which is what the Collector does
 //! with duplicate keys. Only a second member of a oneof has to replace the first one by hand.
 
+use bytes::Bytes;
+
 use super::scan::{Scanner, Start};
-use super::schema::{Field, Kind, Label, Message};
+use super::schema::{Field, Kind, Label, Message, Role};
 use super::{JsonError, number};
-use crate::wire::{BYTES, Writer};
+use crate::buffer;
+use crate::wire::{BYTES, Writer, field_len};
 
 /// Deepest nesting of values whatever the configured limit: bounds the stack.
 const DEPTH_MAX: usize = 256;
@@ -15,10 +18,9 @@ pub(super) fn transcode(
     schema: &'static Message,
     text: &[u8],
     depth: usize,
-) -> Result<Vec<u8>, JsonError> {
-    let mut writer = Writer::default();
+) -> Result<Bytes, JsonError> {
     // OTLP/JSON is one and a half times to three times as long as OTLP.
-    writer.buf.reserve(text.len() / 3 * 2);
+    let writer = Writer { buf: buffer::take(text.len() / 3 * 2) };
     let mut reader = Reader {
         scan: Scanner::new(text),
         out: writer,
@@ -26,7 +28,7 @@ pub(super) fn transcode(
         depth: depth.min(DEPTH_MAX),
     };
     reader.message(schema)?;
-    Ok(reader.out.buf)
+    Ok(buffer::freeze(reader.out.buf))
 }
 
 struct Reader<'a> {
@@ -44,7 +46,7 @@ impl Reader<'_> {
         if self.scan.object()? == Start::Nothing {
             return Ok(());
         }
-        if schema.any {
+        if schema.role == Role::AnyValue {
             let Some(left) = self.depth.checked_sub(1) else {
                 return Err(self.scan.fail("incrementDepth", "exceeded max depth"));
             };
@@ -53,7 +55,7 @@ impl Reader<'_> {
         // Where the next field is expected in the schema, and where the member of a oneof stands.
         let (mut expected, mut oneof) = (0, None);
         loop {
-            match find(schema, self.scan.key()?, &mut expected) {
+            match self.member(schema, &mut expected)? {
                 None => self.scan.skip()?,
                 Some(field) if field.label == Label::Oneof => {
                     let start = self.out.len();
@@ -70,8 +72,28 @@ impl Reader<'_> {
                 break;
             }
         }
-        self.depth += usize::from(schema.any);
+        self.depth += usize::from(schema.role == Role::AnyValue);
         Ok(())
+    }
+
+    /// The field that the next key names. Senders write fields in the order of the schema, mostly.
+    #[inline]
+    fn member(
+        &mut self,
+        schema: &'static Message,
+        expected: &mut usize,
+    ) -> Result<Option<&'static Field>, JsonError> {
+        if self.scan.peek() == b'"' {
+            let mut index = *expected;
+            while let Some(field) = schema.fields.get(index) {
+                index += 1;
+                if self.scan.takes_key(field.name) {
+                    *expected = index;
+                    return Ok(Some(field));
+                }
+            }
+        }
+        Ok(find(schema, self.scan.key()?, expected))
     }
 
     /// The value of one member.
@@ -86,10 +108,41 @@ impl Reader<'_> {
     }
 
     fn nested(&mut self, number: u32, schema: &'static Message) -> Result<(), JsonError> {
+        if self.text(number, schema) {
+            return Ok(());
+        }
         let open = self.out.open(number, schema.width);
         self.message(schema)?;
         self.out.close(open);
         Ok(())
+    }
+
+    /// A value that is a text, or an attribute whose value is one: most are, and their lengths are
+    /// known before they are written. False when it is something else, or not written as usual; then
+    /// nothing has been read.
+    #[inline]
+    fn text(&mut self, number: u32, schema: &'static Message) -> bool {
+        if self.depth == 0 {
+            return false;
+        }
+        match schema.role {
+            Role::Other => return false,
+            Role::AnyValue => {
+                let Some((text, end)) = self.scan.text_value(self.scan.at) else { return false };
+                self.scan.at = end;
+                self.out.text_value(number, text);
+            }
+            Role::KeyValue => {
+                let Some((key, text, end)) = self.scan.text_pair() else { return false };
+                self.scan.at = end;
+                let value = field_len(1, text.len());
+                self.out.tag(number, BYTES);
+                self.out.varint((field_len(1, key.len()) + field_len(2, value)) as u64);
+                self.out.bytes_field(1, key);
+                self.out.text_value(2, text);
+            }
+        }
+        true
     }
 
     fn messages(&mut self, number: u32, schema: &'static Message) -> Result<(), JsonError> {
@@ -241,8 +294,7 @@ impl Reader<'_> {
     }
 }
 
-/// The field with this name. Senders write fields in the order of the schema, mostly.
-#[inline]
+/// The field with this name.
 fn find(schema: &'static Message, key: &[u8], expected: &mut usize) -> Option<&'static Field> {
     let (before, after) = schema.fields.split_at_checked(*expected)?;
     let of = |field: &&Field| field.name.as_bytes() == key || field.snake.as_bytes() == key;

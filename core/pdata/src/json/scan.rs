@@ -8,6 +8,9 @@ use super::number;
 /// Most levels of arrays and objects in a value that is skipped; one bit each in a `u128`.
 const SKIP_DEPTH_MAX: u32 = 128;
 
+/// A string that is at least this long is read in larger blocks from there on.
+const LONG_TEXT_BYTES: usize = 32;
+
 /// How an object or array begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
@@ -46,7 +49,8 @@ impl<'a> Scanner<'a> {
             message: format!(
                 "{operation}: {reason}, error found in #{position} byte of ...|{near}|..., \
                  bigger context ...|{wide}|..."
-            ),
+            )
+            .into(),
         }
     }
 
@@ -146,6 +150,19 @@ impl<'a> Scanner<'a> {
         Ok(self.text_of(span))
     }
 
+    /// Steps over the key of a member and its colon if it is `name`, written without escapes and
+    /// with the colon right behind it.
+    #[inline]
+    pub(super) fn takes_key(&mut self, name: &str) -> bool {
+        let end = self.at + 1 + name.len();
+        let fits = self.buf.get(end..end + 2) == Some(b"\":")
+            && self.buf.get(self.at + 1..end) == Some(name.as_bytes());
+        if fits {
+            self.at = end + 2;
+        }
+        fits
+    }
+
     /// Enters an array.
     #[inline]
     pub(super) fn array(&mut self) -> Result<Start, JsonError> {
@@ -194,6 +211,36 @@ impl<'a> Scanner<'a> {
         let length = memchr::memchr(b'"', rest).unwrap_or(rest.len());
         self.at = self.buf.len().min(self.at + length + 1);
         Ok(rest.get(..length).unwrap_or_default())
+    }
+
+    /// The text of `{"stringValue":"..."}` here, and where that ends, if it is written so: without
+    /// blanks and escapes.
+    pub(super) fn text_value(&self, at: usize) -> Option<(&'a [u8], usize)> {
+        let (text, end) = self.plain_after(b"{\"stringValue\":\"", at)?;
+        (self.buf.get(end..end + 2)? == b"\"}").then_some((text, end + 2))
+    }
+
+    /// Key and text of `{"key":"...","value":{"stringValue":"..."}}` here, as above.
+    pub(super) fn text_pair(&self) -> Option<(&'a [u8], &'a [u8], usize)> {
+        const BETWEEN: &[u8] = b"\",\"value\":";
+        let (key, end) = self.plain_after(b"{\"key\":\"", self.at)?;
+        let value_at = end + BETWEEN.len();
+        if self.buf.get(end..value_at)? != BETWEEN {
+            return None;
+        }
+        let (text, end) = self.text_value(value_at)?;
+        (self.buf.get(end) == Some(&b'}')).then_some((key, text, end + 1))
+    }
+
+    /// The plain text behind `start`, which stands at `at`, and its end.
+    #[inline]
+    fn plain_after(&self, start: &[u8], at: usize) -> Option<(&'a [u8], usize)> {
+        let from = at + start.len();
+        if self.buf.get(at..from)? != start {
+            return None;
+        }
+        let end = plain_end(self.buf, from);
+        Some((self.buf.get(from..end)?, end))
     }
 
     /// `true` or `false`.
@@ -370,11 +417,13 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Where from `at` on the first quote, backslash or control character stands; eight bytes at a time.
+/// Where from `at` on the first quote, backslash or control character stands: eight bytes at a time,
+/// and 32 at a time where the text is long.
 #[inline]
 pub(super) fn plain_end(buf: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
+    let start = at;
     while let Some(chunk) = buf.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         // Per byte: the high bit is set if it is 0 after the exclusive or, or below 0x20. A borrow
@@ -388,12 +437,29 @@ pub(super) fn plain_end(buf: &[u8], mut at: usize) -> usize {
             return at + (hits.trailing_zeros() / 8) as usize;
         }
         at += 8;
+        if at == start + LONG_TEXT_BYTES {
+            at += plain_blocks(buf.get(at..).unwrap_or_default());
+        }
     }
     while let Some(&byte) = buf.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < b' ' {
+        if special(byte) != 0 {
             return at;
         }
         at += 1;
     }
     at
+}
+
+/// 1 for what ends the plain part of a string.
+#[inline]
+fn special(byte: u8) -> u8 {
+    u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < b' ')
+}
+
+/// The length of the blocks before the first one with a special byte. Without branches in a block:
+/// the compiler makes vector instructions of it.
+fn plain_blocks(text: &[u8]) -> usize {
+    let (blocks, _) = text.as_chunks::<32>();
+    let is_plain = |block: &&[u8; 32]| block.iter().fold(0, |any, &it| any | special(it)) == 0;
+    blocks.iter().take_while(is_plain).count() * 32
 }

@@ -7,10 +7,19 @@ use crate::Signal;
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) fields: &'static [Field],
-    /// A value of the open type: counts as a level of depth.
-    pub(crate) any: bool,
+    pub(crate) role: Role,
     /// Bytes that its length usually takes.
     pub(crate) width: usize,
+}
+
+/// What is special about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A value of the open type: counts as a level of depth.
+    AnyValue,
+    /// An attribute.
+    KeyValue,
+    Other,
 }
 
 /// A field of a message.
@@ -76,17 +85,17 @@ const fn field(number: u32, names: [&'static str; 2], kind: Kind, label: Label) 
 
 /// A message that is usually shorter than 128 bytes.
 const fn message(fields: &'static [Field]) -> Message {
-    Message { fields, any: false, width: 1 }
+    Message { fields, role: Role::Other, width: 1 }
 }
 
 /// A record, span or point: usually 128 bytes to 16 KiB.
 const fn item(fields: &'static [Field]) -> Message {
-    Message { fields, any: false, width: 2 }
+    Message { fields, role: Role::Other, width: 2 }
 }
 
 /// A resource or scope with what belongs to it: usually more than 16 KiB when it matters.
 const fn group(fields: &'static [Field]) -> Message {
-    Message { fields, any: false, width: 3 }
+    Message { fields, role: Role::Other, width: 3 }
 }
 
 const fn attributes(number: u32) -> Field {
@@ -238,14 +247,18 @@ static ENTITY_REF: Message = message(&[
 static SCOPE: Message =
     message(&[text(1, "name"), text(2, "version"), attributes(3), dropped_attributes(4)]);
 
-static KEY_VALUE: Message = message(&[
-    text(1, "key"),
-    field(2, ["value", "value"], Kind::Message(&ANY_VALUE), Label::Always),
-    field(3, ["keyStrindex", "key_strindex"], Kind::Int32, Label::Plain),
-]);
+static KEY_VALUE: Message = Message {
+    role: Role::KeyValue,
+    width: 1,
+    fields: &[
+        text(1, "key"),
+        field(2, ["value", "value"], Kind::Message(&ANY_VALUE), Label::Always),
+        field(3, ["keyStrindex", "key_strindex"], Kind::Int32, Label::Plain),
+    ],
+};
 
 static ANY_VALUE: Message = Message {
-    any: true,
+    role: Role::AnyValue,
     width: 1,
     fields: &[
         field(1, ["stringValue", "string_value"], Kind::Str, Label::Oneof),

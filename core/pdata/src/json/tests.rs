@@ -520,3 +520,23 @@ fn the_schema_of_json_is_the_schema_of_the_check() {
     agree(&super::schema::TRACES, &schema::TRACES, 0);
     agree(&super::schema::METRICS, &schema::METRICS, 0);
 }
+
+#[test]
+fn a_text_with_blanks_or_escapes_is_read_as_the_compact_one() {
+    let long = "long enough to be read in blocks of thirty-two bytes, ".repeat(3);
+    for text in ["", "a", "\u{e9}", "\\\"", "\\u0061\\n", &long, &format!("{long}\\t{long}")] {
+        let value = format!(r#"{{"stringValue":"{text}"}}"#);
+        let resource = format!(r#"{{"attributes":[{{"key":"{text}","value":{value}}}]}}"#);
+        let record = format!(r#"{{"timeUnixNano":"1795337709623000000","body":{value}}}"#);
+        let scopes = format!(r#"[{{"logRecords":[{record}]}}]"#);
+        let group = format!(r#"{{"resource":{resource},"scopeLogs":{scopes}}}"#);
+        let compact = format!(r#"{{"resourceLogs":[{group}]}}"#);
+        let blank = compact.replace("{\"", "{ \"").replace("\":", "\" : ").replace('}', " }");
+        let read = |json: &str| {
+            Data::from_json(Signal::Logs, json.as_bytes(), &Limits::default()).unwrap()
+        };
+        let (one, two) = (read(&compact), read(&blank));
+        assert_eq!(one.to_bytes(), two.to_bytes(), "{compact}");
+        assert_eq!(one.items(), 1);
+    }
+}

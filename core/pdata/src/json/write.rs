@@ -1,7 +1,7 @@
 //! OTLP bytes to OTLP/JSON text: the fields of a message in the order of the schema, as the
 //! Collector writes them, whatever their order in the bytes.
 
-use super::schema::{Field, Kind, Label, Message};
+use super::schema::{Field, Kind, Label, Message, Role};
 use crate::stats;
 use crate::wire::{Field as Raw, Payload, Reader, Scalars};
 
@@ -35,7 +35,7 @@ fn message(schema: &'static Message, body: &[u8], depth: usize, out: &mut Vec<u8
         out.extend_from_slice(b"{}");
         return;
     };
-    if schema.any {
+    if schema.role == Role::AnyValue {
         any_value(schema, body, depth, out);
     } else if schema.fields.len() <= FIELDS_FEW {
         fields::<FIELDS_FEW>(schema, body, depth, out);
