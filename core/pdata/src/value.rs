@@ -2,7 +2,7 @@
 
 use crate::fields::{any, key_value};
 use crate::view::{ArrayRef, AttributesRef, ValueRef};
-use crate::wire::{BYTES, FIXED64, VARINT, Writer, varint_len};
+use crate::wire::{VARINT, Writer, varint_len};
 
 /// A value to write. It borrows, so it is free to pass around.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,8 +78,9 @@ impl From<f64> for Value<'_> {
 }
 
 /// Bytes of a field whose tag takes one byte, as all do here.
+#[inline]
 fn framed(length: usize) -> usize {
-    1 + varint_len(length as u64) + length
+    if length < 0x80 { 2 + length } else { 1 + varint_len(length as u64) + length }
 }
 
 impl Value<'_> {
@@ -123,26 +124,20 @@ impl Value<'_> {
                 out.tag(any::INT, VARINT);
                 out.varint(*it as u64);
             }
-            Value::Double(it) => {
-                out.tag(any::DOUBLE, FIXED64);
-                out.raw(&it.to_bits().to_le_bytes());
-            }
+            Value::Double(it) => out.fixed64_field(any::DOUBLE, it.to_bits()),
             Value::Bytes(it) => out.bytes_field(any::BYTES, it),
             Value::Encoded(it) => out.raw(it),
             Value::ArrayRef(it) => out.bytes_field(any::ARRAY, it.encoded()),
             Value::Array(it) => {
-                out.tag(any::ARRAY, BYTES);
-                out.varint(self.inner_len() as u64);
+                out.head(any::ARRAY, self.inner_len());
                 it.iter().for_each(|value| value.write_field(1, out));
             }
             Value::Map(it) => {
-                out.tag(any::MAP, BYTES);
-                out.varint(self.inner_len() as u64);
+                out.head(any::MAP, self.inner_len());
                 it.iter().for_each(|(key, value)| value.write_entry(1, key.as_bytes(), out));
             }
             Value::MapRef(it) => {
-                out.tag(any::MAP, BYTES);
-                out.varint(self.inner_len() as u64);
+                out.head(any::MAP, self.inner_len());
                 it.messages().for_each(|body| out.bytes_field(1, body));
             }
         }
@@ -151,8 +146,7 @@ impl Value<'_> {
     /// Writes it as the field `number`.
     #[inline]
     pub(crate) fn write_field(&self, number: u32, out: &mut Writer) {
-        out.tag(number, BYTES);
-        out.varint(self.encoded_len() as u64);
+        out.head(number, self.encoded_len());
         self.encode(out);
     }
 
@@ -160,16 +154,15 @@ impl Value<'_> {
     #[inline]
     pub(crate) fn write_entry(&self, number: u32, key: &[u8], out: &mut Writer) {
         let length = self.encoded_len();
-        out.tag(number, BYTES);
-        out.varint(key_value_len(key.len(), length) as u64);
+        out.head(number, key_value_len(key.len(), length));
         out.key(key);
-        out.tag(key_value::VALUE, BYTES);
-        out.varint(length as u64);
+        out.head(key_value::VALUE, length);
         self.encode(out);
     }
 }
 
 /// Bytes of a `KeyValue` body.
+#[inline]
 fn key_value_len(key: usize, value: usize) -> usize {
     let key = if key == 0 { 0 } else { framed(key) };
     key + framed(value)

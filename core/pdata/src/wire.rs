@@ -285,17 +285,30 @@ impl Writer {
     /// A string, bytes or message field.
     #[inline]
     pub(crate) fn bytes_field(&mut self, number: u32, bytes: &[u8]) {
-        self.tag(number, BYTES);
-        self.varint(bytes.len() as u64);
+        self.head(number, bytes.len());
         self.raw(bytes);
     }
 
     /// An `AnyValue` that is a text.
     #[inline]
     pub(crate) fn text_value(&mut self, number: u32, text: &[u8]) {
-        self.tag(number, BYTES);
-        self.varint(field_len(1, text.len()) as u64);
+        self.head(number, field_len(1, text.len()));
         self.bytes_field(1, text);
+    }
+
+    /// The tag and the length of a field: one write of two bytes where both are short, which is nearly always.
+    #[inline]
+    pub(crate) fn head(&mut self, number: u32, length: usize) {
+        if length < 0x80 && number < 16 {
+            self.raw(&[(number << 3) as u8 | BYTES, length as u8]);
+        } else {
+            self.long_head(number, length);
+        }
+    }
+
+    fn long_head(&mut self, number: u32, length: usize) {
+        self.tag(number, BYTES);
+        self.varint(length as u64);
     }
 
     /// An integer, boolean or enum field.
@@ -308,6 +321,11 @@ impl Writer {
     /// A `fixed64`, `sfixed64` or `double` field.
     #[inline]
     pub(crate) fn fixed64_field(&mut self, number: u32, value: u64) {
+        if number < 16 {
+            let mut field = [(number << 3) as u8 | FIXED64; 9];
+            field[1..].copy_from_slice(&value.to_le_bytes());
+            return self.raw(&field);
+        }
         self.tag(number, FIXED64);
         self.raw(&value.to_le_bytes());
     }

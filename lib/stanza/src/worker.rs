@@ -259,9 +259,8 @@ impl<'a> Run<'a, '_> {
     }
 
     /// Sends a record through the operators from `at` on.
-    fn from(&mut self, at: usize, entry: Entry<'a>) {
+    fn from(&mut self, mut at: usize, mut entry: Entry<'a>) {
         let graph = self.graph;
-        let (mut at, mut entry) = (at, entry);
         loop {
             let Some(node) = graph.nodes.get(at) else { return self.output.write(&entry) };
             let mut released = Vec::new();
