@@ -180,7 +180,9 @@ impl Pass<'_> {
         let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
         match role {
             Role::KeyValue => roomy && is_text_attribute(body),
-            Role::AnyValue => roomy && is_text(body),
+            Role::AnyValue => {
+                self.depth > 0 && self.limits.value_bytes >= body.len() && is_text(body)
+            }
             _ => false,
         }
     }
@@ -224,10 +226,16 @@ fn is_text_attribute(body: &[u8]) -> bool {
     }
 }
 
-/// A text shorter than 128 bytes and nothing else.
+/// A text shorter than 16 KiB and nothing else.
 #[inline]
 fn is_text(body: &[u8]) -> bool {
-    matches!(body, [TEXT, length @ ..0x80, text @ ..] if usize::from(*length) == text.len())
+    match body {
+        [TEXT, length @ ..0x80, text @ ..] => usize::from(*length) == text.len(),
+        [TEXT, low, high @ ..0x80, text @ ..] => {
+            usize::from(*low & 0x7f) | usize::from(*high) << 7 == text.len()
+        }
+        _ => false,
+    }
 }
 
 #[cold]

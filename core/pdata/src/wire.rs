@@ -105,7 +105,34 @@ impl<'a> Reader<'a> {
         Self { buf, at }
     }
 
+    /// What nearly every field is: a tag of one byte, an eight-byte scalar, a varint of one byte, or
+    /// a length of one or two bytes. `None` for all else.
     #[inline]
+    fn usual(&self) -> Option<Field<'a>> {
+        let start = self.at;
+        let rest = self.buf.get(start..)?;
+        let &[tag, first, ..] = rest else { return None };
+        let (payload, length) = match tag & 0x87 {
+            BYTES if first < 0x80 => {
+                let length = 2 + usize::from(first);
+                (Payload::Bytes(rest.get(2..length)?), length)
+            }
+            BYTES => {
+                let second = *rest.get(2).filter(|it| **it < 0x80)?;
+                let length = 3 + (usize::from(first & 0x7f) | usize::from(second) << 7);
+                (Payload::Bytes(rest.get(3..length)?), length)
+            }
+            VARINT if first < 0x80 => (Payload::Varint(u64::from(first)), 2),
+            FIXED64 => {
+                let raw = rest.get(1..)?.first_chunk::<8>()?;
+                (Payload::Fixed64(u64::from_le_bytes(*raw)), 9)
+            }
+            _ => return None,
+        };
+        Some(Field { number: u32::from(tag >> 3), payload, start, end: start + length })
+    }
+
+    #[inline(never)]
     fn field(&self) -> Option<Field<'a>> {
         let start = self.at;
         let (tag, at) = varint(self.buf, start)?;
@@ -137,12 +164,16 @@ impl<'a> Reader<'a> {
 impl<'a> Iterator for Reader<'a> {
     type Item = Field<'a>;
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "in the loop of its caller a field stays in registers"
+    )]
+    #[inline(always)]
     fn next(&mut self) -> Option<Field<'a>> {
         if self.at >= self.buf.len() {
             return None;
         }
-        let Some(field) = self.field() else {
+        let Some(field) = self.usual().or_else(|| self.field()) else {
             self.at = self.buf.len();
             stats::count_unreadable();
             return None;

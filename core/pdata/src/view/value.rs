@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::fields::{any, key_value};
 use crate::stats;
-use crate::wire::{Messages, Payload, Reader};
+use crate::wire::{Field, Messages, Payload, Reader};
 
 /// The text of a string field. A string that is not UTF-8 is legal in a payload (the Go Collector
 /// forwards it, and so do we, byte for byte); a view yields its valid beginning and counts it.
@@ -49,6 +49,17 @@ impl<'a> ValueRef<'a> {
     /// Reads the body of an `AnyValue` message.
     #[inline]
     pub(crate) fn decode(body: &'a [u8]) -> Self {
+        match Reader::new(body).next() {
+            Some(Field { number: any::STRING, payload: Payload::Bytes(it), end, .. })
+                if end == body.len() =>
+            {
+                ValueRef::Str(text(it))
+            }
+            _ => Self::decode_any(body),
+        }
+    }
+
+    fn decode_any(body: &'a [u8]) -> Self {
         // One of several members: the last one wins.
         let mut value = ValueRef::Empty;
         for field in Reader::new(body) {
@@ -166,6 +177,18 @@ pub struct AttributesRef<'a> {
 /// Key and encoded value of a `KeyValue` message.
 #[inline]
 pub(crate) fn key_value_parts(body: &[u8]) -> (&[u8], &[u8]) {
+    let mut fields = Reader::new(body);
+    if let Some(key) = fields.next()
+        && let Some(value) = fields.next()
+        && (key.number, value.number, value.end) == (key_value::KEY, key_value::VALUE, body.len())
+    {
+        return (key.payload.bytes(), value.payload.bytes());
+    }
+    unusual_parts(body)
+}
+
+/// Those of a message whose fields are not a key and then a value.
+fn unusual_parts(body: &[u8]) -> (&[u8], &[u8]) {
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in Reader::new(body) {
         match field.number {
