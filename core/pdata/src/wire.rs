@@ -132,8 +132,9 @@ impl<'a> Reader<'a> {
         Some(Field { number: u32::from(tag >> 3), payload, start, end: start + length })
     }
 
+    /// Any field. By value, so that the caller's reader stays in registers.
     #[inline(never)]
-    fn field(&self) -> Option<Field<'a>> {
+    fn field(self) -> Option<Field<'a>> {
         let start = self.at;
         let (tag, at) = varint(self.buf, start)?;
         let number = u32::try_from(tag >> 3).ok()?;
@@ -173,7 +174,11 @@ impl<'a> Iterator for Reader<'a> {
         if self.at >= self.buf.len() {
             return None;
         }
-        let Some(field) = self.usual().or_else(|| self.field()) else {
+        if let Some(field) = self.usual() {
+            self.at = field.end;
+            return Some(field);
+        }
+        let Some(field) = self.field() else {
             self.at = self.buf.len();
             stats::count_unreadable();
             return None;

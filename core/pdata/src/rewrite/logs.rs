@@ -58,8 +58,7 @@ impl ScopeEdit<'_, Logs> {
             let src = field.payload.bytes();
             let record = LogRecord::new(src);
             scratch.level(ITEM_LEVEL).begin();
-            let from = record.attributes_start();
-            let mut edit = RecordEdit { src, from, scratch, resource, scope };
+            let mut edit = RecordEdit { src, from: 0, scratch, resource, scope };
             visit(record, &mut edit);
             finish(chunk, scratch, field)
         });

@@ -12,19 +12,31 @@ pub(crate) fn first_message(buf: &[u8], number: u32) -> Option<&[u8]> {
 }
 
 /// The integer field `number`, 0 if absent.
+#[inline]
 pub(crate) fn last_integer(buf: &[u8], number: u32) -> u64 {
-    Reader::new(buf)
-        .filter(|field| field.number == number)
-        .last()
-        .map_or(0, |field| field.payload.integer())
+    let mut last = 0;
+    for field in Reader::new(buf) {
+        if field.number == number {
+            last = field.payload.integer();
+        }
+    }
+    last
+}
+
+/// The bytes field `number`, empty if absent.
+pub(crate) fn last_bytes(buf: &[u8], number: u32) -> &[u8] {
+    let mut last: &[u8] = &[];
+    for field in Reader::new(buf) {
+        if field.number == number {
+            last = field.payload.bytes();
+        }
+    }
+    last
 }
 
 /// The string field `number`, empty if absent.
 pub(crate) fn last_text(buf: &[u8], number: u32) -> &str {
-    Reader::new(buf)
-        .filter(|field| field.number == number)
-        .last()
-        .map_or("", |field| text(field.payload.bytes()))
+    text(last_bytes(buf, number))
 }
 
 /// What produced the telemetry.

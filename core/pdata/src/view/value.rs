@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::fields::{any, key_value};
 use crate::stats;
-use crate::wire::{Field, Messages, Payload, Reader};
+use crate::wire::{BYTES, Messages, Payload, Reader};
 
 /// The text of a string field. A string that is not UTF-8 is legal in a payload (the Go Collector
 /// forwards it, and so do we, byte for byte); a view yields its valid beginning and counts it.
@@ -49,10 +49,8 @@ impl<'a> ValueRef<'a> {
     /// Reads the body of an `AnyValue` message.
     #[inline]
     pub(crate) fn decode(body: &'a [u8]) -> Self {
-        match Reader::new(body).next() {
-            Some(Field { number: any::STRING, payload: Payload::Bytes(it), end, .. })
-                if end == body.len() =>
-            {
+        match body {
+            [TEXT, length @ ..0x80, it @ ..] if usize::from(*length) == it.len() => {
                 ValueRef::Str(text(it))
             }
             _ => Self::decode_any(body),
@@ -174,20 +172,25 @@ pub struct AttributesRef<'a> {
     field: u32,
 }
 
+/// Tags of `KeyValue.key`, `KeyValue.value` and `AnyValue.string_value`.
+const KEY: u8 = (key_value::KEY as u8) << 3 | BYTES;
+const VALUE: u8 = (key_value::VALUE as u8) << 3 | BYTES;
+const TEXT: u8 = (any::STRING as u8) << 3 | BYTES;
+
 /// Key and encoded value of a `KeyValue` message.
 #[inline]
 pub(crate) fn key_value_parts(body: &[u8]) -> (&[u8], &[u8]) {
-    let mut fields = Reader::new(body);
-    if let Some(key) = fields.next()
-        && let Some(value) = fields.next()
-        && (key.number, value.number, value.end) == (key_value::KEY, key_value::VALUE, body.len())
+    if let [KEY, key @ ..0x80, rest @ ..] = body
+        && let Some((key, [VALUE, length @ ..0x80, value @ ..])) =
+            rest.split_at_checked(usize::from(*key))
+        && usize::from(*length) == value.len()
     {
-        return (key.payload.bytes(), value.payload.bytes());
+        return (key, value);
     }
     unusual_parts(body)
 }
 
-/// Those of a message whose fields are not a key and then a value.
+/// Those of a message that is not just a key and then a value, each shorter than 128 bytes.
 fn unusual_parts(body: &[u8]) -> (&[u8], &[u8]) {
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in Reader::new(body) {
