@@ -25,6 +25,9 @@ use crate::track::Tracked;
 /// `statfs(2)` and `linux/magic.h`.
 const REMOTE: [u32; 6] = [0x6969, 0xfe53_4d42, 0xff53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
 
+/// A directory in which others appear while it is listed is listed again, so many times.
+const LISTINGS_MAX: usize = 10;
+
 /// An open file that nobody follows yet.
 pub(crate) struct Opened {
     pub source: Source,
@@ -97,8 +100,13 @@ impl<S: Sink> Engine<S> {
         wanted.extend(
             self.files.values().filter_map(|it| it.real.as_ref()?.parent().map(Path::to_owned)),
         );
-        let failed =
+        wanted.extend(self.appeared.iter().cloned());
+        let (more, failed) =
             self.watcher.as_mut().map(|it| it.set_directories(&wanted)).unwrap_or_default();
+        if more {
+            // What came into them between the walk and the watch has told nobody.
+            self.walk_soon();
+        }
         if let Some((path, error)) = failed.first()
             && self.complaints.allows("directories")
         {
@@ -124,6 +132,30 @@ impl<S: Sink> Engine<S> {
         } else {
             self.walk_soon();
         }
+    }
+
+    /// A directory was made or moved here: a walk of all the others for it would be too much.
+    pub(crate) fn directory_appeared(&mut self, path: &Path) {
+        if !self.started || !self.settings.finder.decides_alone() {
+            return self.walk_soon();
+        }
+        for _ in 0..LISTINGS_MAX {
+            let scan = self.settings.finder.scan_below(path);
+            let Some(watcher) = &mut self.watcher else { return };
+            let mut more = false;
+            for dir in &scan.directories {
+                match watcher.watch_directory(dir) {
+                    Ok(new) => more |= new,
+                    Err(_) => return self.walk_soon(),
+                }
+            }
+            self.appeared.extend(scan.directories);
+            if !more {
+                // All were watched before they were listed: what comes now tells.
+                return scan.files.iter().for_each(|it| self.look(&it.path));
+            }
+        }
+        self.walk_soon();
     }
 
     /// Looks at what is at a path that matches.

@@ -123,6 +123,8 @@ pub struct Engine<S: Sink> {
     pub(crate) sender: Sender,
     pub(crate) answers: mpsc::Receiver<Done>,
     walk: Option<JoinHandle<Walk>>,
+    /// Directories that are watched and that the walk under way may not have seen.
+    pub(crate) appeared: HashSet<PathBuf>,
     walk_at: Instant,
     walk_not_before: Instant,
     checkpoint_at: Option<Instant>,
@@ -193,6 +195,7 @@ impl<S: Sink> Engine<S> {
             sender,
             answers,
             walk: None,
+            appeared: HashSet::new(),
             walk_at: now,
             walk_not_before: now,
             checkpoint_at: None,
@@ -366,6 +369,7 @@ impl<S: Sink> Engine<S> {
         }
         if self.walk.is_none() && self.walk_at.max(self.walk_not_before) <= now {
             let settings = Arc::clone(&self.settings);
+            self.appeared.clear();
             self.walk = Some(tokio::task::spawn_blocking(move || timed_scan(&settings.finder)));
             self.walk_at = now + if self.blind { self.settings.poll_interval } else { SWEEP };
         }
@@ -410,6 +414,7 @@ impl<S: Sink> Engine<S> {
             match event {
                 Event::Touched { key, still_watched } => self.touched(key, still_watched),
                 Event::File(path) => self.name_changed(&path),
+                Event::Directory(path) => self.directory_appeared(&path),
                 Event::Unclear => self.walk_soon(),
             }
         }

@@ -50,7 +50,17 @@ pub(crate) struct Scan {
 impl Finder {
     /// Walks the file system.
     pub(crate) fn scan(&self) -> Scan {
-        let mut walk = Walk::default();
+        self.walk(Walk::default())
+    }
+
+    /// Walks only what is at and below a directory.
+    pub(crate) fn scan_below(&self, only: &Path) -> Scan {
+        let mut scan = self.walk(Walk { only: Some(only.to_owned()), ..Walk::default() });
+        scan.directories.retain(|it| it.starts_with(only));
+        scan
+    }
+
+    fn walk(&self, mut walk: Walk) -> Scan {
         for alternative in self.include.iter().flat_map(Glob::alternatives) {
             let (root, rest) = match alternative.split_first() {
                 Some((Component::Literal(name), rest)) if name.is_empty() => ("/", rest),
@@ -102,6 +112,8 @@ impl Finder {
 
 #[derive(Default)]
 struct Walk {
+    /// Nothing else is looked at.
+    only: Option<PathBuf>,
     files: BTreeMap<PathBuf, Metadata>,
     directories: BTreeSet<PathBuf>,
     unreadable: Vec<(PathBuf, std::io::Error)>,
@@ -127,7 +139,7 @@ impl Walk {
                 }
             }
             Component::Wild(_) => {
-                for name in self.list(dir) {
+                for name in self.names(dir) {
                     if first.matches(&name) {
                         self.enter(&join(dir, &name), after, false, above);
                     }
@@ -135,7 +147,7 @@ impl Walk {
             }
             Component::Deep => {
                 self.descend(dir, after, false, above);
-                for name in self.list(dir) {
+                for name in self.names(dir) {
                     let path = join(dir, &name);
                     if path.is_dir() {
                         self.enter(&path, rest, false, above);
@@ -153,6 +165,9 @@ impl Walk {
         fixed: bool,
         above: &mut Vec<(u64, u64)>,
     ) -> bool {
+        if self.only.as_ref().is_some_and(|it| !it.starts_with(path) && !path.starts_with(it)) {
+            return false;
+        }
         let Ok(metadata) = std::fs::metadata(path) else { return false };
         if rest.is_empty() {
             if metadata.is_file() {
@@ -169,6 +184,15 @@ impl Walk {
         self.descend(path, rest, fixed, above);
         above.pop();
         true
+    }
+
+    /// The names in a directory; on the way to the only one that counts, just the next name.
+    fn names(&mut self, dir: &Path) -> Vec<String> {
+        let next = self.only.as_ref().and_then(|it| it.strip_prefix(dir).ok()?.components().next());
+        match next {
+            Some(next) => vec![next.as_os_str().to_string_lossy().into_owned()],
+            None => self.list(dir),
+        }
     }
 
     fn list(&mut self, dir: &Path) -> Vec<String> {
@@ -243,6 +267,15 @@ mod tests {
         let directories = ["p", "p/a", "p/a/c", "p/b", "p/b/c"];
         tree.check(&["p/*/*/*.log", "p/a/**/0.log"], &[], &files, &directories);
         tree.check(&["p/*/*/*.log"], &["p/a/**"], &["p/b/c/0.log"], &directories);
+    }
+
+    #[test]
+    fn below_a_directory_nothing_else_is_found() {
+        let tree = Tree::new(&["p/b/c/0.log", "p/a/c/1.log", "p/a/d/0.log", "q/a/c/0.log"]);
+        let finder = tree.finder(&["p/*/*/*.log", "**/1.log", "q/a/c/0.log"], &["p/a/d/*"]);
+        let scan = finder.scan_below(&tree.0.path().join("p/a"));
+        assert_eq!(tree.names(scan.files.iter().map(|it| &it.path)), ["p/a/c/1.log"]);
+        assert_eq!(tree.names(scan.directories.iter()), ["p/a", "p/a/c", "p/a/d"]);
     }
 
     #[test]

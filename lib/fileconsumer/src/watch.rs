@@ -32,6 +32,8 @@ pub(crate) enum Event {
     Touched { key: FileKey, still_watched: bool },
     /// A file appeared under this path, or vanished from it.
     File(PathBuf),
+    /// A directory appeared under this path.
+    Directory(PathBuf),
     /// Directories changed, or events were lost: only a walk can tell.
     Unclear,
 }
@@ -109,39 +111,39 @@ impl Watcher {
         }
     }
 
-    /// Watches exactly these directories; the answer is what could not be watched.
+    /// Watches exactly these directories; the answer is whether one was not watched before, and what
+    /// could not be watched.
     pub(crate) fn set_directories(
         &mut self,
         wanted: &BTreeSet<PathBuf>,
-    ) -> Vec<(PathBuf, io::Error)> {
+    ) -> (bool, Vec<(PathBuf, io::Error)>) {
         let old: Vec<PathBuf> =
             self.watched.keys().filter(|it| !wanted.contains(*it)).cloned().collect();
         for path in old {
             self.forget_directory(&path);
         }
-        let mut failed = Vec::new();
+        let (mut more, mut failed) = (false, Vec::new());
         for path in wanted {
-            if !self.watched.contains_key(path)
-                && let Err(error) = self.watch_directory(path)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                failed.push((path.clone(), error));
+            match self.watch_directory(path) {
+                Ok(new) => more |= new,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => failed.push((path.clone(), error)),
             }
         }
-        failed
+        (more, failed)
     }
 
-    /// Watches one more directory.
-    pub(crate) fn watch_directory(&mut self, path: &Path) -> io::Result<()> {
+    /// Watches one more directory; false when it is watched already.
+    pub(crate) fn watch_directory(&mut self, path: &Path) -> io::Result<bool> {
         if self.watched.contains_key(path) {
-            return Ok(());
+            return Ok(false);
         }
         let names = WatchFlags::CREATE | WatchFlags::MOVE | WatchFlags::DELETE;
         let own = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF | WatchFlags::ONLYDIR;
         let watch = inotify::add_watch(&self.instance, path, names | own)?;
         self.directories.entry(watch).or_default().push(path.to_owned());
         self.watched.insert(path.to_owned(), watch);
-        Ok(())
+        Ok(true)
     }
 
     fn forget_directory(&mut self, path: &Path) {
@@ -188,12 +190,18 @@ impl Watcher {
                     self.directories.remove(&event.wd());
                     continue;
                 }
-                match event.file_name().filter(|_| !flags.contains(ReadFlags::ISDIR)) {
-                    Some(name) => {
+                let appeared = flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
+                let what: Option<fn(PathBuf) -> Event> = if flags.contains(ReadFlags::ISDIR) {
+                    appeared.then_some(Event::Directory)
+                } else {
+                    Some(Event::File)
+                };
+                match (event.file_name(), what) {
+                    (Some(name), Some(what)) => {
                         let name = name.to_string_lossy();
-                        events.extend(paths.iter().map(|it| Event::File(it.join(&*name))));
+                        events.extend(paths.iter().map(|it| what(it.join(&*name))));
                     }
-                    None => events.push(Event::Unclear),
+                    _ => events.push(Event::Unclear),
                 }
             }
         }
@@ -285,14 +293,19 @@ mod tests {
     async fn names_are_reported_with_their_path() {
         let dir = tempfile::tempdir().unwrap();
         let mut watcher = Watcher::new().unwrap();
-        let failed = watcher.set_directories(&[dir.path().to_owned()].into());
-        assert!(failed.is_empty());
+        let wanted = [dir.path().to_owned()].into();
+        assert!(watcher.set_directories(&wanted).0);
+        let (more, failed) = watcher.set_directories(&wanted);
+        assert!(!more && failed.is_empty());
         let (a, b) = (dir.path().join("a"), dir.path().join("b"));
         std::fs::write(&a, "x").unwrap();
         assert_eq!(events(&mut watcher).await, [Event::File(a.clone())]);
         std::fs::rename(&a, &b).unwrap();
         assert_eq!(events(&mut watcher).await, [Event::File(a), Event::File(b)]);
-        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        let sub = dir.path().join("sub");
+        std::fs::create_dir(&sub).unwrap();
+        assert_eq!(events(&mut watcher).await, [Event::Directory(sub.clone())]);
+        std::fs::remove_dir(&sub).unwrap();
         assert_eq!(events(&mut watcher).await, [Event::Unclear]);
         watcher.set_directories(&BTreeSet::new());
         assert!(watcher.watched.is_empty() && watcher.directories.is_empty());
