@@ -1,6 +1,7 @@
 //! Refuses telemetry while memory is short, so that senders slow down and nothing is lost here.
 //!
-//! A task looks at resident memory every `check_interval`; `consume` only looks at its verdict.
+//! A task looks at resident memory every `check_interval`; `consume` only looks at its verdict. While
+//! nothing comes and nothing is refused, it sleeps until something comes, so that an idle collector stays idle.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -18,6 +19,7 @@ use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Processor, Settings,
     Signal, Status, async_trait,
 };
+use tokio::sync::Notify;
 use tracing::{info, warn};
 
 pub use config::Config;
@@ -26,12 +28,17 @@ use limiter::Limits;
 const MIB: u64 = 1 << 20;
 /// Shortest wait that a refused client is told; otherwise it is told when memory is looked at again.
 const COME_AGAIN_MIN: Duration = Duration::from_secs(1);
+/// While nothing comes, memory is looked at after so many intervals.
+const IDLE_INTERVALS: u32 = 30;
 
 /// The processor.
 pub struct MemoryLimiter {
     config: Config,
     limits: Limits,
     refusing: AtomicBool,
+    /// Something came since the last look.
+    passed: AtomicBool,
+    awake: Notify,
     accepted: [Counter; 2],
     refused: [Counter; 2],
     next: Next,
@@ -59,7 +66,9 @@ impl Processor for MemoryLimiter {
             "Memory limiter configured"
         );
         let [accepted, refused] = counters(&settings);
-        Ok(Self { config, limits, refusing: AtomicBool::new(false), accepted, refused, next })
+        let (refusing, passed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let awake = Notify::new();
+        Ok(Self { config, limits, refusing, passed, awake, accepted, refused, next })
     }
 }
 
@@ -107,6 +116,16 @@ fn counters(settings: &Settings) -> [[Counter; 2]; 2] {
 }
 
 impl MemoryLimiter {
+    /// Until the next look.
+    async fn pause(&self, interval: Duration) {
+        tokio::time::sleep(interval).await;
+        if !self.passed.swap(false, Relaxed) && !self.refusing.load(Relaxed) {
+            let idle = interval.saturating_mul(IDLE_INTERVALS);
+            // Either way memory is looked at.
+            let _ = tokio::time::timeout(idle, self.awake.notified()).await;
+        }
+    }
+
     /// One look at the memory.
     fn check(&self, host: &Host, used: u64) {
         let refuse = used >= self.limits.soft;
@@ -129,14 +148,13 @@ impl Component for MemoryLimiter {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let (own, interval) = (host.clone(), self.config.check_interval.std());
         host.spawn(async move {
-            let mut ticks = tokio::time::interval(interval);
             loop {
-                tokio::select! {
-                    () = own.stopping().cancelled() => return Ok(()),
-                    _ = ticks.tick() => {}
-                }
                 if let Some(used) = limiter::used_memory() {
                     self.check(&own, used);
+                }
+                tokio::select! {
+                    () = own.stopping().cancelled() => return Ok(()),
+                    () = self.pause(interval) => {}
                 }
             }
         });
@@ -148,6 +166,9 @@ impl Component for MemoryLimiter {
 impl Consumer for MemoryLimiter {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let items = data.items() as u64;
+        if !self.passed.load(Relaxed) && !self.passed.swap(true, Relaxed) {
+            self.awake.notify_one();
+        }
         if self.refusing.load(Relaxed) {
             for counter in &self.refused {
                 counter.add(items);
