@@ -96,7 +96,7 @@ impl Node {
         for _ in 0..node.load.pods {
             let mut writer = node.start_pod()?;
             for _ in 0..node.load.backlog {
-                writer.write(&node.load)?;
+                writer.write(&node.load, false)?;
             }
             node.pods.push(writer);
         }
@@ -145,7 +145,7 @@ impl Node {
                 let phase = at as f64 / live as f64;
                 let want = (elapsed * self.load.rate + phase) as u64;
                 while *done < want {
-                    self.pods[at].write(&self.load)?;
+                    self.pods[at].write(&self.load, true)?;
                     *done += 1;
                 }
             }
@@ -170,8 +170,12 @@ impl Node {
 }
 
 impl Writer {
-    fn write(&mut self, load: &FilesLoad) -> anyhow::Result<()> {
-        let line = Line::now(self.number, self.written);
+    /// A line of the backlog is not `timed`: it was written before the program could see it.
+    fn write(&mut self, load: &FilesLoad, timed: bool) -> anyhow::Result<()> {
+        let mut line = Line::now(self.number, self.written);
+        if !timed {
+            line.time = 0;
+        }
         let long = self.random.u32(..1000) < load.long_per_mille;
         let (least, most) = load.padding;
         let length = if long { LONG_BYTES } else { self.random.usize(least..=most.max(least)) };

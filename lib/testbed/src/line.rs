@@ -10,7 +10,7 @@ pub struct Line {
     pub writer: u32,
     /// Its number among the writer's lines, from 0.
     pub seq: u64,
-    /// When it was written, nanoseconds since 1970.
+    /// When it was written, nanoseconds since 1970; 0 when how long it takes is not of interest.
     pub time: u64,
 }
 

@@ -177,7 +177,9 @@ impl State {
                 tally.delivered += 1;
                 tally.reordered += u64::from(seen.highest > Some(line.seq));
                 seen.highest = seen.highest.max(Some(line.seq));
-                tally.latency.record(Duration::from_nanos(now.saturating_sub(line.time)));
+                if line.time > 0 {
+                    tally.latency.record(Duration::from_nanos(now.saturating_sub(line.time)));
+                }
                 tally.sample.get_or_insert_with(show);
             }
             Some(_) => {
