@@ -2,7 +2,7 @@
 
 use crate::fields::{any, key_value};
 use crate::view::{ArrayRef, AttributesRef, ValueRef};
-use crate::wire::{VARINT, Writer, varint_len};
+use crate::wire::{BYTES, VARINT, Writer, varint_len};
 
 /// A value to write. It borrows, so it is free to pass around.
 #[derive(Debug, Clone, Copy, Default)]
@@ -154,7 +154,24 @@ impl Value<'_> {
     #[inline]
     pub(crate) fn write_entry(&self, number: u32, key: &[u8], out: &mut Writer) {
         let length = self.encoded_len();
-        out.head(number, key_value_len(key.len(), length));
+        let whole = key_value_len(key.len(), length);
+        if let Value::Str(text) = self
+            && whole < 0x80
+            && number < 16
+            && !key.is_empty()
+        {
+            // Most are: then every length is one byte, and what stands between the texts is one write.
+            let field = |number: u32, length: usize| [(number << 3) as u8 | BYTES, length as u8];
+            let [tag, size] = field(number, whole);
+            let [key_tag, key_size] = field(key_value::KEY, key.len());
+            out.raw(&[tag, size, key_tag, key_size]);
+            out.raw(key);
+            let [tag, size] = field(key_value::VALUE, length);
+            let [text_tag, text_size] = field(any::STRING, text.len());
+            out.raw(&[tag, size, text_tag, text_size]);
+            return out.raw(text.as_bytes());
+        }
+        out.head(number, whole);
         out.key(key);
         out.head(key_value::VALUE, length);
         self.encode(out);

@@ -343,6 +343,10 @@ impl Writer {
     }
 
     fn long_head(&mut self, number: u32, length: usize) {
+        if length < 0x4000 && number < 16 {
+            let tag = (number << 3) as u8 | BYTES;
+            return self.raw(&[tag, length as u8 | 0x80, (length >> 7) as u8]);
+        }
         self.tag(number, BYTES);
         self.varint(length as u64);
     }
