@@ -26,22 +26,30 @@ impl<'e> AttributesEdit<'e> {
 
     #[inline]
     fn find(&mut self, key: &str) -> Option<usize> {
-        self.level.load(self.src, self.from, self.number);
-        self.level.find(self.src, key.as_bytes())
+        self.level.find(self.src, self.from, self.number, key.as_bytes())
     }
 
-    /// The attributes as they were before any change.
+    /// Like `find`, and lists all, so that the index stays good when another key is looked for.
+    #[inline]
+    fn find_listed(&mut self, key: &str) -> Option<usize> {
+        self.level.load(self.src, self.from, self.number);
+        self.level.listed(self.src, key.as_bytes())
+    }
+
+    /// The attributes of the message, unless they are listed with the new ones.
     fn source(&self) -> AttributesRef<'_> {
+        if self.level.is_loaded() {
+            return AttributesRef::default();
+        }
         AttributesRef::new(self.src.get(self.from..).unwrap_or_default(), self.number)
     }
 
     /// The body of the `AnyValue` message of the first attribute with this key.
     pub fn get_encoded(&self, key: &str) -> Option<&[u8]> {
-        if !self.level.is_loaded() {
-            return self.source().get_encoded(key);
-        }
-        let index = self.level.find(self.src, key.as_bytes())?;
-        self.level.entries.get(index).map(|entry| self.level.value(self.src, entry))
+        self.source().get_encoded(key).or_else(|| {
+            let index = self.level.listed(self.src, key.as_bytes())?;
+            self.level.entries.get(index).map(|entry| self.level.value(self.src, entry))
+        })
     }
 
     /// The value of the first attribute with this key.
@@ -67,14 +75,11 @@ impl<'e> AttributesEdit<'e> {
 
     /// Keys and `AnyValue` bodies, byte for byte.
     pub fn iter_encoded(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let loaded = self.level.is_loaded();
-        let entries = if loaded { self.level.entries.as_slice() } else { &[] };
-        let source = if loaded { AttributesRef::default() } else { self.source() };
-        entries
-            .iter()
-            .filter(|entry| entry.place != Place::Gone)
-            .map(|entry| (self.level.key(self.src, entry), self.level.value(self.src, entry)))
-            .chain(source.iter_encoded())
+        let listed = self.level.entries.iter().filter(|entry| entry.place != Place::Gone);
+        self.source().iter_encoded().chain(
+            listed
+                .map(|entry| (self.level.key(self.src, entry), self.level.value(self.src, entry))),
+        )
     }
 
     /// How many attributes.
@@ -122,7 +127,7 @@ impl<'e> AttributesEdit<'e> {
 
     /// Sets `to` to the value of `from`, byte for byte: true if `from` is there.
     pub fn copy(&mut self, from: &str, to: &str) -> bool {
-        let Some(source) = self.find(from) else { return false };
+        let Some(source) = self.find_listed(from) else { return false };
         let index = self.find(to);
         if index != Some(source) {
             self.level.put_copy(index, self.number, to.as_bytes(), self.src, source);
@@ -132,7 +137,7 @@ impl<'e> AttributesEdit<'e> {
 
     /// Gives `from` the key `to`, in its place, replacing what `to` was: true if `from` is there.
     pub fn rename(&mut self, from: &str, to: &str) -> bool {
-        let Some(source) = self.find(from) else { return false };
+        let Some(source) = self.find_listed(from) else { return false };
         if from != to {
             self.remove(to);
             self.level.put_copy(Some(source), self.number, to.as_bytes(), self.src, source);

@@ -58,8 +58,8 @@ struct Override {
 #[derive(Debug, Default)]
 pub(crate) struct Level {
     pub(crate) arena: Writer,
+    /// New attributes, and when `loaded` those of the message before them.
     pub(crate) entries: Vec<Entry>,
-    /// `entries` are those of the current message.
     loaded: bool,
     attributes_edited: bool,
     overrides: Vec<Override>,
@@ -84,6 +84,7 @@ impl Level {
         self.dropped = false;
         self.walked = false;
         self.loaded = false;
+        self.entries.clear();
         if self.edits == 0 {
             return;
         }
@@ -112,7 +113,7 @@ impl Level {
             return;
         }
         self.loaded = true;
-        self.entries.clear();
+        let new = self.entries.len();
         for field in Reader::starting_at(src, from) {
             if field.number != number {
                 continue;
@@ -127,6 +128,7 @@ impl Level {
                 value: range_in(src, value),
             });
         }
+        self.entries.rotate_left(new);
     }
 
     /// The key of an attribute.
@@ -141,9 +143,24 @@ impl Level {
         slice(if entry.place == Place::Arena { &self.arena.buf } else { src }, entry.value)
     }
 
-    /// The first attribute with this key.
+    /// The first attribute with this key. Those of the message are listed only if it is one of them.
     #[inline]
-    pub(crate) fn find(&self, src: &[u8], key: &[u8]) -> Option<usize> {
+    pub(crate) fn find(
+        &mut self,
+        src: &[u8],
+        from: usize,
+        number: u32,
+        key: &[u8],
+    ) -> Option<usize> {
+        if !self.loaded && has_key(src, from, number, key) {
+            self.load(src, from, number);
+        }
+        self.listed(src, key)
+    }
+
+    /// The first listed attribute with this key.
+    #[inline]
+    pub(crate) fn listed(&self, src: &[u8], key: &[u8]) -> Option<usize> {
         self.entries.iter().position(|it| it.place != Place::Gone && self.key(src, it) == key)
     }
 
@@ -352,6 +369,13 @@ impl Level {
             out.raw(slice(&self.arena.buf, *range));
         }
     }
+}
+
+/// True if one of the attributes of `src` has this key.
+#[inline]
+fn has_key(src: &[u8], from: usize, number: u32, key: &[u8]) -> bool {
+    Reader::starting_at(src, from)
+        .any(|field| field.number == number && key_value_parts(field.payload.bytes()).0 == key)
 }
 
 /// Where `part`, a slice of `whole`, lies in it.

@@ -75,3 +75,27 @@ fn attributes_of_resource_and_records_change_together() {
         assert_eq!(resource.attributes().get("service.name"), Some(ValueRef::Str("shop")));
     }
 }
+
+#[test]
+fn new_attributes_stand_behind_the_old_ones_whatever_is_asked_in_between() {
+    let changed = logs(1).rewrite(&mut Scratch::new(), |_, edit| {
+        edit.records(|_, edit| {
+            let mut attributes = edit.attributes();
+            attributes.set("x", Value::Int(1));
+            attributes.set("y", Value::Int(2));
+            attributes.set("x", Value::Int(3));
+            assert_eq!(attributes.len(), 4);
+            assert_eq!(attributes.get("a"), Some(ValueRef::Int(1)));
+            assert_eq!(attributes.get("x"), Some(ValueRef::Int(3)));
+            assert!(attributes.copy("x", "b"));
+            assert!(attributes.rename("y", "z"));
+            assert!(attributes.remove("a") && !attributes.remove("y"));
+            let keys: Vec<&str> = attributes.iter().map(|(key, _)| key).collect();
+            assert_eq!(keys, ["b", "x", "z"]);
+        });
+    });
+    let record = changed.records().next().unwrap();
+    let all: Vec<_> = record.attributes().iter().collect();
+    assert_eq!(all, [("b", ValueRef::Int(3)), ("x", ValueRef::Int(3)), ("z", ValueRef::Int(2))]);
+    decoded(&changed);
+}
