@@ -98,6 +98,15 @@ impl Pass<'_> {
         let mut attributes = 0usize;
         let mut at = 0;
         while at < buf.len() {
+            if let Some(end) = schema.plain_end(buf, at) {
+                at = end;
+                continue;
+            }
+            if let Some(end) = self.text_attribute_end(schema, buf, at) {
+                attributes += 1;
+                at = end;
+                continue;
+            }
             let start = at;
             let (tag, after) = read_varint(buf, at)?;
             let (number, wire) = (tag >> 3, (tag & 7) as u8);
@@ -174,17 +183,27 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// True for what most attributes and values are: short text. It is right at a glance.
+    /// The end of the field at `at`, if it is what most attributes are: short text. It is right at
+    /// a glance.
+    #[inline]
+    fn text_attribute_end(&self, schema: &Schema, buf: &[u8], at: usize) -> Option<usize> {
+        let [tag @ ..0x80, length @ ..0x80, rest @ ..] = buf.get(at..)? else { return None };
+        let Kind::Message(child) = schema.field(u64::from(*tag >> 3)).kind else { return None };
+        let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
+        let usual = roomy
+            && child.role == Role::KeyValue
+            && tag & 7 == BYTES
+            && is_text_attribute(rest.get(..usize::from(*length))?);
+        usual.then_some(at + 2 + usize::from(*length))
+    }
+
+    /// True for what most bodies are: text. It is right at a glance.
     #[inline]
     fn is_usual(&self, role: Role, body: &[u8]) -> bool {
-        let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
-        match role {
-            Role::KeyValue => roomy && is_text_attribute(body),
-            Role::AnyValue => {
-                self.depth > 0 && self.limits.value_bytes >= body.len() && is_text(body)
-            }
-            _ => false,
-        }
+        role == Role::AnyValue
+            && self.depth > 0
+            && self.limits.value_bytes >= body.len()
+            && is_text(body)
     }
 
     /// An `AnyValue` inside of a message of `parent`.

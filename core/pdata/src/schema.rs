@@ -2,6 +2,8 @@
 //! not listed are unknown and survive as they are, among them the deprecated field 1000
 //! (`scope_logs` and the like of OTLP before 0.15), which the Go Collector migrates.
 
+use crate::wire::{BYTES, FIXED32, FIXED64, VARINT};
+
 /// What a field holds.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
@@ -68,12 +70,29 @@ pub(crate) enum Role {
 pub(crate) struct Schema {
     pub(crate) role: Role,
     fields: [FieldSchema; FIELDS_MAX],
+    /// By wire type, bit n: field n is a scalar in which nothing can be wrong but its length.
+    plain: [u32; 3],
 }
 
 impl Schema {
     #[inline]
     pub(crate) fn field(&self, number: u64) -> FieldSchema {
         self.fields.get(number as usize).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// The end of the field at `at`, if it is a scalar that is whole and in which nothing can be
+    /// wrong; `None` also for lengths and varints of more than a byte.
+    #[inline]
+    pub(crate) fn plain_end(&self, buf: &[u8], at: usize) -> Option<usize> {
+        let &[tag @ ..0x80, first, ..] = buf.get(at..)? else { return None };
+        let (fields, length) = match tag & 7 {
+            VARINT if first < 0x80 => (self.plain[VARINT as usize], 2),
+            FIXED64 => (self.plain[FIXED64 as usize], 9),
+            BYTES if first < 0x80 => (self.plain[BYTES as usize], 2 + usize::from(first)),
+            _ => return None,
+        };
+        let whole = length <= buf.len() - at;
+        (whole && fields & 1 << (tag >> 3) != 0).then_some(at + length)
     }
 
     /// True if `number` is one of several of which only one may be set.
@@ -90,13 +109,23 @@ type Row = (usize, &'static str, Kind, Rule);
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, where it is a compile error")]
 const fn schema(role: Role, rows: &[Row]) -> Schema {
     let mut fields = [UNKNOWN; FIELDS_MAX];
+    let mut plain = [0; 3];
     let mut index = 0;
     while index < rows.len() {
         let (number, name, kind, rule) = rows[index];
         fields[number] = FieldSchema { name, kind, rule };
+        let wire = match kind {
+            Varint => VARINT,
+            Fixed64 => FIXED64,
+            Blob => BYTES,
+            _ => FIXED32,
+        };
+        if wire != FIXED32 && !matches!(rule, OneOf) {
+            plain[wire as usize] |= 1 << number;
+        }
         index += 1;
     }
-    Schema { role, fields }
+    Schema { role, fields, plain }
 }
 
 use Kind::{Blob, Fixed32, Fixed64, Fixed64s, Message, SpanId, TraceId, Varint, Varints};
