@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
 use libdeflater::{CompressionLvl, Compressor as Deflater};
+use pdata::buffer;
 use serde::{Deserialize, Serialize};
 
 use crate::{Chunks, Encoding};
@@ -145,13 +146,14 @@ impl Compressor {
     /// Out of memory, in effect.
     pub fn compress(&self, chunks: Chunks) -> std::io::Result<Chunks> {
         let Some(encoding) = self.encoding else { return Ok(chunks) };
-        let mut joined = None;
+        let joined;
         let source: &[u8] = if chunks.chunk().len() == chunks.remaining() {
             chunks.chunk()
         } else {
-            let buffer = joined.insert(self.buffer(chunks.remaining()));
-            chunks.pieces().for_each(|it| buffer.bytes.extend_from_slice(it));
-            &buffer.bytes
+            let mut all = buffer::take(chunks.remaining());
+            chunks.pieces().for_each(|it| all.extend_from_slice(it));
+            joined = buffer::freeze(all);
+            &joined
         };
         let out = match encoding {
             Encoding::Gzip => self.deflate(source, Container::Gzip)?,

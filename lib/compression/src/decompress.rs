@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use bytes::Bytes;
+use pdata::buffer;
 use zstd::zstd_safe::{DCtx, DParameter, get_frame_content_size};
 
 use crate::Encoding;
@@ -74,7 +75,7 @@ pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Bytes
         Encoding::SnappyFramed => snappy_framed(body, limit),
         Encoding::Lz4 => lz4(body, limit),
     };
-    decoded.map(Bytes::from)
+    decoded.map(buffer::freeze)
 }
 
 fn gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
@@ -113,7 +114,8 @@ fn gzip_at_once(body: &[u8], limit: usize) -> Option<Vec<u8>> {
     if memchr::memmem::find(body.get(GZIP_MAGIC.len()..)?, &GZIP_MAGIC).is_some() {
         return None;
     }
-    let mut decoded = vec![0; size];
+    let mut decoded = buffer::take(size);
+    decoded.resize(size, 0);
     let written = DECODER.with_borrow_mut(|it| it.gzip_decompress(body, &mut decoded));
     let checksum = u32::from_le_bytes(*body.get(trailer..)?.first_chunk()?);
     // Bytes after the member would have shown another size or checksum at the end.
@@ -186,7 +188,7 @@ fn zstd_at_once(context: &mut DCtx<'static>, body: &[u8], limit: usize) -> Optio
     if size > limit {
         return None;
     }
-    let mut decoded = Vec::with_capacity(size);
+    let mut decoded = buffer::take(size);
     let written = context.decompress(&mut decoded, body).ok()?;
     (written == size).then_some(decoded)
 }
@@ -256,7 +258,7 @@ fn read_all(
     limit: usize,
     corrupt: impl Fn(&io::Error) -> DecompressError,
 ) -> Result<Vec<u8>, DecompressError> {
-    let mut decoded = Vec::with_capacity(encoded.saturating_mul(RATIO_GUESS).min(limit));
+    let mut decoded = buffer::take(encoded.saturating_mul(RATIO_GUESS).min(limit));
     let beyond = (limit as u64).saturating_add(1);
     match reader.take(beyond).read_to_end(&mut decoded) {
         Ok(_) if decoded.len() > limit => Err(DecompressError::TooLarge),

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use pdata::buffer;
 use tokio::time::timeout;
 
 /// Surplus of a body that is read and thrown away, so that the client reads our answer instead of
@@ -59,7 +60,7 @@ async fn read(body: &mut Incoming, limit: usize, announced: usize) -> Result<Byt
     if body.is_end_stream() || first.len() == announced {
         return Ok(first);
     }
-    let mut all = BytesMut::with_capacity(announced.max(first.len() * 2));
+    let mut all = buffer::take(announced.max(first.len() * 2));
     all.extend_from_slice(&first);
     drop(first);
     while let Some(piece) = next(body).await? {
@@ -68,7 +69,7 @@ async fn read(body: &mut Incoming, limit: usize, announced: usize) -> Result<Byt
         }
         all.extend_from_slice(&piece);
     }
-    Ok(all.freeze())
+    Ok(buffer::freeze(all))
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
