@@ -7,8 +7,9 @@ use component::{BuildInfo, Kind, Signal};
 use serde_json::{Map, Value, json};
 use service::{Registry, Signals};
 
+use super::output;
 use crate::BUILD;
-use crate::cli::{Command, Flag, Matches, Takes};
+use crate::cli::{Command, Flag, Matches};
 use crate::console::say;
 
 /// `sluice components`.
@@ -22,13 +23,7 @@ pub const COMMAND: Command = Command {
     run,
 };
 
-const OUTPUT: Flag = Flag {
-    name: "output",
-    short: Some('o'),
-    takes: Takes::OneOf(&["yaml", "json"]),
-    default: "yaml",
-    about: "Form of the output",
-};
+const OUTPUT: Flag = output(&["yaml", "json"]);
 
 const KINDS: [Kind; 5] =
     [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector, Kind::Extension];

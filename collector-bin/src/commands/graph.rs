@@ -5,8 +5,8 @@ mod plain;
 
 use std::process::ExitCode;
 
-use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read};
-use crate::cli::{Command, Flag, Matches, Takes};
+use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, output, read};
+use crate::cli::{Command, Flag, Matches};
 use crate::components::components;
 use crate::console::{refuse, say};
 
@@ -23,13 +23,7 @@ As a Mermaid flowchart, as a digraph for Graphviz (sluice graph -o dot ... | dot
     run,
 };
 
-const OUTPUT: Flag = Flag {
-    name: "output",
-    short: Some('o'),
-    takes: Takes::OneOf(&["ascii", "mermaid", "dot"]),
-    default: "ascii",
-    about: "Form of the output",
-};
+const OUTPUT: Flag = output(&["ascii", "mermaid", "dot"]);
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
     feature_gates(matches)?;

@@ -53,6 +53,17 @@ pub const CONFIG: Flag = Flag {
     about: "A file, file:, env:, yaml:, http:, https:; several are merged in order",
 };
 
+/// `-o`: the first form holds when none is asked for.
+const fn output(forms: &'static [&'static str]) -> Flag {
+    Flag {
+        name: "output",
+        short: Some('o'),
+        takes: Takes::OneOf(forms),
+        default: forms[0],
+        about: "Form of the output",
+    }
+}
+
 /// `--set`.
 pub const SET: Flag = Flag {
     name: "set",

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::output;
 use crate::BUILD;
 use crate::cli::{Command, Flag, Matches, Takes};
 use crate::console::say;
@@ -17,13 +18,7 @@ pub const COMMAND: Command = Command {
     run,
 };
 
-const OUTPUT: Flag = Flag {
-    name: "output",
-    short: Some('o'),
-    takes: Takes::OneOf(&["text", "json"]),
-    default: "text",
-    about: "Form of the output",
-};
+const OUTPUT: Flag = output(&["text", "json"]);
 
 /// `-v`.
 pub const VERSION: Flag = Flag {
