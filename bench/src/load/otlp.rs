@@ -24,6 +24,9 @@ const RETRY_DELAY: Duration = Duration::from_millis(5);
 const WINDOW_PAUSE: Duration = Duration::from_millis(1);
 /// Longest wait for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Writers with words of their own: more requests than one batch holds. A window of 512 KiB, as Go's
+/// zstd has over gRPC, would otherwise see the request before again and find nothing to do.
+const TEMPLATES_MAX: u32 = 16;
 
 /// How requests travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -153,7 +156,8 @@ fn service(signal: Signal) -> &'static str {
 
 /// What all senders of a run share.
 struct Shared {
-    template: Template,
+    /// Of a writer, by its number.
+    templates: Vec<Template>,
     /// Requests begun.
     next: AtomicU64,
     refused: AtomicU64,
@@ -176,6 +180,12 @@ impl OtlpLoad {
         self.signal.parse().map_err(|()| anyhow!("{} is no signal", self.signal))
     }
 
+    fn templates(&self, shape: Shape) -> Vec<Template> {
+        let count = (self.connections * self.in_flight).clamp(1, TEMPLATES_MAX);
+        let template = |at| Template::new(Shape { seed: self.seed + u64::from(at), ..shape });
+        (0..count).map(template).collect()
+    }
+
     /// Sends everything to `port`, trying again what is refused; says how often that was. One of
     /// `kept_one_of` records arrives at `sink`.
     pub async fn send(
@@ -194,7 +204,7 @@ impl OtlpLoad {
         };
         let pace = if self.rate > 0.0 { self.records as f64 / self.rate } else { 0.0 };
         let shared = Arc::new(Shared {
-            template: Template::new(shape),
+            templates: self.templates(shape),
             next: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             start: Instant::now(),
@@ -239,12 +249,29 @@ impl Shared {
             while request * self.records > self.arrived().saturating_add(self.window) {
                 tokio::time::sleep(WINDOW_PAUSE).await;
             }
-            let body = self.template.fill(writer, sent * self.records);
+            let template = &self.templates[writer as usize % self.templates.len()];
+            let body = template.fill(writer, sent * self.records);
             while let Answer::Refused = client.send(body.clone()).await? {
                 self.refused.fetch_add(1, Relaxed);
                 tokio::time::sleep(RETRY_DELAY).await;
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_writers_send_different_words() {
+        let shape = Shape { signal: Signal::Logs, records: 3, attributes: 3, seed: 1, json: false };
+        let templates = OtlpLoad::default().templates(shape);
+        assert_eq!(templates.len(), TEMPLATES_MAX as usize);
+        // Number and time are the same, or alike: what is left is the words.
+        let [one, two] = [0, 1].map(|at: usize| templates[at].fill(0, 0));
+        let same = one.iter().zip(&two[..]).filter(|(a, b)| a == b).count();
+        assert!(same < one.len() * 3 / 4, "{same} of {}", one.len());
     }
 }
