@@ -7,7 +7,7 @@ mod compress;
 mod decompress;
 
 pub use chunks::Chunks;
-pub use compress::{Compressor, Params, Type};
+pub use compress::{Compressor, INLINE_BYTES_MAX, Params, Type};
 pub use decompress::{DecompressError, decompress};
 
 /// A content encoding, by the names that the Collector's configuration and HTTP headers use.

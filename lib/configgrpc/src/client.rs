@@ -28,8 +28,6 @@ pub use config::{AuthConfig, ClientConfig, Keepalive, MiddlewareConfig};
 
 /// Longest answer read, in bytes, as received. `defaultClientMaxReceiveMessageSize`, grpc-go 1.80.
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Larger requests are compressed on a blocking thread, in bytes: about a millisecond of gzip.
-const COMPRESS_INLINE_BYTES_MAX: usize = 256 * 1024;
 /// Connections that a call tries when one turns out to be closing before it took the request.
 const ATTEMPTS_MAX: usize = 3;
 
@@ -172,14 +170,7 @@ impl Client {
     /// Prefix and message, compressed if so configured.
     async fn message(&self, chunks: Chunks) -> Result<Chunks, GrpcStatus> {
         let compressed = self.compressor.encoding().is_some();
-        let body = if !compressed || chunks.remaining() <= COMPRESS_INLINE_BYTES_MAX {
-            self.compressor.compress(chunks)
-        } else {
-            let compressor = Arc::clone(&self.compressor);
-            let work = tokio::task::spawn_blocking(move || compressor.compress(chunks));
-            work.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        };
-        let body = body.map_err(|error| {
+        let body = self.compressor.compress_aside(chunks).await.map_err(|error| {
             failure(code::INTERNAL, format!("grpc: error while compressing: {error}"))
         })?;
         let length = body.remaining();

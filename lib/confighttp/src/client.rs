@@ -36,8 +36,6 @@ pub use url::Url;
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Idle connections kept when `max_idle_conns_per_host` is 0: what the default queue sends at once.
 const IDLE_CONNECTIONS: usize = 10;
-/// Larger requests are compressed on a blocking thread, in bytes: about a millisecond of gzip.
-const COMPRESS_INLINE_BYTES_MAX: usize = 256 * 1024;
 
 /// A client for one URL.
 pub struct Client {
@@ -169,7 +167,7 @@ impl Client {
         content_type: HeaderValue,
         body: Chunks,
     ) -> Result<Reply, String> {
-        let body = self.compress(body).await.map_err(|error| error.to_string())?;
+        let body = self.compressor.compress_aside(body).await.map_err(|it| it.to_string())?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.url.path().clone();
@@ -189,15 +187,6 @@ impl Client {
         }
         let live = connect(self.url.target()).await?;
         self.exchange(live, request).await.map_err(|broken| broken.why)
-    }
-
-    async fn compress(&self, body: Chunks) -> std::io::Result<Chunks> {
-        if self.compressor.encoding().is_none() || body.remaining() <= COMPRESS_INLINE_BYTES_MAX {
-            return self.compressor.compress(body);
-        }
-        let compressor = Arc::clone(&self.compressor);
-        let work = tokio::task::spawn_blocking(move || compressor.compress(body));
-        work.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
     /// The idle connection used last, if one is still open. Those that are too old are closed.

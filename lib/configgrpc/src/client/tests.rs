@@ -155,7 +155,7 @@ async fn a_compressed_message_says_so_and_is_read_back() {
         let config =
             ClientConfig { compression: compression::Type(Some(encoding)), ..plain(endpoint) };
         // Beyond what is compressed in place.
-        let piece = Bytes::from(vec![b'a'; COMPRESS_INLINE_BYTES_MAX + 1]);
+        let piece = Bytes::from(vec![b'a'; compression::INLINE_BYTES_MAX + 1]);
         call(&client(&config), std::slice::from_ref(&piece)).await.unwrap();
         let (head, body) = seen.recv().await.unwrap();
         assert_eq!(head.headers["grpc-encoding"], name);

@@ -115,7 +115,7 @@ async fn a_compressed_request_says_so() {
         let compression = Type(Encoding::from_name(name));
         let client = client(&ClientConfig { compression, ..ClientConfig::default() }, &base);
         // Beyond what is compressed in place.
-        let body = Bytes::from(vec![b'a'; COMPRESS_INLINE_BYTES_MAX + 32]);
+        let body = Bytes::from(vec![b'a'; compression::INLINE_BYTES_MAX + 32]);
         client.post(PROTO, body.clone().into()).await.unwrap();
         let (_, head, sent) = seen.recv().await.unwrap();
         assert!(head.contains(&format!("content-encoding: {name}\r\n")), "{head}");
