@@ -38,10 +38,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64;
 /// The same for all streams of a connection.
 const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
-/// Longest DATA frame taken, in bytes: as much as is read at once. A frame is memory of its own, and
-/// the allocator has blocks of this size at hand; a message of several is copied once, into a buffer
-/// that is used again.
-const FRAME_BYTES_MAX: u32 = 64 * 1024;
+/// Longest DATA frame taken, in bytes. A message in one frame is used where it was read; one of several
+/// is copied once more, into a buffer that is used again. Most batches are shorter than this, and a
+/// longer frame would keep the other calls of its connection waiting.
+const FRAME_BYTES_MAX: u32 = 1024 * 1024;
 /// Longest header list of a call, in bytes.
 const HEADER_BYTES_MAX: u32 = 64 * 1024;
 
