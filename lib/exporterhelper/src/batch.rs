@@ -41,6 +41,7 @@ pub struct Batch {
     room: Option<OwnedSemaphorePermit>,
     items: usize,
     items_accepted: usize,
+    urgent: bool,
     trigger: Trigger,
     lost: Counter,
 }
@@ -49,6 +50,7 @@ impl Batch {
     /// An empty one. `lost` counts the accepted items of a batch that is dropped.
     pub fn new(ctx: Context, lost: &Counter) -> Self {
         Self {
+            urgent: ctx.urgent,
             ctx,
             parts: Vec::new(),
             claims: Vec::new(),
@@ -77,6 +79,11 @@ impl Batch {
             (Some(_), None) => {}
         }
         self.parts.push(data);
+    }
+
+    /// A caller sends nothing more before it is answered: nobody gathers further.
+    pub(crate) fn hurry(&mut self) {
+        self.urgent = true;
     }
 
     pub(crate) fn set_trigger(&mut self, trigger: Trigger) {
@@ -113,10 +120,12 @@ impl Batch {
         self.trigger
     }
 
-    /// With which context it goes on: somebody waits for delivery if any of its callers does.
+    /// With which context it goes on: somebody waits for delivery if any of its callers does, and it is
+    /// urgent if that is so for any of them.
     pub fn context(&self) -> Context {
         let wants = if self.is_claimed() { Wants::Delivered } else { Wants::Accepted };
-        Context { wants, ..self.ctx.clone() }
+        let urgent = self.urgent;
+        Context { wants, urgent, ..self.ctx.clone() }
     }
 
     /// Its telemetry, joined.

@@ -172,7 +172,7 @@ impl Batcher {
 
 impl Store {
     fn join(&mut self, now: Instant, rules: &Rules, request: Request) {
-        let Request { data, mut claim, mut room, partition, ctx: _ } = request;
+        let Request { data, mut claim, mut room, partition, ctx } = request;
         let held = self.open.get(&partition).map_or(0, |it| it.size);
         let (first, rest) = rules.cut(held, data);
         let mut pieces = std::iter::once(first).chain(rest).peekable();
@@ -190,7 +190,14 @@ impl Store {
             } else {
                 open.batch.add(piece, claim.as_ref().map(crate::Claim::another), None);
             }
-            if !last || rules.min_size <= open.size {
+            let full = !last || rules.min_size <= open.size;
+            if ctx.urgent {
+                open.batch.hurry();
+            }
+            if !full && ctx.urgent {
+                open.batch.set_trigger(Trigger::Timeout);
+            }
+            if full || ctx.urgent {
                 self.leave(&partition);
             }
         }
@@ -313,6 +320,18 @@ mod tests {
         let batch = batcher.take(due).unwrap();
         assert_eq!((batch.items(), batch.trigger()), (2, Trigger::Timeout));
         assert_eq!(batcher.next_due(due), None);
+    }
+
+    #[test]
+    fn what_is_urgent_takes_along_what_waits_and_says_so_to_the_next() {
+        let (mut batcher, now) = (batcher(rules(10, 0)), Instant::now());
+        batcher.push(now, request(logs(1))).unwrap();
+        assert!(batcher.take(now).is_none());
+        let ctx = Context { urgent: true, ..Context::default() };
+        batcher.push(now, Request { ctx, ..request(logs(2)) }).unwrap();
+        let batch = batcher.take(now).unwrap();
+        assert_eq!((batch.items(), batch.trigger()), (3, Trigger::Timeout));
+        assert!(batch.context().urgent && batcher.is_empty());
     }
 
     #[test]

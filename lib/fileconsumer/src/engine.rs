@@ -22,7 +22,7 @@ use crate::book::Book;
 use crate::find::{Finder, Scan};
 use crate::identity::Identity;
 use crate::limit::OncePer;
-use crate::send::{CALLS_MAX, Done, Sender};
+use crate::send::{CALLS_MAX, Chunk, Done, Sender};
 use crate::settings::Settings;
 use crate::sink::Sink;
 use crate::track::Tracked;
@@ -118,7 +118,10 @@ pub struct Engine<S: Sink> {
     /// Copies still being written: their size when last seen.
     pub(crate) growing: HashMap<PathBuf, u64>,
     next_key: u64,
+    /// Chunks without an answer, and their bytes.
     pub(crate) in_flight: (usize, usize),
+    /// The same of those that were handed on since the last urgent one.
+    gathering: (usize, usize),
     host: Host,
     pub(crate) sender: Sender,
     pub(crate) answers: mpsc::Receiver<Done>,
@@ -191,6 +194,7 @@ impl<S: Sink> Engine<S> {
             growing: HashMap::new(),
             next_key: 0,
             in_flight: (0, 0),
+            gathering: (0, 0),
             host: host.clone(),
             sender,
             answers,
@@ -332,7 +336,17 @@ impl<S: Sink> Engine<S> {
         }
         self.in_flight.0 += 1;
         self.in_flight.1 += bytes;
-        self.sender.send(batch.data, ranges, bytes);
+        let urgent = self.is_urgent(bytes);
+        self.sender.send(Chunk { data: batch.data, ranges, bytes, urgent });
+    }
+
+    /// True for the chunk that makes half of what may be in flight. If a batch held more than that back
+    /// until it is full, both would wait: it for chunks, we for its answer.
+    fn is_urgent(&mut self, bytes: usize) -> bool {
+        let (calls, total) = (self.gathering.0 + 1, self.gathering.1 + bytes);
+        let urgent = CALLS_MAX / 2 <= calls || self.settings.in_flight_bytes_max / 2 <= total;
+        self.gathering = if urgent { (0, 0) } else { (calls, total) };
+        urgent
     }
 
     pub(crate) fn settle(&mut self, done: &Done) {

@@ -25,6 +25,15 @@ pub(crate) const CALLS_MAX: usize = 256;
 /// The ranges that one chunk covers.
 pub(crate) type Ranges = Vec<(FileKey, Ticket)>;
 
+/// Records to be delivered.
+pub(crate) struct Chunk {
+    pub data: Data,
+    pub ranges: Ranges,
+    pub bytes: usize,
+    /// Nobody on its way may wait for more.
+    pub urgent: bool,
+}
+
 /// A chunk has its answer.
 pub(crate) struct Done {
     pub ranges: Ranges,
@@ -77,12 +86,13 @@ impl Sender {
         (Self { host, shared: Arc::new(shared), done }, answers)
     }
 
-    /// Delivers `data`; the answer names `ranges`.
-    pub(crate) fn send(&self, data: Data, ranges: Ranges, bytes: usize) {
+    /// Delivers a chunk; the answer names its ranges.
+    pub(crate) fn send(&self, chunk: Chunk) {
+        let Chunk { data, ranges, bytes, urgent } = chunk;
         let (shared, done) = (Arc::clone(&self.shared), self.done.clone());
         let stopping = self.host.stopping().clone();
         self.host.spawn(async move {
-            let settled = shared.deliver(data, &stopping).await;
+            let settled = shared.deliver(data, urgent, &stopping).await;
             // Fails when the reader has given up waiting, and then nobody wants to know.
             let _ = done.send(Done { ranges, bytes, settled }).await;
             Ok(())
@@ -96,8 +106,8 @@ impl Sender {
 }
 
 impl Shared {
-    async fn deliver(&self, data: Data, stopping: &CancellationToken) -> bool {
-        let (ctx, started) = (Context::delivered(), Instant::now());
+    async fn deliver(&self, data: Data, urgent: bool, stopping: &CancellationToken) -> bool {
+        let (ctx, started) = (Context { urgent, ..Context::delivered() }, Instant::now());
         let items = data.items() as u64;
         let mut wait = self.retry.initial;
         loop {

@@ -87,6 +87,21 @@ async fn the_points_of_one_metric_are_split() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_that_sends_no_more_before_its_answer_does_not_wait_for_the_timeout() {
+    let (bench, start) = (Bench::new("{}").await, Instant::now());
+    let first = bench.spawn(Context::delivered(), 3);
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.sink.calls(), 0);
+    let last = bench.spawn(Context { urgent: true, ..Context::delivered() }, 4);
+    first.await.unwrap().unwrap();
+    last.await.unwrap().unwrap();
+    assert_eq!((bench.sink.sizes(), start.elapsed()), (vec![7], Duration::ZERO));
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn data_waits_for_the_timeout_and_no_longer() {
     let bench = Bench::new("timeout: 1s").await;
     let start = Instant::now();
