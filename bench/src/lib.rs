@@ -8,6 +8,7 @@
 #![expect(missing_docs, reason = "a program in two binaries, not a library for others")]
 
 pub mod load;
+pub mod loki;
 pub mod micro;
 pub mod plan;
 pub mod relay;

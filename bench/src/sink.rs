@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::loki;
 use crate::relay::tcp;
 use crate::table::{FaultPlan, Output};
 
@@ -39,6 +40,11 @@ impl Sink {
             Output::Lines => {
                 let listener = TcpListener::bind(("127.0.0.1", port)).await?;
                 tasks.spawn(lines(listener, Arc::clone(&oracle)));
+                None
+            }
+            Output::Loki => {
+                let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+                tasks.spawn(loki::run(listener, Arc::clone(&oracle)));
                 None
             }
             Output::Grpc | Output::Http => Some(otlp(output, port, &oracle).await?),
@@ -107,7 +113,7 @@ async fn otlp(output: Output, port: u16, oracle: &Arc<Oracle>) -> anyhow::Result
     Backend::start::<Otlp>(&section, &consumer).await.map_err(|error| anyhow!(error))
 }
 
-/// Takes lines; the ledger begins at `w=` and ends with the line, or with the JSON text around it.
+/// Takes lines.
 async fn lines(listener: TcpListener, oracle: Arc<Oracle>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -115,12 +121,16 @@ async fn lines(listener: TcpListener, oracle: Arc<Oracle>) {
         connections.spawn(async move {
             let mut lines = BufReader::with_capacity(256 * 1024, stream).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                let from = line.find("w=").unwrap_or(0);
-                let text = &line[from..];
-                oracle.count_text(text.split('"').next().unwrap_or(text));
+                count_line(&oracle, &line);
             }
         });
     }
+}
+
+/// The ledger begins at `w=` and ends with the line, or with the JSON text around it.
+pub fn count_line(oracle: &Oracle, line: &str) {
+    let text = &line[line.find("w=").unwrap_or(0)..];
+    oracle.count_text(text.split('"').next().unwrap_or(text));
 }
 
 #[cfg(test)]

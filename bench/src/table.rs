@@ -55,6 +55,8 @@ pub enum Output {
     Http,
     /// Lines over TCP.
     Lines,
+    /// Pushes to Loki.
+    Loki,
 }
 
 /// One pipeline and the load it gets.
