@@ -1,5 +1,5 @@
 //! What outlives an instance of a component when the configuration is reloaded: its listening sockets,
-//! and what it leaves for the instance that follows it.
+//! what it leaves for the instance that follows it, and the count of what is under way.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use crate::Host;
+use crate::{Host, InFlight};
 
 /// What an instance leaves for its successor: keys and values of its own making.
 pub type Legacy = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -16,6 +16,7 @@ pub type Legacy = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The service has one and gives it to every host.
 #[derive(Clone, Default)]
 pub struct Carry {
+    in_flight: InFlight,
     sockets: Arc<Mutex<Vec<Socket>>>,
     turns: Arc<Mutex<HashMap<String, Slot>>>,
 }
@@ -82,6 +83,11 @@ impl Carry {
 }
 
 impl Host {
+    /// The bytes of requests under way in all components.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.carry.in_flight
+    }
+
     /// The listening socket at `address`, from an instance that makes way for a new one. Two components
     /// that just have the same address do not share it.
     pub fn inherit(&self, address: &str) -> Option<Arc<OwnedFd>> {

@@ -12,6 +12,7 @@ mod delivery;
 mod error;
 mod host;
 mod id;
+mod in_flight;
 mod kinds;
 mod lost;
 pub mod meter;
@@ -29,6 +30,7 @@ pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use host::{Host, Services, Status};
 pub use id::{Id, IdError, PipelineId};
+pub use in_flight::{InFlight, InFlightLimit, UnderWay};
 pub use kinds::{
     BuildInfo, Component, Connector, Consumer, Exporter, Extension, Kind, Next, Processor,
     Receiver, Settings, Stability,

@@ -66,12 +66,24 @@ pub struct Reader {
     stream: RecvStream,
     limit: usize,
     pending: Bytes,
+    announced: Option<(bool, usize)>,
 }
 
 impl Reader {
     /// `limit` is the longest message in bytes, as sent.
     pub fn new(stream: RecvStream, limit: usize) -> Self {
-        Self { stream, limit, pending: Bytes::new() }
+        Self { stream, limit, pending: Bytes::new(), announced: None }
+    }
+
+    /// The size in bytes of the next message, before it has come; `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the stream is of no more use then.
+    pub async fn announced(&mut self) -> Result<Option<usize>, FrameError> {
+        if self.announced.is_none() {
+            self.announced = self.read_prefix().await?;
+        }
+        Ok(self.announced.map(|(_, size)| size))
     }
 
     /// The next message; `None` at the end of the stream.
@@ -79,7 +91,8 @@ impl Reader {
     /// # Errors
     /// [`FrameError`]; the stream is of no more use then.
     pub async fn next(&mut self) -> Result<Option<Message>, FrameError> {
-        let Some((compressed, size)) = self.read_prefix().await? else { return Ok(None) };
+        self.announced().await?;
+        let Some((compressed, size)) = self.announced.take() else { return Ok(None) };
         let body = self.read_body(size).await?;
         Ok(Some(Message { compressed, body }))
     }

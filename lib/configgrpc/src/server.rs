@@ -12,8 +12,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use component::meter::Calls;
-use component::{BoxError, Client, Context, GrpcStatus, Host, Meter, Tracer, async_trait};
+use component::meter::{Calls, Counter};
+use component::{
+    BoxError, Client, Context, GrpcStatus, Host, InFlight, Meter, Tracer, async_trait,
+};
 use compression::{Chunks, Compressor, Encoding, Type};
 use confignet::{Connection, Listener};
 use futures_util::StreamExt;
@@ -75,6 +77,8 @@ struct Shared {
     parameters: ServerParameters,
     calls: Option<Calls>,
     tracer: Tracer,
+    in_flight: InFlight,
+    refused: Counter,
 }
 
 struct Endpoint {
@@ -139,6 +143,8 @@ pub fn serve(
         parameters: config.server_parameters(),
         calls: Calls::new(meter, &config.net.endpoint),
         tracer: meter.tracer().clone(),
+        in_flight: host.in_flight().clone(),
+        refused: InFlight::refused(meter),
     });
     let task = accept(listener, shared, host.clone());
     host.spawn(task);

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use component::meter::Calls;
-use component::{BoxError, Client, Context, Host, Meter, Tracer, async_trait};
+use component::meter::{Calls, Counter};
+use component::{BoxError, Client, Context, Host, InFlight, Meter, Tracer, async_trait};
 use compression::decompress;
 use confignet::{Connection, Listener};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -28,7 +28,7 @@ mod cors;
 mod pulse;
 
 use crate::metrics::{self, Served};
-use body::{BodyError, collect};
+use body::{BodyError, collect, discard};
 use config::Coding;
 pub use config::{AuthConfig, CorsConfig, MiddlewareConfig, ServerConfig};
 use cors::Cors;
@@ -62,6 +62,8 @@ struct Shared {
     headers: HeaderMap,
     calls: Option<Calls>,
     tracer: Tracer,
+    in_flight: InFlight,
+    refused: Counter,
 }
 
 /// Binds the endpoint and serves it until the host stops. Returns the address bound.
@@ -88,7 +90,9 @@ pub fn serve(
     let cors = cors.and_then(Cors::new);
     let calls = Calls::new(meter, &config.net.endpoint);
     let (config, tracer) = (config.clone(), meter.tracer().clone());
-    let shared = Arc::new(Shared { handler, config, cors, headers, calls, tracer });
+    let (in_flight, refused) = (host.in_flight().clone(), InFlight::refused(meter));
+    let shared =
+        Arc::new(Shared { handler, config, cors, headers, calls, tracer, in_flight, refused });
     host.spawn(accept(listener, shared, host.clone()));
     Ok(address)
 }
@@ -256,6 +260,21 @@ impl Shared {
         }
         let limit = self.config.body_bytes_max();
         let wait = Some(self.config.read_timeout.std()).filter(|it| !it.is_zero());
+        // What a chunked body will be is not known: it counts when it has come.
+        let announced = body.size_hint().exact().map_or(1, |it| usize::try_from(it).unwrap_or(0));
+        let mut under_way = match self.in_flight.enter(announced.min(limit)) {
+            Ok(under_way) => under_way,
+            Err(error) => {
+                self.refused.add(1);
+                discard(body).await;
+                let busy = StatusCode::SERVICE_UNAVAILABLE;
+                let mut response = self.handler.refuse(head, busy, error.message());
+                if let Some(wait) = error.retry_after() {
+                    response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().into());
+                }
+                return closing(response);
+            }
+        };
         let body = match collect(body, limit, wait).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return closing(bad("http: request body too large")),
@@ -269,6 +288,7 @@ impl Shared {
                 Err(error) => return bad(&error.to_string()),
             },
         };
+        under_way.grow_to(body.len());
         let client = if self.config.include_metadata {
             Arc::new(Client { peer: client.peer, metadata: metadata(head) })
         } else {

@@ -1,7 +1,9 @@
 //! Refuses telemetry while memory is short, so that senders slow down and nothing is lost here.
 //!
-//! A task looks at resident memory every `check_interval`; `consume` only looks at its verdict. While
-//! nothing comes and nothing is refused, it sleeps until something comes, so that an idle collector stays idle.
+//! A task looks at resident memory every `check_interval`; `consume` looks at its verdict, and at memory itself
+//! when so much has come since the last look that it could use up half of what was left. While nothing
+//! comes and nothing is refused, the task sleeps until something comes, so that an idle collector stays idle.
+//! Servers do not even read a request while those under way take their share of the limit.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -10,15 +12,16 @@ mod limiter;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Level};
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Processor, Settings,
-    Signal, Status, async_trait,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, InFlightLimit, Next,
+    Processor, Settings, Signal, Status, async_trait,
 };
+use pdata::buffer;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
@@ -30,6 +33,11 @@ const MIB: u64 = 1 << 20;
 const COME_AGAIN_MIN: Duration = Duration::from_secs(1);
 /// While nothing comes, memory is looked at after so many intervals.
 const IDLE_INTERVALS: u32 = 30;
+/// Memory is not looked at again before so many bytes have come, or the interval is over.
+const LOOK_BYTES_MIN: u64 = MIB;
+/// Requests that are being read or have no answer yet may take this part of the hard limit, and no more
+/// than what is left of it.
+const IN_FLIGHT_PART: u64 = 4;
 
 /// The processor.
 pub struct MemoryLimiter {
@@ -38,7 +46,12 @@ pub struct MemoryLimiter {
     refusing: AtomicBool,
     /// Something came since the last look.
     passed: AtomicBool,
+    /// Bytes that have come since the last look.
+    taken: AtomicU64,
+    /// Bytes that may come before the next look.
+    allowance: AtomicU64,
     awake: Notify,
+    started: OnceLock<(Host, InFlightLimit)>,
     accepted: [Counter; 2],
     refused: [Counter; 2],
     next: Next,
@@ -66,9 +79,19 @@ impl Processor for MemoryLimiter {
             "Memory limiter configured"
         );
         let [accepted, refused] = counters(&settings);
-        let (refusing, passed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let awake = Notify::new();
-        Ok(Self { config, limits, refusing, passed, awake, accepted, refused, next })
+        Ok(Self {
+            config,
+            limits,
+            refusing: AtomicBool::new(false),
+            passed: AtomicBool::new(false),
+            taken: AtomicU64::new(0),
+            allowance: AtomicU64::new(0),
+            awake: Notify::new(),
+            started: OnceLock::new(),
+            accepted,
+            refused,
+            next,
+        })
     }
 }
 
@@ -126,19 +149,54 @@ impl MemoryLimiter {
         }
     }
 
+    /// Bytes of requests that may be under way while `used` is used: what they claim may be yet to come.
+    fn in_flight_max(&self, used: u64) -> usize {
+        let share = (self.limits.hard / IN_FLIGHT_PART).min(self.limits.hard.saturating_sub(used));
+        usize::try_from(share).unwrap_or(usize::MAX)
+    }
+
+    /// Looks at memory if what comes now could matter.
+    fn take(&self, bytes: u64) {
+        let taken = self.taken.fetch_add(bytes, Relaxed) + bytes;
+        if taken >= self.allowance.load(Relaxed) {
+            self.look();
+        }
+    }
+
+    fn look(&self) {
+        if let Some(used) = limiter::used_memory() {
+            self.check(used);
+        }
+    }
+
     /// One look at the memory.
-    fn check(&self, host: &Host, used: u64) {
-        let refuse = used >= self.limits.soft;
+    fn check(&self, used: u64) {
+        self.taken.store(0, Relaxed);
+        let left = self.limits.soft.saturating_sub(used);
+        self.allowance.store((left / 2).max(LOOK_BYTES_MIN), Relaxed);
+        let refuse = left == 0;
+        if refuse {
+            buffer::trim();
+        }
+        if let Some((_, in_flight)) = self.started.get() {
+            in_flight.set(self.in_flight_max(used));
+        }
         if self.refusing.swap(refuse, Relaxed) == refuse {
             return;
         }
         let cur_mem_mib = used / MIB;
         if refuse {
             warn!(cur_mem_mib, "Memory usage is above soft limit. Refusing data.");
-            host.report(Status::Recoverable("memory usage is above the soft limit".into()));
+            self.report(Status::Recoverable("memory usage is above the soft limit".into()));
         } else {
             info!(cur_mem_mib, "Memory usage back within limits. Resuming normal operation.");
-            host.report(Status::Ok);
+            self.report(Status::Ok);
+        }
+    }
+
+    fn report(&self, status: Status) {
+        if let Some((host, _)) = self.started.get() {
+            host.report(status);
         }
     }
 }
@@ -146,12 +204,12 @@ impl MemoryLimiter {
 #[async_trait]
 impl Component for MemoryLimiter {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        let in_flight = host.in_flight().limit(self.in_flight_max(0));
+        let _ = self.started.set((host.clone(), in_flight));
         let (own, interval) = (host.clone(), self.config.check_interval.std());
         host.spawn(async move {
             loop {
-                if let Some(used) = limiter::used_memory() {
-                    self.check(&own, used);
-                }
+                self.look();
                 tokio::select! {
                     () = own.stopping().cancelled() => return Ok(()),
                     () = self.pause(interval) => {}
@@ -169,6 +227,7 @@ impl Consumer for MemoryLimiter {
         if !self.passed.load(Relaxed) && !self.passed.swap(true, Relaxed) {
             self.awake.notify_one();
         }
+        self.take(data.bytes() as u64);
         if self.refusing.load(Relaxed) {
             for counter in &self.refused {
                 counter.add(items);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::{Consumer, Context, Processor, Signal};
+use component::{Component, Consumer, Context, Processor, Signal};
 use componenttest::{Sink, TestHost, config, logs, settings};
 use tokio::time::Instant;
 
@@ -13,18 +13,18 @@ componenttest::conformance!(processor MemoryLimiter, "{check_interval: 1s, limit
 
 #[tokio::test]
 async fn above_the_soft_limit_data_is_refused_and_may_come_again() {
-    let (sink, host) = (Sink::new(), TestHost::new());
+    let sink = Sink::new();
     let section = config("{check_interval: 1s, limit_mib: 100}");
     let settings = settings("memory_limiter", Signal::Logs);
     let limiter = Arc::new(MemoryLimiter::create(settings, section, sink.next()).unwrap());
-    limiter.check(&host, 79 << 20);
+    limiter.check(79 << 20);
     limiter.consume(&Context::default(), logs(3)).await.unwrap();
-    limiter.check(&host, 80 << 20);
+    limiter.check(80 << 20);
     let error = limiter.consume(&Context::default(), logs(2)).await.unwrap_err();
     assert!(!error.is_permanent());
     assert_eq!(error.message(), "data refused due to high memory usage");
     assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(1)));
-    limiter.check(&host, 10 << 20);
+    limiter.check(10 << 20);
     limiter.consume(&Context::default(), logs(4)).await.unwrap();
     assert_eq!(limiter.accepted[0].value(), 7);
     assert_eq!(limiter.refused[1].value(), 2);
@@ -51,4 +51,47 @@ async fn memory_is_looked_at_when_something_comes_and_seldom_while_nothing_does(
     };
     tokio::join!(limiter.pause(interval), come);
     assert_eq!(start.elapsed(), 5 * interval, "the first after a while wakes");
+}
+
+#[tokio::test]
+async fn memory_is_looked_at_before_what_comes_could_use_up_what_is_left() {
+    let sink = Sink::new();
+    let used = crate::limiter::used_memory().unwrap() / crate::MIB;
+    let (hard, spike) = (used + 100, 50);
+    let section =
+        config(&format!("{{check_interval: 1h, limit_mib: {hard}, spike_limit_mib: {spike}}}"));
+    let settings = settings("memory_limiter", Signal::Logs);
+    let limiter = MemoryLimiter::create(settings, section, sink.next()).unwrap();
+    let mut accepted = 0;
+    loop {
+        // The sink keeps it all.
+        let data = logs(10_000);
+        if limiter.consume(&Context::default(), data).await.is_err() {
+            break;
+        }
+        accepted += 1;
+        assert!(crate::limiter::used_memory().unwrap() < hard * crate::MIB, "{accepted}");
+    }
+    assert!(accepted > 0);
+}
+
+#[tokio::test]
+async fn requests_under_way_may_take_a_quarter_of_the_limit_and_what_is_left_of_it() {
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let section = config("{check_interval: 1s, limit_mib: 100}");
+    let settings = settings("memory_limiter", Signal::Logs);
+    let limiter = Arc::new(MemoryLimiter::create(settings, section, sink.next()).unwrap());
+    Arc::clone(&limiter).start(&host).await.unwrap();
+    let mebibytes = |it: usize| it << 20;
+    let first = host.in_flight().enter(mebibytes(20)).unwrap();
+    assert!(host.in_flight().enter(mebibytes(6)).is_err());
+    let second = host.in_flight().enter(mebibytes(5)).unwrap();
+    drop((first, second));
+    limiter.check(90 << 20);
+    let first = host.in_flight().enter(mebibytes(9)).unwrap();
+    assert!(host.in_flight().enter(mebibytes(2)).is_err());
+    host.stop().await;
+    drop(limiter);
+    assert!(host.in_flight().enter(mebibytes(6)).is_ok(), "the limiter is gone");
+    drop(first);
 }

@@ -99,7 +99,10 @@ impl Handler for Paths {
             PROTO => Encoding::Proto,
             _ => return unanswerable(),
         };
-        let code = code::INVALID_ARGUMENT;
+        let code = match status {
+            StatusCode::SERVICE_UNAVAILABLE => code::UNAVAILABLE,
+            _ => code::INVALID_ARGUMENT,
+        };
         let encoded = Bytes::new();
         refusal(encoding, status, &GrpcStatus { code, message: message.to_owned(), encoded })
     }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use component::{Client, Context, GrpcStatus};
+use component::{Client, Context, GrpcStatus, UnderWay};
 use compression::{DecompressError, Encoding, decompress};
 use h2::RecvStream;
 use h2::server::SendResponse;
@@ -21,7 +21,7 @@ use tracing::debug;
 use super::{Answer, Endpoint, Shared};
 use crate::frame::{FrameError, Message, Reader};
 use crate::metrics;
-use crate::status::{code, encode_binary, escape};
+use crate::status::{code, encode, encode_binary, escape};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -162,7 +162,7 @@ async fn call<'a>(
             refuse(code::UNIMPLEMENTED, message)
         })?),
     };
-    let message = read(shared, body).await?;
+    let (message, mut under_way) = read(shared, body).await?;
     let message = match (message.compressed, encoding) {
         (false, _) => message.body,
         (true, None) => {
@@ -171,6 +171,7 @@ async fn call<'a>(
         }
         (true, Some(encoding)) => expand(encoding, &message.body, shared.message_bytes_max)?,
     };
+    under_way.grow_to(message.len());
     let client = if shared.include_metadata {
         Arc::new(Client { peer: client.peer, metadata: metadata(head) })
     } else {
@@ -183,26 +184,42 @@ async fn call<'a>(
     Ok(endpoint.answer(encoding))
 }
 
-async fn read(shared: &Shared, body: RecvStream) -> Result<Message, Refusal> {
+/// The message, which is under way from now on.
+async fn read(shared: &Shared, body: RecvStream) -> Result<(Message, UnderWay), Refusal> {
     let limit = shared.message_bytes_max;
     let wait = MESSAGE_WAIT + Duration::from_secs((limit / MESSAGE_RATE_MIN) as u64);
     let mut reader = Reader::new(body, limit);
-    match timeout(wait, reader.next()).await {
-        Ok(Ok(Some(message))) => Ok(message),
-        Ok(Ok(None)) => Err(refuse(
-            code::INTERNAL,
-            "cardinality violation: received no request message from non-client-streaming RPC",
-        )),
-        Ok(Err(error @ FrameError::TooLarge { .. })) => {
-            Err(refuse(code::RESOURCE_EXHAUSTED, error.to_string()))
+    let message = async {
+        let none = || {
+            let message =
+                "cardinality violation: received no request message from non-client-streaming RPC";
+            refuse(code::INTERNAL, message)
+        };
+        let size = reader.announced().await?.ok_or_else(none)?;
+        let under_way = shared.in_flight.enter(size).map_err(|error| {
+            shared.refused.add(1);
+            let (code, message) = (code::UNAVAILABLE, error.message().to_owned());
+            let encoded = encode(code, &message, error.retry_after());
+            GrpcStatus { code, message, encoded }
+        })?;
+        Ok((reader.next().await?.ok_or_else(none)?, under_way))
+    };
+    timeout(wait, message).await.unwrap_or_else(|_| {
+        Err(refuse(code::DEADLINE_EXCEEDED, "the request message came too slowly"))
+    })
+}
+
+impl From<FrameError> for Refusal {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::TooLarge { .. } => refuse(code::RESOURCE_EXHAUSTED, error.to_string()),
+            FrameError::Flag(_) | FrameError::Truncated => {
+                refuse(code::INTERNAL, error.to_string())
+            }
+            FrameError::Transport(error) => {
+                refuse(code::CANCELED, format!("reading the request: {error}"))
+            }
         }
-        Ok(Err(error @ (FrameError::Flag(_) | FrameError::Truncated))) => {
-            Err(refuse(code::INTERNAL, error.to_string()))
-        }
-        Ok(Err(FrameError::Transport(error))) => {
-            Err(refuse(code::CANCELED, format!("reading the request: {error}")))
-        }
-        Err(_) => Err(refuse(code::DEADLINE_EXCEEDED, "the request message came too slowly")),
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn collect(
     };
     let result = timeout(wait, read).await.unwrap_or(Err(BodyError::Late));
     if result == Err(BodyError::TooLarge) {
-        let _ = timeout(SURPLUS_WAIT, discard(body)).await;
+        discard(body).await;
     }
     result
 }
@@ -84,9 +84,14 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
     }
 }
 
-async fn discard(mut body: Incoming) {
+/// Throws away what is not wanted, so that the client reads our answer.
+pub(super) async fn discard(mut body: Incoming) {
+    let _ = timeout(SURPLUS_WAIT, throw_away(&mut body)).await;
+}
+
+async fn throw_away(body: &mut Incoming) {
     let mut left = SURPLUS_BYTES_MAX;
-    while let Ok(Some(piece)) = next(&mut body).await {
+    while let Ok(Some(piece)) = next(body).await {
         left = left.saturating_sub(piece.len());
         if left == 0 {
             return;
