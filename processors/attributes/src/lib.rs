@@ -11,11 +11,10 @@ use component::{
 use pdata::{Logs, Metrics, Scratch, Traces};
 
 mod config;
-mod matching;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Attribute, Config, Library, MatchProperties, RegexpConfig, SeverityNumber};
+pub use config::Config;
 use matching::Selection;
 
 /// The processor.
@@ -32,7 +31,8 @@ impl Processor for Attributes {
     fn create(settings: Settings, config: Config, next: Next) -> Result<Self, BoxError> {
         let actions = Actions::new(&config.actions)?;
         let signal = settings.signal.unwrap_or(Signal::Logs);
-        Ok(Self { actions, selection: Selection::new(&config, signal)?, next })
+        let selection = Selection::new(config.include.as_ref(), config.exclude.as_ref(), signal)?;
+        Ok(Self { actions, selection, next })
     }
 }
 

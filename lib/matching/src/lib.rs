@@ -1,13 +1,17 @@
-//! Which items are meant. A property of the resource or scope is looked at once for all items below
-//! it: a [`Selection`] is narrowed on the way down to an [`Extent`].
+//! Which items are meant by `include` and `exclude`, shared by the processors `attributes` and `filter`.
+//! A property of the resource or scope is looked at once for all items below it: a [`Selection`] is narrowed
+//! on the way down to an [`Extent`].
+
+mod config;
 
 use attraction::Constant;
 use component::Signal;
 use component::config::Value;
 use pdata::{AttributesRef, LogRecord, Metric, ResourceRef, ScopeRef, Span, ValueRef};
-use regex::RegexSet;
+use regex::{Regex, RegexSet};
+use stanza::go_regex;
 
-use crate::config::{Attribute, Config, MatchProperties, SeverityNumber};
+pub use config::{Attribute, Library, MatchProperties, RegexpConfig, SeverityNumber};
 
 /// Names of span kinds, by number.
 const SPAN_KINDS: [&str; 6] = [
@@ -21,14 +25,14 @@ const SPAN_KINDS: [&str; 6] = [
 
 /// `include` and `exclude`.
 #[derive(Debug)]
-pub(crate) struct Selection {
+pub struct Selection {
     include: Option<Matcher>,
     exclude: Option<Matcher>,
 }
 
 /// What is left to decide for the items below a resource or scope.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Extent<'s> {
+pub struct Extent<'s> {
     include: Option<&'s Matcher>,
     exclude: Option<&'s Matcher>,
 }
@@ -38,20 +42,24 @@ impl Selection {
     ///
     /// # Errors
     /// The first thing that is wrong, in the Collector's words.
-    pub(crate) fn new(config: &Config, signal: Signal) -> Result<Self, String> {
-        let matcher = |properties: &Option<MatchProperties>| {
-            properties.as_ref().map(|it| Matcher::new(it, signal)).transpose()
+    pub fn new(
+        include: Option<&MatchProperties>,
+        exclude: Option<&MatchProperties>,
+        signal: Signal,
+    ) -> Result<Self, String> {
+        let matcher = |properties: Option<&MatchProperties>| {
+            properties.map(|it| Matcher::new(it, signal)).transpose()
         };
-        Ok(Self { include: matcher(&config.include)?, exclude: matcher(&config.exclude)? })
+        Ok(Self { include: matcher(include)?, exclude: matcher(exclude)? })
     }
 
     /// True if every item is meant.
-    pub(crate) fn is_all(&self) -> bool {
+    pub fn is_all(&self) -> bool {
         self.include.is_none() && self.exclude.is_none()
     }
 
     /// What can be meant below this resource; nothing if no item is.
-    pub(crate) fn of_resource(&self, resource: ResourceRef<'_>) -> Option<Extent<'_>> {
+    pub fn of_resource(&self, resource: ResourceRef<'_>) -> Option<Extent<'_>> {
         let all = Extent { include: self.include.as_ref(), exclude: self.exclude.as_ref() };
         all.narrow(|it| it.resource(resource))
     }
@@ -66,7 +74,7 @@ impl<'s> Extent<'s> {
     }
 
     /// What can be meant below this scope.
-    pub(crate) fn of_scope(self, scope: ScopeRef<'_>) -> Option<Self> {
+    pub fn of_scope(self, scope: ScopeRef<'_>) -> Option<Self> {
         self.narrow(|it| it.libraries.iter().all(|it| it.matches(scope)))
     }
 
@@ -74,15 +82,18 @@ impl<'s> Extent<'s> {
         self.include.is_none_or(&matches) && !self.exclude.is_some_and(&matches)
     }
 
-    pub(crate) fn record(self, record: LogRecord<'_>) -> bool {
+    /// Whether a log record is meant.
+    pub fn record(self, record: LogRecord<'_>) -> bool {
         self.decide(|it| it.record(record))
     }
 
-    pub(crate) fn span(self, span: Span<'_>) -> bool {
+    /// Whether a span is meant.
+    pub fn span(self, span: Span<'_>) -> bool {
         self.decide(|it| it.span(span))
     }
 
-    pub(crate) fn metric(self, metric: Metric<'_>) -> bool {
+    /// Whether a metric is meant.
+    pub fn metric(self, metric: Metric<'_>) -> bool {
         self.decide(|it| it.names.as_ref().is_none_or(|names| names.matches(metric.name())))
     }
 }
@@ -119,7 +130,7 @@ impl Matcher {
             }
             Texts::new(list, &config.match_type).map(Some).map_err(context)
         };
-        let library = |it: &crate::config::Library| {
+        let library = |it: &Library| {
             Ok::<_, String>(LibraryMatcher {
                 name: texts(std::slice::from_ref(&it.name), "library name")?,
                 version: texts(it.version.as_slice(), "library version")?,
@@ -269,9 +280,15 @@ impl Texts {
     fn new(list: &[String], match_type: &str) -> Result<Self, String> {
         match match_type {
             "strict" => Ok(Self::Strict(list.to_vec())),
-            "regexp" => RegexSet::new(list).map(Self::Regexp).map_err(|error| {
-                format!("error parsing regexp: {}", error.to_string().replace('\n', " "))
-            }),
+            "regexp" => {
+                // Each on its own first, so that a mistake is Go's.
+                let ours = |it: &String| {
+                    go_regex(it, |it| Regex::new(it).map(|it| it.as_str().to_owned()))
+                };
+                let list = list.iter().map(ours).collect::<Result<Vec<_>, _>>()?;
+                let set = RegexSet::new(list);
+                set.map(Self::Regexp).map_err(|error| format!("error parsing regexp: {error}"))
+            }
             other => Err(unrecognized(other)),
         }
     }
