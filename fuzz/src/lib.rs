@@ -2,6 +2,7 @@
 //! the last value, and writing it and reading it again changes nothing.
 
 use confmap::{Environment, Format, Locations, Style};
+use ottl::{Condition, Context, Item, Prefixes, Scene, infer};
 use pdata::{AttributesRef, Data, Limits, Logs, Metrics, PointRef, Signal, Traces, ValueRef};
 
 /// Bytes that may be an OTLP request.
@@ -49,6 +50,23 @@ pub fn config(text: &str) {
             {
                 problems.render(format);
             }
+        }
+    }
+}
+
+/// Text that may be a condition: it is refused with a place in it, or can be looked at.
+pub fn ottl(text: &str) {
+    let texts = [text.to_owned()];
+    if let Err((_, error)) = infer(&texts, &Context::ALL) {
+        assert!(text.get(error.span).is_some(), "the place is in the text");
+    }
+    for context in Context::ALL {
+        match Condition::new(text, context, Prefixes::Optional) {
+            Ok(condition) => {
+                let scene = Scene { item: Item::Log(Default::default()), ..Scene::default() };
+                let _ = condition.holds(&scene);
+            }
+            Err(error) => assert!(text.get(error.span).is_some(), "the place is in the text"),
         }
     }
 }

@@ -26,6 +26,7 @@ mod worker;
 pub use files::{FileKey, FileMeta};
 pub use pattern::go_regex;
 pub use pipeline::{Error, Options, Pipeline, check, operator_types};
+pub use time::{Clock, Reading};
 pub use worker::{Batch, Worker};
 
 #[cfg(test)]

@@ -12,11 +12,13 @@ use crate::section::{Mistake, Section};
 use crate::value::{Value, type_name};
 
 mod civil;
+mod clock;
 pub(crate) mod layout;
 mod reader;
 mod strptime;
 mod zone;
 
+pub use clock::{Clock, Reading};
 use layout::{Layout, Parsed};
 use zone::Zone;
 

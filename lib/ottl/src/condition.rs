@@ -1,0 +1,136 @@
+//! Conditions, and lists of them.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::compile::{Compiler, Prefixes};
+use crate::context::{Context, Scene};
+use crate::error::Error;
+use crate::parse;
+use crate::program::Test;
+
+/// What happens when a condition cannot be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorMode {
+    /// It counts as false, and a warning is logged.
+    #[default]
+    Ignore,
+    /// It counts as false.
+    Silent,
+    /// The payload is refused.
+    Propagate,
+}
+
+impl<'de> Deserialize<'de> for ErrorMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.to_lowercase().as_str() {
+            "ignore" => Ok(Self::Ignore),
+            "silent" => Ok(Self::Silent),
+            "propagate" => Ok(Self::Propagate),
+            other => {
+                let message = format_args!("unknown error mode {other}");
+                let known = ["ignore", "silent", "propagate"];
+                Err(component::config::unknown_choice(message, &known))
+            }
+        }
+    }
+}
+
+/// A condition.
+#[derive(Debug)]
+pub struct Condition {
+    text: String,
+    test: Test,
+    schema: bool,
+}
+
+impl Condition {
+    /// Parses and compiles a text for a context.
+    ///
+    /// # Errors
+    /// What is wrong with it, in the Collector's words, and where.
+    pub fn new(text: &str, context: Context, prefixes: Prefixes) -> Result<Self, Error> {
+        let tree = parse::condition(text)?;
+        let mut compiler = Compiler { text, context, prefixes, schema: false };
+        let test = compiler.test(&tree)?;
+        Ok(Self { text: text.to_owned(), test, schema: compiler.schema })
+    }
+
+    /// Whether it holds.
+    ///
+    /// # Errors
+    /// Why that cannot be said, in the Collector's words.
+    #[inline]
+    pub fn holds<'a>(&'a self, scene: &Scene<'a>) -> Result<bool, String> {
+        self.test.holds(scene)
+    }
+}
+
+/// Conditions of which one is enough.
+#[derive(Debug)]
+pub struct Conditions {
+    list: Vec<Condition>,
+    mode: ErrorMode,
+}
+
+impl Conditions {
+    /// Parses and compiles texts for a context. Position and problem of each that is wrong.
+    ///
+    /// # Errors
+    /// Those that are wrong, with their position.
+    pub fn new(
+        texts: &[String],
+        context: Context,
+        prefixes: Prefixes,
+        mode: ErrorMode,
+    ) -> Result<Self, Vec<(usize, Error)>> {
+        let (mut list, mut wrong) = (Vec::new(), Vec::new());
+        for (at, text) in texts.iter().enumerate() {
+            match Condition::new(text, context, prefixes) {
+                Ok(it) => list.push(it),
+                Err(error) => wrong.push((
+                    at,
+                    error.within(format_args!("unable to parse OTTL condition {text:?}")),
+                )),
+            }
+        }
+        if wrong.is_empty() { Ok(Self { list, mode }) } else { Err(wrong) }
+    }
+
+    /// Whether one of them holds.
+    ///
+    /// # Errors
+    /// Why the payload has to be refused, in the Collector's words.
+    #[inline]
+    pub fn any<'a>(&'a self, scene: &Scene<'a>) -> Result<bool, String> {
+        for condition in &self.list {
+            match condition.holds(scene) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) => self.failed(condition, error)?,
+            }
+        }
+        Ok(false)
+    }
+
+    #[cold]
+    fn failed(&self, condition: &Condition, error: String) -> Result<(), String> {
+        match self.mode {
+            ErrorMode::Silent => {}
+            ErrorMode::Ignore => {
+                let condition = &condition.text;
+                tracing::warn!(error, condition, "failed to eval condition");
+            }
+            ErrorMode::Propagate => {
+                return Err(format!("failed to eval condition: {}, {error}", condition.text));
+            }
+        }
+        Ok(())
+    }
+
+    /// A schema URL is looked at.
+    pub fn use_schema(&self) -> bool {
+        self.list.iter().any(|it| it.schema)
+    }
+}

@@ -1,0 +1,35 @@
+//! What is asked of a span or metric as a whole.
+
+use pdata::ValueRef;
+
+use super::{Env, Function, Kind, function, takes, text};
+use crate::context::Context;
+use crate::value::Value;
+
+pub(super) const ALL: &[Function] = &[
+    function("IsRootSpan", &[], |env, _| {
+        let parent = env.scene.span().map(|it| it.parent_span_id()).unwrap_or_default();
+        Ok(Value::Bool(parent.iter().all(|it| *it == 0)))
+    })
+    .only(&[Context::Span]),
+    function("HasAttrKeyOnDatapoint", &[takes("key", Kind::TheText)], |env, it| {
+        Ok(Value::Bool(any_point(env, text(it, 0), |_| true)))
+    })
+    .only(&[Context::Metric]),
+    function(
+        "HasAttrOnDatapoint",
+        &[takes("key", Kind::TheText), takes("expected_val", Kind::TheText)],
+        |env, it| {
+            let wanted = text(it, 1);
+            let is_it = |value: ValueRef<'_>| value.as_str().unwrap_or_default() == wanted;
+            Ok(Value::Bool(any_point(env, text(it, 0), is_it)))
+        },
+    )
+    .only(&[Context::Metric]),
+];
+
+/// Whether one of the points has an attribute with this key and such a value.
+fn any_point(env: &Env<'_, '_>, key: &str, is_it: impl Fn(ValueRef<'_>) -> bool) -> bool {
+    let Some(metric) = env.scene.metric() else { return false };
+    metric.points().any(|it| it.attributes().get(key).is_some_and(&is_it))
+}

@@ -1,0 +1,152 @@
+//! Times and spans of time.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use component::config::Duration;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use stanza::Clock;
+
+use super::{Env, Function, Kind, State, constant_text, function, int, may_take, takes, text};
+use crate::program::Slot;
+use crate::value::{Instant, Value};
+
+const SECOND: i64 = 1_000_000_000;
+const TIME: super::Parameter = takes("time", Kind::Time);
+const DURATION: super::Parameter = takes("duration", Kind::Duration);
+
+pub(super) const ALL: &[Function] = &[
+    function("Now", &[], |_, _| Ok(Value::Time(Instant::of(now())))).impure(),
+    function(
+        "Time",
+        &[
+            takes("time", Kind::Text),
+            takes("format", Kind::TheText),
+            may_take("location", Kind::TheText),
+        ],
+        time,
+    )
+    .prepared(clock)
+    .impure(),
+    function(
+        "Unix",
+        &[takes("seconds", Kind::Int), may_take("nanoseconds", Kind::Int)],
+        |_, it| {
+            let nanos = i128::from(int(it, 0)) * i128::from(SECOND) + i128::from(int(it, 1));
+            Ok(Value::Time(Instant { nanos, offset_seconds: 0 }))
+        },
+    ),
+    function("TruncateTime", &[TIME, DURATION], |_, it| Ok(truncate(it))),
+    function("Duration", &[takes("duration", Kind::Text)], |_, it| duration(text(it, 0))),
+    function("UnixNano", &[TIME], |_, it| Ok(since_1970(it, 1))),
+    function("UnixMicro", &[TIME], |_, it| Ok(since_1970(it, 1_000))),
+    function("UnixMilli", &[TIME], |_, it| Ok(since_1970(it, 1_000_000))),
+    function("UnixSeconds", &[TIME], |_, it| Ok(since_1970(it, SECOND.into()))),
+    function("Nanoseconds", &[DURATION], |_, it| Ok(Value::Int(span(it)))),
+    function("Microseconds", &[DURATION], |_, it| Ok(Value::Int(span(it) / 1_000))),
+    function("Milliseconds", &[DURATION], |_, it| Ok(Value::Int(span(it) / 1_000_000))),
+    function("Seconds", &[DURATION], |_, it| Ok(in_units(it, SECOND))),
+    function("Minutes", &[DURATION], |_, it| Ok(in_units(it, 60 * SECOND))),
+    function("Hours", &[DURATION], |_, it| Ok(in_units(it, 3600 * SECOND))),
+    function("Year", &[TIME], |_, it| part(it, |it| it.year().into())),
+    function("Month", &[TIME], |_, it| part(it, |it| it.month().into())),
+    function("Day", &[TIME], |_, it| part(it, |it| it.day().into())),
+    function("Hour", &[TIME], |_, it| part(it, |it| it.hour().into())),
+    function("Minute", &[TIME], |_, it| part(it, |it| it.minute().into())),
+    function("Second", &[TIME], |_, it| part(it, |it| it.second().into())),
+    function("Nanosecond", &[TIME], |_, it| part(it, |it| it.subsec_nanosecond().into())),
+    function("Weekday", &[TIME], |_, it| {
+        part(it, |it| it.weekday().to_sunday_zero_offset().into())
+    }),
+];
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn clock(slots: &[Slot]) -> Result<State, String> {
+    let format = constant_text(slots, 1).unwrap_or_default();
+    if format.is_empty() {
+        return Err("format cannot be nil".to_owned());
+    }
+    let location = constant_text(slots, 2).unwrap_or_default();
+    let clock = Clock::strptime(format, location)
+        .map_err(|it| it.replace("invalid strptime format", "convert to go time format"));
+    clock.map(State::Clock)
+}
+
+fn time<'a>(env: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, String> {
+    let State::Clock(clock) = env.state else { return Ok(Value::Nil) };
+    let text = text(values, 0);
+    if text.is_empty() {
+        return Err("time cannot be nil".to_owned());
+    }
+    let it = clock.read(text, now())?;
+    Ok(Value::Time(Instant { nanos: it.nanos, offset_seconds: it.offset_seconds }))
+}
+
+fn duration<'a>(text: &str) -> Result<Value<'a>, String> {
+    match Duration::parse(text) {
+        Ok(it) => Ok(Value::Duration(it.nanos())),
+        Err(problem) => Err(format!("{problem} {text:?}")),
+    }
+}
+
+fn instant(values: &[Value<'_>]) -> Instant {
+    match values.first() {
+        Some(Value::Time(it)) => *it,
+        _ => Instant::of(0),
+    }
+}
+
+fn span(values: &[Value<'_>]) -> i64 {
+    match values.first() {
+        Some(Value::Duration(it)) => *it,
+        _ => 0,
+    }
+}
+
+fn since_1970<'a>(values: &[Value<'a>], unit: i128) -> Value<'a> {
+    Value::Int(instant(values).nanos.div_euclid(unit) as i64)
+}
+
+fn in_units<'a>(values: &[Value<'a>], unit: i64) -> Value<'a> {
+    Value::Double(span(values) as f64 / unit as f64)
+}
+
+/// Nanoseconds from the year 1, from which Go counts when it truncates, to 1970.
+const BEFORE_1970: i128 = 62_135_596_800 * SECOND as i128;
+
+fn truncate<'a>(values: &[Value<'a>]) -> Value<'a> {
+    let time = instant(values);
+    let Some(Value::Duration(step)) = values.get(1) else { return Value::Nil };
+    let over =
+        if *step <= 0 { 0 } else { (time.nanos + BEFORE_1970).rem_euclid(i128::from(*step)) };
+    Value::Time(Instant { nanos: time.nanos - over, ..time })
+}
+
+/// What the clock of the place shows.
+fn civil(time: Instant) -> Result<(DateTime, Offset), String> {
+    let wrong = |it: jiff::Error| it.to_string();
+    let at = Timestamp::from_nanosecond(time.nanos).map_err(wrong)?;
+    let offset = Offset::from_seconds(time.offset_seconds).map_err(wrong)?;
+    Ok((offset.to_datetime(at), offset))
+}
+
+fn part<'a>(values: &[Value<'a>], of: impl Fn(DateTime) -> i64) -> Result<Value<'a>, String> {
+    civil(instant(values)).map(|it| Value::Int(of(it.0)))
+}
+
+/// As Go's JSON has times.
+pub(super) fn rfc3339(time: Instant) -> Result<String, String> {
+    let (clock, offset) = civil(time)?;
+    if offset == Offset::UTC {
+        return Ok(format!("{clock}Z"));
+    }
+    let minutes = offset.seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.abs();
+    Ok(format!("{clock}{sign}{:02}:{:02}", minutes / 60, minutes % 60))
+}

@@ -1,0 +1,31 @@
+//! The OpenTelemetry Transformation Language: conditions on what is in a payload.
+//!
+//! A text is parsed once to a tree ([`parse`]), the names in it are given their meaning ([`compile`]), and
+//! the program is looked at with views of the telemetry ([`Scene`]): a path is a field of a view, and a whole number that is
+//! compared with a constant is nothing more than that.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+mod compare;
+mod compile;
+mod condition;
+mod context;
+mod enums;
+mod error;
+mod functions;
+mod infer;
+mod lex;
+mod math;
+mod parse;
+mod path;
+mod program;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
+
+pub use compile::Prefixes;
+pub use condition::{Condition, Conditions, ErrorMode};
+pub use context::{Context, Item, Scene};
+pub use error::Error;
+pub use infer::infer;

@@ -1,0 +1,285 @@
+//! A compiled condition. It is looked at in place: nothing is allocated as long as no function makes
+//! a new value.
+
+use smallvec::SmallVec;
+
+use crate::compare;
+use crate::context::Scene;
+use crate::functions::{Env, Function, State};
+use crate::path::Field;
+use crate::path::trace_state;
+use crate::tree::{Comparison, Math};
+use crate::value::{List, Map, Value};
+
+/// A value to come.
+#[derive(Debug)]
+pub(crate) enum Getter {
+    Const(Value<'static>),
+    Field(Field),
+    Keyed(Field, Vec<Key>),
+    Call(Box<Call>),
+    Indexed(Box<Getter>, Vec<Key>),
+    List(Vec<Getter>),
+    Map(Vec<(String, Getter)>),
+    Math(Math, Box<(Getter, Getter)>),
+    Negative(Box<Getter>),
+}
+
+/// What stands in square brackets.
+#[derive(Debug)]
+pub(crate) enum Key {
+    Text(String),
+    Int(i64),
+    Getter(Getter),
+}
+
+/// A call of a function.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) function: &'static Function,
+    /// One per parameter.
+    pub(crate) arguments: Vec<Slot>,
+    pub(crate) state: State,
+}
+
+/// What stands for a parameter.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    Absent,
+    One(Getter),
+    /// Of a list, each on its own.
+    Each(Vec<Getter>),
+}
+
+/// True or false to come.
+#[derive(Debug)]
+pub(crate) enum Test {
+    Const(bool),
+    /// A whole number of the item with a constant.
+    Int(Field, Comparison, i64),
+    Compare(Comparison, Box<(Getter, Getter)>),
+    Call(Getter),
+    Not(Box<Test>),
+    All(Vec<Test>),
+    Any(Vec<Test>),
+}
+
+impl Test {
+    /// Whether it holds.
+    #[inline]
+    pub(crate) fn holds<'a>(&'a self, scene: &Scene<'a>) -> Result<bool, String> {
+        match self {
+            Test::Int(field, how, constant) => {
+                let ordering = field.int(scene).map(|it| it.cmp(constant));
+                Ok(compare::ordered(*how, ordering))
+            }
+            _ => self.looked_at(scene),
+        }
+    }
+
+    fn looked_at<'a>(&'a self, scene: &Scene<'a>) -> Result<bool, String> {
+        match self {
+            Test::Const(it) => Ok(*it),
+            Test::Int(..) => self.holds(scene),
+            Test::Compare(how, sides) => {
+                let left = sides.0.get(scene)?;
+                Ok(compare::holds(*how, &left, &sides.1.get(scene)?))
+            }
+            Test::Call(getter) => match getter.get(scene)? {
+                Value::Bool(it) => Ok(it),
+                other => Err(not_bool(&other)),
+            },
+            Test::Not(it) => Ok(!it.holds(scene)?),
+            Test::All(list) => {
+                for it in list {
+                    if !it.holds(scene)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Test::Any(list) => {
+                for it in list {
+                    if it.holds(scene)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// What a converter must not yield where a condition is wanted.
+fn not_bool(value: &Value<'_>) -> String {
+    let shown = if matches!(value, Value::Nil) { "<nil>" } else { value.go_type() };
+    format!("value returned from Converter in constant expression must be bool but got {shown}")
+}
+
+impl Getter {
+    /// The value.
+    pub(crate) fn get<'a>(&'a self, scene: &Scene<'a>) -> Result<Value<'a>, String> {
+        match self {
+            Getter::Const(it) => Ok(borrowed(it)),
+            Getter::Field(it) => Ok(it.value(scene)),
+            Getter::Keyed(field, keys) => at_path(*field, keys, scene),
+            Getter::Call(it) => it.run(scene),
+            Getter::Indexed(of, keys) => {
+                let value = of.get(scene)?;
+                keys.iter().try_fold(value, |value, key| indexed(&value, key, scene))
+            }
+            Getter::List(list) => {
+                let items = list.iter().map(|it| it.get(scene)).collect::<Result<_, _>>()?;
+                Ok(Value::List(List::own(items)))
+            }
+            Getter::Map(entries) => {
+                let entries = entries.iter().map(|(key, it)| Ok((key.into(), it.get(scene)?)));
+                Ok(Value::Map(Map::own(entries.collect::<Result<_, String>>()?)))
+            }
+            Getter::Math(how, sides) => {
+                let left = sides.0.get(scene)?;
+                crate::math::calculate(*how, &left, &sides.1.get(scene)?)
+            }
+            Getter::Negative(it) => match it.get(scene)? {
+                Value::Int(it) => Ok(Value::Int(it.wrapping_neg())),
+                Value::Double(it) => Ok(Value::Double(-it)),
+                other => {
+                    let shown = other.go_type();
+                    Err(format!("unsupported unary minus operation on type {shown}"))
+                }
+            },
+        }
+    }
+
+    /// The value, if it is the same for all items.
+    pub(crate) fn constant(&self) -> Option<&Value<'static>> {
+        match self {
+            Getter::Const(it) => Some(it),
+            _ => None,
+        }
+    }
+}
+
+/// A constant without a copy of its text.
+fn borrowed<'a>(value: &'a Value<'static>) -> Value<'a> {
+    match value {
+        Value::Text(it) => Value::Text(it.as_ref().into()),
+        Value::Bytes(it) => Value::Bytes(it.as_ref().into()),
+        other => other.clone(),
+    }
+}
+
+fn at_path<'a>(field: Field, keys: &'a [Key], scene: &Scene<'a>) -> Result<Value<'a>, String> {
+    let value = field.value(scene);
+    let Some((first, rest)) = keys.split_first() else { return Ok(value) };
+    let found = match &value {
+        Value::Text(state) if field.is_trace_state() => {
+            let key = text_key(first, scene)?;
+            Some(Value::from(trace_state(state, &key).to_owned()))
+        }
+        Value::Map(map) => {
+            let key = text_key(first, scene).map_err(|it| format!("cannot get map value: {it}"))?;
+            map.get(&key)
+        }
+        Value::List(list) if field.is_body() => Some(item(list, first, scene)?),
+        other => return Err(format!("log bodies of type {} cannot be indexed", other.kind())),
+    };
+    let Some(mut value) = found else { return Ok(Value::Nil) };
+    for key in rest {
+        value = match &value {
+            Value::Map(map) => match map.get(&text_key(key, scene)?) {
+                Some(value) => value,
+                None => return Ok(Value::Nil),
+            },
+            Value::List(list) => item(list, key, scene)?,
+            other => return Err(format!("type {} does not support string indexing", other.kind())),
+        };
+    }
+    Ok(value)
+}
+
+fn item<'a>(list: &List<'a>, key: &'a Key, scene: &Scene<'a>) -> Result<Value<'a>, String> {
+    let index = int_key(key, scene)?;
+    let found = usize::try_from(index).ok().and_then(|it| list.get(it));
+    found.ok_or_else(|| format!("index {index} out of bounds"))
+}
+
+fn text_key<'a>(key: &'a Key, scene: &Scene<'a>) -> Result<std::borrow::Cow<'a, str>, String> {
+    let wrong = |it: &str| Err(format!("unable to resolve a string index in map: {it}"));
+    match key {
+        Key::Text(it) => Ok(it.into()),
+        Key::Int(_) => wrong("invalid key type"),
+        Key::Getter(it) => match it.get(scene)? {
+            Value::Text(it) => Ok(it),
+            other => wrong(&unresolved("string", &other)),
+        },
+    }
+}
+
+fn int_key<'a>(key: &'a Key, scene: &Scene<'a>) -> Result<i64, String> {
+    let wrong = |it: &str| Err(format!("unable to resolve an integer index in slice: {it}"));
+    match key {
+        Key::Int(it) => Ok(*it),
+        Key::Text(_) => wrong("invalid key type"),
+        Key::Getter(it) => match it.get(scene)? {
+            Value::Int(it) => Ok(it),
+            other => wrong(&unresolved("int64", &other)),
+        },
+    }
+}
+
+fn unresolved(wanted: &str, value: &Value<'_>) -> String {
+    let got = value.go_type();
+    format!("could not resolve key for map/slice, expecting '{wanted}' but got '{got}'")
+}
+
+/// What stands at a key of a converter's result.
+fn indexed<'a>(value: &Value<'a>, key: &'a Key, scene: &Scene<'a>) -> Result<Value<'a>, String> {
+    let resolved;
+    let key = match key {
+        Key::Getter(it) => {
+            resolved = it.get(scene)?;
+            &resolved
+        }
+        Key::Text(it) => {
+            resolved = it.as_str().into();
+            &resolved
+        }
+        Key::Int(it) => &Value::Int(*it),
+    };
+    match (value, key) {
+        (Value::Map(map), Value::Text(key)) => {
+            map.get(key).ok_or_else(|| "key not found in map".to_owned())
+        }
+        (Value::List(list), Value::Int(index)) => {
+            let found = usize::try_from(*index).ok().and_then(|it| list.get(it));
+            found.ok_or_else(|| format!("index {index} out of bounds"))
+        }
+        (Value::Bytes(bytes), Value::Int(index)) => {
+            let found = usize::try_from(*index).ok().and_then(|it| bytes.get(it));
+            let byte = found.ok_or_else(|| format!("index {index} out of bounds"))?;
+            Ok(Value::Int(i64::from(*byte)))
+        }
+        (other, Value::Int(_)) => {
+            Err(format!("type, {}, does not support int indexing", other.go_type()))
+        }
+        (other, _) => Err(format!("type, {}, does not support string indexing", other.go_type())),
+    }
+}
+
+impl Call {
+    fn run<'a>(&'a self, scene: &Scene<'a>) -> Result<Value<'a>, String> {
+        let mut values: SmallVec<[Value<'a>; 3]> = SmallVec::new();
+        for (parameter, slot) in self.function.parameters.iter().zip(&self.arguments) {
+            values.push(match slot {
+                Slot::Absent => Value::Nil,
+                Slot::One(getter) => parameter.kind.coerce(getter.get(scene)?)?,
+                Slot::Each(list) => {
+                    let items = list.iter().map(|it| parameter.kind.coerce(it.get(scene)?));
+                    Value::List(List::own(items.collect::<Result<_, _>>()?))
+                }
+            });
+        }
+        (self.function.run)(&Env { scene, state: &self.state }, &mut values)
+    }
+}

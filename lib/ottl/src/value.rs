@@ -1,0 +1,302 @@
+//! What a getter yields: a view of the telemetry where it can be, a value of its own where it must.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use pdata::{ArrayRef, AttributesRef, ValueRef};
+
+/// Go's types of ids.
+pub(crate) const TRACE_ID: &str = "pcommon.TraceID";
+pub(crate) const SPAN_ID: &str = "pcommon.SpanID";
+
+/// A point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Instant {
+    /// Since 1970, UTC.
+    pub(crate) nanos: i128,
+    /// Of the place whose clocks show it.
+    pub(crate) offset_seconds: i32,
+}
+
+impl Instant {
+    /// As Go reads a time stamp.
+    pub(crate) fn of(unix_nanos: u64) -> Self {
+        Self { nanos: i128::from(unix_nanos as i64), offset_seconds: 0 }
+    }
+}
+
+/// A value while a condition is looked at.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Value<'a> {
+    #[default]
+    Nil,
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+    Time(Instant),
+    /// Nanoseconds.
+    Duration(i64),
+    Map(Map<'a>),
+    List(List<'a>),
+    /// Of a trace or span: 16 or 8 bytes.
+    Id(&'static str, [u8; 16]),
+    /// Something that only has a type and a length: `span.events`.
+    Opaque(&'static str, Option<usize>),
+}
+
+/// Values by key.
+#[derive(Debug, Clone)]
+pub(crate) enum Map<'a> {
+    View(AttributesRef<'a>),
+    Own(Arc<[(Cow<'a, str>, Value<'a>)]>),
+}
+
+/// Values in order.
+#[derive(Debug, Clone)]
+pub(crate) enum List<'a> {
+    View(ArrayRef<'a>),
+    Own(Arc<[Value<'a>]>),
+}
+
+impl<'a> Map<'a> {
+    pub(crate) fn own(entries: Vec<(Cow<'a, str>, Value<'a>)>) -> Self {
+        Self::Own(entries.into())
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &str) -> Option<Value<'a>> {
+        match self {
+            Map::View(it) => it.get(key).map(Value::from),
+            Map::Own(it) => it.iter().find(|entry| entry.0 == key).map(|entry| entry.1.clone()),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Map::View(it) => it.len(),
+            Map::Own(it) => it.len(),
+        }
+    }
+
+    pub(crate) fn entries(&self) -> Vec<(Cow<'a, str>, Value<'a>)> {
+        match self {
+            Map::View(it) => it.iter().map(|(key, value)| (key.into(), value.into())).collect(),
+            Map::Own(it) => it.to_vec(),
+        }
+    }
+}
+
+impl<'a> List<'a> {
+    pub(crate) fn own(items: Vec<Value<'a>>) -> Self {
+        Self::Own(items.into())
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<Value<'a>> {
+        match self {
+            List::View(it) => it.get(index).map(Value::from),
+            List::Own(it) => it.get(index).cloned(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            List::View(it) => it.len(),
+            List::Own(it) => it.len(),
+        }
+    }
+
+    pub(crate) fn items(&self) -> Vec<Value<'a>> {
+        match self {
+            List::View(it) => it.iter().map(Value::from).collect(),
+            List::Own(it) => it.to_vec(),
+        }
+    }
+}
+
+impl<'a> From<ValueRef<'a>> for Value<'a> {
+    #[inline]
+    fn from(value: ValueRef<'a>) -> Self {
+        match value {
+            ValueRef::Empty => Value::Nil,
+            ValueRef::Str(it) => Value::Text(it.into()),
+            ValueRef::Bool(it) => Value::Bool(it),
+            ValueRef::Int(it) => Value::Int(it),
+            ValueRef::Double(it) => Value::Double(it),
+            ValueRef::Bytes(it) => Value::Bytes(it.into()),
+            ValueRef::Array(it) => Value::List(List::View(it)),
+            ValueRef::Map(it) => Value::Map(Map::View(it)),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Value::Text(text.into())
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Value::Text(text.into())
+    }
+}
+
+impl Value<'_> {
+    /// The same with all its texts, to be kept.
+    pub(crate) fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Nil => Value::Nil,
+            Value::Bool(it) => Value::Bool(it),
+            Value::Int(it) => Value::Int(it),
+            Value::Double(it) => Value::Double(it),
+            Value::Text(it) => Value::Text(it.into_owned().into()),
+            Value::Bytes(it) => Value::Bytes(it.into_owned().into()),
+            Value::Time(it) => Value::Time(it),
+            Value::Duration(it) => Value::Duration(it),
+            Value::Map(it) => {
+                let entries = it.entries().into_iter();
+                Value::Map(Map::own(
+                    entries
+                        .map(|(key, value)| (key.into_owned().into(), value.into_owned()))
+                        .collect(),
+                ))
+            }
+            Value::List(it) => {
+                Value::List(List::own(it.items().into_iter().map(Value::into_owned).collect()))
+            }
+            Value::Id(kind, bytes) => Value::Id(kind, bytes),
+            Value::Opaque(name, length) => Value::Opaque(name, length),
+        }
+    }
+
+    /// Go's name of the type, as `%T` prints it.
+    pub(crate) fn go_type(&self) -> &'static str {
+        match self {
+            Value::Nil => "nil",
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int64",
+            Value::Double(_) => "float64",
+            Value::Text(_) => "string",
+            Value::Bytes(_) => "[]uint8",
+            Value::Time(_) => "time.Time",
+            Value::Duration(_) => "time.Duration",
+            Value::Map(_) => "pcommon.Map",
+            Value::List(List::View(_)) => "pcommon.Slice",
+            Value::List(List::Own(_)) => "[]interface {}",
+            Value::Opaque(name, _) | Value::Id(name, _) => name,
+        }
+    }
+
+    /// The kind of an attribute value, as its `Type().String()` prints it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Value::Bool(_) => "Bool",
+            Value::Int(_) => "Int",
+            Value::Double(_) => "Double",
+            Value::Text(_) => "Str",
+            Value::Bytes(_) => "Bytes",
+            Value::Map(_) => "Map",
+            Value::List(_) => "Slice",
+            _ => "Empty",
+        }
+    }
+
+    /// The bytes of an id.
+    pub(crate) fn id(&self) -> &[u8] {
+        match self {
+            Value::Id(SPAN_ID, bytes) => bytes.get(..8).unwrap_or_default(),
+            Value::Id(_, bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// The same as JSON; what JSON does not have is an error.
+    pub(crate) fn json(&self) -> Option<serde_json::Value> {
+        use serde_json::Value as Json;
+        Some(match self {
+            Value::Nil => Json::Null,
+            Value::Bool(it) => (*it).into(),
+            Value::Int(it) => (*it).into(),
+            Value::Double(it) => return serde_json::Number::from_f64(*it).map(Json::Number),
+            Value::Text(it) => it.as_ref().into(),
+            Value::Bytes(it) => base64(it).into(),
+            Value::Time(_) | Value::Opaque(..) => return None,
+            Value::Id(..) => Json::Array(self.id().iter().map(|it| (*it).into()).collect()),
+            Value::Duration(it) => (*it).into(),
+            Value::Map(it) => {
+                let mut entries = it.entries();
+                entries.sort_by(|a, b| a.0.cmp(&b.0));
+                let entries = entries.into_iter();
+                Json::Object(
+                    entries
+                        .map(|(key, value)| Some((key.into_owned(), value.json()?)))
+                        .collect::<Option<_>>()?,
+                )
+            }
+            Value::List(it) => {
+                Json::Array(it.items().iter().map(Value::json).collect::<Option<_>>()?)
+            }
+        })
+    }
+
+    /// What Go's `encoding/json` writes.
+    pub(crate) fn json_text(&self) -> Option<String> {
+        match self {
+            Value::Double(it) => it.is_finite().then(|| ValueRef::Double(*it).to_string()),
+            Value::Map(Map::View(it)) => Some(ValueRef::Map(*it).to_string()),
+            Value::List(List::View(it)) => Some(ValueRef::Array(*it).to_string()),
+            other => Some(other.json()?.to_string()),
+        }
+    }
+}
+
+/// As Go prints it with `%v`.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Nil => f.write_str("<nil>"),
+            Value::Bool(it) => write!(f, "{it}"),
+            Value::Int(it) => write!(f, "{it}"),
+            Value::Double(it) => write!(f, "{it}"),
+            Value::Text(it) => f.write_str(it),
+            Value::Bytes(it) => {
+                let bytes: Vec<String> = it.iter().map(u8::to_string).collect();
+                write!(f, "[{}]", bytes.join(" "))
+            }
+            Value::Duration(it) => write!(f, "{it}ns"),
+            Value::Time(it) => write!(f, "{}", it.nanos),
+            Value::Map(it) => {
+                f.write_str("map[")?;
+                for (index, (key, value)) in it.entries().iter().enumerate() {
+                    write!(f, "{}{key}:{value}", if index > 0 { " " } else { "" })?;
+                }
+                f.write_str("]")
+            }
+            Value::List(it) => {
+                let items: Vec<String> = it.items().iter().map(Value::to_string).collect();
+                write!(f, "[{}]", items.join(" "))
+            }
+            Value::Id(..) => f.write_str(&hex(self.id())),
+            Value::Opaque(name, _) => f.write_str(name),
+        }
+    }
+}
+
+/// Standard base64 with padding.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    ValueRef::Bytes(bytes).to_string()
+}
+
+/// Digits in small letters.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    text
+}
