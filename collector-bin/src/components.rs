@@ -10,6 +10,7 @@ pub fn components() -> Registry {
         .receiver::<otlp_receiver::Otlp>()
         .processor::<attributes_processor::Attributes>()
         .processor::<batch_processor::Batch>()
+        .processor::<filter_processor::Filter>()
         .processor::<memory_limiter_processor::MemoryLimiter>()
         .processor::<resource_processor::Resource>()
         .exporter::<debug_exporter::Debug>()

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use crate::support::{SLUICE, repository};
@@ -78,73 +77,6 @@ fn every_recorded_case_passes_or_is_listed_with_its_reason() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(problems.is_empty(), "{}\n\n{text}", problems.join("\n"));
-}
-
-/// The processor that the recordings of own metrics use and this program does not have.
-const MISSING: &str = "filter";
-/// Recordings that differ in what that processor counts about itself only. Those of `metrics-values` hold
-/// what it has left over.
-const METRICS: [&str; 3] = ["metrics-basic", "metrics-normal", "metrics-reader-without-flags"];
-
-#[test]
-fn own_metrics_equal_the_recorded_ones_but_for_those_of_a_missing_processor() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: python3 is not installed, and the replayer needs it");
-        return;
-    }
-    let listed = list("later");
-    let folder = tempfile::tempdir().unwrap();
-    for case in METRICS {
-        let reason = listed.get(&format!("telemetry/{case}")).map(String::as_str);
-        assert_eq!(reason, Some("needs processor filter"), "{case} can be replayed as it is");
-        without_filter(
-            &repository().join("tests/golden/telemetry").join(case),
-            &folder.path().join(case),
-        );
-    }
-    let output = Command::new("python3")
-        .arg(repository().join("tests/golden/replay.py"))
-        .arg(SLUICE)
-        .arg(folder.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("3 passed, 0 failed"), "{text}");
-}
-
-/// The case as it would have been without the filter: neither the processor, nor the record that it drops,
-/// nor what it counts.
-fn without_filter(from: &Path, to: &Path) {
-    fs::create_dir_all(to.join("input")).unwrap();
-    fs::create_dir_all(to.join("want")).unwrap();
-    for file in ["case.yaml", "input/01.json", "input/02.json"] {
-        fs::copy(from.join(file), to.join(file)).unwrap();
-    }
-    for file in fs::read_dir(from.join("want")).unwrap().map(|it| it.unwrap().path()) {
-        let text = fs::read_to_string(&file).unwrap();
-        let kept: String = text
-            .lines()
-            .filter(|line| !line.contains("processor_filter") && !line.contains("\"filter\""))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        fs::write(to.join("want").join(file.file_name().unwrap()), kept).unwrap();
-    }
-    let config = fs::read_to_string(from.join("config.yaml")).unwrap();
-    let config: String = config
-        .lines()
-        .filter(|line| !line.trim_start().starts_with(&format!("{MISSING}:")))
-        .map(|line| format!("{}\n", line.replace(&format!(" {MISSING},"), "")))
-        .collect();
-    fs::write(to.join("config.yaml"), config).unwrap();
-    let logs = fs::read(from.join("input/00.json")).unwrap();
-    let mut logs: serde_json::Value = serde_json::from_slice(&logs).unwrap();
-    for resource in logs["resourceLogs"].as_array_mut().unwrap() {
-        for scope in resource["scopeLogs"].as_array_mut().unwrap() {
-            let records = scope["logRecords"].as_array_mut().unwrap();
-            records.retain(|it| it["severityNumber"] != 9);
-        }
-    }
-    fs::write(to.join("input/00.json"), logs.to_string()).unwrap();
 }
 
 /// True when a line of the replayer is about this case.

@@ -8,7 +8,7 @@ use super::level::Level;
 use super::splice::{Frame, body_at};
 use super::{RESOURCE_LEVEL, SCOPE_LEVEL, Scratch};
 use crate::fields::{group, resource, scope};
-use crate::view::{ResourceRef, ScopeRef};
+use crate::view::{ResourceRef, ScopeRef, last_text};
 use crate::wire::{Field, Reader};
 
 /// A resource or scope that is being rewritten.
@@ -63,6 +63,12 @@ impl<'e> Group<'e> {
     pub(super) fn head(&self) -> &'e [u8] {
         let (_, from, to) = self.head.unwrap_or_default();
         self.chunk.get(from..to).unwrap_or_default()
+    }
+
+    /// The schema URL in the source.
+    fn source_schema_url(&self) -> &'e str {
+        let body = self.chunk.get(self.frame.body_at..self.frame.end);
+        last_text(body.unwrap_or_default(), group::SCHEMA_URL)
     }
 
     fn attributes(&mut self, number: u32) -> AttributesEdit<'_> {
@@ -268,6 +274,11 @@ impl<'e, S> ScopeEdit<'e, S> {
     /// The attributes of the resource.
     pub fn resource_attributes(&mut self) -> AttributesEdit<'_> {
         resource_attributes(self.group.scratch, self.resource)
+    }
+
+    /// Schema of what it wrote, as it was. All of it is passed over to find this.
+    pub fn source_schema_url(&self) -> &'e str {
+        self.group.source_schema_url()
     }
 
     /// Its name.

@@ -25,4 +25,5 @@ pub use points::{
 pub use traces::{ResourceSpans, ScopeSpans, Span, SpanEvent, SpanLink, Status};
 pub use value::{ArrayRef, AttributesRef, ValueRef};
 
+pub(crate) use groups::last_text;
 pub(crate) use value::{key_value_parts, text};

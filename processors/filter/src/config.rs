@@ -1,0 +1,347 @@
+//! The section of the filter processor, in all of its three styles.
+
+use std::fmt;
+
+use component::Problems;
+use component::config::Finding;
+use matching::{Attribute, MatchProperties, RegexpConfig};
+use ottl::{Context, Error, ErrorMode, Prefixes};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::rules;
+
+/// `processors: filter:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// What happens when a condition cannot be looked at: `ignore` logs it and counts it as false, `silent`
+    /// only does the latter, `propagate` refuses the payload. Default `ignore`.
+    pub error_mode: ErrorMode,
+    /// Conditions on spans and what is around them. A list of texts, or of groups.
+    pub trace_conditions: Vec<Entry>,
+    /// Conditions on metrics and what is around them.
+    pub metric_conditions: Vec<Entry>,
+    /// Conditions on log records and what is around them.
+    pub log_conditions: Vec<Entry>,
+    /// There are no profiles.
+    pub profile_conditions: Vec<Entry>,
+    /// Conditions on spans by what they are about.
+    pub traces: TraceFilters,
+    /// Conditions on metrics by what they are about, or which metrics to keep or drop.
+    pub metrics: MetricFilters,
+    /// Conditions on log records by what they are about, or which records to keep or drop.
+    pub logs: LogFilters,
+    /// Which spans to keep or drop.
+    pub spans: SpanFilters,
+    /// There are no profiles.
+    pub profiles: ProfileFilters,
+}
+
+/// `traces:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TraceFilters {
+    /// Resources to drop.
+    pub resource: Vec<String>,
+    /// Spans to drop.
+    pub span: Vec<String>,
+    /// Events to drop.
+    pub spanevent: Vec<String>,
+}
+
+/// `metrics:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MetricFilters {
+    /// Metrics to keep. Default: all.
+    pub include: Option<MetricMatch>,
+    /// Of these, metrics to drop. Default: none.
+    pub exclude: Option<MetricMatch>,
+    /// Accepted and without effect: upstream's cache for match results.
+    pub regexp: Option<RegexpConfig>,
+    /// Resources to drop.
+    pub resource: Vec<String>,
+    /// Metrics to drop.
+    pub metric: Vec<String>,
+    /// Points to drop.
+    pub datapoint: Vec<String>,
+}
+
+/// `logs:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogFilters {
+    /// Records to keep. Default: all.
+    pub include: Option<LogMatch>,
+    /// Of these, records to drop. Default: none.
+    pub exclude: Option<LogMatch>,
+    /// Resources to drop.
+    pub resource: Vec<String>,
+    /// Records to drop.
+    pub log_record: Vec<String>,
+}
+
+/// `spans:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SpanFilters {
+    /// Spans to keep. Default: all.
+    pub include: Option<MatchProperties>,
+    /// Of these, spans to drop. Default: none.
+    pub exclude: Option<MatchProperties>,
+}
+
+/// `profiles:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfileFilters {
+    /// There are no profiles.
+    pub resource: Vec<String>,
+    /// There are no profiles.
+    pub profile: Vec<String>,
+}
+
+/// `metrics: include:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MetricMatch {
+    /// `strict` or `regexp`. Required.
+    pub match_type: String,
+    /// Accepted and without effect.
+    pub regexp: Option<RegexpConfig>,
+    /// Names, one of which must match.
+    pub metric_names: Vec<String>,
+    /// Of upstream's `match_type: expr`, which is not there.
+    pub expressions: Vec<String>,
+    /// Resource attributes, all of which must match.
+    pub resource_attributes: Vec<Attribute>,
+}
+
+/// `logs: include:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogMatch {
+    /// `strict` or `regexp`. Required.
+    pub match_type: String,
+    /// Resource attributes, all of which must match.
+    pub resource_attributes: Vec<Attribute>,
+    /// Attributes of the record, all of which must match.
+    pub record_attributes: Vec<Attribute>,
+    /// Severity texts, one of which must match.
+    pub severity_texts: Vec<String>,
+    /// The severity number.
+    pub severity_number: Option<SeverityNumber>,
+    /// Bodies, one of which must match.
+    pub bodies: Vec<String>,
+}
+
+/// `severity_number:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeverityNumber {
+    /// Lowest severity that matches: `INFO`, `WARN2` or a number.
+    pub min: String,
+    /// Whether records without a severity match.
+    pub match_undefined: bool,
+}
+
+/// An entry of `log_conditions:` and its like.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A condition.
+    Text(String),
+    /// Conditions with a context or error mode of their own.
+    Group(Group),
+}
+
+/// Conditions with a context or error mode of their own.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    /// `log`, `span` and so on; without it the paths tell.
+    pub context: String,
+    /// Instead of that of the processor.
+    pub error_mode: Option<ErrorMode>,
+    /// The conditions.
+    pub conditions: Vec<String>,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Entry::Text(text) => text.serialize(serializer),
+            Entry::Group(group) => group.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnEntry;
+
+        impl<'de> Visitor<'de> for AnEntry {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("string or map")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Entry, E> {
+                Ok(Entry::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
+                Group::deserialize(MapAccessDeserializer::new(map)).map(Entry::Group)
+            }
+        }
+
+        deserializer.deserialize_any(AnEntry)
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        let (traces, metrics, logs) = (&self.traces, &self.metrics, &self.logs);
+        let has = |lists: &[&Vec<String>]| lists.iter().any(|it| !it.is_empty());
+        let old_traces = has(&[&traces.resource, &traces.span, &traces.spanevent]);
+        let old_metrics = has(&[&metrics.resource, &metrics.metric, &metrics.datapoint]);
+        let old_logs = has(&[&logs.resource, &logs.log_record]);
+        let oldest_metrics = metrics.include.is_some() || metrics.exclude.is_some();
+        let oldest_logs = logs.include.is_some() || logs.exclude.is_some();
+        let oldest_spans = self.spans.include.is_some() || self.spans.exclude.is_some();
+        let rules = [
+            (
+                !self.trace_conditions.is_empty() && old_traces,
+                "cannot use context inferred trace conditions \"trace_conditions\" and the settings \"traces.resource\", \"traces.span\", \"traces.spanevent\" at the same time",
+                "traces",
+            ),
+            (
+                !self.metric_conditions.is_empty() && (old_metrics || oldest_metrics),
+                "cannot use context inferred metric conditions \"metric_conditions\" and the settings \"metrics.resource\", \"metrics.metric\", \"metrics.datapoint\", \"metrics.include\", \"metrics.exclude\" at the same time",
+                "metrics",
+            ),
+            (
+                !self.log_conditions.is_empty() && (old_logs || oldest_logs),
+                "cannot use context inferred log conditions \"log_conditions\" and the settings \"logs.resource\", \"logs.log\", \"logs.include\", \"logs.exclude\" at the same time",
+                "logs",
+            ),
+            (
+                old_traces && oldest_spans,
+                "cannot use \"traces.resource\", \"traces.span\", \"traces.spanevent\" and the span settings \"spans.include\", \"spans.exclude\" at the same time",
+                "spans",
+            ),
+            (
+                old_metrics && oldest_metrics,
+                "cannot use \"metrics.resource\", \"metrics.metric\", \"metrics.datapoint\" and the settings \"metrics.include\", \"metrics.exclude\" at the same time",
+                "metrics",
+            ),
+            (
+                old_logs && oldest_logs,
+                "cannot use \"logs.resource\", \"logs.log\" and the settings \"logs.include\", \"logs.exclude\" at the same time",
+                "logs",
+            ),
+        ];
+        if let Some((_, rule, key)) = rules.into_iter().find(|it| it.0) {
+            problems.at("", rule).remove(key);
+            return;
+        }
+        self.check_inferred(problems);
+        self.check_lists(problems);
+        let severities = [("include", &logs.include), ("exclude", &logs.exclude)];
+        for (key, it) in severities {
+            let number = it.as_ref().and_then(|it| it.severity_number.as_ref());
+            if let Some(Err(message)) = number.map(SeverityNumber::number) {
+                problems.at("", message).set(&format!("logs::{key}::severity_number::min"), "INFO");
+            }
+        }
+        if !self.profile_conditions.is_empty()
+            || has(&[&self.profiles.resource, &self.profiles.profile])
+        {
+            let key =
+                if self.profile_conditions.is_empty() { "profiles" } else { "profile_conditions" };
+            problems.at("", "there is no signal \"profiles\" here").remove(key);
+        }
+    }
+}
+
+impl Config {
+    fn check_inferred(&self, problems: &mut Problems) {
+        for (key, entries, signal) in [
+            ("trace_conditions", &self.trace_conditions, rules::TRACES),
+            ("metric_conditions", &self.metric_conditions, rules::METRICS),
+            ("log_conditions", &self.log_conditions, rules::LOGS),
+        ] {
+            let groups = match rules::groups(entries) {
+                Ok(it) => it,
+                Err((at, message)) => {
+                    problems.at("", message).about(&format!("{key}::{at}"));
+                    continue;
+                }
+            };
+            for group in groups {
+                if let Err(wrong) = group.compile(signal, self.error_mode) {
+                    for (at, error) in wrong {
+                        let place = group.place(key, at);
+                        say(problems.at("", &error.message), &place, &error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_lists(&self, problems: &mut Problems) {
+        let (traces, metrics, logs) = (&self.traces, &self.metrics, &self.logs);
+        for (key, texts, context) in [
+            ("traces::resource", &traces.resource, Context::Resource),
+            ("traces::span", &traces.span, Context::Span),
+            ("traces::spanevent", &traces.spanevent, Context::SpanEvent),
+            ("metrics::resource", &metrics.resource, Context::Resource),
+            ("metrics::metric", &metrics.metric, Context::Metric),
+            ("metrics::datapoint", &metrics.datapoint, Context::DataPoint),
+            ("logs::resource", &logs.resource, Context::Resource),
+            ("logs::log_record", &logs.log_record, Context::Log),
+        ] {
+            let compiled = rules::list(texts, context, Prefixes::Optional, self.error_mode);
+            for (at, error) in compiled.err().unwrap_or_default() {
+                say(problems.at("", &error.message), &format!("{key}::{at}"), &error);
+            }
+        }
+    }
+}
+
+/// Says where in the section a condition is wrong.
+fn say(finding: &mut Finding, place: &str, _error: &Error) {
+    finding.about(place);
+}
+
+/// Names of severities, four numbers each.
+const SEVERITIES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+
+impl SeverityNumber {
+    /// The number of `min`.
+    pub(crate) fn number(&self) -> Result<i32, String> {
+        if self.min.is_empty() {
+            return Ok(0);
+        }
+        let text = self.min.to_uppercase();
+        let number = text.parse::<i32>().ok().filter(|it| (1..=24).contains(it));
+        let word = text.trim_end_matches(['2', '3', '4']);
+        let group = SEVERITIES.iter().position(|it| *it == word);
+        let within = match text.get(word.len()..).unwrap_or_default() {
+            "" => Some(1),
+            digit => digit.parse::<i32>().ok().filter(|it| (2..=4).contains(it)),
+        };
+        let named = group.zip(within).map(|(group, within)| group as i32 * 4 + within);
+        number
+            .or(named)
+            .ok_or_else(|| format!("'{}' is not a valid severity: not a valid severity", self.min))
+    }
+}

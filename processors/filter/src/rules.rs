@@ -1,0 +1,276 @@
+//! The section, compiled for one signal.
+
+use component::Signal;
+use matching::{MatchProperties, Selection};
+use ottl::{Conditions, Context, Error, ErrorMode, Prefixes, infer};
+
+use crate::config::{Config, Entry, LogMatch, MetricMatch};
+
+/// The contexts of a signal, from the outside.
+pub(crate) const TRACES: &[Context] =
+    &[Context::Resource, Context::Scope, Context::Span, Context::SpanEvent];
+pub(crate) const METRICS: &[Context] =
+    &[Context::Resource, Context::Scope, Context::Metric, Context::DataPoint];
+pub(crate) const LOGS: &[Context] = &[Context::Resource, Context::Scope, Context::Log];
+
+/// What is dropped. Of several conditions one is enough.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    pub(crate) resource: Vec<Conditions>,
+    pub(crate) scope: Vec<Conditions>,
+    /// On log records, spans, metrics.
+    pub(crate) item: Vec<Conditions>,
+    /// On events and points.
+    pub(crate) child: Vec<Conditions>,
+    /// What these do not mean is dropped.
+    pub(crate) selections: Vec<Selection>,
+    /// A schema URL is looked at.
+    pub(crate) schema: bool,
+}
+
+/// Position and problem of conditions that are wrong.
+type Wrong = Vec<(usize, Error)>;
+
+/// A list of conditions; none if it is empty.
+pub(crate) fn list(
+    texts: &[String],
+    context: Context,
+    prefixes: Prefixes,
+    mode: ErrorMode,
+) -> Result<Option<Conditions>, Wrong> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    Conditions::new(texts, context, prefixes, mode).map(Some)
+}
+
+/// Conditions that are looked at in one context.
+#[derive(Debug)]
+pub(crate) struct GroupOf {
+    /// Where the entry stands, and whether it is nothing but a text.
+    at: usize,
+    is_text: bool,
+    context: String,
+    mode: Option<ErrorMode>,
+    texts: Vec<String>,
+}
+
+/// The groups of a list: each text is one.
+pub(crate) fn groups(entries: &[Entry]) -> Result<Vec<GroupOf>, (usize, String)> {
+    let mut groups: Vec<GroupOf> = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let group = match entry {
+            Entry::Text(text) => GroupOf {
+                at,
+                is_text: true,
+                context: String::new(),
+                mode: None,
+                texts: vec![text.clone()],
+            },
+            Entry::Group(it) => GroupOf {
+                at,
+                is_text: false,
+                context: it.context.to_lowercase(),
+                mode: it.error_mode,
+                texts: it.conditions.clone(),
+            },
+        };
+        if groups.first().is_some_and(|it| it.is_text != group.is_text) {
+            let message = "configuring multiple configuration styles is not supported, please use \
+                           only Basic configuration or only Advanced configuration";
+            return Err((at, message.to_owned()));
+        }
+        groups.push(group);
+    }
+    Ok(groups)
+}
+
+impl GroupOf {
+    /// Where the condition `at` stands below `key`.
+    pub(crate) fn place(&self, key: &str, at: usize) -> String {
+        let entry = self.at;
+        if self.is_text {
+            format!("{key}::{entry}")
+        } else {
+            format!("{key}::{entry}::conditions::{at}")
+        }
+    }
+
+    /// The context and the conditions.
+    pub(crate) fn compile(
+        &self,
+        known: &[Context],
+        mode: ErrorMode,
+    ) -> Result<(Context, Option<Conditions>), Wrong> {
+        let texts = &self.texts;
+        let mode = self.mode.unwrap_or(mode);
+        if self.context.is_empty() {
+            let context = infer(texts, known).map_err(|it| vec![it])?;
+            return Ok((context, list(texts, context, Prefixes::Required, mode)?));
+        }
+        let named = Context::named(&self.context).filter(|it| known.contains(it));
+        let Some(context) = named else {
+            let what = &self.context;
+            let texts = texts.join(" ");
+            let message = format!("unknown context \"{what}\" for conditions: [{texts}]");
+            return Err(vec![(0, Error { message, span: 0..0, candidates: Vec::new() })]);
+        };
+        Ok((context, list(texts, context, Prefixes::Optional, mode)?))
+    }
+}
+
+impl Rules {
+    /// Compiles what a section says of a signal.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in the Collector's words.
+    pub(crate) fn new(config: &Config, signal: Signal) -> Result<Self, String> {
+        let mut rules = Self::default();
+        let (entries, known) = match signal {
+            Signal::Traces => (&config.trace_conditions, TRACES),
+            Signal::Metrics => (&config.metric_conditions, METRICS),
+            Signal::Logs => (&config.log_conditions, LOGS),
+        };
+        for group in groups(entries).map_err(|it| it.1)? {
+            let (context, conditions) = group.compile(known, config.error_mode).map_err(first)?;
+            rules.add(context, conditions);
+        }
+        rules.add_lists(config, signal)?;
+        rules.selections = selections(config, signal)?;
+        Ok(rules)
+    }
+
+    fn add_lists(&mut self, config: &Config, signal: Signal) -> Result<(), String> {
+        let (traces, metrics, logs) = (&config.traces, &config.metrics, &config.logs);
+        let lists: &[(Context, &Vec<String>)] = match signal {
+            Signal::Traces => &[
+                (Context::Resource, &traces.resource),
+                (Context::Span, &traces.span),
+                (Context::SpanEvent, &traces.spanevent),
+            ],
+            Signal::Metrics => &[
+                (Context::Resource, &metrics.resource),
+                (Context::Metric, &metrics.metric),
+                (Context::DataPoint, &metrics.datapoint),
+            ],
+            Signal::Logs => {
+                &[(Context::Resource, &logs.resource), (Context::Log, &logs.log_record)]
+            }
+        };
+        for (context, texts) in lists {
+            let conditions = list(texts, *context, Prefixes::Optional, config.error_mode);
+            self.add(*context, conditions.map_err(first)?);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, context: Context, conditions: Option<Conditions>) {
+        let Some(conditions) = conditions else { return };
+        self.schema |= conditions.use_schema();
+        match context {
+            Context::Resource => self.resource.push(conditions),
+            Context::Scope => self.scope.push(conditions),
+            Context::Log | Context::Span | Context::Metric => self.item.push(conditions),
+            Context::SpanEvent | Context::DataPoint => self.child.push(conditions),
+        }
+    }
+
+    /// True if nothing is ever dropped.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.resource.is_empty() && self.scope.is_empty() && !self.looks_at_items()
+    }
+
+    /// Items or their children are looked at.
+    pub(crate) fn looks_at_items(&self) -> bool {
+        !self.item.is_empty() || !self.child.is_empty() || !self.selections.is_empty()
+    }
+}
+
+fn first(wrong: Wrong) -> String {
+    wrong.into_iter().next().map(|it| it.1.message).unwrap_or_default()
+}
+
+/// What `include` and `exclude` say.
+fn selections(config: &Config, signal: Signal) -> Result<Vec<Selection>, String> {
+    match signal {
+        Signal::Traces => {
+            let (include, exclude) = (&config.spans.include, &config.spans.exclude);
+            selection(include.clone(), exclude.clone(), signal)
+        }
+        Signal::Logs => {
+            let logs = |it: &Option<LogMatch>| it.as_ref().map(of_logs).transpose();
+            let (include, exclude) = (logs(&config.logs.include)?, logs(&config.logs.exclude)?);
+            selection(include.flatten(), exclude.flatten(), signal)
+                .map_err(|it| format!("failed to build skip matcher: {it}"))
+        }
+        Signal::Metrics => {
+            let (include, exclude) = (&config.metrics.include, &config.metrics.exclude);
+            for it in include.iter().chain(exclude) {
+                if it.match_type == "expr" || !it.expressions.is_empty() {
+                    return Err("match_type \"expr\" is not there: write the expression as a \
+                                condition in metric_conditions"
+                        .to_owned());
+                }
+            }
+            // What is excluded by its resource or by its name is dropped: each is a selection.
+            let part = |of: fn(&MetricMatch) -> Option<MatchProperties>| {
+                selection(include.as_ref().and_then(of), exclude.as_ref().and_then(of), signal)
+            };
+            let mut all = part(by_resource)?;
+            all.extend(part(by_name)?);
+            Ok(all)
+        }
+    }
+}
+
+fn selection(
+    include: Option<MatchProperties>,
+    exclude: Option<MatchProperties>,
+    signal: Signal,
+) -> Result<Vec<Selection>, String> {
+    if include.is_none() && exclude.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Selection::new(include.as_ref(), exclude.as_ref(), signal)?])
+}
+
+/// Nothing if there are no properties.
+fn of_logs(it: &LogMatch) -> Result<Option<MatchProperties>, String> {
+    let severity_number = match &it.severity_number {
+        Some(severity) => Some(matching::SeverityNumber {
+            min: severity.number()?,
+            match_undefined: severity.match_undefined,
+        }),
+        None => None,
+    };
+    let empty = it.resource_attributes.is_empty()
+        && it.record_attributes.is_empty()
+        && it.severity_texts.is_empty()
+        && it.bodies.is_empty()
+        && severity_number.is_none();
+    Ok((!empty).then(|| MatchProperties {
+        match_type: it.match_type.clone(),
+        resources: it.resource_attributes.clone(),
+        attributes: it.record_attributes.clone(),
+        log_severity_texts: it.severity_texts.clone(),
+        log_severity_number: severity_number,
+        log_bodies: it.bodies.clone(),
+        ..MatchProperties::default()
+    }))
+}
+
+fn by_resource(it: &MetricMatch) -> Option<MatchProperties> {
+    (!it.resource_attributes.is_empty()).then(|| MatchProperties {
+        match_type: it.match_type.clone(),
+        resources: it.resource_attributes.clone(),
+        ..MatchProperties::default()
+    })
+}
+
+fn by_name(it: &MetricMatch) -> Option<MatchProperties> {
+    (!it.metric_names.is_empty()).then(|| MatchProperties {
+        match_type: it.match_type.clone(),
+        metric_names: it.metric_names.clone(),
+        ..MatchProperties::default()
+    })
+}
