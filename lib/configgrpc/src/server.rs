@@ -35,9 +35,9 @@ use crate::frame;
 
 /// Longest wait for the client's HTTP/2 preface.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// What a client may send on one stream before we have read it, in bytes: one message of the default
-/// limit, so that a sender never waits inside a message.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64;
+/// What a client may send on one stream before we have read it, in bytes: a batch of the usual size, so
+/// that its sender does not wait inside the message. More would be memory that no limit counts.
+const STREAM_WINDOW: u32 = 1024 * 1024 + 64;
 /// The same for all streams of a connection.
 const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
 /// Longest DATA frame taken, in bytes. A message in one frame is used where it was read; one of several
