@@ -36,10 +36,17 @@ pub(crate) struct Opened {
     pub head: Vec<u8>,
 }
 
-/// Opens a file for reading. A pipe would block without NONBLOCK.
+/// Opens a file for reading. A pipe would block without NONBLOCK. Without NOATIME each read of what was
+/// just written changes the inode; only its owner and root may ask for that, `open(2)`.
 pub(crate) fn open_file(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
-    File::options().read(true).custom_flags(flags).open(path)
+    let open = |flags: OFlags| {
+        let flags = (flags | OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
+        File::options().read(true).custom_flags(flags).open(path)
+    };
+    match open(OFlags::NOATIME) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open(OFlags::empty()),
+        done => done,
+    }
 }
 
 /// Where a new file begins.
@@ -70,7 +77,8 @@ impl<S: Sink> Engine<S> {
             match (key, file) {
                 (Some(key), Some(file)) => {
                     let known = if file.entry.gzip { file.disk_size } else { file.known_end() };
-                    if found.size != known || (file.watch.is_none() && file.ended) {
+                    let unwatched = file.watch.is_none() && file.ended;
+                    if found.size != known || unwatched || !file.begins_as_before() {
                         self.wake(key);
                     }
                 }

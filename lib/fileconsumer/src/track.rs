@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -11,6 +12,9 @@ use crate::identity::{Head, hash};
 use crate::source::Source;
 use crate::watch::Watch;
 use crate::watermark::Watermark;
+
+/// Longer than the time between two walks.
+const LATELY: Duration = Duration::from_secs(30);
 
 /// One file that is followed. `F` is what the sink knows it by.
 pub(crate) struct Tracked<F> {
@@ -157,6 +161,13 @@ impl<F> Tracked<F> {
             self.numbers.pop_front();
         }
         self.entry.tail = if self.entry.offset == self.position { self.tail_hash() } else { 0 };
+    }
+
+    /// False when a file that was read lately no longer begins as it did: it was written anew, and has by
+    /// chance the same bytes before our position.
+    pub fn begins_as_before(&self) -> bool {
+        let Some(Source::Plain(file)) = &self.source else { return true };
+        self.active.elapsed() > LATELY || self.head.still_fits(file)
     }
 
     /// Everything is read and answered.

@@ -24,6 +24,8 @@ enum Turn {
     More,
     /// The file ends here; so many bytes are an unfinished record.
     End(usize),
+    /// What was read before is no longer there: the file was truncated or written anew.
+    Changed,
 }
 
 impl<S: Sink> Engine<S> {
@@ -43,34 +45,44 @@ impl<S: Sink> Engine<S> {
         match self.read_block(key, false) {
             Ok(Turn::More) => self.enqueue(key),
             Ok(Turn::End(rest)) => self.at_end(key, rest),
+            Ok(Turn::Changed) => self.changed(key),
             Err(error) => self.read_failed(key, &error),
         }
     }
 
+    /// Reads a block, and before it the last bytes that were read, if they are known: so one call tells
+    /// both what is new and that the file is still the one it was.
     fn read_block(&mut self, key: FileKey, flush: bool) -> io::Result<Turn> {
         let Self { files, sink, buffer, decoded, settings, touched, unyielded, .. } = self;
         let Some(file) = files.get_mut(&key) else { return Ok(Turn::End(0)) };
+        let known_end = file.known_end();
         let Some(source) = &mut file.source else { return Ok(Turn::End(0)) };
         if buffer.len() < BLOCK_BYTES {
             buffer.resize(BLOCK_BYTES, 0);
         }
-        let n = source.read_at(buffer, file.position)?;
+        let before = if source.is_gzip() { 0 } else { file.tail.len() };
+        let from = file.position - before as u64;
+        let n = source.read_at(buffer, from)?;
+        let wanted = (known_end - from).min(buffer.len() as u64);
+        if before > 0 && ((n as u64) < wanted || buffer[..before] != file.tail) {
+            return Ok(Turn::Changed);
+        }
         if settings.uncache && n > 0 {
             let length = std::num::NonZeroU64::new(n as u64);
             // Advice only: a file system that does not take it is as good as one that does.
             let advice = rustix::fs::Advice::DontNeed;
-            let _ = rustix::fs::fadvise(source.file(), file.position, length, advice);
+            let _ = rustix::fs::fadvise(source.file(), from, length, advice);
         }
-        let block = &buffer[..n];
+        let block = &buffer[before..n];
         let used = Feed { key, settings, sink, decoded }.feed(file, block, flush);
         if let Some(source) = &mut file.source {
             source.keep(&block[used..], file.position + used as u64);
         }
-        *unyielded += n;
+        *unyielded += block.len();
         file.burst += used as u64;
         file.position += used as u64;
         file.remember_tail(&block[..used]);
-        if n > 0 {
+        if !block.is_empty() {
             file.active = Instant::now();
         }
         if used > 0 {
@@ -78,7 +90,7 @@ impl<S: Sink> Engine<S> {
             file.partial = None;
         }
         if n < buffer.len() {
-            return Ok(Turn::End(n - used));
+            return Ok(Turn::End(block.len() - used));
         }
         if used == 0 {
             // The record is longer than the buffer, which grows until the splitter can decide.
@@ -175,7 +187,13 @@ impl<S: Sink> Engine<S> {
         {
             file.watch = None;
         }
-        self.look_into(key);
+        let file = self.files.get(&key);
+        let readable = |it: &&Tracked<S::File>| it.ended && !it.queued && !it.tail.is_empty();
+        match file.filter(readable).and_then(|it| it.source.as_ref()) {
+            // Reading tells the rest.
+            Some(Source::Plain(_)) => self.enqueue(key),
+            _ => self.look_into(key),
+        }
     }
 
     /// Somebody may have written to the file, whether the kernel has told or not.
@@ -227,9 +245,16 @@ impl<S: Sink> Engine<S> {
             match self.read_block(key, true) {
                 Ok(Turn::More) => {}
                 Ok(Turn::End(rest)) => return self.at_end(key, rest),
+                Ok(Turn::Changed) => return self.changed(key),
                 Err(error) => return self.read_failed(key, &error),
             }
         }
+    }
+
+    fn changed(&mut self, key: FileKey) {
+        let source = self.files.get(&key).and_then(|it| it.source.as_ref());
+        let size = source.and_then(|it| it.file().metadata().ok()).map_or(0, |it| it.len());
+        self.truncated(key, size);
     }
 
     fn read_failed(&mut self, key: FileKey, error: &io::Error) {

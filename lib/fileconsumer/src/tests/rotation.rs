@@ -97,6 +97,41 @@ async fn a_truncated_file_is_read_from_its_start() {
     reader.stop().await;
 }
 
+/// Overwrites the start of a file, without making it shorter in between.
+fn overwrite(rig: &Rig, name: &str, text: &str) {
+    let mut file = File::options().write(true).open(rig.path(name)).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_written_anew_and_longer_than_before_is_read_from_its_start() {
+    let rig = Rig::new();
+    rig.append("a.log", "one\ntwo\n");
+    let reader = rig.start();
+    rig.wait(2).await;
+    overwrite(&rig, "a.log", "three\nfour\n");
+    assert_eq!(rig.wait(4).await[2..], ["three", "four"]);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_written_anew_with_the_same_bytes_before_our_position_is_noticed_by_the_next_walk() {
+    let mut rig = Rig::new();
+    // With this a new name asks for a walk.
+    rig.settings.finder.exclude_older_than = Some(Duration::from_secs(3600));
+    let same = "x".repeat(70);
+    rig.append("a.log", &format!("first\n{same}\n"));
+    let reader = rig.start();
+    rig.wait(2).await;
+    overwrite(&rig, "a.log", &format!("other\n{same}\nnew\n"));
+    assert_eq!(rig.wait(3).await[2..], ["new"]);
+    rig.append("b.log", "b\n");
+    let mut rest = rig.wait(7).await.split_off(3);
+    rest.sort();
+    assert_eq!(rest, ["b", "new", "other", same.as_str()]);
+    reader.stop().await;
+}
+
 #[tokio::test]
 async fn a_copy_that_rotation_made_is_not_read_again() {
     let mut rig = Rig::new();
