@@ -38,11 +38,13 @@ const SWEEP: Duration = Duration::from_secs(10);
 const WALK_PAUSE: Duration = Duration::from_millis(100);
 /// A walk may take this part of the time: after one of 10 ms there is none for 200 ms.
 const WALK_SHARE: u32 = 20;
-/// Events that come within this time are handled together: a hundred pods that write now and then
-/// cost a hundred wake-ups a second, not a thousand.
+/// While a chunk has no answer, events that come within this time are handled together: what was read at
+/// once would wait behind it, and a hundred pods that write now and then cost a thousand wake-ups a second.
 const PASS_PAUSE: Duration = Duration::from_millis(8);
 /// Checkpoints are written at most this often.
 const CHECKPOINT_PAUSE: Duration = Duration::from_millis(10);
+/// The same where nobody keeps them.
+const FORGETFUL_PAUSE: Duration = Duration::from_secs(1);
 /// Wait after a checkpoint that could not be written.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(1);
 /// While there is always something to read, the kernel's events are looked at after so many blocks.
@@ -238,12 +240,14 @@ impl<S: Sink> Engine<S> {
             self.due();
             self.pass().await;
             let deadline = self.next_deadline();
+            let gather = if self.in_flight.0 > 0 { PASS_PAUSE } else { Duration::ZERO };
+            let earliest = self.looked + gather;
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => break,
                 Some(done) = self.answers.recv() => self.settle(&done),
                 walk = finished(&mut self.walk) => self.walked(walk),
-                () = readable(self.watcher.as_mut(), self.looked + PASS_PAUSE) => self.take_events(),
+                () = readable(self.watcher.as_mut(), earliest) => self.take_events(),
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
@@ -388,7 +392,8 @@ impl<S: Sink> Engine<S> {
             self.walk_at = now + if self.blind { self.settings.poll_interval } else { SWEEP };
         }
         if !self.moved.is_empty() || self.book.is_dirty() {
-            let at = *self.checkpoint_at.get_or_insert(now + CHECKPOINT_PAUSE);
+            let pause = if self.remembers { CHECKPOINT_PAUSE } else { FORGETFUL_PAUSE };
+            let at = *self.checkpoint_at.get_or_insert(now + pause);
             if at <= now {
                 self.checkpoint_at = None;
                 self.checkpoint();
