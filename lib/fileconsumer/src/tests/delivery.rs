@@ -2,6 +2,8 @@
 
 use componenttest::Answer;
 
+use crate::send::CALLS_MAX;
+
 use super::*;
 
 #[tokio::test]
@@ -142,4 +144,54 @@ async fn without_a_store_held_records_leave_at_the_end() {
     rig.settle().await;
     reader.stop().await;
     assert_eq!(rig.bodies(), ["one", "part+"]);
+}
+
+#[tokio::test]
+async fn a_huge_file_never_delays_another() {
+    let mut rig = Rig::new();
+    rig.settings.in_flight_bytes_max = 1 << 20;
+    // It is found first, and there is never room for all of it.
+    let huge: String = (0..40_000).map(|n| format!("huge {n:0100}\n")).collect();
+    rig.append("0.log", &huge);
+    for n in 1..=50 {
+        rig.append(&format!("{n}.log"), &format!("other {n}\n"));
+    }
+    rig.sink.answer(Answer::Hang);
+    let reader = rig.start();
+    let sent = || {
+        let all: Vec<_> = rig.sink.attempts().into_iter().map(|(_, data)| data).collect();
+        let (huge, others): (Vec<_>, Vec<_>) =
+            bodies(&all).into_iter().partition(|it| it.starts_with("huge"));
+        (huge.len(), others.len())
+    };
+    let others = async {
+        while sent().1 < 50 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(GRACE, others).await.expect("the others wait for the huge one");
+    let (huge, others) = sent();
+    assert!(huge < 40_000 && others == 50, "{huge} of the huge one, {others} of the others");
+    rig.sink.answer(Answer::Ok);
+    rig.sink.release(Answer::Ok);
+    assert_eq!(rig.wait(40_050).await.len(), 40_050);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_whose_lines_have_no_answer_never_delays_another() {
+    let rig = Rig::new();
+    rig.append("slow.log", "slow\n");
+    rig.sink.script([Answer::Hang]);
+    let reader = rig.start();
+    rig.sink.wait_for_calls(1).await;
+    // More than there may be calls without an answer.
+    for n in 1..=CALLS_MAX + 10 {
+        rig.append(&format!("{}.log", n % 20), &format!("other {n}\n"));
+        assert_eq!(rig.wait(n).await.len(), n);
+    }
+    assert!(!rig.bodies().iter().any(|it| it == "slow"));
+    rig.sink.release(Answer::Ok);
+    assert_eq!(rig.wait(CALLS_MAX + 11).await.last().unwrap(), "slow");
+    reader.stop().await;
 }
