@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use component::meter::{Descriptor, Level, OURS, Part};
 use component::{BoxError, Host, Meter, Outputs, StorageClient, Turn};
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::FileKey;
 use crate::book::Book;
-use crate::find::{Finder, Scan};
+use crate::find::TimedScan;
 use crate::identity::Identity;
 use crate::limit::OncePer;
 use crate::send::{CALLS_MAX, Chunk, Done, Sender};
@@ -127,7 +127,7 @@ pub struct Engine<S: Sink> {
     host: Host,
     pub(crate) sender: Sender,
     pub(crate) answers: mpsc::Receiver<Done>,
-    walk: Option<JoinHandle<Walk>>,
+    walk: Option<JoinHandle<TimedScan>>,
     /// Directories that are watched and that the walk under way may not have seen.
     pub(crate) appeared: HashSet<PathBuf>,
     walk_at: Instant,
@@ -388,7 +388,7 @@ impl<S: Sink> Engine<S> {
         if self.walk.is_none() && self.walk_at.max(self.walk_not_before) <= now {
             let settings = Arc::clone(&self.settings);
             self.appeared.clear();
-            self.walk = Some(tokio::task::spawn_blocking(move || timed_scan(&settings.finder)));
+            self.walk = Some(tokio::task::spawn_blocking(move || settings.finder.timed_scan()));
             self.walk_at = now + if self.blind { self.settings.poll_interval } else { SWEEP };
         }
         if !self.moved.is_empty() || self.book.is_dirty() {
@@ -413,8 +413,8 @@ impl<S: Sink> Engine<S> {
         self.walk_at = Instant::now();
     }
 
-    fn walked(&mut self, walk: Option<Walk>) {
-        let Some(Walk { scan, began, took }) = walk else { return };
+    fn walked(&mut self, walk: Option<TimedScan>) {
+        let Some(TimedScan { scan, began, took }) = walk else { return };
         self.walk_not_before = Instant::now() + WALK_PAUSE.max(took * WALK_SHARE);
         self.reconcile(scan);
         self.book.note_walk(began);
@@ -473,19 +473,6 @@ impl<S: Sink> Engine<S> {
             self.ready.push_back(key);
         }
     }
-}
-
-/// A walk that is done.
-struct Walk {
-    scan: Scan,
-    began: SystemTime,
-    took: Duration,
-}
-
-fn timed_scan(finder: &Finder) -> Walk {
-    let (began, start) = (SystemTime::now(), std::time::Instant::now());
-    let scan = finder.scan();
-    Walk { scan, began, took: start.elapsed() }
 }
 
 async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {

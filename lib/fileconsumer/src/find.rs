@@ -47,7 +47,21 @@ pub(crate) struct Scan {
     pub unreadable: Vec<(PathBuf, std::io::Error)>,
 }
 
+/// When a walk began, and how long it took.
+pub(crate) struct TimedScan {
+    pub scan: Scan,
+    pub began: SystemTime,
+    pub took: Duration,
+}
+
 impl Finder {
+    /// Walks the file system and takes the time.
+    pub(crate) fn timed_scan(&self) -> TimedScan {
+        let (began, start) = (SystemTime::now(), std::time::Instant::now());
+        let scan = self.scan();
+        TimedScan { scan, began, took: start.elapsed() }
+    }
+
     /// Walks the file system.
     pub(crate) fn scan(&self) -> Scan {
         self.walk(Walk::default())
