@@ -44,6 +44,8 @@ const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
 /// is copied once more, into a buffer that is used again. Most batches are shorter than this, and a
 /// longer frame would keep the other calls of its connection waiting.
 const FRAME_BYTES_MAX: u32 = 1024 * 1024;
+/// Longest time for which an answer waits for others that leave with it.
+const ANSWER_DELAY_MAX: Duration = Duration::from_millis(1);
 /// Longest header list of a call, in bytes.
 const HEADER_BYTES_MAX: u32 = 64 * 1024;
 
@@ -215,15 +217,18 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
     let mut parting = pin!(parting(&host));
     poll_fn(|cx| {
         loop {
-            // All calls that have come, then all answers that are ready, then one write.
+            // All calls that have come, then the answers that are ready soon, then one write.
             while let Poll::Ready(accepted) = http2.poll_accept(cx) {
                 let Some(Ok((request, respond))) = accepted else { return Poll::Ready(()) };
                 let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
                 calls.push(call::handle(shared, client, request, respond));
             }
-            let mut again = false;
+            let (mut again, begun) = (false, Instant::now());
             while let Poll::Ready(Some(())) = calls.poll_next_unpin(cx) {
                 again = true;
+                if begun.elapsed() >= ANSWER_DELAY_MAX {
+                    break;
+                }
             }
             if !stopped && stopping.as_mut().poll(cx).is_ready() {
                 (stopped, again) = (true, true);
