@@ -8,6 +8,8 @@ use pdata::{ArrayWriter, AttributesWriter, Logs, LogsBuilder, Value, ValueRef};
 pub struct Constant {
     /// One record with the value as its body.
     carrier: Logs,
+    /// That value: looking for it in the record took longer than writing it.
+    encoded: Box<[u8]>,
 }
 
 impl Constant {
@@ -30,7 +32,10 @@ impl Constant {
             },
             scalar => record.body(scalar_value(scalar)),
         });
-        Self { carrier: builder.finish() }
+        let carrier = builder.finish();
+        let body = carrier.records().next().and_then(pdata::LogRecord::body_encoded);
+        let encoded = body.unwrap_or_default().into();
+        Self { carrier, encoded }
     }
 
     /// To compare with.
@@ -40,8 +45,7 @@ impl Constant {
 
     /// To write.
     pub fn value(&self) -> Value<'_> {
-        let body = self.carrier.records().next().and_then(pdata::LogRecord::body_encoded);
-        Value::Encoded(body.unwrap_or_default())
+        Value::Encoded(&self.encoded)
     }
 }
 
