@@ -9,6 +9,8 @@ use bytes::Bytes;
 const POOLED_BYTES_MIN: usize = 64 * 1024;
 /// Memory that waits to be used again, in bytes.
 const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A buffer is used again for what leaves at most this part of what it asks for unused: a quarter.
+const SURPLUS_PART_MAX: usize = 4;
 
 static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
@@ -25,11 +27,13 @@ impl Pool {
         Self { waiting: Vec::new(), bytes: 0, fewest: 0 }
     }
 
-    /// The smallest buffer that is large enough and not more than twice as large.
+    /// The smallest buffer that is large enough, and of several the one that was used last: it may
+    /// still be in the processor's cache. One that is much too large would be held with what is in it.
     fn take(&mut self, capacity: usize) -> Option<Vec<u8>> {
-        let fits = |it: &&Vec<u8>| (capacity..=capacity.saturating_mul(2)).contains(&it.capacity());
+        let most = capacity.saturating_add(capacity / SURPLUS_PART_MAX);
+        let fits = |it: &&Vec<u8>| (capacity..=most).contains(&it.capacity());
         let best = self.waiting.iter().filter(fits).map(Vec::capacity).min()?;
-        let at = self.waiting.iter().position(|it| it.capacity() == best)?;
+        let at = self.waiting.iter().rposition(|it| it.capacity() == best)?;
         self.bytes -= best;
         let buffer = self.waiting.remove(at);
         self.fewest = self.fewest.min(self.waiting.len());
@@ -109,7 +113,7 @@ mod tests {
         }
         assert_eq!(pool.take(90 * 1024).map(|it| it.capacity()), Some(100 * 1024));
         assert_eq!(pool.take(90 * 1024).map(|it| it.capacity()), None);
-        assert_eq!(pool.take(200 * 1024).map(|it| it.capacity()), Some(256 * 1024));
+        assert_eq!(pool.take(220 * 1024).map(|it| it.capacity()), Some(256 * 1024));
         assert_eq!(pool.bytes, 512 * 1024);
     }
 

@@ -19,8 +19,9 @@ pub(super) fn transcode(
     text: &[u8],
     depth: usize,
 ) -> Result<Bytes, JsonError> {
-    // OTLP/JSON is one and a half times to three times as long as OTLP.
-    let writer = Writer { buf: buffer::take(text.len() / 3 * 2) };
+    // OTLP/JSON is about one and a half times to three times as long as OTLP. One that is not makes
+    // the buffer twice as large.
+    let writer = Writer { buf: buffer::take(text.len() / 4 * 3) };
     let mut reader = Reader {
         scan: Scanner::new(text),
         out: writer,
