@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use component::config::Value;
-use stanza::{FileKey, FileMeta, Options, Pipeline};
+use serde::Deserialize;
+use stanza::{Elements, FileKey, FileMeta, Options, Pipeline};
 use testbed::Line;
 
 use super::{Row, Work, usual};
@@ -15,6 +16,8 @@ use crate::load::files::json_line;
 const LINES_PER_TAKE: u64 = 256;
 /// Documents of the row that keeps all of them.
 const DOCUMENTS: u64 = 10_000;
+/// The array of the row that reads only some of it.
+const ARRAY_BYTES: usize = 10_000_000;
 
 pub fn rows() -> Vec<Row> {
     let mut random = fastrand::Rng::with_seed(1);
@@ -51,7 +54,32 @@ pub fn rows() -> Vec<Row> {
         )
         // 8,210 documents a second.
         .most(121_800.0, None),
+        array(),
     ]
+}
+
+/// What is read of a document, on demand.
+#[derive(Deserialize)]
+struct Order<'a> {
+    #[serde(borrow)]
+    note: &'a str,
+}
+
+/// Every element is kept as where it stands; some are then read.
+fn array() -> Row {
+    const READ: usize = 10;
+    let document = nested();
+    let text = format!("[{}]", vec![document.as_str(); ARRAY_BYTES / document.len()].join(","));
+    let work = move || {
+        let places: Vec<_> = Elements::new(&text).into_iter().flatten().flatten().collect();
+        for place in places.iter().step_by(places.len().div_ceil(READ).max(1)) {
+            let order: Option<Order<'_>> = serde_json::from_str(&text[place.clone()]).ok();
+            black_box(order.map(|it| it.note));
+        }
+        black_box(places.len());
+    };
+    let what = "10 MB JSON array of documents of 1.2 kB, each found, ten read";
+    Row::new("array", what, 1, Box::new(work)).most(8e6, Some(37))
 }
 
 fn row(id: &'static str, what: &'static str, operators: &[Value], line: &str) -> Row {
@@ -111,5 +139,7 @@ mod tests {
         let text = nested();
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
         assert!((1_190..1_210).contains(&text.len()), "{}", text.len());
+        assert!(serde_json::from_str::<Order<'_>>(&text).is_ok());
+        assert_eq!(Elements::new(&format!("[{text},{text}]")).unwrap().count(), 2);
     }
 }

@@ -4,17 +4,21 @@
 //! `json_parser` has it. Of equal keys the last wins.
 
 use std::fmt;
+use std::ops::Range;
 
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
 
 use crate::value::{Pair, Value};
 
+mod elements;
 mod scan;
 mod write;
 
+pub use elements::Elements;
+use elements::is_blank;
 use scan::{KeySet, distinct, plain};
-pub(crate) use write::{write_compact, write_pretty};
+pub(crate) use write::write_pretty;
 
 /// Deepest nesting. Go takes 10,000; OTLP receivers refuse more than about a hundred.
 const DEPTH_MAX: u32 = 100;
@@ -31,11 +35,11 @@ const END: &str = "unexpected end of JSON input";
 
 /// What is wrong with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct JsonError {
+pub struct JsonError {
     /// What was wrong.
-    pub(crate) problem: &'static str,
+    pub problem: &'static str,
     /// Offset in bytes.
-    pub(crate) at: usize,
+    pub at: usize,
 }
 
 impl fmt::Display for JsonError {
@@ -65,6 +69,52 @@ pub(crate) fn parse_first<'a>(
     ints: bool,
 ) -> Result<Value<'a>, JsonError> {
     Parser::new(text, arena, ints).document()
+}
+
+/// Reads values that stand in one text, in any order.
+pub(crate) struct Values<'a>(Parser<'a>);
+
+impl<'a> Values<'a> {
+    /// `ints` as for [`parse`].
+    pub(crate) fn new(text: &'a str, arena: &'a Bump, ints: bool) -> Self {
+        Self(Parser::new(text, arena, ints))
+    }
+
+    /// The value that stands exactly there.
+    pub(crate) fn read(&mut self, place: Range<usize>) -> Result<Value<'a>, JsonError> {
+        let parser = &mut self.0;
+        parser.at = place.start;
+        let value = parser.value("").and_then(|()| parser.open.pop());
+        match value {
+            Some((_, value)) if parser.at == place.end => Ok(value),
+            Some(_) => {
+                Err(JsonError { problem: "invalid character after array element", at: parser.at })
+            }
+            None => Err(JsonError { problem: parser.problem, at: parser.at }),
+        }
+    }
+}
+
+/// A value that is written correctly, without the blanks between its tokens.
+pub(crate) fn compact<'a>(value: &'a str, arena: &'a Bump) -> &'a str {
+    if !value.contains(is_blank) {
+        return value;
+    }
+    let mut out = ArenaString::with_capacity_in(value.len(), arena);
+    // Every second piece is inside of a string, unless the quote before it is escaped.
+    let mut in_string = false;
+    for piece in value.split_inclusive('"') {
+        if in_string {
+            out.push_str(piece);
+            let text = piece.strip_suffix('"').unwrap_or(piece);
+            let backslashes = text.bytes().rev().take_while(|it| *it == b'\\').count();
+            in_string = backslashes % 2 == 1;
+        } else {
+            out.extend(piece.chars().filter(|it| !is_blank(*it)));
+            in_string = true;
+        }
+    }
+    out.into_bump_str()
 }
 
 /// Values go from hand to hand by being pushed to `open`: returning them in a `Result` copies each several times.

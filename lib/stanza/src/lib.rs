@@ -24,6 +24,7 @@ mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
+pub use json::{Elements, JsonError};
 pub use pattern::go_regex;
 pub use pipeline::{Error, Options, Pipeline, check, operator_types};
 pub use time::{Clock, Reading};

@@ -18,8 +18,8 @@ fn write_at(value: &Value<'_>, out: &mut String, level: usize) {
         Value::Bool(it) => out.push_str(if *it { "true" } else { "false" }),
         Value::Int(it) => out.push_str(&it.to_string()),
         Value::Double(it) => out.push_str(&go_float(*it)),
-        Value::Str(it) => write_text(it, true, out),
-        Value::Bytes(it) => write_text(&String::from_utf8_lossy(it), true, out),
+        Value::Str(it) => write_text(it, out),
+        Value::Bytes(it) => write_text(&String::from_utf8_lossy(it), out),
         Value::Array([]) => out.push_str("[]"),
         Value::Map([]) => out.push_str("{}"),
         Value::Array(list) => {
@@ -39,7 +39,7 @@ fn write_at(value: &Value<'_>, out: &mut String, level: usize) {
             for (at, (key, it)) in pairs.into_iter().enumerate() {
                 out.push_str(if at > 0 { "," } else { "" });
                 line(out, level + 1);
-                write_text(key, true, out);
+                write_text(key, out);
                 out.push_str(": ");
                 write_at(it, out, level + 1);
             }
@@ -50,33 +50,7 @@ fn write_at(value: &Value<'_>, out: &mut String, level: usize) {
     }
 }
 
-/// Writes a value on one line, keys in their order, nothing escaped that need not be.
-pub(crate) fn write_compact(value: &Value<'_>, out: &mut String) {
-    match value {
-        Value::Array(list) => {
-            out.push('[');
-            for (at, it) in list.iter().enumerate() {
-                out.push_str(if at > 0 { "," } else { "" });
-                write_compact(it, out);
-            }
-            out.push(']');
-        }
-        Value::Map(pairs) => {
-            out.push('{');
-            for (at, (key, it)) in pairs.iter().enumerate() {
-                out.push_str(if at > 0 { "," } else { "" });
-                write_text(key, false, out);
-                out.push(':');
-                write_compact(it, out);
-            }
-            out.push('}');
-        }
-        Value::Str(it) => write_text(it, false, out),
-        other => write_at(other, out, 0),
-    }
-}
-
-fn write_text(text: &str, html: bool, out: &mut String) {
+fn write_text(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -88,7 +62,7 @@ fn write_text(text: &str, html: bool, out: &mut String) {
             '\x08' => out.push_str("\\b"),
             '\x0c' => out.push_str("\\f"),
             '\0'..' ' => _ = write!(out, "\\u{:04x}", c as u32),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' if html => {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                 _ = write!(out, "\\u{:04x}", c as u32);
             }
             c => out.push(c),

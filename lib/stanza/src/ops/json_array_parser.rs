@@ -1,18 +1,19 @@
 //! `json_array_parser`: a JSON array in text becomes a list, or with a header a map.
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec;
 
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::json;
+use crate::json::{self, Elements};
 use crate::section::{Mistake, Section};
 use crate::value::{Pairs, Value, put, type_name};
 
 #[derive(Debug)]
 struct JsonArrayParser {
     parser: Parser,
-    header: Vec<String>,
+    header: Box<[String]>,
 }
 
 /// Makes it.
@@ -30,15 +31,7 @@ impl Operator for JsonArrayParser {
             let got = type_name(&value);
             return Err(format!("type '{got}' cannot be parsed as json array").into());
         };
-        // What is no array counts as an empty one, as upstream.
-        let elements = match json::parse(text, cx.arena, true).map_err(Failure::Json)? {
-            Value::Array(elements) => elements,
-            _ => &[],
-        };
-        let mut values = bumpalo::collections::Vec::with_capacity_in(elements.len(), cx.arena);
-        for element in elements {
-            values.push(simple(element, cx.arena)?);
-        }
+        let values = elements(text, cx.arena)?;
         let parsed = if self.header.is_empty() {
             Value::Array(values.into_bump_slice())
         } else if self.header.len() == values.len() {
@@ -54,18 +47,25 @@ impl Operator for JsonArrayParser {
     }
 }
 
-/// Objects stay text, numbers with a fraction become 0, lists are refused: so upstream has it.
-fn simple<'a>(element: &Value<'a>, arena: &'a Bump) -> Result<Value<'a>, Failure> {
-    Ok(match element {
-        Value::Array(_) => {
-            return Err(Failure::Fixed("failed to parse entry: array within an array"));
-        }
-        Value::Double(_) => Value::Int(0),
-        Value::Map(_) => {
-            let mut text = String::new();
-            json::write_compact(element, &mut text);
-            Value::Str(arena.alloc_str(&text))
-        }
-        other => *other,
-    })
+/// What is no array counts as an empty one. Objects stay as they are written, without blanks; numbers
+/// with a fraction become 0, lists are refused: so upstream has it.
+fn elements<'a>(text: &'a str, arena: &'a Bump) -> Result<Vec<'a, Value<'a>>, Failure> {
+    let mut values = Vec::new_in(arena);
+    let Some(places) = Elements::new(text) else {
+        return json::parse(text, arena, true).map(|_| values).map_err(Failure::Json);
+    };
+    let mut reader = json::Values::new(text, arena, true);
+    for place in places {
+        let place = place.map_err(Failure::Json)?;
+        let raw = &text[place.clone()];
+        values.push(match reader.read(place).map_err(Failure::Json)? {
+            Value::Array(_) => {
+                return Err(Failure::Fixed("failed to parse entry: array within an array"));
+            }
+            Value::Double(_) => Value::Int(0),
+            Value::Map(_) => Value::Str(json::compact(raw, arena)),
+            other => other,
+        });
+    }
+    Ok(values)
 }

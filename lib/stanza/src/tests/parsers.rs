@@ -78,7 +78,11 @@ fn json_arrays() {
     let headed = || json!({ "type": "json_array_parser", "header": "a,b,c" });
     check(headed(), r#"["x",2,{"k":1}]"#, json!({ "a": "x", "b": 2, "c": "{\"k\":1}" }));
     check(headed(), r#"["z",2.5,false]"#, json!({ "a": "z", "b": 0, "c": false }));
-    for line in [r#"["x",2]"#, r#"["y",[1],3]"#, "{}", "x"] {
+    // An object keeps the text of its numbers, its escapes and both of two equal keys.
+    let written = r#"{"n":1.50,"t":"a\u0041 \"","n":2}"#;
+    let line = format!("[1,2, {}]", written.replace(",\"", " ,\n\""));
+    check(headed(), &line, json!({ "a": 1, "b": 2, "c": written }));
+    for line in [r#"["x",2]"#, r#"["y",[1],3]"#, "{}", "x", r#"[1,2,{"a":}]"#, "[1,2,3"] {
         check(headed(), line, json!({}));
     }
     let list = || json!({ "type": "json_array_parser", "parse_to": "attributes.list" });
