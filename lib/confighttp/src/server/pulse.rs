@@ -9,8 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use confignet::Connection;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::time::Instant;
+
+/// Most bytes read at once. hyper doubles its buffers, up to the limit of a head, when one was filled:
+/// this is just below 64 KiB, so that what it reads a body into stays in the processor's cache.
+const READ_BYTES_MAX: u64 = 63 * 1024;
 
 /// Shared by the connection, its requests and the one who watches.
 #[derive(Debug)]
@@ -82,13 +86,13 @@ impl Drop for Busy {
 
 /// A connection whose reads are noticed.
 pub(super) struct Watched {
-    connection: Connection,
+    connection: Take<Connection>,
     pulse: Arc<Pulse>,
 }
 
 impl Watched {
     pub(super) fn new(connection: Connection, pulse: Arc<Pulse>) -> Self {
-        Self { connection, pulse }
+        Self { connection: connection.take(READ_BYTES_MAX), pulse }
     }
 }
 
@@ -99,6 +103,7 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
+        self.connection.set_limit(READ_BYTES_MAX);
         let read = Pin::new(&mut self.connection).poll_read(cx, buffer);
         if buffer.filled().len() > before {
             self.pulse.heard();
@@ -113,7 +118,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write(cx, data)
+        Pin::new(self.connection.get_mut()).poll_write(cx, data)
     }
 
     fn poll_write_vectored(
@@ -121,18 +126,18 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write_vectored(cx, data)
+        Pin::new(self.connection.get_mut()).poll_write_vectored(cx, data)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.connection.is_write_vectored()
+        self.connection.get_ref().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_flush(cx)
+        Pin::new(self.connection.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_shutdown(cx)
+        Pin::new(self.connection.get_mut()).poll_shutdown(cx)
     }
 }
