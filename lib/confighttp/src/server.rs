@@ -283,10 +283,15 @@ impl Shared {
         };
         let body = match coding {
             Coding::Plain => body,
-            Coding::Encoded(encoding) => match decompress(encoding, &body, limit) {
-                Ok(body) => body,
-                Err(error) => return bad(&error.to_string()),
-            },
+            Coding::Encoded(encoding) => {
+                let expanded = decompress(encoding, &body, limit);
+                // The handler may take its time.
+                drop(body);
+                match expanded {
+                    Ok(body) => body,
+                    Err(error) => return bad(&error.to_string()),
+                }
+            }
         };
         under_way.grow_to(body.len());
         let client = if self.config.include_metadata {

@@ -41,8 +41,10 @@ impl Component for Attributes {}
 #[async_trait]
 impl Consumer for Attributes {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let data = changed(&self.selection, &self.actions.bind(ctx.client.as_deref()), &data);
-        self.next.consume(ctx, data).await
+        let new = changed(&self.selection, &self.actions.bind(ctx.client.as_deref()), &data);
+        // The next step may take its time.
+        drop(data);
+        self.next.consume(ctx, new).await
     }
 }
 

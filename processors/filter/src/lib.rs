@@ -82,6 +82,8 @@ impl Consumer for Filter {
         if outcome.data.is_empty() {
             return Ok(());
         }
+        // The next step may take its time.
+        drop(data);
         self.next.consume(ctx, outcome.data).await
     }
 }

@@ -52,10 +52,12 @@ impl Component for Resource {}
 #[async_trait]
 impl Consumer for Resource {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let data = {
+        let new = {
             let actions = self.actions.bind(ctx.client.as_deref());
             data.edit_resources(&mut Scratch::new(), |attributes| actions.apply(attributes))
         };
-        self.next.consume(ctx, data).await
+        // The next step may take its time.
+        drop(data);
+        self.next.consume(ctx, new).await
     }
 }

@@ -55,8 +55,13 @@ impl Paths {
         let data = match encoding {
             Encoding::Proto => Data::try_from_otlp(intake.signal, body, &self.limits)
                 .map_err(|error| wrong(error.reason))?,
-            Encoding::Json => Data::from_json(intake.signal, &body, &self.limits)
-                .map_err(|error| wrong(error.to_string()))?,
+            Encoding::Json => {
+                let data = Data::from_json(intake.signal, &body, &self.limits)
+                    .map_err(|error| wrong(error.to_string()))?;
+                // The pipeline may take its time.
+                drop(body);
+                data
+            }
         };
         intake.consume(ctx, data).await
     }

@@ -169,7 +169,7 @@ async fn call<'a>(
             let message = "grpc: compressed flag set with identity or empty encoding";
             return Err(refuse(code::INTERNAL, message));
         }
-        (true, Some(encoding)) => expand(encoding, &message.body, shared.message_bytes_max)?,
+        (true, Some(encoding)) => expand(encoding, message.body, shared.message_bytes_max)?,
     };
     under_way.grow_to(message.len());
     let client = if shared.include_metadata {
@@ -223,8 +223,9 @@ impl From<FrameError> for Refusal {
     }
 }
 
-fn expand(encoding: Encoding, body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
-    decompress(encoding, body, limit).map_err(|error| match error {
+/// Takes the body, which is not held while the message is handled.
+fn expand(encoding: Encoding, body: Bytes, limit: usize) -> Result<Bytes, Refusal> {
+    decompress(encoding, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge | DecompressError::DeclaredTooLarge => {
             let message =
                 format!("grpc: received message after decompression larger than max {limit}");
