@@ -29,16 +29,7 @@ pub(crate) fn value(out: &mut String, value: ValueRef<'_>) {
 
 /// `Str(x)`, `Int(1)`, ...
 pub(crate) fn typed_value(out: &mut String, it: ValueRef<'_>) {
-    out.push_str(match it {
-        ValueRef::Empty => "Empty",
-        ValueRef::Str(_) => "Str",
-        ValueRef::Bool(_) => "Bool",
-        ValueRef::Int(_) => "Int",
-        ValueRef::Double(_) => "Double",
-        ValueRef::Bytes(_) => "Bytes",
-        ValueRef::Array(_) => "Slice",
-        ValueRef::Map(_) => "Map",
-    });
+    out.push_str(it.type_name());
     out.push('(');
     value(out, it);
     out.push(')');

@@ -353,7 +353,7 @@ impl AttributeMatcher {
                 return Err(format!(
                     "match_type=regexp for {:?} only supports Str, but found {}",
                     config.key,
-                    type_name(other)
+                    other.type_name()
                 ));
             }
             (other, _) => return Err(unrecognized(other)),
@@ -382,18 +382,5 @@ impl ValueMatcher {
                 _ => false,
             },
         }
-    }
-}
-
-fn type_name(value: ValueRef<'_>) -> &'static str {
-    match value {
-        ValueRef::Empty => "Empty",
-        ValueRef::Str(_) => "Str",
-        ValueRef::Bool(_) => "Bool",
-        ValueRef::Int(_) => "Int",
-        ValueRef::Double(_) => "Double",
-        ValueRef::Bytes(_) => "Bytes",
-        ValueRef::Array(_) => "Slice",
-        ValueRef::Map(_) => "Map",
     }
 }

@@ -46,6 +46,20 @@ pub enum ValueRef<'a> {
 }
 
 impl<'a> ValueRef<'a> {
+    /// The name of its type in the Collector's words. `pdata/pcommon/value.go`, `ValueType.String`.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::Str(_) => "Str",
+            Self::Bool(_) => "Bool",
+            Self::Int(_) => "Int",
+            Self::Double(_) => "Double",
+            Self::Bytes(_) => "Bytes",
+            Self::Array(_) => "Slice",
+            Self::Map(_) => "Map",
+        }
+    }
+
     /// Reads the body of an `AnyValue` message.
     #[inline]
     pub(crate) fn decode(body: &'a [u8]) -> Self {
