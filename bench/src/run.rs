@@ -198,16 +198,17 @@ async fn attempt(
     let work = work(&row.load, fill.input, node.take(), &sink.oracle, row.kept_one_of);
     let mut rss = Vec::new();
     let work = watch(&mut process, &mut rss, work).await;
-    let (expected, refused) = work?;
+    let Sent { written, expected, refused } = work?;
     let (seconds, after) = (start.elapsed().as_secs_f64(), process.usage()?);
     if expected > 0 {
         tokio::time::sleep(SETTLE).await;
     }
     process.check()?;
-    Ok(cost(sink, &before, &after, &mut rss, Done { expected, refused, seconds }))
+    Ok(cost(sink, &before, &after, &mut rss, Done { written, expected, refused, seconds }))
 }
 
 struct Done {
+    written: u64,
     expected: u64,
     refused: u64,
     seconds: f64,
@@ -221,7 +222,7 @@ fn cost(sink: &Sink, before: &Usage, after: &Usage, rss: &mut [u64], done: Done)
     let lost = done.expected.saturating_sub(tally.delivered);
     let torn = tally.torn + tally.foreign;
     Cost {
-        items: done.expected,
+        items: done.written,
         seconds: done.seconds,
         cpu_seconds: (after.cpu.saturating_sub(before.cpu)).as_secs_f64(),
         system_seconds: (after.system.saturating_sub(before.system)).as_secs_f64(),
@@ -266,15 +267,24 @@ async fn watch<T>(
     }
 }
 
-/// Feeds, and waits until everything has arrived or nothing comes any more. Says how many records
-/// were to arrive, and how many requests were refused on the way.
+/// What was fed.
+struct Sent {
+    /// Records; costs are per one of these, also where a pipeline drops some.
+    written: u64,
+    /// Records that were to arrive.
+    expected: u64,
+    /// Requests that were refused on the way.
+    refused: u64,
+}
+
+/// Feeds, and waits until everything has arrived or nothing comes any more.
 async fn work(
     load: &Load,
     input: u16,
     node: Option<Node>,
     oracle: &Arc<Oracle>,
     kept_one_of: u64,
-) -> anyhow::Result<(u64, u64)> {
+) -> anyhow::Result<Sent> {
     let (written, refused) = match load {
         Load::Otlp(load) => {
             let refused = load.send(input, oracle, kept_one_of).await?;
@@ -295,7 +305,7 @@ async fn work(
             (seen, since) = (delivered, Instant::now());
         }
     }
-    Ok((expected, refused))
+    Ok(Sent { written, expected, refused })
 }
 
 /// A task of its own, so that its writes do not hold up the watching; it ends with this future.
