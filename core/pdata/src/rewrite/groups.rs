@@ -125,7 +125,8 @@ impl<'e> Group<'e> {
     pub(super) fn finish(mut self) -> bool {
         let emptied = self.children > 0 && self.kept == 0 && !self.scratch.keep_empty;
         if self.dropped || emptied {
-            self.scratch.dropped = true;
+            // Children that were dropped one by one have been counted.
+            self.scratch.dropped.uncounted |= !(self.walked && self.kept == 0);
             self.scratch.splice.abandon(self.chunk, &self.frame);
             return false;
         }

@@ -24,7 +24,7 @@ impl Logs {
             visit(ResourceLogs::new(field.payload.bytes()), &mut edit);
             edit.group.finish();
         });
-        let items = if dropped { count(Signal::Logs, &chunks) } else { self.items };
+        let items = dropped.left(self.items, || count(Signal::Logs, &chunks));
         Logs { chunks, items }
     }
 
@@ -71,7 +71,7 @@ pub(super) fn finish(chunk: &[u8], scratch: &mut Scratch, field: &Field<'_>) -> 
     let Scratch { splice, levels, dropped, .. } = scratch;
     let Some(level) = levels.get_mut(ITEM_LEVEL) else { return true };
     if level.dropped {
-        *dropped = true;
+        dropped.items += 1;
         splice.skip(chunk, field.start, field.end);
         return false;
     }

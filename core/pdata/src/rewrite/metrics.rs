@@ -27,7 +27,9 @@ impl Metrics {
             visit(ResourceMetrics::new(field.payload.bytes()), &mut edit);
             edit.group.finish();
         });
-        let items = if dropped { count(Signal::Metrics, &chunks) } else { self.items };
+        // Items are points, of which a dropped metric has any number.
+        let uncounted = dropped.uncounted || dropped.items > 0;
+        let items = if uncounted { count(Signal::Metrics, &chunks) } else { self.items };
         Metrics { chunks, items }
     }
 
@@ -199,7 +201,7 @@ impl<'e> MetricEdit<'e> {
             let Some((metric, level)) = self.scratch.pair(ITEM_LEVEL) else { return };
             let start = metric.arena.len();
             if level.dropped {
-                self.scratch.dropped = true;
+                self.scratch.dropped.uncounted = true;
                 self.cut(field.start, field.end, start);
                 continue;
             }

@@ -46,9 +46,24 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub struct Scratch {
     splice: Splice,
     levels: [Level; 5],
-    /// Something was left out: items have to be counted again.
-    dropped: bool,
+    dropped: Dropped,
     keep_empty: bool,
+}
+
+/// What was left out.
+#[derive(Debug, Default, Clone, Copy)]
+struct Dropped {
+    /// Log records, spans and metrics, one by one.
+    items: usize,
+    /// What nobody counted: all of a resource or scope, and points.
+    uncounted: bool,
+}
+
+impl Dropped {
+    /// How many records or spans of so many are left; `count` looks at all that was written.
+    fn left(self, before: usize, count: impl FnOnce() -> usize) -> usize {
+        if self.uncounted { count() } else { before.saturating_sub(self.items) }
+    }
 }
 
 impl Scratch {
@@ -79,15 +94,15 @@ impl Scratch {
 }
 
 /// Rewrites `chunks` resource by resource: `visit` has the chunk and the field in it. Also says
-/// whether items were dropped.
+/// what was dropped.
 fn rewrite(
     chunks: &[Bytes],
     scratch: &mut Scratch,
     mut visit: impl FnMut(&[u8], &mut Scratch, &Field<'_>),
-) -> (Chunks, bool) {
+) -> (Chunks, Dropped) {
     let mut written = Chunks::new();
     scratch.splice.out.buf.clear();
-    scratch.dropped = false;
+    scratch.dropped = Dropped::default();
     for chunk in chunks {
         let before = scratch.splice.out.len();
         if before == 0 {

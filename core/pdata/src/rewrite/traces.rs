@@ -23,7 +23,7 @@ impl Traces {
             visit(ResourceSpans::new(field.payload.bytes()), &mut edit);
             edit.group.finish();
         });
-        let items = if dropped { count(Signal::Traces, &chunks) } else { self.items };
+        let items = dropped.left(self.items, || count(Signal::Traces, &chunks));
         Traces { chunks, items }
     }
 

@@ -77,6 +77,33 @@ fn attributes_of_resource_and_records_change_together() {
 }
 
 #[test]
+fn items_are_counted_whatever_is_dropped_and_how() {
+    let all = logs(10);
+    let mut scratch = Scratch::new();
+    let drop_odd = |drop_group: bool, scratch: &mut Scratch| {
+        all.rewrite(scratch, |_, edit| {
+            edit.scopes(|edit| {
+                edit.records(|record, edit| {
+                    if record.severity_number() % 2 == 1 {
+                        edit.drop();
+                    }
+                });
+                if drop_group {
+                    edit.drop();
+                }
+            });
+        })
+    };
+    assert_eq!(decoded(&drop_odd(false, &mut scratch)).resource_logs.len(), 1);
+    assert_eq!(drop_odd(false, &mut scratch).items(), 5);
+    assert_eq!(drop_odd(true, &mut scratch).items(), 0);
+    let none = all.rewrite(&mut scratch, |_, edit| edit.drop());
+    assert_eq!((none.items(), decoded(&none).resource_logs.len()), (0, 0));
+    assert_eq!(all.retain_records(|_| false).items(), 0);
+    assert_eq!(all.retain_records(|_| true).items(), 10);
+}
+
+#[test]
 fn new_attributes_stand_behind_the_old_ones_whatever_is_asked_in_between() {
     let changed = logs(1).rewrite(&mut Scratch::new(), |_, edit| {
         edit.records(|_, edit| {
