@@ -257,6 +257,16 @@ impl Node {
     pub fn is_flow(&self) -> bool {
         text_at(&self.origin).is_some_and(|it| it.starts_with(['[', '{']))
     }
+
+    /// The place of some bytes of its text, if that is written as it is and on one line.
+    pub fn part(&self, span: std::ops::Range<usize>) -> Option<Origin> {
+        let text = text_of(self).filter(|_| self.origin.reference.is_none())?;
+        let written = text_at(&self.origin)?;
+        let quote = written.get(..written.find(text)?)?.chars().count();
+        let before = quote + text.get(..span.start)?.chars().count();
+        let length = text.get(span)?.chars().count().max(1);
+        Some(Origin { column: self.origin.column + before, length, ..self.origin.clone() })
+    }
 }
 
 /// The text of a node that is one.

@@ -127,6 +127,10 @@ fn carry_out(conf: &Conf, path: &[String], remedy: &Remedy, found: Diagnostic) -
             };
             found.help(format!("{verb} `{text}`{above}")).fix(conf.set(path, value))
         }
+        Remedy::Part(span, values) => {
+            let place = node.and_then(|it| it.part(span.clone()));
+            place.map_or(found.clone(), |place| within(place, values, found))
+        }
         Remedy::OneOf(values) => {
             let written = match node.map(|it| &it.data) {
                 Some(Data::String(text)) => text.as_str(),
@@ -139,6 +143,19 @@ fn carry_out(conf: &Conf, path: &[String], remedy: &Remedy, found: Diagnostic) -
                 None => found.help(format!("`{key}` is one of: {}", values.join(", "))),
             }
         }
+    }
+}
+
+/// A mistake in a part of a text.
+fn within(place: confmap::Origin, values: &[String], found: Diagnostic) -> Diagnostic {
+    let line = place.source.line(place.line).unwrap_or_default();
+    let written: String = line.chars().skip(place.column - 1).take(place.length).collect();
+    let found = found.at(place.clone(), "");
+    match closest(&written, values.iter().map(String::as_str)) {
+        Some(meant) => {
+            found.help(format!("did you mean `{meant}`?")).fix(Fix::replace(&place, meant))
+        }
+        None => found,
     }
 }
 

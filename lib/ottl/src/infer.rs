@@ -76,17 +76,20 @@ fn lacks(context: Context, trees: &[Expr]) -> Option<(usize, Error)> {
     for (at, tree) in trees.iter().enumerate() {
         let mut missing = None;
         tree.visit(&mut |it| {
-            let what = match &it.node {
+            let wrong = match &it.node {
                 Node::Call(call) if functions::find(context, &call.name).is_none() => {
-                    format!("function \"{}\"", call.name)
+                    let what = format!("function \"{}\"", call.name);
+                    let wrong = Error::said(call.name_span.clone(), what);
+                    wrong.one_of(functions::names(context))
                 }
                 Node::Enum(name) if enums::number(context, name).is_err() => {
-                    format!("enum symbol \"{name}\"")
+                    Error::said(it.span.clone(), format!("enum symbol \"{name}\""))
                 }
                 _ => return,
             };
-            let message = format!("inferred context \"{context}\" does not support the {what}");
-            missing.get_or_insert_with(|| Error::said(it.span.clone(), message));
+            let message =
+                format!("inferred context \"{context}\" does not support the {}", wrong.message);
+            missing.get_or_insert(Error { message, ..wrong });
         });
         if let Some(error) = missing {
             return Some((at, error));

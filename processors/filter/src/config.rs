@@ -317,9 +317,9 @@ impl Config {
     }
 }
 
-/// Says where in the section a condition is wrong.
-fn say(finding: &mut Finding, place: &str, _error: &Error) {
-    finding.about(place);
+/// Says where in the section and in its text a condition is wrong.
+fn say(finding: &mut Finding, place: &str, error: &Error) {
+    finding.part(place, error.span.clone(), error.candidates.clone());
 }
 
 /// Names of severities, four numbers each.

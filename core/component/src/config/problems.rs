@@ -30,6 +30,8 @@ pub enum Remedy {
     OneOf(Vec<String>),
     /// Remove the key.
     Remove,
+    /// Look at these bytes of the text; one of these was probably meant.
+    Part(std::ops::Range<usize>, Vec<String>),
 }
 
 /// Legal, and probably not what was meant.
@@ -115,6 +117,17 @@ impl Finding {
     /// `place` should have one of these values.
     pub fn one_of(&mut self, place: &str, values: &[&str]) -> &mut Self {
         self.remedy = Some(Remedy::OneOf(values.iter().map(|it| (*it).to_owned()).collect()));
+        self.about(place)
+    }
+
+    /// These bytes of the text at `place` are wrong; one of `values` was probably meant.
+    pub fn part(
+        &mut self,
+        place: &str,
+        span: std::ops::Range<usize>,
+        values: Vec<String>,
+    ) -> &mut Self {
+        self.remedy = Some(Remedy::Part(span, values));
         self.about(place)
     }
 

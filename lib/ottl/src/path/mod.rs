@@ -122,7 +122,8 @@ fn unknown(
         at.name,
         text.get(start..end).unwrap_or_default(),
     );
-    Error::said(at.span.clone(), message).one_of(list.iter().map(|it| it.name))
+    let name = at.span.start..at.span.start + at.name.len();
+    Error::said(name, message).one_of(list.iter().map(|it| it.name))
 }
 
 /// A field that is a whole number whenever it is there.
