@@ -15,6 +15,8 @@ const WIDE: usize = 3;
 const MEDIUM: usize = 2;
 /// Bytes kept for the length of a message of typically less than 128 bytes.
 const NARROW: usize = 1;
+/// A smaller buffer is reserved in powers of two, in bytes.
+const SMALL_BYTES: usize = 64 * 1024;
 
 /// Writes attributes, or the entries of a map, one after another.
 pub struct AttributesWriter<'w> {
@@ -295,7 +297,10 @@ impl LogsBuilder {
         let items = std::mem::take(&mut self.items);
         // A buffer that is mostly full is handed out, else it would keep much memory alive.
         let chunk = if self.out.len() >= self.out.buf.capacity() / 2 {
-            let next = buffer::take(self.out.len());
+            // The allocator holds memory for each size of each thread: so there are few sizes.
+            let room = self.out.len();
+            let next =
+                buffer::take(if room < SMALL_BYTES { room.next_power_of_two() } else { room });
             buffer::freeze(std::mem::replace(&mut self.out.buf, next))
         } else {
             let copy = Bytes::copy_from_slice(&self.out.buf);
