@@ -28,7 +28,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const START_TIMEOUT_FILES: Duration = Duration::from_secs(3);
 /// After the last record, in which a second copy of one would still arrive.
 const SETTLE: Duration = Duration::from_millis(200);
-/// Between a program's start and the beginning of an idle measurement.
+/// Before the beginning of a measurement without a start in it.
 const CALM: Duration = Duration::from_secs(2);
 
 /// What one run cost, and what arrived.
@@ -190,9 +190,14 @@ async fn attempt(
     if let Some(plan) = &row.fault {
         sink.plan(plan)?;
     }
-    let before = process.usage()?;
+    let mut before = process.usage()?;
     if let Some(node) = &mut node {
         node.move_to(&folder.path().join("pods"))?;
+        if node.written() == 0 {
+            // What is measured is following files, not finding them.
+            tokio::time::sleep(CALM).await;
+            before = process.usage()?;
+        }
     }
     let start = Instant::now();
     let work = work(&row.load, fill.input, node.take(), &sink.oracle, row.kept_one_of);
