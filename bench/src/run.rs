@@ -193,7 +193,7 @@ async fn attempt(
     let mut before = process.usage()?;
     if let Some(node) = &mut node {
         node.move_to(&folder.path().join("pods"))?;
-        if node.written() == 0 {
+        if node.is_live() {
             // What is measured is following files, not finding them.
             tokio::time::sleep(CALM).await;
             before = process.usage()?;

@@ -126,6 +126,11 @@ impl Node {
         Ok(())
     }
 
+    /// True when pods write while the program runs.
+    pub fn is_live(&self) -> bool {
+        self.load.live > 0
+    }
+
     /// Lines written so far.
     pub fn written(&self) -> u64 {
         self.gone + self.pods.iter().map(|it| it.written).sum::<u64>()

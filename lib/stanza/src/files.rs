@@ -30,6 +30,8 @@ pub(crate) const FILE_PATH: &str = "log.file.path";
 #[derive(Debug)]
 pub(crate) struct Files {
     list: Vec<Option<File>>,
+    /// Those of which a line was seen since [`Files::take_changed`].
+    changed: Vec<u32>,
     by_key: HashMap<FileKey, u32>,
     /// The file of the last line.
     current: u32,
@@ -46,7 +48,9 @@ pub(crate) struct File {
     /// The resource with the pod of the path, once it was asked for.
     pod: OnceCell<Option<Shared>>,
     /// The end of the last line.
-    pub(crate) seen: u64,
+    seen: u64,
+    /// It is among the changed.
+    changed: bool,
     /// What `safe` said last.
     pub(crate) reported: Option<u64>,
 }
@@ -55,8 +59,8 @@ impl Files {
     /// None yet. `base` is the receiver's own resource.
     pub(crate) fn new(base: Arc<[(String, String)]>) -> Self {
         let base = Shared { id: 0, pairs: base };
-        let (list, by_key) = (Vec::new(), HashMap::new());
-        Self { list, by_key, current: u32::MAX, base, next_id: Cell::new(1) }
+        let (list, changed, by_key) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { list, changed, by_key, current: u32::MAX, base, next_id: Cell::new(1) }
     }
 
     /// The position of a file, which is entered if it is new.
@@ -81,7 +85,8 @@ impl Files {
 
     fn add(&mut self, meta: &Arc<FileMeta>) -> u32 {
         let (path, pod) = (path_of(meta), OnceCell::new());
-        let file = File { meta: Arc::clone(meta), path, pod, seen: 0, reported: None };
+        let meta_of = Arc::clone(meta);
+        let file = File { meta: meta_of, path, pod, seen: 0, changed: false, reported: None };
         let free = self.list.iter().position(Option::is_none);
         let at = free.unwrap_or(self.list.len());
         match self.list.get_mut(at) {
@@ -115,10 +120,24 @@ impl Files {
         self.list.get_mut(at as usize)?.as_mut()
     }
 
-    /// All files with their positions.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut File)> {
-        let all = self.list.iter_mut().enumerate();
-        all.filter_map(|(at, file)| Some((at as u32, file.as_mut()?)))
+    /// A line of the file ends here.
+    pub(crate) fn saw(&mut self, at: u32, end: u64) {
+        let Some(Some(file)) = self.list.get_mut(at as usize) else { return };
+        file.seen = end;
+        if !std::mem::replace(&mut file.changed, true) {
+            self.changed.push(at);
+        }
+    }
+
+    /// The files of which a line was seen since the last call.
+    pub(crate) fn take_changed(&mut self) -> Vec<u32> {
+        let changed = std::mem::take(&mut self.changed);
+        for at in &changed {
+            if let Some(Some(file)) = self.list.get_mut(*at as usize) {
+                file.changed = false;
+            }
+        }
+        changed
     }
 
     /// The receiver's own resource.
@@ -139,6 +158,11 @@ impl Files {
 }
 
 impl File {
+    /// The end of the last line.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// What is the same for all its lines.
     pub(crate) fn meta(&self) -> &FileMeta {
         &self.meta

@@ -40,6 +40,8 @@ pub struct Worker {
     states: Vec<State>,
     complaints: Vec<Complaint>,
     output: Output,
+    /// Files of which something was held back when the last batch was taken.
+    held: Vec<u32>,
     /// Offsets of files that were forgotten since the last batch.
     gone: Vec<(FileKey, u64)>,
     clock: Option<Clock>,
@@ -65,7 +67,8 @@ impl Worker {
         let complaints = vec![Complaint::default(); graph.nodes.len() + 1];
         let files = Files::new(Arc::clone(&graph.resource_base));
         let (arena, output) = (Bump::new(), Output::default());
-        Self { graph, arena, files, states, complaints, output, gone: Vec::new(), clock: None }
+        let (held, gone, clock) = (Vec::new(), Vec::new(), None);
+        Self { graph, arena, files, states, complaints, output, held, gone, clock }
     }
 
     /// Feeds one line without its terminator. `span` is its byte range in the file, terminator
@@ -94,18 +97,14 @@ impl Worker {
         entry.origins = arena.alloc_slice_copy(&[Origin { file: at, start: span.start }]);
         run.describe(&mut entry, from, span.start, number);
         run.from(graph.first, entry);
-        if let Some(file) = self.files.get_mut(at) {
-            file.seen = span.end;
-        }
+        self.files.saw(at, span.end);
     }
 
     /// Says that a part of a file holds no line for the operators (blank lines, a header): what
     /// is before `end` need not be read again.
     pub fn skip(&mut self, file: &Arc<FileMeta>, end: u64) {
         let at = self.files.enter(file);
-        if let Some(file) = self.files.get_mut(at) {
-            file.seen = end;
-        }
+        self.files.saw(at, end);
     }
 
     /// Encoded size of what [`take`](Self::take) would give.
@@ -129,10 +128,18 @@ impl Worker {
         let mut held: Vec<Origin> = held.flatten().collect();
         held.sort_unstable_by_key(|it| (it.file, it.start));
         held.dedup_by_key(|it| it.file);
-        for (at, file) in self.files.iter_mut() {
+        // No other file has news: with 10,000 files a few write at a time.
+        let mut news = self.files.take_changed();
+        news.append(&mut self.held);
+        self.held.extend(held.iter().map(|it| it.file));
+        news.extend(&self.held);
+        news.sort_unstable();
+        news.dedup();
+        for at in news {
+            let Some(file) = self.files.get_mut(at) else { continue };
             let first = held.binary_search_by_key(&at, |it| it.file).ok();
             let first = first.and_then(|it| held.get(it)).map_or(u64::MAX, |it| it.start);
-            let offset = file.seen.min(first);
+            let offset = file.seen().min(first);
             if file.reported != Some(offset) {
                 file.reported = Some(offset);
                 safe.push((file.meta().key, offset));
@@ -158,7 +165,7 @@ impl Worker {
         let Some(at) = self.files.position(file) else { return };
         self.flush(Flush::File(at));
         if let Some(gone) = self.files.remove(file) {
-            self.gone.push((file, gone.seen));
+            self.gone.push((file, gone.seen()));
         }
     }
 

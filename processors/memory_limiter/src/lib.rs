@@ -35,8 +35,7 @@ const COME_AGAIN_MIN: Duration = Duration::from_secs(1);
 const IDLE_INTERVALS: u32 = 30;
 /// Memory is not looked at again before so many bytes have come, or the interval is over.
 const LOOK_BYTES_MIN: u64 = MIB;
-/// Requests that are being read or have no answer yet may take this part of the hard limit, and no more
-/// than half of what is left of it.
+/// Requests that are being read or have no answer yet may take this part of what is left of the hard limit.
 const IN_FLIGHT_PART: u64 = 4;
 
 /// The processor.
@@ -152,8 +151,7 @@ impl MemoryLimiter {
     /// Bytes of requests that may be under way while `used` is used: what they claim may be yet to come,
     /// and as much may wait in the connections.
     fn in_flight_max(&self, used: u64) -> usize {
-        let left = self.limits.hard.saturating_sub(used);
-        let share = (self.limits.hard / IN_FLIGHT_PART).min(left / 2);
+        let share = self.limits.hard.saturating_sub(used) / IN_FLIGHT_PART;
         usize::try_from(share).unwrap_or(usize::MAX)
     }
 

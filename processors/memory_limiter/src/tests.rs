@@ -76,22 +76,23 @@ async fn memory_is_looked_at_before_what_comes_could_use_up_what_is_left() {
 }
 
 #[tokio::test]
-async fn requests_under_way_may_take_a_quarter_of_the_limit_and_half_of_what_is_left() {
+async fn requests_under_way_may_take_a_quarter_of_what_is_left_of_the_limit() {
     let (sink, host) = (Sink::new(), TestHost::new());
-    let section = config("{check_interval: 1s, limit_mib: 100}");
+    let section = config("{check_interval: 1h, limit_mib: 10000}");
     let settings = settings("memory_limiter", Signal::Logs);
     let limiter = Arc::new(MemoryLimiter::create(settings, section, sink.next()).unwrap());
     Arc::clone(&limiter).start(&host).await.unwrap();
     let mebibytes = |it: usize| it << 20;
-    let first = host.in_flight().enter(mebibytes(20)).unwrap();
-    assert!(host.in_flight().enter(mebibytes(6)).is_err());
-    let second = host.in_flight().enter(mebibytes(5)).unwrap();
-    drop((first, second));
-    limiter.check(80 << 20);
-    let first = host.in_flight().enter(mebibytes(9)).unwrap();
-    assert!(host.in_flight().enter(mebibytes(2)).is_err());
+    for (used, share) in [(0, 2500), (2000, 2000), (9000, 250)] {
+        limiter.check(used << 20);
+        let first = host.in_flight().enter(mebibytes(share - 9)).unwrap();
+        assert!(host.in_flight().enter(mebibytes(10)).is_err(), "{used}");
+        drop((host.in_flight().enter(mebibytes(9)).unwrap(), first));
+    }
+    let first = host.in_flight().enter(mebibytes(1)).unwrap();
+    assert!(host.in_flight().enter(mebibytes(9000)).is_err());
     host.stop().await;
     drop(limiter);
-    assert!(host.in_flight().enter(mebibytes(6)).is_ok(), "the limiter is gone");
+    assert!(host.in_flight().enter(mebibytes(9000)).is_ok(), "the limiter is gone");
     drop(first);
 }
