@@ -30,8 +30,6 @@ const METRIC: &Names = &[
 
 const POINT: &Names = &[("FLAG_NONE", 0), ("FLAG_NO_RECORDED_VALUE", 1)];
 
-const SEVERITIES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
-
 /// The number that a name stands for in a context.
 pub(crate) fn number(context: Context, name: &str) -> Result<i64, String> {
     let found = match context {
@@ -54,16 +52,7 @@ fn look_up(names: &Names, name: &str) -> Option<i64> {
 /// `SEVERITY_NUMBER_INFO2` is 10.
 fn severity(name: &str) -> Option<i64> {
     let name = name.strip_prefix("SEVERITY_NUMBER_")?;
-    if name == "UNSPECIFIED" {
-        return Some(0);
-    }
-    let word = name.trim_end_matches(['2', '3', '4']);
-    let group = SEVERITIES.iter().position(|it| *it == word)? as i64;
-    let within = match name.get(word.len()..)? {
-        "" => 1,
-        digit => digit.parse::<i64>().ok().filter(|it| (2..=4).contains(it))?,
-    };
-    Some(group * 4 + within)
+    if name == "UNSPECIFIED" { Some(0) } else { stanza::severity_number(name).map(i64::from) }
 }
 
 #[cfg(test)]

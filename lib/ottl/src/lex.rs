@@ -146,52 +146,12 @@ pub(crate) fn unquote(quoted: &str) -> Option<String> {
     if !inside.contains(['\\', '\n']) {
         return Some(inside.to_owned());
     }
-    let mut out: Vec<u8> = Vec::with_capacity(inside.len());
-    let mut rest = inside;
-    while let Some(c) = rest.chars().next() {
-        rest = rest.get(c.len_utf8()..)?;
-        match c {
-            '\n' => return None,
-            '\\' => rest = escape(rest, &mut out)?,
-            _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
+    if inside.contains('\n') {
+        return None;
     }
+    let mut out = Vec::with_capacity(inside.len());
+    stanza::unescape(inside, '"', &mut out)?;
     String::from_utf8(out).ok()
-}
-
-/// What follows a backslash; returns what comes after it.
-fn escape<'t>(rest: &'t str, out: &mut Vec<u8>) -> Option<&'t str> {
-    let c = rest.chars().next()?;
-    let after = rest.get(c.len_utf8()..)?;
-    let plain = match c {
-        'a' => 7,
-        'b' => 8,
-        'f' => 12,
-        'n' => b'\n',
-        'r' => b'\r',
-        't' => b'\t',
-        'v' => 11,
-        '\\' => b'\\',
-        '"' => b'"',
-        '0'..='7' => {
-            out.push(u8::from_str_radix(rest.get(..3)?, 8).ok()?);
-            return rest.get(3..);
-        }
-        'x' => {
-            out.push(u8::from_str_radix(after.get(..2)?, 16).ok()?);
-            return after.get(2..);
-        }
-        'u' | 'U' => {
-            let length = if c == 'u' { 4 } else { 8 };
-            let code = u32::from_str_radix(after.get(..length)?, 16).ok()?;
-            let character = char::from_u32(code)?;
-            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            return after.get(length..);
-        }
-        _ => return None,
-    };
-    out.push(plain);
-    Some(after)
 }
 
 #[cfg(test)]

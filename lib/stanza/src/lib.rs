@@ -25,8 +25,10 @@ mod worker;
 
 pub use files::{FileKey, FileMeta};
 pub use json::{Elements, JsonError};
+pub use ops::unescape;
 pub use pattern::go_regex;
 pub use pipeline::{Error, Options, Pipeline, check, operator_types};
+pub use severity::severity_number;
 pub use time::{Clock, Reading};
 pub use worker::{Batch, Worker};
 

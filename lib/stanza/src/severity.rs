@@ -18,6 +18,12 @@ pub(crate) const NAMES: [&str; 25] = [
     "ERROR3", "ERROR4", "FATAL", "FATAL2", "FATAL3", "FATAL4",
 ];
 
+/// The number of a short name: `INFO2` is 10.
+pub fn severity_number(name: &str) -> Option<i32> {
+    let number = NAMES.iter().skip(1).position(|it| *it == name)?;
+    Some(number as i32 + 1)
+}
+
 /// Longest word that is looked up; what is longer is no severity.
 const WORD_BYTES_MAX: usize = 64;
 

@@ -322,9 +322,6 @@ fn say(finding: &mut Finding, place: &str, error: &Error) {
     finding.part(place, error.span.clone(), error.candidates.clone());
 }
 
-/// Names of severities, four numbers each.
-const SEVERITIES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
-
 impl SeverityNumber {
     /// The number of `min`.
     pub(crate) fn number(&self) -> Result<i32, String> {
@@ -333,15 +330,8 @@ impl SeverityNumber {
         }
         let text = self.min.to_uppercase();
         let number = text.parse::<i32>().ok().filter(|it| (1..=24).contains(it));
-        let word = text.trim_end_matches(['2', '3', '4']);
-        let group = SEVERITIES.iter().position(|it| *it == word);
-        let within = match text.get(word.len()..).unwrap_or_default() {
-            "" => Some(1),
-            digit => digit.parse::<i32>().ok().filter(|it| (2..=4).contains(it)),
-        };
-        let named = group.zip(within).map(|(group, within)| group as i32 * 4 + within);
         number
-            .or(named)
+            .or_else(|| stanza::severity_number(&text))
             .ok_or_else(|| format!("'{}' is not a valid severity: not a valid severity", self.min))
     }
 }

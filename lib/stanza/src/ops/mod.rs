@@ -36,6 +36,8 @@ mod trace_parser;
 mod unquote;
 mod uri_parser;
 
+pub use unquote::unescape;
+
 /// Makes an operator from its keys.
 pub(crate) type Build = fn(&mut Section<'_>) -> Result<Built, Mistake>;
 
