@@ -10,7 +10,7 @@ const FILE_LINES_MAX: usize = 500;
 /// Folders of component kinds; a component's crate is named after the singular.
 const KINDS: [&str; 5] = ["receivers", "processors", "exporters", "connectors", "extensions"];
 /// Our crates that a component may build on, besides everything in `lib/`.
-const BELOW_COMPONENTS: [&str; 2] = ["component", "pdata"];
+const BELOW_COMPONENTS: [&str; 3] = ["component", "config", "pdata"];
 
 /// Everything that is not as ARCHITECTURE.md says, one line each.
 pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
@@ -100,8 +100,9 @@ impl Tree {
                         BELOW_COMPONENTS.contains(name)
                     }
                     Some((_, name)) => match it.folder.as_str() {
-                        "core/pdata" | "core/confmap" => false,
-                        "core/component" => *name == "pdata",
+                        "core/pdata" | "core/config" => false,
+                        "core/confmap" => *name == "config",
+                        "core/component" => ["pdata", "config"].contains(name),
                         _ => true,
                     },
                     None => {

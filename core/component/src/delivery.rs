@@ -1,9 +1,8 @@
 //! What stands in front of an exporter: `timeout`, `retry_on_failure`, `sending_queue`. Plain settings;
 //! the work is in `lib/exporterhelper`.
 
+use config::{Duration, Problems, Section};
 use serde::{Deserialize, Serialize};
-
-use crate::config::{Duration, Problems, Section};
 
 /// The settings of one exporter's delivery.
 #[derive(Debug, Clone)]

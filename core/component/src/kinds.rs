@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use pdata::{Data, Signal};
 
 use crate::Storage;
-use crate::config::Config;
+use config::Config;
 use crate::{BoxError, ConsumeError, Context, Delivery, Host, Id, Meter, Outputs, PipelineId};
 
 /// A life: created inert, started once, shut down once.

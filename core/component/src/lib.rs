@@ -6,7 +6,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod carry;
-pub mod config;
 mod context;
 mod delivery;
 mod error;
@@ -24,7 +23,7 @@ pub mod trace;
 
 pub use async_trait::async_trait;
 pub use carry::{Carry, Legacy, Turn};
-pub use config::{Config, Problems};
+pub use config::{self, Config, Problems};
 pub use context::{Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};

@@ -69,7 +69,7 @@ impl<'de> Deserialize<'de> for Level {
             _ => {
                 let levels = ["none", "basic", "normal", "detailed"];
                 let text = format_args!("unknown metrics level \"{text}\"");
-                Err(crate::config::unknown_choice(text, &levels))
+                Err(config::unknown_choice(text, &levels))
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Configuration sections: laid over `Default`, key by key, at any depth.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
