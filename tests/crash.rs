@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use component::Next;
-use testbed::{Oracle, Pod, PodName};
+use ledger::{Oracle, Pod, PodName};
 
 use crate::support::{Endpoint, Process, SLUICE, eventually};
 

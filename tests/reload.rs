@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use component::config::{Value, load};
 use component::{Component, Consumer, Context, Data, Exporter, Next, Signal};
 use componenttest::{TestHost, settings, spawn};
+use ledger::{Line, Oracle, Pod, PodName, Usage, free_port};
 use otlp_grpc_exporter::OtlpGrpc;
-use testbed::{Line, Oracle, Pod, PodName, Usage, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use ledger::Oracle;
 use prost::Message;
-use testbed::Oracle;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -86,7 +86,7 @@ mod tests {
     use compression::{Compressor, Params, Type};
     use confighttp::client::{Client, ClientConfig, Url};
     use http::HeaderValue;
-    use testbed::Line;
+    use ledger::Line;
 
     use super::*;
     use crate::sink::Sink;

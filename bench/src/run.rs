@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use ledger::{Oracle, Usage, free_port};
 use serde::{Deserialize, Serialize};
-use testbed::{Oracle, Usage, free_port};
 use tokio::task::JoinSet;
 
 use crate::load::Load;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use component::Next;
+use ledger::{Backend, Fault, Oracle, free_port};
 use otlp_receiver::Otlp;
-use testbed::{Backend, Fault, Oracle, free_port};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -135,7 +135,7 @@ pub fn count_line(oracle: &Oracle, line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use testbed::Line;
+    use ledger::Line;
     use tokio::io::AsyncWriteExt as _;
 
     use super::*;

@@ -12,7 +12,7 @@ use component::{Next, Signal};
 use componenttest::Generator;
 use configgrpc::client::{Client, ClientConfig};
 use configgrpc::status::retry_delay;
-use testbed::{Fault, Line, Oracle};
+use ledger::{Fault, Line, Oracle};
 
 use super::logs::pod;
 use crate::support::{Endpoint, PATIENCE, Process, SLUICE, eventually, get, own_address};

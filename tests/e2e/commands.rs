@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use testbed::free_port;
+use ledger::free_port;
 
 use super::start::sluice;
 use crate::support::{Process, SLUICE, part, repository};

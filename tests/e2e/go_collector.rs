@@ -10,7 +10,7 @@ use std::time::Duration;
 use component::{ConsumeError, Consumer, Context, Data, Next, Signal, async_trait};
 use componenttest::Generator;
 use configgrpc::client::{Client, ClientConfig};
-use testbed::Oracle;
+use ledger::Oracle;
 
 use super::logs::pod;
 use crate::support::{Endpoint, Process, SLUICE, eventually, own_address, part};

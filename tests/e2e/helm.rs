@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::Next;
-use testbed::{Oracle, Pod, PodName};
+use ledger::{Oracle, Pod, PodName};
 
 use crate::configs::{ENVIRONMENT, folder as configurations};
 use crate::support::{Endpoint, Process, SLUICE, eventually, get, own_address};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use testbed::{Pod, PodName};
+use ledger::{Pod, PodName};
 
 /// A pod in `root` that has written `lines`.
 pub fn pod(root: &Path, writer: u32, lines: usize) -> Pod {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use ledger::{Line, free_port};
 use serde_json::Value;
-use testbed::{Line, free_port};
 
 use super::logs::pod;
 use crate::support::{Process, SLUICE, eventually, get, part};

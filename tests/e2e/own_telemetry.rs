@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use component::{ConsumeError, Consumer, Context, Data, async_trait};
+use ledger::free_port;
 use serde_json::Value as Json;
-use testbed::free_port;
 
 use crate::support::{Endpoint, Process, SLUICE, eventually, part, repository};
 

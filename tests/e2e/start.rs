@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use testbed::free_port;
+use ledger::free_port;
 
 use crate::support::{Process, SLUICE, repository};
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use component::Next;
 use component::config::Value;
+use ledger::{Backend, Usage, free_port};
 use otlp_receiver::Otlp;
-use testbed::{Backend, Usage, free_port};
 
 /// The binary under test.
 pub const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");

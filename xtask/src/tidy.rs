@@ -95,7 +95,7 @@ impl Tree {
                 let allowed = match target {
                     Some((folder, _)) if folder.starts_with("lib/") => it.folder != "core/pdata",
                     // The conformance kit reads the YAML of READMEs; only tests depend on it.
-                    Some(("core/confmap", _)) if it.folder == "lib/componenttest" => true,
+                    Some(("core/confmap", _)) if it.folder == "lib/test/componenttest" => true,
                     Some((_, name)) if is_component || it.folder.starts_with("lib/") => {
                         BELOW_COMPONENTS.contains(name)
                     }
@@ -128,7 +128,7 @@ impl Tree {
         let otlp = ["opentelemetry-proto"];
         let rules: [(&[&str], &[&str], &str); 2] = [
             (&yaml, &["core/confmap"], "only confmap knows YAML"),
-            (&otlp, &["core/pdata", "lib/componenttest", "bench"], "only pdata decodes OTLP"),
+            (&otlp, &["core/pdata", "lib/test/componenttest", "bench"], "only pdata decodes OTLP"),
         ];
         for (names, owners, rule) in rules {
             for it in self.crates.iter().filter(|it| !owners.contains(&it.folder.as_str())) {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use ledger::{Line, Pod, PodName, Stream};
 use serde::Deserialize;
-use testbed::{Line, Pod, PodName, Stream};
 
 /// How often a live writer looks at what is due.
 const TICK: Duration = Duration::from_millis(2);

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use testbed::Oracle;
+use ledger::Oracle;
 
 use super::template::{Shape, Template};
 

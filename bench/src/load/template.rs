@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use ledger::Line;
 use memchr::memmem;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -14,7 +15,6 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, TracesData};
 use pdata::{Data, LogsBuilder, Metrics, Signal, Traces};
-use testbed::Line;
 
 /// How a line looks before it is filled in; the digits' places never move.
 const BLANK: &str = "w=00000 seq=000000000000 t=0000000000000000000 len=";
@@ -49,7 +49,7 @@ impl Template {
         };
         let mut random = fastrand::Rng::with_seed(shape.seed);
         let mut line = || -> String {
-            let words = testbed::padding(&mut random, padding);
+            let words = ledger::padding(&mut random, padding);
             format!("{BLANK}{padding:06} crc=00000000 {words}")
         };
         let data: Data = match shape.signal {
@@ -198,8 +198,8 @@ fn metrics(shape: Shape, line: &mut dyn FnMut() -> String) -> MetricsData {
 
 #[cfg(test)]
 mod tests {
+    use ledger::Oracle;
     use pdata::Limits;
-    use testbed::Oracle;
 
     use super::*;
 

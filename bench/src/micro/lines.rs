@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use component::config::Value;
+use ledger::Line;
 use serde::Deserialize;
 use stanza::{Elements, FileKey, FileMeta, Options, Pipeline};
-use testbed::Line;
 
 use super::{Row, Work, usual};
 use crate::load::files::json_line;

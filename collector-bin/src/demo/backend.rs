@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use component::Next;
+use ledger::{Fault, Oracle, Tally, free_port};
 use otlp_receiver::Otlp;
-use testbed::{Fault, Oracle, Tally, free_port};
 
 use super::node::Node;
 
@@ -15,7 +15,7 @@ pub struct Backend {
     oracle: Arc<Oracle>,
     fault: Cell<Fault>,
     port: u16,
-    server: testbed::Backend,
+    server: ledger::Backend,
 }
 
 impl Backend {
@@ -27,7 +27,7 @@ impl Backend {
         let oracle = Arc::new(Oracle::default());
         let consumer = Arc::clone(&oracle) as Next;
         let section = serde_json::from_value(section)?;
-        let server = testbed::Backend::start::<Otlp>(&section, &consumer).await;
+        let server = ledger::Backend::start::<Otlp>(&section, &consumer).await;
         let server = server.map_err(|error| anyhow!("backend: {error}"))?;
         Ok(Self { oracle, fault: Cell::default(), port, server })
     }

@@ -14,8 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use ledger::{Fault, Usage};
 use rustix::process::{Pid, Signal, kill_process};
-use testbed::{Fault, Usage};
 
 use backend::Backend;
 use node::Node;

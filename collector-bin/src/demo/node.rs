@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use testbed::{Pod, PodName};
+use ledger::{Pod, PodName};
 
 /// Lines per second and pod.
 const RATE: u32 = 400;

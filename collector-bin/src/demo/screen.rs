@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _, stdout};
 use std::time::{Duration, Instant};
 
-use testbed::{Tally, Usage};
+use ledger::{Tally, Usage};
 
 use super::backend::Backend;
 use super::node::Node;

@@ -1,5 +1,5 @@
 //! What stands in front of an exporter: `timeout`, `retry_on_failure`, `sending_queue`. Plain settings;
-//! the work is in `lib/exporterhelper`.
+//! the work is in `lib/flow/exporterhelper`.
 
 use config::{Duration, Problems, Section};
 use serde::{Deserialize, Serialize};

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use config::Config;
 use pdata::{Data, Signal};
 
 use crate::Storage;
-use config::Config;
 use crate::{BoxError, ConsumeError, Context, Delivery, Host, Id, Meter, Outputs, PipelineId};
 
 /// A life: created inert, started once, shut down once.

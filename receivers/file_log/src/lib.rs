@@ -1,6 +1,6 @@
 //! Log files, followed and parsed.
 //!
-//! `lib/fileconsumer` finds and follows the files and knows what was acknowledged; `lib/stanza` makes log
+//! `lib/flow/fileconsumer` finds and follows the files and knows what was acknowledged; `lib/flow/stanza` makes log
 //! records of their lines. This crate joins the two and gives them the Collector's configuration.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]

@@ -39,7 +39,7 @@ impl Backend {
         for signal in Signal::ALL {
             pipelines.push((signal.name().parse()?, Arc::clone(consumer)));
         }
-        let build = BuildInfo { command: "testbed", description: "Testbed", version: "0" };
+        let build = BuildInfo { command: "ledger", description: "Ledger", version: "0" };
         let id: Id = R::TYPE.parse()?;
         let settings =
             Settings { id, signal: None, pipeline: None, build, meter: Meter::default() };
