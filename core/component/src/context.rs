@@ -38,9 +38,9 @@ impl Client {
 pub struct Context {
     /// Which answer the caller waits for.
     pub wants: Wants,
-    /// The caller sends little more before it has an answer: who gathers lets this go at once, with what
-    /// is there already, instead of waiting for company.
-    pub urgent: bool,
+    /// The caller sends little more before it has an answer: who gathers (a batch, a queue) sends this on at
+    /// once together with what is there already, instead of waiting for more.
+    pub flush: bool,
     /// Who sent the data; `None` for data that was made here.
     pub client: Option<Arc<Client>>,
     /// The span of what is being done, if spans are made.

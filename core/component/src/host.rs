@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{BoxError, Carry, Id, Storage};
+use crate::{BoxError, Handover, Id, Storage};
 
 /// How a component says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Host {
     /// Tells instances of one component apart that live side by side, one per signal or pipeline.
     pub(crate) instance: Arc<str>,
     pub(crate) leaving: Arc<AtomicBool>,
-    pub(crate) carry: Carry,
+    pub(crate) handover: Handover,
 }
 
 /// The service's side of [`Host`].
@@ -57,14 +57,14 @@ impl Host {
             storages: Arc::default(),
             instance: component.into(),
             leaving: Arc::default(),
-            carry: Carry::default(),
+            handover: Handover::default(),
         }
     }
 
-    /// What outlives the instance goes through `carry`; only the `instance` of that name takes it over.
+    /// What outlives the instance goes through `handover`; only the `instance` of that name takes it over.
     #[must_use]
-    pub fn with_carry(self, carry: &Carry, instance: &str) -> Self {
-        Self { instance: instance.into(), carry: carry.clone(), ..self }
+    pub fn with_handover(self, handover: &Handover, instance: &str) -> Self {
+        Self { instance: instance.into(), handover: handover.clone(), ..self }
     }
 
     /// Runs a task that ends with the component. One that fails or panics stops the collector.

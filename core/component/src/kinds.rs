@@ -13,8 +13,9 @@ use crate::{BoxError, ConsumeError, Context, Delivery, Host, Id, Meter, Outputs,
 /// A life: created inert, started once, shut down once.
 ///
 /// When the configuration is reloaded, the next instance of the same component lives beside this one for a
-/// moment: what only one can have is taken in turns ([`Host::turn`]) or inherited ([`Host::inherit`]). A
-/// consumer is called for a little longer than its tasks run; it passes on what it does not gather any more.
+/// moment: what only one can have is owned by one after the other ([`Host::ownership`]) or taken over
+/// ([`Host::take_socket`]). A consumer is called for a little longer than its tasks run; it passes on what it
+/// does not gather any more.
 #[async_trait]
 pub trait Component: Send + Sync + 'static {
     /// Acquires what can fail (ports, files), spawns tasks on `host`, returns.

@@ -5,10 +5,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-mod carry;
 mod context;
 mod delivery;
 mod error;
+mod handover;
 mod host;
 mod id;
 mod in_flight;
@@ -22,11 +22,11 @@ mod switch;
 pub mod trace;
 
 pub use async_trait::async_trait;
-pub use carry::{Carry, Legacy, Turn};
 pub use config::{self, Config, Problems};
 pub use context::{Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
+pub use handover::{HandedOver, Handover, Ownership};
 pub use host::{Host, Services, Status};
 pub use id::{Id, IdError, PipelineId};
 pub use in_flight::{InFlight, InFlightLimit, UnderWay};

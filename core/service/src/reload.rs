@@ -175,7 +175,7 @@ impl Collector {
         let telemetry = Telemetry::new(own, build, registry);
         let extensions = extensions(&[], settings, registry, build, telemetry.meter())?;
         let graph = Graph::build(settings, registry, build, telemetry.meter())?;
-        let telemetry = Some((telemetry, telemetry_host(&self.services, &self.carry)));
+        let telemetry = Some((telemetry, telemetry_host(&self.services, &self.handover)));
         Ok(Candidate { settings: settings.clone(), extensions, graph, telemetry })
     }
 
@@ -227,7 +227,7 @@ impl Collector {
             .filter(|key| self.graph.node(key).is_none())
             .cloned()
             .collect();
-        let carry = self.carry.clone();
+        let handover = self.handover.clone();
         self.retiring.spawn(async move {
             let telemetry = async {
                 if let Some(before) = &mut before {
@@ -235,7 +235,7 @@ impl Collector {
                 }
             };
             tokio::join!(telemetry, retire(old, unused));
-            gone.iter().for_each(|it| carry.forget(&it.to_string()));
+            gone.iter().for_each(|it| handover.forget(&it.to_string()));
         });
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use component::config::Value;
 use component::{
-    BoxError, BuildInfo, Carry, Component, Host, Id, Kind, Meter, Services, Status, Storage,
+    BoxError, BuildInfo, Component, Handover, Host, Id, Kind, Meter, Services, Status, Storage,
 };
 use confmap::code;
 use tokio::sync::mpsc;
@@ -36,8 +36,8 @@ const REPORTS_MAX: usize = 16;
 pub struct Collector {
     pub(crate) build: BuildInfo,
     pub(crate) settings: Settings,
-    pub(crate) services: Arc<Services_>,
-    pub(crate) carry: Carry,
+    pub(crate) services: Arc<ServiceHandle>,
+    pub(crate) handover: Handover,
     pub(crate) extensions: Vec<ExtensionNode>,
     pub(crate) graph: Graph,
     pub(crate) telemetry: Telemetry,
@@ -95,13 +95,13 @@ pub enum RunError {
 }
 
 /// What components may ask of the service.
-pub(crate) struct Services_ {
+pub(crate) struct ServiceHandle {
     storages: Mutex<HashMap<Id, Option<Arc<dyn Storage>>>>,
     fatal: mpsc::Sender<String>,
     last: Mutex<HashMap<String, Status>>,
 }
 
-impl Services_ {
+impl ServiceHandle {
     /// Components that start from now on find the storages of these.
     pub fn offer(&self, extensions: &[ExtensionNode]) {
         let all = extensions.iter().map(|it| (it.id.clone(), it.offer.storage.clone())).collect();
@@ -114,7 +114,7 @@ impl Services_ {
     }
 }
 
-impl Services for Services_ {
+impl Services for ServiceHandle {
     fn report(&self, component: &str, status: Status) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.get(component) == Some(&status) {
@@ -163,16 +163,16 @@ impl Collector {
         let extensions = extensions.map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
         let services =
-            Services_ { storages: Mutex::default(), fatal: sender, last: Mutex::default() };
-        let (services, carry) = (Arc::new(services), Carry::default());
+            ServiceHandle { storages: Mutex::default(), fatal: sender, last: Mutex::default() };
+        let (services, handover) = (Arc::new(services), Handover::default());
         let mut collector = Self {
-            telemetry_host: telemetry_host(&services, &carry),
+            telemetry_host: telemetry_host(&services, &handover),
             build,
             settings: settings.clone(),
             reloads: Reloads::new(telemetry.meter()),
             telemetry,
             services,
-            carry,
+            handover,
             extensions,
             graph,
             retiring: JoinSet::new(),
@@ -262,7 +262,7 @@ impl Collector {
     fn host(&self, key: &Key) -> Host {
         let (name, services) = (format!("{}/{}", key.kind, key.id), Arc::clone(&self.services));
         Host::new(&name, CancellationToken::new(), services)
-            .with_carry(&self.carry, &key.to_string())
+            .with_handover(&self.handover, &key.to_string())
     }
 
     /// Waits until a component fails; never returns while all is well. Meanwhile memory that was kept for
@@ -317,9 +317,9 @@ impl Collector {
 }
 
 /// For the listening sockets of own metrics.
-pub(crate) fn telemetry_host(services: &Arc<Services_>, carry: &Carry) -> Host {
+pub(crate) fn telemetry_host(services: &Arc<ServiceHandle>, handover: &Handover) -> Host {
     let host = Host::new("telemetry", CancellationToken::new(), Arc::clone(services) as _);
-    host.with_carry(carry, "telemetry")
+    host.with_handover(handover, "telemetry")
 }
 
 /// True when it stopped as it should.

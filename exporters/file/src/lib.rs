@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Buf as _;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Exporter, Host, Settings, Signal,
-    Stability, Turn,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Exporter, Host, Ownership,
+    Settings, Signal, Stability,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
 
@@ -70,13 +70,13 @@ impl Component for File {
         if let Some((_, why)) = unsupported.into_iter().find(|(asked, _)| *asked) {
             return Err(format!("{}: {why}", self.name).into());
         }
-        let turn = host.try_turn();
-        let output = Output::open(&self.config, turn.is_some()).map_err(|error| {
+        let ownership = host.try_ownership();
+        let output = Output::open(&self.config, ownership.is_some()).map_err(|error| {
             let path = &self.config.path;
             format!("{}: cannot open {path:?} for writing: {error}", self.name)
         })?;
         *self.output.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
-        hold(turn, host);
+        hold(ownership, host);
         Ok(())
     }
 
@@ -104,14 +104,14 @@ impl Consumer for File {
     }
 }
 
-/// As long as an instance has its turn or waits for it, the next one knows that it is not the first.
-fn hold(turn: Option<Turn>, host: &Host) {
+/// As long as an instance has the ownership or waits for it, the next one knows that it is not the first.
+fn hold(ownership: Option<Ownership>, host: &Host) {
     let stopping = host.stopping().clone();
-    let Some(turn) = turn else {
-        let later = host.turn();
+    let Some(ownership) = ownership else {
+        let later = host.ownership();
         host.spawn(async move {
             tokio::select! {
-                _turn = later => stopping.cancelled().await,
+                _owned = later => stopping.cancelled().await,
                 () = stopping.cancelled() => {}
             }
             Ok(())
@@ -120,7 +120,7 @@ fn hold(turn: Option<Turn>, host: &Host) {
     };
     host.spawn(async move {
         stopping.cancelled().await;
-        drop(turn);
+        drop(ownership);
         Ok(())
     });
 }

@@ -94,7 +94,7 @@ async fn a_caller_that_sends_no_more_before_its_answer_does_not_wait_for_the_tim
         tokio::task::yield_now().await;
     }
     assert_eq!(bench.sink.calls(), 0);
-    let last = bench.spawn(Context { urgent: true, ..Context::delivered() }, 4);
+    let last = bench.spawn(Context { flush: true, ..Context::delivered() }, 4);
     first.await.unwrap().unwrap();
     last.await.unwrap().unwrap();
     assert_eq!((bench.sink.sizes(), start.elapsed()), (vec![7], Duration::ZERO));

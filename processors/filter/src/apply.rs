@@ -1,7 +1,7 @@
 //! The walk: resource, scope, item, child. A parent goes with the last of its children.
 
 use component::Data;
-use matching::{Extent, Selection};
+use matching::{NarrowedMatcher, Selection};
 use ottl::{Conditions, Item, Scene};
 use pdata::{
     Logs, Metric, MetricData, MetricEdit, Metrics, ResourceRef, ScopeRef, Scratch, Span, SpanEdit,
@@ -81,20 +81,23 @@ impl<'r> Walk<'r> {
     }
 
     /// What selections leave to decide below a resource; nothing if it is all dropped.
-    fn extents(&self, resource: ResourceRef<'_>) -> Option<Vec<Extent<'r>>> {
+    fn matchers(&self, resource: ResourceRef<'_>) -> Option<Vec<NarrowedMatcher<'r>>> {
         let of = |it: &'r Selection| it.of_resource(resource);
         self.rules.selections.iter().map(of).collect()
     }
 }
 
 /// What selections leave to decide below a scope.
-fn narrowed<'r>(extents: &[Extent<'r>], scope: ScopeRef<'_>) -> Option<Vec<Extent<'r>>> {
-    extents.iter().map(|it| it.of_scope(scope)).collect()
+fn narrowed<'r>(
+    matchers: &[NarrowedMatcher<'r>],
+    scope: ScopeRef<'_>,
+) -> Option<Vec<NarrowedMatcher<'r>>> {
+    matchers.iter().map(|it| it.of_scope(scope)).collect()
 }
 
 /// Visits the scopes of a resource and what is in them: the same for all signals but for the items.
 macro_rules! walk {
-    ($walk:ident, $data:ident, $items:ident, |$item:ident, $edit:ident, $scene:ident, $extents:ident| $visit:expr) => {{
+    ($walk:ident, $data:ident, $items:ident, |$item:ident, $edit:ident, $scene:ident, $matchers:ident| $visit:expr) => {{
         let rules = $walk.rules;
         $data.rewrite(&mut Scratch::new(), |group, edit| {
             let resource_schema_url = if rules.schema { group.schema_url() } else { "" };
@@ -105,7 +108,7 @@ macro_rules! walk {
                 Verdict::Drop => return edit.drop(),
                 Verdict::Unknown => return,
             }
-            let Some(extents) = $walk.extents(resource) else { return edit.drop() };
+            let Some(matchers) = $walk.matchers(resource) else { return edit.drop() };
             if group.scopes().next().is_none() {
                 return edit.drop();
             }
@@ -121,7 +124,7 @@ macro_rules! walk {
                     Verdict::Drop => return edit.drop(),
                     Verdict::Unknown => return,
                 }
-                let Some($extents) = narrowed(&extents, scope) else { return edit.drop() };
+                let Some($matchers) = narrowed(&matchers, scope) else { return edit.drop() };
                 let mut items = 0_usize;
                 edit.$items(|$item, $edit| {
                     items += 1;
@@ -138,9 +141,9 @@ macro_rules! walk {
 
 impl Walk<'_> {
     fn logs(&mut self, logs: &Logs) -> Logs {
-        walk!(self, logs, records, |record, edit, scene, extents| {
+        walk!(self, logs, records, |record, edit, scene, matchers| {
             let scene = Scene { item: Item::Log(record), ..*scene };
-            let meant = extents.iter().all(|it| it.record(record));
+            let meant = matchers.iter().all(|it| it.record(record));
             if !meant || self.judge(&self.rules.item, &scene) == Verdict::Drop {
                 edit.drop();
             }
@@ -148,8 +151,8 @@ impl Walk<'_> {
     }
 
     fn traces(&mut self, traces: &Traces) -> Traces {
-        walk!(self, traces, spans, |span, edit, scene, extents| {
-            if extents.iter().all(|it| it.span(span)) {
+        walk!(self, traces, spans, |span, edit, scene, matchers| {
+            if matchers.iter().all(|it| it.span(span)) {
                 self.span(&span, edit, scene);
             } else {
                 edit.drop();
@@ -175,8 +178,8 @@ impl Walk<'_> {
     }
 
     fn metrics(&mut self, metrics: &Metrics) -> Metrics {
-        walk!(self, metrics, metrics, |metric, edit, scene, extents| {
-            if extents.iter().all(|it| it.metric(metric)) {
+        walk!(self, metrics, metrics, |metric, edit, scene, matchers| {
+            if matchers.iter().all(|it| it.metric(metric)) {
                 self.metric(&metric, edit, scene);
             } else {
                 edit.drop();

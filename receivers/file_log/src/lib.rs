@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use component::{
-    BoxError, Component, Host, Id, Kind, Outputs, Receiver, Settings, Signal, Stability, Storage,
-    Turn, async_trait,
+    BoxError, Component, Host, Id, Kind, Outputs, Ownership, Receiver, Settings, Signal, Stability,
+    Storage, async_trait,
 };
 use fileconsumer::{
     Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
@@ -197,12 +197,12 @@ fn splitter(config: &Config) -> Result<Splitter, BoxError> {
 impl Component for FileLog {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let storage = self.storage.as_ref().map(|id| host.storage(id)).transpose()?;
-        if let Some(turn) = host.try_turn() {
-            host.spawn(self.engine(storage.as_deref(), host)?.in_turn(turn).run());
+        if let Some(ownership) = host.try_ownership() {
+            host.spawn(self.engine(storage.as_deref(), host)?.owning(ownership).run());
             return Ok(());
         }
-        let (turn, host) = (host.turn(), host.clone());
-        host.clone().spawn(async move { self.follow(turn, storage, host).await });
+        let (ownership, host) = (host.ownership(), host.clone());
+        host.clone().spawn(async move { self.follow(ownership, storage, host).await });
         Ok(())
     }
 }
@@ -227,13 +227,13 @@ impl FileLog {
     /// Takes over from the instance that has these files and this store now.
     async fn follow(
         self: Arc<Self>,
-        turn: impl Future<Output = Turn>,
+        ownership: impl Future<Output = Ownership>,
         storage: Option<Arc<dyn Storage>>,
         host: Host,
     ) -> Result<(), BoxError> {
         let stopping = host.stopping().clone();
-        let turn = tokio::select! {
-            turn = turn => turn,
+        let ownership = tokio::select! {
+            ownership = ownership => ownership,
             () = stopping.cancelled() => return Ok(()),
         };
         let engine = loop {
@@ -247,7 +247,7 @@ impl FileLog {
                 () = stopping.cancelled() => return Ok(()),
             }
         };
-        engine.in_turn(turn).run().await
+        engine.owning(ownership).run().await
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Batch {
     room: Option<OwnedSemaphorePermit>,
     items: usize,
     items_accepted: usize,
-    urgent: bool,
+    flush: bool,
     trigger: Trigger,
     lost: Counter,
 }
@@ -50,7 +50,7 @@ impl Batch {
     /// An empty one. `lost` counts the accepted items of a batch that is dropped.
     pub fn new(ctx: Context, lost: &Counter) -> Self {
         Self {
-            urgent: ctx.urgent,
+            flush: ctx.flush,
             ctx,
             parts: Vec::new(),
             claims: Vec::new(),
@@ -82,8 +82,8 @@ impl Batch {
     }
 
     /// A caller sends nothing more before it is answered: nobody gathers further.
-    pub(crate) fn hurry(&mut self) {
-        self.urgent = true;
+    pub(crate) fn set_flush(&mut self) {
+        self.flush = true;
     }
 
     pub(crate) fn set_trigger(&mut self, trigger: Trigger) {
@@ -121,11 +121,11 @@ impl Batch {
     }
 
     /// With which context it goes on: somebody waits for delivery if any of its callers does, and it is
-    /// urgent if that is so for any of them.
+    /// says `flush` if any of them does.
     pub fn context(&self) -> Context {
         let wants = if self.is_claimed() { Wants::Delivered } else { Wants::Accepted };
-        let urgent = self.urgent;
-        Context { wants, urgent, ..self.ctx.clone() }
+        let flush = self.flush;
+        Context { wants, flush, ..self.ctx.clone() }
     }
 
     /// Its telemetry, joined.

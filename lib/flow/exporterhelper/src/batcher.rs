@@ -191,13 +191,13 @@ impl Store {
                 open.batch.add(piece, claim.as_ref().map(crate::Claim::another), None);
             }
             let full = !last || rules.min_size <= open.size;
-            if ctx.urgent {
-                open.batch.hurry();
+            if ctx.flush {
+                open.batch.set_flush();
             }
-            if !full && ctx.urgent {
+            if !full && ctx.flush {
                 open.batch.set_trigger(Trigger::Timeout);
             }
-            if full || ctx.urgent {
+            if full || ctx.flush {
                 self.leave(&partition);
             }
         }
@@ -323,15 +323,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_urgent_takes_along_what_waits_and_says_so_to_the_next() {
+    fn a_call_with_flush_takes_along_what_waits_and_says_so_to_the_next() {
         let (mut batcher, now) = (batcher(rules(10, 0)), Instant::now());
         batcher.push(now, request(logs(1))).unwrap();
         assert!(batcher.take(now).is_none());
-        let ctx = Context { urgent: true, ..Context::default() };
+        let ctx = Context { flush: true, ..Context::default() };
         batcher.push(now, Request { ctx, ..request(logs(2)) }).unwrap();
         let batch = batcher.take(now).unwrap();
         assert_eq!((batch.items(), batch.trigger()), (3, Trigger::Timeout));
-        assert!(batch.context().urgent && batcher.is_empty());
+        assert!(batch.context().flush && batcher.is_empty());
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Book {
     }
 
     /// Goes on with what another reader of the same files knew when it ended, whatever the store holds.
-    pub(crate) fn inherit(&mut self, records: BTreeMap<Vec<u8>, Vec<u8>>) {
+    pub(crate) fn take_over(&mut self, records: BTreeMap<Vec<u8>, Vec<u8>>) {
         let client = self.client.take();
         // It could be read a moment ago; what cannot be now is written over.
         let stored = client.as_ref().and_then(|it| it.scan().ok()).unwrap_or_default();
@@ -354,13 +354,13 @@ mod tests {
         }
         stranger.flush().unwrap();
         let mut book = Book::open(Some(new.clone())).unwrap();
-        book.inherit(records.clone());
+        book.take_over(records.clone());
         assert!(book.has_history() && book.is_dirty());
         assert!(book.new_id() > kept.id);
         book.flush().unwrap();
         let mut book = Book::open(Some(new)).unwrap();
         assert_eq!(book.closed().cloned().collect::<Vec<_>>(), [kept]);
-        book.inherit(records);
+        book.take_over(records);
         assert!(!book.is_dirty(), "nothing is written that is there");
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use component::{Legacy, Turn};
+use component::{HandedOver, Ownership};
 use tokio::time::Instant;
 
 use crate::FileKey;
@@ -18,7 +18,7 @@ impl<S: Sink> Engine<S> {
     /// Waits for answers, writes the last checkpoint.
     pub(crate) async fn end(&mut self) {
         let deadline = Instant::now() + DRAIN;
-        let awaited = self.turn.as_ref().is_some_and(Turn::is_awaited);
+        let awaited = self.ownership.as_ref().is_some_and(Ownership::is_awaited);
         if awaited {
             self.read_out(deadline).await;
         } else if !self.remembers {
@@ -79,17 +79,17 @@ impl<S: Sink> Engine<S> {
     }
 
     /// Leaves to the next reader what is known.
-    pub(crate) fn leave_turn(mut self) {
-        let (turn, legacy) = (self.turn.take(), self.legacy());
+    pub(crate) fn leave_to_next(mut self) {
+        let (ownership, state) = (self.ownership.take(), self.state());
         // The store has one client at a time.
         drop(self);
-        if let (Some(turn), Some(legacy)) = (turn, legacy) {
-            turn.leave(legacy);
+        if let (Some(ownership), Some(state)) = (ownership, state) {
+            ownership.hand_over(state);
         }
     }
 
     /// What the next reader has to know; nothing when this one has not even looked.
-    fn legacy(&mut self) -> Option<Legacy> {
+    fn state(&mut self) -> Option<HandedOver> {
         let keys: Vec<FileKey> = self.files.keys().copied().collect();
         for key in keys {
             if let Some(mut file) = self.files.remove(&key) {

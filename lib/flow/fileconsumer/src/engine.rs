@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::meter::{Descriptor, Level, OURS, Part};
-use component::{BoxError, Host, Meter, Outputs, StorageClient, Turn};
+use component::{BoxError, Host, Meter, Outputs, Ownership, StorageClient};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -122,7 +122,7 @@ pub struct Engine<S: Sink> {
     next_key: u64,
     /// Chunks without an answer, and their bytes.
     pub(crate) in_flight: (usize, usize),
-    /// The same of those that were handed on since the last urgent one.
+    /// The same of those that were handed on since the last one that asked for a flush.
     gathering: (usize, usize),
     host: Host,
     pub(crate) sender: Sender,
@@ -140,7 +140,7 @@ pub struct Engine<S: Sink> {
     pub(crate) unyielded: usize,
     parts: [Part; 3],
     pub(crate) remembers: bool,
-    pub(crate) turn: Option<Turn>,
+    pub(crate) ownership: Option<Ownership>,
 }
 
 impl<S: Sink> Engine<S> {
@@ -210,18 +210,18 @@ impl<S: Sink> Engine<S> {
             unyielded: 0,
             parts,
             remembers,
-            turn: None,
+            ownership: None,
         })
     }
 
     /// Goes on where the reader before has ended: nothing is read twice, nothing is left out.
     #[must_use]
-    pub fn in_turn(mut self, mut turn: Turn) -> Self {
-        if let Some(legacy) = turn.legacy() {
-            self.book.inherit(legacy);
+    pub fn owning(mut self, mut ownership: Ownership) -> Self {
+        if let Some(state) = ownership.received() {
+            self.book.take_over(state);
             (self.started, self.restarted) = (true, true);
         }
-        self.turn = Some(turn);
+        self.ownership = Some(ownership);
         self
     }
 
@@ -252,7 +252,7 @@ impl<S: Sink> Engine<S> {
             }
         }
         self.end().await;
-        self.leave_turn();
+        self.leave_to_next();
         Ok(())
     }
 
@@ -340,17 +340,17 @@ impl<S: Sink> Engine<S> {
         }
         self.in_flight.0 += 1;
         self.in_flight.1 += bytes;
-        let urgent = self.is_urgent(bytes);
-        self.sender.send(Chunk { data: batch.data, ranges, bytes, urgent });
+        let flush = self.wants_flush(bytes);
+        self.sender.send(Chunk { data: batch.data, ranges, bytes, flush });
     }
 
     /// True for the chunk that makes half of what may be in flight. If a batch held more than that back
     /// until it is full, both would wait: it for chunks, we for its answer.
-    fn is_urgent(&mut self, bytes: usize) -> bool {
+    fn wants_flush(&mut self, bytes: usize) -> bool {
         let (calls, total) = (self.gathering.0 + 1, self.gathering.1 + bytes);
-        let urgent = CALLS_MAX / 2 <= calls || self.settings.in_flight_bytes_max / 2 <= total;
-        self.gathering = if urgent { (0, 0) } else { (calls, total) };
-        urgent
+        let flush = CALLS_MAX / 2 <= calls || self.settings.in_flight_bytes_max / 2 <= total;
+        self.gathering = if flush { (0, 0) } else { (calls, total) };
+        flush
     }
 
     pub(crate) fn settle(&mut self, done: &Done) {

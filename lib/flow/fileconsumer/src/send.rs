@@ -31,7 +31,7 @@ pub(crate) struct Chunk {
     pub ranges: Ranges,
     pub bytes: usize,
     /// Nobody on its way may wait for more.
-    pub urgent: bool,
+    pub flush: bool,
 }
 
 /// A chunk has its answer.
@@ -88,11 +88,11 @@ impl Sender {
 
     /// Delivers a chunk; the answer names its ranges.
     pub(crate) fn send(&self, chunk: Chunk) {
-        let Chunk { data, ranges, bytes, urgent } = chunk;
+        let Chunk { data, ranges, bytes, flush } = chunk;
         let (shared, done) = (Arc::clone(&self.shared), self.done.clone());
         let stopping = self.host.stopping().clone();
         self.host.spawn(async move {
-            let settled = shared.deliver(data, urgent, &stopping).await;
+            let settled = shared.deliver(data, flush, &stopping).await;
             // Fails when the reader has given up waiting, and then nobody wants to know.
             let _ = done.send(Done { ranges, bytes, settled }).await;
             Ok(())
@@ -106,8 +106,8 @@ impl Sender {
 }
 
 impl Shared {
-    async fn deliver(&self, data: Data, urgent: bool, stopping: &CancellationToken) -> bool {
-        let (ctx, started) = (Context { urgent, ..Context::delivered() }, Instant::now());
+    async fn deliver(&self, data: Data, flush: bool, stopping: &CancellationToken) -> bool {
+        let (ctx, started) = (Context { flush, ..Context::delivered() }, Instant::now());
         let items = data.items() as u64;
         let mut wait = self.retry.initial;
         loop {

@@ -1,6 +1,6 @@
 //! Which items are meant by `include` and `exclude`, shared by the processors `attributes` and `filter`.
 //! A property of the resource or scope is looked at once for all items below it: a [`Selection`] is narrowed
-//! on the way down to an [`Extent`].
+//! on the way down to an [`NarrowedMatcher`].
 
 mod config;
 
@@ -32,7 +32,7 @@ pub struct Selection {
 
 /// What is left to decide for the items below a resource or scope.
 #[derive(Debug, Clone, Copy)]
-pub struct Extent<'s> {
+pub struct NarrowedMatcher<'s> {
     include: Option<&'s Matcher>,
     exclude: Option<&'s Matcher>,
 }
@@ -59,13 +59,14 @@ impl Selection {
     }
 
     /// What can be meant below this resource; nothing if no item is.
-    pub fn of_resource(&self, resource: ResourceRef<'_>) -> Option<Extent<'_>> {
-        let all = Extent { include: self.include.as_ref(), exclude: self.exclude.as_ref() };
+    pub fn of_resource(&self, resource: ResourceRef<'_>) -> Option<NarrowedMatcher<'_>> {
+        let all =
+            NarrowedMatcher { include: self.include.as_ref(), exclude: self.exclude.as_ref() };
         all.narrow(|it| it.resource(resource))
     }
 }
 
-impl<'s> Extent<'s> {
+impl<'s> NarrowedMatcher<'s> {
     fn narrow(self, matches: impl Fn(&Matcher) -> bool) -> Option<Self> {
         if self.include.is_some_and(|it| !matches(it)) {
             return None;

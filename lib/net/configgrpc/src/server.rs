@@ -174,14 +174,14 @@ async fn accept(listener: Listener, shared: Arc<Shared>, host: Host) -> Result<(
 async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
     let client = Arc::new(Client { peer: connection.peer(), ..Client::default() });
     let handshake = timeout(HANDSHAKE_TIMEOUT, builder(&shared).handshake(connection));
-    let hurry = async {
+    let sent_away = async {
         host.stopping().cancelled().await;
         if host.is_leaving() {
             tokio::time::sleep(PARTING).await;
         }
     };
     let shaken = tokio::select! {
-        () = hurry => return,
+        () = sent_away => return,
         shaken = handshake => shaken,
     };
     let http2 = match shaken {

@@ -66,7 +66,7 @@ impl Listener {
         };
         let (socket, shared) =
             opened.map_err(|error| format!("listen {network} {}: {error}", config.endpoint))?;
-        host.bequeath(address, &shared);
+        host.offer_socket(address, &shared);
         Ok(Self { socket, shared, counts: Arc::default() })
     }
 
@@ -152,7 +152,7 @@ fn bind_tcp(network: &str, endpoint: &str, host: &Host) -> Result<(String, Opene
     // Go listens on both families for any spelling of "all addresses", unless told otherwise.
     let wildcard = network == "tcp" && address.ip().is_unspecified();
     let key = if wildcard { format!("tcp *:{port}") } else { format!("tcp {address}") };
-    if let Some(shared) = host.inherit(&key) {
+    if let Some(shared) = host.take_socket(&key) {
         return Ok((key, shared.try_clone().and_then(tcp).map(|it| (it, shared))));
     }
     let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port);
@@ -172,7 +172,7 @@ fn bind_tcp(network: &str, endpoint: &str, host: &Host) -> Result<(String, Opene
 fn bind_unix(endpoint: &str, host: &Host) -> Result<(String, Opened), String> {
     let (key, path) = (format!("unix {endpoint}"), PathBuf::from(endpoint));
     let unix = |fd: OwnedFd| UnixListener::from_std(fd.into()).map(|it| Socketed::Unix(it, path));
-    if let Some(shared) = host.inherit(&key) {
+    if let Some(shared) = host.take_socket(&key) {
         return Ok((key, shared.try_clone().and_then(unix).map(|it| (it, shared))));
     }
     let bound = std::os::unix::net::UnixListener::bind(endpoint)
@@ -211,7 +211,7 @@ fn open(address: SocketAddr, v6_only: bool, host: &Host) -> io::Result<OwnedFd> 
         opened => return opened,
     };
     // `localhost:4317` becomes `0.0.0.0:4317`: both listen for a moment, which takes an option on both.
-    let leaving = host.making_way();
+    let leaving = host.leaving_sockets();
     if leaving.is_empty() {
         return Err(taken);
     }

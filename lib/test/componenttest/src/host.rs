@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use component::meter::Sample;
 use component::{
-    BoxError, BuildInfo, Carry, Component, Host, Id, Meter, Services, Settings, Signal, Status,
+    BoxError, BuildInfo, Component, Handover, Host, Id, Meter, Services, Settings, Signal, Status,
     Storage,
 };
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 /// A [`Host`] that collects reports and can offer storage.
 pub struct TestHost {
     host: Host,
-    carry: Carry,
+    handover: Handover,
     services: Arc<Recorder>,
 }
 
@@ -48,18 +48,18 @@ impl Default for TestHost {
 impl TestHost {
     /// One without storage.
     pub fn new() -> Self {
-        Self::with(Carry::default(), Arc::default())
+        Self::with(Handover::default(), Arc::default())
     }
 
-    fn with(carry: Carry, services: Arc<Recorder>) -> Self {
+    fn with(handover: Handover, services: Arc<Recorder>) -> Self {
         let host = Host::new("test", CancellationToken::new(), Arc::clone(&services) as _);
-        Self { host: host.with_carry(&carry, "test"), carry, services }
+        Self { host: host.with_handover(&handover, "test"), handover, services }
     }
 
     /// The host of the next instance of the same component.
     #[must_use]
     pub fn successor(&self) -> Self {
-        Self::with(self.carry.clone(), Arc::clone(&self.services))
+        Self::with(self.handover.clone(), Arc::clone(&self.services))
     }
 
     /// Offers `storage` under `id`.

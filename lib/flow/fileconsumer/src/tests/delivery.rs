@@ -112,8 +112,8 @@ async fn reading_stops_at_the_budget_and_goes_on_when_there_is_room() {
     rig.settle().await;
     let in_flight: usize = rig.sink.attempts().iter().map(|(_, data)| data.bytes()).sum();
     assert!(in_flight < 2 << 20, "{in_flight} bytes in flight");
-    let urgent = rig.sink.attempts().iter().map(|(ctx, _)| ctx.urgent).collect::<Vec<_>>();
-    assert!(!urgent[0] && urgent.contains(&true), "a batch would wait for more: {urgent:?}");
+    let flush = rig.sink.attempts().iter().map(|(ctx, _)| ctx.flush).collect::<Vec<_>>();
+    assert!(!flush[0] && flush.contains(&true), "a batch would wait for more: {flush:?}");
     rig.sink.answer(Answer::Ok);
     rig.sink.release(Answer::Ok);
     assert_eq!(rig.wait(40_000).await.len(), 40_000);

@@ -67,16 +67,16 @@ async fn a_file_that_was_removed_is_read_out_before_the_reader_changes() {
 }
 
 #[tokio::test]
-async fn a_reader_that_never_gets_its_turn_ends_without_one() {
+async fn a_reader_that_never_gets_the_files_ends_without_them() {
     let rig = Rig::new();
     rig.append("a.log", "one\n");
     let old = rig.start();
     rig.wait(1).await;
     let host = old.host.successor();
-    let turn = host.turn();
-    drop(turn);
+    let ownership = host.ownership();
+    drop(ownership);
     rig.append("a.log", "two\n");
     assert_eq!(rig.wait(2).await, ["one", "two"]);
     old.stop().await;
-    assert!(host.try_turn().is_some());
+    assert!(host.try_ownership().is_some());
 }

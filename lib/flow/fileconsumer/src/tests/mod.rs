@@ -120,7 +120,7 @@ impl Rig {
 
     fn start(&self) -> Reader {
         let host = TestHost::new();
-        let engine = self.engine(&host).in_turn(host.try_turn().unwrap());
+        let engine = self.engine(&host).owning(host.try_ownership().unwrap());
         host.spawn(engine.run());
         Reader { host }
     }
@@ -128,8 +128,8 @@ impl Rig {
     /// One that waits for the end of `before`, as after a reload.
     fn start_after(&self, before: &Reader) -> Reader {
         let host = before.host.successor();
-        let (turn, engine) = (host.turn(), self.engine(&host));
-        host.spawn(async move { engine.in_turn(turn.await).run().await });
+        let (ownership, engine) = (host.ownership(), self.engine(&host));
+        host.spawn(async move { engine.owning(ownership.await).run().await });
         Reader { host }
     }
 

@@ -11,24 +11,24 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use crate::{Host, InFlight};
 
 /// What an instance leaves for its successor: keys and values of its own making.
-pub type Legacy = BTreeMap<Vec<u8>, Vec<u8>>;
+pub type HandedOver = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// The service has one and gives it to every host.
+/// What goes from an instance to the next one. The service has one and gives it to every host.
 #[derive(Clone, Default)]
-pub struct Carry {
+pub struct Handover {
     in_flight: InFlight,
     sockets: Arc<Mutex<Vec<Socket>>>,
-    turns: Arc<Mutex<HashMap<String, Slot>>>,
+    slots: Arc<Mutex<HashMap<String, Slot>>>,
 }
 
-/// Where the instances of one component take turns.
+/// Where the instances of one component follow one another.
 #[derive(Clone, Default)]
 struct Slot {
-    left: Arc<AsyncMutex<Option<Legacy>>>,
+    left: Arc<AsyncMutex<Option<HandedOver>>>,
     waiting: Arc<AtomicUsize>,
 }
 
-/// An instance that waits for its turn.
+/// An instance that waits to own what there is once.
 struct Waiting(Arc<AtomicUsize>);
 
 impl Drop for Waiting {
@@ -43,22 +43,22 @@ struct Socket {
     owner: Arc<AtomicBool>,
 }
 
-/// Held by the one instance of a component that may use what only one can use at a time. It ends when
-/// it is dropped.
-pub struct Turn {
-    left: OwnedMutexGuard<Option<Legacy>>,
+/// Held by the one instance of a component that may use what only one can use at a time (a set of files, a
+/// store). It ends when it is dropped.
+pub struct Ownership {
+    left: OwnedMutexGuard<Option<HandedOver>>,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Turn {
+impl Ownership {
     /// What the instance before has left; `None` for the first one.
-    pub fn legacy(&mut self) -> Option<Legacy> {
+    pub fn received(&mut self) -> Option<HandedOver> {
         self.left.take()
     }
 
-    /// Ends the turn, leaving something for the next instance.
-    pub fn leave(mut self, legacy: Legacy) {
-        *self.left = Some(legacy);
+    /// Ends the ownership and leaves something for the next instance.
+    pub fn hand_over(mut self, state: HandedOver) {
+        *self.left = Some(state);
     }
 
     /// True when another instance waits for the end of this one.
@@ -67,65 +67,65 @@ impl Turn {
     }
 }
 
-impl Carry {
+impl Handover {
     /// Forgets what the instances of a component have left, unless there is one again.
     pub fn forget(&self, instance: &str) {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if turns.get(instance).is_some_and(|it| Arc::strong_count(&it.left) == 1) {
-            turns.remove(instance);
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.get(instance).is_some_and(|it| Arc::strong_count(&it.left) == 1) {
+            slots.remove(instance);
         }
     }
 
     fn slot(&self, instance: &str) -> Slot {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.entry(instance.to_owned()).or_default().clone()
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(instance.to_owned()).or_default().clone()
     }
 }
 
 impl Host {
     /// The bytes of requests under way in all components.
     pub fn in_flight(&self) -> &InFlight {
-        &self.carry.in_flight
+        &self.handover.in_flight
     }
 
     /// The listening socket at `address`, from an instance that makes way for a new one. Two components
     /// that just have the same address do not share it.
-    pub fn inherit(&self, address: &str) -> Option<Arc<OwnedFd>> {
-        let sockets = self.carry.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn take_socket(&self, address: &str) -> Option<Arc<OwnedFd>> {
+        let sockets = self.handover.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let left = sockets.iter().filter(|it| it.address == address && it.owner.load(Relaxed));
         left.filter_map(|it| it.fd.upgrade()).next_back()
     }
 
     /// Every listening socket of instances that make way.
-    pub fn making_way(&self) -> Vec<Arc<OwnedFd>> {
-        let sockets = self.carry.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn leaving_sockets(&self) -> Vec<Arc<OwnedFd>> {
+        let sockets = self.handover.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let left = sockets.iter().filter(|it| it.owner.load(Relaxed));
         left.filter_map(|it| it.fd.upgrade()).collect()
     }
 
     /// Offers a listening socket to the instance that will follow.
-    pub fn bequeath(&self, address: String, fd: &Arc<OwnedFd>) {
-        let mut sockets = self.carry.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn offer_socket(&self, address: String, fd: &Arc<OwnedFd>) {
+        let mut sockets = self.handover.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         sockets.retain(|it| it.fd.strong_count() > 0);
         let (fd, owner) = (Arc::downgrade(fd), Arc::clone(&self.leaving));
         sockets.push(Socket { address, fd, owner });
     }
 
-    /// Waits until the instance before has ended its turn. That one knows from now on that it is awaited.
-    pub fn turn(&self) -> impl Future<Output = Turn> + Send + use<> {
-        let Slot { left, waiting } = self.carry.slot(&self.instance);
+    /// Waits until the instance before has ended its ownership. That one knows from now on that it is awaited.
+    pub fn ownership(&self) -> impl Future<Output = Ownership> + Send + use<> {
+        let Slot { left, waiting } = self.handover.slot(&self.instance);
         waiting.fetch_add(1, Relaxed);
         let place = Waiting(Arc::clone(&waiting));
         async move {
             let left = left.lock_owned().await;
             drop(place);
-            Turn { left, waiting }
+            Ownership { left, waiting }
         }
     }
 
-    /// The turn, unless another instance still has it.
-    pub fn try_turn(&self) -> Option<Turn> {
-        let Slot { left, waiting } = self.carry.slot(&self.instance);
-        Some(Turn { left: left.try_lock_owned().ok()?, waiting })
+    /// The ownership, unless another instance still has it.
+    pub fn try_ownership(&self) -> Option<Ownership> {
+        let Slot { left, waiting } = self.handover.slot(&self.instance);
+        Some(Ownership { left: left.try_lock_owned().ok()?, waiting })
     }
 }
