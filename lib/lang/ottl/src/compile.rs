@@ -2,11 +2,12 @@
 
 use crate::compare;
 use crate::context::{Context, Scene};
+use crate::editors::{self, Editors};
 use crate::enums;
 use crate::error::Error;
-use crate::functions::{Function, Kind, State, find, names};
+use crate::functions::{Kind, Parameter, State, find, names};
 use crate::path;
-use crate::program::{Call, Getter, Key, Slot, Test};
+use crate::program::{Call, Edit, Getter, Key, Slot, Target, Test};
 use crate::tree::{self, Argument, Expr, Node};
 use crate::value::Value;
 
@@ -113,6 +114,10 @@ impl Compiler<'_> {
                 constant(Getter::Math(*how, Box::new((self.getter(left)?, self.getter(right)?))))
             }
             Node::Negative(it) => constant(Getter::Negative(Box::new(self.getter(it)?))),
+            Node::Lambda(..) => {
+                let message = "a lambda is no value: no function here takes one";
+                return Err(Error::said(expr.span.clone(), message));
+            }
             Node::Compare(..) | Node::Not(_) | Node::And(_) | Node::Or(_) => {
                 return Err(Error::said(expr.span.clone(), "a condition is not a value"));
             }
@@ -120,11 +125,15 @@ impl Compiler<'_> {
     }
 
     fn path(&mut self, path: &tree::Path) -> Result<Getter, Error> {
+        let Target { field, keys } = self.target(path)?;
+        Ok(if keys.is_empty() { Getter::Field(field) } else { Getter::Keyed(field, keys) })
+    }
+
+    fn target(&mut self, path: &tree::Path) -> Result<Target, Error> {
         let (context, fields) = self.split(path)?;
         let (field, keys) = path::resolve(self.text, path, (context, self.context), fields)?;
         self.schema |= field.is_schema();
-        let keys = self.keys(keys)?;
-        Ok(if keys.is_empty() { Getter::Field(field) } else { Getter::Keyed(field, keys) })
+        Ok(Target { field, keys: self.keys(keys)? })
     }
 
     /// The context that a path is in, and its fields there.
@@ -179,9 +188,7 @@ impl Compiler<'_> {
             let message = format!("undefined function {:?}", call.name);
             return Err(Error::said(span, message).one_of(names(self.context)));
         };
-        let arguments = self.arguments(function, call).map_err(|it| {
-            it.within(format_args!("error while parsing arguments for call to {:?}", call.name))
-        })?;
+        let arguments = self.arguments(function.parameters, call)?;
         let state = match function.prepare {
             Some(prepare) => prepare(&arguments)
                 .map_err(|it| Error::said(span, format!("couldn't create function: {it}")))?,
@@ -194,8 +201,14 @@ impl Compiler<'_> {
         Ok(if keys.is_empty() { getter } else { Getter::Indexed(Box::new(getter), keys) })
     }
 
-    fn arguments(&mut self, function: &Function, call: &tree::Call) -> Result<Vec<Slot>, Error> {
-        let parameters = function.parameters;
+    /// The arguments of a call, one per parameter.
+    fn arguments(&mut self, of: &[Parameter], call: &tree::Call) -> Result<Vec<Slot>, Error> {
+        self.slots(of, call).map_err(|it| {
+            it.within(format_args!("error while parsing arguments for call to {:?}", call.name))
+        })
+    }
+
+    fn slots(&mut self, parameters: &[Parameter], call: &tree::Call) -> Result<Vec<Slot>, Error> {
         let given = &call.arguments;
         let named = given.iter().position(|it| it.name.is_some()).unwrap_or(given.len());
         if let Some(late) = given.iter().skip(named).find(|it| it.name.is_none()) {
@@ -216,7 +229,7 @@ impl Compiler<'_> {
             let at = match &argument.name {
                 None => position,
                 Some(name) => {
-                    let found = parameters.iter().position(|it| it.name == name);
+                    let found = parameters.iter().position(|it| is_name(it.name, name));
                     found.ok_or_else(|| {
                         let message = format!("no such parameter: {name}");
                         let known = parameters.iter().map(|it| it.name);
@@ -227,44 +240,88 @@ impl Compiler<'_> {
             let (Some(slot), Some(parameter)) = (slots.get_mut(at), parameters.get(at)) else {
                 continue;
             };
-            *slot = self
-                .argument(parameter.kind, argument)
-                .map_err(|it| it.within(format_args!("invalid argument at position {position}")))?;
+            *slot = if parameter.kind == Kind::Function {
+                self.function(&argument.value)?
+            } else {
+                self.argument(parameter.kind, argument).map_err(|it| {
+                    it.within(format_args!("invalid argument at position {position}"))
+                })?
+            };
         }
         Ok(slots)
     }
 
+    /// The converter that an argument names.
+    fn function(&self, named: &Expr) -> Result<Slot, Error> {
+        let wrong = |message: String| Error::said(named.span.clone(), message);
+        let (Node::Enum(name) | Node::Function(name)) = &named.node else {
+            return Err(wrong("invalid function name given".to_owned()));
+        };
+        let Some(function) = find(self.context, name) else {
+            return Err(wrong(format!("undefined function {name}")).one_of(names(self.context)));
+        };
+        let parameters = function.parameters.len();
+        if parameters != 1 {
+            let message =
+                format!("incorrect number of arguments. Expected: {parameters} Received: 1");
+            return Err(wrong(message));
+        }
+        Ok(Slot::Function(function))
+    }
+
     fn argument(&mut self, kind: Kind, argument: &Argument) -> Result<Slot, Error> {
         let value = &argument.value;
-        let wrong = |message: String| Error::said(value.span.clone(), message);
-        if let Some(literal) = kind.literal() {
-            let getter = self.getter(value)?;
-            let fits = getter.constant().is_some_and(|it| it.go_type() == literal.0);
-            return if fits { Ok(Slot::One(getter)) } else { Err(wrong(literal.1.to_owned())) };
+        let wrong = |message: &str| Error::said(value.span.clone(), message);
+        if kind.is_target() {
+            let Node::Path(path) = &value.node else { return Err(wrong("must be a path")) };
+            return self.target(path).map(Slot::Target);
         }
-        if kind.is_each() {
-            let Node::List(list) = &value.node else {
-                return Err(wrong("must be a list".to_owned()));
-            };
+        if let Some(message) = kind.each() {
+            let Node::List(list) = &value.node else { return Err(wrong(message)) };
             let getters = list.iter().enumerate().map(|(at, it)| {
-                let getter = self.getter(it)?;
-                checked(kind, getter, it).map_err(|it| {
+                self.checked(kind, it).map_err(|it| {
                     it.within(format_args!("error while parsing list argument at index {at}"))
                 })
             });
             return Ok(Slot::Each(getters.collect::<Result<_, _>>()?));
         }
-        let getter = self.getter(value)?;
-        checked(kind, getter, value).map(Slot::One)
+        self.checked(kind, value).map(Slot::One)
+    }
+
+    /// A constant of a wrong type is refused at once, and so is what has to be a constant and is none.
+    fn checked(&mut self, kind: Kind, at: &Expr) -> Result<Getter, Error> {
+        let getter = self.getter(at)?;
+        let constant = getter.constant();
+        if let Some((go_type, message)) = kind.literal() {
+            let fits = constant.is_some_and(|it| it.go_type() == go_type);
+            return if fits { Ok(getter) } else { Err(Error::said(at.span.clone(), message)) };
+        }
+        if let Some(constant) = constant {
+            kind.coerce(constant.clone()).map_err(|it| Error::said(at.span.clone(), it))?;
+        }
+        Ok(getter)
+    }
+
+    /// An editor with its arguments.
+    pub(crate) fn edit(&mut self, of: Editors, call: &tree::Call) -> Result<Edit, Error> {
+        let span = call.name_span.clone();
+        let Some(editor) = editors::find(of, self.context, &call.name) else {
+            let message = format!("undefined function {:?}", call.name);
+            return Err(Error::said(span, message).one_of(editors::names(of, self.context)));
+        };
+        let arguments = self.arguments(editor.parameters, call)?;
+        if let Some(check) = editor.check {
+            check(&arguments)
+                .map_err(|it| Error::said(span, format!("couldn't create function: {it}")))?;
+        }
+        Ok(Edit { editor, arguments })
     }
 }
 
-/// A constant of a wrong type is refused at once.
-fn checked(kind: Kind, getter: Getter, at: &Expr) -> Result<Getter, Error> {
-    if let Some(constant) = getter.constant() {
-        kind.coerce(constant.clone()).map_err(|it| Error::said(at.span.clone(), it))?;
-    }
-    Ok(getter)
+/// Go takes the name of a field of a struct in any spelling that becomes it: `utf8_safe`, `utf8Safe`.
+fn is_name(parameter: &str, given: &str) -> bool {
+    let plain = |it: &str| it.replace('_', "").to_ascii_lowercase();
+    parameter == given || (!given.starts_with('_') && plain(parameter) == plain(given))
 }
 
 fn is_constant(slot: &Slot) -> bool {
@@ -272,6 +329,7 @@ fn is_constant(slot: &Slot) -> bool {
         Slot::Absent => true,
         Slot::One(it) => it.constant().is_some(),
         Slot::Each(list) => list.iter().all(|it| it.constant().is_some()),
+        Slot::Target(_) | Slot::Function(_) => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-/// What is wrong with a condition.
+/// What is wrong with a condition or statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// The Collector's text, below its envelope.
@@ -15,13 +15,19 @@ pub struct Error {
 }
 
 impl Error {
-    /// Something that the grammar does not have: the message begins with line and column.
-    pub(crate) fn syntax(text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+    /// Something that the grammar does not have in a `condition` or `statement`: the message begins with
+    /// line and column.
+    pub(crate) fn syntax(
+        what: &str,
+        text: &str,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Self {
         let before = text.get(..span.start).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let message = message.into();
-        Self::said(span, format!("condition has invalid syntax: {line}:{column}: {message}"))
+        Self::said(span, format!("{what} has invalid syntax: {line}:{column}: {message}"))
     }
 
     /// Something else.

@@ -20,7 +20,9 @@ pub(crate) enum Kind {
     Sign,
     Factor,
     Equal,
-    /// One of `(){}[]:,.`
+    /// `=>` between the parameters of a lambda and its body.
+    Arrow,
+    /// One of `(){}[]:,._`
     Mark,
     /// Begins with a capital letter: a converter or an enum.
     Upper,
@@ -36,8 +38,8 @@ pub(crate) struct Token {
     pub(crate) span: Range<usize>,
 }
 
-/// The tokens of a text; the last one is the end.
-pub(crate) fn lex(text: &str) -> Result<Vec<Token>, Error> {
+/// The tokens of a text, which is a `condition` or a `statement`; the last one is the end.
+pub(crate) fn lex(text: &str, what: &'static str) -> Result<Vec<Token>, Error> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
@@ -51,6 +53,7 @@ pub(crate) fn lex(text: &str) -> Result<Vec<Token>, Error> {
             let dots = if rest.chars().nth(16).is_some() { "..." } else { "" };
             let span = at..at + rest.chars().next().map_or(1, char::len_utf8);
             return Err(Error::syntax(
+                what,
                 text,
                 span,
                 format!("lexer: invalid input text {:?}", shown + dots),
@@ -72,11 +75,14 @@ fn token(rest: &str) -> Option<(Kind, usize)> {
         b'"' => text(bytes).map(|length| (Kind::Text, length)),
         b'=' | b'!' | b'<' | b'>' if pair.get(1) == Some(&b'=') => Some((Kind::Comparison, 2)),
         b'<' | b'>' => Some((Kind::Comparison, 1)),
+        b'=' if pair.get(1) == Some(&b'>') => Some((Kind::Arrow, 2)),
         b'=' => Some((Kind::Equal, 1)),
         b'+' | b'-' => Some((Kind::Sign, 1)),
         b'*' | b'/' => Some((Kind::Factor, 1)),
         b'(' | b')' | b'{' | b'}' | b'[' | b']' | b':' | b',' => Some((Kind::Mark, 1)),
         b'a'..=b'z' | b'A'..=b'Z' => Some(word(bytes)),
+        // The name of a parameter that a lambda does not use.
+        b'_' if !pair.get(1).is_some_and(|it| is_part(it)) => Some((Kind::Mark, 1)),
         _ => None,
     }
 }
@@ -125,9 +131,12 @@ fn text(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+fn is_part(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_'
+}
+
 fn word(bytes: &[u8]) -> (Kind, usize) {
-    let is_part = |it: &&u8| it.is_ascii_alphanumeric() || **it == b'_';
-    let length = bytes.iter().take_while(is_part).count();
+    let length = bytes.iter().take_while(|it| is_part(it)).count();
     let kind = match bytes.get(..length).unwrap_or_default() {
         b"nil" => Kind::Nil,
         b"not" => Kind::Not,
@@ -159,7 +168,7 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<(Kind, &str)> {
-        let tokens = lex(text).unwrap();
+        let tokens = lex(text, "condition").unwrap();
         tokens.into_iter().map(|it| (it.kind, text.get(it.span).unwrap())).collect()
     }
 
@@ -220,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_not_closed_is_no_token() {
-        let error = lex("a == \"b").unwrap_err();
+        let error = lex("a == \"b", "condition").unwrap_err();
         assert_eq!(error.span, 5..6);
         assert_eq!(
             error.message,

@@ -1,10 +1,10 @@
-//! Tokens to a tree, by precedence: `or`, `and`, `not`, comparisons, sums, products, signs.
+//! Tokens to a tree: statements, and in them expressions by precedence: `or`, `and`, `not`, comparisons, sums, products, signs.
 
 use std::ops::Range;
 
 use crate::Error;
 use crate::lex::{Kind, Token, lex, unquote};
-use crate::tree::{Argument, Call, Comparison, Expr, Field, Math, Node, Path};
+use crate::tree::{Argument, Call, Comparison, Expr, Field, Math, Node, Path, Statement};
 
 /// Deepest nesting of brackets, lists, maps, calls and keys.
 const DEPTH_MAX: usize = 64;
@@ -23,15 +23,31 @@ const PRODUCT: u8 = 5;
 
 /// Parses a condition.
 pub(crate) fn condition(text: &str) -> Result<Expr, Error> {
-    let mut parser = Parser { text, tokens: lex(text)?, at: 0, depth: 0, operations: 0 };
+    let mut parser = Parser::new("condition", text)?;
     let expr = parser.climb(OR)?;
-    if parser.token().kind != Kind::End {
-        return Err(parser.unexpected(""));
-    }
+    parser.end_of_text()?;
     parser.a_condition(expr)
 }
 
+/// Parses a statement: an editor, and when it runs.
+pub(crate) fn statement(text: &str) -> Result<Statement, Error> {
+    let mut parser = Parser::new("statement", text)?;
+    let editor = parser.editor()?;
+    let is_where = parser.token().kind == Kind::Lower && parser.shown(parser.token()) == "where";
+    let condition = if is_where {
+        parser.step();
+        let expr = parser.climb(OR)?;
+        Some(parser.a_condition(expr)?)
+    } else {
+        None
+    };
+    parser.end_of_text()?;
+    Ok(Statement { editor, condition })
+}
+
 struct Parser<'t> {
+    /// `condition` or `statement`
+    what: &'static str,
     text: &'t str,
     tokens: Vec<Token>,
     at: usize,
@@ -40,6 +56,14 @@ struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
+    fn new(what: &'static str, text: &'t str) -> Result<Self, Error> {
+        Ok(Self { what, text, tokens: lex(text, what)?, at: 0, depth: 0, operations: 0 })
+    }
+
+    fn end_of_text(&self) -> Result<(), Error> {
+        if self.token().kind == Kind::End { Ok(()) } else { Err(self.unexpected("")) }
+    }
+
     fn token(&self) -> &Token {
         // The last token is the end, and nothing moves past it.
         &self.tokens[self.at.min(self.tokens.len() - 1)]
@@ -77,7 +101,7 @@ impl<'t> Parser<'t> {
     }
 
     fn wrong<T>(&self, span: Range<usize>, message: impl Into<String>) -> Result<T, Error> {
-        Err(Error::syntax(self.text, span, message))
+        Err(Error::syntax(self.what, self.text, span, message))
     }
 
     fn unexpected(&self, expected: &str) -> Error {
@@ -90,7 +114,7 @@ impl<'t> Parser<'t> {
             if expected.is_empty() { String::new() } else { format!(" (expected {expected})") };
         let shown = if token.kind == Kind::Text { shown.trim_matches('"') } else { shown };
         let message = format!("unexpected token {shown:?}{expected}");
-        Error::syntax(self.text, token.span.clone(), message)
+        Error::syntax(self.what, self.text, token.span.clone(), message)
     }
 
     fn deeper<T>(
@@ -226,6 +250,7 @@ impl<'t> Parser<'t> {
         let token = self.token().clone();
         let (start, shown) = (token.span.start, self.shown(&token));
         let node = match (token.kind, shown) {
+            (Kind::Mark, "(") if self.is_lambda() => self.deeper(Self::lambda)?,
             (Kind::Mark, "(") => {
                 self.step();
                 let inside = self.deeper(|it| it.climb(OR))?;
@@ -351,6 +376,42 @@ impl<'t> Parser<'t> {
             let is_enum = !name.contains(|c: char| c.is_ascii_lowercase());
             return Ok(if is_enum { Node::Enum(name) } else { Node::Function(name) });
         }
+        let arguments = self.arguments()?;
+        let keys = self.keys()?;
+        Ok(Node::Call(Call { name, name_span: token.span, arguments, keys }))
+    }
+
+    /// What a statement does: `set(log.body, "x")`.
+    fn editor(&mut self) -> Result<Call, Error> {
+        let token = self.token().clone();
+        if !matches!(token.kind, Kind::Lower | Kind::Upper) {
+            return Err(self.unexpected("an editor"));
+        }
+        self.step();
+        let name = self.shown(&token).to_owned();
+        if !self.accept("(") {
+            return Err(self.unexpected("\"(\" (Argument (\",\" Argument)*)? \")\" Key*"));
+        }
+        if token.kind == Kind::Upper {
+            let message =
+                format!("editor names must start with a lowercase letter but got '{name}'");
+            return Err(Error::said(token.span, message));
+        }
+        let arguments = self.arguments()?;
+        let from = self.token().span.start;
+        if !self.keys()?.is_empty() {
+            let span = from..self.end();
+            let keys = self.text.get(span.clone()).unwrap_or_default().replace('"', "");
+            let message = format!(
+                "only paths and converters may be indexed, not editors, but got {name}{keys}"
+            );
+            return Err(Error::said(span, message));
+        }
+        Ok(Call { name, name_span: token.span, arguments, keys: Vec::new() })
+    }
+
+    /// The arguments of a call, up to and with its closing bracket.
+    fn arguments(&mut self) -> Result<Vec<Argument>, Error> {
         let mut arguments = Vec::new();
         while !self.is(")") {
             arguments.push(self.argument()?);
@@ -361,11 +422,39 @@ impl<'t> Parser<'t> {
                 return Err(self.unexpected(A_VALUE));
             }
         }
-        if !self.accept(")") {
-            return Err(self.unexpected("\")\" Key*"));
+        if self.accept(")") { Ok(arguments) } else { Err(self.unexpected("\")\" Key*")) }
+    }
+
+    /// A bracket opens the parameters of a lambda, and not an expression: `=>` stands behind it.
+    fn is_lambda(&self) -> bool {
+        let mut rest = self.tokens.iter().skip(self.at + 1);
+        let closed =
+            rest.find(|it| !(it.kind == Kind::Lower || matches!(self.shown(it), "_" | ",")));
+        closed.is_some_and(|it| self.shown(it) == ")")
+            && rest.next().is_some_and(|it| it.kind == Kind::Arrow)
+    }
+
+    fn lambda(&mut self) -> Result<Node, Error> {
+        self.expect("(")?;
+        let mut parameters = Vec::new();
+        while !self.accept(")") {
+            if !parameters.is_empty() {
+                self.expect(",")?;
+            }
+            let token = self.step();
+            let name = self.shown(&token);
+            if token.kind != Kind::Lower && name != "_" {
+                return Err(self.unexpected_at(&token, "the name of a parameter"));
+            }
+            parameters.push(name.to_owned());
         }
-        let keys = self.keys()?;
-        Ok(Node::Call(Call { name, name_span: token.span, arguments, keys }))
+        self.step();
+        let body = self.climb(OR)?;
+        if matches!(body.node, Node::Lambda(..)) {
+            let message = "lambda body cannot result into another lambda expression";
+            return Err(Error::said(body.span, message));
+        }
+        Ok(Node::Lambda(parameters, Box::new(body)))
     }
 
     fn argument(&mut self) -> Result<Argument, Error> {

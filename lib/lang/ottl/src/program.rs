@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::compare;
 use crate::context::Scene;
+use crate::editors::Editor;
 use crate::functions::{Env, Function, State};
 use crate::path::Field;
 use crate::path::trace_state;
@@ -49,6 +50,25 @@ pub(crate) enum Slot {
     One(Getter),
     /// Of a list, each on its own.
     Each(Vec<Getter>),
+    /// What an editor changes.
+    Target(Target),
+    /// A converter that an editor applies.
+    Function(&'static Function),
+}
+
+/// What a statement does.
+#[derive(Debug)]
+pub(crate) struct Edit {
+    pub(crate) editor: &'static Editor,
+    /// One per parameter.
+    pub(crate) arguments: Vec<Slot>,
+}
+
+/// A place that an editor changes: `log.attributes["a"]`.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) field: Field,
+    pub(crate) keys: Vec<Key>,
 }
 
 /// True or false to come.
@@ -278,6 +298,8 @@ impl Call {
                     let items = list.iter().map(|it| parameter.kind.coerce(it.get(scene)?));
                     Value::List(List::own(items.collect::<Result<_, _>>()?))
                 }
+                // Only editors have these, and they do not come here.
+                Slot::Target(_) | Slot::Function(_) => Value::Nil,
             });
         }
         (self.function.run)(&Env { scene, state: &self.state }, &mut values)

@@ -2,6 +2,13 @@
 
 use std::ops::Range;
 
+/// `set(log.body, "x") where log.severity_number > 9`
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Statement {
+    pub(crate) editor: Call,
+    pub(crate) condition: Option<Expr>,
+}
+
 /// An expression and where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Expr {
@@ -29,6 +36,8 @@ pub(crate) enum Node {
     Negative(Box<Expr>),
     Compare(Comparison, Box<Expr>, Box<Expr>),
     Not(Box<Expr>),
+    /// `(key, _) => IsString(key)`: parameters and body. Only an argument can be one.
+    Lambda(Vec<String>, Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
 }
@@ -83,7 +92,29 @@ pub(crate) enum Comparison {
     GreaterOrEqual,
 }
 
+impl Statement {
+    /// Shows each expression in it.
+    pub(crate) fn visit<'e>(&'e self, see: &mut impl FnMut(&'e Expr)) {
+        self.editor.arguments.iter().for_each(|it| it.value.visit(see));
+        self.condition.iter().for_each(|it| it.visit(see));
+    }
+
+    /// The names of what its lambdas take: no path.
+    pub(crate) fn locals(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.visit(&mut |it| it.parameters(&mut names));
+        names
+    }
+}
+
 impl Expr {
+    /// Adds the names of what it takes, if it is a lambda.
+    pub(crate) fn parameters<'e>(&'e self, names: &mut Vec<&'e str>) {
+        if let Node::Lambda(parameters, _) = &self.node {
+            names.extend(parameters.iter().map(String::as_str));
+        }
+    }
+
     /// True or false by its form.
     pub(crate) fn is_condition(&self) -> bool {
         matches!(
@@ -134,7 +165,7 @@ impl Expr {
                 left.visit(see);
                 right.visit(see);
             }
-            Node::Negative(it) | Node::Not(it) => it.visit(see),
+            Node::Negative(it) | Node::Not(it) | Node::Lambda(_, it) => it.visit(see),
             _ => {}
         }
     }

@@ -27,19 +27,47 @@ pub(crate) enum Kind {
     EachAny,
     /// Constants.
     TheText,
+    TheInt,
+    TheFloat,
+    TheBool,
+    /// Lists of constants.
+    EachTheText,
+    EachTheFloat,
+    /// A path that the editor reads and sets.
+    Target,
+    /// A path at which there is a map.
+    MapTarget,
+    /// A path at which there is a list.
+    ListTarget,
+    /// The name of a converter of one text: `SHA256`.
+    Function,
 }
 
 impl Kind {
     /// Go's type of a constant, and what is said when it is none.
     pub(crate) fn literal(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Kind::TheText => Some(("string", "must be a string")),
+            Kind::TheText | Kind::EachTheText => Some(("string", "must be a string")),
+            Kind::TheInt => Some(("int64", "must be an int")),
+            Kind::TheFloat | Kind::EachTheFloat => Some(("float64", "must be a float")),
+            Kind::TheBool => Some(("bool", "must be a bool")),
             _ => None,
         }
     }
 
-    pub(crate) fn is_each(self) -> bool {
-        matches!(self, Kind::EachText | Kind::EachTextLike | Kind::EachAny)
+    /// What is said when the text has no list where each item is an argument.
+    pub(crate) fn each(self) -> Option<&'static str> {
+        match self {
+            Kind::EachText | Kind::EachTextLike | Kind::EachAny => Some("must be a list"),
+            Kind::EachTheText => Some("must be a list of type string"),
+            Kind::EachTheFloat => Some("must be a list of type float64"),
+            _ => None,
+        }
+    }
+
+    /// The argument has to be a path.
+    pub(crate) fn is_target(self) -> bool {
+        matches!(self, Kind::Target | Kind::MapTarget | Kind::ListTarget)
     }
 
     /// The value as the function wants it.

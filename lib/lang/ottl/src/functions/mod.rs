@@ -89,11 +89,11 @@ impl Function {
     }
 }
 
-const fn takes(name: &'static str, kind: Kind) -> Parameter {
+pub(crate) const fn takes(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, optional: false }
 }
 
-const fn may_take(name: &'static str, kind: Kind) -> Parameter {
+pub(crate) const fn may_take(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, optional: true }
 }
 

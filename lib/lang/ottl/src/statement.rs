@@ -1,0 +1,297 @@
+//! Statements: what is done, and when.
+
+use std::ops::Range;
+
+use crate::compile::{Compiler, Prefixes};
+use crate::context::Context;
+use crate::editors::Editors;
+use crate::error::Error;
+use crate::parse;
+use crate::program::{Edit, Test};
+use crate::tree::{Node, Path};
+
+/// A statement.
+#[derive(Debug)]
+pub struct Statement {
+    /// With the names of contexts, as the Collector shows it.
+    text: String,
+    edit: Edit,
+    test: Option<Test>,
+}
+
+impl Statement {
+    /// Parses and compiles a text for a context.
+    ///
+    /// # Errors
+    /// What is wrong with it, in the Collector's words, and where.
+    pub fn new(
+        text: &str,
+        context: Context,
+        prefixes: Prefixes,
+        editors: Editors,
+    ) -> Result<Self, Error> {
+        let whole = match prefixes {
+            Prefixes::Required => Prefixed { text: text.to_owned(), inserted: Vec::new() },
+            Prefixes::Optional => Prefixed::new(text, context)?,
+        };
+        let compiled = whole.compile(context, editors);
+        let (edit, test) = compiled.map_err(|mut error| {
+            error.span = whole.origin(error.span.start)..whole.origin(error.span.end);
+            error.within(format_args!("unable to parse OTTL statement {:?}", whole.text))
+        })?;
+        Ok(Self { text: whole.text, edit, test })
+    }
+}
+
+/// A statement in which each path says its context, whether the user wrote it or not.
+struct Prefixed {
+    text: String,
+    /// Where in `text` there is what the user did not write.
+    inserted: Vec<Range<usize>>,
+}
+
+impl Prefixed {
+    fn new(text: &str, context: Context) -> Result<Self, Error> {
+        let tree = parse::statement(text)?;
+        let locals = tree.locals();
+        let mut starts = Vec::new();
+        tree.visit(&mut |it| {
+            if let Node::Path(path) = &it.node
+                && !is_prefixed(path, context)
+                && let Some(first) = path.fields.first()
+                && !locals.contains(&first.name.as_str())
+            {
+                starts.push(first.span.start);
+            }
+        });
+        starts.sort_unstable();
+        let prefix = format!("{context}.");
+        let mut whole = Self { text: String::new(), inserted: Vec::new() };
+        let mut done = 0;
+        for start in starts {
+            whole.text.push_str(text.get(done..start).unwrap_or_default());
+            let at = whole.text.len();
+            whole.text.push_str(&prefix);
+            whole.inserted.push(at..whole.text.len());
+            done = start;
+        }
+        whole.text.push_str(text.get(done..).unwrap_or_default());
+        Ok(whole)
+    }
+
+    fn compile(&self, context: Context, editors: Editors) -> Result<(Edit, Option<Test>), Error> {
+        let tree = parse::statement(&self.text)?;
+        let prefixes = Prefixes::Required;
+        let mut compiler = Compiler { text: &self.text, context, prefixes, schema: false };
+        let edit = compiler.edit(editors, &tree.editor)?;
+        let test = tree.condition.as_ref().map(|it| compiler.test(it)).transpose()?;
+        Ok((edit, test))
+    }
+
+    /// Where in the user's text a position is.
+    fn origin(&self, at: usize) -> usize {
+        let before = self.inserted.iter().map(|it| it.end.min(at).saturating_sub(it.start));
+        at - before.sum::<usize>()
+    }
+}
+
+/// The path begins with a context that there is here.
+fn is_prefixed(path: &Path, context: Context) -> bool {
+    let [first, _, ..] = path.fields.as_slice() else { return false };
+    Context::named(&first.name).is_some_and(|it| context.within().contains(&it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::infer_statements;
+
+    #[track_caller]
+    fn refused(text: &str, prefixes: Prefixes, message: &str, at: &str) {
+        let error = Statement::new(text, Context::Log, prefixes, Editors::Transform).unwrap_err();
+        let (head, tail) = message.split_once('|').unwrap_or(("", message));
+        let whole = if head.is_empty() {
+            tail.to_owned()
+        } else {
+            format!("unable to parse OTTL statement {head:?}: {tail}")
+        };
+        assert_eq!(
+            (error.message.as_str(), &text[error.span.clone()]),
+            (whole.as_str(), at),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn statements_of_all_forms_are_taken() {
+        for text in [
+            "set(attributes[\"a\"], body)",
+            "set(log.body, {\"a\": [1, {\"b\": nil}], \"c\": resource.attributes[\"x\"][0]}) where true",
+            "append(attributes[\"list\"], values=[1, \"b\"])",
+            "keep_keys(attributes, [\"a\", Concat([\"b\", \"c\"], \"\")])",
+            "flatten(attributes, depth=2, resolveConflicts=true)",
+            "truncate_all(attributes, 10, utf8_safe=false, truncation_marker=\"..\")",
+            "replace_pattern(body, \"a\", \"b\", SHA256)",
+            "replace_all_patterns(attributes, \"key\", \"a\", \"b\", function=SHA256, replacement_format=\"x-%s\")",
+            "delete_index(attributes[\"list\"], 0, Len(attributes[\"list\"]) - 1)",
+            "limit(scope.attributes, 3, [])\n  where cache[\"x\"] != nil and not (flags == 1)",
+        ] {
+            Statement::new(text, Context::Log, Prefixes::Optional, Editors::Transform).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_the_user_did_not_write_is_told_and_not_counted() {
+        let optional = Prefixes::Optional;
+        refused("sett(body, 1)", optional, "sett(log.body, 1)|undefined function \"sett\"", "sett");
+        refused(
+            "set(attributes[body], resource.foo) where flags == 1",
+            optional,
+            "set(log.attributes[log.body], resource.foo) where log.flags == 1|error while parsing arguments for call to \"set\": invalid argument at position 1: segment \"foo\" from path \"resource.foo\" is not a valid path nor a valid OTTL keyword for the resource context - review https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/pkg/ottl/contexts/ottlresource to see all valid paths",
+            "foo",
+        );
+        refused(
+            "set(body, 1) where flagz == 1",
+            optional,
+            "set(log.body, 1) where log.flagz == 1|segment \"flagz\" from path \"log.flagz\" is not a valid path nor a valid OTTL keyword for the log context - review https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/pkg/ottl/contexts/ottllog to see all valid paths",
+            "flagz",
+        );
+    }
+
+    #[test]
+    fn mistakes_are_refused_in_the_collectors_words_and_with_their_place() {
+        let required = Prefixes::Required;
+        for (text, message, at) in [
+            (
+                "set(\"a\", 1)",
+                "error while parsing arguments for call to \"set\": invalid argument at position 0: must be a path",
+                "\"a\"",
+            ),
+            (
+                "limit(log.attributes, \"a\", [])",
+                "error while parsing arguments for call to \"limit\": invalid argument at position 1: must be an int",
+                "\"a\"",
+            ),
+            (
+                "limit(log.attributes, 1, [1])",
+                "error while parsing arguments for call to \"limit\": invalid argument at position 2: error while parsing list argument at index 0: must be a string",
+                "1",
+            ),
+            (
+                "limit(log.attributes, 1, log.body)",
+                "error while parsing arguments for call to \"limit\": invalid argument at position 2: must be a list of type string",
+                "log.body",
+            ),
+            (
+                "flatten(log.attributes, resolve_conflicts=1)",
+                "error while parsing arguments for call to \"flatten\": invalid argument at position 1: must be a bool",
+                "1",
+            ),
+            (
+                "replace_match(log.body, \"a\", \"b\", SHA255)",
+                "error while parsing arguments for call to \"replace_match\": undefined function SHA255",
+                "SHA255",
+            ),
+            (
+                "replace_match(log.body, \"a\", \"b\", \"c\")",
+                "error while parsing arguments for call to \"replace_match\": invalid function name given",
+                "\"c\"",
+            ),
+            (
+                "replace_match(log.body, \"a\", \"b\", Concat)",
+                "error while parsing arguments for call to \"replace_match\": incorrect number of arguments. Expected: 2 Received: 1",
+                "Concat",
+            ),
+            (
+                "convert_sum_to_gauge()",
+                "undefined function \"convert_sum_to_gauge\"",
+                "convert_sum_to_gauge",
+            ),
+            (
+                "set(log.body)",
+                "error while parsing arguments for call to \"set\": incorrect number of arguments. Expected: 2 Received: 1",
+                "set",
+            ),
+            (
+                "Len(log.body) where true",
+                "editor names must start with a lowercase letter but got 'Len'",
+                "Len",
+            ),
+            (
+                "set(log.body, 1)[0][\"a\"]",
+                "only paths and converters may be indexed, not editors, but got set[0][a]",
+                "[0][\"a\"]",
+            ),
+            (
+                "set(log.body, delete_key(log.body, 1))",
+                "converter names must start with an uppercase letter but got 'delete_key'",
+                "delete_key",
+            ),
+            (
+                "set log.body",
+                "statement has invalid syntax: 1:5: unexpected token \"log\" (expected \"(\" (Argument (\",\" Argument)*)? \")\" Key*)",
+                "log",
+            ),
+            (
+                "set(log.body, 1) were true",
+                "statement has invalid syntax: 1:18: unexpected token \"were\"",
+                "were",
+            ),
+            (
+                "set(log.body, 1) where log.body",
+                "statement has invalid syntax: 1:32: unexpected token \"<EOF>\" (expected <opcomparison> Value)",
+                "",
+            ),
+        ] {
+            refused(text, required, &format!("{text}|{message}"), at);
+        }
+    }
+
+    #[test]
+    fn statements_and_conditions_say_together_what_they_are_about() {
+        let known = [Context::Resource, Context::Scope, Context::Metric, Context::DataPoint];
+        let of = |statements: &[&str], conditions: &[&str]| {
+            let own = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+            let (statements, conditions) = (own(statements), own(conditions));
+            infer_statements(&statements, &conditions, Editors::Transform, &known)
+                .map_err(|it| it.1.message)
+        };
+        let set = "set(resource.attributes[\"a\"], 1)";
+        assert_eq!(of(&[set], &[]), Ok(Context::Resource));
+        assert_eq!(of(&[set], &["metric.name == \"a\""]), Ok(Context::Metric));
+        assert_eq!(
+            of(&[set, "set(datapoint.flags, 1)"], &["metric.name == \"a\""]),
+            Ok(Context::DataPoint)
+        );
+        assert_eq!(
+            of(&["convert_sum_to_gauge() where resource.attributes[\"a\"] == 1"], &[]),
+            Ok(Context::Metric)
+        );
+        assert_eq!(
+            of(&["merge_histogram_buckets(1.0) where metric.name == \"a\""], &[]),
+            Ok(Context::DataPoint)
+        );
+        assert_eq!(
+            of(&["replace_pattern(metric.name, \"a\", \"b\", SHA256)"], &[]),
+            Ok(Context::Metric)
+        );
+        let refused = of(&["convert_sum_to_gauge() where datapoint.flags == 1"], &[]);
+        assert_eq!(
+            refused.unwrap_err(),
+            "unable to infer a valid context ([\"resource\" \"scope\" \"metric\" \"datapoint\"]) from statements [\"convert_sum_to_gauge() where datapoint.flags == 1\"] and conditions []: inferred context \"datapoint\" does not support the function \"convert_sum_to_gauge\""
+        );
+        assert!(
+            of(&["set(log.body, 1)"], &[])
+                .unwrap_err()
+                .ends_with("inferred context \"log\" is not a valid candidate")
+        );
+        assert!(
+            of(&["set(log.body, "], &[])
+                .unwrap_err()
+                .contains("and conditions []: statement has invalid syntax: 1:15: ")
+        );
+        assert!(of(&["copy_metric(name=\"a\")"], &[]).unwrap_err().starts_with(
+            "unable to infer context from statements [\"copy_metric(name=\\\"a\\\")\"]"
+        ));
+    }
+}
