@@ -51,13 +51,16 @@ pub(crate) enum Slot {
     /// Of a list, each on its own.
     Each(Vec<Getter>),
     /// What an editor changes.
+    #[expect(dead_code, reason = "nothing runs statements before payloads can be edited by path")]
     Target(Target),
     /// A converter that an editor applies.
+    #[expect(dead_code, reason = "nothing runs statements before payloads can be edited by path")]
     Function(&'static Function),
 }
 
 /// What a statement does.
 #[derive(Debug)]
+#[expect(dead_code, reason = "nothing runs statements before payloads can be edited by path")]
 pub(crate) struct Edit {
     pub(crate) editor: &'static Editor,
     /// One per parameter.

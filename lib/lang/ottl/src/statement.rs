@@ -12,6 +12,7 @@ use crate::tree::{Node, Path};
 
 /// A statement.
 #[derive(Debug)]
+#[expect(dead_code, reason = "nothing runs statements before payloads can be edited by path")]
 pub struct Statement {
     /// With the names of contexts, as the Collector shows it.
     text: String,
