@@ -1,9 +1,5 @@
 //! Mistakes, with their places and remedies.
 
-use std::fmt;
-
-use crate::machine;
-use crate::render::{self, Style};
 use crate::source::Origin;
 
 /// How bad it is.
@@ -131,19 +127,6 @@ impl Diagnostic {
     }
 }
 
-/// How mistakes are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Text(Style),
-    /// One object.
-    Json,
-    /// SARIF 2.1.0, which code scanners read.
-    Sarif,
-    /// Commands of a GitHub workflow, which annotate a change.
-    Github,
-}
-
 /// Everything that is wrong. `Display` is what goes to standard error after `Error: `, without colours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
@@ -159,26 +142,8 @@ impl Diagnostics {
         Self { headline: headline.into(), list }
     }
 
-    /// In one of the formats, ready to print.
-    pub fn render(&self, format: Format) -> String {
-        match format {
-            Format::Text(style) => render::text(self, style),
-            Format::Json => machine::json(self),
-            Format::Sarif => machine::sarif(self),
-            Format::Github => machine::github(self),
-        }
-    }
-
     /// How many there are of a severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.list.iter().filter(|it| it.severity == severity).count()
     }
 }
-
-impl fmt::Display for Diagnostics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&render::text(self, Style::Plain))
-    }
-}
-
-impl std::error::Error for Diagnostics {}

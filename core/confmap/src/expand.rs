@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Fix};
 use crate::edit;
-use crate::location::Reader;
+use crate::provider::{Reader, Retrieved};
 use crate::redact::{self, REDACTED};
 use crate::source::{Origin, Source};
 use crate::suggest::closest;
@@ -143,7 +143,7 @@ impl Expander<'_, '_> {
     }
 
     /// The value of a text that is one reference and nothing else: it may be of any type.
-    fn whole(&mut self, found: crate::location::Retrieved, at: &Origin, place: &Place) -> Text {
+    fn whole(&mut self, found: Retrieved, at: &Origin, place: &Place) -> Text {
         let mut node = found.node;
         let mut cost = Cost::of(&node);
         cost.bytes += found.text.len();
@@ -204,12 +204,7 @@ impl Expander<'_, '_> {
         expanded.unwrap_or_else(|| unescape(text))
     }
 
-    fn follow(
-        &mut self,
-        uri: &str,
-        at: &Origin,
-        place: &Place,
-    ) -> Option<crate::location::Retrieved> {
+    fn follow(&mut self, uri: &str, at: &Origin, place: &Place) -> Option<Retrieved> {
         self.references += 1;
         if self.exhausted {
             return None;

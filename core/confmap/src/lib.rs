@@ -8,14 +8,17 @@
 
 pub mod code;
 mod diagnostic;
+mod document;
 mod edit;
 mod environment;
 mod expand;
 mod explain;
+mod format;
 mod location;
 mod machine;
 mod mend;
 mod merge;
+mod provider;
 mod redact;
 mod render;
 mod repair;
@@ -30,9 +33,10 @@ mod web;
 pub mod write;
 mod yaml;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Fix, Format, Label, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Fix, Label, Severity};
 pub use environment::Environment;
 pub use explain::{ALL as EXPLANATIONS, Explanation, explain};
+pub use format::Format;
 pub use location::Locations;
 pub use merge::Lists;
 pub use redact::{REDACTED, hide_in_addresses, is_sensitive};

@@ -1,27 +1,21 @@
-//! `--config` locations and `--set` flags, and what stands behind a scheme.
+//! `--config` locations and `--set` flags, read and merged into one tree.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::code;
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::document;
 use crate::environment::Environment;
 use crate::expand;
 use crate::merge::{self, Lists};
+use crate::provider::{Provider, Reader, Retrieved, split_uri};
 use crate::redact::hide_in_addresses;
 use crate::source::{Origin, Source, SourceKind};
-use crate::tree::{Conf, Data, Entry, Node, Notice};
-use crate::web;
-use crate::yaml::{self, DEPTH_MAX, TEXT_BYTES_MAX, YamlError};
+use crate::tree::{Conf, Data, Entry, Node};
+use crate::yaml::DEPTH_MAX;
 
 /// Most keys in the path of one `--set`.
 const SET_KEYS_MAX: usize = 32;
-
-/// Longest time that all downloads of one configuration may take.
-const DOWNLOADS_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Where configuration comes from, as given on the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,207 +33,6 @@ impl Locations {
     pub fn files(&self) -> Vec<PathBuf> {
         let (uris, _) = check_arguments(self).unwrap_or_default();
         uris.iter().filter_map(|it| it.strip_prefix("file:")).map(PathBuf::from).collect()
-    }
-}
-
-/// Who answers for a scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Provider {
-    File,
-    Environment,
-    Yaml,
-    Web,
-}
-
-impl Provider {
-    fn of(scheme: &str) -> Option<Self> {
-        match scheme {
-            "file" => Some(Self::File),
-            "env" => Some(Self::Environment),
-            "yaml" => Some(Self::Yaml),
-            "http" | "https" => Some(Self::Web),
-            _ => None,
-        }
-    }
-}
-
-/// What a location or reference leads to.
-#[derive(Clone)]
-pub(crate) struct Retrieved {
-    /// The content as YAML reads it; text where it is not YAML.
-    pub(crate) node: Node,
-    /// The content as it is.
-    pub(crate) text: String,
-    /// Where the text stands; `None` for a default given in the reference.
-    pub(crate) source: Option<Arc<Source>>,
-    /// A variable that is unset or empty.
-    pub(crate) notice: Option<Notice>,
-    /// Why the content is not YAML.
-    invalid: Option<Arc<YamlError>>,
-}
-
-/// Reads what schemes lead to, each place once.
-pub(crate) struct Reader<'a> {
-    environment: &'a Environment,
-    seen: BTreeMap<String, Result<Retrieved, (&'static str, String)>>,
-    /// When downloads have to be done, from the first one on.
-    deadline: Option<Instant>,
-}
-
-/// Splits `scheme:rest`: `[A-Za-z][A-Za-z0-9+.-]+:.*`.
-fn split_uri(uri: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = uri.split_once(':')?;
-    let right = |it: u8| it.is_ascii_alphanumeric() || b"+.-".contains(&it);
-    let first = scheme.bytes().next().is_some_and(|it| it.is_ascii_alphabetic());
-    (first && scheme.len() > 1 && scheme.bytes().all(right)).then_some((scheme, rest))
-}
-
-impl<'a> Reader<'a> {
-    pub(crate) fn new(environment: &'a Environment) -> Self {
-        Self { environment, seen: BTreeMap::new(), deadline: None }
-    }
-
-    /// The files that were asked for.
-    fn files(&self) -> BTreeSet<PathBuf> {
-        self.seen.keys().filter_map(|it| it.strip_prefix("file:")).map(PathBuf::from).collect()
-    }
-
-    /// What `${uri}` leads to; without a scheme, a variable.
-    ///
-    /// # Errors
-    /// A code and the Collector's text.
-    pub(crate) fn reference(&mut self, uri: &str) -> Result<Retrieved, (&'static str, String)> {
-        let with_scheme = if uri.contains(':') { uri.to_owned() } else { format!("env:{uri}") };
-        let Some((scheme, rest)) = split_uri(&with_scheme) else {
-            return Err((code::REFERENCE, format!("invalid uri: {with_scheme:?}")));
-        };
-        let Some(provider) = Provider::of(scheme) else {
-            let text = format!("scheme {scheme:?} is not supported for uri {with_scheme:?}");
-            return Err((code::SCHEME, text));
-        };
-        if let Some(seen) = self.seen.get(&with_scheme) {
-            return seen.clone();
-        }
-        let retrieved = self.retrieve(provider, &with_scheme, rest);
-        self.seen.insert(with_scheme, retrieved.clone());
-        retrieved
-    }
-
-    fn retrieve(
-        &mut self,
-        provider: Provider,
-        uri: &str,
-        rest: &str,
-    ) -> Result<Retrieved, (&'static str, String)> {
-        match provider {
-            Provider::File => {
-                let text = read_file(rest)?;
-                Ok(retrieved(Some(Source::new(SourceKind::File, rest, text))))
-            }
-            Provider::Yaml => Ok(retrieved(Some(Source::new(SourceKind::Yaml, "yaml:", rest)))),
-            Provider::Environment => self.variable(rest),
-            Provider::Web => self.download(uri).map_err(|text| (code::UNREADABLE, text)),
-        }
-    }
-
-    fn download(&mut self, uri: &str) -> Result<Retrieved, String> {
-        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + DOWNLOADS_TIME_MAX);
-        let time = web::LIMITS.time.min(deadline.saturating_duration_since(Instant::now()));
-        let bytes = web::get(uri, web::Limits { time, ..web::LIMITS })?;
-        let name = hide_in_addresses(uri);
-        let text = decoded(bytes)
-            .map_err(|at| format!("the answer of {name:?} is not UTF-8 at byte {at}"))?;
-        Ok(retrieved(Some(Source::new(SourceKind::Web, name, text))))
-    }
-
-    fn variable(&self, rest: &str) -> Result<Retrieved, (&'static str, String)> {
-        let (name, default) = match rest.split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (rest, None),
-        };
-        let mut bytes = name.bytes();
-        let first = bytes.next().is_some_and(|it| it.is_ascii_alphabetic() || it == b'_');
-        if !first || !bytes.all(|it| it.is_ascii_alphanumeric() || it == b'_') {
-            let text = format!(
-                "environment variable {name:?} has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$"
-            );
-            return Err((code::VARIABLE_NAME, text));
-        }
-        let notice = |severity, message| {
-            Some(Notice { severity, message, name: name.to_owned(), origin: None })
-        };
-        let value = self.environment.get(name);
-        if let (None, Some(default)) = (&value, default) {
-            let mut found = retrieved(Some(Source::new(SourceKind::Yaml, name, default)));
-            found.source = None;
-            return Ok(found);
-        }
-        let message = match &value {
-            None => {
-                notice(Severity::Warning, "Configuration references unset environment variable")
-            }
-            Some(value) if value.is_empty() => {
-                notice(Severity::Info, "Configuration references empty environment variable")
-            }
-            Some(_) => None,
-        };
-        let source = Source::new(SourceKind::Environment, name, value.unwrap_or_default());
-        Ok(Retrieved { notice: message, ..retrieved(Some(source)) })
-    }
-}
-
-/// Reads YAML; what is not YAML, and what is YAML for text, is the text itself.
-fn retrieved(source: Option<Arc<Source>>) -> Retrieved {
-    let source = source.unwrap_or_else(|| Source::new(SourceKind::Yaml, "", ""));
-    let text = source.text.clone();
-    let all = Origin::new(source.clone(), 1, 1, source.line(1).map_or(1, |it| it.chars().count()));
-    let verbatim = || Node::new(Data::String(text.clone()), all.clone());
-    let (node, invalid) = match yaml::parse(&source) {
-        Ok(Node { data: Data::String(_), original: None, .. }) => (verbatim(), None),
-        Ok(node) => (node, None),
-        Err(error) => (verbatim(), Some(Arc::new(error))),
-    };
-    Retrieved { node, text, source: Some(source), notice: None, invalid }
-}
-
-fn read_file(path: &str) -> Result<String, (&'static str, String)> {
-    let fail = |verb: &str, reason: &str| {
-        (code::UNREADABLE, format!("unable to read the file file:{path}: {verb} {path}: {reason}"))
-    };
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|it| fail("open", &reason(&it)))?;
-    file.take(TEXT_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|it| fail("read", &reason(&it)))?;
-    if bytes.len() > TEXT_BYTES_MAX {
-        return Err(fail("read", &format!("file is larger than {TEXT_BYTES_MAX} bytes")));
-    }
-    decoded(bytes).map_err(|at| fail("read", &format!("not UTF-8 at byte {at}")))
-}
-
-/// The text without a byte-order mark, which may say that it is UTF-16; `Err` is the first bad byte.
-fn decoded(bytes: Vec<u8>) -> Result<String, usize> {
-    let wide = |read: fn([u8; 2]) -> u16| {
-        let units = bytes[2..].chunks_exact(2).map(|it| read([it[0], it[1]]));
-        let text: Result<String, _> = char::decode_utf16(units).collect();
-        text.map_err(|_| 2)
-    };
-    match bytes.as_slice() {
-        [0xff, 0xfe, ..] => return wide(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => return wide(u16::from_be_bytes),
-        _ => {}
-    }
-    let text = String::from_utf8(bytes).map_err(|it| it.utf8_error().valid_up_to())?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
-}
-
-/// The system's words as Go prints them.
-fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => "no such file or directory".to_owned(),
-        ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        ErrorKind::IsADirectory => "is a directory".to_owned(),
-        _ => error.to_string(),
     }
 }
 
@@ -412,7 +205,7 @@ fn set_node(set: &str) -> Result<Node, Refusal> {
     // Blanks instead of the key, so that the value is read at its own column.
     let indent = if text.trim().contains('\n') { 0 } else { before };
     let padded = format!("{}{}", " ".repeat(indent), text.trim());
-    let parsed = yaml::parse(&Source::new(SourceKind::Set, "--set", padded));
+    let parsed = document::parse(&Source::new(SourceKind::Set, "--set", padded));
     let mut value = parsed.map_err(|mut error| {
         let labels =
             error.list.iter_mut().flat_map(|it| it.primary.iter_mut().chain(&mut it.related));

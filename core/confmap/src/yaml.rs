@@ -1,5 +1,5 @@
-//! YAML text to a tree, with anchors, merge keys and the place of everything. The only file that
-//! knows the parser.
+//! YAML text to a tree, with anchors, merge keys and the place of everything. Here the parser is driven; what is
+//! done about a text that it refuses stands in `document`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,8 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 use crate::code;
 use crate::diagnostic::Diagnostic;
 use crate::edit;
-use crate::repair;
 use crate::scalar;
 use crate::source::{Origin, Source};
-use crate::syntax;
 use crate::tree::{Data, Entry, Node};
 
 /// Longest text of one file or variable, in bytes.
@@ -37,52 +35,25 @@ pub(crate) struct YamlError {
     pub(crate) list: Vec<Diagnostic>,
 }
 
-/// Reads the first document of a source; a source without one is null.
-///
-/// # Errors
-/// The text is not YAML, has duplicate keys, or is beyond a limit.
-pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, YamlError> {
-    if source.text.len() > TEXT_BYTES_MAX {
-        let text = format!("text of {} bytes is longer than {TEXT_BYTES_MAX}", source.text.len());
-        return Err(YamlError {
-            list: vec![Diagnostic::new(code::LIMIT, text.clone())],
-            text: format!("yaml: {text}"),
-        });
-    }
-    let mut text = std::borrow::Cow::Borrowed(source.text.as_str());
-    for _ in 0..REPAIRS_MAX {
-        let repaired = match read(source, &text) {
-            Ok(node) => return Ok(node),
-            Err(Failure::Content(error)) => return Err(error),
-            Err(Failure::Syntax(error, open)) => match repair::tolerate(&text, &error) {
-                Some(repaired) => repaired,
-                None => return Err(syntax::explain(&error, source, &open)),
-            },
-        };
-        text = repaired.into();
-    }
-    let text = "too many oddities of layout".to_owned();
-    Err(YamlError {
-        list: vec![Diagnostic::new(code::SYNTAX, text.clone())],
-        text: format!("yaml: {text}"),
-    })
-}
-
 /// True when the text can be read, whatever it holds.
 pub(crate) fn is_yaml(text: &str) -> bool {
     let source = Source::new(crate::source::SourceKind::Yaml, "", text);
     read(&source, text).is_ok_and(|it| it.data != Data::Null)
 }
 
-/// Most places of one text that are made acceptable to our parser.
-const REPAIRS_MAX: usize = 50;
-
-enum Failure {
+/// Why a text cannot be read.
+pub(crate) enum Failure {
+    /// The parser stops; with what was open there.
     Syntax(ScanError, Vec<Open>),
+    /// It is YAML, and not what a configuration may hold.
     Content(YamlError),
 }
 
-fn read(source: &Arc<Source>, text: &str) -> Result<Node, Failure> {
+/// Reads the first document of `text`; places are those of `source`.
+///
+/// # Errors
+/// What is wrong, before anybody has looked for what was meant.
+pub(crate) fn read(source: &Arc<Source>, text: &str) -> Result<Node, Failure> {
     let mut builder = Builder::new(source);
     let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
