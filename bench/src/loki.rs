@@ -18,8 +18,6 @@ use prost::Message;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::sink::count_line;
-
 const PATH: &str = "/loki/api/v1/push";
 /// Longest request, before and after decompression, in bytes.
 const REQUEST_BYTES_MAX: usize = 64 << 20;
@@ -79,6 +77,12 @@ async fn take(request: Request<Incoming>) -> anyhow::Result<Push> {
     let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
     let body = decompress(Encoding::Snappy, &body, REQUEST_BYTES_MAX)?;
     Push::decode(body).context("no push request")
+}
+
+/// The ledger begins at `w=` and ends with the line, or with the JSON text around it.
+pub fn count_line(oracle: &Oracle, line: &str) {
+    let text = &line[line.find("w=").unwrap_or(0)..];
+    oracle.count_text(text.split('"').next().unwrap_or(text));
 }
 
 #[cfg(test)]

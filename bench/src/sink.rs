@@ -121,16 +121,10 @@ async fn lines(listener: TcpListener, oracle: Arc<Oracle>) {
         connections.spawn(async move {
             let mut lines = BufReader::with_capacity(256 * 1024, stream).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                count_line(&oracle, &line);
+                loki::count_line(&oracle, &line);
             }
         });
     }
-}
-
-/// The ledger begins at `w=` and ends with the line, or with the JSON text around it.
-pub fn count_line(oracle: &Oracle, line: &str) {
-    let text = &line[line.find("w=").unwrap_or(0)..];
-    oracle.count_text(text.split('"').next().unwrap_or(text));
 }
 
 #[cfg(test)]

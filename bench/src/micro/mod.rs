@@ -10,6 +10,9 @@ mod lines;
 mod usual;
 mod work;
 
+/// The keys of the rows that add ten attributes.
+const TEN: [&str; 10] = ["a.0", "a.1", "a.2", "a.3", "a.4", "a.5", "a.6", "a.7", "a.8", "a.9"];
+
 pub mod check;
 
 const ROUNDS: usize = 7;

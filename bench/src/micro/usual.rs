@@ -8,8 +8,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, Key
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, LogsData};
 use prost::Message as _;
 
-use super::Work;
-use super::work::TEN;
+use super::{TEN, Work};
 
 fn decode(bytes: &Bytes) -> LogsData {
     LogsData::decode(bytes.clone()).unwrap_or_default()

@@ -7,12 +7,10 @@ use bytes::Bytes;
 use compression::{Compressor, Encoding, Params, Type, decompress};
 use pdata::{Data, Limits, Logs, RecordEdit, ResourceLogs, Scratch, Signal, Value, ValueRef};
 
-use super::{Row, Work, usual};
+use super::{Row, TEN, Work, usual};
 use crate::load::template::{Shape, Template};
 
 const RECORDS: u64 = 100;
-/// Ten of these.
-pub const TEN: [&str; 10] = ["a.0", "a.1", "a.2", "a.3", "a.4", "a.5", "a.6", "a.7", "a.8", "a.9"];
 
 fn request(json: bool) -> Bytes {
     let records = RECORDS as usize;

@@ -63,6 +63,14 @@ pub struct Flag {
     pub about: &'static str,
 }
 
+impl Flag {
+    /// That it does not take a value, in the words of Go's `pflag`.
+    pub fn invalid(&self, value: &str, why: &str) -> String {
+        let short = self.short.map_or(String::new(), |it| format!("-{it}, "));
+        format!("invalid argument \"{value}\" for \"{short}--{}\" flag: {why}", self.name)
+    }
+}
+
 /// What may be written for a flag or word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {

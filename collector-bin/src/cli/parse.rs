@@ -3,7 +3,6 @@
 use confmap::closest;
 
 use super::{Command, Flag, HELP, Matches, PROGRAM, Takes};
-use crate::commands;
 
 /// Reads the arguments after the program's name.
 ///
@@ -129,7 +128,7 @@ fn value(
 
 /// The value, when the flag takes it. Switches take what Go's `strconv.ParseBool` takes.
 fn checked(flag: &Flag, value: String) -> Result<String, String> {
-    let wrong = |why: String| Err(commands::invalid(flag, &value, &why));
+    let wrong = |why: String| Err(flag.invalid(&value, &why));
     match flag.takes {
         Takes::Nothing => match value.as_str() {
             "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok("true".into()),

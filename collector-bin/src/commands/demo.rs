@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use component::config::Duration;
 
-use super::{invalid, runtime};
+use super::runtime;
 use crate::cli::{Command, Flag, Matches, Takes};
 use crate::console::complain;
 use crate::demo::{self, Demo};
@@ -61,7 +61,7 @@ fn read(matches: &Matches) -> Result<Demo, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let parsed = seconds.map_or_else(|| Duration::parse(text), Ok);
     let parsed =
-        parsed.map_err(|error| invalid(&FOR, text, &format!("{error} (try 20s, 2m, or 0)")))?;
+        parsed.map_err(|error| FOR.invalid(text, &format!("{error} (try 20s, 2m, or 0)")))?;
     let duration = Some(parsed.std()).filter(|it| !it.is_zero());
     Ok(Demo { duration, print_config: matches.is_on(&PRINT_CONFIG) })
 }

@@ -89,7 +89,7 @@ pub const FEATURE_GATES: Flag = Flag {
 pub fn locations(matches: &Matches) -> Result<Locations, String> {
     let (config, set) = (matches.all(&CONFIG), matches.all(&SET));
     if let Some(bad) = set.iter().find(|it| !it.contains('=')) {
-        return Err(invalid(&SET, bad, "missing equal sign"));
+        return Err(SET.invalid(bad, "missing equal sign"));
     }
     if config.is_empty() {
         let text = "at least one config flag must be provided\n\
@@ -108,15 +108,9 @@ pub fn locations(matches: &Matches) -> Result<Locations, String> {
 fn feature_gates(matches: &Matches) -> Result<Gates, String> {
     let mut gates = Gates::default();
     for list in matches.all(&FEATURE_GATES) {
-        gates.extend(Gates::parse(&list).map_err(|why| invalid(&FEATURE_GATES, &list, &why))?);
+        gates.extend(Gates::parse(&list).map_err(|why| FEATURE_GATES.invalid(&list, &why))?);
     }
     Ok(gates)
-}
-
-/// That a flag does not take a value, in the words of Go's `pflag`.
-pub fn invalid(flag: &Flag, value: &str, why: &str) -> String {
-    let short = flag.short.map_or(String::new(), |it| format!("-{it}, "));
-    format!("invalid argument \"{value}\" for \"{short}--{}\" flag: {why}", flag.name)
 }
 
 /// Resolves and types a configuration; `running` decides the texts of what is wrong with it.
