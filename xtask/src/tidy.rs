@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+mod circles;
+mod shapes;
+
 /// Longest source file, its tests not counted.
 const FILE_LINES_MAX: usize = 500;
 /// Folders of component kinds; a component's crate is named after the singular.
 const KINDS: [&str; 5] = ["receivers", "processors", "exporters", "connectors", "extensions"];
 /// Our crates that a component may build on, besides everything in `lib/`.
-const BELOW_COMPONENTS: [&str; 3] = ["component", "config", "pdata"];
+const BELOW_COMPONENTS: [&str; 4] = ["clock", "component", "config", "pdata"];
 
 /// Everything that is not as ARCHITECTURE.md says, one line each.
 pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
@@ -20,6 +23,8 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     tree.one_place_each(&mut problems);
     tree.component_folders(&mut problems)?;
     tree.sources(&mut problems);
+    circles::check(&tree.sources, &mut problems);
+    shapes::check(&tree.sources, &mut problems);
     Ok(problems)
 }
 
@@ -100,9 +105,9 @@ impl Tree {
                         BELOW_COMPONENTS.contains(name)
                     }
                     Some((_, name)) => match it.folder.as_str() {
-                        "core/pdata" | "core/config" => false,
+                        "core/pdata" | "core/config" | "core/clock" => false,
                         "core/confmap" => *name == "config",
-                        "core/component" => ["pdata", "config"].contains(name),
+                        "core/component" => ["clock", "config", "pdata"].contains(name),
                         _ => true,
                     },
                     None => {
@@ -213,6 +218,16 @@ impl Tree {
 /// The part before the test module.
 fn without_tests(text: &str) -> &str {
     text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or(text)
+}
+
+/// An item's line past its `pub` or `pub(crate)`.
+fn without_visibility(line: &str) -> &str {
+    let line = line.strip_prefix("pub").unwrap_or(line);
+    let line = match line.strip_prefix('(') {
+        Some(rest) => rest.split_once(')').map_or(line, |(_, rest)| rest),
+        None => line,
+    };
+    line.trim_start()
 }
 
 /// Names in the dependency sections that go into the product.
