@@ -11,11 +11,12 @@ mod screen;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use ledger::{Fault, Usage};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::Instant;
 
 use backend::Backend;
 use node::Node;

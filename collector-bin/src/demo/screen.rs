@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _, stdout};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ledger::{Tally, Usage};
+use tokio::time::Instant;
 
 use super::backend::Backend;
 use super::node::Node;

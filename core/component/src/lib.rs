@@ -22,6 +22,7 @@ mod switch;
 pub mod trace;
 
 pub use async_trait::async_trait;
+pub use clock;
 pub use config::{self, Config, Problems};
 pub use context::{Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};

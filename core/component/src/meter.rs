@@ -225,7 +225,7 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { started: SystemTime::now(), families: Mutex::default() }
+        Self { started: clock::now(), families: Mutex::default() }
     }
 }
 

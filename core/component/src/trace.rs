@@ -90,7 +90,7 @@ impl Tracer {
         let sink = self.0.as_ref()?;
         let context = sink.begin(parent.as_ref());
         let record = context.sampled.then(|| {
-            let start = SystemTime::now();
+            let start = clock::now();
             Box::new(SpanRecord {
                 context,
                 parent,
@@ -146,7 +146,7 @@ impl Span {
 impl Drop for Span {
     fn drop(&mut self) {
         if let Some(mut record) = self.record.take() {
-            record.end = SystemTime::now();
+            record.end = clock::now();
             self.sink.end(*record);
         }
     }

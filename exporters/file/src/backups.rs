@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use component::clock;
+
 use crate::config::Rotation;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -46,7 +48,7 @@ pub(crate) fn delete_surplus(path: &Path, rotation: &Rotation) -> io::Result<()>
         Ok(limit) => limit,
     };
     let oldest = u32::try_from(rotation.max_days).ok().filter(|it| *it > 0);
-    let oldest = oldest.and_then(|days| SystemTime::now().checked_sub(DAY * days)).map(stamp);
+    let oldest = oldest.and_then(|days| clock::now().checked_sub(DAY * days)).map(stamp);
     for (at, (time, path)) in found.iter().enumerate() {
         if at >= keep || oldest.as_ref().is_some_and(|it| time < it) {
             std::fs::remove_file(path)?;
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn the_oldest_go_first_and_other_files_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let now = stamp(SystemTime::now());
+        let now = stamp(clock::now());
         let names = [
             "a-2001-01-01T00-00-00.000.json".to_owned(),
             "a-2002-01-01T00-00-00.000.json".to_owned(),

@@ -85,7 +85,7 @@ impl Output {
     }
 
     fn rotate(&mut self, rotation: &Rotation) -> io::Result<()> {
-        let moved = backups::name(&self.path, std::time::SystemTime::now());
+        let moved = backups::name(&self.path, component::clock::now());
         std::fs::rename(&self.path, moved)?;
         self.follow()?;
         if let Err(error) = backups::delete_surplus(&self.path, rotation) {

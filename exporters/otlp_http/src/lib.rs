@@ -97,7 +97,7 @@ impl Consumer for OtlpHttp {
             ConsumeError::retryable(format!("failed to make an HTTP request: {why}"))
         })?;
         if !reply.status.is_success() {
-            return Err(answer::classify(client.url(), &reply, std::time::SystemTime::now()));
+            return Err(answer::classify(client.url(), &reply, component::clock::now()));
         }
         if let Some(partial) = answer::partial_success(&reply)? {
             self.reporter.report(&partial);

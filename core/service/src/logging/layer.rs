@@ -1,9 +1,9 @@
 //! Events of the program as log lines.
 
 use std::fmt::{self, Write as _};
-use std::time::{Instant, SystemTime};
 
 use serde_json::{Map, Value as Json};
+use tokio::time::Instant;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
@@ -98,7 +98,7 @@ where
     }
     fields.extend(said.rest.clone());
     let (level, message) = (*event.metadata().level(), said.message.clone());
-    tap::put(&tap::Line { time: SystemTime::now(), level, message, fields });
+    tap::put(&tap::Line { time: component::clock::now(), level, message, fields });
 }
 
 /// The crate that says something.

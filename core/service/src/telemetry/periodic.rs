@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use component::meter::{Attributes, Metric, Registry as Metrics, Sample, Shape};
-use component::{BuildInfo, Signal};
+use component::{BuildInfo, Signal, clock};
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
@@ -77,7 +77,7 @@ impl Periodic {
                 () = stopping.cancelled() => true,
             };
             let (all, since) = (metrics.snapshot(), metrics.started());
-            let request = self.encoder.encode(&all, since, SystemTime::now());
+            let request = self.encoder.encode(&all, since, clock::now());
             self.exporter.send(&request, self.timeout, &stopping).await;
             if last {
                 return self.exporter.stop().await;
@@ -281,7 +281,7 @@ mod tests {
         meter.counter(what("counter"), &[("a", "b")]).add(3);
         meter.histogram(what("histogram"), &[1.0], &[]).record(3.0);
         let all = meter.registry().snapshot();
-        let request = encoder(Temporality::Cumulative).encode(&all, UNIX_EPOCH, SystemTime::now());
+        let request = encoder(Temporality::Cumulative).encode(&all, UNIX_EPOCH, clock::now());
         let text = request.to_string();
         let data =
             component::Data::from_json(Signal::Metrics, text.as_bytes(), &pdata::Limits::default());

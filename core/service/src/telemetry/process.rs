@@ -4,10 +4,9 @@
 //! anonymous memory (the heap and stacks), the most that was ever resident, and what the kernel has
 //! handed out, page by page, since the start.
 
-use std::time::Instant;
-
 use component::Meter;
 use component::meter::{Descriptor, Level, Shape};
+use tokio::time::Instant;
 
 /// `sysconf(_SC_PAGESIZE)` on every Linux that we build for.
 const PAGE_BYTES: f64 = 4096.0;

@@ -286,7 +286,7 @@ impl<S: Sink> Engine<S> {
         if self.has_room() && self.ready.is_empty() {
             self.send();
             self.idle_flush_at =
-                self.sink.flush_idle(std::time::Instant::now()).map(Instant::from_std);
+                self.sink.flush_idle(Instant::now().into_std()).map(Instant::from_std);
             if self.sink.bytes() > 0 {
                 self.send();
             }

@@ -6,6 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use component::clock;
+use tokio::time::Instant;
+
 use crate::glob::{Component, Glob};
 use crate::ordering::Ordering;
 
@@ -57,7 +60,7 @@ pub(crate) struct TimedScan {
 impl Finder {
     /// Walks the file system and takes the time.
     pub(crate) fn timed_scan(&self) -> TimedScan {
-        let (began, start) = (SystemTime::now(), std::time::Instant::now());
+        let (began, start) = (clock::now(), Instant::now());
         let scan = self.scan();
         TimedScan { scan, began, took: start.elapsed() }
     }
@@ -82,7 +85,7 @@ impl Finder {
             };
             walk.descend(Path::new(root), rest, true, &mut Vec::new());
         }
-        let newest = self.exclude_older_than.and_then(|age| SystemTime::now().checked_sub(age));
+        let newest = self.exclude_older_than.and_then(|age| clock::now().checked_sub(age));
         let mut files = walk.files.into_iter().filter(|(path, _)| !self.is_excluded(path));
         let mut files: Vec<(PathBuf, Metadata)> = files
             .by_ref()

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::meter::Counter;
-use component::{ConsumeError, Context, Data, Host, LostReason, Meter, Outputs, Received, Signal};
+use component::{
+    ConsumeError, Context, Data, Host, LostReason, Meter, Outputs, Received, Signal, clock,
+};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -174,9 +176,6 @@ impl Shared {
 
 fn spread(wait: Duration) -> Duration {
     // Only the times of retries depend on it, so the clock's last digits are random enough.
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |it| it.subsec_nanos());
-    let unit = f64::from(nanos % 1000) / 1000.0;
+    let unit = (clock::unix_nanos() % 1000) as f64 / 1000.0;
     wait.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * unit)
 }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "only tests use this crate; a panic is how they fail")]
 
+mod clock;
 pub mod conformance;
 mod generate;
 mod host;
@@ -12,6 +13,7 @@ mod logs;
 mod section;
 mod sink;
 
+pub use clock::set_clock;
 pub use generate::{Generator, data, logs, metrics, traces};
 pub use host::{TestHost, metric, settings, spawn};
 pub use logs::{Line, captured};

@@ -1,7 +1,8 @@
 //! A log line that can be accounted for: `w=3 seq=17 t=1795337709623000000 len=5 crc=1a2b3c4d abcde`.
 
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use component::clock;
 
 /// What identifies a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +71,7 @@ pub struct Torn;
 impl Line {
     /// A line written now.
     pub fn now(writer: u32, seq: u64) -> Self {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        Self { writer, seq, time: time as u64 }
+        Self { writer, seq, time: clock::unix_nanos() }
     }
 
     /// The line with `length` bytes of words that depend on its number.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use component::{ConsumeError, Consumer, Context, Data, GrpcStatus, async_trait};
+use component::{ConsumeError, Consumer, Context, Data, GrpcStatus, async_trait, clock};
 use pdata::{AttributesRef, LogRecord, ValueRef};
 
 use crate::{Latency, Line, Torn};
@@ -145,7 +145,7 @@ impl Oracle {
                 points.map(|it| line(it.attributes())).collect()
             }
         };
-        let now = now();
+        let now = clock::unix_nanos();
         let mut state = self.lock();
         state.tally.requests += 1;
         for (at, line) in lines.into_iter().enumerate() {
@@ -155,12 +155,8 @@ impl Oracle {
 
     /// Counts one line that came without OTLP around it.
     pub fn count_text(&self, text: &str) {
-        self.lock().record(Line::parse(text), now(), || text.to_owned());
+        self.lock().record(Line::parse(text), clock::unix_nanos(), || text.to_owned());
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
 impl State {

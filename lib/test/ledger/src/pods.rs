@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use component::clock;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -116,7 +117,7 @@ impl Pod {
     /// The file cannot be written.
     pub fn write_text(&mut self, stream: Stream, text: &str) -> io::Result<()> {
         self.buffer.clear();
-        cri_line(&mut self.buffer, SystemTime::now(), stream, text);
+        cri_line(&mut self.buffer, clock::now(), stream, text);
         self.file.write_all(self.buffer.as_bytes())?;
         self.size += self.buffer.len() as u64;
         Ok(())

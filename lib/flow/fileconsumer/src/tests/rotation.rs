@@ -261,7 +261,7 @@ async fn a_file_that_was_rotated_before_it_was_found_is_read_whole_but_not_what_
     rig.append("0.log", "one\n");
     let old = rig.path("1.log.20250101-000000");
     rig.append("1.log.20250101-000000", "of last year\n");
-    let last_year = std::time::SystemTime::now() - Duration::from_secs(365 * 86_400);
+    let last_year = component::clock::now() - Duration::from_secs(365 * 86_400);
     File::options().append(true).open(old).unwrap().set_modified(last_year).unwrap();
     let reader = rig.start();
     rig.wait(1).await;
