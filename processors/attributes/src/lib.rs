@@ -3,7 +3,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-use attraction::{Actions, Bound};
+use attraction::{Actions, Bound, Sender};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Next, Processor, Settings, Signal,
     async_trait,
@@ -41,7 +41,9 @@ impl Component for Attributes {}
 #[async_trait]
 impl Consumer for Attributes {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let new = changed(&self.selection, &self.actions.bind(ctx.client.as_deref()), &data);
+        let client = ctx.client.as_deref();
+        let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata });
+        let new = changed(&self.selection, &self.actions.bind(sender), &data);
         // The next step may take its time.
         drop(data);
         self.next.consume(ctx, new).await

@@ -2,7 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-use attraction::{Action, Actions};
+use attraction::{Action, Actions, Sender};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Next, Problems, Processor,
     Settings, async_trait,
@@ -53,7 +53,9 @@ impl Component for Resource {}
 impl Consumer for Resource {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let new = {
-            let actions = self.actions.bind(ctx.client.as_deref());
+            let client = ctx.client.as_deref();
+            let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata });
+            let actions = self.actions.bind(sender);
             data.edit_resources(&mut Scratch::new(), |attributes| actions.apply(attributes))
         };
         // The next step may take its time.

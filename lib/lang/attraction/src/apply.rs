@@ -1,10 +1,20 @@
 //! What the steps do.
 
-use component::Client;
+use std::net::SocketAddr;
+
 use pdata::{AttributesEdit, Value, ValueRef};
 use regex::Regex;
 
 use crate::{Actions, Constant, Source, Step, Target, When, convert, hash};
+
+/// Who sent a request, as `from_context` asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sender<'a> {
+    /// Address of the peer, if the receiver knows it.
+    pub peer: Option<SocketAddr>,
+    /// Request metadata, keys in lower case.
+    pub metadata: &'a [(String, String)],
+}
 
 /// Actions in the light of one request.
 #[derive(Debug)]
@@ -16,13 +26,13 @@ pub struct Bound<'a> {
 
 impl Actions {
     /// Looks up what the steps want to know of the sender.
-    pub fn bind(&self, client: Option<&Client>) -> Bound<'_> {
+    pub fn bind(&self, sender: Option<Sender<'_>>) -> Bound<'_> {
         let asks = |step: &Step| matches!(step, Step::Write { source: Source::Context(..), .. });
         if !self.steps.iter().any(asks) {
             return Bound { actions: self, contexts: Vec::new() };
         }
         let found = |step: &Step| match step {
-            Step::Write { source: Source::Context(key, _), .. } => from_context(key, client),
+            Step::Write { source: Source::Context(key, _), .. } => from_context(key, sender),
             _ => None,
         };
         Bound { actions: self, contexts: self.steps.iter().map(found).collect() }
@@ -31,16 +41,17 @@ impl Actions {
 
 /// `client.address`, or values of request metadata, several of them joined with a semicolon.
 /// `auth.` finds nothing: authenticators do not hand on attributes yet.
-fn from_context(key: &str, client: Option<&Client>) -> Option<String> {
+fn from_context(key: &str, sender: Option<Sender<'_>>) -> Option<String> {
     if key == "client.address" {
-        let peer = client.and_then(|it| it.peer);
+        let peer = sender.and_then(|it| it.peer);
         return Some(peer.map(|it| it.ip().to_string()).unwrap_or_default());
     }
     if key.starts_with("auth.") {
         return None;
     }
     let key = key.strip_prefix("metadata.").unwrap_or(key).to_lowercase();
-    let values: Vec<&str> = client?.metadata(&key).collect();
+    let of_key = sender?.metadata.iter().filter(|(name, _)| *name == key);
+    let values: Vec<&str> = of_key.map(|(_, value)| value.as_str()).collect();
     (!values.is_empty()).then(|| values.join(";"))
 }
 

@@ -1,6 +1,6 @@
 //! From configuration to steps. The texts are those of upstream's `attraction` package, 0.149.
 
-use component::config::Value;
+use config::Value;
 use regex::Regex;
 
 use crate::{Action, Constant, Source, Step, Target, When};

@@ -1,6 +1,6 @@
 //! A value from the configuration, encoded once.
 
-use component::config::Value as Configured;
+use config::Value as Configured;
 use pdata::{ArrayWriter, AttributesWriter, Logs, LogsBuilder, Value, ValueRef};
 
 /// A value that the configuration gives.

@@ -14,12 +14,11 @@ mod hash;
 #[cfg(test)]
 mod tests;
 
-use component::Problems;
-use component::config::Value;
+use config::{Problems, Value};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-pub use apply::Bound;
+pub use apply::{Bound, Sender};
 pub use constant::Constant;
 
 /// One entry of `actions:`, or of `attributes:` in the resource processor.

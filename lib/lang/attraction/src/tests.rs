@@ -1,10 +1,9 @@
 use std::net::SocketAddr;
 
-use component::Client;
 use pdata::{Data, Limits, Scratch, Signal};
 use serde_json::{Value as Json, json};
 
-use crate::{Action, Actions};
+use crate::{Action, Actions, Sender};
 
 fn actions(list: Json) -> Result<Actions, String> {
     let list: Vec<Action> = serde_json::from_value(list).unwrap();
@@ -14,12 +13,12 @@ fn actions(list: Json) -> Result<Actions, String> {
 /// The attributes of a log record, through OTLP/JSON, after `list`.
 #[expect(clippy::needless_pass_by_value, reason = "literals read better without ampersands")]
 #[track_caller]
-fn check_with(client: Option<&Client>, list: Json, before: Json, after: Json) {
+fn check_with(sender: Option<Sender<'_>>, list: Json, before: Json, after: Json) {
     let actions = actions(list).unwrap();
     let request = |attributes: Json| json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": attributes}]}]}]});
     let text = request(before).to_string();
     let data = Data::from_json(Signal::Logs, text.as_bytes(), &Limits::default()).unwrap();
-    let bound = actions.bind(client);
+    let bound = actions.bind(sender);
     let data = data.edit_attributes(&mut Scratch::new(), |_, it| bound.apply(it));
     let mut text = Vec::new();
     data.to_json(&mut text);
@@ -95,9 +94,9 @@ fn a_value_can_come_from_another_attribute_and_else_from_the_default() {
 
 #[test]
 fn a_value_can_come_from_the_client() {
-    let client = Client {
+    let sender = Sender {
         peer: Some("10.1.2.3:4567".parse::<SocketAddr>().unwrap()),
-        metadata: vec![("x-tenant".into(), "a".into()), ("x-tenant".into(), "b".into())],
+        metadata: &[("x-tenant".into(), "a".into()), ("x-tenant".into(), "b".into())],
     };
     let list = json!([
         {"key": "tenant", "from_context": "metadata.X-Tenant", "action": "upsert"},
@@ -107,7 +106,7 @@ fn a_value_can_come_from_the_client() {
         {"key": "who", "from_context": "auth.subject", "default_value": "none", "action": "insert"},
     ]);
     check_with(
-        Some(&client),
+        Some(sender),
         list.clone(),
         json!([text("x", "y")]),
         json!([
