@@ -5,9 +5,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use component::config::Value;
+use golang::json::Elements;
 use ledger::Line;
 use serde::Deserialize;
-use stanza::{Elements, FileKey, FileMeta, Options, Pipeline};
+use stanza::{FileKey, FileMeta, Options, Pipeline};
 
 use super::{Row, Work, usual};
 use crate::load::files::json_line;

@@ -331,7 +331,7 @@ impl SeverityNumber {
         let text = self.min.to_uppercase();
         let number = text.parse::<i32>().ok().filter(|it| (1..=24).contains(it));
         number
-            .or_else(|| stanza::severity_number(&text))
+            .or_else(|| golang::severity::severity_number(&text))
             .ok_or_else(|| format!("'{}' is not a valid severity: not a valid severity", self.min))
     }
 }

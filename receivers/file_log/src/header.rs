@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use component::BoxError;
+use golang::go_regex;
 use regex::bytes::Regex;
-use stanza::{FileKey, FileMeta, Options, Pipeline, Worker, go_regex};
+use stanza::{FileKey, FileMeta, Options, Pipeline, Worker};
 
 use crate::config::{Header, Operator};
 

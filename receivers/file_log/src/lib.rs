@@ -24,8 +24,9 @@ use fileconsumer::{
     Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
     Sink, Splitter, StartAt,
 };
+use golang::go_regex;
 use regex::bytes::Regex;
-use stanza::{FileMeta, Pipeline, Worker, go_regex};
+use stanza::{FileMeta, Pipeline, Worker};
 
 use header::HeaderLines;
 

@@ -2,8 +2,8 @@
 
 use component::BoxError;
 use fileconsumer::{Layout, Ordering, Rule, SortKind};
+use golang::go_regex;
 use regex::Regex;
-use stanza::go_regex;
 
 use crate::config::{OrderingCriteria, SortBy};
 

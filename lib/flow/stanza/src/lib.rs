@@ -11,25 +11,17 @@ mod expr;
 mod field;
 mod files;
 mod frozen;
-mod json;
 mod ops;
 mod output;
-mod pattern;
 mod pipeline;
 mod section;
 mod severity;
-mod text;
-mod time;
+mod timestamp;
 mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
-pub use json::{Elements, JsonError};
-pub use ops::unescape;
-pub use pattern::go_regex;
 pub use pipeline::{Error, Options, Pipeline, check, operator_types};
-pub use severity::severity_number;
-pub use time::{Clock, Reading};
 pub use worker::{Batch, Worker};
 
 #[cfg(test)]

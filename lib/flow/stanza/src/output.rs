@@ -4,7 +4,7 @@ use pdata::{Logs, LogsBuilder};
 
 use crate::entry::Entry;
 use crate::frozen;
-use crate::severity::NAMES;
+use golang::severity::NAMES;
 
 /// The records of a worker that have passed all operators.
 #[derive(Debug, Default)]

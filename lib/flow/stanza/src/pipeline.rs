@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use component::config::Value;
+use config::Value;
 
 use crate::expr::{Program, Template};
 use crate::ops::{Build, Built, OPERATORS, Operator};

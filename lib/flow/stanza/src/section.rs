@@ -1,6 +1,6 @@
 //! Reads the keys of one operator. Unknown keys are ignored, as in the Collector.
 
-use component::config::{Duration, Value};
+use config::{Duration, Value};
 
 use crate::field::Field;
 

@@ -2,27 +2,15 @@
 
 use std::collections::HashMap;
 
-use component::config::Value as Setting;
+use bumpalo::Bump;
+use config::Value as Setting;
+use golang::severity::NAMES;
 
 use crate::entry::Entry;
 use crate::field::Field;
 use crate::ops::Failure;
 use crate::section::{Mistake, Section};
 use crate::value::{Value, type_name};
-use bumpalo::Bump;
-
-/// Short names by number, as `severity_text` shows them.
-pub(crate) const NAMES: [&str; 25] = [
-    "DEFAULT", "TRACE", "TRACE2", "TRACE3", "TRACE4", "DEBUG", "DEBUG2", "DEBUG3", "DEBUG4",
-    "INFO", "INFO2", "INFO3", "INFO4", "WARN", "WARN2", "WARN3", "WARN4", "ERROR", "ERROR2",
-    "ERROR3", "ERROR4", "FATAL", "FATAL2", "FATAL3", "FATAL4",
-];
-
-/// The number of a short name: `INFO2` is 10.
-pub fn severity_number(name: &str) -> Option<i32> {
-    let number = NAMES.iter().skip(1).position(|it| *it == name)?;
-    Some(number as i32 + 1)
-}
 
 /// Longest word that is looked up; what is longer is no severity.
 const WORD_BYTES_MAX: usize = 64;
@@ -71,7 +59,7 @@ impl SeverityParser {
         };
         let text = match value {
             Value::Str(text) => text,
-            Value::Bytes(bytes) => crate::text::text(bytes, arena),
+            Value::Bytes(bytes) => golang::utf8::text(bytes, arena),
             Value::Int(it) => whole(it, arena),
             Value::Double(it) if it.fract() == 0.0 && it.abs() < 9e18 => whole(it as i64, arena),
             Value::Double(_) => {

@@ -5,56 +5,10 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
-use component::config;
-pub(crate) use pdata::Value;
-
-/// Key and value.
-pub(crate) type Pair<'a> = (&'a str, Value<'a>);
-
-/// A map that can still grow, in order of insertion.
-pub(crate) type Pairs<'a> = ArenaVec<'a, Pair<'a>>;
+pub(crate) use golang::value::{Pair, Pairs, Value, display, find, fingerprint, put, type_name};
 
 /// Pairs to compare at most when a map is merged key by key; above it an index is built.
 const MERGE_SCAN_MAX: usize = 4096;
-
-/// The type as Go's `%T` prints it.
-pub(crate) fn type_name(value: &Value<'_>) -> &'static str {
-    match value {
-        Value::Str(_) => "string",
-        Value::Bool(_) => "bool",
-        Value::Int(_) => "int64",
-        Value::Double(_) => "float64",
-        Value::Bytes(_) => "[]uint8",
-        Value::Array(_) => "[]interface {}",
-        Value::Map(_) => "map[string]interface {}",
-        _ => "<nil>",
-    }
-}
-
-/// The entry of a map.
-pub(crate) fn find<'a>(pairs: &[Pair<'a>], key: &str) -> Option<Value<'a>> {
-    pairs.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
-}
-
-/// Overwrites or appends.
-pub(crate) fn put<'a>(pairs: &mut Pairs<'a>, key: &'a str, value: Value<'a>) {
-    match pairs.iter_mut().find(|(k, _)| *k == key) {
-        Some(pair) => pair.1 = value,
-        None => pairs.push((key, value)),
-    }
-}
-
-/// Tells most different keys apart: length, first and last byte.
-#[inline]
-pub(crate) fn fingerprint(key: &str) -> u32 {
-    let bytes = key.as_bytes();
-    let first = bytes.first().map_or(0, |it| u32::from(*it));
-    let last = bytes.last().map_or(0, |it| u32::from(*it));
-    (bytes.len() as u32).wrapping_mul(0x9e37)
-        ^ first.wrapping_mul(0x85)
-        ^ last.wrapping_mul(0xb)
-        ^ (first >> 3)
-}
 
 /// Overwrites or appends all of `from`.
 pub(crate) fn merge<'a>(into: &mut Pairs<'a>, from: &[Pair<'a>]) {
@@ -207,50 +161,4 @@ impl Literal {
             }
         }
     }
-}
-
-/// `value` as Go's `%v` prints it.
-pub(crate) fn display(value: &Value<'_>) -> String {
-    match value {
-        Value::Str(it) => (*it).to_owned(),
-        Value::Bool(it) => it.to_string(),
-        Value::Int(it) => it.to_string(),
-        Value::Double(it) => go_float(*it),
-        Value::Bytes(it) => {
-            let all: Vec<String> = it.iter().map(u8::to_string).collect();
-            format!("[{}]", all.join(" "))
-        }
-        Value::Array(it) => {
-            let all: Vec<String> = it.iter().map(display).collect();
-            format!("[{}]", all.join(" "))
-        }
-        Value::Map(it) => {
-            let mut all: Vec<String> =
-                it.iter().map(|(k, v)| format!("{k}:{}", display(v))).collect();
-            all.sort();
-            format!("map[{}]", all.join(" "))
-        }
-        _ => "<nil>".to_owned(),
-    }
-}
-
-/// A float as Go's `%v` prints it: `%g` with the shortest digits, exponents from 1e21 on.
-pub(crate) fn go_float(it: f64) -> String {
-    if it.is_nan() {
-        return "NaN".to_owned();
-    }
-    if it.is_infinite() {
-        return if it > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let magnitude = it.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
-        let text = format!("{it:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = match exponent.strip_prefix('-') {
-            Some(exponent) => ('-', exponent),
-            None => ('+', exponent),
-        };
-        return format!("{digits}e{sign}{exponent:0>2}");
-    }
-    it.to_string()
 }

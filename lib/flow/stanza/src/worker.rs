@@ -12,8 +12,8 @@ use crate::files::{File, FileKey, FileMeta, Files};
 use crate::ops::{Cx, Failure, Flow, Flush, State};
 use crate::output::Output;
 use crate::pipeline::{Graph, Node, OnError};
-use crate::text;
 use crate::value::{Value, put};
+use golang::utf8;
 
 /// An operator's failures are logged at most this often; the rest is counted.
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ impl Worker {
         entry.body = if graph.raw {
             Value::Bytes(arena.alloc_slice_copy(bytes))
         } else {
-            Value::Str(text::text(bytes, arena))
+            Value::Str(utf8::text(bytes, arena))
         };
         entry.origins = arena.alloc_slice_copy(&[Origin { file: at, start: span.start }]);
         run.describe(&mut entry, from, span.start, number);
@@ -204,7 +204,7 @@ impl Worker {
     fn tick(&mut self) -> Clock {
         *self
             .clock
-            .get_or_insert_with(|| Clock { now: Instant::now(), unix: crate::time::now() as u64 })
+            .get_or_insert_with(|| Clock { now: Instant::now(), unix: golang::time::now() as u64 })
     }
 
     fn run(&mut self, clock: Clock) -> (Run<'_, '_>, &Bump, &Graph) {

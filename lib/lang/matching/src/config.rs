@@ -1,6 +1,6 @@
 //! The keys of `include` and `exclude`.
 
-use component::config::Value;
+use ::config::Value;
 use serde::{Deserialize, Serialize};
 
 /// What a record, span or metric must be like: every property that is given must match, by one of

@@ -4,14 +4,13 @@
 
 mod config;
 
+use ::config::Value;
 use attraction::Constant;
-use component::Signal;
-use component::config::Value;
-use pdata::{AttributesRef, LogRecord, Metric, ResourceRef, ScopeRef, Span, ValueRef};
+use golang::go_regex;
+use pdata::{AttributesRef, LogRecord, Metric, ResourceRef, ScopeRef, Signal, Span, ValueRef};
 use regex::{Regex, RegexSet};
-use stanza::go_regex;
 
-pub use config::{Attribute, Library, MatchProperties, RegexpConfig, SeverityNumber};
+pub use self::config::{Attribute, Library, MatchProperties, RegexpConfig, SeverityNumber};
 
 /// Names of span kinds, by number.
 const SPAN_KINDS: [&str; 6] = [

@@ -31,7 +31,7 @@ impl<'de> Deserialize<'de> for ErrorMode {
             other => {
                 let message = format_args!("unknown error mode {other}");
                 let known = ["ignore", "silent", "propagate"];
-                Err(component::config::unknown_choice(message, &known))
+                Err(config::unknown_choice(message, &known))
             }
         }
     }

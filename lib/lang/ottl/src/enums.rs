@@ -52,7 +52,11 @@ fn look_up(names: &Names, name: &str) -> Option<i64> {
 /// `SEVERITY_NUMBER_INFO2` is 10.
 fn severity(name: &str) -> Option<i64> {
     let name = name.strip_prefix("SEVERITY_NUMBER_")?;
-    if name == "UNSPECIFIED" { Some(0) } else { stanza::severity_number(name).map(i64::from) }
+    if name == "UNSPECIFIED" {
+        Some(0)
+    } else {
+        golang::severity::severity_number(name).map(i64::from)
+    }
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ pub(crate) fn unquote(quoted: &str) -> Option<String> {
         return None;
     }
     let mut out = Vec::with_capacity(inside.len());
-    stanza::unescape(inside, '"', &mut out)?;
+    golang::strconv::unescape(inside, '"', &mut out)?;
     String::from_utf8(out).ok()
 }
 

@@ -147,10 +147,10 @@ fn plain<'a>(env: &Env<'a, '_>, builtin: Builtin, args: &[Val<'a>]) -> Result<Va
         }
         (Builtin::Len, [of]) => data(Value::Int(len(of)? as i64)),
         (Builtin::Type, [of]) => data(Value::Str(kind(of))),
-        (Builtin::Now, _) => Ok(Val::Time(crate::time::now())),
+        (Builtin::Now, _) => Ok(Val::Time(golang::time::now())),
         (Builtin::Duration, [of]) => {
             let text = text(builtin, of)?;
-            match component::config::Duration::parse(text) {
+            match config::Duration::parse(text) {
                 Ok(span) => Ok(Val::Span(
                     span.std().as_nanos() as i64 * if span.is_negative() { -1 } else { 1 },
                 )),
@@ -160,7 +160,7 @@ fn plain<'a>(env: &Env<'a, '_>, builtin: Builtin, args: &[Val<'a>]) -> Result<Va
         (Builtin::Date, [of, rest @ ..]) => {
             let layout = rest.first().map(|it| text(builtin, it)).transpose()?;
             let text = text(builtin, of)?;
-            Ok(Val::Time(crate::time::date(text, layout)?))
+            Ok(Val::Time(golang::time::date(text, layout)?))
         }
         (Builtin::Abs | Builtin::Ceil | Builtin::Floor | Builtin::Round, [of]) => {
             rounded(builtin, of)

@@ -73,8 +73,8 @@ impl<'a> Val<'a> {
     pub(super) fn display(&self) -> String {
         match self {
             Val::Data(it) => value::display(it),
-            Val::Time(it) => crate::time::show(*it),
-            Val::Span(it) => component::config::Duration::from_nanos(*it).to_string(),
+            Val::Time(it) => golang::time::show(*it),
+            Val::Span(it) => config::Duration::from_nanos(*it).to_string(),
         }
     }
 
@@ -262,7 +262,7 @@ impl<'a, 'e> Env<'a, 'e> {
             Val::Data(Value::Str(text)) => {
                 // Go cuts between bytes; a cut character becomes U+FFFD when it is written.
                 let bytes = text.as_bytes().get(from..to).unwrap_or(&[]);
-                Value::Str(crate::text::text(bytes, self.arena))
+                Value::Str(golang::utf8::text(bytes, self.arena))
             }
             _ => Value::Empty,
         }))
@@ -477,7 +477,7 @@ fn texts(operator: Operator, a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
         Operator::StartsWith => text.starts_with(other),
         Operator::EndsWith => text.ends_with(other),
         // A pattern that comes from the record: compiled each time, as upstream.
-        _ => crate::pattern::compile(other)?.is_match(text),
+        _ => golang::regexp::compile(other)?.is_match(text),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::builtin::Builtin;
 use super::lex::{Kind, Token, Wrong, lex};
 use super::tree::{Node, Operator};
-use crate::pattern;
+use golang::regexp;
 
 /// Deepest nesting of an expression.
 const DEPTH_MAX: usize = 100;
@@ -378,7 +378,7 @@ fn member(base: Node, key: Node, optional: bool) -> Node {
 
 fn binary(operator: Operator, left: Node, right: Node, at: usize) -> Result<Node, Wrong> {
     if let (Operator::Matches, Node::Text(pattern)) = (operator, &right) {
-        let regex = pattern::compile(pattern).map_err(|problem| Wrong::new(problem, at))?;
+        let regex = regexp::compile(pattern).map_err(|problem| Wrong::new(problem, at))?;
         return Ok(Node::Matches(Box::new(left), Box::new(regex)));
     }
     Ok(Node::Binary(operator, Box::new(left), Box::new(right)))

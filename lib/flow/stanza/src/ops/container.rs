@@ -12,11 +12,11 @@ use super::{Built, Cx, Failure, Flow, Flush, Operator, State};
 use crate::entry::{Entry, Resource};
 use crate::field::{Field, Root};
 use crate::files::{FILE_PATH, pod_of};
-use crate::json;
 use crate::section::{Mistake, Section};
-use crate::time::layout::Layout;
-use crate::time::rfc3339_at_start;
 use crate::value::{Value, display, find, merge, put, take, type_name};
+use golang::json;
+use golang::time::Layout;
+use golang::time::rfc3339_at_start;
 
 /// Bytes of a joined record at most. pkg/stanza/operator/parser/container/config.go, v0.156.
 const MAX_LOG_SIZE: u64 = 1024 * 1024;
@@ -321,7 +321,8 @@ static OFFSET: LazyLock<Layout> =
 fn read_time(text: &str, format: Format) -> Result<i64, Failure> {
     let layout = if format == Format::Crio { &*OFFSET } else { &*UTC };
     let parsed = layout.parse(text);
-    let parsed = parsed.map_err(|it| it.failure(layout, text).at("failed to parse time"))?;
+    let parsed =
+        parsed.map_err(|it| Failure::Text(it.text(layout, text)).at("failed to parse time"))?;
     let seconds = parsed.civil_seconds() - parsed.offset.unwrap_or(0);
     Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(parsed.nanos))
 }

@@ -6,9 +6,9 @@ use bumpalo::collections::Vec;
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::json::{self, Elements};
 use crate::section::{Mistake, Section};
 use crate::value::{Pairs, Value, put, type_name};
+use golang::json::{self, Elements};
 
 #[derive(Debug)]
 struct JsonArrayParser {

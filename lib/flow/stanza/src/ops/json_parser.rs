@@ -3,9 +3,9 @@
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::json;
 use crate::section::{Mistake, Section};
 use crate::value::{Value, type_name};
+use golang::json;
 
 #[derive(Debug)]
 struct JsonParser {

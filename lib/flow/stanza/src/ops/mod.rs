@@ -36,8 +36,6 @@ mod trace_parser;
 mod unquote;
 mod uri_parser;
 
-pub use unquote::unescape;
-
 /// Makes an operator from its keys.
 pub(crate) type Build = fn(&mut Section<'_>) -> Result<Built, Mistake>;
 
@@ -169,7 +167,7 @@ pub(crate) enum Failure {
     /// A text made for this record.
     Text(String),
     /// No JSON.
-    Json(crate::json::JsonError),
+    Json(golang::json::JsonError),
 }
 
 impl Failure {

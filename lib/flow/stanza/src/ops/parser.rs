@@ -8,7 +8,7 @@ use crate::entry::Entry;
 use crate::field::{Field, Root};
 use crate::section::{Mistake, Section};
 use crate::severity::SeverityParser;
-use crate::time::TimeParser;
+use crate::timestamp::TimeParser;
 use crate::value::{Value, display, type_name};
 
 /// The common part of a parser.

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use component::config;
-
 use super::{Built, Cx, Failure, Flow, Flush, Operator, State};
 use crate::entry::{Entry, Origin};
 use crate::expr::Program;

@@ -5,9 +5,9 @@ use regex::Regex;
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator, State};
 use crate::entry::Entry;
-use crate::pattern;
 use crate::section::{Mistake, Section};
 use crate::value::{Pairs, Value, put, type_name};
+use golang::regexp;
 
 #[derive(Debug)]
 struct RegexParser {
@@ -24,7 +24,7 @@ pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
     if pattern.is_empty() {
         return Err("missing required field 'regex'".into());
     }
-    let regex = pattern::compile(pattern).map_err(|it| format!("compiling regex: {it}"))?;
+    let regex = regexp::compile(pattern).map_err(|it| format!("compiling regex: {it}"))?;
     let names = regex.capture_names().enumerate();
     let groups: Vec<(usize, String)> =
         names.filter_map(|(at, name)| Some((at, name?.to_owned()))).collect();

@@ -7,9 +7,9 @@ use regex::Regex;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::pattern;
 use crate::section::{Mistake, Section};
 use crate::value::{Value, type_name};
+use golang::regexp;
 
 /// The pattern named `ansi_control_sequences` (ECMA-48 control sequences; upstream's regex_replace/config.go).
 const ANSI: &str = r"\x1b\[[0-9;]*[A-Za-z]";
@@ -35,7 +35,7 @@ pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
         (None, Some(other)) => return Err(format!("regex_name {other} is unknown").into()),
         _ => return Err("exactly one of regex or regex_name must be set".into()),
     };
-    let regex = pattern::compile(pattern)?;
+    let regex = regexp::compile(pattern)?;
     Ok(Built::transformer(RegexReplace { field, regex, replacement: replacement.to_owned() }))
 }
 

@@ -1,6 +1,6 @@
 //! `router`: sends a record to the outputs of the first route whose expression is true.
 
-use component::config::Value as Setting;
+use config::Value as Setting;
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;

@@ -4,8 +4,8 @@ use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::{Field, Root};
 use crate::section::{Mistake, Section};
-use crate::text;
 use crate::value::{Value, type_name};
+use golang::utf8;
 
 #[derive(Debug)]
 struct SanitizeUtf8 {
@@ -24,7 +24,7 @@ impl Operator for SanitizeUtf8 {
         match self.field.get(entry, cx.arena) {
             Some(Value::Str(_)) => {}
             Some(Value::Bytes(bytes)) => {
-                let text = text::text(bytes, cx.arena);
+                let text = utf8::text(bytes, cx.arena);
                 self.field.set(entry, Value::Str(text), cx.arena)?;
             }
             Some(other) => {

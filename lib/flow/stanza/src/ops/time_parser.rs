@@ -3,7 +3,7 @@
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::section::{Mistake, Section};
-use crate::time::TimeParser;
+use crate::timestamp::TimeParser;
 
 /// Makes it.
 pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {

@@ -7,8 +7,8 @@ use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::section::{Mistake, Section};
-use crate::text;
 use crate::value::{Pairs, Value, put, type_name};
+use golang::utf8;
 
 #[derive(Debug)]
 struct UriParser {
@@ -188,7 +188,7 @@ fn unescape<'a>(text: &'a str, query: bool, arena: &'a Bump) -> Option<&'a str> 
             other => other,
         });
     }
-    Some(text::text(plain.into_bump_slice(), arena))
+    Some(utf8::text(plain.into_bump_slice(), arena))
 }
 
 /// The path as it was written, with what must not stand in a path escaped.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use component::config::Value as Setting;
+use config::Value as Setting;
 use pdata::{AttributesRef, Logs, ValueRef};
 use serde_json::{Value, json};
 

@@ -55,7 +55,7 @@ pub(crate) enum State {
     None,
     Regex(Regex),
     Networks(Vec<(IpAddr, u8)>),
-    Clock(stanza::Clock),
+    Clock(golang::time::Clock),
 }
 
 impl fmt::Debug for Function {

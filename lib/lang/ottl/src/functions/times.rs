@@ -2,11 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use component::config::Duration;
+use config::Duration;
+use golang::time::Clock;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use stanza::Clock;
 
 use super::{Env, Function, Kind, State, constant_text, function, int, may_take, takes, text};
 use crate::program::Slot;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use golang::go_regex;
 use regex::Regex;
-use stanza::go_regex;
 
 use super::kind::items;
 use super::{Env, Function, Kind, State, constant_text, function, takes, text};

@@ -3,7 +3,7 @@
 use bumpalo::collections::String as ArenaString;
 
 use super::{Builtin, Env, RESULT_BYTES_MAX, Stop, Val, Value, invalid, list, text};
-use crate::json;
+use golang::json;
 
 /// Calls a text function; `None` when `builtin` is none.
 pub(super) fn call<'a>(
@@ -101,7 +101,7 @@ fn make<'a>(env: &Env<'a, '_>, builtin: Builtin, args: &[Val<'a>]) -> Result<&'a
         }
         (Builtin::ToBase64, _) => keep(encode_base64(of.as_bytes())),
         (Builtin::FromBase64, _) => match decode_base64(of) {
-            Some(bytes) => Ok(crate::text::text(env.arena.alloc_slice_copy(&bytes), env.arena)),
+            Some(bytes) => Ok(golang::utf8::text(env.arena.alloc_slice_copy(&bytes), env.arena)),
             None => Err("illegal base64 data".to_owned().into()),
         },
         _ => Err(invalid(builtin, &args[0])),

@@ -7,8 +7,8 @@ use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::section::{Mistake, Section};
-use crate::time::Place;
 use crate::value::{Pairs, Value, put, take, type_name};
+use golang::time::Zone;
 
 mod rfc3164;
 mod rfc5424;
@@ -60,7 +60,7 @@ const SEVERITIES: [(&str, u8); 8] = [
 struct SyslogParser {
     parser: Parser,
     protocol: Protocol,
-    place: Place,
+    place: Zone,
     framing: Framing,
     allow_skip_pri_header: bool,
 }
@@ -131,7 +131,7 @@ pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
         (false, None) => Framing::None,
     };
     let location = if location.is_empty() { "UTC" } else { location };
-    let place = Place::new(location).ok_or_else(|| {
+    let place = Zone::named(location).ok_or_else(|| {
         format!("failed to load location {location}: unknown time zone {location}")
     })?;
     let it = SyslogParser { parser, protocol, place, framing, allow_skip_pri_header };
@@ -144,7 +144,7 @@ impl Operator for SyslogParser {
         let value = self.parser.source(entry, arena)?;
         let text = match value {
             Value::Str(text) => text,
-            Value::Bytes(bytes) => crate::text::text(bytes, arena),
+            Value::Bytes(bytes) => golang::utf8::text(bytes, arena),
             other => {
                 let got = type_name(&other);
                 return Err(format!("type '{got}' cannot be parsed as syslog").into());

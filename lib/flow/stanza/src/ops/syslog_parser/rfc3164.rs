@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::{Failure, Message};
-use crate::time::layout::Layout;
-use crate::time::{Place, rfc3339};
+use golang::time::Layout;
+use golang::time::{Zone, rfc3339};
 
 /// Longest hostname and tag. RFC 3164 section 4.1.3 says 32 for the tag.
 const HOST_BYTES_MAX: usize = 255;
@@ -17,7 +17,7 @@ const STAMP_BYTES: usize = 15;
 /// Reads what follows the priority.
 pub(super) fn read<'a>(
     text: &'a str,
-    place: &Place,
+    place: &Zone,
     now: u64,
     message: &mut Message<'a>,
 ) -> Result<(), Failure> {

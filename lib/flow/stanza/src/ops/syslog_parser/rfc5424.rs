@@ -4,8 +4,8 @@ use bumpalo::Bump;
 use bumpalo::collections::String as ArenaString;
 
 use super::{Failure, Message};
-use crate::time::rfc3339;
 use crate::value::{Pairs, Value, put};
+use golang::time::rfc3339;
 
 /// Longest header fields. RFC 5424 section 6.
 const HOSTNAME_BYTES_MAX: usize = 255;

@@ -4,24 +4,24 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::infer_year;
 use super::layout::Parsed;
-use crate::ops::Failure;
 
 /// Changes of a zone that are looked through for an abbreviation, in each direction.
 const CHANGES_MAX: usize = 8;
 
 /// A time zone.
 #[derive(Debug, Clone)]
-pub(super) struct Zone(TimeZone);
+pub struct Zone(TimeZone);
 
 impl Zone {
     /// UTC.
-    pub(super) fn utc() -> Self {
+    pub fn utc() -> Self {
         Self(TimeZone::UTC)
     }
 
     /// By its IANA name.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         match name {
             "" | "UTC" => Some(Self::utc()),
             "Local" => Some(Self(TimeZone::system())),
@@ -37,6 +37,19 @@ impl Zone {
                 .ok_or_else(|| format!("invalid 'location': unknown time zone {location}"));
         }
         Ok(if layout.ends_with('Z') { Self::utc() } else { Self(TimeZone::system()) })
+    }
+
+    /// The instant of what a layout read, in nanoseconds since 1970; `now` tells a missing year.
+    ///
+    /// # Errors
+    /// An abbreviation that means nothing here.
+    pub fn read(&self, parsed: Parsed<'_>, now: u64) -> Result<i64, String> {
+        let mut parsed = parsed;
+        if parsed.year == 0 {
+            infer_year(&mut parsed, now);
+        }
+        let seconds = self.resolve(&parsed)?;
+        Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(parsed.nanos))
     }
 
     /// Seconds since 1970 of a wall clock reading in this zone. In a gap or an overlap as Go's `time.Date`.
@@ -55,7 +68,7 @@ impl Zone {
     }
 
     /// Seconds since 1970 of what was read: an offset in the text wins, then a zone's abbreviation.
-    pub(super) fn resolve(&self, parsed: &Parsed<'_>) -> Result<i64, Failure> {
+    pub(super) fn resolve(&self, parsed: &Parsed<'_>) -> Result<i64, String> {
         let civil = parsed.civil_seconds();
         if let Some(offset) = parsed.offset {
             return Ok(civil - offset);
@@ -70,9 +83,7 @@ impl Zone {
         }
         match Zone::named(name) {
             Some(zone) => Ok(zone.instant(civil)),
-            None => Err(Failure::Text(format!(
-                "failed to load location {name}: unknown time zone {name}"
-            ))),
+            None => Err(format!("failed to load location {name}: unknown time zone {name}")),
         }
     }
 

@@ -18,7 +18,7 @@ mod write;
 pub use elements::Elements;
 use elements::is_blank;
 use scan::{KeySet, distinct, plain};
-pub(crate) use write::write_pretty;
+pub use write::write_pretty;
 
 /// Deepest nesting. Go takes 10,000; OTLP receivers refuse more than about a hundred.
 const DEPTH_MAX: u32 = 100;
@@ -49,11 +49,7 @@ impl fmt::Display for JsonError {
 }
 
 /// Reads a whole document. `ints` keeps whole numbers that fit as integers.
-pub(crate) fn parse<'a>(
-    text: &'a str,
-    arena: &'a Bump,
-    ints: bool,
-) -> Result<Value<'a>, JsonError> {
+pub fn parse<'a>(text: &'a str, arena: &'a Bump, ints: bool) -> Result<Value<'a>, JsonError> {
     let mut parser = Parser::new(text, arena, ints);
     let value = parser.document()?;
     if parser.at == text.len() {
@@ -63,25 +59,21 @@ pub(crate) fn parse<'a>(
 }
 
 /// Reads a document and ignores what follows it, as a stream decoder does.
-pub(crate) fn parse_first<'a>(
-    text: &'a str,
-    arena: &'a Bump,
-    ints: bool,
-) -> Result<Value<'a>, JsonError> {
+pub fn parse_first<'a>(text: &'a str, arena: &'a Bump, ints: bool) -> Result<Value<'a>, JsonError> {
     Parser::new(text, arena, ints).document()
 }
 
 /// Reads values that stand in one text, in any order.
-pub(crate) struct Values<'a>(Parser<'a>);
+pub struct Values<'a>(Parser<'a>);
 
 impl<'a> Values<'a> {
     /// `ints` as for [`parse`].
-    pub(crate) fn new(text: &'a str, arena: &'a Bump, ints: bool) -> Self {
+    pub fn new(text: &'a str, arena: &'a Bump, ints: bool) -> Self {
         Self(Parser::new(text, arena, ints))
     }
 
     /// The value that stands exactly there.
-    pub(crate) fn read(&mut self, place: Range<usize>) -> Result<Value<'a>, JsonError> {
+    pub fn read(&mut self, place: Range<usize>) -> Result<Value<'a>, JsonError> {
         let parser = &mut self.0;
         parser.at = place.start;
         let value = parser.value("").and_then(|()| parser.open.pop());
@@ -96,7 +88,7 @@ impl<'a> Values<'a> {
 }
 
 /// A value that is written correctly, without the blanks between its tokens.
-pub(crate) fn compact<'a>(value: &'a str, arena: &'a Bump) -> &'a str {
+pub fn compact<'a>(value: &'a str, arena: &'a Bump) -> &'a str {
     if !value.contains(is_blank) {
         return value;
     }

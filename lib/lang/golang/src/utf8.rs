@@ -4,7 +4,8 @@ use bumpalo::Bump;
 
 /// The bytes as text. Every byte that belongs to no character becomes U+FFFD (one each, as
 /// golang.org/x/text does; `String::from_utf8_lossy` would join some).
-pub(crate) fn text<'a>(bytes: &'a [u8], arena: &'a Bump) -> &'a str {
+#[inline]
+pub fn text<'a>(bytes: &'a [u8], arena: &'a Bump) -> &'a str {
     match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(_) => repair(bytes, arena),

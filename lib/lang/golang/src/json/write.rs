@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::value::{Pair, Value, go_float};
+use crate::strconv::float;
+use crate::value::{Pair, Value};
 
 /// Writes a value as Go's `json.MarshalIndent(value, "", "  ")`: keys sorted, HTML characters escaped.
-pub(crate) fn write_pretty(value: &Value<'_>, out: &mut String) {
+pub fn write_pretty(value: &Value<'_>, out: &mut String) {
     write_at(value, out, 0);
 }
 
@@ -17,7 +18,7 @@ fn write_at(value: &Value<'_>, out: &mut String, level: usize) {
     match value {
         Value::Bool(it) => out.push_str(if *it { "true" } else { "false" }),
         Value::Int(it) => out.push_str(&it.to_string()),
-        Value::Double(it) => out.push_str(&go_float(*it)),
+        Value::Double(it) => out.push_str(&float(*it)),
         Value::Str(it) => write_text(it, out),
         Value::Bytes(it) => write_text(&String::from_utf8_lossy(it), out),
         Value::Array([]) => out.push_str("[]"),

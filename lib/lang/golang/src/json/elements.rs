@@ -72,7 +72,7 @@ impl Iterator for Elements<'_> {
 }
 
 /// What may stand between two tokens.
-pub(crate) fn is_blank(c: char) -> bool {
+pub fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 

@@ -2,7 +2,7 @@
 //! Low-Level Date Algorithms").
 
 /// Days from 1970-01-01 to a date.
-pub(super) const fn days(year: i64, month: i64, day: i64) -> i64 {
+pub const fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);
@@ -11,7 +11,7 @@ pub(super) const fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Year, month and day of a number of days since 1970-01-01.
-pub(super) const fn date(days: i64) -> (i64, i64, i64) {
+pub const fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
@@ -24,7 +24,7 @@ pub(super) const fn date(days: i64) -> (i64, i64, i64) {
 }
 
 /// Days in a month.
-pub(super) const fn days_in(month: i64, year: i64) -> i64 {
+pub const fn days_in(month: i64, year: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,

@@ -1,14 +1,16 @@
-//! strptime layouts for those outside of this crate.
+//! A layout and a place: what it takes to read a time.
 
+use super::infer_year;
 use super::layout::Layout;
 use super::zone::Zone;
-use super::{infer_year, strptime};
 
-/// A strptime layout, and the place whose time a text without a zone has.
+/// A layout, and the place whose time a text without a zone has.
 #[derive(Debug)]
 pub struct Clock {
     layout: Layout,
     zone: Zone,
+    /// What the configuration says an abbreviation means; looked up before all others.
+    abbreviations: Vec<(String, Zone)>,
 }
 
 /// What a text said.
@@ -21,16 +23,26 @@ pub struct Reading {
 }
 
 impl Clock {
-    /// Compiles a layout. Without a location it is UTC for layouts that end in `Z`, else the host's.
+    /// With the IANA name of a place. Without one it is UTC for layouts that end in `Z`, else the host's.
+    ///
+    /// # Errors
+    /// The Collector's texts.
+    pub fn new(layout: Layout, location: &str) -> Result<Self, String> {
+        let zone = Zone::configured(location, layout.text())?;
+        Ok(Self { layout, zone, abbreviations: Vec::new() })
+    }
+
+    /// The same from a layout in strptime's notation.
     ///
     /// # Errors
     /// The Collector's texts.
     pub fn strptime(layout: &str, location: &str) -> Result<Self, String> {
-        let native = strptime::to_go(layout)?;
-        let zone = Zone::configured(location, &native)?;
-        let mut layout = Layout::new(&native);
-        layout.lenient = true;
-        Ok(Self { layout, zone })
+        Self::new(Layout::strptime(layout)?, location)
+    }
+
+    /// From now on `name` in a text means `zone`, whatever it means elsewhere.
+    pub fn set_abbreviation(&mut self, name: &str, zone: Zone) {
+        self.abbreviations.push((name.to_owned(), zone));
     }
 
     /// The instant that a text names; `now`, in nanoseconds since 1970, tells a missing year.
@@ -38,12 +50,16 @@ impl Clock {
     /// # Errors
     /// The Collector's texts.
     pub fn read(&self, text: &str, now: u64) -> Result<Reading, String> {
-        let parsed = self.layout.parse(text).map_err(|it| it.failure(&self.layout, text));
-        let mut parsed = parsed.map_err(|it| it.to_string())?;
+        let parsed = self.layout.parse(text).map_err(|it| it.text(&self.layout, text));
+        let mut parsed = parsed?;
         if parsed.year == 0 {
             infer_year(&mut parsed, now);
         }
-        let seconds = self.zone.resolve(&parsed).map_err(|it| it.to_string())?;
+        let known = |(name, _): &&(String, Zone)| parsed.zone_name == Some(name.as_str());
+        let seconds = match self.abbreviations.iter().find(known) {
+            Some((_, zone)) => zone.instant(parsed.civil_seconds()),
+            None => self.zone.resolve(&parsed)?,
+        };
         Ok(Reading {
             nanos: i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos),
             offset_seconds: (parsed.civil_seconds() - seconds) as i32,

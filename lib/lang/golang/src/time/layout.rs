@@ -2,18 +2,18 @@
 
 use super::civil;
 use super::reader::Reader;
-use crate::ops::Failure;
+use super::strptime;
 
 /// A compiled layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Layout {
+pub struct Layout {
     text: String,
     items: Vec<(String, Std)>,
     /// Literal text after the last element.
     tail: String,
     /// Takes unpadded numbers for padded ones and every notation of an offset for any other: what strptime
     /// users expect, and a superset of what upstream takes.
-    pub(crate) lenient: bool,
+    lenient: bool,
 }
 
 /// An element of a layout.
@@ -63,23 +63,30 @@ pub(super) struct Offset {
 
 /// What a text said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Parsed<'t> {
-    pub(crate) year: i64,
-    pub(crate) month: i64,
-    pub(crate) day: i64,
-    pub(crate) hour: i64,
-    pub(crate) minute: i64,
-    pub(crate) second: i64,
-    pub(crate) nanos: i64,
+pub struct Parsed<'t> {
+    /// Of the calendar; 0 if the text has none.
+    pub year: i64,
+    /// From 1.
+    pub month: i64,
+    /// From 1.
+    pub day: i64,
+    /// Of 24.
+    pub hour: i64,
+    /// Of the hour.
+    pub minute: i64,
+    /// Of the minute.
+    pub second: i64,
+    /// Nanoseconds of the second.
+    pub nanos: i64,
     /// Seconds east of Greenwich.
-    pub(crate) offset: Option<i64>,
+    pub offset: Option<i64>,
     /// An abbreviation such as `EST`.
-    pub(crate) zone_name: Option<&'t str>,
+    pub zone_name: Option<&'t str>,
 }
 
 impl Parsed<'_> {
     /// Seconds since 1970 as if the clock showed UTC.
-    pub(crate) fn civil_seconds(&self) -> i64 {
+    pub fn civil_seconds(&self) -> i64 {
         let days = civil::days(self.year, self.month, self.day);
         days * 86_400 + self.hour * 3600 + self.minute * 60 + self.second
     }
@@ -87,7 +94,7 @@ impl Parsed<'_> {
 
 /// Why a text does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mismatch<'t> {
+pub enum Mismatch<'t> {
     /// Here it reads otherwise.
     At(&'t str),
     /// A number is out of range.
@@ -98,21 +105,21 @@ pub(crate) enum Mismatch<'t> {
 
 impl Mismatch<'_> {
     /// As Go prints it.
-    pub(crate) fn failure(self, layout: &Layout, text: &str) -> Failure {
+    pub fn text(self, layout: &Layout, text: &str) -> String {
         let layout = &layout.text;
-        Failure::Text(match self {
+        match self {
             Mismatch::At(rest) => {
                 format!("parsing time {text:?} as {layout:?}: cannot parse {rest:?}")
             }
             Mismatch::Range(what) => format!("parsing time {text:?}: {what} out of range"),
             Mismatch::Extra(rest) => format!("parsing time {text:?}: extra text: {rest:?}"),
-        })
+        }
     }
 }
 
 impl Layout {
     /// Compiles; every text is a layout.
-    pub(crate) fn new(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         let (mut items, mut rest) = (Vec::new(), text);
         while let Some((at, std, len)) = next_std(rest) {
             items.push((rest[..at].to_owned(), std));
@@ -121,8 +128,24 @@ impl Layout {
         Self { text: text.to_owned(), items, tail: rest.to_owned(), lenient: false }
     }
 
+    /// The same from strptime's notation. It takes more than Go's does: see `lenient`.
+    ///
+    /// # Errors
+    /// The Collector's texts.
+    pub fn strptime(text: &str) -> Result<Self, String> {
+        Ok(Self { lenient: true, ..Self::new(&strptime::to_go(text)?) })
+    }
+
+    /// In Go's notation.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Reads a text.
-    pub(crate) fn parse<'t>(&self, text: &'t str) -> Result<Parsed<'t>, Mismatch<'t>> {
+    ///
+    /// # Errors
+    /// The first place at which it is written otherwise, or a number that no clock shows.
+    pub fn parse<'t>(&self, text: &'t str) -> Result<Parsed<'t>, Mismatch<'t>> {
         let mut reader = Reader::new(text, self.lenient);
         for (at, (prefix, std)) in self.items.iter().enumerate() {
             reader.skip(prefix)?;

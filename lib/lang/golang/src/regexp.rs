@@ -13,7 +13,7 @@ use regex::Regex;
 ///
 /// # Errors
 /// `error parsing regexp: ...`, as Go prints it.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+pub fn compile(pattern: &str) -> Result<Regex, String> {
     go_regex(pattern, Regex::new)
 }
 

@@ -1,0 +1,16 @@
+//! Go's semantics, which more than one language of the Collector's configuration relies on: regular
+//! expressions, time layouts, escapes, JSON, and how `%v` and `%T` print.
+//!
+//! Everything here answers "what would Go do with this text"; nothing knows what the text is for.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod json;
+pub mod regexp;
+pub mod severity;
+pub mod strconv;
+pub mod time;
+pub mod utf8;
+pub mod value;
+
+pub use regexp::go_regex;
