@@ -75,6 +75,28 @@ impl<'a> Entry<'a> {
     }
 }
 
+impl<'a> expr::Record<'a> for Entry<'a> {
+    fn body(&self) -> Value<'a> {
+        self.body
+    }
+
+    fn attributes(&self) -> &[Pair<'a>] {
+        &self.attributes
+    }
+
+    fn resource(&self, arena: &'a Bump) -> &'a [Pair<'a>] {
+        self.resource.slice(arena)
+    }
+
+    fn resource_attribute(&self, key: &str) -> Option<Value<'a>> {
+        self.resource.get(key)
+    }
+
+    fn timestamp(&self) -> Option<i64> {
+        self.timestamp
+    }
+}
+
 /// A resource that many records have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {

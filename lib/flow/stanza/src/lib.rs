@@ -7,7 +7,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod entry;
-mod expr;
 mod field;
 mod files;
 mod frozen;

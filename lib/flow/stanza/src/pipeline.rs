@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use config::Value;
 
-use crate::expr::{Program, Template};
 use crate::ops::{Build, Built, OPERATORS, Operator};
 use crate::section::{Mistake, Section};
 use crate::worker::Worker;
+use expr::{Program, Template};
 
 /// What the receiver itself adds to every record.
 #[derive(Debug, Clone, Default)]

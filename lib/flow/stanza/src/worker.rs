@@ -238,14 +238,14 @@ impl<'a> Run<'a, '_> {
             for (key, template) in &graph.resource {
                 match template.render(entry, self.arena) {
                     Ok(text) => put(entry.resource.own(self.arena), key, Value::Str(text)),
-                    Err(failure) => self.complain(None, true, &failure),
+                    Err(text) => self.complain(None, true, &Failure::Text(text)),
                 }
             }
         }
         for (key, template) in &graph.attributes {
             match template.render(entry, self.arena) {
                 Ok(text) => put(&mut entry.attributes, key, Value::Str(text)),
-                Err(failure) => self.complain(None, true, &failure),
+                Err(text) => self.complain(None, true, &Failure::Text(text)),
             }
         }
         let meta = file.meta();
@@ -311,7 +311,7 @@ impl<'a> Run<'a, '_> {
             match condition.holds(entry, self.arena) {
                 Ok(true) => {}
                 Ok(false) => return Flow::Next,
-                Err(failure) => return self.failed(at, node, &failure),
+                Err(text) => return self.failed(at, node, &Failure::Text(text)),
             }
         }
         let Some(state) = self.states.get_mut(at) else { return Flow::Next };

@@ -2,10 +2,10 @@
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::expr::Program;
 use crate::field::Field;
 use crate::section::{Mistake, Section};
 use crate::value::Literal;
+use expr::Program;
 
 #[derive(Debug)]
 struct Add {
@@ -47,9 +47,9 @@ impl Operator for Add {
     fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
         let value = match &self.what {
             What::Literal(literal) => literal.get(cx.arena),
-            What::Expression(program) => {
-                program.value(entry, cx.arena).map_err(|it| it.at("evaluate value_expr"))?
-            }
+            What::Expression(program) => program
+                .value(entry, cx.arena)
+                .map_err(|it| Failure::Text(it).at("evaluate value_expr"))?,
             What::Missing => {
                 return Err(Failure::Fixed("add: missing required field 'value'"));
             }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::expr::Program;
 use crate::section::{Mistake, Section};
+use expr::Program;
 
 #[derive(Debug)]
 struct Filter {
@@ -35,7 +35,8 @@ pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
 impl Operator for Filter {
     fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
         // Upstream drops the record when the expression fails; it goes on here.
-        let matches = self.expression.holds(entry, cx.arena).unwrap_or_else(|failure| {
+        let matches = self.expression.holds(entry, cx.arena).unwrap_or_else(|text| {
+            let failure = Failure::Text(text);
             cx.warning = Some(failure.at("Running expressing returned an error"));
             false
         });

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::{Built, Cx, Failure, Flow, Flush, Operator, State};
 use crate::entry::{Entry, Origin};
-use crate::expr::Program;
 use crate::field::{Field, Root};
 use crate::frozen;
 use crate::section::{Mistake, Section};
 use crate::value::Value;
+use expr::Program;
 
 /// How records are joined.
 #[derive(Debug)]

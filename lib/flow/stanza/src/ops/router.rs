@@ -4,9 +4,9 @@ use config::Value as Setting;
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::expr::{Program, Template};
 use crate::section::{Mistake, Section};
 use crate::value::{Value, put};
+use expr::{Program, Template};
 
 #[derive(Debug)]
 struct Router {
@@ -69,7 +69,8 @@ impl Operator for Router {
                 Ok(true) => {}
                 Ok(false) => continue,
                 // A route whose expression fails is skipped, as in the Collector.
-                Err(failure) => {
+                Err(text) => {
+                    let failure = Failure::Text(text);
                     cx.warning = Some(failure.at("Running expression returned an error"));
                     continue;
                 }
@@ -78,7 +79,7 @@ impl Operator for Router {
                 // Upstream drops the record here; it goes on without the attribute.
                 match template.render(entry, cx.arena) {
                     Ok(text) => put(&mut entry.attributes, key, Value::Str(text)),
-                    Err(failure) => cx.warning = Some(failure),
+                    Err(text) => cx.warning = Some(Failure::Text(text)),
                 }
             }
             return Ok(Flow::To(at));

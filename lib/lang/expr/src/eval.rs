@@ -3,12 +3,11 @@
 use std::cmp::Ordering;
 
 use bumpalo::Bump;
+use golang::value::{self, Value};
 
 use super::builtin;
 use super::tree::{Node, Operator};
-use crate::entry::Entry;
-use crate::ops::Failure;
-use crate::value::{self, Value};
+use crate::Record;
 
 /// Elements of a range at most; expr-lang's memory budget is the same.
 const RANGE_MAX: i64 = 1_000_000;
@@ -35,10 +34,10 @@ pub(super) enum Stop {
 }
 
 impl Stop {
-    pub(super) fn failure(self) -> Failure {
+    pub(super) fn text(self) -> String {
         match self {
-            Stop::Chain => Failure::Fixed("nil"),
-            Stop::Wrong(text) => Failure::Text(text),
+            Stop::Chain => "nil".to_owned(),
+            Stop::Wrong(text) => text,
         }
     }
 }
@@ -104,7 +103,7 @@ impl Number {
 
 /// What names mean.
 pub(super) struct Env<'a, 'e> {
-    pub(super) entry: &'e Entry<'a>,
+    pub(super) record: &'e dyn Record<'a>,
     pub(super) arena: &'a Bump,
     pub(super) elements: Vec<(Val<'a>, usize)>,
     pub(super) accumulators: Vec<Val<'a>>,
@@ -112,9 +111,9 @@ pub(super) struct Env<'a, 'e> {
 }
 
 impl<'a, 'e> Env<'a, 'e> {
-    pub(super) fn new(entry: &'e Entry<'a>, arena: &'a Bump) -> Self {
+    pub(super) fn new(record: &'e dyn Record<'a>, arena: &'a Bump) -> Self {
         let (elements, accumulators, variables) = (Vec::new(), Vec::new(), Vec::new());
-        Self { entry, arena, elements, accumulators, variables }
+        Self { record, arena, elements, accumulators, variables }
     }
 
     pub(super) fn eval(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
@@ -129,14 +128,16 @@ impl<'a, 'e> Env<'a, 'e> {
                 Value::Array(self.arena.alloc_slice_copy(&values))
             }
             Node::Map(pairs) => self.map(pairs)?,
-            Node::Body => self.entry.body,
-            Node::Attributes => Value::Map(self.arena.alloc_slice_copy(&self.entry.attributes)),
-            Node::Resource => Value::Map(self.entry.resource.slice(self.arena)),
-            Node::Timestamp => return Ok(Val::Time(self.entry.timestamp.unwrap_or(i64::MIN))),
+            Node::Body => self.record.body(),
+            Node::Attributes => Value::Map(self.arena.alloc_slice_copy(self.record.attributes())),
+            Node::Resource => Value::Map(self.record.resource(self.arena)),
+            Node::Timestamp => return Ok(Val::Time(self.record.timestamp().unwrap_or(i64::MIN))),
             Node::Attribute(key) => {
-                value::find(&self.entry.attributes, key).unwrap_or(Value::Empty)
+                value::find(self.record.attributes(), key).unwrap_or(Value::Empty)
             }
-            Node::ResourceAttribute(key) => self.entry.resource.get(key).unwrap_or(Value::Empty),
+            Node::ResourceAttribute(key) => {
+                self.record.resource_attribute(key).unwrap_or(Value::Empty)
+            }
             Node::Member { base, key, optional } => return self.member(base, key, *optional),
             Node::Slice { base, from, to } => {
                 return self.slice(base, from.as_deref(), to.as_deref());
@@ -209,9 +210,9 @@ impl<'a, 'e> Env<'a, 'e> {
         let key = self.eval(key)?;
         let found = match (of, key, base) {
             (None, Val::Data(Value::Str(key)), Node::Attributes) => {
-                value::find(&self.entry.attributes, key)
+                value::find(self.record.attributes(), key)
             }
-            (None, Val::Data(Value::Str(key)), _) => self.entry.resource.get(key),
+            (None, Val::Data(Value::Str(key)), _) => self.record.resource_attribute(key),
             (Some(Val::Data(Value::Map(pairs))), Val::Data(Value::Str(key)), _) => {
                 value::find(pairs, key)
             }
@@ -321,9 +322,11 @@ impl<'a, 'e> Env<'a, 'e> {
         };
         match (right, key) {
             (Node::Attributes, Some(key)) => {
-                return Ok(value::find(&self.entry.attributes, key).is_some());
+                return Ok(value::find(self.record.attributes(), key).is_some());
             }
-            (Node::Resource, Some(key)) => return Ok(self.entry.resource.get(key).is_some()),
+            (Node::Resource, Some(key)) => {
+                return Ok(self.record.resource_attribute(key).is_some());
+            }
             // A fixed list needs no copy.
             (Node::List(nodes), _) => {
                 for node in nodes {

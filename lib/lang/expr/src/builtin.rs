@@ -2,7 +2,7 @@
 
 use super::eval::{Env, NIL, Stop, Val, equal, order, position};
 use super::tree::{Node, Operator};
-use crate::value::{self, Pairs, Value};
+use golang::value::{self, Pairs, Value};
 
 mod lists;
 mod texts;

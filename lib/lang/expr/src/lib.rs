@@ -3,11 +3,10 @@
 //! The subset of expr-lang (github.com/expr-lang/expr 1.17) that makes sense on a log record: parsed once
 //! into a tree, evaluated on a record without allocation as long as the expression makes no new value.
 
-use bumpalo::Bump;
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-use crate::entry::Entry;
-use crate::ops::Failure;
-use crate::value::Value;
+use bumpalo::Bump;
+use golang::value::{Pair, Value, type_name};
 
 mod builtin;
 mod eval;
@@ -18,9 +17,27 @@ mod tree;
 use eval::{Env, Val};
 use tree::Node;
 
+/// What an expression can see. Values live in the arena of the record.
+pub trait Record<'a> {
+    /// `body`.
+    fn body(&self) -> Value<'a>;
+
+    /// `attributes`.
+    fn attributes(&self) -> &[Pair<'a>];
+
+    /// `resource`, as a map.
+    fn resource(&self, arena: &'a Bump) -> &'a [Pair<'a>];
+
+    /// `resource[key]`, without making the map.
+    fn resource_attribute(&self, key: &str) -> Option<Value<'a>>;
+
+    /// `timestamp`, in nanoseconds since 1970.
+    fn timestamp(&self) -> Option<i64>;
+}
+
 /// A compiled expression.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub struct Program {
     root: Node,
 }
 
@@ -29,12 +46,15 @@ impl Program {
     ///
     /// # Errors
     /// The text of expr-lang, with position and excerpt.
-    pub(crate) fn new(text: &str) -> Result<Self, String> {
+    pub fn new(text: &str) -> Result<Self, String> {
         Ok(Self { root: parse::parse(text)? })
     }
 
     /// Compiles what must be true or false; what certainly is neither is refused.
-    pub(crate) fn condition(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// The same, or the type that it has.
+    pub fn condition(text: &str) -> Result<Self, String> {
         let program = Self::new(text)?;
         match program.root.constant_type() {
             None | Some("bool") => Ok(program),
@@ -43,31 +63,34 @@ impl Program {
     }
 
     /// The value for a record.
-    pub(crate) fn value<'a>(
+    ///
+    /// # Errors
+    /// What does not fit together, in expr-lang's words.
+    pub fn value<'a>(
         &'a self,
-        entry: &Entry<'a>,
+        record: &dyn Record<'a>,
         arena: &'a Bump,
-    ) -> Result<Value<'a>, Failure> {
-        let mut env = Env::new(entry, arena);
-        Ok(env.eval(&self.root).map_err(eval::Stop::failure)?.into_value(arena))
+    ) -> Result<Value<'a>, String> {
+        let mut env = Env::new(record, arena);
+        Ok(env.eval(&self.root).map_err(eval::Stop::text)?.into_value(arena))
     }
 
     /// True or false for a record.
-    pub(crate) fn holds<'a>(&'a self, entry: &Entry<'a>, arena: &'a Bump) -> Result<bool, Failure> {
-        let mut env = Env::new(entry, arena);
-        match env.eval(&self.root).map_err(eval::Stop::failure)? {
+    ///
+    /// # Errors
+    /// The same, also when it is something else.
+    pub fn holds<'a>(&'a self, record: &dyn Record<'a>, arena: &'a Bump) -> Result<bool, String> {
+        let mut env = Env::new(record, arena);
+        match env.eval(&self.root).map_err(eval::Stop::text)? {
             Val::Data(Value::Bool(it)) => Ok(it),
-            other => {
-                let text = format!("expected bool, but got {}", other.type_name());
-                Err(Failure::Text(text))
-            }
+            other => Err(format!("expected bool, but got {}", other.type_name())),
         }
     }
 }
 
 /// Text with `EXPR(...)` in it.
 #[derive(Debug)]
-pub(crate) struct Template {
+pub struct Template {
     parts: Vec<Part>,
 }
 
@@ -79,7 +102,10 @@ enum Part {
 
 impl Template {
     /// Compiles.
-    pub(crate) fn new(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// The expression that does not compile, and why.
+    pub fn new(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find("EXPR(") {
@@ -100,7 +126,7 @@ impl Template {
     }
 
     /// The text, if it is the same for every record.
-    pub(crate) fn fixed(&self) -> Option<&str> {
+    pub fn fixed(&self) -> Option<&str> {
         match self.parts.as_slice() {
             [] => Some(""),
             [Part::Text(text)] => Some(text),
@@ -109,11 +135,14 @@ impl Template {
     }
 
     /// The text for a record.
-    pub(crate) fn render<'a>(
+    ///
+    /// # Errors
+    /// An expression that fails, or has no text as its value.
+    pub fn render<'a>(
         &'a self,
-        entry: &Entry<'a>,
+        record: &dyn Record<'a>,
         arena: &'a Bump,
-    ) -> Result<&'a str, Failure> {
+    ) -> Result<&'a str, String> {
         if let Some(text) = self.fixed() {
             return Ok(text);
         }
@@ -121,11 +150,11 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(text) => all.push_str(text),
-                Part::Expression(program) => match program.value(entry, arena)? {
+                Part::Expression(program) => match program.value(record, arena)? {
                     Value::Str(text) => all.push_str(text),
                     other => {
-                        let got = crate::value::type_name(&other);
-                        return Err(Failure::Text(format!("expected string, but got {got}")));
+                        let got = type_name(&other);
+                        return Err(format!("expected string, but got {got}"));
                     }
                 },
             }
