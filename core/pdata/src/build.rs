@@ -7,14 +7,8 @@ use crate::buffer;
 use crate::data::{Logs, chunks_of};
 use crate::fields::{RESOURCES, any, group, key_value, log, resource, scope};
 use crate::value::Value;
-use crate::wire::{Open, Writer};
+use crate::wire::{MEDIUM, NARROW, Open, WIDE, Writer};
 
-/// Bytes kept for the length of a message of typically more than 16 KiB.
-const WIDE: usize = 3;
-/// Bytes kept for the length of a message of typically 128 bytes to 16 KiB.
-const MEDIUM: usize = 2;
-/// Bytes kept for the length of a message of typically less than 128 bytes.
-const NARROW: usize = 1;
 /// A smaller buffer is reserved in powers of two, in bytes.
 const SMALL_BYTES: usize = 64 * 1024;
 

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::data::Limits;
-use crate::schema::{Kind, Role, Rule, Schema};
+use crate::schema::{Message, Role, Rule, Wire};
 use crate::wire::{BYTES, FIXED32, FIXED64, VARINT, varint};
 
 /// Deepest nesting of values whatever `Limits` say: the decoder recurses.
@@ -44,7 +44,7 @@ pub(crate) struct Checked {
 
 /// Validates `buf` as a message of `schema`.
 pub(crate) fn check(
-    schema: &'static Schema,
+    schema: &'static Message,
     buf: &[u8],
     limits: &Limits,
 ) -> Result<Checked, DecodeError> {
@@ -89,7 +89,7 @@ struct Pass<'l> {
 
 impl Pass<'_> {
     #[expect(clippy::too_many_lines, reason = "the hot loop reads best in one piece")]
-    fn message(&mut self, schema: &'static Schema, buf: &[u8]) -> Result<(), Box<Fault>> {
+    fn message(&mut self, schema: &'static Message, buf: &[u8]) -> Result<(), Box<Fault>> {
         if schema.role == Role::Item {
             self.seen.items += 1;
         }
@@ -128,7 +128,7 @@ impl Pass<'_> {
             let body = buf.get(body_at..end).unwrap_or_default();
             let field = schema.field(number);
             let fits = match field.kind {
-                Kind::Message(child) => {
+                Wire::Message(child) => {
                     if wire == BYTES {
                         if field.rule != Rule::Repeated {
                             self.seen.repeats |= once & (1 << number) != 0;
@@ -149,19 +149,19 @@ impl Pass<'_> {
                         false
                     }
                 }
-                Kind::Blob => wire == BYTES,
-                Kind::Varint => wire == VARINT,
-                Kind::Fixed64 => wire == FIXED64,
-                Kind::Fixed32 => wire == FIXED32,
-                Kind::Varints => {
+                Wire::Blob => wire == BYTES,
+                Wire::Varint => wire == VARINT,
+                Wire::Fixed64 => wire == FIXED64,
+                Wire::Fixed32 => wire == FIXED32,
+                Wire::Varints => {
                     wire == VARINT || wire == BYTES && check_packed_varints(body, body_at)?
                 }
-                Kind::Fixed64s => {
+                Wire::Fixed64s => {
                     wire == FIXED64 || wire == BYTES && check_packed_fixed(body, body_at)?
                 }
-                Kind::TraceId => wire == BYTES && check_id(body, 16, "TraceID", body_at)?,
-                Kind::SpanId => wire == BYTES && check_id(body, 8, "SpanID", body_at)?,
-                Kind::Unknown => {
+                Wire::TraceId => wire == BYTES && check_id(body, 16, "TraceID", body_at)?,
+                Wire::SpanId => wire == BYTES && check_id(body, 8, "SpanID", body_at)?,
+                Wire::Unknown => {
                     if number == 0 || number > u64::from(u32::MAX >> 3) {
                         return Err(illegal_tag(start, tag));
                     }
@@ -186,9 +186,9 @@ impl Pass<'_> {
     /// The end of the field at `at`, if it is what most attributes are: short text. It is right at
     /// a glance.
     #[inline]
-    fn text_attribute_end(&self, schema: &Schema, buf: &[u8], at: usize) -> Option<usize> {
+    fn text_attribute_end(&self, schema: &Message, buf: &[u8], at: usize) -> Option<usize> {
         let [tag @ ..0x80, length @ ..0x80, rest @ ..] = buf.get(at..)? else { return None };
-        let Kind::Message(child) = schema.field(u64::from(*tag >> 3)).kind else { return None };
+        let Wire::Message(child) = schema.field(u64::from(*tag >> 3)).kind else { return None };
         let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
         let usual = roomy
             && child.role == Role::KeyValue
@@ -209,8 +209,8 @@ impl Pass<'_> {
     /// An `AnyValue` inside of a message of `parent`.
     fn value(
         &mut self,
-        parent: &'static Schema,
-        schema: &'static Schema,
+        parent: &'static Message,
+        schema: &'static Message,
         buf: &[u8],
     ) -> Result<(), Box<Fault>> {
         if parent.role == Role::KeyValue && buf.len() > self.limits.value_bytes {
@@ -360,7 +360,7 @@ fn check_id(body: &[u8], length: usize, name: &str, offset: usize) -> Result<boo
 #[cold]
 fn located(
     mut fault: Box<Fault>,
-    schema: &Schema,
+    schema: &Message,
     buf: &[u8],
     start: usize,
     body_at: usize,

@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::batch;
 use crate::check::{DecodeError, check};
 use crate::normalise::normalise;
-use crate::schema::{self, Schema};
+use crate::schema;
 
 /// A kind of telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,15 +32,6 @@ impl Signal {
             Signal::Traces => "traces",
             Signal::Metrics => "metrics",
             Signal::Logs => "logs",
-        }
-    }
-
-    /// The request message.
-    pub(crate) fn schema(self) -> &'static Schema {
-        match self {
-            Signal::Traces => &schema::TRACES,
-            Signal::Metrics => &schema::METRICS,
-            Signal::Logs => &schema::LOGS,
         }
     }
 }
@@ -88,7 +79,7 @@ fn decode(signal: Signal, bytes: Bytes, limits: &Limits) -> Result<(Chunks, usiz
         let reason = format!("payload of {} bytes, at most {PAYLOAD_BYTES_MAX}", bytes.len());
         return Err(DecodeError { offset: 0, path: String::new(), reason });
     }
-    let schema = signal.schema();
+    let schema = schema::of(signal);
     let mut checked = check(schema, &bytes, limits)?;
     let mut chunk = bytes;
     if checked.repeats {

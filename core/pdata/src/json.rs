@@ -1,14 +1,13 @@
 //! OTLP/JSON in and out: proto3 JSON with OTLP's exceptions (hexadecimal ids, enums as numbers),
 //! streamed between text and bytes without a tree in between.
 //!
-//! One static description of the OTLP messages (`schema`) drives both directions.
+//! The table of OTLP (`fields`) drives both directions.
 
-use crate::{Data, Limits, Logs, Metrics, Signal, Traces};
+use crate::{Data, Limits, Logs, Metrics, Signal, Traces, schema};
 
 mod number;
 mod read;
 mod scan;
-pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
 mod write;

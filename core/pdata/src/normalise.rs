@@ -6,11 +6,11 @@
 
 use std::iter;
 
-use crate::schema::{Kind, Rule, Schema};
+use crate::schema::{Message, Rule, Wire};
 use crate::wire::{Field, Reader, Writer};
 
 /// `buf`, a validated message of `schema`, with every such message merged.
-pub(crate) fn normalise(schema: &'static Schema, buf: &[u8]) -> Vec<u8> {
+pub(crate) fn normalise(schema: &'static Message, buf: &[u8]) -> Vec<u8> {
     let fields: Vec<Field<'_>> = Reader::new(buf).collect();
     let mut out = Writer::default();
     // Bit n: the messages n have been merged. Only known fields, all below 32, are.
@@ -21,21 +21,21 @@ pub(crate) fn normalise(schema: &'static Schema, buf: &[u8]) -> Vec<u8> {
         let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
         match (known.kind, known.rule) {
             (_, Rule::OneOf) if after.iter().any(|it| schema.is_one_of(it.number)) => {}
-            (Kind::Message(child), Rule::OneOf) => {
+            (Wire::Message(child), Rule::OneOf) => {
                 let members = before.iter().rev().filter(|it| schema.is_one_of(it.number));
                 let same = members.take_while(|it| it.number == field.number);
                 let mut bodies: Vec<&Field<'_>> = iter::once(field).chain(same).collect();
                 bodies.reverse();
                 out.bytes_field(field.number, &normalise(child, &concatenated(&bodies)));
             }
-            (Kind::Message(_), Rule::Once) if merged & (1 << field.number) != 0 => {}
-            (Kind::Message(child), Rule::Once) => {
+            (Wire::Message(_), Rule::Once) if merged & (1 << field.number) != 0 => {}
+            (Wire::Message(child), Rule::Once) => {
                 merged |= 1 << field.number;
                 let bodies: Vec<&Field<'_>> =
                     fields.iter().filter(|it| it.number == field.number).collect();
                 out.bytes_field(field.number, &normalise(child, &concatenated(&bodies)));
             }
-            (Kind::Message(child), Rule::Repeated) => {
+            (Wire::Message(child), Rule::Repeated) => {
                 out.bytes_field(field.number, &normalise(child, field.payload.bytes()));
             }
             _ => out.raw(buf.get(field.start..field.end).unwrap_or_default()),

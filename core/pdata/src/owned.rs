@@ -12,8 +12,8 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 
 use crate::data::chunks_of;
-use crate::json::schema::{self, Kind, Role};
 use crate::json::write_object;
+use crate::schema::{self, Kind, Role};
 use crate::wire::{Payload, Reader, Writer};
 use crate::{Logs, Metrics, Signal, Traces, stats};
 

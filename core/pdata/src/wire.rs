@@ -14,6 +14,13 @@ pub(crate) const BYTES: u8 = 2;
 /// Wire type of four-byte scalars.
 pub(crate) const FIXED32: u8 = 5;
 
+/// Bytes kept for the length of a message of typically less than 128 bytes.
+pub(crate) const NARROW: usize = 1;
+/// Bytes kept for the length of a message of typically 128 bytes to 16 KiB.
+pub(crate) const MEDIUM: usize = 2;
+/// Bytes kept for the length of a message of typically more than 16 KiB.
+pub(crate) const WIDE: usize = 3;
+
 /// Longest encoding of a varint.
 const VARINT_BYTES_MAX: usize = 10;
 

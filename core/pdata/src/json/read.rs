@@ -5,9 +5,9 @@
 use bytes::Bytes;
 
 use super::scan::{Scanner, Start};
-use super::schema::{Field, Kind, Label, Message, Role};
 use super::{JsonError, number};
 use crate::buffer;
+use crate::schema::{Field, Kind, Label, Message, Role};
 use crate::wire::{BYTES, Writer, field_len};
 
 /// Deepest nesting of values whatever the configured limit: bounds the stack.
@@ -127,7 +127,6 @@ impl Reader<'_> {
             return false;
         }
         match schema.role {
-            Role::Other => return false,
             Role::AnyValue => {
                 let Some((text, end)) = self.scan.text_value(self.scan.at) else { return false };
                 self.scan.at = end;
@@ -142,6 +141,7 @@ impl Reader<'_> {
                 self.out.bytes_field(1, key);
                 self.out.text_value(2, text);
             }
+            Role::Plain | Role::Item | Role::Map => return false,
         }
         true
     }

@@ -1,7 +1,7 @@
 //! OTLP bytes to OTLP/JSON text: the fields of a message in the order of the schema, as the
 //! Collector writes them, whatever their order in the bytes.
 
-use super::schema::{Field, Kind, Label, Message, Role};
+use crate::schema::{Field, Kind, Label, Message, Role};
 use crate::stats;
 use crate::wire::{Field as Raw, Payload, Reader, Scalars};
 
