@@ -28,5 +28,5 @@ pub use rewrite::{
     ResourceEdit, ScopeEdit, Scratch, SpanEdit,
 };
 pub use stats::{not_utf8_total, unreadable_total};
-pub use value::Value;
+pub use value::{Value, ValueBuf};
 pub use view::*;

@@ -3,7 +3,7 @@
 use opentelemetry_proto::tonic::logs::v1::LogsData;
 use prost::Message;
 
-use crate::{Limits, Logs, LogsBuilder, Value, ValueRef};
+use crate::{Limits, Logs, LogsBuilder, Value, ValueBuf, ValueRef};
 
 /// It is valid and its lengths are canonical.
 fn check(logs: &Logs) {
@@ -143,4 +143,23 @@ fn the_last_record_can_be_taken_back_once() {
     check(&logs);
     let bodies: Vec<_> = logs.records().filter_map(|it| it.body()?.as_str()).collect();
     assert_eq!(bodies, ["a", "c"]);
+}
+
+#[test]
+fn a_kept_value_reads_and_writes_as_what_it_was_made_of() {
+    let nested = ValueBuf::build(|out| {
+        out.map(|out| {
+            out.put("a", 1);
+            out.array("b", |out| out.put("x"));
+        });
+    });
+    for value in [ValueBuf::default(), "text".into(), 7.into(), 0.5.into(), true.into(), nested] {
+        let mut builder = LogsBuilder::new();
+        builder.record(|record| record.body(&value));
+        let logs = builder.finish();
+        check(&logs);
+        let body = logs.records().next().unwrap().body().unwrap();
+        assert_eq!(body, value.as_ref());
+        assert_eq!(ValueBuf::from(body), value);
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use pdata::{AttributesEdit, Value, ValueRef};
+use pdata::{AttributesEdit, Value, ValueBuf, ValueRef};
 use regex::Regex;
 
-use crate::{Actions, Constant, Source, Step, Target, When, convert, hash};
+use crate::{Actions, Source, Step, Target, When, convert, hash};
 
 /// Who sent a request, as `from_context` asks for it.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,7 @@ impl Bound<'_> {
                     Source::Context(_, default) => {
                         let found = self.contexts.get(index).and_then(Option::as_deref);
                         let value = found.map(Value::Str);
-                        if let Some(it) = value.or(default.as_ref().map(Constant::value)) {
+                        if let Some(it) = value.or(default.as_ref().map(ValueBuf::value)) {
                             put(attributes, *when, key, it);
                         }
                     }
@@ -105,7 +105,7 @@ fn copy(
     when: When,
     from: &str,
     key: &str,
-    default: Option<&Constant>,
+    default: Option<&ValueBuf>,
 ) {
     let wanted = match when {
         When::Absent => !attributes.contains(key),

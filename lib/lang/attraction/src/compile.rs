@@ -3,7 +3,8 @@
 use config::Value;
 use regex::Regex;
 
-use crate::{Action, Constant, Source, Step, Target, When};
+use crate::constant::constant;
+use crate::{Action, Source, Step, Target, When};
 
 /// What an action can be.
 pub(crate) const NAMES: [&str; 7] =
@@ -51,8 +52,7 @@ fn sources(action: &Action) -> usize {
 }
 
 fn write(action: &Action, name: &str, when: When) -> Result<Step, String> {
-    let default =
-        (action.default_value != Value::Null).then(|| Constant::new(&action.default_value));
+    let default = (action.default_value != Value::Null).then(|| constant(&action.default_value));
     if sources(action) == 0 && default.is_none() {
         return Err(". Either field \"value\", \"from_attribute\", \"from_context\", or \
                     \"default_value\" must be specified"
@@ -64,7 +64,7 @@ fn write(action: &Action, name: &str, when: When) -> Result<Step, String> {
     unused(&action.pattern, "pattern", name)?;
     unused(&action.converted_type, "converted_type", name)?;
     let source = if action.value != Value::Null {
-        Source::Constant(Constant::new(&action.value))
+        Source::Constant(constant(&action.value))
     } else if !action.from_context.is_empty() {
         Source::Context(action.from_context.clone(), default)
     } else if let (true, Some(default)) = (action.from_attribute.is_empty(), &default) {

@@ -15,11 +15,12 @@ mod hash;
 mod tests;
 
 use config::{Problems, Value};
+use pdata::ValueBuf;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 pub use apply::{Bound, Sender};
-pub use constant::Constant;
+pub use constant::constant;
 
 /// One entry of `actions:`, or of `attributes:` in the resource processor.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -95,9 +96,9 @@ enum When {
 /// Where a value comes from.
 #[derive(Debug)]
 enum Source {
-    Constant(Constant),
-    Attribute(String, Option<Constant>),
-    Context(String, Option<Constant>),
+    Constant(ValueBuf),
+    Attribute(String, Option<ValueBuf>),
+    Context(String, Option<ValueBuf>),
 }
 
 /// What a value is converted to.

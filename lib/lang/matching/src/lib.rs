@@ -5,9 +5,11 @@
 mod config;
 
 use ::config::Value;
-use attraction::Constant;
+use attraction::constant;
 use golang::go_regex;
-use pdata::{AttributesRef, LogRecord, Metric, ResourceRef, ScopeRef, Signal, Span, ValueRef};
+use pdata::{
+    AttributesRef, LogRecord, Metric, ResourceRef, ScopeRef, Signal, Span, ValueBuf, ValueRef,
+};
 use regex::{Regex, RegexSet};
 
 pub use self::config::{Attribute, Library, MatchProperties, RegexpConfig, SeverityNumber};
@@ -329,7 +331,7 @@ struct AttributeMatcher {
 #[derive(Debug)]
 enum ValueMatcher {
     Any,
-    Is(Constant),
+    Is(ValueBuf),
     Matches(Texts),
 }
 
@@ -342,8 +344,8 @@ impl AttributeMatcher {
         if config.key.is_empty() {
             return Err("can't have empty key in the list of attributes".to_owned());
         }
-        let constant = Constant::new(&config.value);
-        let value = match (match_type, constant.get()) {
+        let constant = constant(&config.value);
+        let value = match (match_type, constant.as_ref()) {
             _ if config.value == Value::Null => ValueMatcher::Any,
             ("strict", _) => ValueMatcher::Is(constant),
             ("regexp", ValueRef::Str(pattern)) => {
@@ -366,7 +368,7 @@ impl ValueMatcher {
     fn matches(&self, value: ValueRef<'_>) -> bool {
         match self {
             Self::Any => true,
-            Self::Is(constant) => match (constant.get(), value) {
+            Self::Is(constant) => match (constant.as_ref(), value) {
                 // The order of keys does not matter, so compare what sorts them.
                 (wanted @ ValueRef::Map(_), ValueRef::Map(_))
                 | (wanted @ ValueRef::Array(_), ValueRef::Array(_)) => {
