@@ -1,13 +1,26 @@
 //! Writes new telemetry straight to bytes: there is no tree and no second copy. Lengths are patched
 //! when a message ends. A builder keeps its capacity from one payload to the next.
 
+use std::marker::PhantomData;
+
 use bytes::Bytes;
 
 use crate::buffer;
-use crate::data::{Logs, chunks_of};
-use crate::fields::{RESOURCES, any, group, key_value, log, resource, scope};
+use crate::data::{Chunks, chunks_of};
+use crate::fields::{RESOURCES, any, group, key_value, resource, scope};
 use crate::value::Value;
 use crate::wire::{MEDIUM, NARROW, Open, WIDE, Writer};
+
+mod logs;
+mod metrics;
+mod traces;
+
+pub use logs::{LogsBuilder, RecordWriter};
+pub use metrics::{
+    ExemplarWriter, ExponentialHistogramWriter, HistogramWriter, MetricWriter, MetricsBuilder,
+    NumberWriter, PointsWriter, SummaryWriter,
+};
+pub use traces::{EventWriter, LinkWriter, SpanWriter, TracesBuilder};
 
 /// A smaller buffer is reserved in powers of two, in bytes.
 const SMALL_BYTES: usize = 64 * 1024;
@@ -116,105 +129,128 @@ impl<'w> ValueWriter<'w> {
     }
 }
 
-/// Writes the fields of one log record. Each but `attribute` and `attributes` is called at most once.
-/// As usual in proto3, 0 and the empty string are not written.
-pub struct RecordWriter<'w> {
-    out: &'w mut Writer,
+/// The setters of a message, each a row: its name, how it is written, the number of its field.
+/// As usual in proto3, 0 and the empty string are not written, but where presence counts.
+macro_rules! setters {
+    ($(#[$about:meta])* $writer:ident {$(
+        $(#[$doc:meta])*
+        $name:ident: $how:ident($number:expr);
+    )*}) => {
+        $(#[$about])*
+        pub struct $writer<'w> {
+            out: &'w mut $crate::wire::Writer,
+        }
+
+        impl<'w> $writer<'w> {
+            #[inline]
+            pub(crate) fn new(out: &'w mut $crate::wire::Writer) -> Self {
+                Self { out }
+            }
+
+            $($crate::build::setter! { $(#[$doc])* $name: $how($number) })*
+        }
+    };
 }
 
-impl RecordWriter<'_> {
-    /// When it happened.
-    #[inline]
-    pub fn time_unix_nano(&mut self, value: u64) {
-        self.out.fixed64_scalar(log::TIME, value);
-    }
-
-    /// When it was seen.
-    #[inline]
-    pub fn observed_time_unix_nano(&mut self, value: u64) {
-        self.out.fixed64_scalar(log::OBSERVED, value);
-    }
-
-    /// 1 (TRACE) to 24 (FATAL4).
-    #[inline]
-    pub fn severity_number(&mut self, value: i32) {
-        self.out.varint_scalar(log::SEVERITY_NUMBER, i64::from(value) as u64);
-    }
-
-    /// The severity as the source wrote it.
-    #[inline]
-    pub fn severity_text(&mut self, value: &str) {
-        self.out.text(log::SEVERITY_TEXT, value);
-    }
-
-    /// The body.
-    #[inline]
-    pub fn body<'v>(&mut self, value: impl Into<Value<'v>>) {
-        value.into().write_field(log::BODY, self.out);
-    }
-
-    /// The body, streamed by `write`.
-    #[inline]
-    pub fn body_with(&mut self, write: impl FnOnce(&mut ValueWriter<'_>)) {
-        let body = self.out.open(log::BODY, MEDIUM);
-        write(&mut ValueWriter { out: self.out });
-        self.out.close(body);
-    }
-
-    /// Adds an attribute.
-    #[inline]
-    pub fn attribute<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) {
-        value.into().write_entry(log::ATTRIBUTES, key.as_bytes(), self.out);
-    }
-
-    /// Adds attributes that `write` streams.
-    #[inline]
-    pub fn attributes(&mut self, write: impl FnOnce(&mut AttributesWriter<'_>)) {
-        write(&mut AttributesWriter { out: self.out, field: log::ATTRIBUTES });
-    }
-
-    /// Attributes that were dropped.
-    pub fn dropped_attributes_count(&mut self, value: u32) {
-        self.out.varint_scalar(log::DROPPED, u64::from(value));
-    }
-
-    /// Trace flags.
-    pub fn flags(&mut self, value: u32) {
-        self.out.fixed32_scalar(log::FLAGS, value);
-    }
-
-    /// 16 bytes; anything else is left out.
-    pub fn trace_id(&mut self, value: &[u8]) {
-        if value.len() == 16 {
-            self.out.bytes_field(log::TRACE_ID, value);
+macro_rules! setter {
+    (@ $(#[$doc:meta])* $name:ident($self:ident, $value:ident: $type:ty) $write:expr) => {
+        $(#[$doc])*
+        #[inline]
+        pub fn $name(&mut $self, $value: $type) {
+            $write
         }
-    }
-
-    /// 8 bytes; anything else is left out.
-    pub fn span_id(&mut self, value: &[u8]) {
-        if value.len() == 8 {
-            self.out.bytes_field(log::SPAN_ID, value);
+    };
+    ($(#[$doc:meta])* $name:ident: fixed64($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: u64)
+            self.out.fixed64_scalar($number, value) }
+    };
+    ($(#[$doc:meta])* $name:ident: fixed32($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: u32)
+            self.out.fixed32_scalar($number, value) }
+    };
+    ($(#[$doc:meta])* $name:ident: uint32($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: u32)
+            self.out.varint_scalar($number, u64::from(value)) }
+    };
+    ($(#[$doc:meta])* $name:ident: enumeration($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: i32)
+            self.out.varint_scalar($number, i64::from(value) as u64) }
+    };
+    ($(#[$doc:meta])* $name:ident: zigzag($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: i32)
+            self.out.zigzag_scalar($number, value) }
+    };
+    ($(#[$doc:meta])* $name:ident: double($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: f64)
+            self.out.fixed64_scalar($number, value.to_bits()) }
+    };
+    ($(#[$doc:meta])* $name:ident: present_double($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: f64)
+            self.out.fixed64_field($number, value.to_bits()) }
+    };
+    ($(#[$doc:meta])* $name:ident: present_int($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: i64)
+            self.out.fixed64_field($number, value as u64) }
+    };
+    ($(#[$doc:meta])* $name:ident: text($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: &str)
+            self.out.text($number, value) }
+    };
+    ($(#[$doc:meta])* $name:ident: trace_id($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: &[u8])
+            if value.len() == 16 { self.out.bytes_field($number, value) } }
+    };
+    ($(#[$doc:meta])* $name:ident: span_id($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, value: &[u8])
+            if value.len() == 8 { self.out.bytes_field($number, value) } }
+    };
+    ($(#[$doc:meta])* $name:ident: counts($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, values: &[u64])
+            self.out.packed_fixed64($number, values.iter().copied()) }
+    };
+    ($(#[$doc:meta])* $name:ident: doubles($number:expr)) => {
+        $crate::build::setter! { @ $(#[$doc])* $name(self, values: &[f64])
+            self.out.packed_fixed64($number, values.iter().map(|it| it.to_bits())) }
+    };
+    ($(#[$doc:meta])* $name:ident: attribute($number:expr)) => {
+        $(#[$doc])*
+        #[inline]
+        pub fn $name<'v>(&mut self, key: &str, value: impl Into<$crate::Value<'v>>) {
+            value.into().write_entry($number, key.as_bytes(), self.out);
         }
-    }
-
-    /// Name of the kind of event.
-    pub fn event_name(&mut self, value: &str) {
-        self.out.text(log::EVENT_NAME, value);
-    }
+    };
+    ($(#[$doc:meta])* $name:ident: attributes($number:expr)) => {
+        $(#[$doc])*
+        #[inline]
+        pub fn $name(&mut self, write: impl FnOnce(&mut $crate::AttributesWriter<'_>)) {
+            write(&mut $crate::AttributesWriter { out: self.out, field: $number });
+        }
+    };
 }
 
-/// Writes log records, resource by resource.
-#[derive(Debug, Default)]
-pub struct LogsBuilder {
+use {setter, setters};
+
+/// Writes new telemetry of one signal, resource by resource and scope by scope: [`LogsBuilder`],
+/// [`TracesBuilder`], [`MetricsBuilder`].
+#[derive(Debug)]
+pub struct Builder<T> {
     out: Writer,
     items: usize,
     resource: Option<Open>,
     scope: Option<Open>,
-    /// Where the last record begins and what was open then.
+    /// Where the last item begins.
     last: Option<usize>,
+    signal: PhantomData<T>,
 }
 
-impl LogsBuilder {
+impl<T> Default for Builder<T> {
+    fn default() -> Self {
+        let (out, signal) = (Writer::default(), PhantomData);
+        Self { out, items: 0, resource: None, scope: None, last: None, signal }
+    }
+}
+
+impl<T> Builder<T> {
     /// An empty payload.
     pub fn new() -> Self {
         Self::default()
@@ -230,13 +266,21 @@ impl LogsBuilder {
         self
     }
 
-    /// Ends the open scope and begins another. Without a call, records have an empty scope.
+    /// Ends the open scope and begins another. Without a call, items have an empty scope.
     pub fn scope(&mut self, name: &str, version: &str) -> &mut Self {
         self.open_scope();
         let head = self.out.open(group::HEAD, NARROW);
         self.out.text(scope::NAME, name);
         self.out.text(scope::VERSION, version);
         self.out.close(head);
+        self
+    }
+
+    /// The schema of what was begun last: of the resource, or of the scope.
+    pub fn schema_url(&mut self, url: &str) -> &mut Self {
+        if self.resource.is_some() {
+            self.out.text(group::SCHEMA_URL, url);
+        }
         self
     }
 
@@ -248,26 +292,17 @@ impl LogsBuilder {
         self.scope = Some(self.out.open(group::CHILDREN, WIDE));
     }
 
-    /// Adds a record.
+    /// Adds a log record, a span or a metric.
     #[inline]
-    pub fn record(&mut self, write: impl FnOnce(&mut RecordWriter<'_>)) -> &mut Self {
+    fn child(&mut self, write: impl FnOnce(&mut Writer)) -> &mut Self {
         if self.scope.is_none() {
             self.open_scope();
         }
-        let record = self.out.open(group::CHILDREN, MEDIUM);
-        write(&mut RecordWriter { out: &mut self.out });
-        self.out.close(record);
-        self.items += 1;
-        self.last = Some(record.start);
+        let child = self.out.open(group::CHILDREN, MEDIUM);
+        write(&mut self.out);
+        self.out.close(child);
+        self.last = Some(child.start);
         self
-    }
-
-    /// Takes the last record back, once: the next call needs another record.
-    pub fn undo_record(&mut self) -> bool {
-        let Some(start) = self.last.take() else { return false };
-        self.out.buf.truncate(start);
-        self.items -= 1;
-        true
     }
 
     /// Makes room for `bytes` more.
@@ -275,7 +310,7 @@ impl LogsBuilder {
         self.out.buf.reserve(bytes);
     }
 
-    /// Records so far.
+    /// Log records, spans or data points so far.
     pub fn items(&self) -> usize {
         self.items
     }
@@ -286,7 +321,7 @@ impl LogsBuilder {
     }
 
     /// Ends the payload and begins another, for which the same capacity is reserved.
-    pub fn finish(&mut self) -> Logs {
+    fn take(&mut self) -> (Chunks, usize) {
         self.close_resource();
         let items = std::mem::take(&mut self.items);
         // A buffer that is mostly full is handed out, else it would keep much memory alive.
@@ -301,7 +336,7 @@ impl LogsBuilder {
             self.out.buf.clear();
             copy
         };
-        Logs { chunks: chunks_of(chunk), items }
+        (chunks_of(chunk), items)
     }
 
     fn close_scope(&mut self) {

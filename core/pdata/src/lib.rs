@@ -19,7 +19,12 @@ mod value;
 mod view;
 mod wire;
 
-pub use build::{ArrayWriter, AttributesWriter, LogsBuilder, RecordWriter, ValueWriter};
+pub use build::{
+    ArrayWriter, AttributesWriter, Builder, EventWriter, ExemplarWriter,
+    ExponentialHistogramWriter, HistogramWriter, LinkWriter, LogsBuilder, MetricWriter,
+    MetricsBuilder, NumberWriter, PointsWriter, RecordWriter, SpanWriter, SummaryWriter,
+    TracesBuilder, ValueWriter,
+};
 pub use check::DecodeError;
 pub use data::{Data, Limits, Logs, Metrics, Signal, Traces};
 pub use json::JsonError;

@@ -272,6 +272,12 @@ impl Iterator for Scalars<'_> {
     }
 }
 
+/// How a `sint32` is written: small if it is near to zero.
+#[inline]
+pub(crate) fn zigzag(value: i32) -> u32 {
+    ((value << 1) ^ (value >> 31)) as u32
+}
+
 /// Bytes a varint takes.
 #[inline]
 pub(crate) fn varint_len(value: u64) -> usize {
@@ -404,6 +410,24 @@ impl Writer {
     pub(crate) fn fixed32_scalar(&mut self, number: u32, value: u32) {
         if value != 0 {
             self.fixed32_field(number, value);
+        }
+    }
+
+    /// A `sint32` field.
+    #[inline]
+    pub(crate) fn zigzag_scalar(&mut self, number: u32, value: i32) {
+        self.varint_scalar(number, u64::from(zigzag(value)));
+    }
+
+    /// Repeated eight-byte scalars, packed.
+    pub(crate) fn packed_fixed64(
+        &mut self,
+        number: u32,
+        values: impl ExactSizeIterator<Item = u64>,
+    ) {
+        if values.len() > 0 {
+            self.head(number, values.len() * 8);
+            values.for_each(|it| self.raw(&it.to_le_bytes()));
         }
     }
 

@@ -8,7 +8,7 @@ use super::scan::{Scanner, Start};
 use super::{JsonError, number};
 use crate::buffer;
 use crate::schema::{Field, Kind, Label, Message, Role};
-use crate::wire::{BYTES, Writer, field_len};
+use crate::wire::{BYTES, Writer, field_len, zigzag};
 
 /// Deepest nesting of values whatever the configured limit: bounds the stack.
 const DEPTH_MAX: usize = 256;
@@ -240,8 +240,7 @@ impl Reader<'_> {
             }
             Kind::Sint32 => {
                 let value = number::int32(scan)?;
-                let zigzag = ((value << 1) ^ (value >> 31)) as u32;
-                self.out.varint_field(number, u64::from(zigzag));
+                self.out.varint_field(number, u64::from(zigzag(value)));
             }
             Kind::Enum(names) => {
                 let value = number::enumeration(scan, names)?;

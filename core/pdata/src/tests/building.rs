@@ -3,7 +3,21 @@
 use opentelemetry_proto::tonic::logs::v1::LogsData;
 use prost::Message;
 
-use crate::{Limits, Logs, LogsBuilder, Value, ValueBuf, ValueRef};
+use crate::{
+    Data, Limits, Logs, LogsBuilder, MetricsBuilder, TracesBuilder, Value, ValueBuf, ValueRef,
+};
+
+/// It is valid, all of it is known, and JSON says the same.
+#[track_caller]
+fn reads_as(data: impl Into<Data>, json: &str) {
+    let data = data.into();
+    let again = Data::try_from_otlp(data.signal(), data.to_bytes(), &Limits::default()).unwrap();
+    assert_eq!(again.items(), data.items());
+    let mut text = Vec::new();
+    data.to_json(&mut text);
+    let json: String = json.lines().map(str::trim_start).collect();
+    assert_eq!(String::from_utf8(text).unwrap(), json);
+}
 
 /// It is valid and its lengths are canonical.
 fn check(logs: &Logs) {
@@ -162,4 +176,130 @@ fn a_kept_value_reads_and_writes_as_what_it_was_made_of() {
         assert_eq!(body, value.as_ref());
         assert_eq!(ValueBuf::from(body), value);
     }
+}
+
+#[test]
+fn a_span_is_written_with_events_links_and_status() {
+    let mut builder = TracesBuilder::new();
+    builder.resource(|it| it.put("a", 1)).schema_url("r").scope("s", "").schema_url("t");
+    builder.span(|span| {
+        span.trace_id(&[1; 16]);
+        span.span_id(&[2; 8]);
+        span.parent_span_id(&[]);
+        span.name("get");
+        span.kind(2);
+        span.flags(256);
+        span.start_time_unix_nano(1);
+        span.end_time_unix_nano(2);
+        span.attribute("b", "c");
+        span.event(|event| {
+            event.time_unix_nano(1);
+            event.name("e");
+            event.attribute("d", true);
+        });
+        span.link(|link| link.span_id(&[3; 8]));
+        span.dropped_links_count(4);
+        span.status(2, "down");
+    });
+    let data = builder.finish();
+    assert_eq!(data.items(), 1);
+    reads_as(
+        data,
+        r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"intValue":"1"}}]},
+        "scopeSpans":[{"scope":{"name":"s"},"spans":[{"traceId":"01010101010101010101010101010101",
+        "spanId":"0202020202020202","flags":256,"name":"get","kind":2,"startTimeUnixNano":"1",
+        "endTimeUnixNano":"2","attributes":[{"key":"b","value":{"stringValue":"c"}}],
+        "events":[{"timeUnixNano":"1","name":"e",
+        "attributes":[{"key":"d","value":{"boolValue":true}}]}],
+        "links":[{"spanId":"0303030303030303"}],"droppedLinksCount":4,
+        "status":{"message":"down","code":2}}],"schemaUrl":"t"}],"schemaUrl":"r"}]}"#,
+    );
+}
+
+#[test]
+fn a_sum_and_a_gauge_are_written() {
+    let mut builder = MetricsBuilder::new();
+    builder.scope("s", "1");
+    builder.metric(|metric| {
+        metric.name("requests");
+        metric.unit("{request}");
+        metric.description("Requests.");
+        metric.sum(2, true, |points| {
+            points.point(|point| {
+                point.attribute("a", "b");
+                point.time_unix_nano(5);
+                point.int(0);
+            });
+            points.point(|point| {
+                point.double(0.5);
+                point.flags(1);
+                point.exemplar(|exemplar| {
+                    exemplar.filtered_attributes(|it| it.put("c", 1));
+                    exemplar.double(0.25);
+                });
+            });
+        });
+    });
+    builder.metric(|metric| {
+        metric.name("level");
+        metric.gauge(|points| points.point(|point| point.int(-1)));
+    });
+    assert_eq!(builder.items(), 3);
+    reads_as(
+        builder.finish(),
+        r#"{"resourceMetrics":[{"resource":{},"scopeMetrics":[{"scope":{"name":"s","version":"1"},
+        "metrics":[{"name":"requests","description":"Requests.","unit":"{request}",
+        "sum":{"dataPoints":[{"attributes":[{"key":"a","value":{"stringValue":"b"}}],
+        "timeUnixNano":"5","asInt":"0"},{"asDouble":0.5,"exemplars":[{"filteredAttributes":
+        [{"key":"c","value":{"intValue":"1"}}],"asDouble":0.25}],"flags":1}],
+        "aggregationTemporality":2,"isMonotonic":true}},
+        {"name":"level","gauge":{"dataPoints":[{"asInt":"-1"}]}}]}]}]}"#,
+    );
+}
+
+#[test]
+fn histograms_and_a_summary_are_written() {
+    let mut builder = MetricsBuilder::new();
+    builder.metric(|metric| {
+        metric.histogram(1, |points| {
+            points.point(|point| {
+                point.count(3);
+                point.sum(0.0);
+                point.bucket_counts(&[1, 2]);
+                point.explicit_bounds(&[0.5]);
+                point.max(7.0);
+            });
+        });
+    });
+    builder.metric(|metric| {
+        metric.exponential_histogram(2, |points| {
+            points.point(|point| {
+                point.scale(-2);
+                point.zero_count(1);
+                point.positive(-3, &[1, 300]);
+                point.negative(0, &[]);
+            });
+        });
+    });
+    builder.metric(|metric| {
+        metric.summary(|points| {
+            points.point(|point| {
+                point.count(2);
+                point.sum(1.5);
+                point.quantile(0.5, 1.0);
+            });
+        });
+    });
+    assert_eq!(builder.items(), 3);
+    reads_as(
+        builder.finish(),
+        r#"{"resourceMetrics":[{"resource":{},"scopeMetrics":[{"scope":{},"metrics":[
+        {"histogram":{"dataPoints":[{"count":"3","sum":0,"bucketCounts":["1","2"],
+        "explicitBounds":[0.5],"max":7}],"aggregationTemporality":1}},
+        {"exponentialHistogram":{"dataPoints":[{"scale":-2,"zeroCount":"1",
+        "positive":{"offset":-3,"bucketCounts":["1","300"]},"negative":{}}],
+        "aggregationTemporality":2}},
+        {"summary":{"dataPoints":[{"count":"2","sum":1.5,
+        "quantileValues":[{"quantile":0.5,"value":1}]}]}}]}]}]}"#,
+    );
 }
