@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use component::config::{Value, load};
 use component::{Component, Consumer, Context, Data, Exporter, Next, Signal};
-use componenttest::{TestHost, settings, spawn};
+use componenttest::{TestHost, exporter_settings, spawn};
 use ledger::{Line, Oracle, Pod, PodName, Usage, free_port};
 use otlp_grpc_exporter::OtlpGrpc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -128,8 +128,9 @@ impl Pushes {
         let section = serde_json::json!({"endpoint": endpoint, "tls": {"insecure": true}});
         let section: Value = serde_json::from_value(section).unwrap();
         let config = load(&section).unwrap();
-        let client =
-            Arc::new(OtlpGrpc::create(settings("otlp_grpc", Signal::Logs), config).unwrap());
+        let client = Arc::new(
+            OtlpGrpc::create(exporter_settings("otlp_grpc", Signal::Logs), config).unwrap(),
+        );
         Arc::clone(&client).start(&TestHost::new()).await.unwrap();
         let mut random = fastrand::Rng::with_seed(u64::from(writer));
         let mut next = 0;

@@ -3,10 +3,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+use std::sync::Arc;
+
 use component::config::NoConfig;
 use component::{
-    BoxError, Component, Connector, ConsumeError, Consumer, Context, Data, Outputs, Settings,
-    Signal, Stability, async_trait,
+    BoxError, Component, Connector, ConnectorSettings, ConsumeError, Consumer, Context, Data,
+    Outputs, Problems, Signal, Stability, async_trait,
 };
 
 /// The connector. The answer of its pipelines is its answer.
@@ -16,6 +18,7 @@ pub struct Forward {
 
 impl Connector for Forward {
     type Config = NoConfig;
+    type Plan = NoConfig;
     const TYPE: &'static str = "forward";
     const SIGNALS: &'static [(Signal, Signal, Stability)] = &[
         (Signal::Traces, Signal::Traces, Stability::Beta),
@@ -23,7 +26,15 @@ impl Connector for Forward {
         (Signal::Logs, Signal::Logs, Stability::Beta),
     ];
 
-    fn create(_settings: Settings, _config: NoConfig, out: Outputs) -> Result<Self, BoxError> {
+    fn plan(config: NoConfig, _found: &mut Problems) -> Option<NoConfig> {
+        Some(config)
+    }
+
+    fn create(
+        _settings: ConnectorSettings,
+        _plan: Arc<NoConfig>,
+        out: Outputs,
+    ) -> Result<Self, BoxError> {
         Ok(Self { out })
     }
 }
@@ -39,9 +50,10 @@ impl Consumer for Forward {
 
 #[cfg(test)]
 mod tests {
-    use component::config::NoConfig;
+    use std::sync::Arc;
+
     use component::{Connector, Consumer, Context};
-    use componenttest::{Answer, Sink, logs, settings};
+    use componenttest::{Answer, Sink, connector_settings, logs};
 
     use super::Forward;
 
@@ -54,8 +66,8 @@ mod tests {
             ("logs/a".parse().unwrap(), first.next()),
             ("logs/b".parse().unwrap(), second.next()),
         ]);
-        let settings = settings("forward", component::Signal::Logs);
-        let forward = Forward::create(settings, NoConfig::default(), out).unwrap();
+        let settings = connector_settings("forward", component::Signal::Logs);
+        let forward = Forward::create(settings, Arc::default(), out).unwrap();
         forward.consume(&Context::default(), logs(3)).await.unwrap();
         assert_eq!((first.calls(), second.calls()), (1, 1));
         second.answer(Answer::retryable("not now"));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use config::Config;
+use config::{Config, Problems};
 use pdata::{Data, Signal};
 
 use crate::Storage;
@@ -85,15 +85,52 @@ impl BuildInfo {
     }
 }
 
-/// What a component is told about itself.
+/// What a receiver or an extension is told about itself.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Its id as written in YAML.
     pub id: Id,
-    /// The signal it serves, for kinds that serve one: processor, exporter, connector (its input).
-    pub signal: Option<Signal>,
-    /// The pipeline it belongs to, for processors.
-    pub pipeline: Option<PipelineId>,
+    /// The program.
+    pub build: BuildInfo,
+    /// Where it registers its metrics.
+    pub meter: Meter,
+}
+
+/// What a processor is told about itself.
+#[derive(Debug, Clone)]
+pub struct ProcessorSettings {
+    /// Its id as written in YAML.
+    pub id: Id,
+    /// The signal of its pipeline.
+    pub signal: Signal,
+    /// The pipeline that this instance is a step of.
+    pub pipeline: PipelineId,
+    /// The program.
+    pub build: BuildInfo,
+    /// Where it registers its metrics.
+    pub meter: Meter,
+}
+
+/// What an exporter is told about itself.
+#[derive(Debug, Clone)]
+pub struct ExporterSettings {
+    /// Its id as written in YAML.
+    pub id: Id,
+    /// The signal that this instance sends.
+    pub signal: Signal,
+    /// The program.
+    pub build: BuildInfo,
+    /// Where it registers its metrics.
+    pub meter: Meter,
+}
+
+/// What a connector is told about itself.
+#[derive(Debug, Clone)]
+pub struct ConnectorSettings {
+    /// Its id as written in YAML.
+    pub id: Id,
+    /// The signal of the pipelines before it.
+    pub signal: Signal,
     /// The program.
     pub build: BuildInfo,
     /// Where it registers its metrics.
@@ -170,10 +207,14 @@ pub trait Receiver: Component + Sized {
     fn create(settings: Settings, config: Self::Config, out: Outputs) -> Result<Self, BoxError>;
 }
 
-/// Changes telemetry on the way. One instance per pipeline.
+/// Changes telemetry on the way. One instance per pipeline, one plan for all instances of an id.
 pub trait Processor: Component + Consumer + Sized {
     /// Its section.
     type Config: Config;
+    /// What is worked out from the section once and shared by the instances in all pipelines: compiled
+    /// conditions, tables, caches. A reload keeps it as long as the section is the same. Where there is nothing
+    /// to work out it is the section itself.
+    type Plan: Send + Sync + 'static;
     /// Its type, which is also its folder.
     const TYPE: &'static str;
     /// Other accepted type names.
@@ -183,8 +224,16 @@ pub trait Processor: Component + Consumer + Sized {
     const COUNTED: bool = true;
     /// What it can process.
     const SIGNALS: &'static [(Signal, Stability)] = ALL_BETA;
-    /// Makes an inert instance.
-    fn create(settings: Settings, config: Self::Config, next: Next) -> Result<Self, BoxError>;
+    /// Works out the section, or says in `found` what is wrong with it and returns `None`. Called after
+    /// [`Config::validate`], which need not look at what this looks at.
+    ///
+    /// What depends on the signal is worked out for every signal ([`PerSignal`](crate::PerSignal)); a mistake
+    /// that concerns only the pipelines of one signal is [`Problems::late_for`] that signal, and the plan is
+    /// still made.
+    fn plan(config: Self::Config, found: &mut Problems) -> Option<Self::Plan>;
+    /// Makes an inert instance. It cannot fail: all that can be wrong with a section is found by `plan`, and
+    /// what depends on the machine is acquired by [`Component::start`].
+    fn create(settings: ProcessorSettings, plan: Arc<Self::Plan>, next: Next) -> Self;
 }
 
 /// Takes telemetry out: sends once what it is given. One instance per id and signal. Queue, batch,
@@ -199,25 +248,37 @@ pub trait Exporter: Component + Consumer + Sized {
     /// What it can send.
     const SIGNALS: &'static [(Signal, Stability)] = ALL_BETA;
     /// Makes an inert instance.
-    fn create(settings: Settings, config: Self::Config) -> Result<Self, BoxError>;
+    fn create(settings: ExporterSettings, config: Self::Config) -> Result<Self, BoxError>;
     /// What stands in front of it. Default: nothing, the call is synchronous.
     fn delivery(_config: &Self::Config) -> Delivery {
         Delivery::default()
     }
 }
 
-/// Ends one pipeline and begins others. One instance per id and input signal.
+/// Ends one pipeline and begins others. One instance per id and input signal, one plan for all of an id.
 pub trait Connector: Component + Consumer + Sized {
     /// Its section.
     type Config: Config;
+    /// What is worked out from the section once, as for a [`Processor`].
+    type Plan: Send + Sync + 'static;
     /// Its type, which is also its folder.
     const TYPE: &'static str;
     /// Other accepted type names.
     const ALIASES: &'static [&'static str] = &[];
     /// Which signal it turns into which.
     const SIGNALS: &'static [(Signal, Signal, Stability)];
+    /// Works out the section, or says in `found` what is wrong with it and returns `None`. It knows pipelines
+    /// by their ids only.
+    fn plan(config: Self::Config, found: &mut Problems) -> Option<Self::Plan>;
     /// Makes an inert instance.
-    fn create(settings: Settings, config: Self::Config, out: Outputs) -> Result<Self, BoxError>;
+    ///
+    /// # Errors
+    /// The plan does not fit the pipelines behind it: a router names one that `out` does not have.
+    fn create(
+        settings: ConnectorSettings,
+        plan: Arc<Self::Plan>,
+        out: Outputs,
+    ) -> Result<Self, BoxError>;
 }
 
 /// Serves the others. One instance per id.

@@ -16,7 +16,9 @@ mod kinds;
 mod lost;
 pub mod meter;
 mod outputs;
+mod per_signal;
 mod received;
+mod stateless;
 mod storage;
 mod switch;
 pub mod trace;
@@ -32,14 +34,16 @@ pub use host::{Host, Services, Status};
 pub use id::{Id, IdError, PipelineId};
 pub use in_flight::{InFlight, InFlightLimit, UnderWay};
 pub use kinds::{
-    BuildInfo, Component, Connector, Consumer, Exporter, Extension, Kind, Next, Processor,
-    Receiver, Settings, Stability,
+    BuildInfo, Component, Connector, ConnectorSettings, Consumer, Exporter, ExporterSettings,
+    Extension, Kind, Next, Processor, ProcessorSettings, Receiver, Settings, Stability,
 };
 pub use lost::LostReason;
 pub use meter::Meter;
 pub use outputs::Outputs;
 pub use pdata::{Data, Signal};
+pub use per_signal::PerSignal;
 pub use received::Received;
+pub use stateless::Stateless;
 pub use storage::{Storage, StorageClient, Write};
 pub use switch::{Held, Switch};
 pub use trace::Tracer;

@@ -19,6 +19,8 @@ pub struct Finding {
     pub place: String,
     /// What to do there.
     pub remedy: Option<Remedy>,
+    /// The only pipelines that it concerns, by the name of their signal; `None` for all.
+    pub signal: Option<&'static str>,
 }
 
 /// What to do.
@@ -58,7 +60,7 @@ impl Problems {
         push(&mut self.list, Finding::new(key, rule))
     }
 
-    /// What upstream says only when it creates the component, with a text that contains `rule`.
+    /// What upstream says only when it creates the component: the component is not created then.
     pub fn late(&mut self, key: impl Into<String>, rule: impl Into<String>) -> &mut Finding {
         push(&mut self.late, Finding::new(key, rule))
     }
@@ -99,7 +101,19 @@ fn push(list: &mut Vec<Finding>, finding: Finding) -> &mut Finding {
 
 impl Finding {
     fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
-        Self { key: key.into(), rule: rule.into(), place: String::new(), remedy: None }
+        Self {
+            key: key.into(),
+            rule: rule.into(),
+            place: String::new(),
+            remedy: None,
+            signal: None,
+        }
+    }
+
+    /// It concerns only the pipelines of this signal.
+    pub fn only_for(&mut self, signal: &'static str) -> &mut Self {
+        self.signal = Some(signal);
+        self
     }
 
     /// The key at fault, below that of the finding.

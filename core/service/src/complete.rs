@@ -100,7 +100,7 @@ impl Settings {
 /// The smallest section of a type that is valid, in YAML; `None` where that cannot be known.
 fn smallest(kind: Kind, type_name: &str, registry: &Registry) -> Option<String> {
     let entry = registry.find(kind, type_name)?;
-    let problems = (entry.check)(&Value::Null).ok()?;
+    let problems = (entry.check)(&Value::Null).ok()?.problems;
     let lists = [problems.list(), problems.late_list()];
     let needed: Option<Vec<String>> = lists
         .into_iter()

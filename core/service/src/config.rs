@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use component::config::Value;
+use component::config::{Finding, Value};
 use component::{Config as _, Id, Kind, PipelineId, Problems};
 use confmap::code;
 
 use crate::decode::Decoder;
 use crate::issue::{
-    Issue, Problem, Said, Stage, at_component, at_item, caution_code, independent, issue,
+    Issue, Late, Problem, Said, Stage, at_component, at_item, caution_code, independent, issue,
 };
-use crate::registry::Registry;
+use crate::registry::{Checked, Plan, Registry};
 use crate::telemetry::TelemetryConfig;
 
 /// `service: pipelines: <id>:`.
@@ -44,6 +44,19 @@ pub struct Settings {
     pub service: ServiceConfig,
     /// What the components say of their sections besides mistakes.
     pub said: Said,
+    /// What their sections amount to: made once, whatever uses it.
+    plans: BTreeMap<(Kind, Id), Plan>,
+}
+
+/// What a tree amounts to.
+struct Decoded {
+    settings: Settings,
+    /// Pipelines of profiles.
+    profiles: Vec<String>,
+    /// What cannot be read.
+    issues: Vec<Issue>,
+    /// What the components say of what can be read.
+    checked: Vec<(Kind, Id, Checked)>,
 }
 
 impl Settings {
@@ -52,11 +65,12 @@ impl Settings {
     /// # Errors
     /// Every mistake of the first stage that has any.
     pub fn read(root: &Value, registry: &Registry) -> Result<Self, Problem> {
-        let (mut settings, profiles, wrong) = Self::decode_all(root, registry);
-        let mut issues = settings.validate(root, registry);
+        let Decoded { mut settings, profiles, issues: wrong, checked } =
+            Self::decode_all(root, registry);
+        let mut issues = settings.validate(root, registry, checked);
         if !wrong.is_empty() {
             let mut problem = Problem::new(Stage::Decode, wrong);
-            issues.append(&mut settings.said.late);
+            issues.extend(settings.said.late.drain(..).map(|it| it.issue));
             problem.more = independent(issues, &problem.issues);
             return Err(problem);
         }
@@ -71,7 +85,7 @@ impl Settings {
             return Ok(settings);
         }
         let mut problem = Problem::new(Stage::Validate, issues);
-        problem.more = settings.said.late;
+        problem.more = settings.said.late.into_iter().map(|it| it.issue).collect();
         Err(problem)
     }
 
@@ -80,18 +94,36 @@ impl Settings {
         root: &Value,
         registry: &Registry,
     ) -> Result<(Self, Vec<String>), Problem> {
-        let (settings, profiles, issues) = Self::decode_all(root, registry);
+        let Decoded { settings, profiles, issues, .. } = Self::decode_all(root, registry);
         if issues.is_empty() {
             return Ok((settings, profiles));
         }
         Err(Problem::new(Stage::Decode, issues))
     }
 
-    /// What can be read, the pipelines of profiles, and what cannot be read.
-    fn decode_all(root: &Value, registry: &Registry) -> (Self, Vec<String>, Vec<Issue>) {
+    fn decode_all(root: &Value, registry: &Registry) -> Decoded {
         let mut decoder = Decoder::new(registry);
         let settings = decoder.root(root);
-        (settings, decoder.profiles, decoder.issues)
+        let Decoder { profiles, issues, checked, .. } = decoder;
+        Decoded { settings, profiles, issues, checked }
+    }
+
+    /// What makes the instances of a processor or connector.
+    pub(crate) fn plan(&self, kind: Kind, id: &Id) -> Option<&Plan> {
+        self.plans.get(&(kind, id.clone()))
+    }
+
+    /// The same, with the plans of `before` where the section is what it was: what they hold lives on.
+    pub(crate) fn with_plans_of(&self, before: &Settings) -> Self {
+        let mut settings = self.clone();
+        for ((kind, id), plan) in &mut settings.plans {
+            if let Some(kept) = before.plan(*kind, id)
+                && before.section(*kind, id) == self.section(*kind, id)
+            {
+                *plan = kept.clone();
+            }
+        }
+        settings
     }
 
     /// The section of a component.
@@ -104,7 +136,12 @@ impl Settings {
         self.components.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    fn validate(&mut self, root: &Value, registry: &Registry) -> Vec<Issue> {
+    fn validate(
+        &mut self,
+        root: &Value,
+        registry: &Registry,
+        checked: Vec<(Kind, Id, Checked)>,
+    ) -> Vec<Issue> {
         let mut issues = Vec::new();
         let no_pipelines = "service::pipelines: service must have at least one pipeline";
         if self.components.values().all(Vec::is_empty) {
@@ -118,7 +155,7 @@ impl Settings {
         } else {
             self.validate_references(registry, &mut issues);
         }
-        self.said = self.ask_components(registry, &mut issues);
+        self.take_in(checked, &mut issues);
         let mut telemetry = Problems::default();
         self.service.telemetry.validate(&mut telemetry);
         issues.extend(telemetry.list().iter().map(|it| {
@@ -216,26 +253,34 @@ impl Settings {
         }
     }
 
-    /// Asks every component that can be read; mistakes go to `issues`.
-    fn ask_components(&self, registry: &Registry, issues: &mut Vec<Issue>) -> Said {
-        let mut said = Said::default();
-        for (kind, components) in &self.components {
-            for (id, section) in components {
-                let Some(entry) = registry.find(*kind, id.type_name()) else { continue };
-                let Ok(problems) = (entry.check)(section) else { continue };
-                issues.extend(problems.list().iter().map(|it| at_component(*kind, id, it)));
-                let late = problems
-                    .late_list()
-                    .iter()
-                    .map(|it| Issue { text: it.rule.clone(), ..at_component(*kind, id, it) });
-                said.late.extend(late);
-                said.warnings.extend(problems.warnings().iter().map(|(caution, it)| {
-                    let text = it.rule.clone();
-                    Issue { text, ..at_component(*kind, id, it).code(caution_code(*caution)) }
-                }));
-            }
+    /// Takes in what the components say; mistakes go to `issues`.
+    fn take_in(&mut self, checked: Vec<(Kind, Id, Checked)>, issues: &mut Vec<Issue>) {
+        for (kind, id, Checked { problems, plan }) in checked {
+            issues.extend(problems.list().iter().map(|it| at_component(kind, &id, it)));
+            let late = problems.late_list().iter().filter(|it| self.concerns(it, &id));
+            let late: Vec<Late> = late
+                .map(|it| {
+                    let issue = Issue { text: it.rule.clone(), ..at_component(kind, &id, it) };
+                    Late { kind, id: id.clone(), signal: it.signal, issue }
+                })
+                .collect();
+            self.said.late.extend(late);
+            self.said.warnings.extend(problems.warnings().iter().map(|(caution, it)| {
+                let text = it.rule.clone();
+                Issue { text, ..at_component(kind, &id, it).code(caution_code(*caution)) }
+            }));
+            self.plans.extend(plan.map(|it| ((kind, id), it)));
         }
-        said
+    }
+
+    /// False for what is said only of pipelines that do not list the component.
+    fn concerns(&self, finding: &Finding, id: &Id) -> bool {
+        finding.signal.is_none_or(|signal| {
+            self.service.pipelines.iter().any(|(pipeline, config)| {
+                let lists = [&config.receivers, &config.processors, &config.exporters];
+                pipeline.signal().name() == signal && lists.iter().any(|it| it.contains(id))
+            })
+        })
     }
 }
 

@@ -8,19 +8,21 @@ use confmap::code;
 
 use crate::config::{PipelineConfig, ServiceConfig, Settings};
 use crate::issue::{Hint, Issue, issue};
-use crate::registry::Registry;
+use crate::registry::{Checked, Registry};
 use crate::telemetry::TelemetryConfig;
 
 pub(crate) struct Decoder<'a> {
     registry: &'a Registry,
     pub issues: Vec<Issue>,
+    /// What the components say of the sections that can be read.
+    pub checked: Vec<(Kind, Id, Checked)>,
     /// Pipelines of the one signal that upstream knows and gates.
     pub profiles: Vec<String>,
 }
 
 impl<'a> Decoder<'a> {
     pub fn new(registry: &'a Registry) -> Self {
-        Self { registry, issues: Vec::new(), profiles: Vec::new() }
+        Self { registry, issues: Vec::new(), checked: Vec::new(), profiles: Vec::new() }
     }
 
     pub fn root(&mut self, root: &Value) -> Settings {
@@ -137,8 +139,9 @@ impl<'a> Decoder<'a> {
             );
             return self.issues.push(issue(&[name, key], &text).code(code::WRONG_TYPE));
         }
-        if let Err(issues) = (entry.check)(section) {
-            self.section_issues(name, key, id, &issues);
+        match (entry.check)(section) {
+            Ok(checked) => self.checked.push((kind, id.clone(), checked)),
+            Err(issues) => self.section_issues(name, key, id, &issues),
         }
     }
 

@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use component::config::Value;
 use component::{
-    BoxError, BuildInfo, Component, Id, Kind, Meter, Next, Outputs, PipelineId, Signal,
+    BoxError, BuildInfo, Component, ConnectorSettings, ExporterSettings, Id, Kind, Meter, Next,
+    Outputs, PipelineId, ProcessorSettings, Signal,
 };
 use tracing::Span;
 
 use crate::config::{PipelineConfig, Settings};
-use crate::issue::{Issue, Problem, issue};
+use crate::issue::{Issue, Problem, Refusal, issue};
 use crate::node::{FanOut, Key, Node, Outlet, Rewire};
 use crate::observe::{CountOutgoing, Observe};
-use crate::registry::{Entry, Make, Registry, Step};
+use crate::registry::{Entry, Make, Plan, Registry, Step};
 
 /// Everything that lives in the pipelines, in the order of creation.
 #[derive(Default)]
@@ -68,7 +69,7 @@ impl Graph {
         let built = builder.check_connectors().and_then(|()| builder.all());
         match built {
             Ok(()) => Ok(builder.graph),
-            Err(issue) => Err(settings.said.build_problem(issue)),
+            Err(refusal) => Err(settings.said.build_problem(refusal)),
         }
     }
 
@@ -91,7 +92,7 @@ struct Builder<'a> {
     ends: HashMap<(Id, Signal), Next>,
 }
 
-type Built = Result<(), Issue>;
+type Built = Result<(), Refusal>;
 
 impl Builder<'_> {
     fn all(&mut self) -> Built {
@@ -101,7 +102,7 @@ impl Builder<'_> {
             let (ready, waiting): (Vec<_>, Vec<_>) =
                 left.iter().copied().partition(|(id, config)| self.can_build(id, config));
             if ready.is_empty() {
-                return Err(self.cycle(&waiting));
+                return Err(self.cycle(&waiting).into());
             }
             for (id, config) in ready {
                 self.pipeline(id, config)?;
@@ -158,7 +159,9 @@ impl Builder<'_> {
                      supported receiver pipeline",
                     names(&before, id.signal())
                 );
-                return Err(issue(&["service", "pipelines", id.as_str(), "exporters"], &text));
+                return Err(
+                    issue(&["service", "pipelines", id.as_str(), "exporters"], &text).into()
+                );
             }
             let lonely = behind
                 .iter()
@@ -169,19 +172,25 @@ impl Builder<'_> {
                      supported exporter pipeline",
                     names(&behind, id.signal())
                 );
-                return Err(issue(&["service", "pipelines", id.as_str(), "receivers"], &text));
+                return Err(
+                    issue(&["service", "pipelines", id.as_str(), "receivers"], &text).into()
+                );
             }
         }
         Ok(())
     }
 
-    fn component_settings(&self, id: &Id, signal: Option<Signal>) -> component::Settings {
-        component::Settings {
-            id: id.clone(),
-            signal,
-            pipeline: None,
-            build: self.build.clone(),
-            meter: self.meter.clone(),
+    /// Refuses to create what is known to be wrong; `attempted` puts the mistake into words.
+    fn refuse_known(
+        &self,
+        kind: Kind,
+        id: &Id,
+        signal: Signal,
+        attempted: impl Fn(&str) -> String,
+    ) -> Built {
+        match self.settings.said.late_of(kind, id, signal.name()) {
+            Some((at, rule)) => Err(Refusal::Known(at, attempted(rule))),
+            None => Ok(()),
         }
     }
 
@@ -250,18 +259,16 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn processor(&mut self, id: &Id, pipeline: &PipelineId, next: Next) -> Result<Next, Issue> {
+    fn processor(&mut self, id: &Id, pipeline: &PipelineId, next: Next) -> Result<Next, Refusal> {
         let signal = pipeline.signal();
-        let place = ["processors", id.as_str()];
-        let failed = |error: BoxError| {
-            let text =
-                format!("failed to create \"{id}\" processor, in pipeline \"{pipeline}\": {error}");
-            issue(&place, &text)
+        let attempted = |why: &str| {
+            format!("failed to create \"{id}\" processor, in pipeline \"{pipeline}\": {why}")
         };
+        let failed = |why: &str| issue(&["processors", id.as_str()], &attempted(why));
         let entry = self.entry(Kind::Processor, id).filter(|it| it.accepts(signal));
-        let Some((Make::Processor(make), counted)) = entry.map(|it| (it.make, it.counted)) else {
-            let issue = failed("telemetry type is not supported".into());
-            return Err(self.settings.listed(pipeline, "processors", id, issue));
+        let Some(counted) = entry.map(|it| it.counted) else {
+            let issue = failed("telemetry type is not supported");
+            return Err(self.settings.listed(pipeline, "processors", id, issue).into());
         };
         let key = Key::new(Kind::Processor, id, pipeline.as_str());
         if let Some(Node { inlet: Some(inlet), outlet: Outlet::Step(step), .. }) =
@@ -272,9 +279,17 @@ impl Builder<'_> {
             }
             return Ok(inlet);
         }
-        let section = self.section(Kind::Processor, id);
-        let mut settings = self.component_settings(id, Some(signal));
-        settings.pipeline = Some(pipeline.clone());
+        self.refuse_known(Kind::Processor, id, signal, attempted)?;
+        let Some(Plan::Processor(plan)) = self.settings.plan(Kind::Processor, id) else {
+            return Err(failed("its section has no plan").into());
+        };
+        let settings = ProcessorSettings {
+            id: id.clone(),
+            signal,
+            pipeline: pipeline.clone(),
+            build: self.build.clone(),
+            meter: self.meter.clone(),
+        };
         let span = tracing::error_span!(
             "component",
             "otelcol.component.id" = id.as_str(),
@@ -284,8 +299,7 @@ impl Builder<'_> {
         );
         let outgoing = CountOutgoing::wrap(&settings, counted, next);
         let next = Arc::clone(&outgoing) as _;
-        let Step { component, consumer } =
-            span.in_scope(|| make(settings.clone(), &section, next)).map_err(failed)?;
+        let Step { component, consumer } = span.in_scope(|| plan.create(settings.clone(), next));
         self.push(key, component, &span, Outlet::Step(outgoing));
         let origin = format!("processor {id}");
         let inlet = if counted {
@@ -298,7 +312,7 @@ impl Builder<'_> {
     }
 
     /// An exporter, or a connector with all pipelines behind it.
-    fn end(&mut self, id: &Id, pipeline: &PipelineId) -> Result<Next, Issue> {
+    fn end(&mut self, id: &Id, pipeline: &PipelineId) -> Result<Next, Refusal> {
         let signal = pipeline.signal();
         if let Some(end) = self.ends.get(&(id.clone(), signal)) {
             return Ok(Arc::clone(end));
@@ -312,15 +326,15 @@ impl Builder<'_> {
         Ok(end)
     }
 
-    fn exporter(&mut self, id: &Id, signal: Signal) -> Result<Next, Issue> {
-        let failed = |error: BoxError| {
-            let text =
-                format!("failed to create \"{id}\" exporter for data type \"{signal}\": {error}");
-            issue(&["exporters", id.as_str()], &text)
+    fn exporter(&mut self, id: &Id, signal: Signal) -> Result<Next, Refusal> {
+        let attempted = |why: &str| {
+            format!("failed to create \"{id}\" exporter for data type \"{signal}\": {why}")
         };
+        let failed =
+            |error: BoxError| issue(&["exporters", id.as_str()], &attempted(&error.to_string()));
         let entry = self.entry(Kind::Exporter, id).filter(|it| it.accepts(signal));
         let Some(Make::Exporter(make)) = entry.map(|it| it.make) else {
-            return Err(failed("telemetry type is not supported".into()));
+            return Err(failed("telemetry type is not supported".into()).into());
         };
         let keys = [signal.name().to_owned(), format!("{signal} queue")]
             .map(|part| Key::new(Kind::Exporter, id, &part));
@@ -328,8 +342,14 @@ impl Builder<'_> {
             return Ok(inlet);
         }
         let [key, queue] = keys;
+        self.refuse_known(Kind::Exporter, id, signal, attempted)?;
         let section = self.section(Kind::Exporter, id);
-        let settings = self.component_settings(id, Some(signal));
+        let settings = ExporterSettings {
+            id: id.clone(),
+            signal,
+            build: self.build.clone(),
+            meter: self.meter.clone(),
+        };
         let span = tracing::error_span!(
             "component",
             "otelcol.component.id" = id.as_str(),
@@ -357,17 +377,10 @@ impl Builder<'_> {
         self.keep(queue, |_| true)?.inlet
     }
 
-    fn connector(&mut self, id: &Id, signal: Signal) -> Result<Next, Issue> {
-        let failed = |error: BoxError| {
-            issue(
-                &["connectors", id.as_str()],
-                &format!("failed to create \"{id}\" connector: {error}"),
-            )
-        };
-        let entry = self.entry(Kind::Connector, id);
-        let Some(Make::Connector(make)) = entry.map(|it| it.make) else {
-            return Err(failed("telemetry type is not supported".into()));
-        };
+    fn connector(&mut self, id: &Id, signal: Signal) -> Result<Next, Refusal> {
+        let attempted = |why: &str| format!("failed to create \"{id}\" connector: {why}");
+        let failed =
+            |error: BoxError| issue(&["connectors", id.as_str()], &attempted(&error.to_string()));
         let behind = self.fed_by(id, signal);
         let outputs: Vec<(PipelineId, Next)> = behind
             .filter_map(|(it, _)| Some((it.clone(), Arc::clone(self.heads.get(it)?))))
@@ -382,8 +395,16 @@ impl Builder<'_> {
             self.rewire(outlet, outputs);
             return Ok(inlet);
         }
-        let section = self.section(Kind::Connector, id);
-        let settings = self.component_settings(id, Some(signal));
+        self.refuse_known(Kind::Connector, id, signal, attempted)?;
+        let Some(Plan::Connector(plan)) = self.settings.plan(Kind::Connector, id) else {
+            return Err(failed("its section has no plan".into()).into());
+        };
+        let settings = ConnectorSettings {
+            id: id.clone(),
+            signal,
+            build: self.build.clone(),
+            meter: self.meter.clone(),
+        };
         let span = tracing::error_span!(
             "component",
             "otelcol.component.id" = id.as_str(),
@@ -392,7 +413,7 @@ impl Builder<'_> {
         );
         let outputs = Outputs::new(outputs);
         let Step { component, consumer } =
-            span.in_scope(|| make(settings, &section, outputs.clone())).map_err(failed)?;
+            span.in_scope(|| plan.create(settings, outputs.clone())).map_err(failed)?;
         self.push(key, component, &span, Outlet::Pipelines(outputs));
         let inlet = Observe::wrap(&format!("connector {id}"), span, consumer);
         self.set_inlet(&inlet);
@@ -415,19 +436,20 @@ impl Builder<'_> {
     }
 
     fn receiver(&mut self, id: &Id, section: &Value, fed: &[&PipelineId]) -> Built {
+        let attempted = |signal: Signal, why: &str| {
+            format!("failed to create \"{id}\" receiver for data type \"{signal}\": {why}")
+        };
         let failed = |signal: Signal, error: BoxError| {
-            let text =
-                format!("failed to create \"{id}\" receiver for data type \"{signal}\": {error}");
-            issue(&["receivers", id.as_str()], &text)
+            issue(&["receivers", id.as_str()], &attempted(signal, &error.to_string()))
         };
         let first = fed.first().map_or(Signal::Logs, |it| it.signal());
         let entry = self.entry(Kind::Receiver, id);
         let Some((entry, Make::Receiver(make))) = entry.map(|it| (it, it.make)) else {
-            return Err(failed(first, "unknown type".into()));
+            return Err(failed(first, "unknown type".into()).into());
         };
         if let Some(wrong) = fed.iter().find(|it| !entry.accepts(it.signal())) {
             let issue = failed(wrong.signal(), "telemetry type is not supported".into());
-            return Err(self.settings.listed(wrong, "receivers", id, issue));
+            return Err(self.settings.listed(wrong, "receivers", id, issue).into());
         }
         let outputs: Vec<(PipelineId, Next)> = (fed.iter())
             .filter_map(|it| Some(((*it).clone(), Arc::clone(self.heads.get(*it)?))))
@@ -448,7 +470,12 @@ impl Builder<'_> {
             "otelcol.component.id" = id.as_str(),
             "otelcol.component.kind" = "receiver"
         );
-        let settings = self.component_settings(id, None);
+        self.refuse_known(Kind::Receiver, id, first, |why| attempted(first, why))?;
+        let settings = component::Settings {
+            id: id.clone(),
+            build: self.build.clone(),
+            meter: self.meter.clone(),
+        };
         let outputs = Outputs::new(outputs).with_spans(self.meter.tracer(), id);
         let component = span
             .in_scope(|| make(settings, section, outputs.clone()))

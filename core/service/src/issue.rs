@@ -117,22 +117,59 @@ impl Problem {
 #[derive(Debug, Clone, Default)]
 pub struct Said {
     /// Mistakes that the Collector reports only when it builds the pipelines.
-    pub late: Vec<Issue>,
+    pub late: Vec<Late>,
     /// What is legal and probably not meant.
     pub warnings: Vec<Issue>,
 }
 
+/// A mistake because of which a component will not be created.
+#[derive(Debug, Clone)]
+pub struct Late {
+    /// The component's kind.
+    pub kind: Kind,
+    /// The component.
+    pub id: Id,
+    /// The name of the only signal whose pipelines it concerns.
+    pub signal: Option<&'static str>,
+    /// What is wrong; the text is that of the component alone.
+    pub issue: Issue,
+}
+
+/// Why the pipelines cannot be built.
+pub(crate) enum Refusal {
+    /// Something that shows only now.
+    Found(Issue),
+    /// What a component knows already, by its position in [`Said::late`], and what was attempted.
+    Known(usize, String),
+}
+
+impl From<Issue> for Refusal {
+    fn from(issue: Issue) -> Self {
+        Refusal::Found(issue)
+    }
+}
+
 impl Said {
-    /// Why the pipelines cannot be built, where a component knows more about it than its text.
-    pub(crate) fn build_problem(&self, mut issue: Issue) -> Problem {
-        let mut more = self.late.clone();
-        issue.text = format!("failed to build pipelines: {}", issue.text);
-        issue.code = code::BUILD;
-        let same = |it: &Issue| it.path.starts_with(&issue.path) && issue.text.contains(&it.text);
-        if let Some(at) = more.iter().position(same) {
-            let known = more.remove(at);
-            issue = Issue { text: issue.text, ..known };
-        }
+    /// Position and text of what forbids to create a component for a signal.
+    pub(crate) fn late_of(&self, kind: Kind, id: &Id, signal: &str) -> Option<(usize, &str)> {
+        let concerns = |it: &Late| {
+            it.kind == kind && it.id == *id && it.signal.is_none_or(|only| only == signal)
+        };
+        let at = self.late.iter().position(concerns)?;
+        self.late.get(at).map(|it| (at, it.issue.text.as_str()))
+    }
+
+    /// Why the pipelines cannot be built, with everything else that the components know.
+    pub(crate) fn build_problem(&self, refusal: Refusal) -> Problem {
+        let mut more: Vec<Issue> = self.late.iter().map(|it| it.issue.clone()).collect();
+        let (issue, text) = match refusal {
+            Refusal::Found(issue) => {
+                let text = issue.text.clone();
+                (issue.code(code::BUILD), text)
+            }
+            Refusal::Known(at, text) => (more.remove(at), text),
+        };
+        let issue = Issue { text: format!("failed to build pipelines: {text}"), ..issue };
         Problem { more, ..Problem::new(Stage::Build, vec![issue]) }
     }
 }

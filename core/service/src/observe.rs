@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use component::meter::{Counter, Descriptor, Histogram, Level, SECONDS_BOUNDS};
-use component::{ConsumeError, Consumer, Context, Data, Next, Settings, Switch};
+use component::{ConsumeError, Consumer, Context, Data, Next, ProcessorSettings, Switch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
@@ -71,7 +71,12 @@ impl Observe {
     }
 
     /// In front of a processor, which is counted.
-    pub fn wrap_processor(origin: &str, span: Span, settings: &Settings, next: Next) -> Next {
+    pub fn wrap_processor(
+        origin: &str,
+        span: Span,
+        settings: &ProcessorSettings,
+        next: Next,
+    ) -> Next {
         let (meter, own) = (&settings.meter, attributes(settings));
         let duration = || meter.histogram(DURATION, SECONDS_BOUNDS, &own);
         let counted = Some(Counted {
@@ -84,7 +89,7 @@ impl Observe {
 
 impl CountOutgoing {
     /// Behind the processor of `settings`.
-    pub fn wrap(settings: &Settings, counted: bool, next: Next) -> Arc<Self> {
+    pub fn wrap(settings: &ProcessorSettings, counted: bool, next: Next) -> Arc<Self> {
         let outgoing = counted.then(|| settings.meter.counter(OUTGOING, &attributes(settings)));
         let timed = counted && is_timed(settings);
         Arc::new(Self { outgoing, timed, next: Switch::new(next) })
@@ -101,12 +106,11 @@ impl CountOutgoing {
     }
 }
 
-fn attributes(settings: &Settings) -> [(&str, &str); 2] {
-    let signal = settings.signal.map_or("", component::Signal::name);
-    [("processor", settings.id.as_str()), ("otel.signal", signal)]
+fn attributes(settings: &ProcessorSettings) -> [(&str, &str); 2] {
+    [("processor", settings.id.as_str()), ("otel.signal", settings.signal.name())]
 }
 
-fn is_timed(settings: &Settings) -> bool {
+fn is_timed(settings: &ProcessorSettings) -> bool {
     settings.meter.level() >= DURATION.level
 }
 
@@ -157,7 +161,7 @@ impl Consumer for CountOutgoing {
 
 #[cfg(test)]
 mod tests {
-    use componenttest::{data, metric, settings};
+    use componenttest::{data, metric, processor_settings};
 
     use super::*;
 
@@ -177,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_duration_of_a_processor_is_without_what_is_behind_it() {
-        let settings = settings("x", component::Signal::Logs);
+        let settings = processor_settings("x", component::Signal::Logs);
         let behind = Arc::new(Slow(Duration::from_secs(1), None));
         let behind = CountOutgoing::wrap(&settings, true, behind);
         let processor = Arc::new(Slow(Duration::from_millis(1), Some(behind)));

@@ -1,11 +1,13 @@
 //! The list of component types. Each type is erased once, here, by plain function pointers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use component::config::{self, Caution, DecodeIssue, Show, Value};
 use component::{
-    BoxError, Component, Connector, Delivery, Exporter, Extension, Kind, Next, Outputs, Problems,
-    Processor, Receiver, Settings, Signal, Stability, Storage,
+    BoxError, Component, Connector, ConnectorSettings, Consumer, Delivery, Exporter,
+    ExporterSettings, Extension, Kind, Next, Outputs, Problems, Processor, ProcessorSettings,
+    Receiver, Settings, Signal, Stability, Storage,
 };
 
 /// Time spans from here on may well be meant in nanoseconds.
@@ -35,8 +37,8 @@ pub struct Entry {
     pub module: &'static str,
     /// What it can carry.
     pub signals: Signals,
-    /// Reads and validates a section.
-    pub(crate) check: fn(&Value) -> Result<Problems, Vec<DecodeIssue>>,
+    /// Reads a section and works it out.
+    pub(crate) check: fn(&Value) -> Result<Checked, Vec<DecodeIssue>>,
     /// The JSON Schema of the section.
     pub(crate) schema: fn() -> serde_json::Value,
     /// The section with every default filled in.
@@ -64,10 +66,64 @@ pub(crate) struct Offer {
 #[derive(Clone, Copy)]
 pub(crate) enum Make {
     Receiver(fn(Settings, &Value, Outputs) -> Result<Arc<dyn Component>, BoxError>),
-    Processor(fn(Settings, &Value, Next) -> Result<Step, BoxError>),
-    Exporter(fn(Settings, &Value) -> Result<(Step, Delivery), BoxError>),
-    Connector(fn(Settings, &Value, Outputs) -> Result<Step, BoxError>),
+    Exporter(fn(ExporterSettings, &Value) -> Result<(Step, Delivery), BoxError>),
     Extension(fn(Settings, &Value) -> Result<Offer, BoxError>),
+    /// Processors and connectors: by their [`Plan`].
+    Planned,
+}
+
+/// What a component says of its section.
+pub(crate) struct Checked {
+    pub problems: Problems,
+    /// Of a processor or connector, unless something is wrong.
+    pub plan: Option<Plan>,
+}
+
+/// A section that was worked out, which makes the instances of its id. Clones are the same plan.
+#[derive(Clone)]
+pub(crate) enum Plan {
+    Processor(Arc<dyn ProcessorPlan>),
+    Connector(Arc<dyn ConnectorPlan>),
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Plan::Processor(_) => "processor plan",
+            Plan::Connector(_) => "connector plan",
+        })
+    }
+}
+
+/// The plan of a processor whose type is not known here any more.
+pub(crate) trait ProcessorPlan: Send + Sync {
+    fn create(&self, settings: ProcessorSettings, next: Next) -> Step;
+}
+
+/// The plan of a connector whose type is not known here any more.
+pub(crate) trait ConnectorPlan: Send + Sync {
+    fn create(&self, settings: ConnectorSettings, out: Outputs) -> Result<Step, BoxError>;
+}
+
+struct PlanOfProcessor<P: Processor>(Arc<P::Plan>);
+
+impl<P: Processor> ProcessorPlan for PlanOfProcessor<P> {
+    fn create(&self, settings: ProcessorSettings, next: Next) -> Step {
+        step(P::create(settings, Arc::clone(&self.0), next))
+    }
+}
+
+struct PlanOfConnector<C: Connector>(Arc<C::Plan>);
+
+impl<C: Connector> ConnectorPlan for PlanOfConnector<C> {
+    fn create(&self, settings: ConnectorSettings, out: Outputs) -> Result<Step, BoxError> {
+        C::create(settings, Arc::clone(&self.0), out).map(step)
+    }
+}
+
+fn step<T: Component + Consumer>(it: T) -> Step {
+    let it = Arc::new(it);
+    Step { component: Arc::clone(&it) as _, consumer: it }
 }
 
 /// All types of a distribution.
@@ -106,13 +162,15 @@ impl Registry {
             aliases: P::ALIASES,
             module: module::<P>(),
             signals: Signals::Each(P::SIGNALS),
-            check: check::<P::Config>,
+            check: |section| {
+                checked::<P::Config>(section, |config, found| {
+                    P::plan(config, found)
+                        .map(|it| Plan::Processor(Arc::new(PlanOfProcessor::<P>(Arc::new(it)))))
+                })
+            },
             schema: schema::<P::Config>,
             effective: effective::<P::Config>,
-            make: Make::Processor(|settings, section, next| {
-                let it = Arc::new(P::create(settings, read(section)?, next)?);
-                Ok(Step { component: Arc::clone(&it) as _, consumer: it })
-            }),
+            make: Make::Planned,
             counted: P::COUNTED,
         });
         self
@@ -133,8 +191,7 @@ impl Registry {
             make: Make::Exporter(|settings, section| {
                 let config = read(section)?;
                 let delivery = E::delivery(&config);
-                let it = Arc::new(E::create(settings, config)?);
-                Ok((Step { component: Arc::clone(&it) as _, consumer: it }, delivery))
+                Ok((step(E::create(settings, config)?), delivery))
             }),
             counted: false,
         });
@@ -150,13 +207,15 @@ impl Registry {
             aliases: C::ALIASES,
             module: module::<C>(),
             signals: Signals::Pairs(C::SIGNALS),
-            check: check::<C::Config>,
+            check: |section| {
+                checked::<C::Config>(section, |config, found| {
+                    C::plan(config, found)
+                        .map(|it| Plan::Connector(Arc::new(PlanOfConnector::<C>(Arc::new(it)))))
+                })
+            },
             schema: schema::<C::Config>,
             effective: effective::<C::Config>,
-            make: Make::Connector(|settings, section, out| {
-                let it = Arc::new(C::create(settings, read(section)?, out)?);
-                Ok(Step { component: Arc::clone(&it) as _, consumer: it })
-            }),
+            make: Make::Planned,
             counted: false,
         });
         self
@@ -232,14 +291,23 @@ fn module<T>() -> &'static str {
     path.split_once("::").map_or(path, |(first, _)| first)
 }
 
-fn check<C: component::Config>(section: &Value) -> Result<Problems, Vec<DecodeIssue>> {
+fn check<C: component::Config>(section: &Value) -> Result<Checked, Vec<DecodeIssue>> {
+    checked::<C>(section, |_, _| None)
+}
+
+/// Reads, validates and plans a section.
+fn checked<C: component::Config>(
+    section: &Value,
+    plan: impl FnOnce(C, &mut Problems) -> Option<Plan>,
+) -> Result<Checked, Vec<DecodeIssue>> {
     let config: C = config::load(section)?;
     let mut problems = Problems::default();
     config.validate(&mut problems);
     for (path, nanos) in config::bare_durations::<C>(section) {
         no_unit(&mut problems, &path, nanos);
     }
-    Ok(problems)
+    let plan = plan(config, &mut problems);
+    Ok(Checked { problems, plan })
 }
 
 /// A time span in bare nanoseconds is legal; a small one is hardly meant.

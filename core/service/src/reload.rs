@@ -143,6 +143,7 @@ impl Collector {
         registry: &Registry,
     ) -> Result<Changes, RunError> {
         warn_of_aliases(settings, registry);
+        let settings = &settings.with_plans_of(&self.settings);
         let mut next = self.candidate(settings, registry).map_err(RunError::Config)?;
         let old = self.replaced_by(&next);
         let changes = changes(&old, &next);

@@ -390,13 +390,8 @@ pub(crate) fn extensions(
         let Some(Make::Extension(make)) = entry.map(|it| it.make) else {
             return Err(failed("unknown type".into()));
         };
-        let own = component::Settings {
-            id: id.clone(),
-            signal: None,
-            pipeline: None,
-            build: build.clone(),
-            meter: meter.clone(),
-        };
+        let own =
+            component::Settings { id: id.clone(), build: build.clone(), meter: meter.clone() };
         let span = tracing::error_span!(
             "component",
             "otelcol.component.id" = id.as_str(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter, Host, Settings,
-    Signal, Stability,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
+    ExporterSettings, Host, Signal, Stability,
 };
 use tokio::time::Instant;
 
@@ -41,7 +41,7 @@ impl Exporter for Debug {
         (Signal::Logs, Stability::Alpha),
     ];
 
-    fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
+    fn create(_settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
         let sampler = Sampler::new(config.sampling_initial, config.sampling_thereafter);
         let paths = config.output_paths.unwrap_or_else(|| vec!["stdout".into()]);
         let writer = (!config.use_internal_logger).then(|| Arc::new(Writer::new(paths)));

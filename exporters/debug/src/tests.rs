@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use componenttest::{TestHost, captured, config, problems, settings};
+use componenttest::{TestHost, captured, config, exporter_settings, problems};
 use pdata::Limits;
 
 use super::*;
@@ -183,7 +183,7 @@ Timestamp: 1970-01-01 00:00:00 +0000 UTC";
 
 async fn write(section: &str, data: Data) {
     let host = TestHost::new();
-    let settings = settings("debug", data.signal());
+    let settings = exporter_settings("debug", data.signal());
     let exporter = Arc::new(Debug::create(settings, config(section)).unwrap());
     Arc::clone(&exporter).start(&host).await.unwrap();
     exporter.consume(&Context::default(), data).await.unwrap();
@@ -225,7 +225,8 @@ fn the_collectors_logger_gets_fields_and_text() {
 #[tokio::test]
 async fn a_path_that_cannot_be_opened_fails_the_start() {
     let section = r#"{"use_internal_logger": false, "output_paths": ["/nowhere/x"]}"#;
-    let exporter = Debug::create(settings("debug", Signal::Logs), config(section)).unwrap();
+    let exporter =
+        Debug::create(exporter_settings("debug", Signal::Logs), config(section)).unwrap();
     let error = Arc::new(exporter).start(&TestHost::new()).await.unwrap_err();
     assert!(error.to_string().starts_with("cannot open \"/nowhere/x\" of output_paths"), "{error}");
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Buf as _;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Exporter, Host, Ownership,
-    Settings, Signal, Stability,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Exporter, ExporterSettings, Host,
+    Ownership, Signal, Stability,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
 
@@ -47,7 +47,7 @@ impl Exporter for File {
         (Signal::Logs, Stability::Alpha),
     ];
 
-    fn create(settings: Settings, config: Config) -> Result<Self, BoxError> {
+    fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
         let zstd = Type(Some(Encoding::Zstd));
         let compressor = (!config.compression.is_empty())
             .then(|| Arc::new(Compressor::http(zstd, config.compression_params)));

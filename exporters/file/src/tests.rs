@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use componenttest::{TestHost, config, data, problems, settings};
+use componenttest::{TestHost, config, data, exporter_settings, problems};
 
 use super::*;
 
@@ -17,7 +17,8 @@ fn section(path: &Path, more: &str) -> String {
 
 async fn started(signal: Signal, section: &str) -> (Arc<File>, TestHost) {
     let host = TestHost::new();
-    let exporter = Arc::new(File::create(settings("file", signal), config(section)).unwrap());
+    let exporter =
+        Arc::new(File::create(exporter_settings("file", signal), config(section)).unwrap());
     Arc::clone(&exporter).start(&host).await.unwrap();
     (exporter, host)
 }
@@ -135,7 +136,8 @@ async fn a_full_disk_is_retryable_and_leaves_no_half_record() {
 #[tokio::test]
 async fn what_cannot_be_done_fails_the_start_with_the_remedy() {
     let start = async |section: &str| {
-        let exporter = File::create(settings("file/x", Signal::Logs), config(section)).unwrap();
+        let exporter =
+            File::create(exporter_settings("file/x", Signal::Logs), config(section)).unwrap();
         Arc::new(exporter).start(&TestHost::new()).await.unwrap_err().to_string()
     };
     let error = start(r#"{"path": "/nowhere/x"}"#).await;
@@ -172,7 +174,7 @@ async fn only_the_first_instance_begins_the_file_anew() {
     for _ in 0..2 {
         let host = before.1.successor();
         let config = config(&section(&path, r#", "format": "json""#));
-        let next = Arc::new(File::create(settings("file", Signal::Logs), config).unwrap());
+        let next = Arc::new(File::create(exporter_settings("file", Signal::Logs), config).unwrap());
         Arc::clone(&next).start(&host).await.unwrap();
         before.1.shutdown(&*before.0, LIMIT).await;
         before = (next, host);

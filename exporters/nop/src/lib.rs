@@ -4,7 +4,7 @@
 
 use component::config::NoConfig;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Exporter, Settings, Signal,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Exporter, ExporterSettings, Signal,
     Stability, async_trait,
 };
 
@@ -20,7 +20,7 @@ impl Exporter for Nop {
         (Signal::Logs, Stability::Beta),
     ];
 
-    fn create(_settings: Settings, _config: NoConfig) -> Result<Self, BoxError> {
+    fn create(_settings: ExporterSettings, _config: NoConfig) -> Result<Self, BoxError> {
         Ok(Self)
     }
 }

@@ -2,12 +2,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter, Host, Settings,
-    Signal, Stability,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
+    ExporterSettings, Host, Signal, Stability,
 };
 use configgrpc::client::Client;
 use http::uri::PathAndQuery;
@@ -22,9 +22,10 @@ pub use config::Config;
 
 /// The exporter.
 pub struct OtlpGrpc {
-    name: String,
-    /// What `start` answers when the section asks for what is not supported.
-    client: Result<Client, String>,
+    settings: ExporterSettings,
+    config: Config,
+    /// Since it was started: upstream refuses there what cannot be made of the section.
+    client: OnceLock<Client>,
     path: PathAndQuery,
     reporter: Reporter,
 }
@@ -39,19 +40,10 @@ impl Exporter for OtlpGrpc {
         (Signal::Logs, Stability::Stable),
     ];
 
-    fn create(settings: Settings, config: Config) -> Result<Self, BoxError> {
-        let signal = settings.signal.ok_or("an exporter serves one signal")?;
-        let agent = settings.build.user_agent();
-        let client = config.client.check_compression();
-        let client =
-            client.and_then(|()| Client::new(&config.client, &agent, config.timeout.std()));
-        let client = client.map(|it| it.measured(&settings.meter));
-        Ok(Self {
-            name: format!("exporters::{}", settings.id),
-            client,
-            path: otlp::grpc_path(signal),
-            reporter: Reporter::new(&settings, signal),
-        })
+    fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
+        let path = otlp::grpc_path(settings.signal);
+        let reporter = Reporter::new(&settings);
+        Ok(Self { settings, config, client: OnceLock::new(), path, reporter })
     }
 
     fn delivery(config: &Config) -> Delivery {
@@ -66,17 +58,16 @@ impl Exporter for OtlpGrpc {
 #[async_trait]
 impl Component for OtlpGrpc {
     async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
-        match &self.client {
-            Ok(client) => {
-                client.start();
-                Ok(())
-            }
-            Err(why) => Err(format!("{}: {why}", self.name).into()),
-        }
+        let (config, agent) = (&self.config, self.settings.build.user_agent());
+        let client = (config.client.check_compression())
+            .and_then(|()| Client::new(&config.client, &agent, config.timeout.std()))
+            .map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
+        self.client.get_or_init(|| client.measured(&self.settings.meter)).start();
+        Ok(())
     }
 
     async fn shutdown(&self) -> Result<(), BoxError> {
-        if let Ok(client) = &self.client {
+        if let Some(client) = self.client.get() {
             client.close();
         }
         Ok(())
@@ -86,7 +77,9 @@ impl Component for OtlpGrpc {
 #[async_trait]
 impl Consumer for OtlpGrpc {
     async fn consume(&self, _ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let client = self.client.as_ref().map_err(|why| ConsumeError::permanent(why.clone()))?;
+        let client = self.client.get();
+        let client =
+            client.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
         let reply = client.call(&self.path, data.chunks()).await.map_err(status::classify)?;
         match PartialSuccess::decode(&reply) {
             Ok(None) => {}

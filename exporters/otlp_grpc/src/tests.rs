@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use component::Context;
-use componenttest::{TestHost, captured, config, data, metric, problems, settings};
+use componenttest::{TestHost, captured, config, data, exporter_settings, metric, problems};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -56,7 +56,7 @@ fn section(endpoint: &str, compression: &str) -> String {
     )
 }
 
-async fn started(settings: Settings, section: &str) -> (Arc<OtlpGrpc>, TestHost) {
+async fn started(settings: ExporterSettings, section: &str) -> (Arc<OtlpGrpc>, TestHost) {
     let host = TestHost::new();
     let exporter = Arc::new(OtlpGrpc::create(settings, config(section)).unwrap());
     Arc::clone(&exporter).start(&host).await.unwrap();
@@ -73,7 +73,7 @@ async fn consume(exporter: &OtlpGrpc, data: Data) -> Result<(), ConsumeError> {
 async fn each_signal_goes_to_its_service_as_it_is() {
     for signal in Signal::ALL {
         let (endpoint, mut seen) = backend(b"", &[("grpc-status", "0")]).await;
-        let settings = settings("otlp_grpc", signal);
+        let settings = exporter_settings("otlp_grpc", signal);
         let (exporter, host) = started(settings, &section(&endpoint, "none")).await;
         let sent = data(signal, 7);
         consume(&exporter, sent.clone()).await.unwrap();
@@ -89,7 +89,7 @@ async fn each_signal_goes_to_its_service_as_it_is() {
 async fn gzip_is_the_default() {
     let (endpoint, mut seen) = backend(b"", &[("grpc-status", "0")]).await;
     let text = format!(r#"{{"endpoint": "http://{endpoint}"}}"#);
-    let (exporter, host) = started(settings("otlp_grpc", Signal::Logs), &text).await;
+    let (exporter, host) = started(exporter_settings("otlp_grpc", Signal::Logs), &text).await;
     consume(&exporter, data(Signal::Logs, 7)).await.unwrap();
     let (_, body) = seen.recv().await.unwrap();
     assert_eq!(body[0], 1);
@@ -100,7 +100,7 @@ async fn gzip_is_the_default() {
 #[tokio::test]
 async fn at_level_detailed_calls_are_measured() {
     let (endpoint, _seen) = backend(b"", &[("grpc-status", "14")]).await;
-    let settings = settings("otlp_grpc", Signal::Logs);
+    let settings = exporter_settings("otlp_grpc", Signal::Logs);
     let meter = settings.meter.clone();
     let (exporter, host) = started(settings, &section(&endpoint, "none")).await;
     consume(&exporter, data(Signal::Logs, 1)).await.unwrap_err();
@@ -119,7 +119,7 @@ async fn at_level_detailed_calls_are_measured() {
 #[tokio::test]
 async fn a_refusal_keeps_its_class_and_text() {
     let (endpoint, _seen) = backend(b"", &[("grpc-status", "3"), ("grpc-message", "bad")]).await;
-    let settings = settings("otlp_grpc", Signal::Logs);
+    let settings = exporter_settings("otlp_grpc", Signal::Logs);
     let (exporter, host) = started(settings, &section(&endpoint, "none")).await;
     let error = consume(&exporter, data(Signal::Logs, 1)).await.unwrap_err();
     let text = "Permanent error: rpc error: code = InvalidArgument desc = bad";
@@ -130,7 +130,7 @@ async fn a_refusal_keeps_its_class_and_text() {
 
 #[tokio::test]
 async fn no_backend_is_retryable_and_no_reason_not_to_start() {
-    let settings = settings("otlp_grpc", Signal::Logs);
+    let settings = exporter_settings("otlp_grpc", Signal::Logs);
     let (exporter, host) = started(settings, &section("127.0.0.1:1", "none")).await;
     let error = consume(&exporter, data(Signal::Logs, 1)).await.unwrap_err();
     assert!(!error.is_permanent());
@@ -144,7 +144,7 @@ async fn no_backend_is_retryable_and_no_reason_not_to_start() {
 
 #[test]
 fn a_partial_success_is_a_success_with_a_warning_and_a_count() {
-    let settings = settings("otlp_grpc/x", Signal::Logs);
+    let settings = exporter_settings("otlp_grpc/x", Signal::Logs);
     let meter = settings.meter.clone();
     let ((), lines) = captured(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -167,7 +167,8 @@ fn a_partial_success_is_a_success_with_a_warning_and_a_count() {
 #[tokio::test]
 async fn what_is_not_supported_passes_validation_and_fails_the_start() {
     let start = async |section: &str| {
-        let exporter = OtlpGrpc::create(settings("otlp", Signal::Logs), config(section)).unwrap();
+        let exporter =
+            OtlpGrpc::create(exporter_settings("otlp", Signal::Logs), config(section)).unwrap();
         Arc::new(exporter).start(&TestHost::new()).await.unwrap_err().to_string()
     };
     let error = start(r#"{"endpoint": "a:1"}"#).await;

@@ -2,12 +2,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter, Host, Settings,
-    Signal, Stability,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
+    ExporterSettings, Host, Signal, Stability,
 };
 use confighttp::client::{Client, Url};
 use http::HeaderValue;
@@ -22,10 +22,11 @@ pub use config::{Config, Encoding};
 
 /// The exporter.
 pub struct OtlpHttp {
-    name: String,
-    /// What `start` answers when the section asks for what is not supported.
-    client: Result<Client, String>,
-    encoding: Encoding,
+    settings: ExporterSettings,
+    config: Config,
+    url: String,
+    /// Since it was started: upstream refuses there what cannot be made of the section.
+    client: OnceLock<Client>,
     reporter: Reporter,
 }
 
@@ -39,18 +40,10 @@ impl Exporter for OtlpHttp {
         (Signal::Logs, Stability::Stable),
     ];
 
-    fn create(settings: Settings, config: Config) -> Result<Self, BoxError> {
-        let signal = settings.signal.ok_or("an exporter serves one signal")?;
-        let url = config.url(signal)?;
-        let agent = settings.build.user_agent();
-        let client = Url::parse(&url).and_then(|url| Client::new(&config.client, url, &agent));
-        let client = client.map(|it| it.measured(&settings.meter));
-        Ok(Self {
-            name: format!("exporters::{}", settings.id),
-            client,
-            encoding: config.encoding,
-            reporter: Reporter::new(&settings, signal),
-        })
+    fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
+        let url = config.url(settings.signal)?;
+        let reporter = Reporter::new(&settings);
+        Ok(Self { settings, config, url, client: OnceLock::new(), reporter })
     }
 
     fn delivery(config: &Config) -> Delivery {
@@ -66,14 +59,16 @@ impl Exporter for OtlpHttp {
 #[async_trait]
 impl Component for OtlpHttp {
     async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
-        match &self.client {
-            Ok(_) => Ok(()),
-            Err(why) => Err(format!("{}: {why}", self.name).into()),
-        }
+        let agent = self.settings.build.user_agent();
+        let client = Url::parse(&self.url)
+            .and_then(|url| Client::new(&self.config.client, url, &agent))
+            .map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
+        self.client.get_or_init(|| client.measured(&self.settings.meter));
+        Ok(())
     }
 
     async fn shutdown(&self) -> Result<(), BoxError> {
-        if let Ok(client) = &self.client {
+        if let Some(client) = self.client.get() {
             client.close();
         }
         Ok(())
@@ -83,8 +78,10 @@ impl Component for OtlpHttp {
 #[async_trait]
 impl Consumer for OtlpHttp {
     async fn consume(&self, _ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let client = self.client.as_ref().map_err(|why| ConsumeError::permanent(why.clone()))?;
-        let (content_type, body) = match self.encoding {
+        let client = self.client.get();
+        let client =
+            client.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
+        let (content_type, body) = match self.config.encoding {
             Encoding::Proto => (answer::PROTO, data.chunks().into()),
             Encoding::Json => {
                 let mut text = Vec::new();

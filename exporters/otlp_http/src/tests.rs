@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use component::Context;
-use componenttest::{TestHost, captured, config, data, metric, problems, settings};
+use componenttest::{TestHost, captured, config, data, exporter_settings, metric, problems};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -49,7 +49,7 @@ fn answer(status: &str, body: &str) -> String {
 
 const JSON: &str = answer::JSON;
 
-async fn started(settings: Settings, section: &str) -> (Arc<OtlpHttp>, TestHost) {
+async fn started(settings: ExporterSettings, section: &str) -> (Arc<OtlpHttp>, TestHost) {
     let host = TestHost::new();
     let exporter = Arc::new(OtlpHttp::create(settings, config(section)).unwrap());
     Arc::clone(&exporter).start(&host).await.unwrap();
@@ -67,7 +67,7 @@ async fn each_signal_goes_to_its_path_as_it_is() {
     for signal in Signal::ALL {
         let (base, mut seen) = backend(&answer("200 OK", "{}")).await;
         let section = format!(r#"{{"endpoint": "{base}/", "compression": "none"}}"#);
-        let (exporter, host) = started(settings("otlp_http", signal), &section).await;
+        let (exporter, host) = started(exporter_settings("otlp_http", signal), &section).await;
         let sent = data(signal, 7);
         consume(&exporter, sent.clone()).await.unwrap();
         let (head, body) = seen.recv().await.unwrap();
@@ -83,7 +83,7 @@ async fn each_signal_goes_to_its_path_as_it_is() {
 async fn json_goes_to_the_signals_own_url_in_gzip() {
     let (base, mut seen) = backend(&answer("200 OK", "{}")).await;
     let section = format!(r#"{{"logs_endpoint": "{base}/otlp/x?y=1", "encoding": "json"}}"#);
-    let (exporter, host) = started(settings("otlp_http", Signal::Logs), &section).await;
+    let (exporter, host) = started(exporter_settings("otlp_http", Signal::Logs), &section).await;
     consume(&exporter, data(Signal::Logs, 7)).await.unwrap();
     let (head, body) = seen.recv().await.unwrap();
     assert!(head.starts_with("post /otlp/x?y=1 http/1.1\r\n"), "{head}");
@@ -96,7 +96,7 @@ async fn json_goes_to_the_signals_own_url_in_gzip() {
 #[tokio::test]
 async fn at_level_detailed_requests_are_measured() {
     let (base, _seen) = backend(&answer("200 OK", "{}")).await;
-    let settings = settings("otlp_http", Signal::Logs);
+    let settings = exporter_settings("otlp_http", Signal::Logs);
     let meter = settings.meter.clone();
     let section = format!(r#"{{"endpoint": "{base}", "compression": "none"}}"#);
     let (exporter, host) = started(settings, &section).await;
@@ -122,7 +122,7 @@ async fn at_level_detailed_requests_are_measured() {
 async fn a_refusal_names_the_url() {
     let (base, _seen) = backend(&answer("400 Bad Request", "{}")).await;
     let section = format!(r#"{{"endpoint": "{base}"}}"#);
-    let (exporter, host) = started(settings("otlp_http", Signal::Logs), &section).await;
+    let (exporter, host) = started(exporter_settings("otlp_http", Signal::Logs), &section).await;
     let error = consume(&exporter, data(Signal::Logs, 1)).await.unwrap_err();
     let want = format!(
         "Permanent error: rpc error: code = InvalidArgument desc = error exporting items, request \
@@ -135,7 +135,7 @@ async fn a_refusal_names_the_url() {
 #[tokio::test]
 async fn no_backend_is_retryable_and_no_reason_not_to_start() {
     let section = r#"{"endpoint": "http://127.0.0.1:1"}"#;
-    let (exporter, host) = started(settings("otlp_http", Signal::Logs), section).await;
+    let (exporter, host) = started(exporter_settings("otlp_http", Signal::Logs), section).await;
     let error = consume(&exporter, data(Signal::Logs, 1)).await.unwrap_err();
     assert!(!error.is_permanent());
     let want = "failed to make an HTTP request: Post \"http://127.0.0.1:1/v1/logs\": dial tcp \
@@ -146,7 +146,7 @@ async fn no_backend_is_retryable_and_no_reason_not_to_start() {
 
 #[test]
 fn a_partial_success_is_a_success_with_a_warning_and_a_count() {
-    let settings = settings("otlp_http", Signal::Traces);
+    let settings = exporter_settings("otlp_http", Signal::Traces);
     let meter = settings.meter.clone();
     let ((), lines) = captured(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -169,7 +169,8 @@ fn a_partial_success_is_a_success_with_a_warning_and_a_count() {
 #[tokio::test]
 async fn what_is_not_supported_passes_validation_and_fails_the_start() {
     let start = async |section: &str| {
-        let exporter = OtlpHttp::create(settings("otlphttp/x", Signal::Logs), config(section));
+        let exporter =
+            OtlpHttp::create(exporter_settings("otlphttp/x", Signal::Logs), config(section));
         Arc::new(exporter.unwrap()).start(&TestHost::new()).await.unwrap_err().to_string()
     };
     let error = start(r#"{"endpoint": "https://a"}"#).await;
@@ -193,6 +194,7 @@ fn mistakes_are_named_in_the_collectors_words() {
 #[test]
 fn a_signal_without_an_endpoint_is_refused_when_built() {
     let config: Config = config(r#"{"logs_endpoint": "http://x"}"#);
-    let error = OtlpHttp::create(settings("otlp_http", Signal::Traces), config).err().unwrap();
+    let error =
+        OtlpHttp::create(exporter_settings("otlp_http", Signal::Traces), config).err().unwrap();
     assert_eq!(error.to_string(), "either endpoint or traces_endpoint must be specified");
 }

@@ -11,7 +11,7 @@ fn storage(directory: &std::path::Path) -> Arc<FileStorage> {
     let directory = directory.to_owned();
     let config =
         Config { directory, timeout: component::config::Duration::ZERO, ..Config::default() };
-    let settings = settings("file_storage", component::Signal::Logs);
+    let settings = settings("file_storage");
     Arc::new(FileStorage::create(settings, config).unwrap())
 }
 

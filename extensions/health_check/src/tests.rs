@@ -34,7 +34,7 @@ async fn started(more: &str) -> (Arc<HealthCheck>, TestHost, String) {
     for _ in 0..10 {
         let address = free_address().await;
         let section = format!(r#"{{"endpoint": "{address}"{more}}}"#);
-        let extension = HealthCheck::create(settings("health_check", None), config(&section));
+        let extension = HealthCheck::create(settings("health_check"), config(&section));
         let extension = Arc::new(extension.unwrap());
         if Arc::clone(&extension).start(&host).await.is_ok() {
             return (extension, host, address);
@@ -93,7 +93,7 @@ async fn a_taken_port_fails_the_start() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let section = format!(r#"{{"endpoint": "{address}"}}"#);
-    let extension = HealthCheck::create(settings("health_check", None), config(&section)).unwrap();
+    let extension = HealthCheck::create(settings("health_check"), config(&section)).unwrap();
     let error = Arc::new(extension).start(&TestHost::new()).await.unwrap_err().to_string();
     let want = format!("failed to bind to address {address}: listen tcp {address}: bind: ");
     assert!(error.starts_with(&want), "{error}");
@@ -101,7 +101,7 @@ async fn a_taken_port_fails_the_start() {
 
 #[test]
 fn changes_are_logged() {
-    let extension = HealthCheck::create(settings("health_check", None), Config::default()).unwrap();
+    let extension = HealthCheck::create(settings("health_check"), Config::default()).unwrap();
     let ((), lines) = captured(|| [true, false].into_iter().for_each(|it| extension.ready(it)));
     let status: Vec<_> = lines.iter().map(|it| it.field("status").unwrap()).collect();
     assert_eq!(status, ["ready", "unavailable"]);

@@ -1,6 +1,6 @@
 //! The section of the attributes processor.
 
-use attraction::{Action, Actions};
+use attraction::Action;
 use component::Problems;
 use matching::MatchProperties;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,5 @@ impl component::Config for Config {
                 .at("", "missing required field \"actions\"")
                 .set("actions", "[{key: environment, value: production, action: upsert}]");
         }
-        Actions::check(&self.actions, "actions", problems);
     }
 }

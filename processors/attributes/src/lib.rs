@@ -3,10 +3,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+use std::sync::Arc;
+
 use attraction::{Actions, Bound, Sender};
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Next, Processor, Settings, Signal,
-    async_trait,
+    Component, ConsumeError, Context, Data, Next, PerSignal, Problems, Processor,
+    ProcessorSettings, Signal, Stateless,
 };
 use pdata::{Logs, Metrics, Scratch, Traces};
 
@@ -19,34 +21,52 @@ use matching::Selection;
 
 /// The processor.
 pub struct Attributes {
-    actions: Actions,
-    selection: Selection,
+    plan: Arc<Plan>,
+    signal: Signal,
     next: Next,
+}
+
+/// The section, compiled.
+pub struct Plan {
+    actions: Actions,
+    selections: PerSignal<Selection>,
 }
 
 impl Processor for Attributes {
     type Config = Config;
+    type Plan = Plan;
     const TYPE: &'static str = "attributes";
 
-    fn create(settings: Settings, config: Config, next: Next) -> Result<Self, BoxError> {
-        let actions = Actions::new(&config.actions)?;
-        let signal = settings.signal.unwrap_or(Signal::Logs);
-        let selection = Selection::new(config.include.as_ref(), config.exclude.as_ref(), signal)?;
-        Ok(Self { actions, selection, next })
+    fn plan(config: Config, found: &mut Problems) -> Option<Plan> {
+        let actions = Actions::new(&config.actions, "actions", found);
+        let selections = PerSignal::new(|signal| {
+            Selection::new(config.include.as_ref(), config.exclude.as_ref(), signal).unwrap_or_else(
+                |text| {
+                    found.late("", text).only_for(signal.name());
+                    Selection::default()
+                },
+            )
+        });
+        Some(Plan { actions: actions?, selections })
+    }
+
+    fn create(settings: ProcessorSettings, plan: Arc<Plan>, next: Next) -> Self {
+        Self { plan, signal: settings.signal, next }
     }
 }
 
 impl Component for Attributes {}
 
-#[async_trait]
-impl Consumer for Attributes {
-    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+impl Stateless for Attributes {
+    fn map(&self, ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
+        let selection = self.plan.selections.get(self.signal);
         let client = ctx.client.as_deref();
         let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata });
-        let new = changed(&self.selection, &self.actions.bind(sender), &data);
-        // The next step may take its time.
-        drop(data);
-        self.next.consume(ctx, new).await
+        Ok(changed(selection, &self.plan.actions.bind(sender), data))
+    }
+
+    fn next(&self) -> &Next {
+        &self.next
     }
 }
 

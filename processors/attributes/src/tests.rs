@@ -1,5 +1,5 @@
 use component::{Consumer as _, Context, Data, Processor as _, Signal};
-use componenttest::{Sink, config, problems, settings};
+use componenttest::{Sink, plan, problems, processor_settings};
 use pdata::Limits;
 use serde_json::{Value as Json, json};
 
@@ -13,9 +13,9 @@ componenttest::conformance!(
 const HIT: &str = "actions: [{key: hit, value: 1, action: upsert}]";
 
 fn create(section: &str, signal: Signal, sink: &Sink) -> Result<Attributes, String> {
-    let settings = settings("attributes", Some(signal));
-    Attributes::create(settings, config::<Config>(section), sink.next())
-        .map_err(|error| error.to_string())
+    let settings = processor_settings("attributes", signal);
+    let plan = plan::<Attributes>(section, signal).map_err(|wrong| wrong.join("\n"))?;
+    Ok(Attributes::create(settings, plan, sink.next()))
 }
 
 /// For each item of `request`, in order, whether the attribute `hit` was set on it.

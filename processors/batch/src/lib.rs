@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use component::config::Duration as GoDuration;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Processor, RetryConfig,
-    Settings, Signal, Sizer, Stability, async_trait,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Problems, Processor,
+    ProcessorSettings, RetryConfig, Signal, Sizer, Stability, async_trait,
 };
 use exporterhelper::{Backoff, Buffer, Claim, Partitioner, Request, Rules, Values};
 use futures_util::StreamExt;
@@ -53,6 +53,7 @@ pub struct Batch {
 
 impl Processor for Batch {
     type Config = Config;
+    type Plan = Config;
     const TYPE: &'static str = "batch";
     const COUNTED: bool = false;
     const SIGNALS: &'static [(Signal, Stability)] = &[
@@ -61,7 +62,11 @@ impl Processor for Batch {
         (Signal::Logs, Stability::Beta),
     ];
 
-    fn create(settings: Settings, config: Config, next: Next) -> Result<Self, BoxError> {
+    fn plan(config: Config, _found: &mut Problems) -> Option<Config> {
+        Some(config)
+    }
+
+    fn create(settings: ProcessorSettings, config: Arc<Config>, next: Next) -> Self {
         let metrics = Metrics::new(&settings);
         let partitioner = Partitioner::new(&config.metadata_keys);
         if partitioner.is_single() {
@@ -81,8 +86,8 @@ impl Processor for Batch {
             max_elapsed_time: GoDuration::from_secs(RETRY_SECS_MAX),
             ..RetryConfig::default()
         };
-        Ok(Self {
-            signal: settings.signal.unwrap_or(Signal::Traces),
+        Self {
+            signal: settings.signal,
             next,
             buffer: Buffer::new(Some(rules), metrics.lost_at_shutdown.clone()),
             partitioner,
@@ -93,7 +98,7 @@ impl Processor for Batch {
             retry,
             metrics,
             host: OnceLock::new(),
-        })
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the processor counts. `processor/batchprocessor/documentation.md`, v0.159.
 
 use component::meter::{Counter, Descriptor, Gauge, Histogram, Level};
-use component::{LostReason, Settings};
+use component::{LostReason, ProcessorSettings};
 use exporterhelper::{BYTES_BOUNDS, SIZE_BOUNDS, Trigger};
 
 macro_rules! descriptor {
@@ -30,7 +30,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &ProcessorSettings) -> Self {
         let (meter, id) = (&settings.meter, [("processor", settings.id.as_str())]);
         let size = descriptor!(
             "batch_send_size",

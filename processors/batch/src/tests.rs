@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::{Client, Component, ConsumeError, Consumer, Context, Processor, Settings, Signal};
+use component::{Client, Component, ConsumeError, Consumer, Context, ProcessorSettings, Signal};
 use componenttest::{
-    Answer, Sink, TestHost, captured, config, logs, metric, metrics, settings, spawn,
+    Answer, Sink, TestHost, captured, logs, metric, metrics, processor, processor_settings, spawn,
 };
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -18,14 +18,14 @@ struct Bench {
     sink: Sink,
     host: TestHost,
     batch: Arc<Batch>,
-    settings: Settings,
+    settings: ProcessorSettings,
 }
 
 impl Bench {
     async fn new(section: &str) -> Self {
         let (sink, host) = (Sink::new(), TestHost::new());
-        let settings = settings("batch", Signal::Logs);
-        let batch = Batch::create(settings.clone(), config(section), sink.next()).unwrap();
+        let settings = processor_settings("batch", Signal::Logs);
+        let batch = processor::<Batch>(settings.clone(), section, sink.next());
         let batch = Arc::new(batch);
         Arc::clone(&batch).start(&host).await.unwrap();
         Self { sink, host, batch, settings }
@@ -78,8 +78,8 @@ async fn requests_are_joined_and_split_by_number_of_items() {
 async fn the_points_of_one_metric_are_split() {
     let section = "{send_batch_size: 3, send_batch_max_size: 3}";
     let (sink, host) = (Sink::new(), TestHost::new());
-    let settings = settings("batch", Signal::Metrics);
-    let batch = Arc::new(Batch::create(settings, config(section), sink.next()).unwrap());
+    let settings = processor_settings("batch", Signal::Metrics);
+    let batch = Arc::new(processor::<Batch>(settings, section, sink.next()));
     Arc::clone(&batch).start(&host).await.unwrap();
     batch.consume(&Context::default(), metrics(8)).await.unwrap();
     sink.wait_for_items(8).await;

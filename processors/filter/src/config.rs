@@ -3,14 +3,11 @@
 use std::fmt;
 
 use component::Problems;
-use component::config::Finding;
 use matching::{Attribute, MatchProperties, RegexpConfig};
-use ottl::{Context, Error, ErrorMode, Prefixes};
+use ottl::ErrorMode;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::rules;
 
 /// `processors: filter:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -209,6 +206,32 @@ impl<'de> Deserialize<'de> for Entry {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
+        if let Some((rule, key)) = self.conflict() {
+            problems.at("", rule).remove(key);
+            return;
+        }
+        let severities = [("include", &self.logs.include), ("exclude", &self.logs.exclude)];
+        for (key, it) in severities {
+            let number = it.as_ref().and_then(|it| it.severity_number.as_ref());
+            if let Some(Err(message)) = number.map(SeverityNumber::number) {
+                problems.at("", message).set(&format!("logs::{key}::severity_number::min"), "INFO");
+            }
+        }
+        let profiles = &self.profiles;
+        if !(self.profile_conditions.is_empty()
+            && profiles.resource.is_empty()
+            && profiles.profile.is_empty())
+        {
+            let key =
+                if self.profile_conditions.is_empty() { "profiles" } else { "profile_conditions" };
+            problems.at("", "there is no signal \"profiles\" here").remove(key);
+        }
+    }
+}
+
+impl Config {
+    /// Two styles for one thing: the rule that is broken, and the key to remove.
+    pub(crate) fn conflict(&self) -> Option<(&'static str, &'static str)> {
         let (traces, metrics, logs) = (&self.traces, &self.metrics, &self.logs);
         let has = |lists: &[&Vec<String>]| lists.iter().any(|it| !it.is_empty());
         let old_traces = has(&[&traces.resource, &traces.span, &traces.spanevent]);
@@ -249,77 +272,8 @@ impl component::Config for Config {
                 "logs",
             ),
         ];
-        if let Some((_, rule, key)) = rules.into_iter().find(|it| it.0) {
-            problems.at("", rule).remove(key);
-            return;
-        }
-        self.check_inferred(problems);
-        self.check_lists(problems);
-        let severities = [("include", &logs.include), ("exclude", &logs.exclude)];
-        for (key, it) in severities {
-            let number = it.as_ref().and_then(|it| it.severity_number.as_ref());
-            if let Some(Err(message)) = number.map(SeverityNumber::number) {
-                problems.at("", message).set(&format!("logs::{key}::severity_number::min"), "INFO");
-            }
-        }
-        if !self.profile_conditions.is_empty()
-            || has(&[&self.profiles.resource, &self.profiles.profile])
-        {
-            let key =
-                if self.profile_conditions.is_empty() { "profiles" } else { "profile_conditions" };
-            problems.at("", "there is no signal \"profiles\" here").remove(key);
-        }
+        rules.into_iter().find(|it| it.0).map(|(_, rule, key)| (rule, key))
     }
-}
-
-impl Config {
-    fn check_inferred(&self, problems: &mut Problems) {
-        for (key, entries, signal) in [
-            ("trace_conditions", &self.trace_conditions, rules::TRACES),
-            ("metric_conditions", &self.metric_conditions, rules::METRICS),
-            ("log_conditions", &self.log_conditions, rules::LOGS),
-        ] {
-            let groups = match rules::groups(entries) {
-                Ok(it) => it,
-                Err((at, message)) => {
-                    problems.at("", message).about(&format!("{key}::{at}"));
-                    continue;
-                }
-            };
-            for group in groups {
-                if let Err(wrong) = group.compile(signal, self.error_mode) {
-                    for (at, error) in wrong {
-                        let place = group.place(key, at);
-                        say(problems.at("", &error.message), &place, &error);
-                    }
-                }
-            }
-        }
-    }
-
-    fn check_lists(&self, problems: &mut Problems) {
-        let (traces, metrics, logs) = (&self.traces, &self.metrics, &self.logs);
-        for (key, texts, context) in [
-            ("traces::resource", &traces.resource, Context::Resource),
-            ("traces::span", &traces.span, Context::Span),
-            ("traces::spanevent", &traces.spanevent, Context::SpanEvent),
-            ("metrics::resource", &metrics.resource, Context::Resource),
-            ("metrics::metric", &metrics.metric, Context::Metric),
-            ("metrics::datapoint", &metrics.datapoint, Context::DataPoint),
-            ("logs::resource", &logs.resource, Context::Resource),
-            ("logs::log_record", &logs.log_record, Context::Log),
-        ] {
-            let compiled = rules::list(texts, context, Prefixes::Optional, self.error_mode);
-            for (at, error) in compiled.err().unwrap_or_default() {
-                say(problems.at("", &error.message), &format!("{key}::{at}"), &error);
-            }
-        }
-    }
-}
-
-/// Says where in the section and in its text a condition is wrong.
-fn say(finding: &mut Finding, place: &str, error: &Error) {
-    finding.part(place, error.span.clone(), error.candidates.clone());
 }
 
 impl SeverityNumber {

@@ -9,21 +9,23 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use component::meter::{Counter, Descriptor, Level};
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Next, Processor, Settings, Signal,
-    async_trait,
+    Component, ConsumeError, Context, Data, Next, PerSignal, Problems, Processor,
+    ProcessorSettings, Signal, Stateless,
 };
 
 pub use config::{
     Config, Entry, Group, LogFilters, LogMatch, MetricFilters, MetricMatch, ProfileFilters,
     SeverityNumber, SpanFilters, TraceFilters,
 };
-use rules::Rules;
+pub use rules::Rules;
 
 /// The processor.
 pub struct Filter {
-    rules: Rules,
+    rules: Arc<Rules>,
     signal: Signal,
     dropped: Counter,
     next: Next,
@@ -31,16 +33,22 @@ pub struct Filter {
 
 impl Processor for Filter {
     type Config = Config;
+    type Plan = PerSignal<Arc<Rules>>;
     const TYPE: &'static str = "filter";
 
-    fn create(settings: Settings, config: Config, next: Next) -> Result<Self, BoxError> {
-        let signal = settings.signal.unwrap_or(Signal::Logs);
-        let rules = Rules::new(&config, signal)?;
-        Ok(Self { rules, signal, dropped: counter(&settings, signal), next })
+    fn plan(config: Config, found: &mut Problems) -> Option<Self::Plan> {
+        let one_style = config.conflict().is_none();
+        one_style.then(|| PerSignal::new(|signal| Arc::new(Rules::new(&config, signal, found))))
+    }
+
+    fn create(settings: ProcessorSettings, plan: Arc<Self::Plan>, next: Next) -> Self {
+        let signal = settings.signal;
+        let rules = Arc::clone(plan.get(signal));
+        Self { rules, signal, dropped: counter(&settings, signal), next }
     }
 }
 
-fn counter(settings: &Settings, signal: Signal) -> Counter {
+fn counter(settings: &ProcessorSettings, signal: Signal) -> Counter {
     let (name, description) = match signal {
         Signal::Traces => (
             "otelcol_processor_filter_spans_filtered",
@@ -67,23 +75,21 @@ fn counter(settings: &Settings, signal: Signal) -> Counter {
 
 impl Component for Filter {}
 
-#[async_trait]
-impl Consumer for Filter {
-    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+impl Stateless for Filter {
+    fn map(&self, _ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
         if self.rules.is_empty() {
-            return self.next.consume(ctx, data).await;
+            return Ok(data.clone());
         }
-        let outcome = apply::apply(&self.rules, &data);
+        let outcome = apply::apply(&self.rules, data);
         self.dropped.add(data.items().saturating_sub(outcome.data.items()) as u64);
         if let Some(error) = outcome.error {
             tracing::error!(error, "failed processing {}", self.signal);
             return Err(ConsumeError::retryable(error));
         }
-        if outcome.data.is_empty() {
-            return Ok(());
-        }
-        // The next step may take its time.
-        drop(data);
-        self.next.consume(ctx, outcome.data).await
+        Ok(outcome.data)
+    }
+
+    fn next(&self) -> &Next {
+        &self.next
     }
 }

@@ -1,6 +1,6 @@
 //! The section, compiled for one signal.
 
-use component::Signal;
+use component::{Problems, Signal};
 use matching::{MatchProperties, Selection};
 use ottl::{Conditions, Context, Error, ErrorMode, Prefixes, infer};
 
@@ -15,7 +15,7 @@ pub(crate) const LOGS: &[Context] = &[Context::Resource, Context::Scope, Context
 
 /// What is dropped. Of several conditions one is enough.
 #[derive(Debug, Default)]
-pub(crate) struct Rules {
+pub struct Rules {
     pub(crate) resource: Vec<Conditions>,
     pub(crate) scope: Vec<Conditions>,
     /// On log records, spans, metrics.
@@ -120,48 +120,67 @@ impl GroupOf {
 }
 
 impl Rules {
-    /// Compiles what a section says of a signal.
-    ///
-    /// # Errors
-    /// The first thing that is wrong, in the Collector's words.
-    pub(crate) fn new(config: &Config, signal: Signal) -> Result<Self, String> {
+    /// Compiles what a section says of a signal. What is wrong is said in `found` and left out.
+    pub(crate) fn new(config: &Config, signal: Signal, found: &mut Problems) -> Self {
         let mut rules = Self::default();
-        let (entries, known) = match signal {
-            Signal::Traces => (&config.trace_conditions, TRACES),
-            Signal::Metrics => (&config.metric_conditions, METRICS),
-            Signal::Logs => (&config.log_conditions, LOGS),
-        };
-        for group in groups(entries).map_err(|it| it.1)? {
-            let (context, conditions) = group.compile(known, config.error_mode).map_err(first)?;
-            rules.add(context, conditions);
+        rules.add_inferred(config, signal, found);
+        rules.add_lists(config, signal, found);
+        match selections(config, signal) {
+            Ok(it) => rules.selections = it,
+            Err(text) => {
+                found.late("", text).only_for(signal.name());
+            }
         }
-        rules.add_lists(config, signal)?;
-        rules.selections = selections(config, signal)?;
-        Ok(rules)
+        rules
     }
 
-    fn add_lists(&mut self, config: &Config, signal: Signal) -> Result<(), String> {
-        let (traces, metrics, logs) = (&config.traces, &config.metrics, &config.logs);
-        let lists: &[(Context, &Vec<String>)] = match signal {
-            Signal::Traces => &[
-                (Context::Resource, &traces.resource),
-                (Context::Span, &traces.span),
-                (Context::SpanEvent, &traces.spanevent),
-            ],
-            Signal::Metrics => &[
-                (Context::Resource, &metrics.resource),
-                (Context::Metric, &metrics.metric),
-                (Context::DataPoint, &metrics.datapoint),
-            ],
-            Signal::Logs => {
-                &[(Context::Resource, &logs.resource), (Context::Log, &logs.log_record)]
+    /// `trace_conditions:` and its like.
+    fn add_inferred(&mut self, config: &Config, signal: Signal, found: &mut Problems) {
+        let (key, entries, known) = match signal {
+            Signal::Traces => ("trace_conditions", &config.trace_conditions, TRACES),
+            Signal::Metrics => ("metric_conditions", &config.metric_conditions, METRICS),
+            Signal::Logs => ("log_conditions", &config.log_conditions, LOGS),
+        };
+        let groups = match groups(entries) {
+            Ok(it) => it,
+            Err((at, message)) => {
+                found.at("", message).about(&format!("{key}::{at}"));
+                return;
             }
         };
-        for (context, texts) in lists {
-            let conditions = list(texts, *context, Prefixes::Optional, config.error_mode);
-            self.add(*context, conditions.map_err(first)?);
+        for group in groups {
+            match group.compile(known, config.error_mode) {
+                Ok((context, conditions)) => self.add(context, conditions),
+                Err(wrong) => say(found, wrong, |at| group.place(key, at)),
+            }
         }
-        Ok(())
+    }
+
+    /// The lists by what the conditions are about.
+    fn add_lists(&mut self, config: &Config, signal: Signal, found: &mut Problems) {
+        let (traces, metrics, logs) = (&config.traces, &config.metrics, &config.logs);
+        let lists: &[(&str, Context, &Vec<String>)] = match signal {
+            Signal::Traces => &[
+                ("traces::resource", Context::Resource, &traces.resource),
+                ("traces::span", Context::Span, &traces.span),
+                ("traces::spanevent", Context::SpanEvent, &traces.spanevent),
+            ],
+            Signal::Metrics => &[
+                ("metrics::resource", Context::Resource, &metrics.resource),
+                ("metrics::metric", Context::Metric, &metrics.metric),
+                ("metrics::datapoint", Context::DataPoint, &metrics.datapoint),
+            ],
+            Signal::Logs => &[
+                ("logs::resource", Context::Resource, &logs.resource),
+                ("logs::log_record", Context::Log, &logs.log_record),
+            ],
+        };
+        for (key, context, texts) in lists {
+            match list(texts, *context, Prefixes::Optional, config.error_mode) {
+                Ok(conditions) => self.add(*context, conditions),
+                Err(wrong) => say(found, wrong, |at| format!("{key}::{at}")),
+            }
+        }
     }
 
     fn add(&mut self, context: Context, conditions: Option<Conditions>) {
@@ -186,8 +205,11 @@ impl Rules {
     }
 }
 
-fn first(wrong: Wrong) -> String {
-    wrong.into_iter().next().map(|it| it.1.message).unwrap_or_default()
+/// Says where in the section and in its text each condition is wrong.
+fn say(found: &mut Problems, wrong: Wrong, place: impl Fn(usize) -> String) {
+    for (at, error) in wrong {
+        found.at("", &error.message).part(&place(at), error.span, error.candidates);
+    }
 }
 
 /// What `include` and `exclude` say.
@@ -198,9 +220,9 @@ fn selections(config: &Config, signal: Signal) -> Result<Vec<Selection>, String>
             selection(include.clone(), exclude.clone(), signal)
         }
         Signal::Logs => {
-            let logs = |it: &Option<LogMatch>| it.as_ref().map(of_logs).transpose();
-            let (include, exclude) = (logs(&config.logs.include)?, logs(&config.logs.exclude)?);
-            selection(include.flatten(), exclude.flatten(), signal)
+            let logs = |it: &Option<LogMatch>| it.as_ref().and_then(of_logs);
+            let (include, exclude) = (logs(&config.logs.include), logs(&config.logs.exclude));
+            selection(include, exclude, signal)
                 .map_err(|it| format!("failed to build skip matcher: {it}"))
         }
         Signal::Metrics => {
@@ -234,21 +256,18 @@ fn selection(
     Ok(vec![Selection::new(include.as_ref(), exclude.as_ref(), signal)?])
 }
 
-/// Nothing if there are no properties.
-fn of_logs(it: &LogMatch) -> Result<Option<MatchProperties>, String> {
-    let severity_number = match &it.severity_number {
-        Some(severity) => Some(matching::SeverityNumber {
-            min: severity.number()?,
-            match_undefined: severity.match_undefined,
-        }),
-        None => None,
-    };
+/// Nothing if there are no properties. A severity that is none is refused by the section's own rules.
+fn of_logs(it: &LogMatch) -> Option<MatchProperties> {
+    let severity_number = it.severity_number.as_ref().map(|it| matching::SeverityNumber {
+        min: it.number().unwrap_or_default(),
+        match_undefined: it.match_undefined,
+    });
     let empty = it.resource_attributes.is_empty()
         && it.record_attributes.is_empty()
         && it.severity_texts.is_empty()
         && it.bodies.is_empty()
         && severity_number.is_none();
-    Ok((!empty).then(|| MatchProperties {
+    (!empty).then(|| MatchProperties {
         match_type: it.match_type.clone(),
         resources: it.resource_attributes.clone(),
         attributes: it.record_attributes.clone(),
@@ -256,7 +275,7 @@ fn of_logs(it: &LogMatch) -> Result<Option<MatchProperties>, String> {
         log_severity_number: severity_number,
         log_bodies: it.bodies.clone(),
         ..MatchProperties::default()
-    }))
+    })
 }
 
 fn by_resource(it: &MetricMatch) -> Option<MatchProperties> {

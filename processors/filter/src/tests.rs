@@ -1,11 +1,11 @@
 //! Behaviour through `consume`. What the Go Collector does with whole payloads is in tests/golden.
 
-use component::{Consumer as _, Context, Data, Processor as _, Signal};
-use componenttest::{Sink, config, metric, problems, settings};
+use component::{Consumer as _, Context, Data, Signal};
+use componenttest::{Sink, metric, plan, processor, processor_settings};
 use pdata::Limits;
 use serde_json::{Value as Json, json};
 
-use crate::{Config, Filter};
+use crate::Filter;
 
 componenttest::conformance!(processor Filter, "{logs: {log_record: ['severity_number < 9']}}");
 
@@ -17,9 +17,9 @@ struct Result {
 
 async fn run(section: &str, signal: Signal, request: &Json) -> Result {
     let sink = Sink::new();
-    let settings = settings("filter", Some(signal));
+    let settings = processor_settings("filter", signal);
     let meter = settings.meter.clone();
-    let it = Filter::create(settings, config::<Config>(section), sink.next()).unwrap();
+    let it = processor::<Filter>(settings, section, sink.next());
     let text = request.to_string();
     let data = Data::from_json(signal, text.as_bytes(), &Limits::default()).unwrap();
     let answer = it.consume(&Context::default(), data).await.map_err(|error| error.to_string());
@@ -215,10 +215,10 @@ fn mistakes_are_refused_in_the_collectors_words() {
         ),
         ("{profiles: {profile: ['true']}}", &["there is no signal \"profiles\" here"][..]),
     ] {
-        assert_eq!(problems::<Config>(section), want, "{section}");
+        assert_eq!(plan::<Filter>(section, Signal::Logs).err().unwrap(), want, "{section}");
     }
-    let section = config::<Config>("{metrics: {include: {match_type: expr, expressions: [a]}}}");
-    let settings = settings("filter", Some(Signal::Metrics));
-    let error = Filter::create(settings, section, Sink::new().next()).err().unwrap();
-    assert!(error.to_string().starts_with("match_type \"expr\" is not there"));
+    let section = "{metrics: {include: {match_type: expr, expressions: [a]}}}";
+    let wrong = plan::<Filter>(section, Signal::Metrics).err().unwrap();
+    assert!(wrong[0].starts_with("match_type \"expr\" is not there"));
+    assert!(plan::<Filter>(section, Signal::Logs).is_ok(), "a pipeline of logs is not concerned");
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use component::meter::{Counter, Descriptor, Level};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Host, InFlightLimit, Next,
-    Processor, Settings, Signal, Status, async_trait,
+    Problems, Processor, ProcessorSettings, Signal, Status, async_trait,
 };
 use pdata::buffer;
 use tokio::sync::Notify;
@@ -38,10 +38,16 @@ const LOOK_BYTES_MIN: u64 = MIB;
 /// Requests that are being read or have no answer yet may take this part of what is left of the hard limit.
 const IN_FLIGHT_PART: u64 = 4;
 
+/// The section, and what it amounts to on this machine.
+pub struct Plan {
+    config: Config,
+    total: u64,
+    limits: Limits,
+}
+
 /// The processor.
 pub struct MemoryLimiter {
-    config: Config,
-    limits: Limits,
+    plan: Arc<Plan>,
     refusing: AtomicBool,
     /// Something came since the last look.
     passed: AtomicBool,
@@ -58,11 +64,20 @@ pub struct MemoryLimiter {
 
 impl Processor for MemoryLimiter {
     type Config = Config;
+    type Plan = Plan;
     const TYPE: &'static str = "memory_limiter";
 
-    fn create(settings: Settings, config: Config, next: Next) -> Result<Self, BoxError> {
-        let total = limiter::total_memory().ok_or("cannot read how much memory there is")?;
+    fn plan(config: Config, found: &mut Problems) -> Option<Plan> {
+        let Some(total) = limiter::total_memory() else {
+            found.late("", "cannot read how much memory there is");
+            return None;
+        };
         let limits = Limits::new(&config, total);
+        Some(Plan { config, total, limits })
+    }
+
+    fn create(settings: ProcessorSettings, plan: Arc<Plan>, next: Next) -> Self {
+        let Plan { config, total, limits } = &*plan;
         if config.limit_mib == 0 {
             info!(
                 total_memory_mib = total / MIB,
@@ -78,9 +93,8 @@ impl Processor for MemoryLimiter {
             "Memory limiter configured"
         );
         let [accepted, refused] = counters(&settings);
-        Ok(Self {
-            config,
-            limits,
+        Self {
+            plan,
             refusing: AtomicBool::new(false),
             passed: AtomicBool::new(false),
             taken: AtomicU64::new(0),
@@ -90,18 +104,18 @@ impl Processor for MemoryLimiter {
             accepted,
             refused,
             next,
-        })
+        }
     }
 }
 
 /// Accepted and refused, each under its present and its older name.
-fn counters(settings: &Settings) -> [[Counter; 2]; 2] {
+fn counters(settings: &ProcessorSettings) -> [[Counter; 2]; 2] {
     let names: [[&'static str; 2]; 2] = match settings.signal {
-        Some(Signal::Traces) => [
+        Signal::Traces => [
             ["otelcol_processor_memory_limiter_accepted_spans", "otelcol_processor_accepted_spans"],
             ["otelcol_processor_memory_limiter_refused_spans", "otelcol_processor_refused_spans"],
         ],
-        Some(Signal::Metrics) => [
+        Signal::Metrics => [
             [
                 "otelcol_processor_memory_limiter_accepted_metric_points",
                 "otelcol_processor_accepted_metric_points",
@@ -111,7 +125,7 @@ fn counters(settings: &Settings) -> [[Counter; 2]; 2] {
                 "otelcol_processor_refused_metric_points",
             ],
         ],
-        _ => [
+        Signal::Logs => [
             [
                 "otelcol_processor_memory_limiter_accepted_log_records",
                 "otelcol_processor_accepted_log_records",
@@ -151,7 +165,7 @@ impl MemoryLimiter {
     /// Bytes of requests that may be under way while `used` is used: what they claim may be yet to come,
     /// and as much may wait in the connections.
     fn in_flight_max(&self, used: u64) -> usize {
-        let share = self.limits.hard.saturating_sub(used) / IN_FLIGHT_PART;
+        let share = self.plan.limits.hard.saturating_sub(used) / IN_FLIGHT_PART;
         usize::try_from(share).unwrap_or(usize::MAX)
     }
 
@@ -172,7 +186,7 @@ impl MemoryLimiter {
     /// One look at the memory.
     fn check(&self, used: u64) {
         self.taken.store(0, Relaxed);
-        let left = self.limits.soft.saturating_sub(used);
+        let left = self.plan.limits.soft.saturating_sub(used);
         self.allowance.store((left / 2).max(LOOK_BYTES_MIN), Relaxed);
         let refuse = left == 0;
         if refuse {
@@ -206,7 +220,7 @@ impl Component for MemoryLimiter {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let in_flight = host.in_flight().limit(self.in_flight_max(0));
         let _ = self.started.set((host.clone(), in_flight));
-        let (own, interval) = (host.clone(), self.config.check_interval.std());
+        let (own, interval) = (host.clone(), self.plan.config.check_interval.std());
         host.spawn(async move {
             loop {
                 self.look();
@@ -232,7 +246,7 @@ impl Consumer for MemoryLimiter {
             for counter in &self.refused {
                 counter.add(items);
             }
-            let next_look = self.config.check_interval.std().max(COME_AGAIN_MIN);
+            let next_look = self.plan.config.check_interval.std().max(COME_AGAIN_MIN);
             let error = ConsumeError::retryable("data refused due to high memory usage");
             return Err(error.after(next_look));
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::{Component, Consumer, Context, Processor, Signal};
-use componenttest::{Sink, TestHost, config, logs, settings};
+use component::{Component, Consumer, Context, Signal};
+use componenttest::{Sink, TestHost, logs, processor, processor_settings};
 use tokio::time::Instant;
 
 use crate::MemoryLimiter;
@@ -14,9 +14,9 @@ componenttest::conformance!(processor MemoryLimiter, "{check_interval: 1s, limit
 #[tokio::test]
 async fn above_the_soft_limit_data_is_refused_and_may_come_again() {
     let sink = Sink::new();
-    let section = config("{check_interval: 1s, limit_mib: 100}");
-    let settings = settings("memory_limiter", Signal::Logs);
-    let limiter = Arc::new(MemoryLimiter::create(settings, section, sink.next()).unwrap());
+    let section = "{check_interval: 1s, limit_mib: 100}";
+    let settings = processor_settings("memory_limiter", Signal::Logs);
+    let limiter = Arc::new(processor::<MemoryLimiter>(settings, section, sink.next()));
     limiter.check(79 << 20);
     limiter.consume(&Context::default(), logs(3)).await.unwrap();
     limiter.check(80 << 20);
@@ -33,9 +33,9 @@ async fn above_the_soft_limit_data_is_refused_and_may_come_again() {
 #[tokio::test(start_paused = true)]
 async fn memory_is_looked_at_when_something_comes_and_seldom_while_nothing_does() {
     let sink = Sink::new();
-    let section = config("{check_interval: 1s, limit_mib: 100}");
-    let settings = settings("memory_limiter", Signal::Logs);
-    let limiter = MemoryLimiter::create(settings, section, sink.next()).unwrap();
+    let section = "{check_interval: 1s, limit_mib: 100}";
+    let settings = processor_settings("memory_limiter", Signal::Logs);
+    let limiter = processor::<MemoryLimiter>(settings, section, sink.next());
     let interval = Duration::from_secs(1);
     let start = Instant::now();
     limiter.pause(interval).await;
@@ -58,10 +58,9 @@ async fn memory_is_looked_at_before_what_comes_could_use_up_what_is_left() {
     let sink = Sink::new();
     let used = crate::limiter::used_memory().unwrap() / crate::MIB;
     let (hard, spike) = (used + 100, 50);
-    let section =
-        config(&format!("{{check_interval: 1h, limit_mib: {hard}, spike_limit_mib: {spike}}}"));
-    let settings = settings("memory_limiter", Signal::Logs);
-    let limiter = MemoryLimiter::create(settings, section, sink.next()).unwrap();
+    let section = format!("{{check_interval: 1h, limit_mib: {hard}, spike_limit_mib: {spike}}}");
+    let settings = processor_settings("memory_limiter", Signal::Logs);
+    let limiter = processor::<MemoryLimiter>(settings, &section, sink.next());
     let mut accepted = 0;
     loop {
         // The sink keeps it all.
@@ -78,9 +77,9 @@ async fn memory_is_looked_at_before_what_comes_could_use_up_what_is_left() {
 #[tokio::test]
 async fn requests_under_way_may_take_a_quarter_of_what_is_left_of_the_limit() {
     let (sink, host) = (Sink::new(), TestHost::new());
-    let section = config("{check_interval: 1h, limit_mib: 10000}");
-    let settings = settings("memory_limiter", Signal::Logs);
-    let limiter = Arc::new(MemoryLimiter::create(settings, section, sink.next()).unwrap());
+    let section = "{check_interval: 1h, limit_mib: 10000}";
+    let settings = processor_settings("memory_limiter", Signal::Logs);
+    let limiter = Arc::new(processor::<MemoryLimiter>(settings, section, sink.next()));
     Arc::clone(&limiter).start(&host).await.unwrap();
     let mebibytes = |it: usize| it << 20;
     for (used, share) in [(0, 2500), (2000, 2000), (9000, 250)] {

@@ -2,10 +2,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+use std::sync::Arc;
+
 use attraction::{Action, Actions, Sender};
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Next, Problems, Processor,
-    Settings, async_trait,
+    Component, ConsumeError, Context, Data, Next, Problems, Processor, ProcessorSettings, Stateless,
 };
 use pdata::Scratch;
 use serde::{Deserialize, Serialize};
@@ -28,38 +29,40 @@ impl component::Config for Config {
                 .at("", "missing required field \"attributes\"")
                 .set("attributes", "[{key: environment, value: production, action: upsert}]");
         }
-        Actions::check(&self.attributes, "attributes", problems);
     }
 }
 
 /// The processor.
 pub struct Resource {
-    actions: Actions,
+    actions: Arc<Actions>,
     next: Next,
 }
 
 impl Processor for Resource {
     type Config = Config;
+    type Plan = Actions;
     const TYPE: &'static str = "resource";
 
-    fn create(_settings: Settings, config: Config, next: Next) -> Result<Self, BoxError> {
-        Ok(Self { actions: Actions::new(&config.attributes)?, next })
+    fn plan(config: Config, found: &mut Problems) -> Option<Actions> {
+        Actions::new(&config.attributes, "attributes", found)
+    }
+
+    fn create(_settings: ProcessorSettings, actions: Arc<Actions>, next: Next) -> Self {
+        Self { actions, next }
     }
 }
 
 impl Component for Resource {}
 
-#[async_trait]
-impl Consumer for Resource {
-    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let new = {
-            let client = ctx.client.as_deref();
-            let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata });
-            let actions = self.actions.bind(sender);
-            data.edit_resources(&mut Scratch::new(), |attributes| actions.apply(attributes))
-        };
-        // The next step may take its time.
-        drop(data);
-        self.next.consume(ctx, new).await
+impl Stateless for Resource {
+    fn map(&self, ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
+        let client = ctx.client.as_deref();
+        let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata });
+        let actions = self.actions.bind(sender);
+        Ok(data.edit_resources(&mut Scratch::new(), |attributes| actions.apply(attributes)))
+    }
+
+    fn next(&self) -> &Next {
+        &self.next
     }
 }

@@ -1,5 +1,5 @@
-use component::{Consumer as _, Context, Data, Processor as _, Signal};
-use componenttest::{Sink, config, problems, settings};
+use component::{Consumer as _, Context, Data, Signal};
+use componenttest::{Sink, plan, problems, processor, processor_settings};
 use pdata::Limits;
 use serde_json::{Value as Json, json};
 
@@ -13,8 +13,8 @@ componenttest::conformance!(
 /// What comes out of `section` for `request`, an OTLP/JSON request of `signal`.
 async fn through(section: &str, signal: Signal, request: &Json) -> Json {
     let sink = Sink::new();
-    let settings = settings("resource", Some(signal));
-    let it = Resource::create(settings, config::<Config>(section), sink.next()).unwrap();
+    let settings = processor_settings("resource", signal);
+    let it = processor::<Resource>(settings, section, sink.next());
     let text = request.to_string();
     let data = Data::from_json(signal, text.as_bytes(), &Limits::default()).unwrap();
     it.consume(&Context::default(), data).await.unwrap();
@@ -76,8 +76,6 @@ async fn a_missing_resource_gets_the_attributes() {
 #[test]
 fn actions_are_required_and_checked() {
     assert_eq!(problems::<Config>("{}"), ["missing required field \"attributes\""]);
-    let config = config::<Config>("{attributes: [{key: a, action: frob}]}");
-    let created = Resource::create(settings("resource", None), config, Sink::new().next());
-    let error = created.err().unwrap().to_string();
-    assert!(error.ends_with("due to unsupported action \"frob\""), "{error}");
+    let wrong = plan::<Resource>("{attributes: [{key: a, action: frob}]}", Signal::Logs).err();
+    assert!(wrong.unwrap()[0].ends_with("due to unsupported action \"frob\""));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::{Component, Data, Outputs, Receiver, Signal};
+use component::{Component, Data, Outputs, Receiver};
 use componenttest::{Sink, TestHost, config, settings};
 use pdata::ValueRef;
 
@@ -13,8 +13,7 @@ componenttest::conformance!(receiver FileLog, "{include: [/nowhere/*.log]}");
 
 fn create(section: &str, sink: &Sink) -> Result<FileLog, String> {
     let out = Outputs::new(vec![("logs".parse().unwrap(), sink.next())]);
-    FileLog::create(settings("file_log", Signal::Logs), config(section), out)
-        .map_err(|e| e.to_string())
+    FileLog::create(settings("file_log"), config(section), out).map_err(|e| e.to_string())
 }
 
 /// All bodies that have arrived.

@@ -72,7 +72,7 @@ fn create(
     http.server.net = AddrConfig::tcp("127.0.0.1:0");
     let mut protocols = Protocols { grpc: Section::on(grpc), http: Section::on(http) };
     change(&mut protocols);
-    let settings = settings("otlp", None);
+    let settings = settings("otlp");
     let meter = settings.meter.clone();
     let config = super::Config { protocols };
     (Arc::new(Otlp::create(settings, config, sink.outputs(pipelines)).unwrap()), meter)

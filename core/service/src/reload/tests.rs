@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use component::{
-    BoxError, BuildInfo, Component, Connector, ConsumeError, Consumer, Context, Data, Delivery,
-    Exporter, Extension, Id, Next, Outputs, Problems, Processor, QueueConfig, Receiver, Stability,
-    Storage, StorageClient, async_trait,
+    BoxError, BuildInfo, Component, Connector, ConnectorSettings, ConsumeError, Consumer, Context,
+    Data, Delivery, Exporter, ExporterSettings, Extension, Id, Next, Outputs, Problems, Processor,
+    ProcessorSettings, QueueConfig, Receiver, Stability, Storage, StorageClient, async_trait,
 };
 use componenttest::logs;
 use confmap::{Environment, Locations};
@@ -23,6 +23,10 @@ const BUILD: BuildInfo = BuildInfo { command: "test", description: "Test", versi
 struct World {
     log: Mutex<Vec<String>>,
     sources: Mutex<HashMap<String, Outputs>>,
+    /// The names of the steps in the order in which their plans were made.
+    planned: Mutex<Vec<String>>,
+    /// The plan of each step in the order of creation.
+    created: Mutex<Vec<Arc<Config>>>,
 }
 
 static WORLDS: LazyLock<Mutex<HashMap<String, Arc<World>>>> = LazyLock::new(Mutex::default);
@@ -69,12 +73,12 @@ struct Part {
 }
 
 impl Part {
-    fn new(config: Config, next: Option<Next>, out: Option<Outputs>) -> Result<Self, BoxError> {
+    fn new(config: Config, out: Option<Outputs>) -> Result<Self, BoxError> {
         if config.fails == "create" {
             return Err("it cannot be".into());
         }
         let world = World::named(&config.world);
-        Ok(Self { config, next, out, world })
+        Ok(Self { config, next: None, out, world })
     }
 }
 
@@ -121,7 +125,7 @@ impl Receiver for Part {
         config: Config,
         out: Outputs,
     ) -> Result<Self, BoxError> {
-        let part = Self::new(config, None, None)?;
+        let part = Self::new(config, None)?;
         part.world.sources.lock().unwrap().insert(part.config.name.clone(), out);
         Ok(part)
     }
@@ -129,21 +133,24 @@ impl Receiver for Part {
 
 impl Processor for Part {
     type Config = Config;
+    type Plan = Config;
     const TYPE: &'static str = "step";
-    fn create(
-        _settings: component::Settings,
-        config: Config,
-        next: Next,
-    ) -> Result<Self, BoxError> {
-        Self::new(config, Some(next), None)
+    fn plan(config: Config, _found: &mut Problems) -> Option<Config> {
+        World::named(&config.world).planned.lock().unwrap().push(config.name.clone());
+        Some(config)
+    }
+    fn create(_settings: ProcessorSettings, plan: Arc<Config>, next: Next) -> Self {
+        let world = World::named(&plan.world);
+        world.created.lock().unwrap().push(Arc::clone(&plan));
+        Self { config: (*plan).clone(), next: Some(next), out: None, world }
     }
 }
 
 impl Exporter for Part {
     type Config = Config;
     const TYPE: &'static str = "end";
-    fn create(_settings: component::Settings, config: Config) -> Result<Self, BoxError> {
-        Self::new(config, None, None)
+    fn create(_settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
+        Self::new(config, None)
     }
     fn delivery(config: &Config) -> Delivery {
         let queue = QueueConfig { num_consumers: 1, ..QueueConfig::default() };
@@ -153,15 +160,19 @@ impl Exporter for Part {
 
 impl Connector for Part {
     type Config = Config;
+    type Plan = Config;
     const TYPE: &'static str = "joint";
     const SIGNALS: &'static [(component::Signal, component::Signal, Stability)] =
         &[(component::Signal::Logs, component::Signal::Logs, Stability::Beta)];
+    fn plan(config: Config, _found: &mut Problems) -> Option<Config> {
+        Some(config)
+    }
     fn create(
-        _settings: component::Settings,
-        config: Config,
+        _settings: ConnectorSettings,
+        plan: Arc<Config>,
         out: Outputs,
     ) -> Result<Self, BoxError> {
-        Self::new(config, None, Some(out))
+        Self::new((*plan).clone(), Some(out))
     }
 }
 
@@ -184,7 +195,7 @@ impl Extension for Store {
     type Config = Config;
     const TYPE: &'static str = "store";
     fn create(_settings: component::Settings, config: Config) -> Result<Self, BoxError> {
-        Part::new(config, None, None).map(Self)
+        Part::new(config, None).map(Self)
     }
     fn storage(self: Arc<Self>) -> Option<Arc<dyn Storage>> {
         Some(self)
@@ -289,6 +300,29 @@ async fn what_has_not_changed_stays_and_what_is_new_starts_before_the_old_stops(
     let changes = bench.reload(&["processors.step/a.name=A", "exporters.end.name=END"]).await;
     assert_eq!(changes.unwrap(), Changes { kept: 4, ..Changes::default() });
     assert_eq!(bench.metric("sluice_config_reloads_total", &[("result", "success")]), Some(3.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pipelines_of_an_id_share_one_plan_and_a_reload_keeps_it_with_its_section() {
+    let second =
+        "service.pipelines.logs/2={receivers: [source], processors: [step/a], exporters: [end]}";
+    let third =
+        "service.pipelines.logs/3={receivers: [source], processors: [step/a], exporters: [end]}";
+    let mut bench = Bench::of("plans", &[second]).await;
+    let created = || std::mem::take(&mut *World::named("plans").created.lock().unwrap());
+    let of_a = |plans: Vec<Arc<Config>>| -> Vec<Arc<Config>> {
+        plans.into_iter().filter(|it| it.name != "b").collect()
+    };
+    assert_eq!(*bench.world.planned.lock().unwrap(), ["a", "b"], "each once");
+    let first = of_a(created());
+    assert!(first.len() == 2 && Arc::ptr_eq(&first[0], &first[1]));
+    bench.reload(&[second, third]).await.unwrap();
+    let next = of_a(created());
+    assert!(next.len() == 1 && Arc::ptr_eq(&first[0], &next[0]), "the section is what it was");
+    bench.reload(&[second, "processors.step/a.name=A"]).await.unwrap();
+    let next = of_a(created());
+    assert!(next.len() == 2 && Arc::ptr_eq(&next[0], &next[1]));
+    assert!(!Arc::ptr_eq(&first[0], &next[0]), "another section is another plan");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,8 +8,9 @@ use std::time::Duration;
 use component::config::Duration as GoDuration;
 use component::meter::Level;
 use component::{
-    BoxError, BuildInfo, Component, ConsumeError, Consumer, Context, Data, Delivery, Host, Id,
-    Kind, Meter, Next, RetryConfig, Services, Settings, Signal, Status, Storage, async_trait,
+    BoxError, BuildInfo, Component, ConsumeError, Consumer, Context, Data, Delivery,
+    ExporterSettings, Host, Id, Kind, Meter, Next, RetryConfig, Services, Signal, Status, Storage,
+    async_trait,
 };
 use serde_json::{Map, Value as Json};
 use tokio_util::sync::CancellationToken;
@@ -128,13 +129,16 @@ fn none(signal: Signal) -> String {
     format!("no valid {name} exporter")
 }
 
-fn settings(type_name: &str, signal: Signal, build: &BuildInfo) -> Result<Settings, String> {
-    Ok(Settings {
+fn settings(
+    type_name: &str,
+    signal: Signal,
+    build: &BuildInfo,
+) -> Result<ExporterSettings, String> {
+    Ok(ExporterSettings {
         id: format!("{type_name}/telemetry")
             .parse()
             .map_err(|it: component::IdError| it.to_string())?,
-        signal: Some(signal),
-        pipeline: None,
+        signal,
         build: build.clone(),
         meter: Meter::new(Level::None, Vec::new()),
     })

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Host, Next, Settings,
-    Signal, async_trait,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, ExporterSettings, Host,
+    Next, Signal, async_trait,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -39,8 +39,8 @@ pub struct Helper {
 }
 
 /// Puts a [`Helper`] in front of `inner`.
-pub fn in_front_of(settings: &Settings, delivery: Delivery, inner: Next) -> Arc<Helper> {
-    let signal = settings.signal.unwrap_or(Signal::Traces);
+pub fn in_front_of(settings: &ExporterSettings, delivery: Delivery, inner: Next) -> Arc<Helper> {
+    let signal = settings.signal;
     let Delivery { timeout, retry, queue } = delivery;
     let metrics = Metrics::new(settings, signal);
     let has_retry = retry.is_some();

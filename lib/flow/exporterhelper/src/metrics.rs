@@ -1,7 +1,7 @@
 //! The classic metrics of an exporter, with the names that dashboards use.
 
 use component::meter::{Counter, Descriptor, Gauge, Histogram, Level};
-use component::{ConsumeError, LostReason, Meter, Settings, Signal, Sizer, grpc_code_name};
+use component::{ConsumeError, ExporterSettings, LostReason, Meter, Signal, Sizer, grpc_code_name};
 
 /// Upstream's scope of all of them.
 pub(crate) const SCOPE: &str = "go.opentelemetry.io/collector/exporter/exporterhelper";
@@ -123,7 +123,7 @@ const BATCH_BYTES: Descriptor = Descriptor {
 };
 
 impl Metrics {
-    pub(crate) fn new(settings: &Settings, signal: Signal) -> Self {
+    pub(crate) fn new(settings: &ExporterSettings, signal: Signal) -> Self {
         let meter = &settings.meter;
         let id = ("exporter", settings.id.as_str());
         let sent = by_signal!(signal, "sent", "successfully sent to destination. [Alpha]");
@@ -193,7 +193,7 @@ pub(crate) struct BatchSizes {
 }
 
 impl BatchSizes {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &ExporterSettings) -> Self {
         let id = [("exporter", settings.id.as_str())];
         Self {
             items: settings.meter.histogram(BATCH_ITEMS, SIZE_BOUNDS, &id),

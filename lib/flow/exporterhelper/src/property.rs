@@ -11,7 +11,7 @@ use component::{
     BatchConfig, Component, Consumer, Context, Data, Delivery, LostReason, QueueConfig,
     RetryConfig, Signal, Sizer,
 };
-use componenttest::{Answer, Generator, Sink, TestHost, settings};
+use componenttest::{Answer, Generator, Sink, TestHost, exporter_settings};
 use pdata::ValueRef;
 use proptest::prelude::*;
 
@@ -112,7 +112,8 @@ fn delivery(case: &Case) -> Delivery {
 }
 
 async fn run(case: Case) -> Result<(), TestCaseError> {
-    let (sink, host, settings) = (Sink::new(), TestHost::new(), settings("otlp", Signal::Logs));
+    let (sink, host, settings) =
+        (Sink::new(), TestHost::new(), exporter_settings("otlp", Signal::Logs));
     sink.script(case.answers.iter().map(|code| answer(*code)));
     let helper = in_front_of(&settings, delivery(&case), sink.next());
     Arc::clone(&helper).start(&host).await.unwrap();

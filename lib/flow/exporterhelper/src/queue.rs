@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use component::meter::Shape;
 use component::{
-    BatchConfig, BoxError, ConsumeError, Context, Data, QueueConfig, Settings, Signal, Sizer,
+    BatchConfig, BoxError, ConsumeError, Context, Data, ExporterSettings, QueueConfig, Signal,
+    Sizer,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
@@ -32,7 +33,7 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn new(
         config: QueueConfig,
-        settings: &Settings,
+        settings: &ExporterSettings,
         signal: Signal,
         metrics: Metrics,
     ) -> Self {

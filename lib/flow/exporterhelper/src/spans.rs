@@ -1,7 +1,7 @@
 //! Spans about queueing and exporting, named as upstream's.
 
 use component::trace::Span;
-use component::{Context, Settings, Signal, Tracer};
+use component::{Context, ExporterSettings, Signal, Tracer};
 
 /// Makes the spans of one exporter.
 pub(crate) struct Spans {
@@ -10,7 +10,7 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    pub(crate) fn new(settings: &Settings, signal: Signal) -> Self {
+    pub(crate) fn new(settings: &ExporterSettings, signal: Signal) -> Self {
         let name = format!("exporter/{}/{signal}", settings.id);
         Self { tracer: settings.meter.tracer().clone(), name }
     }

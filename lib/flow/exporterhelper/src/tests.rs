@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use component::config::{Duration as GoDuration, Section};
 use component::{
-    BatchConfig, Component, ConsumeError, Consumer, Context, Data, Delivery, QueueConfig,
-    RetryConfig, Settings, Signal, Sizer,
+    BatchConfig, Component, ConsumeError, Consumer, Context, Data, Delivery, ExporterSettings,
+    QueueConfig, RetryConfig, Signal, Sizer,
 };
-use componenttest::{Answer, Line, Sink, TestHost, captured, logs, metric, settings};
+use componenttest::{Answer, Line, Sink, TestHost, captured, exporter_settings, logs, metric};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -22,13 +22,13 @@ struct Bench {
     sink: Sink,
     host: TestHost,
     helper: Arc<Helper>,
-    settings: Settings,
+    settings: ExporterSettings,
 }
 
 impl Bench {
     async fn new(delivery: Delivery) -> Self {
         let (sink, host) = (Sink::new(), TestHost::new());
-        let settings = settings("otlp", Signal::Logs);
+        let settings = exporter_settings("otlp", Signal::Logs);
         let helper = in_front_of(&settings, delivery, sink.next());
         Arc::clone(&helper).start(&host).await.unwrap();
         Self { sink, host, helper, settings }
@@ -439,7 +439,7 @@ async fn what_hangs_beyond_the_grace_is_counted() {
 async fn a_queue_on_disk_is_refused_with_a_remedy() {
     let config = QueueConfig { storage: Some("file_storage".into()), ..QueueConfig::default() };
     let (sink, host) = (Sink::new(), TestHost::new());
-    let settings = settings("otlp", Signal::Logs);
+    let settings = exporter_settings("otlp", Signal::Logs);
     let helper = in_front_of(&settings, queue(config), sink.next());
     let error = helper.start(&host).await.unwrap_err().to_string();
     assert!(

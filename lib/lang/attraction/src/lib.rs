@@ -52,26 +52,23 @@ pub struct Actions {
 }
 
 impl Actions {
-    /// Checks and prepares `actions`.
-    ///
-    /// # Errors
-    /// The first thing that is wrong, in the Collector's words.
-    pub fn new(actions: &[Action]) -> Result<Self, String> {
-        let steps = actions.iter().enumerate().map(|(index, it)| compile::step(it, index));
-        Ok(Self { steps: steps.collect::<Result<_, _>>()? })
-    }
-
-    /// Says what is wrong with each of the actions at `key`, and what was probably meant; upstream
-    /// says it when it creates the processor.
-    pub fn check(actions: &[Action], key: &str, problems: &mut Problems) {
+    /// Prepares the actions at `key`, or says what is wrong with each of them and what was probably meant;
+    /// upstream says it when it creates the processor.
+    pub fn new(actions: &[Action], key: &str, found: &mut Problems) -> Option<Self> {
+        let mut steps = Vec::with_capacity(actions.len());
         for (index, action) in actions.iter().enumerate() {
-            let Err(text) = compile::step(action, index) else { continue };
-            let unknown = text.contains("unsupported action");
-            let finding = problems.late(format!("{key}::{index}"), text);
-            if unknown {
-                finding.one_of("action", &compile::NAMES);
+            match compile::step(action, index) {
+                Ok(step) => steps.push(step),
+                Err(text) => {
+                    let unknown = text.contains("unsupported action");
+                    let finding = found.late(format!("{key}::{index}"), text);
+                    if unknown {
+                        finding.one_of("action", &compile::NAMES);
+                    }
+                }
             }
         }
+        (steps.len() == actions.len()).then_some(Self { steps })
     }
 }
 

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use config::Problems;
 use pdata::{Data, Limits, Scratch, Signal};
 use serde_json::{Value as Json, json};
 
@@ -7,7 +8,8 @@ use crate::{Action, Actions, Sender};
 
 fn actions(list: Json) -> Result<Actions, String> {
     let list: Vec<Action> = serde_json::from_value(list).unwrap();
-    Actions::new(&list)
+    let mut found = Problems::default();
+    Actions::new(&list, "actions", &mut found).ok_or_else(|| found.late_list()[0].rule.clone())
 }
 
 /// The attributes of a log record, through OTLP/JSON, after `list`.

@@ -24,8 +24,8 @@ const SPAN_KINDS: [&str; 6] = [
     "SPAN_KIND_CONSUMER",
 ];
 
-/// `include` and `exclude`.
-#[derive(Debug)]
+/// `include` and `exclude`. The default means every item.
+#[derive(Debug, Default)]
 pub struct Selection {
     include: Option<Matcher>,
     exclude: Option<Matcher>,

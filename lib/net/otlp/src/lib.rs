@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Level, OURS};
-use component::{ConsumeError, GrpcStatus, Settings, Signal};
+use component::{ConsumeError, ExporterSettings, GrpcStatus, Signal};
 use configgrpc::status::code_name;
 use http::uri::PathAndQuery;
 use prost::Message as _;
@@ -128,8 +128,9 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// For the exporter of `signal`.
-    pub fn new(settings: &Settings, signal: Signal) -> Self {
+    /// For one exporter.
+    pub fn new(settings: &ExporterSettings) -> Self {
+        let signal = settings.signal;
         let attributes = [("exporter", settings.id.as_str()), ("signal", signal.name())];
         Self { signal, rejected: settings.meter.counter(REJECTED, &attributes) }
     }

@@ -10,11 +10,14 @@ use std::time::Duration;
 use component::config::{Value, load};
 use component::{
     BoxError, Component, Config, Connector, ConsumeError, Context, Exporter, Extension, Kind, Next,
-    Outputs, Processor, Receiver, Settings, Signal, Status,
+    Outputs, Problems, Processor, Receiver, Signal, Status,
 };
 use tracing::Level;
 
-use crate::{Answer, Sink, TestHost, captured, config, data, section, settings};
+use crate::{
+    Answer, Sink, TestHost, captured, config, connector_settings, data, exporter_settings,
+    processor_settings, section, settings,
+};
 
 /// Time in which a component must start, answer and stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -90,8 +93,8 @@ pub trait Subject {
     const KIND: Kind;
     /// The signals it takes or makes; extensions none.
     fn signals() -> Vec<Signal>;
-    /// An instance in front of `sink`.
-    fn create(settings: Settings, config: Self::Config, sink: &Sink) -> Result<Instance, BoxError>;
+    /// An instance for `signal` in front of `sink`, from a section that is valid.
+    fn create(signal: Signal, section: &str, sink: &Sink) -> Result<Instance, BoxError>;
 }
 
 fn everything(sink: &Sink) -> Outputs {
@@ -99,7 +102,7 @@ fn everything(sink: &Sink) -> Outputs {
 }
 
 macro_rules! subject {
-    ($name:ident, $kind:ident, |$settings:ident, $config:ident, $sink:ident| $instance:expr,
+    ($name:ident, $kind:ident, |$signal:ident, $section:ident, $sink:ident| $instance:expr,
      $signals:expr) => {
         #[doc = concat!("Wraps a ", stringify!($name), ".")]
         #[expect(non_camel_case_types, reason = "the macro's first word")]
@@ -114,11 +117,7 @@ macro_rules! subject {
                 $signals
             }
 
-            fn create(
-                $settings: Settings,
-                $config: T::Config,
-                $sink: &Sink,
-            ) -> Result<Instance, BoxError> {
+            fn create($signal: Signal, $section: &str, $sink: &Sink) -> Result<Instance, BoxError> {
                 $instance
             }
         }
@@ -137,8 +136,9 @@ fn with_inlet<T: Component + component::Consumer>(it: T) -> Instance {
 subject!(
     receiver,
     Receiver,
-    |settings, config, sink| {
-        Ok(silent(Arc::new(T::create(settings, config, everything(sink))?)))
+    |_signal, section, sink| {
+        let create = T::create(settings(T::TYPE), config(section), everything(sink));
+        Ok(silent(Arc::new(create?)))
     },
     T::SIGNALS.iter().map(|(signal, _)| *signal).collect()
 );
@@ -146,21 +146,31 @@ subject!(
 subject!(
     processor,
     Processor,
-    |settings, config, sink| Ok(with_inlet(T::create(settings, config, sink.next())?)),
+    |signal, section, sink| {
+        let settings = processor_settings(T::TYPE, signal);
+        Ok(with_inlet(crate::processor::<T>(settings, section, sink.next())))
+    },
     T::SIGNALS.iter().map(|(signal, _)| *signal).collect()
 );
 
 subject!(
     exporter,
     Exporter,
-    |settings, config, _sink| Ok(with_inlet(T::create(settings, config)?)),
+    |signal, section, _sink| {
+        Ok(with_inlet(T::create(exporter_settings(T::TYPE, signal), config(section))?))
+    },
     T::SIGNALS.iter().map(|(signal, _)| *signal).collect()
 );
 
 subject!(
     connector,
     Connector,
-    |settings, config, sink| Ok(with_inlet(T::create(settings, config, everything(sink))?)),
+    |signal, section, sink| {
+        let mut found = Problems::default();
+        let plan = T::plan(config(section), &mut found).ok_or_else(|| format!("{found:#?}"))?;
+        let settings = connector_settings(T::TYPE, signal);
+        Ok(with_inlet(T::create(settings, Arc::new(plan), everything(sink))?))
+    },
     {
         let mut inputs: Vec<_> = T::SIGNALS.iter().map(|(input, _, _)| *input).collect();
         inputs.dedup();
@@ -171,7 +181,9 @@ subject!(
 subject!(
     extension,
     Extension,
-    |settings, config, _sink| Ok(silent(Arc::new(T::create(settings, config)?))),
+    |_signal, section, _sink| {
+        Ok(silent(Arc::new(T::create(settings(T::TYPE), config(section))?)))
+    },
     Vec::new()
 );
 
@@ -184,8 +196,7 @@ fn lives<S: Subject>() -> Vec<Option<Signal>> {
 }
 
 fn create<S: Subject>(section: &str, signal: Option<Signal>, sink: &Sink) -> Instance {
-    let config = config::<S::Config>(section);
-    S::create(settings(S::TYPE, signal), config, sink).expect("the component can be created")
+    S::create(signal.unwrap_or(Signal::Logs), section, sink).expect("the component can be created")
 }
 
 fn run<F: Future>(work: F) -> F::Output {

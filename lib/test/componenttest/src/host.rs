@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use component::meter::Sample;
 use component::{
-    BoxError, BuildInfo, Component, Handover, Host, Id, Meter, Services, Settings, Signal, Status,
-    Storage,
+    BoxError, BuildInfo, Component, ConnectorSettings, ExporterSettings, Handover, Host, Id, Meter,
+    ProcessorSettings, Services, Settings, Signal, Status, Storage,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -93,17 +93,30 @@ impl Deref for TestHost {
     }
 }
 
-/// What a component `id` of one `signal` is told about itself, with a meter of its own.
-pub fn settings(id: &str, signal: impl Into<Option<Signal>>) -> Settings {
-    let signal = signal.into();
-    let build = BuildInfo { command: "test", description: "Test", version: "0.0.0" };
-    Settings {
-        id: id.parse().expect("an id"),
-        signal,
-        pipeline: signal.map(|it| it.name().parse().expect("a pipeline id")),
-        build,
-        meter: Meter::default(),
-    }
+const BUILD: BuildInfo = BuildInfo { command: "test", description: "Test", version: "0.0.0" };
+
+/// What a receiver or an extension `id` is told about itself, with a meter of its own.
+pub fn settings(id: &str) -> Settings {
+    Settings { id: id.parse().expect("an id"), build: BUILD, meter: Meter::default() }
+}
+
+/// What a processor `id` in the first pipeline of `signal` is told.
+pub fn processor_settings(id: &str, signal: Signal) -> ProcessorSettings {
+    let Settings { id, build, meter } = settings(id);
+    let pipeline = signal.name().parse().expect("a pipeline id");
+    ProcessorSettings { id, signal, pipeline, build, meter }
+}
+
+/// What an exporter `id` is told.
+pub fn exporter_settings(id: &str, signal: Signal) -> ExporterSettings {
+    let Settings { id, build, meter } = settings(id);
+    ExporterSettings { id, signal, build, meter }
+}
+
+/// What a connector `id` behind pipelines of `signal` is told.
+pub fn connector_settings(id: &str, signal: Signal) -> ConnectorSettings {
+    let Settings { id, build, meter } = settings(id);
+    ConnectorSettings { id, signal, build, meter }
 }
 
 /// The value of one series; of a histogram its sum. `None` when it was never touched.

@@ -15,7 +15,9 @@ mod sink;
 
 pub use clock::set_clock;
 pub use generate::{Generator, data, logs, metrics, traces};
-pub use host::{TestHost, metric, settings, spawn};
+pub use host::{
+    TestHost, connector_settings, exporter_settings, metric, processor_settings, settings, spawn,
+};
 pub use logs::{Line, captured};
-pub use section::{config, problems, section};
+pub use section::{config, plan, problems, processor, section};
 pub use sink::{Answer, Sink};

@@ -1,7 +1,9 @@
 //! Configuration sections from text.
 
-use component::config::{DecodeIssue, Value, load};
-use component::{Config, Problems};
+use std::sync::Arc;
+
+use component::config::{DecodeIssue, Finding, Value, load};
+use component::{Config, Next, Problems, Processor, ProcessorSettings, Signal};
 use confmap::{Data, Environment, Locations, Node};
 
 /// A component's section as a tree, from YAML. Panics with the mistake.
@@ -35,21 +37,49 @@ pub fn config<C: Config>(text: &str) -> C {
     config
 }
 
+/// The plan that a processor makes of a section, in YAML, for pipelines of `signal`.
+///
+/// # Errors
+/// Everything that is wrong, as [`problems`] has it, with what shows only when the section is worked out.
+pub fn plan<P: Processor>(text: &str, signal: Signal) -> Result<Arc<P::Plan>, Vec<String>> {
+    let config: P::Config = load(&section(text)).map_err(|issues| texts(&issues))?;
+    let mut found = Problems::default();
+    config.validate(&mut found);
+    let plan = P::plan(config, &mut found);
+    let late = found.late_list().iter();
+    let late = late.filter(|it| it.signal.is_none_or(|only| only == signal.name()));
+    let wrong: Vec<String> = found.list().iter().map(rule).chain(late.map(rule)).collect();
+    match plan {
+        Some(plan) if wrong.is_empty() => Ok(Arc::new(plan)),
+        _ => Err(wrong),
+    }
+}
+
+/// A processor from a section in YAML. Panics with all that is wrong.
+pub fn processor<P: Processor>(settings: ProcessorSettings, text: &str, next: Next) -> P {
+    let plan = plan::<P>(text, settings.signal).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    P::create(settings, plan, next)
+}
+
 /// Everything that is wrong with a section: what cannot be read in the Collector's words, else `key: rule`
 /// of its validation.
 pub fn problems<C: Config>(text: &str) -> Vec<String> {
-    let line = |path: &str, text: &str| match path {
-        "" => text.to_owned(),
-        path => format!("{path}: {text}"),
-    };
     match load::<C>(&section(text)) {
-        Err(issues) => issues.iter().map(DecodeIssue::text).collect(),
+        Err(issues) => texts(&issues),
         Ok(config) => {
             let mut problems = Problems::default();
             config.validate(&mut problems);
-            problems.list().iter().map(|it| line(&it.key, &it.rule)).collect()
+            problems.list().iter().map(rule).collect()
         }
     }
+}
+
+fn texts(issues: &[DecodeIssue]) -> Vec<String> {
+    issues.iter().map(DecodeIssue::text).collect()
+}
+
+fn rule(it: &Finding) -> String {
+    if it.key.is_empty() { it.rule.clone() } else { format!("{}: {}", it.key, it.rule) }
 }
 
 #[cfg(test)]

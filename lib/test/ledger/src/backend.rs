@@ -41,8 +41,7 @@ impl Backend {
         }
         let build = BuildInfo { command: "ledger", description: "Ledger", version: "0" };
         let id: Id = R::TYPE.parse()?;
-        let settings =
-            Settings { id, signal: None, pipeline: None, build, meter: Meter::default() };
+        let settings = Settings { id, build, meter: Meter::default() };
         let receiver = Arc::new(R::create(settings, config, Outputs::new(pipelines))?);
         let host = Host::new("receiver", CancellationToken::new(), Arc::new(Alone));
         Arc::clone(&receiver).start(&host).await?;
