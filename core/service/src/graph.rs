@@ -15,10 +15,11 @@ use component::{
 use tracing::Span;
 
 use crate::config::{PipelineConfig, Settings};
+use crate::connections::Connections;
 use crate::issue::{Issue, Problem, Refusal, issue};
 use crate::node::{FanOut, Key, Node, Outlet, Rewire};
 use crate::observe::{CountOutgoing, Observe};
-use crate::registry::{Entry, Make, Plan, Registry, Step};
+use crate::registry::{Make, Plan, Registry, Step};
 
 /// Everything that lives in the pipelines, in the order of creation.
 #[derive(Default)]
@@ -57,7 +58,7 @@ impl Graph {
     ) -> Result<Self, Problem> {
         let mut builder = Builder {
             settings,
-            registry,
+            connections: Connections { settings, registry },
             build,
             meter,
             before: self,
@@ -66,7 +67,7 @@ impl Graph {
             heads: BTreeMap::new(),
             ends: HashMap::new(),
         };
-        let built = builder.check_connectors().and_then(|()| builder.all());
+        let built = builder.connections.check().map_err(Refusal::from).and_then(|()| builder.all());
         match built {
             Ok(()) => Ok(builder.graph),
             Err(refusal) => Err(settings.said.build_problem(refusal)),
@@ -80,7 +81,7 @@ impl Graph {
 
 struct Builder<'a> {
     settings: &'a Settings,
-    registry: &'a Registry,
+    connections: Connections<'a>,
     build: &'a BuildInfo,
     meter: &'a Meter,
     before: &'a Graph,
@@ -112,72 +113,11 @@ impl Builder<'_> {
         self.receivers()
     }
 
-    fn entry(&self, kind: Kind, id: &Id) -> Option<&Entry> {
-        self.registry.find(kind, id.type_name())
-    }
-
-    fn is_connector(&self, id: &Id) -> bool {
-        self.settings.section(Kind::Connector, id).is_some()
-    }
-
-    /// Pipelines that a connector feeds when it is fed with `from`.
-    fn fed_by<'b>(
-        &'b self,
-        connector: &'b Id,
-        from: Signal,
-    ) -> impl Iterator<Item = &'b (PipelineId, PipelineConfig)> {
-        let entry = self.entry(Kind::Connector, connector);
-        self.settings.service.pipelines.iter().filter(move |(id, config)| {
-            config.receivers.contains(connector)
-                && entry.is_some_and(|it| it.connects(from, id.signal()))
-        })
-    }
-
     fn can_build(&self, id: &PipelineId, config: &PipelineConfig) -> bool {
-        let connectors = config.exporters.iter().filter(|it| self.is_connector(it));
+        let connectors = config.exporters.iter().filter(|it| self.connections.is_connector(it));
         connectors
-            .flat_map(|connector| self.fed_by(connector, id.signal()))
+            .flat_map(|connector| self.connections.fed_by(connector, id.signal()))
             .all(|(behind, _)| self.heads.contains_key(behind))
-    }
-
-    /// Each connector needs a pipeline before it and one behind it that fit together.
-    fn check_connectors(&self) -> Built {
-        for (connector, _) in self.settings.of(Kind::Connector) {
-            let Some(entry) = self.entry(Kind::Connector, connector) else { continue };
-            let users = |list: fn(&PipelineConfig) -> &Vec<Id>| {
-                let all = self.settings.service.pipelines.iter();
-                all.filter(move |(_, it)| list(it).contains(connector)).map(|(id, _)| id)
-            };
-            let before: Vec<&PipelineId> = users(|it| &it.exporters).collect();
-            let behind: Vec<&PipelineId> = users(|it| &it.receivers).collect();
-            let lonely = before
-                .iter()
-                .find(|from| !behind.iter().any(|to| entry.connects(from.signal(), to.signal())));
-            if let Some(id) = lonely {
-                let text = format!(
-                    "connector \"{connector}\" used as exporter in [{}] pipeline but not used in any \
-                     supported receiver pipeline",
-                    names(&before, id.signal())
-                );
-                return Err(
-                    issue(&["service", "pipelines", id.as_str(), "exporters"], &text).into()
-                );
-            }
-            let lonely = behind
-                .iter()
-                .find(|to| !before.iter().any(|from| entry.connects(from.signal(), to.signal())));
-            if let Some(id) = lonely {
-                let text = format!(
-                    "connector \"{connector}\" used as receiver in [{}] pipeline but not used in any \
-                     supported exporter pipeline",
-                    names(&behind, id.signal())
-                );
-                return Err(
-                    issue(&["service", "pipelines", id.as_str(), "receivers"], &text).into()
-                );
-            }
-        }
-        Ok(())
     }
 
     /// Refuses to create what is known to be wrong; `attempted` puts the mistake into words.
@@ -265,7 +205,7 @@ impl Builder<'_> {
             format!("failed to create \"{id}\" processor, in pipeline \"{pipeline}\": {why}")
         };
         let failed = |why: &str| issue(&["processors", id.as_str()], &attempted(why));
-        let entry = self.entry(Kind::Processor, id).filter(|it| it.accepts(signal));
+        let entry = self.connections.entry(Kind::Processor, id).filter(|it| it.accepts(signal));
         let Some(counted) = entry.map(|it| it.counted) else {
             let issue = failed("telemetry type is not supported");
             return Err(self.settings.listed(pipeline, "processors", id, issue).into());
@@ -317,7 +257,7 @@ impl Builder<'_> {
         if let Some(end) = self.ends.get(&(id.clone(), signal)) {
             return Ok(Arc::clone(end));
         }
-        let end = if self.is_connector(id) {
+        let end = if self.connections.is_connector(id) {
             self.connector(id, signal)?
         } else {
             self.exporter(id, signal)?
@@ -332,7 +272,7 @@ impl Builder<'_> {
         };
         let failed =
             |error: BoxError| issue(&["exporters", id.as_str()], &attempted(&error.to_string()));
-        let entry = self.entry(Kind::Exporter, id).filter(|it| it.accepts(signal));
+        let entry = self.connections.entry(Kind::Exporter, id).filter(|it| it.accepts(signal));
         let Some(Make::Exporter(make)) = entry.map(|it| it.make) else {
             return Err(failed("telemetry type is not supported".into()).into());
         };
@@ -381,7 +321,7 @@ impl Builder<'_> {
         let attempted = |why: &str| format!("failed to create \"{id}\" connector: {why}");
         let failed =
             |error: BoxError| issue(&["connectors", id.as_str()], &attempted(&error.to_string()));
-        let behind = self.fed_by(id, signal);
+        let behind = self.connections.fed_by(id, signal);
         let outputs: Vec<(PipelineId, Next)> = behind
             .filter_map(|(it, _)| Some((it.clone(), Arc::clone(self.heads.get(it)?))))
             .collect();
@@ -443,7 +383,7 @@ impl Builder<'_> {
             issue(&["receivers", id.as_str()], &attempted(signal, &error.to_string()))
         };
         let first = fed.first().map_or(Signal::Logs, |it| it.signal());
-        let entry = self.entry(Kind::Receiver, id);
+        let entry = self.connections.entry(Kind::Receiver, id);
         let Some((entry, Make::Receiver(make))) = entry.map(|it| (it, it.make)) else {
             return Err(failed(first, "unknown type".into()).into());
         };
@@ -492,11 +432,14 @@ impl Builder<'_> {
             if let Some(start) = steps.iter().position(|(id, _, _)| **id == at.0) {
                 break start;
             }
-            let next = at.1.exporters.iter().filter(|it| self.is_connector(it)).find_map(|it| {
-                let behind = self.fed_by(it, at.0.signal());
-                let mut behind = behind.filter(|(id, _)| !self.heads.contains_key(id));
-                behind.next().map(|pipeline| (it, pipeline))
-            });
+            let next =
+                at.1.exporters.iter().filter(|it| self.connections.is_connector(it)).find_map(
+                    |it| {
+                        let behind = self.connections.fed_by(it, at.0.signal());
+                        let mut behind = behind.filter(|(id, _)| !self.heads.contains_key(id));
+                        behind.next().map(|pipeline| (it, pipeline))
+                    },
+                );
             let Some((connector, pipeline)) = next else { break 0 };
             steps.push((&at.0, &at.1, connector));
             at = pipeline;
@@ -517,10 +460,4 @@ impl Builder<'_> {
         let text = format!("cycle detected: {}", parts.join(" -> "));
         issue(&["service", "pipelines", at, "exporters"], &text)
     }
-}
-
-/// Pipelines of one signal, as the Collector lists them.
-fn names(pipelines: &[&PipelineId], signal: Signal) -> String {
-    let same = pipelines.iter().filter(|it| it.signal() == signal);
-    same.map(|it| it.as_str()).collect::<Vec<_>>().join(" ")
 }

@@ -6,6 +6,7 @@
 mod advise;
 mod complete;
 mod config;
+mod connections;
 mod decode;
 mod effective;
 mod graph;
