@@ -6,11 +6,11 @@ pub mod buffer;
 mod build;
 mod check;
 mod data;
+mod edit;
 mod fields;
 mod json;
 mod normalise;
 mod owned;
-mod rewrite;
 mod schema;
 mod stats;
 #[cfg(test)]
@@ -27,11 +27,8 @@ pub use build::{
 };
 pub use check::DecodeError;
 pub use data::{Data, Limits, Logs, Metrics, Signal, Traces};
+pub use edit::{AttributesEdit, Depth, Empty, Field, Keep, Key, Numbers, PathError, Place};
 pub use json::JsonError;
-pub use rewrite::{
-    AttributesEdit, EventEdit, ExemplarEdit, LinkEdit, MetricEdit, PointEdit, RecordEdit,
-    ResourceEdit, ScopeEdit, Scratch, SpanEdit,
-};
 pub use stats::{not_utf8_total, unreadable_total};
 pub use value::{Value, ValueBuf};
 pub use view::*;

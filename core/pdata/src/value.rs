@@ -139,6 +139,48 @@ fn framed(length: usize) -> usize {
     if length < 0x80 { 2 + length } else { 1 + varint_len(length as u64) + length }
 }
 
+impl<'a> Value<'a> {
+    /// What it is, unless it is a list or map of values to write, which no view can show.
+    pub(crate) fn shallow(&self) -> Option<ValueRef<'a>> {
+        Some(match *self {
+            Value::Empty => ValueRef::Empty,
+            Value::Str(it) => ValueRef::Str(it),
+            Value::Bool(it) => ValueRef::Bool(it),
+            Value::Int(it) => ValueRef::Int(it),
+            Value::Double(it) => ValueRef::Double(it),
+            Value::Bytes(it) => ValueRef::Bytes(it),
+            Value::Encoded(it) => ValueRef::decode(it),
+            Value::ArrayRef(it) => ValueRef::Array(it),
+            Value::MapRef(it) => ValueRef::Map(it),
+            Value::Array(_) | Value::Map(_) => return None,
+        })
+    }
+
+    /// The name of its type in the Collector's words.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Value::Array(_) => "Slice",
+            Value::Map(_) => "Map",
+            other => other.shallow().unwrap_or_default().type_name(),
+        }
+    }
+
+    /// Calls `each` with the values of a list, or once with a value that is none.
+    pub(crate) fn each<E>(
+        &self,
+        each: &mut dyn FnMut(Value<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self.shallow() {
+            Some(ValueRef::Array(list)) => list.iter().try_for_each(|it| each(it.into())),
+            None => match self {
+                Value::Array(list) => list.iter().copied().try_for_each(each),
+                other => each(*other),
+            },
+            Some(_) => each(*self),
+        }
+    }
+}
+
 impl Value<'_> {
     /// Bytes of the body of its `AnyValue` message.
     #[inline]

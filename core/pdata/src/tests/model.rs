@@ -1,16 +1,20 @@
 //! Random edits, done to bytes and to what prost decoded: both must end up the same.
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::logs::v1::LogsData;
+use std::collections::HashMap;
+
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, LogsData};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data as Kind;
-use opentelemetry_proto::tonic::metrics::v1::{Exemplar, MetricsData, Sum};
+use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, MetricsData, Sum};
 use opentelemetry_proto::tonic::trace::v1::{Span, Status, TracesData};
 use proptest::prelude::*;
 use prost::Message;
 
 use super::generate::Source;
 use super::reading::{decode, same_attributes, same_value};
-use crate::*;
+use crate::{
+    AttributesEdit, Data, Depth, Empty, Field, Keep, Limits, Place, Signal, Value, ValueRef,
+};
 
 fn set(model: &mut Vec<KeyValue>, key: &str, value: AnyValue) {
     match model.iter_mut().find(|it| it.key == key) {
@@ -130,96 +134,113 @@ fn map_value(values: Vec<KeyValue>) -> AnyValue {
     AnyValue { value: Some(Any::KvlistValue(KeyValueList { values })) }
 }
 
-/// Edits of a resource, before or after its children were visited: early, late, or dropped.
-macro_rules! edit_group {
-    ($source:ident, $edit:ident, $model:expr, $head:ident) => {{
-        let head = $model.$head.get_or_insert_default();
-        edit_attributes($source, &mut $edit.attributes(), &mut head.attributes);
-        if $source.below(8) == 0 {
-            $model.schema_url = $source.text();
-            $edit.schema_url(&$model.schema_url);
+/// What was decided at each place, by its position: resource, scope, item, child.
+type Verdicts = HashMap<Vec<usize>, Keep>;
+
+/// What is left of `list` below `above`: `below` prunes the children of one and says how many there were
+/// and how many are left, `None` if it has no room for children.
+fn prune<T>(
+    list: &mut Vec<T>,
+    above: &[usize],
+    verdicts: &Verdicts,
+    empty: Empty,
+    mut below: impl FnMut(&mut T, &[usize]) -> Option<(usize, usize)>,
+) -> (usize, usize) {
+    let before = list.len();
+    let mut at = 0;
+    list.retain_mut(|it| {
+        let place = [above, &[at]].concat();
+        at += 1;
+        match verdicts[&place] {
+            Keep::Drop => false,
+            Keep::Whole => true,
+            Keep::Enter => match (below(it, &place), empty) {
+                (None, _) | (_, Empty::Keep) => true,
+                (Some((before, left)), Empty::Drop) => before == 0 || left > 0,
+                (Some((_, left)), Empty::DropAll) => left > 0,
+            },
         }
-    }};
+    });
+    (before, list.len())
 }
 
-/// Rewrites a payload of one signal and the message beside it. `$item` edits one child.
-macro_rules! rewrite_both {
-    ($source:ident, $scratch:ident, $payload:ident, $message:ident, $resources:ident, $scopes:ident,
-     $items:ident, $visit:ident, $keep_empty:ident, $item:expr) => {{
-        let mut at = 0;
-        let mut kept = Vec::new();
-        let changed = $payload.rewrite(&mut $scratch, |_, edit| {
-            let model = &mut $message.$resources[at];
-            at += 1;
-            let mut keep = true;
-            if $source.below(2) == 0 {
-                edit_group!($source, edit, model, resource);
+fn verdict(source: &mut Source) -> Keep {
+    match source.below(8) {
+        0 => Keep::Drop,
+        1 => Keep::Whole,
+        _ => Keep::Enter,
+    }
+}
+
+fn attributes(source: &mut Source, place: &mut Place<'_>, field: Field, model: &mut Vec<KeyValue>) {
+    edit_attributes(source, &mut place.attributes(field).unwrap(), model);
+    let Ok(Some(ValueRef::Map(whole))) = place.get(field, &[]) else { panic!("no map") };
+    assert!(same_attributes(whole, model));
+}
+
+/// Sets a field and reads it back.
+fn put(place: &mut Place<'_>, field: Field, value: Value<'_>) {
+    place.set(field, &[], value).unwrap();
+    assert_eq!(place.get(field, &[]).unwrap(), value.shallow());
+}
+
+fn random_empty(source: &mut Source) -> Empty {
+    [Empty::Drop, Empty::Keep, Empty::DropAll][source.below(3)]
+}
+
+/// Edits a payload of one signal and the message beside it: at each place, what is around it, and by
+/// `$item` and `$child` the place itself.
+macro_rules! edit_both {
+    ($source:ident, $empty:ident, $data:ident, $message:ident, $resources:ident, $scopes:ident,
+     $items:ident, $item:expr, $child:expr, $children:expr) => {{
+        let (mut at, mut verdicts) = ([0_usize; 4], Verdicts::new());
+        let changed = $data.edit_with(Depth::Child, $empty, |place| {
+            let depth = place.depth();
+            at[depth as usize] = place.index();
+            let resource = &mut $message.$resources[at[0]];
+            if $source.below(4) == 0 {
+                let head = resource.resource.get_or_insert_default();
+                attributes($source, place, Field::RESOURCE_ATTRIBUTES, &mut head.attributes);
             }
-            if $source.below(8) != 0 {
-                let (mut scope_at, mut scopes) = (0, Vec::new());
-                let resource = &mut model.resource;
-                let scope_models = &mut model.$scopes;
-                edit.scopes(|edit| {
-                    let model = &mut scope_models[scope_at];
-                    scope_at += 1;
-                    let mut keep = true;
-                    if $source.below(3) == 0 {
-                        edit_group!($source, edit, model, scope);
-                        let scope = model.scope.get_or_insert_default();
-                        scope.name = $source.text();
-                        edit.name(&scope.name);
-                    }
-                    if $source.below(8) != 0 {
-                        let (mut item_at, mut items) = (0, Vec::new());
-                        let models = &mut model.$items;
-                        edit.$visit(|_, edit| {
-                            let model = &mut models[item_at];
-                            item_at += 1;
-                            if $source.below(10) == 0 {
-                                let resource = resource.get_or_insert_default();
-                                edit_attributes(
-                                    $source,
-                                    &mut edit.resource_attributes(),
-                                    &mut resource.attributes,
-                                );
-                            }
-                            if $source.below(4) == 0 {
-                                edit.drop();
-                                return;
-                            }
-                            if $item($source, edit, model, $keep_empty) {
-                                items.push(model.clone());
-                            }
-                        });
-                        keep = model.$items.is_empty() || !items.is_empty() || $keep_empty;
-                        model.$items = items;
-                    }
-                    if $source.below(4) == 0 {
-                        edit_group!($source, edit, model, scope);
-                    }
-                    if $source.below(12) == 0 {
-                        edit.drop();
-                        keep = false;
-                    }
-                    if keep {
-                        scopes.push(model.clone());
-                    }
-                });
-                keep = model.$scopes.is_empty() || !scopes.is_empty() || $keep_empty;
-                model.$scopes = scopes;
+            if $source.below(8) == 0 {
+                resource.schema_url = $source.text();
+                put(place, Field::RESOURCE_SCHEMA_URL, Value::Str(&resource.schema_url));
             }
-            if $source.below(3) == 0 {
-                edit_group!($source, edit, model, resource);
+            if depth >= Depth::Scope {
+                let scope = &mut resource.$scopes[at[1]];
+                if $source.below(4) == 0 {
+                    let head = scope.scope.get_or_insert_default();
+                    attributes($source, place, Field::SCOPE_ATTRIBUTES, &mut head.attributes);
+                    head.name = $source.text();
+                    put(place, Field::SCOPE_NAME, Value::Str(&head.name));
+                    head.dropped_attributes_count = 3;
+                    put(place, Field::SCOPE_DROPPED, Value::Int(3));
+                }
+                if $source.below(8) == 0 {
+                    scope.schema_url = $source.text();
+                    put(place, Field::SCOPE_SCHEMA_URL, Value::Str(&scope.schema_url));
+                }
+                if depth >= Depth::Item {
+                    let item = &mut scope.$items[at[2]];
+                    $item($source, place, item);
+                    if depth >= Depth::Child {
+                        $child($source, place, item, at[3]);
+                    }
+                }
+            } else {
+                assert!(place.get(Field::SCOPE_NAME, &[]).is_err());
             }
-            if $source.below(12) == 0 {
-                edit.drop();
-                keep = false;
-            }
-            if keep {
-                kept.push(model.clone());
-            }
+            let keep = verdict($source);
+            verdicts.insert(at[..=depth as usize].to_vec(), keep);
+            keep
         });
-        $message.$resources = kept;
+        prune(&mut $message.$resources, &[], &verdicts, $empty, |resource, above| {
+            Some(prune(&mut resource.$scopes, above, &verdicts, $empty, |scope, above| {
+                Some(prune(&mut scope.$items, above, &verdicts, $empty, |item, above| {
+                    $children(item, above, &verdicts)
+                }))
+            }))
+        });
         changed
     }};
 }
@@ -240,11 +261,7 @@ macro_rules! fill_heads {
 macro_rules! check_same {
     ($changed:ident, $type:ident, $message:ident, $resources:ident, $scopes:ident) => {{
         let limits = Limits::default();
-        let again = Data::try_from_otlp(
-            Data::from($changed.clone()).signal(),
-            $changed.to_bytes(),
-            &limits,
-        );
+        let again = Data::try_from_otlp($changed.signal(), $changed.to_bytes(), &limits);
         assert_eq!(again.unwrap().items(), $changed.items());
         let mut decoded = $type::decode($changed.to_bytes()).unwrap();
         assert_eq!(decoded.encoded_len(), $changed.bytes(), "lengths are not canonical");
@@ -254,303 +271,183 @@ macro_rules! check_same {
     }};
 }
 
-fn check_logs(seed: u64, keep_empty: bool) {
+fn edit_record(source: &mut Source, place: &mut Place<'_>, model: &mut LogRecord) {
+    attributes(source, place, Field::LOG_ATTRIBUTES, &mut model.attributes);
+    let other = source.record();
+    match source.below(6) {
+        0 => {
+            model.severity_number = other.severity_number;
+            put(place, Field::LOG_SEVERITY_NUMBER, Value::Int(other.severity_number.into()));
+            model.severity_text = other.severity_text;
+            put(place, Field::LOG_SEVERITY_TEXT, Value::Str(&model.severity_text));
+        }
+        1 => {
+            let body = source.any(2);
+            let encoded = body.encode_to_vec();
+            place.set(Field::LOG_BODY, &[], Value::Encoded(&encoded)).unwrap();
+            model.body = Some(body);
+        }
+        2 => {
+            model.time_unix_nano = other.time_unix_nano;
+            put(place, Field::LOG_TIME, Value::Int(other.time_unix_nano as i64));
+            model.trace_id = other.trace_id;
+            put(place, Field::LOG_TRACE_ID, Value::Bytes(&model.trace_id));
+            model.span_id = other.span_id;
+            put(place, Field::LOG_SPAN_ID, Value::Bytes(&model.span_id));
+        }
+        3 => {
+            model.flags = other.flags;
+            put(place, Field::LOG_FLAGS, Value::Int(other.flags.into()));
+            model.event_name = other.event_name;
+            put(place, Field::LOG_EVENT_NAME, Value::Str(&model.event_name));
+        }
+        4 => {
+            // The whole record is another one, and is edited on.
+            *model = source.record();
+            place.replace(&model.encode_to_vec());
+            attributes(source, place, Field::LOG_ATTRIBUTES, &mut model.attributes);
+        }
+        _ => {}
+    }
+    let decoded = LogRecord::decode(place.encoded()).unwrap();
+    assert_eq!(decoded, *model);
+    let body = place.get(Field::LOG_BODY, &[]).unwrap().unwrap_or_default();
+    assert!(same_value(body, model.body.as_ref()));
+}
+
+fn check_logs(seed: u64) {
     let source = &mut Source::new(seed);
     let mut message = source.logs();
-    let logs: Logs = decode(Signal::Logs, &message);
-    let mut scratch = Scratch::new();
-    scratch.keep_empty(keep_empty);
-    let changed = rewrite_both!(
+    let data: Data = decode(Signal::Logs, &message);
+    let empty = random_empty(source);
+    let changed = edit_both!(
         source,
-        scratch,
-        logs,
+        empty,
+        data,
         message,
         resource_logs,
         scope_logs,
         log_records,
-        records,
-        keep_empty,
-        |source: &mut Source,
-         edit: &mut RecordEdit<'_>,
-         model: &mut opentelemetry_proto::tonic::logs::v1::LogRecord,
-         _| {
-            edit_attributes(source, &mut edit.attributes(), &mut model.attributes);
-            let other = source.record();
-            match source.below(6) {
-                0 => {
-                    model.severity_number = other.severity_number;
-                    edit.severity_number(other.severity_number);
-                    model.severity_text = other.severity_text;
-                    edit.severity_text(&model.severity_text);
-                }
-                1 => {
-                    let body = source.any(2);
-                    edit.body(Value::Encoded(&body.encode_to_vec()));
-                    model.body = Some(body);
-                }
-                2 => {
-                    model.time_unix_nano = other.time_unix_nano;
-                    edit.time_unix_nano(other.time_unix_nano);
-                    model.observed_time_unix_nano = other.observed_time_unix_nano;
-                    edit.observed_time_unix_nano(other.observed_time_unix_nano);
-                    model.trace_id = other.trace_id;
-                    edit.trace_id(&model.trace_id);
-                    model.span_id = other.span_id;
-                    edit.span_id(&model.span_id);
-                }
-                3 => {
-                    model.flags = other.flags;
-                    edit.flags(other.flags);
-                    model.event_name = other.event_name;
-                    edit.event_name(&model.event_name);
-                    model.dropped_attributes_count = other.dropped_attributes_count;
-                    edit.dropped_attributes_count(other.dropped_attributes_count);
-                }
-                _ => {}
-            }
-            edit_attributes(source, &mut edit.attributes(), &mut model.attributes);
-            let current = edit.current();
-            assert!(same_attributes(current.attributes(), &model.attributes));
-            assert_eq!(current.severity_text(), model.severity_text);
-            assert!(same_value(current.body().unwrap_or_default(), model.body.as_ref()));
-            true
-        }
+        edit_record,
+        |_: &mut Source, _: &mut Place<'_>, _: &mut LogRecord, _| {},
+        |_: &mut LogRecord, _: &[usize], _: &Verdicts| None
     );
     check_same!(changed, LogsData, message, resource_logs, scope_logs);
 }
 
-fn edit_span(source: &mut Source, edit: &mut SpanEdit<'_>, model: &mut Span, _: bool) -> bool {
-    edit_attributes(source, &mut edit.attributes(), &mut model.attributes);
+fn edit_span(source: &mut Source, place: &mut Place<'_>, model: &mut Span) {
+    attributes(source, place, Field::SPAN_ATTRIBUTES, &mut model.attributes);
     let other = source.span();
-    if source.below(2) == 0 {
-        let (mut at, mut kept) = (0, Vec::new());
-        edit.events(|event, edit| {
-            let model = &mut model.events[at];
-            at += 1;
-            assert_eq!(event.name(), model.name);
-            edit_attributes(source, &mut edit.attributes(), &mut model.attributes);
-            match source.below(3) {
-                0 => return edit.drop(),
-                1 => {
-                    model.name = source.text();
-                    edit.name(&model.name);
-                    model.time_unix_nano = 7;
-                    edit.time_unix_nano(7);
-                }
-                _ => {}
-            }
-            kept.push(model.clone());
-        });
-        model.events = kept;
-    }
-    if source.below(2) == 0 {
-        let mut at = 0;
-        edit.links(|_, edit| {
-            let model = &mut model.links[at];
-            at += 1;
-            edit_attributes(source, &mut edit.attributes(), &mut model.attributes);
-            model.trace_state = source.text();
-            edit.trace_state(&model.trace_state);
-            model.flags = 3;
-            edit.flags(3);
-        });
-    }
-    match source.below(5) {
+    match source.below(6) {
         0 => {
             model.name = other.name;
-            edit.name(&model.name);
+            put(place, Field::SPAN_NAME, Value::Str(&model.name));
             model.kind = other.kind;
-            edit.kind(other.kind);
+            put(place, Field::SPAN_KIND, Value::Int(other.kind.into()));
         }
         1 => {
-            model.status = Some(Status { code: 2, message: source.text() });
-            edit.status(2, &model.status.as_ref().unwrap().message);
+            let status: &mut Status = model.status.get_or_insert_default();
+            status.message = source.text();
+            put(place, Field::SPAN_STATUS_MESSAGE, Value::Str(&status.message));
+            if source.below(2) == 0 {
+                status.code = 2;
+                put(place, Field::SPAN_STATUS_CODE, Value::Int(2));
+            }
         }
         2 => {
-            model.trace_id = other.trace_id;
-            edit.trace_id(&model.trace_id);
-            model.span_id = other.span_id;
-            edit.span_id(&model.span_id);
             model.parent_span_id = other.parent_span_id;
-            edit.parent_span_id(&model.parent_span_id);
+            put(place, Field::SPAN_PARENT_ID, Value::Bytes(&model.parent_span_id));
             model.trace_state = other.trace_state;
-            edit.trace_state(&model.trace_state);
+            put(place, Field::SPAN_TRACE_STATE, Value::Str(&model.trace_state));
         }
         3 => {
-            model.start_time_unix_nano = other.start_time_unix_nano;
-            edit.start_time_unix_nano(other.start_time_unix_nano);
             model.end_time_unix_nano = other.end_time_unix_nano;
-            edit.end_time_unix_nano(other.end_time_unix_nano);
-            model.flags = other.flags;
-            edit.flags(other.flags);
+            put(place, Field::SPAN_END_TIME, Value::Int(other.end_time_unix_nano as i64));
+            model.dropped_links_count = 9;
+            put(place, Field::SPAN_DROPPED_LINKS, Value::Int(9));
+        }
+        4 => {
+            model.links = other.links;
+            let links: Vec<_> = model.links.iter().map(Message::encode_to_vec).collect();
+            let links: Vec<_> = links.iter().map(Vec::as_slice).collect();
+            place.set_messages(Field::SPAN_LINKS, &links).unwrap();
+            assert_eq!(place.messages(Field::SPAN_LINKS).collect::<Vec<_>>(), links);
         }
         _ => {}
     }
-    let current = edit.current();
-    assert!(same_attributes(current.attributes(), &model.attributes));
-    assert_eq!(current.events().count(), model.events.len());
-    true
 }
 
-fn check_traces(seed: u64, keep_empty: bool) {
+fn edit_event(source: &mut Source, place: &mut Place<'_>, model: &mut Span, at: usize) {
+    let model = &mut model.events[at];
+    assert_eq!(place.event().unwrap().name(), model.name);
+    attributes(source, place, Field::EVENT_ATTRIBUTES, &mut model.attributes);
+    if source.below(3) == 0 {
+        model.name = source.text();
+        put(place, Field::EVENT_NAME, Value::Str(&model.name));
+        model.time_unix_nano = 7;
+        put(place, Field::EVENT_TIME, Value::Int(7));
+    }
+}
+
+fn check_traces(seed: u64) {
     let source = &mut Source::new(seed);
     let mut message = source.traces();
-    let traces: Traces = decode(Signal::Traces, &message);
-    let mut scratch = Scratch::new();
-    scratch.keep_empty(keep_empty);
-    let changed = rewrite_both!(
+    let data: Data = decode(Signal::Traces, &message);
+    let empty = random_empty(source);
+    let changed = edit_both!(
         source,
-        scratch,
-        traces,
+        empty,
+        data,
         message,
         resource_spans,
         scope_spans,
         spans,
-        spans,
-        keep_empty,
-        edit_span
+        edit_span,
+        edit_event,
+        |span: &mut Span, above: &[usize], verdicts: &Verdicts| {
+            prune(&mut span.events, above, verdicts, Empty::Keep, |_, _| None);
+            // A span needs no events.
+            None
+        }
     );
     check_same!(changed, TracesData, message, resource_spans, scope_spans);
 }
 
-/// Edits the points of one kind beside the model.
-macro_rules! edit_points {
-    ($source:ident, $edit:ident, $points:expr, $after:expr) => {{
-        let points = $points;
-        let (mut at, mut kept) = (0, Vec::new());
-        $edit.points(|_, edit| {
-            let model = &mut points[at];
-            at += 1;
-            if $source.below(3) == 0 {
-                return edit.drop();
-            }
-            edit_attributes($source, &mut edit.attributes(), &mut model.attributes);
-            if $source.below(3) == 0 {
-                model.time_unix_nano = 5;
-                edit.time_unix_nano(5);
-                model.start_time_unix_nano = 0;
-                edit.start_time_unix_nano(0);
-                model.flags = 1;
-                edit.flags(1);
-            }
-            $after($source, edit, model);
-            let current = edit.current().unwrap();
-            assert!(same_attributes(current.attributes(), &model.attributes));
-            kept.push(model.clone());
-        });
-        let lost = !points.is_empty() && kept.is_empty();
-        *points = kept;
-        lost
-    }};
-}
-
-fn edit_exemplars(source: &mut Source, edit: &mut PointEdit<'_>, model: &mut Vec<Exemplar>) {
-    let (mut at, mut kept) = (0, Vec::new());
-    edit.exemplars(|_, edit| {
-        let model = &mut model[at];
-        at += 1;
-        if source.below(2) == 0 {
-            return edit.drop();
-        }
-        edit_attributes(source, &mut edit.attributes(), &mut model.filtered_attributes);
-        model.trace_id = vec![7; 16];
-        edit.trace_id(&model.trace_id);
-        kept.push(model.clone());
-    });
-    *model = kept;
-}
-
-type OtlpMetric = opentelemetry_proto::tonic::metrics::v1::Metric;
-type NumberDataPoint = opentelemetry_proto::tonic::metrics::v1::NumberDataPoint;
-
-fn edit_number(source: &mut Source, edit: &mut PointEdit<'_>, model: &mut NumberDataPoint) {
-    use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-    edit_exemplars(source, edit, &mut model.exemplars);
-    match source.below(3) {
-        0 => {
-            model.value = Some(Number::AsInt(0));
-            edit.value(NumberValue::Int(0));
-        }
-        1 => {
-            model.value = Some(Number::AsDouble(2.5));
-            edit.value(NumberValue::Double(2.5));
-        }
-        _ => {}
-    }
-}
-
-fn edit_metric(
-    source: &mut Source,
-    edit: &mut MetricEdit<'_>,
-    model: &mut OtlpMetric,
-    keep_empty: bool,
-) -> bool {
-    edit_attributes(source, &mut edit.metadata(), &mut model.metadata);
-    let mut lost = false;
-    if source.below(4) != 0 {
-        lost = match &mut model.data {
-            None => false,
-            Some(Kind::Gauge(it)) => edit_points!(source, edit, &mut it.data_points, edit_number),
-            Some(Kind::Sum(it)) => edit_points!(source, edit, &mut it.data_points, edit_number),
-            Some(Kind::Histogram(it)) => {
-                edit_points!(source, edit, &mut it.data_points, |source: &mut Source, edit: &mut PointEdit<'_>, model: &mut opentelemetry_proto::tonic::metrics::v1::HistogramDataPoint| {
-                    edit_exemplars(source, edit, &mut model.exemplars);
-                    (model.count, model.sum) = (3, Some(0.0));
-                    edit.count(3);
-                    edit.sum(0.0);
-                })
-            }
-            Some(Kind::ExponentialHistogram(it)) => {
-                edit_points!(source, edit, &mut it.data_points, |source: &mut Source, edit: &mut PointEdit<'_>, model: &mut opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint| {
-                    edit_exemplars(source, edit, &mut model.exemplars);
-                })
-            }
-            Some(Kind::Summary(it)) => {
-                edit_points!(
-                    source,
-                    edit,
-                    &mut it.data_points,
-                    |_: &mut Source, _: &mut PointEdit<'_>, _: &mut _| {}
-                )
-            }
-        };
-    }
-    for _ in 0..source.below(3) {
-        edit_metric_scalars(source, edit, model);
-    }
-    !lost || keep_empty
-}
-
-fn edit_metric_scalars(source: &mut Source, edit: &mut MetricEdit<'_>, model: &mut OtlpMetric) {
+fn edit_metric(source: &mut Source, place: &mut Place<'_>, model: &mut Metric) {
+    attributes(source, place, Field::METRIC_METADATA, &mut model.metadata);
     let temporality = source.below(3) as i32;
+    let given = Value::Int(temporality.into());
     match source.below(6) {
         0 => {
             model.name = source.text();
-            edit.name(&model.name);
+            put(place, Field::METRIC_NAME, Value::Str(&model.name));
             model.unit = source.text();
-            edit.unit(&model.unit);
-            model.description = source.text();
-            edit.description(&model.description);
+            put(place, Field::METRIC_UNIT, Value::Str(&model.unit));
         }
         1 => {
-            edit.aggregation_temporality(temporality);
-            match &mut model.data {
-                Some(Kind::Sum(it)) => it.aggregation_temporality = temporality,
-                Some(Kind::Histogram(it)) => it.aggregation_temporality = temporality,
-                Some(Kind::ExponentialHistogram(it)) => it.aggregation_temporality = temporality,
-                _ => {}
+            let known = place.set(Field::METRIC_TEMPORALITY, &[], given).is_ok();
+            let slot = match &mut model.data {
+                Some(Kind::Sum(it)) => Some(&mut it.aggregation_temporality),
+                Some(Kind::Histogram(it)) => Some(&mut it.aggregation_temporality),
+                Some(Kind::ExponentialHistogram(it)) => Some(&mut it.aggregation_temporality),
+                _ => None,
+            };
+            assert_eq!(known, slot.is_some());
+            if let Some(it) = slot {
+                *it = temporality;
             }
         }
         2 => {
-            let is_monotonic = source.below(2) == 0;
-            edit.is_monotonic(is_monotonic);
+            let sum = matches!(model.data, Some(Kind::Sum(_)));
+            let set = place.set(Field::METRIC_MONOTONIC, &[], Value::Bool(true));
+            assert_eq!(set.is_ok(), sum);
             if let Some(Kind::Sum(it)) = &mut model.data {
-                it.is_monotonic = is_monotonic;
+                it.is_monotonic = true;
             }
         }
         3 => {
             let gauge = matches!(model.data, Some(Kind::Gauge(_)));
-            assert_eq!(edit.gauge_to_sum(temporality, true), gauge);
+            assert_eq!(place.gauge_to_sum(temporality.into(), true), gauge);
             if let Some(Kind::Gauge(it)) = &mut model.data {
                 model.data = Some(Kind::Sum(Sum {
                     data_points: std::mem::take(&mut it.data_points),
@@ -561,37 +458,112 @@ fn edit_metric_scalars(source: &mut Source, edit: &mut MetricEdit<'_>, model: &m
         }
         4 => {
             let sum = matches!(model.data, Some(Kind::Sum(_)));
-            assert_eq!(edit.sum_to_gauge(), sum);
+            assert_eq!(place.sum_to_gauge(), sum);
             if let Some(Kind::Sum(it)) = &mut model.data {
                 let data_points = std::mem::take(&mut it.data_points);
-                let gauge = opentelemetry_proto::tonic::metrics::v1::Gauge { data_points };
-                model.data = Some(Kind::Gauge(gauge));
+                model.data = Some(Kind::Gauge(Gauge { data_points }));
             }
         }
         _ => {}
     }
-    let current = edit.current();
-    assert_eq!(current.name(), model.name);
-    assert_eq!(current.points().count(), super::point_count(model));
+    if place.depth() == Depth::Item {
+        assert_eq!(Metric::decode(place.encoded()).unwrap(), *model);
+    }
 }
 
-fn check_metrics(seed: u64, keep_empty: bool) {
+fn edit_point(source: &mut Source, place: &mut Place<'_>, model: &mut Metric, at: usize) {
+    use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+    /// Fields that all points have.
+    macro_rules! common {
+        ($point:expr) => {{
+            let point = $point;
+            attributes(source, place, Field::POINT_ATTRIBUTES, &mut point.attributes);
+            if source.below(2) == 0 {
+                (point.time_unix_nano, point.start_time_unix_nano, point.flags) = (5, 0, 1);
+                put(place, Field::POINT_TIME, Value::Int(5));
+                put(place, Field::POINT_START_TIME, Value::Int(0));
+                put(place, Field::POINT_FLAGS, Value::Int(1));
+            }
+            point
+        }};
+    }
+    match model.data.as_mut().unwrap() {
+        Kind::Gauge(Gauge { data_points }) | Kind::Sum(Sum { data_points, .. }) => {
+            let point = common!(&mut data_points[at]);
+            if source.below(2) == 0 {
+                point.value = Some(Number::AsInt(0));
+                put(place, Field::POINT_VALUE, Value::Int(0));
+            } else {
+                point.value = Some(Number::AsDouble(2.5));
+                put(place, Field::POINT_VALUE, Value::Double(2.5));
+            }
+            assert!(place.set(Field::POINT_COUNT, &[], Value::Int(1)).is_err());
+        }
+        Kind::Histogram(it) => {
+            let point = common!(&mut it.data_points[at]);
+            (point.count, point.sum) = (3, Some(0.0));
+            put(place, Field::POINT_COUNT, Value::Int(3));
+            put(place, Field::POINT_SUM, Value::Double(0.0));
+            point.bucket_counts = vec![1, 2];
+            let counts = [Value::Int(1), Value::Int(2)];
+            place.set(Field::POINT_BUCKET_COUNTS, &[], Value::Array(&counts)).unwrap();
+            assert_eq!(place.numbers(Field::POINT_BUCKET_COUNTS).unwrap().count(), 2);
+            point.explicit_bounds = vec![];
+            place.set(Field::POINT_EXPLICIT_BOUNDS, &[], Value::Array(&[])).unwrap();
+        }
+        Kind::ExponentialHistogram(it) => {
+            let point = common!(&mut it.data_points[at]);
+            point.scale = -3;
+            put(place, Field::POINT_SCALE, Value::Int(-3));
+            let positive = point.positive.get_or_insert_default();
+            positive.offset = -200;
+            put(place, Field::POINT_POSITIVE_OFFSET, Value::Int(-200));
+            positive.bucket_counts = vec![1, 300];
+            let counts = [Value::Int(1), Value::Int(300)];
+            place.set(Field::POINT_POSITIVE_COUNTS, &[], Value::Array(&counts)).unwrap();
+            assert_eq!(place.numbers(Field::POINT_POSITIVE_COUNTS).unwrap().count(), 2);
+        }
+        Kind::Summary(it) => {
+            let point = common!(&mut it.data_points[at]);
+            point.sum = 0.0;
+            put(place, Field::POINT_SUM, Value::Double(0.0));
+        }
+    }
+}
+
+fn prune_points(
+    metric: &mut Metric,
+    above: &[usize],
+    verdicts: &Verdicts,
+) -> Option<(usize, usize)> {
+    let empty = Empty::Keep;
+    Some(match metric.data.as_mut()? {
+        Kind::Gauge(it) => prune(&mut it.data_points, above, verdicts, empty, |_, _| None),
+        Kind::Sum(it) => prune(&mut it.data_points, above, verdicts, empty, |_, _| None),
+        Kind::Histogram(it) => prune(&mut it.data_points, above, verdicts, empty, |_, _| None),
+        Kind::ExponentialHistogram(it) => {
+            prune(&mut it.data_points, above, verdicts, empty, |_, _| None)
+        }
+        Kind::Summary(it) => prune(&mut it.data_points, above, verdicts, empty, |_, _| None),
+    })
+}
+
+fn check_metrics(seed: u64) {
     let source = &mut Source::new(seed);
     let mut message = source.metrics();
-    let metrics: Metrics = decode(Signal::Metrics, &message);
-    let mut scratch = Scratch::new();
-    scratch.keep_empty(keep_empty);
-    let changed = rewrite_both!(
+    let data: Data = decode(Signal::Metrics, &message);
+    let empty = random_empty(source);
+    let changed = edit_both!(
         source,
-        scratch,
-        metrics,
+        empty,
+        data,
         message,
         resource_metrics,
         scope_metrics,
         metrics,
-        metrics,
-        keep_empty,
-        edit_metric
+        edit_metric,
+        edit_point,
+        prune_points
     );
     check_same!(changed, MetricsData, message, resource_metrics, scope_metrics);
 }
@@ -600,17 +572,17 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
-    fn edits_of_logs_do_what_they_do_to_a_tree(seed: u64, keep_empty: bool) {
-        check_logs(seed, keep_empty);
+    fn edits_of_logs_do_what_they_do_to_a_tree(seed: u64) {
+        check_logs(seed);
     }
 
     #[test]
-    fn edits_of_traces_do_what_they_do_to_a_tree(seed: u64, keep_empty: bool) {
-        check_traces(seed, keep_empty);
+    fn edits_of_traces_do_what_they_do_to_a_tree(seed: u64) {
+        check_traces(seed);
     }
 
     #[test]
-    fn edits_of_metrics_do_what_they_do_to_a_tree(seed: u64, keep_empty: bool) {
-        check_metrics(seed, keep_empty);
+    fn edits_of_metrics_do_what_they_do_to_a_tree(seed: u64) {
+        check_metrics(seed);
     }
 }

@@ -1,11 +1,14 @@
-//! Rewriting.
+//! Edits of whole payloads.
 
 use opentelemetry_proto::tonic::logs::v1::LogsData;
 use prost::Message;
 
-use crate::{Limits, Logs, LogsBuilder, Scratch, Value, ValueRef};
+use crate::{
+    Data, Depth, Empty, Field, Keep, Key, Limits, Logs, LogsBuilder, PathError, Place, Value,
+    ValueRef,
+};
 
-fn logs(records: usize) -> Logs {
+fn logs(records: usize) -> Data {
     let mut builder = LogsBuilder::new();
     builder.resource(|attributes| attributes.put("service.name", "shop"));
     builder.scope("library", "1.0");
@@ -18,11 +21,11 @@ fn logs(records: usize) -> Logs {
             record.attribute("b", Value::Str("two"));
         });
     }
-    builder.finish()
+    builder.finish().into()
 }
 
 /// The payload is valid and prost reads it.
-fn decoded(logs: &Logs) -> LogsData {
+fn decoded(logs: &Data) -> LogsData {
     let again = Logs::try_from_otlp(logs.to_bytes(), &Limits::default()).unwrap();
     assert_eq!(again.items(), logs.items());
     let message = LogsData::decode(logs.to_bytes()).unwrap();
@@ -31,98 +34,190 @@ fn decoded(logs: &Logs) -> LogsData {
     message
 }
 
+/// Edits one record and says what became of it.
+fn edited(edit: impl FnMut(&mut Place<'_>)) -> Data {
+    each_record(&logs(1), edit)
+}
+
+fn each_record(data: &Data, mut edit: impl FnMut(&mut Place<'_>)) -> Data {
+    data.edit(Depth::Item, |place| {
+        if place.depth() == Depth::Item {
+            edit(place);
+        }
+        Keep::Enter
+    })
+}
+
+fn records(data: Data) -> Logs {
+    data.into_logs().unwrap()
+}
+
 #[test]
 fn a_walk_without_changes_does_not_copy() {
     let logs = logs(3);
-    let same = logs.rewrite(&mut Scratch::new(), |_, edit| edit.records(|_, _| {}));
+    let same = logs.edit(Depth::Child, |_| Keep::Enter);
     assert_eq!(same.chunks()[0].as_ptr(), logs.chunks()[0].as_ptr());
     assert_eq!(decoded(&same), decoded(&logs));
 }
 
 #[test]
-fn attributes_of_resource_and_records_change_together() {
-    let logs = logs(300);
-    let mut scratch = Scratch::new();
+fn parents_may_be_changed_before_and_from_their_children() {
     for late in [false, true] {
-        let changed = logs.rewrite(&mut scratch, |_, edit| {
-            if !late {
-                edit.attributes().set("node", Value::Str("n1"));
+        let changed = logs(300).edit(Depth::Item, |place| {
+            if (place.depth() == Depth::Resource) != late {
+                let node = Value::Str("n1");
+                place.set(Field::RESOURCE_ATTRIBUTES, &["node".into()], node).unwrap();
             }
-            edit.records(|record, edit| {
-                if record.severity_number() % 2 == 1 {
-                    return edit.drop();
-                }
-                assert!(edit.attributes().rename("a", "c"));
-                edit.attributes().set("added", record.body().unwrap());
-                edit.attributes().set("b", Value::Int(2));
-                assert_eq!(edit.attributes().get("added"), Some(ValueRef::Str("hello")));
-                edit.severity_text("INFO");
-            });
-            if late {
-                edit.attributes().set("node", Value::Str("n1"));
+            if place.depth() < Depth::Item {
+                return Keep::Enter;
             }
+            if place.int(Field::LOG_SEVERITY_NUMBER).unwrap() % 2 == 1 {
+                return Keep::Drop;
+            }
+            let mut attributes = place.attributes(Field::LOG_ATTRIBUTES).unwrap();
+            assert!(attributes.rename("a", "c"));
+            attributes.set("b", Value::Int(2));
+            place.set(Field::LOG_SEVERITY_TEXT, &[], Value::Str("INFO")).unwrap();
+            Keep::Enter
         });
         assert_eq!(changed.items(), 150);
         let message = decoded(&changed);
         assert_eq!(message.resource_logs[0].resource.as_ref().unwrap().attributes.len(), 2);
+        let changed = records(changed);
         for record in changed.records() {
             let keys: Vec<&str> = record.attributes().iter().map(|(key, _)| key).collect();
-            assert_eq!(keys, ["c", "b", "added"]);
-            assert_eq!(record.severity_text(), "INFO");
+            assert_eq!((keys, record.severity_text()), (vec!["c", "b"], "INFO"));
         }
         let resource = changed.resources().next().unwrap();
         assert_eq!(resource.attributes().get("node"), Some(ValueRef::Str("n1")));
-        assert_eq!(resource.attributes().get("service.name"), Some(ValueRef::Str("shop")));
     }
 }
 
 #[test]
 fn items_are_counted_whatever_is_dropped_and_how() {
     let all = logs(10);
-    let mut scratch = Scratch::new();
-    let drop_odd = |drop_group: bool, scratch: &mut Scratch| {
-        all.rewrite(scratch, |_, edit| {
-            edit.scopes(|edit| {
-                edit.records(|record, edit| {
-                    if record.severity_number() % 2 == 1 {
-                        edit.drop();
-                    }
-                });
-                if drop_group {
-                    edit.drop();
-                }
-            });
-        })
-    };
-    assert_eq!(decoded(&drop_odd(false, &mut scratch)).resource_logs.len(), 1);
-    assert_eq!(drop_odd(false, &mut scratch).items(), 5);
-    assert_eq!(drop_odd(true, &mut scratch).items(), 0);
-    let none = all.rewrite(&mut scratch, |_, edit| edit.drop());
+    let odd = |place: &Place<'_>| place.int(Field::LOG_SEVERITY_NUMBER).unwrap() % 2 == 1;
+    assert_eq!(decoded(&all.retain(odd)).resource_logs.len(), 1);
+    assert_eq!(all.retain(odd).items(), 5);
+    assert_eq!(all.retain(|_| true).items(), 10);
+    let none = all.edit(Depth::Scope, |place| match place.depth() {
+        Depth::Scope => Keep::Drop,
+        _ => Keep::Enter,
+    });
     assert_eq!((none.items(), decoded(&none).resource_logs.len()), (0, 0));
-    assert_eq!(all.retain_records(|_| false).items(), 0);
-    assert_eq!(all.retain_records(|_| true).items(), 10);
+    let kept = all.edit_with(Depth::Item, Empty::Keep, |place| match place.depth() {
+        Depth::Item => Keep::Drop,
+        _ => Keep::Enter,
+    });
+    assert_eq!((kept.items(), decoded(&kept).resource_logs.len()), (0, 1));
 }
 
 #[test]
 fn new_attributes_stand_behind_the_old_ones_whatever_is_asked_in_between() {
-    let changed = logs(1).rewrite(&mut Scratch::new(), |_, edit| {
-        edit.records(|_, edit| {
-            let mut attributes = edit.attributes();
-            attributes.set("x", Value::Int(1));
-            attributes.set("y", Value::Int(2));
-            attributes.set("x", Value::Int(3));
-            assert_eq!(attributes.len(), 4);
-            assert_eq!(attributes.get("a"), Some(ValueRef::Int(1)));
-            assert_eq!(attributes.get("x"), Some(ValueRef::Int(3)));
-            assert!(attributes.copy("x", "b"));
-            assert!(attributes.rename("y", "z"));
-            assert!(attributes.remove("a") && !attributes.remove("y"));
-            let keys: Vec<&str> = attributes.iter().map(|(key, _)| key).collect();
-            assert_eq!(keys, ["b", "x", "z"]);
-        });
+    let changed = edited(|place| {
+        let mut attributes = place.attributes(Field::LOG_ATTRIBUTES).unwrap();
+        attributes.set("x", Value::Int(1));
+        attributes.set("y", Value::Int(2));
+        attributes.set("x", Value::Int(3));
+        assert_eq!(attributes.len(), 4);
+        assert_eq!(attributes.get("a"), Some(ValueRef::Int(1)));
+        assert_eq!(attributes.get("x"), Some(ValueRef::Int(3)));
+        assert!(attributes.copy("x", "b"));
+        assert!(attributes.rename("y", "z"));
+        assert!(attributes.remove("a") && !attributes.remove("y"));
     });
-    let record = changed.records().next().unwrap();
-    let all: Vec<_> = record.attributes().iter().collect();
+    decoded(&changed);
+    let changed = records(changed);
+    let all: Vec<_> = changed.records().next().unwrap().attributes().iter().collect();
     assert_eq!(all, [("b", ValueRef::Int(3)), ("x", ValueRef::Int(3)), ("z", ValueRef::Int(2))]);
+}
+
+fn keys<'a>(keys: &[&'a str]) -> Vec<Key<'a>> {
+    keys.iter().map(|it| it.parse::<i64>().map_or((*it).into(), Key::Index)).collect()
+}
+
+#[track_caller]
+fn check_set(at: &[&str], want: Result<&str, PathError>) {
+    let mut got = Ok(String::new());
+    edited(|place| {
+        let map = [("k", Value::Array(&[Value::Int(1), Value::Int(2)]))];
+        place.set(Field::LOG_BODY, &[], Value::Map(&map)).unwrap();
+        got = place
+            .set(Field::LOG_BODY, &keys(at), Value::Bool(true))
+            .map(|()| place.get(Field::LOG_BODY, &[]).unwrap().unwrap().to_string());
+    });
+    assert_eq!(got, want.map(str::to_owned));
+}
+
+#[test]
+fn setting_inside_of_a_value_makes_what_is_missing_and_refuses_what_does_not_fit() {
+    check_set(&["k"], Ok(r#"{"k":true}"#));
+    check_set(&["k", "1"], Ok(r#"{"k":[1,true]}"#));
+    check_set(&["n", "m"], Ok(r#"{"k":[1,2],"n":{"m":true}}"#));
+    check_set(&["n", "2"], Ok(r#"{"k":[1,2],"n":[null,null,true]}"#));
+    check_set(&["k", "2"], Err(PathError::OutOfRange { index: 2 }));
+    check_set(&["k", "-1"], Err(PathError::OutOfRange { index: -1 }));
+    check_set(&["k", "x"], Err(PathError::KeyNotIndex));
+    check_set(&["1"], Err(PathError::KeyNotText));
+    check_set(&["k", "0", "x"], Err(PathError::NotIndexable { type_name: "Int" }));
+    check_set(&["n", "10000"], Err(PathError::OutOfRange { index: 10_000 }));
+}
+
+#[test]
+fn maps_inside_of_values_are_edited_like_attributes_and_the_cache_is_never_written() {
+    let changed = edited(|place| {
+        let inner = [("a", Value::Int(1)), ("b", Value::Int(2))];
+        let map = [("m", Value::Map(&inner))];
+        for field in [Field::LOG_BODY, Field::CACHE] {
+            place.set(field, &[], Value::Map(&map)).unwrap();
+            let left = place.edit_map(field, &["m".into()], |it| {
+                it.retain(|key, _| key == "b");
+                it.set("c", Value::Bool(true));
+                it.len()
+            });
+            assert_eq!(left, Ok(2));
+            let got = place.get(field, &["m".into()]).unwrap().unwrap().to_string();
+            assert_eq!(got, r#"{"b":2,"c":true}"#);
+            assert_eq!(place.remove(field, &keys(&["m", "c"])), Ok(true));
+            assert_eq!(place.remove(field, &keys(&["m", "c"])), Ok(false));
+            assert_eq!(place.get(field, &keys(&["m", "c"])), Ok(None));
+        }
+        let wrong = place.edit_map(Field::LOG_BODY, &keys(&["m", "b"]), |_| ());
+        assert_eq!(wrong, Err(PathError::WrongType { wanted: "Map", got: "Int" }));
+    });
+    decoded(&changed);
+    let changed = records(changed);
+    let record = changed.records().next().unwrap();
+    assert_eq!(record.body().unwrap().to_string(), r#"{"m":{"b":2}}"#);
+    assert_eq!(record.attributes().len(), 2);
+}
+
+#[test]
+fn the_cache_is_empty_at_each_place() {
+    each_record(&logs(2), |place| {
+        assert_eq!(place.get(Field::CACHE, &["k".into()]), Ok(None));
+        place.set(Field::CACHE, &["k".into()], Value::Int(1)).unwrap();
+    });
+}
+
+#[test]
+fn items_that_are_added_are_visited_like_the_others() {
+    let mut seen = Vec::new();
+    let changed = each_record(&logs(2), |place| {
+        let text = place.log().unwrap().severity_text().to_owned();
+        if text.len() < 2 {
+            let body = place.encoded().to_vec();
+            place.set(Field::LOG_SEVERITY_TEXT, &[], Value::Str(&(text.clone() + "x"))).unwrap();
+            let copy = place.encoded().to_vec();
+            assert!(place.add_item(&copy));
+            place.replace(&body);
+        }
+        seen.push(text);
+    });
+    assert_eq!(seen, ["", "", "x", "x", "xx", "xx"]);
+    assert_eq!(changed.items(), 6);
+    let texts: Vec<String> =
+        records(changed.clone()).records().map(|it| it.severity_text().to_owned()).collect();
+    assert_eq!(texts, seen);
     decoded(&changed);
 }

@@ -248,10 +248,13 @@ impl<'a> AttributesRef<'a> {
     /// what `Value::Encoded` takes.
     #[inline]
     pub fn get_encoded(self, key: &str) -> Option<&'a [u8]> {
-        self.messages()
-            .map(key_value_parts)
-            .find(|(name, _)| *name == key.as_bytes())
-            .map(|(_, value)| value)
+        self.find(key.as_bytes())
+    }
+
+    #[inline]
+    pub(crate) fn find(self, key: &[u8]) -> Option<&'a [u8]> {
+        let mut entries = self.messages().map(key_value_parts);
+        entries.find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     /// Keys and `AnyValue` bodies, byte for byte.

@@ -1,10 +1,16 @@
 //! The edits of one message, kept as a list beside the source until they are written. One `Level`
 //! per nesting depth is reused for every message at that depth, so nothing is allocated once warm.
+//!
+//! Three kinds of edits, because they are read back in three ways: attributes are `entries`, found by
+//! key; other fields are `overrides`, found by number; children that were rendered are `cuts`, which
+//! nobody reads. What is new stands in the `arena`, and an edit is a range of it.
+
+use std::cell::OnceCell;
 
 use super::splice::Splice;
 use crate::value::Value;
-use crate::view::key_value_parts;
-use crate::wire::{BYTES, Reader, Writer, varint_len};
+use crate::view::{AttributesRef, key_value_parts};
+use crate::wire::{BYTES, Payload, Reader, Writer, varint_len};
 
 /// A range of bytes, in the source message or in the arena.
 pub(crate) type Range = (u32, u32);
@@ -70,19 +76,16 @@ pub(crate) struct Level {
     tail: Vec<Range>,
     /// Counts edits, so that a later reader knows whether there were more.
     pub(crate) edits: u32,
-    pub(crate) dropped: bool,
-    /// Children were visited.
-    pub(crate) walked: bool,
     /// A place to render to.
     pub(crate) rendered: Writer,
+    /// All attributes one after another, once somebody wanted to see them in one piece.
+    attributes: OnceCell<Vec<u8>>,
 }
 
 impl Level {
     /// Forgets the last message.
     #[inline]
     pub(crate) fn begin(&mut self) {
-        self.dropped = false;
-        self.walked = false;
         self.loaded = false;
         self.entries.clear();
         if self.edits == 0 {
@@ -90,9 +93,64 @@ impl Level {
         }
         self.arena.buf.clear();
         self.attributes_edited = false;
+        self.attributes.take();
         self.overrides.clear();
         self.cuts.clear();
         self.edits = 0;
+    }
+
+    /// Gives up buffers of more than `bytes`.
+    pub(crate) fn trim(&mut self, bytes: usize) {
+        self.begin();
+        for buf in [&mut self.arena.buf, &mut self.rendered.buf] {
+            if buf.capacity() > bytes {
+                *buf = Vec::new();
+            }
+        }
+    }
+
+    /// The last field `number` of the message as it is now.
+    #[inline]
+    pub(crate) fn field<'x>(&'x self, src: &'x [u8], number: u32) -> Option<Payload<'x>> {
+        let set = self.overrides.iter().find(|it| it.mask >> number & 1 != 0);
+        let buf = set.map_or(src, |it| slice(&self.arena.buf, it.arena));
+        let mut last = None;
+        for field in Reader::new(buf) {
+            if field.number == number {
+                last = Some(field.payload);
+            }
+        }
+        last
+    }
+
+    /// All fields `number` of the message as it is now, unless some of them are cuts.
+    pub(crate) fn fields<'x>(&'x self, src: &'x [u8], number: u32) -> &'x [u8] {
+        let set = self.overrides.iter().find(|it| it.mask >> number & 1 != 0);
+        set.map_or(src, |it| slice(&self.arena.buf, it.arena))
+    }
+
+    /// The attributes as they are now, in a buffer of which they are the fields `number`.
+    pub(crate) fn all<'x>(&'x self, src: &'x [u8], number: u32) -> &'x [u8] {
+        if !self.attributes_edited {
+            return src;
+        }
+        self.attributes.get_or_init(|| {
+            let mut all = Writer::default();
+            if !self.loaded {
+                // Only new ones are listed.
+                for field in Reader::new(src).filter(|it| it.number == number) {
+                    all.raw(src.get(field.start..field.end).unwrap_or_default());
+                }
+            }
+            for entry in self.entries.iter().filter(|it| it.place != Place::Gone) {
+                let (buf, range) = match entry.place {
+                    Place::Arena => (self.arena.buf.as_slice(), entry.field),
+                    _ => (src, entry.source),
+                };
+                all.raw(slice(buf, range));
+            }
+            all.buf
+        })
     }
 
     /// True if the message changes.
@@ -108,13 +166,13 @@ impl Level {
 
     /// Lists the attributes of the message.
     #[inline]
-    pub(crate) fn load(&mut self, src: &[u8], from: usize, number: u32) {
+    pub(crate) fn load(&mut self, src: &[u8], number: u32) {
         if self.loaded {
             return;
         }
         self.loaded = true;
         let new = self.entries.len();
-        for field in Reader::starting_at(src, from) {
+        for field in Reader::new(src) {
             if field.number != number {
                 continue;
             }
@@ -145,15 +203,9 @@ impl Level {
 
     /// The first attribute with this key. Those of the message are listed only if it is one of them.
     #[inline]
-    pub(crate) fn find(
-        &mut self,
-        src: &[u8],
-        from: usize,
-        number: u32,
-        key: &[u8],
-    ) -> Option<usize> {
-        if !self.loaded && has_key(src, from, number, key) {
-            self.load(src, from, number);
+    pub(crate) fn find(&mut self, src: &[u8], number: u32, key: &[u8]) -> Option<usize> {
+        if !self.loaded && has_key(src, number, key) {
+            self.load(src, number);
         }
         self.listed(src, key)
     }
@@ -164,7 +216,32 @@ impl Level {
         self.entries.iter().position(|it| it.place != Place::Gone && self.key(src, it) == key)
     }
 
-    /// Notes a change.
+    /// The encoded value of the first attribute with this key, as it is now.
+    #[inline]
+    pub(crate) fn value_of<'x>(
+        &'x self,
+        src: &'x [u8],
+        number: u32,
+        key: &[u8],
+    ) -> Option<&'x [u8]> {
+        if !self.loaded {
+            let found = AttributesRef::new(src, number).find(key);
+            if found.is_some() {
+                return found;
+            }
+        }
+        let index = self.listed(src, key)?;
+        self.entries.get(index).map(|entry| self.value(src, entry))
+    }
+
+    /// Replaces `source` by what is in the arena from `start`.
+    pub(crate) fn cut(&mut self, source: Range, start: usize) {
+        let arena = (start as u32, self.arena.len() as u32);
+        self.cuts.push(Cut { source, arena });
+        self.touch();
+    }
+
+    /// Notes a change. It may be the only one, so the count never comes back to 0.
     #[inline]
     pub(crate) fn touch(&mut self) {
         self.edits = self.edits.wrapping_add(1).max(1);
@@ -238,7 +315,7 @@ impl Level {
     #[inline]
     fn place(&mut self, index: Option<usize>, start: usize, key: Range, value: Range) {
         self.touch();
-        self.attributes_edited = true;
+        self.edit_attributes();
         let field = (start as u32, self.arena.len() as u32);
         let mut entry = Entry { place: Place::Arena, source: (0, 0), field, key, value };
         match index.and_then(|index| self.entries.get_mut(index)) {
@@ -254,8 +331,16 @@ impl Level {
     pub(crate) fn remove(&mut self, index: usize) {
         if let Some(entry) = self.entries.get_mut(index) {
             entry.place = Place::Gone;
-            self.attributes_edited = true;
+            self.edit_attributes();
             self.touch();
+        }
+    }
+
+    #[inline]
+    fn edit_attributes(&mut self) {
+        self.attributes_edited = true;
+        if self.attributes.get().is_some() {
+            self.attributes.take();
         }
     }
 
@@ -267,37 +352,6 @@ impl Level {
         self.touch();
         self.overrides.retain(|it| it.mask & mask == 0);
         self.overrides.push(Override { mask, arena, written: false });
-    }
-
-    // As usual in proto3, 0 and the empty string are not written.
-
-    pub(crate) fn set_fixed64(&mut self, number: u32, value: u64) {
-        self.set(1 << number, |out| out.fixed64_scalar(number, value));
-    }
-
-    pub(crate) fn set_fixed32(&mut self, number: u32, value: u32) {
-        self.set(1 << number, |out| out.fixed32_scalar(number, value));
-    }
-
-    pub(crate) fn set_varint(&mut self, number: u32, value: u64) {
-        self.set(1 << number, |out| out.varint_scalar(number, value));
-    }
-
-    pub(crate) fn set_bytes(&mut self, number: u32, value: &[u8]) {
-        self.set(1 << number, |out| {
-            if !value.is_empty() {
-                out.bytes_field(number, value);
-            }
-        });
-    }
-
-    /// Sets an id of `length` bytes; anything else means none.
-    pub(crate) fn set_id(&mut self, number: u32, length: usize, id: &[u8]) {
-        self.set(1 << number, |out| {
-            if id.len() == length {
-                out.bytes_field(number, id);
-            }
-        });
     }
 
     /// Works out cuts and tail.
@@ -373,8 +427,8 @@ impl Level {
 
 /// True if one of the attributes of `src` has this key.
 #[inline]
-fn has_key(src: &[u8], from: usize, number: u32, key: &[u8]) -> bool {
-    Reader::starting_at(src, from)
+fn has_key(src: &[u8], number: u32, key: &[u8]) -> bool {
+    Reader::new(src)
         .any(|field| field.number == number && key_value_parts(field.payload.bytes()).0 == key)
 }
 

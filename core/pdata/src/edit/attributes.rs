@@ -3,7 +3,6 @@
 //! secret that is removed must be gone.
 
 use super::level::{Level, Place};
-use super::path;
 use crate::build::ValueWriter;
 use crate::value::Value;
 use crate::view::{AttributesRef, ValueRef, text};
@@ -11,28 +10,27 @@ use crate::view::{AttributesRef, ValueRef, text};
 /// The attributes of a resource, scope, record, span, event, link, point or exemplar.
 pub struct AttributesEdit<'e> {
     level: &'e mut Level,
-    /// The message, and where in it the first attribute is, or earlier.
+    /// The message.
     src: &'e [u8],
-    from: usize,
     /// Number of the attribute field.
     number: u32,
 }
 
 impl<'e> AttributesEdit<'e> {
     #[inline]
-    pub(super) fn new(level: &'e mut Level, src: &'e [u8], from: usize, number: u32) -> Self {
-        Self { level, src, from, number }
+    pub(super) fn new(level: &'e mut Level, src: &'e [u8], number: u32) -> Self {
+        Self { level, src, number }
     }
 
     #[inline]
     fn find(&mut self, key: &str) -> Option<usize> {
-        self.level.find(self.src, self.from, self.number, key.as_bytes())
+        self.level.find(self.src, self.number, key.as_bytes())
     }
 
     /// Like `find`, and lists all, so that the index stays good when another key is looked for.
     #[inline]
     fn find_listed(&mut self, key: &str) -> Option<usize> {
-        self.level.load(self.src, self.from, self.number);
+        self.level.load(self.src, self.number);
         self.level.listed(self.src, key.as_bytes())
     }
 
@@ -41,26 +39,17 @@ impl<'e> AttributesEdit<'e> {
         if self.level.is_loaded() {
             return AttributesRef::default();
         }
-        AttributesRef::new(self.src.get(self.from..).unwrap_or_default(), self.number)
+        AttributesRef::new(self.src, self.number)
     }
 
     /// The body of the `AnyValue` message of the first attribute with this key.
     pub fn get_encoded(&self, key: &str) -> Option<&[u8]> {
-        self.source().get_encoded(key).or_else(|| {
-            let index = self.level.listed(self.src, key.as_bytes())?;
-            self.level.entries.get(index).map(|entry| self.level.value(self.src, entry))
-        })
+        self.level.value_of(self.src, self.number, key.as_bytes())
     }
 
     /// The value of the first attribute with this key.
     pub fn get(&self, key: &str) -> Option<ValueRef<'_>> {
         self.get_encoded(key).map(ValueRef::decode)
-    }
-
-    /// The value at a path through maps, `["http", "status"]`.
-    pub fn get_path(&self, keys: &[&str]) -> Option<ValueRef<'_>> {
-        let (first, rest) = keys.split_first()?;
-        path::get(self.get_encoded(first)?, rest).map(ValueRef::decode)
     }
 
     /// True if the key is there.
@@ -159,7 +148,7 @@ impl<'e> AttributesEdit<'e> {
 
     /// Removes the attributes for which `keep` says false.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, ValueRef<'_>) -> bool) {
-        self.level.load(self.src, self.from, self.number);
+        self.level.load(self.src, self.number);
         for index in 0..self.level.entries.len() {
             let Some(entry) = self.level.entries.get(index) else { break };
             let key = text(self.level.key(self.src, entry));
@@ -175,7 +164,7 @@ impl<'e> AttributesEdit<'e> {
         &mut self,
         mut change: impl FnMut(&str, ValueRef<'_>, &mut ValueWriter<'_>) -> bool,
     ) {
-        self.level.load(self.src, self.from, self.number);
+        self.level.load(self.src, self.number);
         let mut key_copy = Vec::new();
         let mut written = std::mem::take(&mut self.level.rendered);
         for index in 0..self.level.entries.len() {
@@ -198,37 +187,9 @@ impl<'e> AttributesEdit<'e> {
 
     /// Removes all attributes.
     pub fn clear(&mut self) {
-        self.level.load(self.src, self.from, self.number);
+        self.level.load(self.src, self.number);
         for index in 0..self.level.entries.len() {
             self.level.remove(index);
         }
-    }
-
-    /// Sets the value at a path through maps. What is missing on the way is made; what is not a map
-    /// is replaced by one.
-    pub fn set_path<'v>(&mut self, keys: &[&str], value: impl Into<Value<'v>>) {
-        let Some((first, rest)) = keys.split_first() else { return };
-        let mut written = std::mem::take(&mut self.level.rendered);
-        written.buf.clear();
-        path::set(self.get_encoded(first).unwrap_or_default(), rest, &value.into(), &mut written);
-        self.set(first, Value::Encoded(&written.buf));
-        self.level.rendered = written;
-    }
-
-    /// Removes the value at a path through maps: true if there was one.
-    pub fn remove_path(&mut self, keys: &[&str]) -> bool {
-        let Some((first, rest)) = keys.split_first() else { return false };
-        if rest.is_empty() {
-            return self.remove(first);
-        }
-        let mut written = std::mem::take(&mut self.level.rendered);
-        written.buf.clear();
-        let found =
-            self.get_encoded(first).is_some_and(|value| path::remove(value, rest, &mut written));
-        if found {
-            self.set(first, Value::Encoded(&written.buf));
-        }
-        self.level.rendered = written;
-        found
     }
 }

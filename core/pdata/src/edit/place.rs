@@ -1,0 +1,579 @@
+//! Where an edit is: a message, and all messages around it. It reads and writes them by [`Field`] and keys.
+
+use super::attributes::AttributesEdit;
+use super::field::{Kind, Of, Spot};
+use super::fields::{self, Numbers};
+use super::level::{Level, Range, slice};
+use super::path::{self, Key, PathError};
+use super::scratch::{CACHE, CHILD, DATA, ITEM, RESOURCE, SCOPE, Scratch};
+use super::splice::body_at;
+use super::{Depth, Field};
+use crate::data::Signal;
+use crate::fields::{any, metric, points, span};
+use crate::value::Value;
+use crate::view::{
+    LogRecord, Metric, PointRef, ResourceRef, ScopeRef, Span, SpanEvent, ValueRef, last_text,
+};
+use crate::wire::{Reader, Writer};
+
+/// Most items that visitors may add to one scope.
+const ADDED_MAX: usize = 10_000;
+
+/// A resource, scope, item or child while it is visited.
+pub struct Place<'e> {
+    pub(super) chunk: &'e [u8],
+    pub(super) scratch: &'e mut Scratch,
+    /// Bodies of the messages: of resource, scope and item in the chunk, of the data of a metric in the
+    /// item, of a child in what it is a child of.
+    pub(super) at: [Range; 5],
+    /// The messages that hold resource and scope, in the chunk.
+    pub(super) groups: [Range; 2],
+    pub(super) signal: Signal,
+    pub(super) depth: Depth,
+    pub(super) index: usize,
+    pub(super) data: MetricField,
+}
+
+/// Which of `gauge`, `sum` and so on a metric has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct MetricField {
+    /// Its field in the item; empty if there is none.
+    pub(super) range: Range,
+    /// Its number as it came, and as it is now.
+    pub(super) source: u32,
+    pub(super) number: u32,
+}
+
+impl Place<'_> {
+    /// How deep it is.
+    #[inline]
+    pub fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// What is being edited.
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// Its position among its siblings, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The source of the message whose edits are at level `at`.
+    #[inline]
+    pub(super) fn src(&self, at: usize) -> &[u8] {
+        let item = if self.scratch.replaced {
+            self.scratch.item.as_slice()
+        } else {
+            slice(self.chunk, self.at[ITEM])
+        };
+        source(self.chunk, item, &self.at, self.signal, at)
+    }
+
+    /// The edits and the source of a message.
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "the index is one of the constants of `scratch`")]
+    pub(super) fn split(&mut self, at: usize) -> (&mut Level, &[u8]) {
+        let Scratch { levels, item, replaced, .. } = &mut *self.scratch;
+        let item = if *replaced { item.as_slice() } else { slice(self.chunk, self.at[ITEM]) };
+        (&mut levels[at], source(self.chunk, item, &self.at, self.signal, at))
+    }
+
+    /// Level and spot of a field.
+    #[inline]
+    fn find(&self, field: Field) -> Result<(usize, Spot), PathError> {
+        let (level, depth, signal) = match field.of {
+            Of::Log => (ITEM, Depth::Item, Some(Signal::Logs)),
+            Of::Resource => (RESOURCE, Depth::Resource, None),
+            Of::Scope => (SCOPE, Depth::Scope, None),
+            Of::Span => (ITEM, Depth::Item, Some(Signal::Traces)),
+            Of::Metric => (ITEM, Depth::Item, Some(Signal::Metrics)),
+            Of::MetricData => (DATA, Depth::Item, Some(Signal::Metrics)),
+            Of::Event => (CHILD, Depth::Child, Some(Signal::Traces)),
+            Of::Point => (CHILD, Depth::Child, Some(Signal::Metrics)),
+            Of::Cache => (CACHE, Depth::Resource, None),
+            Of::ResourceGroup | Of::ScopeGroup => return Err(PathError::Absent),
+        };
+        let here = depth <= self.depth && signal.is_none_or(|it| it == self.signal);
+        let spot = if here { field.spot(self.data.number) } else { None };
+        Ok((level, spot.ok_or(PathError::Absent)?))
+    }
+
+    /// The value of a field, or at `keys` in it, with all edits so far. `None` if it is not there.
+    ///
+    /// # Errors
+    /// If the place has no such field, and for keys that do not fit what stands there.
+    #[inline]
+    pub fn get(&self, field: Field, keys: &[Key<'_>]) -> Result<Option<ValueRef<'_>>, PathError> {
+        if matches!(field.of, Of::ResourceGroup | Of::ScopeGroup) {
+            return self.schema_url(field).map(|it| Some(ValueRef::Str(it)));
+        }
+        let (at, spot) = self.find(field)?;
+        let (level, src) = (self.scratch.level(at), self.src(at));
+        let Some((first, rest)) = keys.split_first() else {
+            return Ok(fields::get(level, src, spot));
+        };
+        let value = match (spot.kind, first) {
+            (Kind::Attributes, Key::Text(key)) => level.value_of(src, spot.number, key.as_bytes()),
+            (Kind::Attributes, Key::Index(_)) => return Err(PathError::KeyNotText),
+            (Kind::Any, _) => {
+                let body = fields::body(level, src, spot.number).unwrap_or_default();
+                return path::get(body, keys).map(|it| it.map(ValueRef::decode));
+            }
+            _ => {
+                let type_name = fields::get(level, src, spot).unwrap_or_default().type_name();
+                return Err(PathError::NotIndexable { type_name });
+            }
+        };
+        let Some(value) = value else { return Ok(None) };
+        if rest.is_empty() {
+            return Ok(Some(ValueRef::decode(value)));
+        }
+        path::get(value, rest).map(|it| it.map(ValueRef::decode))
+    }
+
+    /// A field that is a whole number.
+    #[inline]
+    pub fn int(&self, field: Field) -> Option<i64> {
+        let (at, spot) = self.find(field).ok()?;
+        fields::int(self.scratch.level(at), self.src(at), spot)
+    }
+
+    /// The numbers of a list field: bucket counts and bounds.
+    pub fn numbers(&self, field: Field) -> Option<Numbers<'_>> {
+        let (at, spot) = self.find(field).ok()?;
+        fields::numbers(self.scratch.level(at), self.src(at), spot)
+    }
+
+    /// Bodies of the messages of a field: events, links, exemplars, quantiles, data points, and the one
+    /// message of a status and of buckets.
+    pub fn messages(&self, field: Field) -> impl Iterator<Item = &[u8]> {
+        let found = self.find(field).ok().filter(|(_, spot)| spot.kind == Kind::Messages);
+        let (buf, number) = found.map_or((&[][..], 0), |(at, spot)| {
+            (self.scratch.level(at).fields(self.src(at), spot.number), spot.number)
+        });
+        Reader::new(buf).filter(move |it| it.number == number).map(|it| it.payload.bytes())
+    }
+
+    /// Replaces the messages of a field.
+    ///
+    /// # Errors
+    /// If the place has no such field.
+    pub fn set_messages(&mut self, field: Field, list: &[&[u8]]) -> Result<(), PathError> {
+        let (at, spot) = self.find(field)?;
+        if spot.kind != Kind::Messages {
+            return Err(PathError::WrongType { wanted: "Messages", got: "Messages" });
+        }
+        self.scratch.level_mut(at).set(1 << spot.number, |out| {
+            list.iter().for_each(|it| out.bytes_field(spot.number, it));
+        });
+        Ok(())
+    }
+
+    /// Sets a field, or the value at `keys` in it. Maps that are missing on the way are made; of lists,
+    /// an item must be there.
+    ///
+    /// # Errors
+    /// If the place has no such field, if it cannot hold the value, and for keys that do not fit.
+    #[inline]
+    pub fn set(
+        &mut self,
+        field: Field,
+        keys: &[Key<'_>],
+        value: Value<'_>,
+    ) -> Result<(), PathError> {
+        if matches!(field.of, Of::ResourceGroup | Of::ScopeGroup) {
+            return self.set_schema_url(field, keys, &value);
+        }
+        let (at, spot) = self.find(field)?;
+        match (spot.kind, keys) {
+            (Kind::Attributes, [Key::Text(key)]) => {
+                let (level, src) = self.split(at);
+                let index = level.find(src, spot.number, key.as_bytes());
+                level.put(index, spot.number, key.as_bytes(), &value);
+                Ok(())
+            }
+            (Kind::Attributes, []) => self.replace_attributes(at, spot, &value),
+            (_, []) => {
+                let (level, src) = self.split(at);
+                fields::set(level, src, spot, &value)
+            }
+            _ => self
+                .change(at, spot, keys, |old, keys, out| {
+                    path::set(old, keys, &value, out)?;
+                    Ok(true)
+                })
+                .map(|_| ()),
+        }
+    }
+
+    /// Removes the value at `keys`, or sets a field to its default: true if something was there.
+    ///
+    /// # Errors
+    /// If the place has no such field, and for keys that do not fit what stands there.
+    pub fn remove(&mut self, field: Field, keys: &[Key<'_>]) -> Result<bool, PathError> {
+        let (at, spot) = self.find(field)?;
+        match (spot.kind, keys) {
+            (Kind::Attributes, [Key::Text(key)]) => {
+                let (level, src) = self.split(at);
+                Ok(AttributesEdit::new(level, src, spot.number).remove(key))
+            }
+            (Kind::Attributes, []) => {
+                let (level, src) = self.split(at);
+                let mut attributes = AttributesEdit::new(level, src, spot.number);
+                let any = !attributes.is_empty();
+                attributes.clear();
+                Ok(any)
+            }
+            (_, []) => {
+                let (level, src) = self.split(at);
+                let any = level.field(src, spot.outer.max(spot.number)).is_some();
+                fields::clear(level, src, spot);
+                Ok(any)
+            }
+            _ => self.change(at, spot, keys, path::remove),
+        }
+    }
+
+    /// Writes the value with the first of `keys` anew: `change` has the old one, the other keys, and where
+    /// to write, and says whether anything changed.
+    fn change(
+        &mut self,
+        at: usize,
+        spot: Spot,
+        keys: &[Key<'_>],
+        change: impl FnOnce(&[u8], &[Key<'_>], &mut Writer) -> Result<bool, PathError>,
+    ) -> Result<bool, PathError> {
+        let mut written = std::mem::take(&mut self.scratch.level_mut(at).rendered);
+        written.buf.clear();
+        let (level, src) = self.split(at);
+        let (key, old, rest) = match (spot.kind, keys) {
+            (Kind::Attributes, [Key::Text(key), rest @ ..]) => {
+                (Some(key), level.value_of(src, spot.number, key.as_bytes()), rest)
+            }
+            (Kind::Attributes, _) => return Err(PathError::KeyNotText),
+            (Kind::Any, _) => (None, fields::body(level, src, spot.number), keys),
+            _ => {
+                let type_name = fields::get(level, src, spot).unwrap_or_default().type_name();
+                return Err(PathError::NotIndexable { type_name });
+            }
+        };
+        let changed = change(old.unwrap_or_default(), rest, &mut written);
+        if let Ok(true) = changed {
+            let value = Value::Encoded(&written.buf);
+            match key {
+                Some(key) => {
+                    let index = level.find(src, spot.number, key.as_bytes());
+                    level.put(index, spot.number, key.as_bytes(), &value);
+                }
+                None => level.set(1 << spot.number, |out| value.write_field(spot.number, out)),
+            }
+        }
+        self.scratch.level_mut(at).rendered = written;
+        changed
+    }
+
+    fn replace_attributes(
+        &mut self,
+        at: usize,
+        spot: Spot,
+        value: &Value<'_>,
+    ) -> Result<(), PathError> {
+        // The value may be what these attributes were: it is written before they are cleared.
+        let mut written = Writer::default();
+        let (level, src) = self.split(at);
+        match (value, value.shallow()) {
+            (Value::Map(entries), _) => entries
+                .iter()
+                .for_each(|(key, value)| value.write_entry(1, key.as_bytes(), &mut written)),
+            (_, Some(ValueRef::Map(map))) => {
+                map.messages().for_each(|body| written.bytes_field(1, body));
+            }
+            _ => return Err(PathError::WrongType { wanted: "Map", got: value.type_name() }),
+        }
+        AttributesEdit::new(level, src, spot.number).clear();
+        for (key, value) in crate::view::AttributesRef::new(&written.buf, 1).iter_encoded() {
+            level.put(None, spot.number, key, &Value::Encoded(value));
+        }
+        Ok(())
+    }
+
+    /// The attributes of a field, to be changed in place.
+    #[inline]
+    pub fn attributes(&mut self, field: Field) -> Option<AttributesEdit<'_>> {
+        let (at, spot) = self.find(field).ok()?;
+        if spot.kind != Kind::Attributes {
+            return None;
+        }
+        let (level, src) = self.split(at);
+        Some(AttributesEdit::new(level, src, spot.number))
+    }
+
+    /// Changes the map at `keys` in a field: attributes, or a map inside of a value.
+    ///
+    /// # Errors
+    /// If there is no map.
+    pub fn edit_map<R>(
+        &mut self,
+        field: Field,
+        keys: &[Key<'_>],
+        edit: impl FnOnce(&mut AttributesEdit<'_>) -> R,
+    ) -> Result<R, PathError> {
+        if keys.is_empty()
+            && let Some(mut attributes) = self.attributes(field)
+        {
+            return Ok(edit(&mut attributes));
+        }
+        let mut inside = std::mem::take(&mut self.scratch.inside);
+        let (level, entries) = &mut *inside;
+        level.begin();
+        entries.clear();
+        match self.get(field, keys)?.unwrap_or_default() {
+            ValueRef::Map(map) => map.messages().for_each(|body| {
+                let mut out = Writer { buf: std::mem::take(entries) };
+                out.bytes_field(1, body);
+                *entries = out.buf;
+            }),
+            other => {
+                return Err(PathError::WrongType { wanted: "Map", got: other.type_name() });
+            }
+        }
+        let result = edit(&mut AttributesEdit::new(level, entries, 1));
+        if level.is_edited() {
+            let mut written = Writer::default();
+            let open = written.open(any::MAP, 2);
+            level.render(entries, &mut written);
+            written.close(open);
+            self.set(field, keys, Value::Encoded(&written.buf))?;
+        }
+        self.scratch.inside = inside;
+        Ok(result)
+    }
+
+    fn group(&self, field: Field) -> Result<usize, PathError> {
+        match field.of {
+            Of::ScopeGroup if self.depth < Depth::Scope => Err(PathError::Absent),
+            Of::ScopeGroup => Ok(SCOPE),
+            _ => Ok(RESOURCE),
+        }
+    }
+
+    fn schema_url(&self, field: Field) -> Result<&str, PathError> {
+        let at = self.group(field)?;
+        if let Some(Some(url)) = self.scratch.schema_urls.get(at) {
+            return Ok(url);
+        }
+        let group = self.groups.get(at).map_or(&[][..], |it| slice(self.chunk, *it));
+        Ok(last_text(group, crate::fields::group::SCHEMA_URL))
+    }
+
+    fn set_schema_url(
+        &mut self,
+        field: Field,
+        keys: &[Key<'_>],
+        value: &Value<'_>,
+    ) -> Result<(), PathError> {
+        let at = self.group(field)?;
+        if !keys.is_empty() {
+            return Err(PathError::NotIndexable { type_name: "Str" });
+        }
+        let Some(ValueRef::Str(url)) = value.shallow() else {
+            return Err(PathError::WrongType { wanted: "Str", got: value.type_name() });
+        };
+        if let Some(slot) = self.scratch.schema_urls.get_mut(at) {
+            *slot = Some(url.to_owned());
+        }
+        Ok(())
+    }
+
+    /// True if nothing stands below it.
+    pub fn is_empty(&self) -> bool {
+        let group = |at: usize| self.groups.get(at).map_or(&[][..], |it| slice(self.chunk, *it));
+        let (buf, number) = match self.depth {
+            Depth::Resource => (group(RESOURCE), crate::fields::group::CHILDREN),
+            Depth::Scope => (group(SCOPE), crate::fields::group::CHILDREN),
+            Depth::Item if self.signal == Signal::Metrics => (self.src(DATA), points::POINTS),
+            Depth::Item if self.signal == Signal::Traces => (self.src(ITEM), span::EVENTS),
+            _ => return true,
+        };
+        !Reader::new(buf).any(|it| it.number == number)
+    }
+}
+
+/// The item as a whole, and the kinds of metrics.
+impl Place<'_> {
+    /// The body of the item with all edits so far. Free without edits, else it is written once.
+    pub fn encoded(&mut self) -> &[u8] {
+        self.settle_data();
+        if !self.scratch.level(ITEM).is_edited() {
+            return self.src(ITEM);
+        }
+        let mut rendered = std::mem::take(&mut self.scratch.level_mut(ITEM).rendered);
+        rendered.buf.clear();
+        let (level, src) = self.split(ITEM);
+        level.render(src, &mut rendered);
+        let level = self.scratch.level_mut(ITEM);
+        level.rendered = rendered;
+        &self.scratch.level(ITEM).rendered.buf
+    }
+
+    /// Replaces the body of the item. Only an item can be replaced, not what is below it.
+    pub fn replace(&mut self, body: &[u8]) {
+        if self.depth != Depth::Item {
+            return;
+        }
+        self.scratch.item.clear();
+        self.scratch.item.extend_from_slice(body);
+        self.scratch.replaced = true;
+        self.begin_item();
+        self.scratch.level_mut(ITEM).touch();
+    }
+
+    /// Adds an item with this body to the scope; it will be visited like the others, after them. False if
+    /// too many were added.
+    pub fn add_item(&mut self, body: &[u8]) -> bool {
+        let room = self.scratch.added.len() < ADDED_MAX;
+        if room {
+            self.scratch.added.push(body.to_vec());
+        }
+        room
+    }
+
+    /// Makes a gauge a sum: true if it was a gauge.
+    pub fn gauge_to_sum(&mut self, temporality: i64, monotonic: bool) -> bool {
+        if self.signal != Signal::Metrics || self.data.number != metric::GAUGE {
+            return false;
+        }
+        self.data.number = metric::SUM;
+        let set = self.set(Field::METRIC_TEMPORALITY, &[], Value::Int(temporality));
+        set.and_then(|()| self.set(Field::METRIC_MONOTONIC, &[], Value::Bool(monotonic))).is_ok()
+    }
+
+    /// Makes a sum a gauge: true if it was a sum.
+    pub fn sum_to_gauge(&mut self) -> bool {
+        if self.signal != Signal::Metrics || self.data.number != metric::SUM {
+            return false;
+        }
+        let mask = 1 << points::TEMPORALITY | 1 << points::MONOTONIC;
+        self.scratch.level_mut(DATA).set(mask, |_| {});
+        self.data.number = metric::GAUGE;
+        true
+    }
+
+    /// Forgets the edits of the item before, and looks where the data of a metric is.
+    #[inline]
+    pub(super) fn begin_item(&mut self) {
+        self.scratch.level_mut(ITEM).begin();
+        if self.signal == Signal::Metrics {
+            self.begin_metric();
+        }
+    }
+
+    fn begin_metric(&mut self) {
+        self.scratch.level_mut(DATA).begin();
+        let is_data = |number| {
+            matches!(
+                number,
+                metric::GAUGE
+                    | metric::SUM
+                    | metric::HISTOGRAM
+                    | metric::EXPONENTIAL
+                    | metric::SUMMARY
+            )
+        };
+        let last = Reader::new(self.src(ITEM)).filter(|it| is_data(it.number)).last();
+        let found = last.map(|it| {
+            let range = (it.start as u32, it.end as u32);
+            (MetricField { range, source: it.number, number: it.number }, body_at(&it) as u32)
+        });
+        let (data, body) = found.unwrap_or_default();
+        self.data = data;
+        self.at[DATA] = (body, data.range.1);
+    }
+
+    /// Puts the edits of the data of a metric into the metric, as one cut.
+    pub(super) fn settle_data(&mut self) {
+        if self.signal != Signal::Metrics || self.data.number == 0 {
+            return;
+        }
+        let retagged = self.data.number != self.data.source;
+        if !retagged && !self.scratch.level(DATA).is_edited() {
+            return;
+        }
+        let Scratch { levels, item, replaced, .. } = &mut *self.scratch;
+        let item = if *replaced { item.as_slice() } else { slice(self.chunk, self.at[ITEM]) };
+        let [_, _, metric, data, ..] = levels;
+        metric.cuts.retain(|it| it.source != self.data.range);
+        let open = metric.arena.open(self.data.number, 2);
+        data.render(slice(item, self.at[DATA]), &mut metric.arena);
+        metric.arena.close(open);
+        metric.cut(self.data.range, open.start);
+    }
+}
+
+/// What stands here as it came, whatever was edited since: views for what only reads.
+impl Place<'_> {
+    /// The resource.
+    pub fn resource(&self) -> ResourceRef<'_> {
+        ResourceRef::new(self.src(RESOURCE))
+    }
+
+    /// The scope; empty at a resource.
+    pub fn scope(&self) -> ScopeRef<'_> {
+        ScopeRef::new(if self.depth >= Depth::Scope { self.src(SCOPE) } else { &[] })
+    }
+
+    /// The log record.
+    #[inline]
+    pub fn log(&self) -> Option<LogRecord<'_>> {
+        self.is_item(Signal::Logs).then(|| LogRecord::new(self.src(ITEM)))
+    }
+
+    /// The span.
+    pub fn span(&self) -> Option<Span<'_>> {
+        self.is_item(Signal::Traces).then(|| Span::new(self.src(ITEM)))
+    }
+
+    /// The metric.
+    pub fn metric(&self) -> Option<Metric<'_>> {
+        self.is_item(Signal::Metrics).then(|| Metric::new(self.src(ITEM)))
+    }
+
+    /// The event of a span.
+    pub fn event(&self) -> Option<SpanEvent<'_>> {
+        let here = self.depth == Depth::Child && self.signal == Signal::Traces;
+        here.then(|| SpanEvent::new(self.src(CHILD)))
+    }
+
+    /// The data point.
+    pub fn point(&self) -> Option<PointRef<'_>> {
+        let here = self.depth == Depth::Child && self.signal == Signal::Metrics;
+        if here { PointRef::decode(self.data.source, self.src(CHILD)) } else { None }
+    }
+
+    fn is_item(&self, signal: Signal) -> bool {
+        self.signal == signal && self.depth >= Depth::Item
+    }
+}
+
+/// The source of a message; `item` is that of the item.
+#[inline]
+fn source<'x>(
+    chunk: &'x [u8],
+    item: &'x [u8],
+    ranges: &[Range; 5],
+    signal: Signal,
+    at: usize,
+) -> &'x [u8] {
+    match at {
+        ITEM => item,
+        RESOURCE => slice(chunk, ranges[RESOURCE]),
+        SCOPE => slice(chunk, ranges[SCOPE]),
+        DATA => slice(item, ranges[DATA]),
+        CHILD if signal == Signal::Metrics => slice(slice(item, ranges[DATA]), ranges[CHILD]),
+        CHILD => slice(item, ranges[CHILD]),
+        _ => &[],
+    }
+}
