@@ -5,7 +5,9 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use compression::{Compressor, Encoding, Params, Type, decompress};
-use pdata::{Data, Limits, Logs, RecordEdit, ResourceLogs, Scratch, Signal, Value, ValueRef};
+use pdata::{
+    AttributesEdit, Data, Depth, Field, Keep, Limits, Logs, ResourceLogs, Signal, Value, ValueRef,
+};
 
 use super::{Row, TEN, Work, usual};
 use crate::load::template::{Shape, Template};
@@ -72,31 +74,40 @@ fn field(logs: &Logs) -> Row {
     Row::new("field", "read one field", RECORDS, ours).most(17.0, Some(0))
 }
 
-fn change(logs: &Logs, mut work: impl FnMut(&Logs, &mut Scratch) -> Logs + 'static) -> Work {
-    let (logs, mut scratch) = (logs.clone(), Scratch::new());
+fn change(logs: &Logs, mut work: impl FnMut(&Data) -> Data + 'static) -> Work {
+    let logs = Data::from(logs.clone());
     Box::new(move || {
-        black_box(work(&logs, &mut scratch).items());
+        black_box(work(&logs).items());
     })
 }
 
-fn each_record(logs: &Logs, mut edit: impl FnMut(&mut RecordEdit<'_>) + 'static) -> Work {
-    change(logs, move |logs, scratch| {
-        logs.rewrite(scratch, |_, it| it.records(|_, record| edit(record)))
+fn each_record(logs: &Logs, mut edit: impl FnMut(&mut AttributesEdit<'_>) + 'static) -> Work {
+    change(logs, move |logs| {
+        logs.edit(Depth::Item, |place| {
+            if place.depth() == Depth::Item {
+                place.attributes(Field::LOG_ATTRIBUTES).iter_mut().for_each(&mut edit);
+            }
+            Keep::Enter
+        })
     })
 }
 
 fn changes(logs: &Logs, bytes: &Bytes) -> Vec<Row> {
-    let resource = change(logs, |logs, scratch| {
-        logs.rewrite(scratch, |_, edit| {
-            let mut attributes = edit.attributes();
-            TEN.iter().for_each(|key| attributes.set(key, Value::Str("a value")));
+    let resource = change(logs, |logs| {
+        logs.edit(Depth::Resource, |place| {
+            if let Some(mut attributes) = place.attributes(Field::RESOURCE_ATTRIBUTES) {
+                TEN.iter().for_each(|key| attributes.set(key, Value::Str("a value")));
+            }
+            Keep::Whole
         })
     });
-    let add = each_record(logs, |it| it.attributes().set("a.new", Value::Str("a value")));
+    let add = each_record(logs, |it| it.set("a.new", Value::Str("a value")));
     let rename = each_record(logs, |it| {
-        it.attributes().rename("http.route", "route");
+        it.rename("http.route", "route");
     });
-    let filter = change(logs, |logs, _| logs.retain_records(|it| it.severity_number() >= 9));
+    let filter = change(logs, |logs| {
+        logs.retain(|it| it.int(Field::LOG_SEVERITY_NUMBER).is_some_and(|it| it >= 9))
+    });
     vec![
         Row::new("resource", "add ten resource attributes", RECORDS, resource)
             .beside(usual::add_to_resource(bytes), 122.0),

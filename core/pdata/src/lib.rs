@@ -27,7 +27,9 @@ pub use build::{
 };
 pub use check::DecodeError;
 pub use data::{Data, Limits, Logs, Metrics, Signal, Traces};
-pub use edit::{AttributesEdit, Depth, Empty, Field, Keep, Key, Numbers, PathError, Place};
+pub use edit::{
+    AttributesEdit, Depth, Empty, Field, Keep, Key, MetricKind, Numbers, PathError, Place,
+};
 pub use json::JsonError;
 pub use stats::{not_utf8_total, unreadable_total};
 pub use value::{Value, ValueBuf};

@@ -10,14 +10,14 @@ use component::{
     Component, ConsumeError, Context, Data, Next, PerSignal, Problems, Processor,
     ProcessorSettings, Signal, Stateless,
 };
-use pdata::{Logs, Metrics, Scratch, Traces};
+use pdata::{Depth, Keep};
 
 mod config;
 #[cfg(test)]
 mod tests;
 
 pub use config::Config;
-use matching::Selection;
+use matching::{NarrowedMatcher, Selection};
 
 /// The processor.
 pub struct Attributes {
@@ -71,51 +71,28 @@ impl Stateless for Attributes {
 }
 
 fn changed(selection: &Selection, actions: &Bound<'_>, data: &Data) -> Data {
-    if selection.is_all() {
-        return data.edit_attributes(&mut Scratch::new(), |_, it| actions.apply(it));
-    }
-    match data {
-        Data::Logs(it) => logs(selection, actions, it).into(),
-        Data::Traces(it) => traces(selection, actions, it).into(),
-        Data::Metrics(it) => metrics(selection, actions, it).into(),
-    }
-}
-
-fn logs(selection: &Selection, actions: &Bound<'_>, logs: &Logs) -> Logs {
-    logs.rewrite(&mut Scratch::new(), |resource, edit| {
-        let Some(extent) = selection.of_resource(resource.resource()) else { return };
-        edit.scopes(|edit| {
-            let Some(extent) = extent.of_scope(edit.scope()) else { return };
-            edit.records(|record, edit| {
-                if extent.record(record) {
-                    actions.apply(&mut edit.attributes());
-                }
-            });
-        });
-    })
-}
-
-fn traces(selection: &Selection, actions: &Bound<'_>, traces: &Traces) -> Traces {
-    traces.rewrite(&mut Scratch::new(), |resource, edit| {
-        let Some(extent) = selection.of_resource(resource.resource()) else { return };
-        edit.scopes(|edit| {
-            let Some(extent) = extent.of_scope(edit.scope()) else { return };
-            edit.spans(|span, edit| {
-                if extent.span(span) {
-                    actions.apply(&mut edit.attributes());
-                }
-            });
-        });
-    })
-}
-
-fn metrics(selection: &Selection, actions: &Bound<'_>, metrics: &Metrics) -> Metrics {
-    metrics.rewrite(&mut Scratch::new(), |resource, edit| {
-        let Some(extent) = selection.of_resource(resource.resource()) else { return };
-        edit.metrics(|metric, edit| {
-            if extent.metric(metric) {
-                edit.points(|_, edit| actions.apply(&mut edit.attributes()));
+    let (mut extent, mut narrowed) = (None, None);
+    data.edit(Depth::of_items(data.signal()), |place| {
+        let meant = match place.depth() {
+            _ if selection.is_all() => true,
+            Depth::Resource => {
+                extent = selection.of_resource(place.resource());
+                extent.is_some()
             }
-        });
+            Depth::Scope => {
+                // Of all the scopes of the resource.
+                narrowed = extent.and_then(|it: NarrowedMatcher<'_>| it.of_scope(place.scope()));
+                narrowed.is_some()
+            }
+            Depth::Item => narrowed.is_some_and(|it| it.item(place)),
+            Depth::Child => true,
+        };
+        if meant && place.is_counted() {
+            let field = place.own_attributes();
+            if let Some(mut attributes) = place.attributes(field) {
+                actions.apply(&mut attributes);
+            }
+        }
+        if meant { Keep::Enter } else { Keep::Whole }
     })
 }

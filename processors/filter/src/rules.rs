@@ -3,6 +3,7 @@
 use component::{Problems, Signal};
 use matching::{MatchProperties, Selection};
 use ottl::{Conditions, Context, Error, ErrorMode, Prefixes, infer};
+use pdata::Depth;
 
 use crate::config::{Config, Entry, LogMatch, MetricMatch};
 
@@ -24,8 +25,6 @@ pub struct Rules {
     pub(crate) child: Vec<Conditions>,
     /// What these do not mean is dropped.
     pub(crate) selections: Vec<Selection>,
-    /// A schema URL is looked at.
-    pub(crate) schema: bool,
 }
 
 /// Position and problem of conditions that are wrong.
@@ -185,7 +184,6 @@ impl Rules {
 
     fn add(&mut self, context: Context, conditions: Option<Conditions>) {
         let Some(conditions) = conditions else { return };
-        self.schema |= conditions.use_schema();
         match context {
             Context::Resource => self.resource.push(conditions),
             Context::Scope => self.scope.push(conditions),
@@ -199,8 +197,21 @@ impl Rules {
         self.resource.is_empty() && self.scope.is_empty() && !self.looks_at_items()
     }
 
+    /// How deep anything is looked at.
+    pub(crate) fn depth(&self) -> Depth {
+        if !self.child.is_empty() {
+            Depth::Child
+        } else if self.looks_at_items() {
+            Depth::Item
+        } else if !self.scope.is_empty() {
+            Depth::Scope
+        } else {
+            Depth::Resource
+        }
+    }
+
     /// Items or their children are looked at.
-    pub(crate) fn looks_at_items(&self) -> bool {
+    fn looks_at_items(&self) -> bool {
         !self.item.is_empty() || !self.child.is_empty() || !self.selections.is_empty()
     }
 }

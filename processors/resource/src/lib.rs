@@ -8,7 +8,7 @@ use attraction::{Action, Actions, Sender};
 use component::{
     Component, ConsumeError, Context, Data, Next, Problems, Processor, ProcessorSettings, Stateless,
 };
-use pdata::Scratch;
+use pdata::{Depth, Field, Keep};
 use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
@@ -59,7 +59,12 @@ impl Stateless for Resource {
         let client = ctx.client.as_deref();
         let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata });
         let actions = self.actions.bind(sender);
-        Ok(data.edit_resources(&mut Scratch::new(), |attributes| actions.apply(attributes)))
+        Ok(data.edit(Depth::Resource, |place| {
+            if let Some(mut attributes) = place.attributes(Field::RESOURCE_ATTRIBUTES) {
+                actions.apply(&mut attributes);
+            }
+            Keep::Whole
+        }))
     }
 
     fn next(&self) -> &Next {

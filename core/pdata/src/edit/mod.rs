@@ -29,9 +29,9 @@ pub use attributes::AttributesEdit;
 pub use field::Field;
 pub use fields::Numbers;
 pub use path::{Key, PathError};
-pub use place::Place;
+pub use place::{MetricKind, Place};
 
-use crate::data::{Chunks, Data};
+use crate::data::{Chunks, Data, Signal};
 
 /// How deep an edit goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +67,13 @@ pub enum Empty {
     Keep,
     /// It goes, also if it came without any.
     DropAll,
+}
+
+impl Depth {
+    /// Where the log records, spans and data points of a signal are: what `Data::items` counts.
+    pub fn of_items(signal: Signal) -> Self {
+        if signal == Signal::Metrics { Depth::Child } else { Depth::Item }
+    }
 }
 
 impl Data {

@@ -44,6 +44,23 @@ pub(super) struct MetricField {
     pub(super) number: u32,
 }
 
+/// The kinds of metrics, in the order in which the Collector counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MetricKind {
+    /// Without data.
+    Empty = 0,
+    /// Current values.
+    Gauge = 1,
+    /// Sums.
+    Sum = 2,
+    /// Histograms with explicit bounds.
+    Histogram = 3,
+    /// Histograms with exponential bounds.
+    ExponentialHistogram = 4,
+    /// Quantiles computed by the source.
+    Summary = 5,
+}
+
 impl Place<'_> {
     /// How deep it is.
     #[inline]
@@ -54,6 +71,29 @@ impl Place<'_> {
     /// What is being edited.
     pub fn signal(&self) -> Signal {
         self.signal
+    }
+
+    /// True at what `Data::items` counts: a log record, a span, a data point.
+    #[inline]
+    pub fn is_counted(&self) -> bool {
+        match self.signal {
+            Signal::Metrics => self.depth == Depth::Child,
+            _ => self.depth == Depth::Item,
+        }
+    }
+
+    /// The field that holds the attributes of what it is at; of a metric, its metadata.
+    #[inline]
+    pub fn own_attributes(&self) -> Field {
+        match (self.depth, self.signal) {
+            (Depth::Resource, _) => Field::RESOURCE_ATTRIBUTES,
+            (Depth::Scope, _) => Field::SCOPE_ATTRIBUTES,
+            (Depth::Item, Signal::Logs) | (Depth::Child, Signal::Logs) => Field::LOG_ATTRIBUTES,
+            (Depth::Item, Signal::Traces) => Field::SPAN_ATTRIBUTES,
+            (Depth::Item, Signal::Metrics) => Field::METRIC_METADATA,
+            (Depth::Child, Signal::Traces) => Field::EVENT_ATTRIBUTES,
+            (Depth::Child, Signal::Metrics) => Field::POINT_ATTRIBUTES,
+        }
     }
 
     /// Its position among its siblings, from 0.
@@ -441,6 +481,24 @@ impl Place<'_> {
         room
     }
 
+    /// The kind of the metric, as it is now.
+    pub fn metric_kind(&self) -> MetricKind {
+        match self.data.number {
+            metric::GAUGE => MetricKind::Gauge,
+            metric::SUM => MetricKind::Sum,
+            metric::HISTOGRAM => MetricKind::Histogram,
+            metric::EXPONENTIAL => MetricKind::ExponentialHistogram,
+            metric::SUMMARY => MetricKind::Summary,
+            _ => MetricKind::Empty,
+        }
+    }
+
+    /// The points of the metric, whatever kind they are.
+    pub fn points(&self) -> impl Iterator<Item = PointRef<'_>> {
+        let number = self.data.number;
+        self.messages(Field::METRIC_POINTS).filter_map(move |it| PointRef::decode(number, it))
+    }
+
     /// Makes a gauge a sum: true if it was a gauge.
     pub fn gauge_to_sum(&mut self, temporality: i64, monotonic: bool) -> bool {
         if self.signal != Signal::Metrics || self.data.number != metric::GAUGE {
@@ -550,7 +608,7 @@ impl Place<'_> {
     /// The data point.
     pub fn point(&self) -> Option<PointRef<'_>> {
         let here = self.depth == Depth::Child && self.signal == Signal::Metrics;
-        if here { PointRef::decode(self.data.source, self.src(CHILD)) } else { None }
+        if here { PointRef::decode(self.data.number, self.src(CHILD)) } else { None }
     }
 
     fn is_item(&self, signal: Signal) -> bool {

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use config::Problems;
-use pdata::{Data, Limits, Scratch, Signal};
+use pdata::{Data, Depth, Field, Keep, Limits, Signal};
 use serde_json::{Value as Json, json};
 
 use crate::{Action, Actions, Sender};
@@ -21,7 +21,12 @@ fn check_with(sender: Option<Sender<'_>>, list: Json, before: Json, after: Json)
     let text = request(before).to_string();
     let data = Data::from_json(Signal::Logs, text.as_bytes(), &Limits::default()).unwrap();
     let bound = actions.bind(sender);
-    let data = data.edit_attributes(&mut Scratch::new(), |_, it| bound.apply(it));
+    let data = data.edit(Depth::Item, |place| {
+        if place.depth() == Depth::Item {
+            bound.apply(&mut place.attributes(Field::LOG_ATTRIBUTES).unwrap());
+        }
+        Keep::Enter
+    });
     let mut text = Vec::new();
     data.to_json(&mut text);
     let got: Json = serde_json::from_slice(&text).unwrap();

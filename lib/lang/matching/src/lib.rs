@@ -8,7 +8,7 @@ use ::config::Value;
 use attraction::constant;
 use golang::go_regex;
 use pdata::{
-    AttributesRef, LogRecord, Metric, ResourceRef, ScopeRef, Signal, Span, ValueBuf, ValueRef,
+    AttributesRef, LogRecord, Place, ResourceRef, ScopeRef, Signal, Span, ValueBuf, ValueRef,
 };
 use regex::{Regex, RegexSet};
 
@@ -84,19 +84,19 @@ impl<'s> NarrowedMatcher<'s> {
         self.include.is_none_or(&matches) && !self.exclude.is_some_and(&matches)
     }
 
-    /// Whether a log record is meant.
-    pub fn record(self, record: LogRecord<'_>) -> bool {
-        self.decide(|it| it.record(record))
-    }
-
-    /// Whether a span is meant.
-    pub fn span(self, span: Span<'_>) -> bool {
-        self.decide(|it| it.span(span))
-    }
-
-    /// Whether a metric is meant.
-    pub fn metric(self, metric: Metric<'_>) -> bool {
-        self.decide(|it| it.names.as_ref().is_none_or(|names| names.matches(metric.name())))
+    /// Whether a log record, span or metric is meant.
+    pub fn item(self, place: &Place<'_>) -> bool {
+        match place.signal() {
+            Signal::Logs => place.log().is_some_and(|it| self.decide(|matcher| matcher.record(it))),
+            Signal::Traces => {
+                place.span().is_some_and(|it| self.decide(|matcher| matcher.span(it)))
+            }
+            Signal::Metrics => place.metric().is_some_and(|it| {
+                self.decide(|matcher| {
+                    matcher.names.as_ref().is_none_or(|names| names.matches(it.name()))
+                })
+            }),
+        }
     }
 }
 

@@ -25,8 +25,6 @@ pub(crate) struct Compiler<'t> {
     pub(crate) text: &'t str,
     pub(crate) context: Context,
     pub(crate) prefixes: Prefixes,
-    /// A schema URL is looked at.
-    pub(crate) schema: bool,
 }
 
 impl Compiler<'_> {
@@ -132,7 +130,6 @@ impl Compiler<'_> {
     fn target(&mut self, path: &tree::Path) -> Result<Target, Error> {
         let (context, fields) = self.split(path)?;
         let (field, keys) = path::resolve(self.text, path, (context, self.context), fields)?;
-        self.schema |= field.is_schema();
         Ok(Target { field, keys: self.keys(keys)? })
     }
 

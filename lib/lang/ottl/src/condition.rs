@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::compile::{Compiler, Prefixes};
+use pdata::Place;
+
 use crate::context::{Context, Scene};
 use crate::error::Error;
 use crate::parse;
@@ -42,7 +44,6 @@ impl<'de> Deserialize<'de> for ErrorMode {
 pub struct Condition {
     text: String,
     test: Test,
-    schema: bool,
 }
 
 impl Condition {
@@ -52,9 +53,9 @@ impl Condition {
     /// What is wrong with it, in the Collector's words, and where.
     pub fn new(text: &str, context: Context, prefixes: Prefixes) -> Result<Self, Error> {
         let tree = parse::condition(text)?;
-        let mut compiler = Compiler { text, context, prefixes, schema: false };
+        let mut compiler = Compiler { text, context, prefixes };
         let test = compiler.test(&tree)?;
-        Ok(Self { text: text.to_owned(), test, schema: compiler.schema })
+        Ok(Self { text: text.to_owned(), test })
     }
 
     /// Whether it holds.
@@ -62,8 +63,8 @@ impl Condition {
     /// # Errors
     /// Why that cannot be said, in the Collector's words.
     #[inline]
-    pub fn holds<'a>(&'a self, scene: &Scene<'a>) -> Result<bool, String> {
-        self.test.holds(scene)
+    pub fn holds(&self, place: &Place<'_>) -> Result<bool, String> {
+        self.test.holds(&Scene::at(place))
     }
 }
 
@@ -103,9 +104,9 @@ impl Conditions {
     /// # Errors
     /// Why the payload has to be refused, in the Collector's words.
     #[inline]
-    pub fn any<'a>(&'a self, scene: &Scene<'a>) -> Result<bool, String> {
+    pub fn any(&self, place: &Place<'_>) -> Result<bool, String> {
         for condition in &self.list {
-            match condition.holds(scene) {
+            match condition.holds(place) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
                 Err(error) => self.failed(condition, error)?,
@@ -127,10 +128,5 @@ impl Conditions {
             }
         }
         Ok(())
-    }
-
-    /// A schema URL is looked at.
-    pub fn use_schema(&self) -> bool {
-        self.list.iter().any(|it| it.schema)
     }
 }

@@ -1,8 +1,8 @@
-//! What a condition is looked at with: a resource, a scope, an item, and what is around it.
+//! The kinds of things that conditions and statements are about, and the place where one is evaluated.
 
 use std::fmt;
 
-use pdata::{LogRecord, Metric, PointRef, ResourceRef, ScopeRef, Span, SpanEvent};
+use pdata::{Field, Place, ValueRef};
 
 /// The kind of thing that a condition is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,72 +80,30 @@ impl fmt::Display for Context {
     }
 }
 
-/// What a condition looks at.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Scene<'a> {
-    /// Where it came from.
-    pub resource: ResourceRef<'a>,
-    /// The schema of the resource; only looked at by conditions that name it.
-    pub resource_schema_url: &'a str,
-    /// What wrote it.
-    pub scope: ScopeRef<'a>,
-    /// The schema of the scope; only looked at by conditions that name it.
-    pub scope_schema_url: &'a str,
-    /// The thing itself.
-    pub item: Item<'a>,
-}
-
-/// The thing itself.
-#[derive(Debug, Clone, Copy, Default)]
-pub enum Item<'a> {
-    /// The resource or the scope.
-    #[default]
-    None,
-    /// A log record.
-    Log(LogRecord<'a>),
-    /// A span.
-    Span(&'a Span<'a>),
-    /// An event of a span, with its position.
-    SpanEvent(&'a Span<'a>, &'a SpanEvent<'a>, usize),
-    /// A metric.
-    Metric(&'a Metric<'a>),
-    /// A point of a metric.
-    DataPoint(&'a Metric<'a>, &'a PointRef<'a>),
+/// Where something is evaluated: a place in the telemetry, or nowhere, which is where constants are worked
+/// out.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Scene<'a> {
+    place: Option<&'a Place<'a>>,
 }
 
 impl<'a> Scene<'a> {
-    pub(crate) fn log(&self) -> LogRecord<'a> {
-        match self.item {
-            Item::Log(it) => it,
-            _ => LogRecord::default(),
-        }
+    pub(crate) fn at(place: &'a Place<'a>) -> Self {
+        Self { place: Some(place) }
     }
 
-    pub(crate) fn span(&self) -> Option<&'a Span<'a>> {
-        match self.item {
-            Item::Span(it) | Item::SpanEvent(it, ..) => Some(it),
-            _ => None,
-        }
+    pub(crate) fn place(&self) -> Option<&'a Place<'a>> {
+        self.place
     }
 
-    pub(crate) fn event(&self) -> Option<&'a SpanEvent<'a>> {
-        match self.item {
-            Item::SpanEvent(_, it, _) => Some(it),
-            _ => None,
-        }
+    /// A field; nothing if the place does not have it.
+    pub(crate) fn get(&self, field: Field) -> Option<ValueRef<'a>> {
+        self.place?.get(field, &[]).ok().flatten()
     }
 
-    pub(crate) fn metric(&self) -> Option<&'a Metric<'a>> {
-        match self.item {
-            Item::Metric(it) | Item::DataPoint(it, _) => Some(it),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn point(&self) -> Option<&'a PointRef<'a>> {
-        match self.item {
-            Item::DataPoint(_, it) => Some(it),
-            _ => None,
-        }
+    /// A field that is a whole number.
+    #[inline]
+    pub(crate) fn int(&self, field: Field) -> Option<i64> {
+        self.place?.int(field)
     }
 }

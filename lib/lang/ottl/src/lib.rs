@@ -1,7 +1,7 @@
 //! The OpenTelemetry Transformation Language: conditions on what is in a payload.
 //!
 //! A text is parsed once to a tree ([`parse`]), the names in it are given their meaning ([`compile`]), and
-//! the program is looked at with views of the telemetry ([`Scene`]): a path is a field of a view, and a whole number that is
+//! the program is evaluated at a [`pdata::Place`]: a path is one of its fields, and a whole number that is
 //! compared with a constant is nothing more than that.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
@@ -28,7 +28,7 @@ mod value;
 
 pub use compile::Prefixes;
 pub use condition::{Condition, Conditions, ErrorMode};
-pub use context::{Context, Item, Scene};
+pub use context::Context;
 pub use editors::Editors;
 pub use error::Error;
 pub use infer::{Part, infer, infer_statements};

@@ -83,7 +83,7 @@ impl Prefixed {
     fn compile(&self, context: Context, editors: Editors) -> Result<(Edit, Option<Test>), Error> {
         let tree = parse::statement(&self.text)?;
         let prefixes = Prefixes::Required;
-        let mut compiler = Compiler { text: &self.text, context, prefixes, schema: false };
+        let mut compiler = Compiler { text: &self.text, context, prefixes };
         let edit = compiler.edit(editors, &tree.editor)?;
         let test = tree.condition.as_ref().map(|it| compiler.test(it)).transpose()?;
         Ok((edit, test))

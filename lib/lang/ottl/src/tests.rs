@@ -1,9 +1,9 @@
 //! Conditions as a whole, looked at with real payloads.
 
-use pdata::{Limits, Logs, Metrics, Traces};
+use pdata::{Data, Depth, Keep, Limits, Place, Signal};
 use proptest::prelude::*;
 
-use crate::{Condition, Conditions, Context, ErrorMode, Item, Prefixes, Scene, infer};
+use crate::{Condition, Conditions, Context, ErrorMode, Prefixes, infer};
 
 /// The record of the upstream tests, and a bit more.
 const LOG: &str = r#"{"resourceLogs":[{"schemaUrl":"https://r","resource":{"droppedAttributesCount":3,
@@ -30,20 +30,33 @@ const LOG: &str = r#"{"resourceLogs":[{"schemaUrl":"https://r","resource":{"drop
     {"body":{"arrayValue":{"values":[{"stringValue":"first"}]}}}
   ]}]}]}"#;
 
+/// What `look` says at the place of this number (from 0) at this depth.
+fn at<T>(
+    signal: Signal,
+    text: &str,
+    depth: Depth,
+    number: usize,
+    mut look: impl FnMut(&Place<'_>) -> T,
+) -> T {
+    let data = Data::from_json(signal, text.as_bytes(), &Limits::default()).unwrap();
+    let (mut seen, mut found) = (0, None);
+    let _ = data.edit(depth, |place| {
+        if place.depth() == depth {
+            if seen == number {
+                found = Some(look(place));
+            }
+            seen += 1;
+        }
+        Keep::Enter
+    });
+    found.unwrap()
+}
+
 /// What a condition says of a log record.
-fn of_log(text: &str, at: usize) -> Result<bool, String> {
-    let logs = Logs::from_json(LOG.as_bytes(), &Limits::default()).unwrap();
-    let group = logs.resources().next().unwrap();
-    let scope = group.scopes().next().unwrap();
-    let scene = Scene {
-        resource: group.resource(),
-        resource_schema_url: group.schema_url(),
-        scope: scope.scope(),
-        scope_schema_url: scope.schema_url(),
-        item: Item::Log(scope.records().nth(at).unwrap()),
-    };
+fn of_log(text: &str, number: usize) -> Result<bool, String> {
     let condition = Condition::new(text, Context::Log, Prefixes::Optional);
-    condition.map_err(|it| it.message)?.holds(&scene)
+    let condition = condition.map_err(|it| it.message)?;
+    at(Signal::Logs, LOG, Depth::Item, number, |place| condition.holds(place))
 }
 
 #[track_caller]
@@ -305,13 +318,11 @@ fn fields_of_spans_and_events_can_be_read() {
       "startTimeUnixNano":"1000000000","endTimeUnixNano":"3000000000",
       "events":[{"name":"e0"},{"name":"e1","timeUnixNano":"5",
         "attributes":[{"key":"k","value":{"stringValue":"v"}}]}]}]}]}]}"#;
-    let traces = Traces::from_json(text.as_bytes(), &Limits::default()).unwrap();
-    let span = traces.spans().next().unwrap();
-    let event = span.events().nth(1).unwrap();
-    for (context, item, conditions) in [
+    for (context, depth, number, conditions) in [
         (
             Context::Span,
-            Item::Span(&span),
+            Depth::Item,
+            0,
             &[
                 "name == \"GET\" and kind == SPAN_KIND_SERVER and kind.string == \"Server\"",
                 "kind.deprecated_string == \"SPAN_KIND_SERVER\"",
@@ -325,17 +336,18 @@ fn fields_of_spans_and_events_can_be_read() {
         ),
         (
             Context::SpanEvent,
-            Item::SpanEvent(&span, &event, 1),
+            Depth::Child,
+            1,
             &[
                 "name == \"e1\" and event_index == 1 and attributes[\"k\"] == \"v\"",
                 "time_unix_nano == 5 and span.name == \"GET\" and span.kind == SPAN_KIND_SERVER",
             ][..],
         ),
     ] {
-        let scene = Scene { item, ..Scene::default() };
-        for text in conditions {
-            let condition = Condition::new(text, context, Prefixes::Optional).unwrap();
-            assert_eq!(condition.holds(&scene), Ok(true), "{text}");
+        for condition in conditions {
+            let compiled = Condition::new(condition, context, Prefixes::Optional).unwrap();
+            let got = at(Signal::Traces, text, depth, number, |place| compiled.holds(place));
+            assert_eq!(got, Ok(true), "{condition}");
         }
     }
 }
@@ -350,7 +362,6 @@ fn fields_of_metrics_and_points_can_be_read() {
       {"name":"e","exponentialHistogram":{"dataPoints":[
         {"count":"3","scale":-1,"zeroCount":"1","positive":{"offset":2,"bucketCounts":["1","1"]}}]}},
       {"name":"q","summary":{"dataPoints":[{"count":"4","sum":10.0,"quantileValues":[{}]}]}}]}]}]}"#;
-    let metrics = Metrics::from_json(text.as_bytes(), &Limits::default()).unwrap();
     let conditions: [(Context, &[&str]); 5] = [
         (
             Context::Metric,
@@ -383,19 +394,13 @@ fn fields_of_metrics_and_points_can_be_read() {
         ),
         (Context::DataPoint, &["count == 4 and sum == 10.0 and Len(quantile_values) == 1"]),
     ];
-    let all: Vec<_> = metrics.metrics().collect();
-    for ((context, texts), at) in conditions.into_iter().zip([0, 0, 1, 2, 3]) {
-        let metric = &all[at];
-        let point = metric.points().next().unwrap();
-        let item = match context {
-            Context::Metric => Item::Metric(metric),
-            _ => Item::DataPoint(metric, &point),
-        };
-        let scene = Scene { item, ..Scene::default() };
-        for text in texts {
-            let text = text.replace("and is_monotonic", "and is_monotonic == true");
-            let condition = Condition::new(&text, context, Prefixes::Optional).unwrap();
-            assert_eq!(condition.holds(&scene), Ok(true), "{text}");
+    for ((context, conditions), number) in conditions.into_iter().zip([0, 0, 1, 2, 3]) {
+        let depth = if context == Context::Metric { Depth::Item } else { Depth::Child };
+        for condition in conditions {
+            let condition = condition.replace("and is_monotonic", "and is_monotonic == true");
+            let compiled = Condition::new(&condition, context, Prefixes::Optional).unwrap();
+            let got = at(Signal::Metrics, text, depth, number, |place| compiled.holds(place));
+            assert_eq!(got, Ok(true), "{condition}");
         }
     }
 }
@@ -516,11 +521,9 @@ fn the_innermost_context_is_inferred() {
 #[test]
 fn one_condition_is_enough_and_errors_are_treated_by_mode() {
     let texts = ["body[\"k\"] == 1".to_owned(), "body == \"operationA\"".to_owned()];
-    let logs = Logs::from_json(LOG.as_bytes(), &Limits::default()).unwrap();
-    let scene = Scene { item: Item::Log(logs.records().next().unwrap()), ..Scene::default() };
     let any = |mode| {
         let list = Conditions::new(&texts, Context::Log, Prefixes::Optional, mode).unwrap();
-        list.any(&scene)
+        at(Signal::Logs, LOG, Depth::Item, 0, |place| list.any(place))
     };
     assert_eq!(any(ErrorMode::Ignore), Ok(true));
     assert_eq!(any(ErrorMode::Silent), Ok(true));

@@ -1,6 +1,6 @@
 //! What is asked of a span or metric as a whole.
 
-use pdata::ValueRef;
+use pdata::{Field, ValueRef};
 
 use super::{Env, Function, Kind, function, takes, text};
 use crate::context::Context;
@@ -8,7 +8,8 @@ use crate::value::Value;
 
 pub(super) const ALL: &[Function] = &[
     function("IsRootSpan", &[], |env, _| {
-        let parent = env.scene.span().map(|it| it.parent_span_id()).unwrap_or_default();
+        let parent = env.scene.get(Field::SPAN_PARENT_ID).and_then(ValueRef::as_bytes);
+        let parent = parent.unwrap_or_default();
         Ok(Value::Bool(parent.iter().all(|it| *it == 0)))
     })
     .only(&[Context::Span]),
@@ -30,6 +31,6 @@ pub(super) const ALL: &[Function] = &[
 
 /// Whether one of the points has an attribute with this key and such a value.
 fn any_point(env: &Env<'_, '_>, key: &str, is_it: impl Fn(ValueRef<'_>) -> bool) -> bool {
-    let Some(metric) = env.scene.metric() else { return false };
-    metric.points().any(|it| it.attributes().get(key).is_some_and(&is_it))
+    let Some(place) = env.scene.place() else { return false };
+    place.points().any(|it| it.attributes().get(key).is_some_and(&is_it))
 }

@@ -4,27 +4,62 @@ mod items;
 mod metrics;
 mod shared;
 
+use pdata::{Field as Otlp, MetricKind, NumberValue, ValueRef};
+
 use crate::context::{Context, Scene};
 use crate::error::Error;
 use crate::tree;
-use crate::value::Value;
+use crate::value::{Instant, List, Map, Value};
 
-pub(crate) use items::{LogField, SpanEventField, SpanField, id, trace_state};
-pub(crate) use metrics::{DataPointField, MetricField};
-pub(crate) use shared::{ResourceField, ScopeField};
+pub(crate) use items::{KINDS, id, trace_state};
 
-/// A place in the telemetry.
+/// A path: a field of OTLP, and what it is in the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Field {
-    Resource(ResourceField),
-    Scope(ScopeField),
-    Log(LogField),
-    Span(SpanField),
-    SpanEvent(SpanEventField),
-    Metric(MetricField),
-    DataPoint(DataPointField),
-    /// What statements may keep between them: always empty here.
-    Cache,
+pub(crate) struct Field {
+    pub(crate) at: Otlp,
+    pub(crate) takes: Takes,
+}
+
+/// What becomes of a value of a wrong type. Some contexts of the Collector refuse it, others ignore it; both
+/// are its behaviour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    Refused,
+    Ignored,
+}
+
+/// The type of a path: what it yields and takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Int(Wrong),
+    Double,
+    Bool,
+    Text(Wrong),
+    Time(Wrong),
+    /// A map; anything else is ignored.
+    Map,
+    /// Any value.
+    Any,
+    /// An id of Go's type.
+    Id(&'static str, Wrong),
+    /// Hexadecimal digits of an id with so many bytes.
+    HexId(usize, Wrong),
+    /// `Server`
+    Kind,
+    /// `SPAN_KIND_SERVER`
+    DeprecatedKind,
+    /// Text; with a key, one of its members.
+    TraceState,
+    /// Whole numbers, or others.
+    Numbers,
+    /// Messages of one of Go's types, which only come from the same field or its sibling.
+    Messages,
+    /// A whole number that has to fit.
+    SpanFlags,
+    /// It cannot be set; nothing is said about that. Only the type of a metric is such.
+    Nothing,
+    /// It cannot be set, and that is said. Only the position of an event is such.
+    ReadOnly,
 }
 
 /// A name in a context.
@@ -35,13 +70,16 @@ pub(crate) struct Entry {
     indexed: bool,
 }
 
-const fn entry(name: &'static str, field: Field) -> Entry {
-    Entry { name, field, indexed: false }
+const fn entry(name: &'static str, at: Otlp, takes: Takes) -> Entry {
+    Entry { name, field: Field { at, takes }, indexed: false }
 }
 
-const fn indexed(name: &'static str, field: Field) -> Entry {
-    Entry { name, field, indexed: true }
+const fn indexed(name: &'static str, at: Otlp, takes: Takes) -> Entry {
+    Entry { name, field: Field { at, takes }, indexed: true }
 }
+
+/// What statements keep between them.
+const CACHE: Field = Field { at: Otlp::CACHE, takes: Takes::Map };
 
 /// The names of a context.
 fn entries(context: Context) -> &'static [Entry] {
@@ -67,7 +105,7 @@ pub(crate) fn resolve<'t>(
         return Err(Error::said(0..0, "cannot make a path from zero fields"));
     };
     if first.name == "cache" && rest.is_empty() && context == own {
-        return Ok((Field::Cache, &first.keys));
+        return Ok((CACHE, &first.keys));
     }
     let list = entries(context);
     let below = |name: &str| format!("{}.{name}", first.name);
@@ -128,57 +166,122 @@ fn unknown(
 
 /// A field that is a whole number whenever it is there.
 pub(crate) fn is_int(field: Field) -> bool {
-    match field {
-        Field::Log(it) => it.is_int(),
-        Field::Span(it) => it.is_int(),
-        Field::Metric(it) => it.is_int(),
-        Field::DataPoint(it) => it.is_int(),
-        _ => false,
-    }
+    matches!(field.takes, Takes::Int(_) | Takes::SpanFlags | Takes::Nothing)
+}
+
+/// Go's types of what a metric holds.
+fn points_type(kind: MetricKind) -> Option<&'static str> {
+    Some(match kind {
+        MetricKind::Empty => return None,
+        MetricKind::Gauge | MetricKind::Sum => "pmetric.NumberDataPointSlice",
+        MetricKind::Histogram => "pmetric.HistogramDataPointSlice",
+        MetricKind::ExponentialHistogram => "pmetric.ExponentialHistogramDataPointSlice",
+        MetricKind::Summary => "pmetric.SummaryDataPointSlice",
+    })
 }
 
 impl Field {
     /// What is there, if it is a whole number.
     #[inline]
     pub(crate) fn int(self, scene: &Scene<'_>) -> Option<i64> {
-        match self {
-            Field::Log(it) => it.int(scene),
-            Field::Span(it) => it.int(scene),
-            Field::DataPoint(it) => it.int(scene),
-            Field::Metric(it) => it.int(scene),
+        match self.takes {
+            Takes::Int(_) | Takes::SpanFlags if self.at == Otlp::POINT_VALUE => {
+                // A number point has either kind of value; the other one is 0.
+                let value = scene.place()?.get(self.at, &[]).ok()?;
+                Some(value.and_then(ValueRef::as_int).unwrap_or(0))
+            }
+            Takes::Int(_) | Takes::SpanFlags => scene.int(self.at),
+            Takes::Nothing => Some(scene.place()?.metric_kind() as i64),
             _ => None,
         }
     }
 
     /// What is there.
     pub(crate) fn value<'a>(self, scene: &Scene<'a>) -> Value<'a> {
-        match self {
-            Field::Resource(it) => it.value(scene),
-            Field::Scope(it) => it.value(scene),
-            Field::Log(it) => it.value(scene),
-            Field::Span(it) => it.value(scene),
-            Field::SpanEvent(it) => it.value(scene),
-            Field::Metric(it) => it.value(scene),
-            Field::DataPoint(it) => it.value(scene),
-            Field::Cache => Value::Map(crate::value::Map::own(Vec::new())),
+        let bytes = || scene.get(self.at).and_then(ValueRef::as_bytes).unwrap_or_default();
+        let kind = || {
+            let kind = scene.int(self.at).and_then(|it| usize::try_from(it).ok());
+            kind.and_then(|it| KINDS.get(it)).copied().unwrap_or_default()
+        };
+        match self.takes {
+            Takes::Int(_) | Takes::SpanFlags | Takes::Nothing => {
+                self.int(scene).map_or(Value::Nil, Value::Int)
+            }
+            Takes::Time(_) => match scene.int(self.at) {
+                Some(it) => Value::Time(Instant::of(it as u64)),
+                None => Value::Nil,
+            },
+            Takes::Text(_) if self.is_body() => {
+                match Value::from(scene.get(self.at).unwrap_or_default()) {
+                    text @ Value::Text(_) => text,
+                    _ => scene.get(self.at).unwrap_or_default().to_string().into(),
+                }
+            }
+            Takes::Double => self.double(scene),
+            Takes::Id(kind, _) => id(kind, bytes()),
+            Takes::HexId(..) => items::id_text(bytes()),
+            Takes::Kind => kind().0.into(),
+            Takes::DeprecatedKind => kind().1.into(),
+            Takes::Numbers => self.numbers(scene),
+            Takes::Messages => self.messages(scene),
+            Takes::ReadOnly => scene.place().map_or(Value::Nil, |it| Value::Int(it.index() as i64)),
+            Takes::Map if self == CACHE && scene.place().is_none() => {
+                Value::Map(Map::own(Vec::new()))
+            }
+            Takes::Bool | Takes::Text(_) | Takes::Map | Takes::Any | Takes::TraceState => {
+                scene.get(self.at).unwrap_or_default().into()
+            }
         }
+    }
+
+    /// 0 where the point has a value of another kind, or none; nothing where it cannot have one.
+    fn double<'a>(self, scene: &Scene<'a>) -> Value<'a> {
+        let found = scene.place().and_then(|it| it.get(self.at, &[]).ok());
+        found
+            .map_or(Value::Nil, |it| Value::Double(it.and_then(ValueRef::as_double).unwrap_or(0.0)))
+    }
+
+    fn numbers<'a>(self, scene: &Scene<'a>) -> Value<'a> {
+        let Some(list) = scene.place().and_then(|it| it.numbers(self.at)) else {
+            return Value::Nil;
+        };
+        let item = |it| match it {
+            NumberValue::Int(it) => Value::Int(it),
+            NumberValue::Double(it) => Value::Double(it),
+            NumberValue::None => Value::Nil,
+        };
+        Value::List(List::own(list.map(item).collect()))
+    }
+
+    fn messages<'a>(self, scene: &Scene<'a>) -> Value<'a> {
+        let Some(place) = scene.place() else { return Value::Nil };
+        let kind = place.metric_kind();
+        let (name, of) = match self.at {
+            Otlp::SPAN_EVENTS => ("ptrace.SpanEventSlice", true),
+            Otlp::SPAN_LINKS => ("ptrace.SpanLinkSlice", true),
+            Otlp::SPAN_STATUS => return Value::Opaque("ptrace.Status", None),
+            Otlp::METRIC_POINTS => {
+                (points_type(kind).unwrap_or_default(), kind != MetricKind::Empty)
+            }
+            Otlp::POINT_EXEMPLARS => ("pmetric.ExemplarSlice", kind != MetricKind::Summary),
+            Otlp::POINT_QUANTILES => {
+                ("pmetric.SummaryDataPointValueAtQuantileSlice", kind == MetricKind::Summary)
+            }
+            _ if kind == MetricKind::ExponentialHistogram => {
+                return Value::Opaque("pmetric.ExponentialHistogramDataPointBuckets", None);
+            }
+            _ => return Value::Nil,
+        };
+        if of { Value::Opaque(name, Some(place.messages(self.at).count())) } else { Value::Nil }
     }
 
     /// The field is the body of a log record, which may be of any kind.
     pub(crate) fn is_body(self) -> bool {
-        self == Field::Log(LogField::Body)
-    }
-
-    /// The field is the schema of a resource or scope.
-    pub(crate) fn is_schema(self) -> bool {
-        matches!(
-            self,
-            Field::Resource(ResourceField::SchemaUrl) | Field::Scope(ScopeField::SchemaUrl)
-        )
+        self.at == Otlp::LOG_BODY
     }
 
     /// The field holds names and values, as W3C has them.
     pub(crate) fn is_trace_state(self) -> bool {
-        self == Field::Span(SpanField::TraceState)
+        self.takes == Takes::TraceState
     }
 }

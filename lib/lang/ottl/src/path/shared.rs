@@ -1,61 +1,21 @@
 //! The fields of resources and scopes.
 
-use super::{Entry, Field, entry, indexed};
-use crate::context::Scene;
-use crate::value::{Map, Value};
+use pdata::Field as Otlp;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResourceField {
-    Attributes,
-    DroppedAttributesCount,
-    SchemaUrl,
-}
+use super::Takes::{Int, Map, Text};
+use super::Wrong::{Ignored, Refused};
+use super::{Entry, entry, indexed};
 
 pub(super) const RESOURCE: &[Entry] = &[
-    indexed("attributes", Field::Resource(ResourceField::Attributes)),
-    entry("dropped_attributes_count", Field::Resource(ResourceField::DroppedAttributesCount)),
-    entry("schema_url", Field::Resource(ResourceField::SchemaUrl)),
+    indexed("attributes", Otlp::RESOURCE_ATTRIBUTES, Map),
+    entry("dropped_attributes_count", Otlp::RESOURCE_DROPPED, Int(Ignored)),
+    entry("schema_url", Otlp::RESOURCE_SCHEMA_URL, Text(Ignored)),
 ];
-
-impl ResourceField {
-    pub(super) fn value<'a>(self, scene: &Scene<'a>) -> Value<'a> {
-        match self {
-            Self::Attributes => Value::Map(Map::View(scene.resource.attributes())),
-            Self::DroppedAttributesCount => {
-                Value::Int(scene.resource.dropped_attributes_count().into())
-            }
-            Self::SchemaUrl => scene.resource_schema_url.into(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ScopeField {
-    Name,
-    Version,
-    Attributes,
-    DroppedAttributesCount,
-    SchemaUrl,
-}
 
 pub(super) const SCOPE: &[Entry] = &[
-    entry("name", Field::Scope(ScopeField::Name)),
-    entry("version", Field::Scope(ScopeField::Version)),
-    indexed("attributes", Field::Scope(ScopeField::Attributes)),
-    entry("dropped_attributes_count", Field::Scope(ScopeField::DroppedAttributesCount)),
-    entry("schema_url", Field::Scope(ScopeField::SchemaUrl)),
+    entry("name", Otlp::SCOPE_NAME, Text(Refused)),
+    entry("version", Otlp::SCOPE_VERSION, Text(Refused)),
+    indexed("attributes", Otlp::SCOPE_ATTRIBUTES, Map),
+    entry("dropped_attributes_count", Otlp::SCOPE_DROPPED, Int(Refused)),
+    entry("schema_url", Otlp::SCOPE_SCHEMA_URL, Text(Refused)),
 ];
-
-impl ScopeField {
-    pub(super) fn value<'a>(self, scene: &Scene<'a>) -> Value<'a> {
-        match self {
-            Self::Name => scene.scope.name().into(),
-            Self::Version => scene.scope.version().into(),
-            Self::Attributes => Value::Map(Map::View(scene.scope.attributes())),
-            Self::DroppedAttributesCount => {
-                Value::Int(scene.scope.dropped_attributes_count().into())
-            }
-            Self::SchemaUrl => scene.scope_schema_url.into(),
-        }
-    }
-}
