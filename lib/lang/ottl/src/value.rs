@@ -9,6 +9,7 @@ use pdata::{ArrayRef, AttributesRef, ValueRef};
 /// Go's types of ids.
 pub(crate) const TRACE_ID: &str = "pcommon.TraceID";
 pub(crate) const SPAN_ID: &str = "pcommon.SpanID";
+pub(crate) const PROFILE_ID: &str = "pprofile.ProfileID";
 
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

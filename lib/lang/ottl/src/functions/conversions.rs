@@ -1,10 +1,8 @@
 //! Values of one type to values of another.
 
 use super::kind::items;
-use super::{Function, Kind, State, function, int, take, takes, text};
-use crate::path::id;
-use crate::program::Slot;
-use crate::value::{SPAN_ID, TRACE_ID, Value, hex};
+use super::{Function, Kind, function, int, take, takes, text};
+use crate::value::{Value, hex};
 
 pub(super) const ALL: &[Function] = &[
     function("Bool", &[takes("target", Kind::BoolLike)], |_, it| Ok(take(it, 0))),
@@ -29,57 +27,7 @@ pub(super) const ALL: &[Function] = &[
         }
         _ => Err("invalid input: <nil>".to_owned()),
     }),
-    function("TraceID", &[takes("target", Kind::BytesLike)], |_, it| {
-        an_id("TraceID", TRACE_ID, 16, it)
-    })
-    .prepared(|it| a_constant_id("TraceID", TRACE_ID, 16, it)),
-    function("SpanID", &[takes("target", Kind::BytesLike)], |_, it| {
-        an_id("SpanID", SPAN_ID, 8, it)
-    })
-    .prepared(|it| a_constant_id("SpanID", SPAN_ID, 8, it)),
 ];
-
-/// A constant that is no id is refused at once.
-fn a_constant_id(
-    function: &str,
-    kind: &'static str,
-    length: usize,
-    slots: &[Slot],
-) -> Result<State, String> {
-    if let [Slot::One(getter)] = slots
-        && let Some(constant) = getter.constant()
-    {
-        an_id(function, kind, length, &[Kind::BytesLike.coerce(constant.clone())?])?;
-    }
-    Ok(State::None)
-}
-
-/// An id of its bytes or of their hexadecimal digits.
-fn an_id<'a>(
-    function: &str,
-    kind: &'static str,
-    length: usize,
-    values: &[Value<'_>],
-) -> Result<Value<'a>, String> {
-    let bytes = match values {
-        [Value::Bytes(it)] => it.as_ref(),
-        _ => &[],
-    };
-    if bytes.len() == length {
-        return Ok(id(kind, bytes));
-    }
-    if bytes.len() == length * 2 {
-        let digits = std::str::from_utf8(bytes).ok().and_then(crate::parse::hex);
-        let digits =
-            digits.ok_or_else(|| format!("{function}: could not decode ID: invalid hex"))?;
-        return Ok(id(kind, &digits));
-    }
-    Err(format!(
-        "{function}: could not decode ID: invalid length: expected {length} or {} bytes, got {}",
-        length * 2,
-        bytes.len()
-    ))
-}
 
 /// As Go's `strconv.ParseInt`; base 0 goes by the prefix.
 fn parse_int(target: &str, base: i64) -> Result<i64, String> {

@@ -2,7 +2,10 @@
 
 mod collections;
 mod conversions;
+mod encodings;
+mod format;
 mod hashes;
+mod ids;
 mod kind;
 mod parsers;
 mod telemetry;
@@ -32,7 +35,11 @@ pub(crate) struct Function {
     /// The same arguments always make the same value.
     pub(crate) pure: bool,
     /// Where it is known, if not everywhere.
-    only: &'static [Context],
+    pub(crate) only: &'static [Context],
+    /// What it makes, for the reference: one sentence.
+    pub(crate) about: &'static str,
+    /// A condition that uses it and holds, so that the reference cannot lie.
+    pub(crate) example: &'static str,
 }
 
 /// A parameter.
@@ -67,10 +74,18 @@ impl fmt::Debug for Function {
 type Run = for<'a> fn(&Env<'_, 'a>, &mut [Value<'a>]) -> Result<Value<'a>, String>;
 
 const fn function(name: &'static str, parameters: &'static [Parameter], run: Run) -> Function {
-    Function { name, parameters, run, prepare: None, pure: true, only: &[] }
+    let (about, example) = ("", "");
+    Function { name, parameters, run, prepare: None, pure: true, only: &[], about, example }
 }
 
 impl Function {
+    /// Says what it makes, and shows it.
+    const fn says(mut self, about: &'static str, example: &'static str) -> Self {
+        self.about = about;
+        self.example = example;
+        self
+    }
+
     const fn prepared(mut self, prepare: fn(&[Slot]) -> Result<State, String>) -> Self {
         self.prepare = Some(prepare);
         self
@@ -98,13 +113,15 @@ pub(crate) const fn may_take(name: &'static str, kind: Kind) -> Parameter {
 }
 
 /// All functions, by subject.
-const ALL: [&[Function]; 8] = [
+const ALL: [&[Function]; 10] = [
     types::ALL,
     conversions::ALL,
     text::ALL,
     parsers::ALL,
     collections::ALL,
     hashes::ALL,
+    encodings::ALL,
+    ids::ALL,
     times::ALL,
     telemetry::ALL,
 ];

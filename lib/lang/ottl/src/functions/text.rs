@@ -1,5 +1,6 @@
 //! Texts to texts.
 
+use super::format::sprintf;
 use super::kind::items;
 use super::{Env, Function, Kind, constant_text, function, int, may_take, take, takes, text};
 use crate::program::Slot;
@@ -16,12 +17,37 @@ pub(super) const ALL: &[Function] = &[
             let list: Vec<String> = list.iter().map(Value::to_string).collect();
             Ok(list.join(text(it, 1)).into())
         },
+    )
+    .says(
+        "The values as texts with a delimiter between them; a nil is `<nil>`.",
+        "Concat([\"a\", 1, nil], \"-\") == \"a-1-<nil>\"",
     ),
-    function("Split", &[TARGET, takes("delimiter", Kind::Text)], |_, it| Ok(split(it))),
+    function("Format", &[takes("format", Kind::TheText), takes("vals", Kind::EachAny)], |_, it| {
+        let list = it.get(1).map(items).unwrap_or_default();
+        Ok(sprintf(text(it, 0), &list).into())
+    })
+    .says(
+        "The values in the places of a format, as Go's `fmt.Sprintf` writes them.",
+        "Format(\"%03d-%s\", [7, \"test\"]) == \"007-test\"",
+    ),
+    function("Split", &[TARGET, takes("delimiter", Kind::Text)], |_, it| Ok(split(it))).says(
+        "The parts between delimiters; without a delimiter each character.",
+        "Split(\"a,b\", \",\") == [\"a\", \"b\"]",
+    ),
     function(
         "Substring",
-        &[TARGET, takes("start", Kind::Int), takes("length", Kind::Int)],
+        &[
+            TARGET,
+            takes("start", Kind::Int),
+            takes("length", Kind::Int),
+            may_take("utf8_safe", Kind::TheBool),
+        ],
         substring,
+    )
+    .says(
+        "So many bytes from a start; with `utf8_safe` no part of a character. A range that is not \
+         there is an error.",
+        "Substring(\"pass\", 0, 2) == \"pa\"",
     ),
     function("Trim", &[TARGET, may_take("replacement", Kind::TheText)], |_, it| {
         let signs: Vec<char> = match it {
@@ -29,29 +55,43 @@ pub(super) const ALL: &[Function] = &[
             _ => vec![' '],
         };
         Ok(text(it, 0).trim_matches(signs.as_slice()).to_owned().into())
-    }),
+    })
+    .says(
+        "The text without such characters at its ends; blanks if none are given.",
+        "Trim(\"--x--\", \"-\") == \"x\"",
+    ),
     function("TrimPrefix", &[TARGET, takes("prefix", Kind::Text)], |_, it| {
         let target = text(it, 0);
         Ok(target.strip_prefix(text(it, 1)).unwrap_or(target).to_owned().into())
-    }),
+    })
+    .says("The text without a beginning.", "TrimPrefix(\"abc\", \"a\") == \"bc\""),
     function("TrimSuffix", &[TARGET, takes("suffix", Kind::Text)], |_, it| {
         let target = text(it, 0);
         Ok(target.strip_suffix(text(it, 1)).unwrap_or(target).to_owned().into())
-    }),
-    function("ToLowerCase", &[TARGET], |_, it| Ok(text(it, 0).to_lowercase().into())),
-    function("ToUpperCase", &[TARGET], |_, it| Ok(text(it, 0).to_uppercase().into())),
-    function("ToSnakeCase", &[TARGET], |_, it| Ok(snake(text(it, 0)).into())),
-    function("ToCamelCase", &[TARGET], |_, it| Ok(camel(text(it, 0)).into())),
+    })
+    .says("The text without an end.", "TrimSuffix(\"abc\", \"c\") == \"ab\""),
+    function("ToLowerCase", &[TARGET], |_, it| Ok(lower(text(it, 0)).into()))
+        .says("The text in small letters.", "ToLowerCase(\"aB\") == \"ab\""),
+    function("ToUpperCase", &[TARGET], |_, it| Ok(upper(text(it, 0)).into()))
+        .says("The text in capital letters.", "ToUpperCase(\"aB\") == \"AB\""),
+    function("ToSnakeCase", &[TARGET], |_, it| Ok(snake(text(it, 0)).into()))
+        .says("The words of a name in snake case.", "ToSnakeCase(\"fooBar\") == \"foo_bar\""),
+    function("ToCamelCase", &[TARGET], |_, it| Ok(camel(text(it, 0)).into()))
+        .says("The words of a name in camel case.", "ToCamelCase(\"foo_bar\") == \"FooBar\""),
     function("ConvertCase", &[TARGET, takes("to_case", Kind::TheText)], |_, it| {
         let target = text(it, 0);
         Ok(match text(it, 1) {
-            "lower" => target.to_lowercase().into(),
-            "upper" => target.to_uppercase().into(),
+            "lower" => lower(target).into(),
+            "upper" => upper(target).into(),
             "snake" => snake(target).into(),
             _ => camel(target).into(),
         })
     })
-    .prepared(a_case),
+    .prepared(a_case)
+    .says(
+        "The text in another case: `lower`, `upper`, `snake` or `camel`.",
+        "ConvertCase(\"fooBar\", \"snake\") == \"foo_bar\"",
+    ),
 ];
 
 fn a_case(slots: &[Slot]) -> Result<super::State, String> {
@@ -92,7 +132,15 @@ fn substring<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>,
              target string({size})"
         ));
     }
-    let range = start as usize..end as usize;
+    let mut range = start as usize..end as usize;
+    if matches!(values.get(3), Some(Value::Bool(true))) {
+        let target = text(values, 0);
+        let inside = |at: &usize| !target.is_char_boundary(*at);
+        range.start = (range.start..size).find(|at| !inside(at)).unwrap_or(size);
+        let start = range.start.min(range.end);
+        range.end = (start..=range.end).rev().find(|at| !inside(at)).unwrap_or(start);
+        range.start = start;
+    }
     Ok(match take(values, 0) {
         Value::Text(std::borrow::Cow::Borrowed(it)) if it.is_char_boundary(range.start) => {
             match it.get(range.clone()) {
@@ -143,19 +191,49 @@ fn snake(text: &str) -> String {
     out
 }
 
-/// `foo_bar` is `FooBar`.
+/// `foo_bar` and `FOO/bar` are `FooBar` and `Foobar`: what is no letter or digit goes, and only some of it
+/// ends a word.
 fn camel(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut next_upper = true;
-    let mut after_digit = false;
+    let mut begins = true;
+    let mut after_capital = false;
     for c in text.trim().chars() {
-        if matches!(c, '_' | ' ' | '-' | '.') {
-            (next_upper, after_digit) = (true, false);
-            continue;
+        let capital = c.is_ascii_uppercase();
+        if c.is_ascii_alphabetic() {
+            out.push(match c {
+                _ if begins => c.to_ascii_uppercase(),
+                _ if after_capital => c.to_ascii_lowercase(),
+                _ => c,
+            });
+            begins = false;
+        } else if c.is_ascii_digit() {
+            out.push(c);
+            begins = true;
+        } else {
+            begins = matches!(c, '_' | ' ' | '-' | '.');
         }
-        let upper = next_upper || after_digit;
-        out.push(if upper { c.to_ascii_uppercase() } else { c });
-        (next_upper, after_digit) = (false, c.is_ascii_digit());
+        after_capital = capital;
     }
     out
+}
+
+/// Letter by letter, as Go does it: no letter becomes two.
+fn lower(text: &str) -> String {
+    let one = |c: char| match c {
+        '\u{130}' => 'i',
+        _ => {
+            let mut small = c.to_lowercase();
+            small.next().filter(|_| small.next().is_none()).unwrap_or(c)
+        }
+    };
+    text.chars().map(one).collect()
+}
+
+/// Letter by letter, as Go does it: no letter becomes two.
+fn upper(text: &str) -> String {
+    let one = |c: char| {
+        let mut large = c.to_uppercase();
+        large.next().filter(|_| large.next().is_none()).unwrap_or(c)
+    };
+    text.chars().map(one).collect()
 }

@@ -139,6 +139,23 @@ fn part<'a>(values: &[Value<'a>], of: impl Fn(DateTime) -> i64) -> Result<Value<
     civil(instant(values)).map(|it| Value::Int(of(it.0)))
 }
 
+/// As Go prints a span of time: `1h30m0s`.
+pub(super) fn go_duration(nanos: i64) -> String {
+    Duration::from_nanos(nanos).to_string()
+}
+
+/// As Go prints a time: `2020-02-11 20:26:12.5 +0000 UTC`.
+pub(super) fn go_text(time: Instant) -> Result<String, String> {
+    let (clock, offset) = civil(time)?;
+    let shown = clock.to_string().replacen('T', " ", 1);
+    let minutes = offset.seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.abs();
+    let shift = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
+    let place = if offset == Offset::UTC { "UTC" } else { &shift };
+    Ok(format!("{shown} {shift} {place}"))
+}
+
 /// As Go's JSON has times.
 pub(super) fn rfc3339(time: Instant) -> Result<String, String> {
     let (clock, offset) = civil(time)?;
