@@ -15,6 +15,7 @@ mod enums;
 mod error;
 mod functions;
 mod infer;
+mod json;
 mod lex;
 mod math;
 mod parse;

@@ -214,43 +214,9 @@ impl Value<'_> {
         }
     }
 
-    /// The same as JSON; what JSON does not have is an error.
-    pub(crate) fn json(&self) -> Option<serde_json::Value> {
-        use serde_json::Value as Json;
-        Some(match self {
-            Value::Nil => Json::Null,
-            Value::Bool(it) => (*it).into(),
-            Value::Int(it) => (*it).into(),
-            Value::Double(it) => return serde_json::Number::from_f64(*it).map(Json::Number),
-            Value::Text(it) => it.as_ref().into(),
-            Value::Bytes(it) => base64(it).into(),
-            Value::Time(_) | Value::Opaque(..) => return None,
-            Value::Id(..) => Json::Array(self.id().iter().map(|it| (*it).into()).collect()),
-            Value::Duration(it) => (*it).into(),
-            Value::Map(it) => {
-                let mut entries = it.entries();
-                entries.sort_by(|a, b| a.0.cmp(&b.0));
-                let entries = entries.into_iter();
-                Json::Object(
-                    entries
-                        .map(|(key, value)| Some((key.into_owned(), value.json()?)))
-                        .collect::<Option<_>>()?,
-                )
-            }
-            Value::List(it) => {
-                Json::Array(it.items().iter().map(Value::json).collect::<Option<_>>()?)
-            }
-        })
-    }
-
     /// What Go's `encoding/json` writes.
     pub(crate) fn json_text(&self) -> Option<String> {
-        match self {
-            Value::Double(it) => it.is_finite().then(|| ValueRef::Double(*it).to_string()),
-            Value::Map(Map::View(it)) => Some(ValueRef::Map(*it).to_string()),
-            Value::List(List::View(it)) => Some(ValueRef::Array(*it).to_string()),
-            other => Some(other.json()?.to_string()),
-        }
+        crate::json::text(self)
     }
 }
 
@@ -271,7 +237,9 @@ impl fmt::Display for Value<'_> {
             Value::Time(it) => write!(f, "{}", it.nanos),
             Value::Map(it) => {
                 f.write_str("map[")?;
-                for (index, (key, value)) in it.entries().iter().enumerate() {
+                let mut entries = it.entries();
+                entries.sort_by(|a, b| a.0.cmp(&b.0));
+                for (index, (key, value)) in entries.iter().enumerate() {
                     write!(f, "{}{key}:{value}", if index > 0 { " " } else { "" })?;
                 }
                 f.write_str("]")

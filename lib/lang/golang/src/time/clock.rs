@@ -2,6 +2,7 @@
 
 use super::infer_year;
 use super::layout::Layout;
+use super::write::{Shown, write};
 use super::zone::Zone;
 
 /// A layout, and the place whose time a text without a zone has.
@@ -65,11 +66,43 @@ impl Clock {
             offset_seconds: (parsed.civil_seconds() - seconds) as i32,
         })
     }
+
+    /// The text of an instant as a clock with its offset shows it.
+    pub fn write(&self, reading: Reading) -> String {
+        let second = 1_000_000_000;
+        let seconds = reading.nanos.div_euclid(second) as i64;
+        write(
+            self.layout.text(),
+            Shown {
+                seconds: seconds.saturating_add(i64::from(reading.offset_seconds)),
+                nanos: reading.nanos.rem_euclid(second) as u32,
+                offset_seconds: reading.offset_seconds,
+            },
+        )
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_writes_each_directive() {
+        let reading = Reading { nanos: 1_709_251_198_012_000_000, offset_seconds: -5 * 3600 };
+        for (layout, want) in [
+            ("%Y-%m-%dT%H:%M:%S.%L%z", "2024-02-29T18:59:58.012-0500"),
+            ("%y %o %q %b %B %e %g", "24 _2 2 Feb February 29 29"),
+            ("%a %A %I %l %p %P", "Thu Thursday 06 6 PM pm"),
+            ("%T.%f %R %D %F", "18:59:58.012 18:59 02/29/2024 2024-02-29"),
+            ("%i %j %w %k %Z", "-05 -05:00 -050000 -05:00:00 -05"),
+            ("%c|%r|%n%t%%", "Thu Feb 29 18:59:58 2024|06:59:58 pm|\n\t%"),
+        ] {
+            assert_eq!(Clock::strptime(layout, "").unwrap().write(reading), want, "{layout}");
+        }
+        let clock = Clock::strptime("%T.%s|%T,%L|%z", "").unwrap();
+        let reading = Reading { nanos: 5, offset_seconds: 0 };
+        assert_eq!(clock.write(reading), "00:00:00.000000005|00:00:00|Z");
+    }
 
     #[test]
     fn a_clock_reads_the_time_of_its_place() {

@@ -159,7 +159,7 @@ impl Layout {
 }
 
 /// The first element of a layout: where it is, what it is, how long its text is.
-fn next_std(layout: &str) -> Option<(usize, Std, usize)> {
+pub(super) fn next_std(layout: &str) -> Option<(usize, Std, usize)> {
     let bytes = layout.as_bytes();
     (0..bytes.len()).find_map(|at| {
         let rest = bytes.get(at..)?;

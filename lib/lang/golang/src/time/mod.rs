@@ -8,6 +8,7 @@ mod layout;
 mod reader;
 mod rfc3339;
 mod strptime;
+mod write;
 mod zone;
 
 pub use clock::{Clock, Reading};

@@ -65,7 +65,7 @@ const fn directive_to_go(directive: char) -> Option<&'static str> {
         'S' => "05",
         'L' => "999",
         'f' => "999999",
-        's' => "99999999",
+        's' => "999999999",
         'z' => "Z0700",
         'Z' => "MST",
         'w' => "-070000",

@@ -138,7 +138,7 @@ fn decode<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, St
         Value::Text(it) => it.as_bytes(),
         Value::Bytes(it) => it,
         other => {
-            let shown = other.go_type();
+            let shown = if matches!(other, Value::Nil) { "<nil>" } else { other.go_type() };
             return Err(format!("unsupported type provided to Decode function: {shown}"));
         }
     };
@@ -174,6 +174,9 @@ fn characters<'b>(bytes: &'b [u8], name: &str) -> Result<Cow<'b, str>, String> {
                 _ => latin(it).to_string(),
             };
             bytes.iter().map(sign).collect()
+        }
+        "gb2312" | "tis-620" => {
+            return Err(format!("no charmap defined for encoding '{name}'"));
         }
         other => match Encoding::for_label(other.as_bytes()) {
             Some(it) if it != encoding_rs::REPLACEMENT && it != encoding_rs::X_USER_DEFINED => {

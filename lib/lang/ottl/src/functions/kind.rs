@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::numbers::parse_float;
 use crate::value::{List, Value, hex};
 
 /// What a parameter accepts.
@@ -123,7 +124,6 @@ fn text_like(value: Value<'_>) -> Result<Value<'_>, String> {
         Value::Bytes(it) => hex(&it).into(),
         Value::Bool(it) => if it { "true" } else { "false" }.into(),
         Value::Int(it) => it.to_string().into(),
-        Value::Time(it) => super::times::rfc3339(it).map(|it| format!("\"{it}\""))?.into(),
         other => match other.json_text() {
             Some(text) => text.into(),
             None => return unsupported(&other),
@@ -131,11 +131,15 @@ fn text_like(value: Value<'_>) -> Result<Value<'_>, String> {
     })
 }
 
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
 fn int_like<'a>(value: &Value<'_>) -> Result<Value<'a>, String> {
     Ok(match value {
         Value::Nil => Value::Nil,
         Value::Int(it) => Value::Int(*it),
         Value::Text(it) => it.parse().map_or(Value::Nil, Value::Int),
+        // What does not fit becomes what the processors of Go's programs make of it.
+        Value::Double(it) if !(-TWO_TO_63..TWO_TO_63).contains(it) => Value::Int(i64::MIN),
         Value::Double(it) => Value::Int(*it as i64),
         Value::Bool(it) => Value::Int((*it).into()),
         other => return unsupported(other),
@@ -146,10 +150,7 @@ fn float_like<'a>(value: &Value<'_>) -> Result<Value<'a>, String> {
     Ok(match value {
         Value::Nil => Value::Nil,
         Value::Int(it) => Value::Double(*it as f64),
-        Value::Text(it) => match it.parse() {
-            Ok(it) => Value::Double(it),
-            Err(_) => return Err(format!("strconv.ParseFloat: parsing {it:?}: invalid syntax")),
-        },
+        Value::Text(it) => Value::Double(parse_float(it)?),
         Value::Double(it) => Value::Double(*it),
         Value::Bool(it) => Value::Double(f64::from(u8::from(*it))),
         other => return unsupported(other),

@@ -2,16 +2,23 @@
 
 mod collections;
 mod conversions;
+mod csv;
 mod encodings;
 mod format;
 mod hashes;
 mod ids;
+mod json_reader;
 mod kind;
+mod numbers;
 mod parsers;
+mod severity;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 mod text;
 mod times;
 mod types;
+mod url;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -23,6 +30,7 @@ use crate::program::Slot;
 use crate::value::Value;
 
 pub(crate) use kind::Kind;
+pub(crate) use times::rfc3339;
 
 /// A function.
 pub(crate) struct Function {
@@ -63,6 +71,7 @@ pub(crate) enum State {
     Regex(Regex),
     Networks(Vec<(IpAddr, u8)>),
     Clock(golang::time::Clock),
+    Levels(Result<severity::Levels, String>),
 }
 
 impl fmt::Debug for Function {
@@ -113,22 +122,24 @@ pub(crate) const fn may_take(name: &'static str, kind: Kind) -> Parameter {
 }
 
 /// All functions, by subject.
-const ALL: [&[Function]; 10] = [
-    types::ALL,
-    conversions::ALL,
-    text::ALL,
-    parsers::ALL,
-    collections::ALL,
-    hashes::ALL,
-    encodings::ALL,
-    ids::ALL,
-    times::ALL,
-    telemetry::ALL,
+const ALL: [(&str, &[Function]); 12] = [
+    ("Tests", types::ALL),
+    ("Conversions", conversions::ALL),
+    ("Texts", text::ALL),
+    ("Parsers", parsers::ALL),
+    ("CSV", csv::ALL),
+    ("Severities", severity::ALL),
+    ("Maps and lists", collections::ALL),
+    ("Digests", hashes::ALL),
+    ("Encodings", encodings::ALL),
+    ("Ids", ids::ALL),
+    ("Times", times::ALL),
+    ("Of the telemetry", telemetry::ALL),
 ];
 
 /// Those of a context.
 fn known(context: Context) -> impl Iterator<Item = &'static Function> {
-    let all = ALL.into_iter().flatten();
+    let all = ALL.into_iter().flat_map(|it| it.1);
     all.filter(move |it| it.only.is_empty() || it.only.contains(&context))
 }
 

@@ -1,14 +1,18 @@
 //! Texts to maps and lists.
 
-use serde_json::Value as Json;
+use std::borrow::Cow;
 
 use super::types::compiled;
-use super::{Env, Function, Kind, State, constant_text, function, may_take, take, takes, text};
+use super::{Env, Function, Kind, State, constant_text, function, may_take, takes, text};
+use super::{json_reader, url};
 use crate::program::Slot;
-use crate::value::{List, Map, Value};
+use crate::value::{Map, Value};
 
 pub(super) const ALL: &[Function] = &[
-    function("ParseJSON", &[takes("target", Kind::Text)], parse_json),
+    function("ParseJSON", &[takes("target", Kind::Text)], parse_json).says(
+        "The map or list that a JSON text says; all numbers are floating point numbers.",
+        "ParseJSON(\"{\\\"id\\\": 1}\") == {\"id\": 1.0}",
+    ),
     function(
         "ParseKeyValue",
         &[
@@ -18,52 +22,45 @@ pub(super) const ALL: &[Function] = &[
         ],
         parse_key_value,
     )
-    .prepared(delimiters),
+    .prepared(delimiters)
+    .says(
+        "A map of the pairs in a text; quotes keep what belongs together.",
+        "ParseKeyValue(\"k1=v1 k2='v 2'\") == {\"k1\": \"v1\", \"k2\": \"v 2\"}",
+    ),
     function(
         "ExtractPatterns",
         &[takes("target", Kind::Text), takes("pattern", Kind::Text)],
         extract_patterns,
     )
-    .prepared(pattern),
+    .prepared(pattern)
+    .says(
+        "A map of what the named groups of a regular expression found; empty if it does not match.",
+        "ExtractPatterns(\"aa123bb\", \"(?P<n>\\\\d+)\") == {\"n\": \"123\"}",
+    ),
+    function("URL", &[takes("uri", Kind::Text)], |_, it| url::parts(text(it, 0))).says(
+        "The parts of a URL by their names in the semantic conventions.",
+        "URL(\"http://h.test:80/f.gz\")[\"url.port\"] == 80",
+    ),
 ];
 
 fn parse_json<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, String> {
-    let json: Json = serde_json::from_str(text(values, 0)).map_err(|it| it.to_string())?;
-    match json {
-        Json::Object(_) | Json::Array(_) => Ok(value(json)),
+    let value = json_reader::read(text(values, 0))?;
+    match value {
+        Value::Map(_) | Value::List(_) => Ok(value),
         other => {
-            let shown = match other {
-                Json::String(_) => "string",
-                Json::Number(_) => "float64",
-                Json::Bool(_) => "bool",
-                _ => "<nil>",
-            };
+            let shown = if matches!(other, Value::Nil) { "<nil>" } else { other.go_type() };
             Err(format!("could not convert parsed value of type {shown} to JSON object"))
         }
     }
 }
 
-/// serde_json itself refuses what is nested more than 128 deep.
-fn value<'a>(json: Json) -> Value<'a> {
-    match json {
-        Json::Null => Value::Nil,
-        Json::Bool(it) => Value::Bool(it),
-        Json::Number(it) => Value::Double(it.as_f64().unwrap_or(f64::NAN)),
-        Json::String(it) => it.into(),
-        Json::Array(list) => Value::List(List::own(list.into_iter().map(value).collect())),
-        Json::Object(entries) => {
-            let entries = entries.into_iter().map(|(key, it)| (key.into(), value(it)));
-            Value::Map(Map::own(entries.collect()))
-        }
-    }
-}
-
-fn delimiters(slots: &[Slot]) -> Result<State, String> {
+/// The delimiters of keys and of pairs, which are the second and third argument.
+pub(super) fn delimiters(slots: &[Slot]) -> Result<State, String> {
     let delimiter = constant_text(slots, 1).unwrap_or("=");
     let pairs = constant_text(slots, 2).unwrap_or(" ");
-    for it in [delimiter, pairs] {
+    for (name, it) in [("delimiter", delimiter), ("pair delimiter", pairs)] {
         if it.is_empty() {
-            return Err("delimiter cannot be set to an empty string".to_owned());
+            return Err(format!("{name} cannot be set to an empty string"));
         }
     }
     if delimiter == pairs {
@@ -72,75 +69,78 @@ fn delimiters(slots: &[Slot]) -> Result<State, String> {
     Ok(State::None)
 }
 
-/// The parts between delimiters that are not within quotes.
-fn parts<'t>(text: &'t str, delimiter: &str) -> Result<Vec<&'t str>, String> {
+/// The parts between delimiters that are not within quotes, without the quotes; empty ones are left out. A
+/// backslash stays, and the quote behind it is none (internal/coreinternal/parseutils/parser.go).
+fn parts(text: &str, delimiter: &str) -> Result<Vec<String>, String> {
     let mut parts = Vec::new();
-    let (mut start, mut at, mut quote) = (0, 0, None);
-    while let Some(rest) = text.get(at..).filter(|it| !it.is_empty()) {
-        let c = rest.chars().next().unwrap_or_default();
-        if quote.is_none() && rest.starts_with(delimiter) {
-            parts.push(text.get(start..at).unwrap_or_default());
-            at += delimiter.len();
-            start = at;
+    let (mut part, mut quote, mut escaped) = (String::new(), None, false);
+    let mut rest = text;
+    while let Some(sign) = rest.chars().next() {
+        if quote.is_none()
+            && let Some(after) = rest.strip_prefix(delimiter)
+        {
+            if !part.is_empty() {
+                parts.push(std::mem::take(&mut part));
+            }
+            rest = after;
             continue;
         }
-        match quote {
-            Some(open) if open == c => quote = None,
-            None if matches!(c, '"' | '\'') => quote = Some(c),
-            _ => {}
+        rest = rest.get(sign.len_utf8()..).unwrap_or_default();
+        if !escaped {
+            if quote.is_none() && matches!(sign, '"' | '\'') {
+                quote = Some(sign);
+                continue;
+            }
+            if quote == Some(sign) {
+                quote = None;
+                continue;
+            }
         }
-        at += c.len_utf8();
+        escaped = !escaped && sign == '\\';
+        part.push(sign);
     }
     if quote.is_some() {
         return Err("never reached the end of a quoted value".to_owned());
     }
-    parts.push(text.get(start..).unwrap_or_default());
+    if !part.is_empty() {
+        parts.push(part);
+    }
     Ok(parts)
 }
 
 fn parse_key_value<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, String> {
-    let delimiter = match values.get(1) {
-        Some(Value::Text(it)) => it.clone().into_owned(),
-        _ => "=".to_owned(),
+    let or = |at, default| match values.get(at) {
+        Some(Value::Text(it)) => it.as_ref(),
+        _ => default,
     };
-    let pairs = match values.get(2) {
-        Some(Value::Text(it)) => it.clone().into_owned(),
-        _ => " ".to_owned(),
-    };
-    let Value::Text(target) = take(values, 0) else { return Ok(Value::Nil) };
+    let (target, delimiter, pairs) = (text(values, 0), or(1, "="), or(2, " "));
     if target.is_empty() {
-        return Err("ParseKeyValue: target cannot be empty".to_owned());
+        return Err("cannot parse from empty target".to_owned());
     }
-    let mut entries: Vec<(std::borrow::Cow<'a, str>, Value<'a>)> = Vec::new();
-    let failed = |it: String| format!("splitting source {target:?} into pairs failed: {it}");
-    for pair in parts(&target, &pairs).map_err(failed)? {
-        if pair.trim().is_empty() {
+    let pairs = parts(target, pairs)
+        .map_err(|it| format!("splitting source {target:?} into pairs failed: {it}"))?;
+    let mut entries: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+    let mut problems = Vec::new();
+    for pair in &pairs {
+        let Some((key, value)) = pair.split_once(delimiter) else {
+            problems.push(format!("cannot split {pair:?} into 2 items, got 1 item(s)"));
             continue;
-        }
-        let Some((key, value)) = pair.split_once(delimiter.as_str()) else {
-            return Err(format!(
-                "failed to split pairs into key-values: cannot split {pair:?} into 2 items, got 1 \
-                 item(s)"
-            ));
         };
-        let bare = |it: &str| it.trim().trim_matches(['"', '\'']).to_owned();
-        let (key, value) = (bare(key), bare(value));
+        let (key, value) = (key.trim(), value.trim().to_owned().into());
         match entries.iter_mut().find(|it| it.0 == key) {
-            Some(entry) => entry.1 = value.into(),
-            None => entries.push((key.into(), value.into())),
+            Some(entry) => entry.1 = value,
+            None => entries.push((key.to_owned().into(), value)),
         }
     }
-    Ok(Value::Map(Map::own(entries)))
+    if problems.is_empty() {
+        return Ok(Value::Map(Map::own(entries)));
+    }
+    Err(format!("failed to split pairs into key-values: {}", problems.join("; ")))
 }
 
+/// A pattern without named groups is told when the function is called, as the Collector does it.
 fn pattern(slots: &[Slot]) -> Result<State, String> {
-    let state = compiled("ExtractPatterns", constant_text(slots, 1))?;
-    match &state {
-        State::Regex(it) if it.capture_names().flatten().next().is_none() => {
-            Err("at least 1 named capture group must be supplied in the given regex".to_owned())
-        }
-        _ => Ok(state),
-    }
+    compiled("ExtractPatterns", constant_text(slots, 1))
 }
 
 fn extract_patterns<'a>(env: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, String> {
@@ -152,6 +152,10 @@ fn extract_patterns<'a>(env: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<V
         let State::Regex(it) = &fresh else { return Ok(Value::Nil) };
         it
     };
+    if regex.capture_names().flatten().next().is_none() {
+        let problem = "at least 1 named capture group must be supplied in the given regex";
+        return Err(problem.to_owned());
+    }
     let target = text(values, 0);
     let Some(found) = regex.captures(target) else { return Ok(Value::Map(Map::own(Vec::new()))) };
     let names = regex.capture_names().flatten();

@@ -12,11 +12,16 @@ pub(super) const ALL: &[Function] = &[
         let parent = parent.unwrap_or_default();
         Ok(Value::Bool(parent.iter().all(|it| *it == 0)))
     })
-    .only(&[Context::Span]),
+    .only(&[Context::Span])
+    .says("Whether the span has no parent.", "IsRootSpan()"),
     function("HasAttrKeyOnDatapoint", &[takes("key", Kind::TheText)], |env, it| {
         Ok(Value::Bool(any_point(env, text(it, 0), |_| true)))
     })
-    .only(&[Context::Metric]),
+    .only(&[Context::Metric])
+    .says(
+        "Whether a data point of the metric has such an attribute.",
+        "not HasAttrKeyOnDatapoint(\"http.method\")",
+    ),
     function(
         "HasAttrOnDatapoint",
         &[takes("key", Kind::TheText), takes("expected_val", Kind::TheText)],
@@ -26,7 +31,11 @@ pub(super) const ALL: &[Function] = &[
             Ok(Value::Bool(any_point(env, text(it, 0), is_it)))
         },
     )
-    .only(&[Context::Metric]),
+    .only(&[Context::Metric])
+    .says(
+        "Whether a data point of the metric has an attribute with such a text.",
+        "not HasAttrOnDatapoint(\"http.method\", \"GET\")",
+    ),
 ];
 
 /// Whether one of the points has an attribute with this key and such a value.

@@ -219,12 +219,10 @@ fn camel(text: &str) -> String {
 
 /// Letter by letter, as Go does it: no letter becomes two.
 fn lower(text: &str) -> String {
-    let one = |c: char| match c {
-        '\u{130}' => 'i',
-        _ => {
-            let mut small = c.to_lowercase();
-            small.next().filter(|_| small.next().is_none()).unwrap_or(c)
-        }
+    let one = |c: char| {
+        let mut small = c.to_lowercase();
+        let only = small.next().filter(|_| small.next().is_none());
+        only.unwrap_or(if c == '\u{130}' { 'i' } else { c })
     };
     text.chars().map(one).collect()
 }

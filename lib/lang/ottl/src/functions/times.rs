@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::Duration;
-use golang::time::Clock;
+use golang::time::{Clock, Reading};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -17,18 +17,42 @@ const TIME: super::Parameter = takes("time", Kind::Time);
 const DURATION: super::Parameter = takes("duration", Kind::Duration);
 
 pub(super) const ALL: &[Function] = &[
-    function("Now", &[], |_, _| Ok(Value::Time(Instant::of(now())))).impure(),
+    function("Now", &[], |_, _| Ok(Value::Time(Instant::of(now()))))
+        .impure()
+        .says("The time.", "Now() > Unix(0)"),
     function(
         "Time",
         &[
             takes("time", Kind::Text),
             takes("format", Kind::TheText),
             may_take("location", Kind::TheText),
+            may_take("locale", Kind::TheText),
         ],
         time,
     )
     .prepared(clock)
-    .impure(),
+    .impure()
+    .says(
+        "The time that a text says in the order of a strptime format, at a place of the time zone \
+         database if it does not say its zone, in a language.",
+        "UnixSeconds(Time(\"2024-07-01 08:00\", \"%F %R\", \"America/New_York\")) == 1719835200",
+    ),
+    function(
+        "FormatTime",
+        &[takes("time", Kind::Time), takes("format", Kind::TheText)],
+        |env, it| match env.state {
+            State::Clock(clock) => {
+                let Instant { nanos, offset_seconds } = instant(it);
+                Ok(clock.write(Reading { nanos, offset_seconds }).into())
+            }
+            _ => Ok(Value::Nil),
+        },
+    )
+    .prepared(clock)
+    .says(
+        "The text of a time in the order of a strptime format.",
+        "FormatTime(Unix(0), \"%Y-%m-%d\") == \"1970-01-01\"",
+    ),
     function(
         "Unix",
         &[takes("seconds", Kind::Int), may_take("nanoseconds", Kind::Int)],
@@ -36,29 +60,56 @@ pub(super) const ALL: &[Function] = &[
             let nanos = i128::from(int(it, 0)) * i128::from(SECOND) + i128::from(int(it, 1));
             Ok(Value::Time(Instant { nanos, offset_seconds: 0 }))
         },
+    )
+    .says("The time so many seconds after 1970.", "UnixNano(Unix(1, 5)) == 1000000005"),
+    function("TruncateTime", &[TIME, DURATION], |_, it| Ok(truncate(it))).says(
+        "The time, down to a multiple of a span of time.",
+        "TruncateTime(Unix(90), Duration(\"1m\")) == Unix(60)",
     ),
-    function("TruncateTime", &[TIME, DURATION], |_, it| Ok(truncate(it))),
-    function("Duration", &[takes("duration", Kind::Text)], |_, it| duration(text(it, 0))),
-    function("UnixNano", &[TIME], |_, it| Ok(since_1970(it, 1))),
-    function("UnixMicro", &[TIME], |_, it| Ok(since_1970(it, 1_000))),
-    function("UnixMilli", &[TIME], |_, it| Ok(since_1970(it, 1_000_000))),
-    function("UnixSeconds", &[TIME], |_, it| Ok(since_1970(it, SECOND.into()))),
-    function("Nanoseconds", &[DURATION], |_, it| Ok(Value::Int(span(it)))),
-    function("Microseconds", &[DURATION], |_, it| Ok(Value::Int(span(it) / 1_000))),
-    function("Milliseconds", &[DURATION], |_, it| Ok(Value::Int(span(it) / 1_000_000))),
-    function("Seconds", &[DURATION], |_, it| Ok(in_units(it, SECOND))),
-    function("Minutes", &[DURATION], |_, it| Ok(in_units(it, 60 * SECOND))),
-    function("Hours", &[DURATION], |_, it| Ok(in_units(it, 3600 * SECOND))),
-    function("Year", &[TIME], |_, it| part(it, |it| it.year().into())),
-    function("Month", &[TIME], |_, it| part(it, |it| it.month().into())),
-    function("Day", &[TIME], |_, it| part(it, |it| it.day().into())),
-    function("Hour", &[TIME], |_, it| part(it, |it| it.hour().into())),
-    function("Minute", &[TIME], |_, it| part(it, |it| it.minute().into())),
-    function("Second", &[TIME], |_, it| part(it, |it| it.second().into())),
-    function("Nanosecond", &[TIME], |_, it| part(it, |it| it.subsec_nanosecond().into())),
+    function("Duration", &[takes("duration", Kind::Text)], |_, it| duration(text(it, 0)))
+        .says("The span of time that a text says.", "Seconds(Duration(\"1m30s\")) == 90.0"),
+    function("UnixNano", &[TIME], |_, it| Ok(since_1970(it, 1)))
+        .says("Nanoseconds since 1970.", "UnixNano(Unix(2)) == 2000000000"),
+    function("UnixMicro", &[TIME], |_, it| Ok(since_1970(it, 1_000)))
+        .says("Microseconds since 1970.", "UnixMicro(Unix(2)) == 2000000"),
+    function("UnixMilli", &[TIME], |_, it| Ok(since_1970(it, 1_000_000)))
+        .says("Milliseconds since 1970.", "UnixMilli(Unix(2)) == 2000"),
+    function("UnixSeconds", &[TIME], |_, it| Ok(since_1970(it, SECOND.into())))
+        .says("Seconds since 1970.", "UnixSeconds(Unix(2)) == 2"),
+    function("Nanoseconds", &[DURATION], |_, it| Ok(Value::Int(span(it))))
+        .says("A span of time in whole nanoseconds.", "Nanoseconds(Duration(\"2ms\")) == 2000000"),
+    function("Microseconds", &[DURATION], |_, it| Ok(Value::Int(span(it) / 1_000)))
+        .says("A span of time in whole microseconds.", "Microseconds(Duration(\"2ms\")) == 2000"),
+    function("Milliseconds", &[DURATION], |_, it| Ok(Value::Int(span(it) / 1_000_000)))
+        .says("A span of time in whole milliseconds.", "Milliseconds(Duration(\"2ms\")) == 2"),
+    function("Seconds", &[DURATION], |_, it| Ok(in_units(it, SECOND))).says(
+        "A span of time in seconds, with their fraction.",
+        "Seconds(Duration(\"90m\")) == 5400.0",
+    ),
+    function("Minutes", &[DURATION], |_, it| Ok(in_units(it, 60 * SECOND))).says(
+        "A span of time in minutes, with their fraction.",
+        "Minutes(Duration(\"90m\")) == 90.0",
+    ),
+    function("Hours", &[DURATION], |_, it| Ok(in_units(it, 3600 * SECOND)))
+        .says("A span of time in hours, with their fraction.", "Hours(Duration(\"90m\")) == 1.5"),
+    function("Year", &[TIME], |_, it| part(it, |it| it.year().into()))
+        .says("The year of a time.", "Year(Unix(3661)) == 1970"),
+    function("Month", &[TIME], |_, it| part(it, |it| it.month().into()))
+        .says("The month of a time, from 1.", "Month(Unix(3661)) == 1"),
+    function("Day", &[TIME], |_, it| part(it, |it| it.day().into()))
+        .says("The day of the month of a time, from 1.", "Day(Unix(3661)) == 1"),
+    function("Hour", &[TIME], |_, it| part(it, |it| it.hour().into()))
+        .says("The hour of a time, from 0.", "Hour(Unix(3661)) == 1"),
+    function("Minute", &[TIME], |_, it| part(it, |it| it.minute().into()))
+        .says("The minute of a time, from 0.", "Minute(Unix(3661)) == 1"),
+    function("Second", &[TIME], |_, it| part(it, |it| it.second().into()))
+        .says("The second of a time, from 0.", "Second(Unix(3661)) == 1"),
+    function("Nanosecond", &[TIME], |_, it| part(it, |it| it.subsec_nanosecond().into()))
+        .says("The nanoseconds within the second of a time.", "Nanosecond(Unix(3661)) == 0"),
     function("Weekday", &[TIME], |_, it| {
         part(it, |it| it.weekday().to_sunday_zero_offset().into())
-    }),
+    })
+    .says("The day of the week of a time, from 0 for Sunday.", "Weekday(Unix(0)) == 4"),
 ];
 
 fn now() -> u64 {
@@ -157,7 +208,7 @@ pub(super) fn go_text(time: Instant) -> Result<String, String> {
 }
 
 /// As Go's JSON has times.
-pub(super) fn rfc3339(time: Instant) -> Result<String, String> {
+pub(crate) fn rfc3339(time: Instant) -> Result<String, String> {
     let (clock, offset) = civil(time)?;
     if offset == Offset::UTC {
         return Ok(format!("{clock}Z"));

@@ -13,33 +13,57 @@ use crate::tree::Comparison;
 use crate::value::Value;
 
 pub(super) const ALL: &[Function] = &[
-    function("IsBool", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "bool"))),
-    function("IsDouble", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "float64"))),
-    function("IsInt", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "int64"))),
-    function("IsString", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "string"))),
-    function("IsMap", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "pcommon.Map"))),
-    function("IsList", &[takes("target", Kind::Any)], |_, it| Ok(is_list(it))),
+    function("IsBool", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "bool")))
+        .says("Whether it is a boolean.", "IsBool(true)"),
+    function("IsDouble", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "float64")))
+        .says("Whether it is a floating point number.", "IsDouble(1.5)"),
+    function("IsInt", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "int64")))
+        .says("Whether it is a whole number.", "IsInt(1)"),
+    function("IsString", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "string")))
+        .says("Whether it is a text.", "IsString(\"a\")"),
+    function("IsMap", &[takes("target", Kind::Any)], |_, it| Ok(is(it, "pcommon.Map")))
+        .says("Whether it is a map.", "IsMap({})"),
+    function("IsList", &[takes("target", Kind::Any)], |_, it| Ok(is_list(it)))
+        .says("Whether it is a list.", "IsList([])"),
+    function("IsEmpty", &[takes("target", Kind::Any)], |_, it| Ok(is_empty(it))).says(
+        "Whether it is nil, an empty text, list or map, 0, or false.",
+        "IsEmpty(\"\") and not IsEmpty([1])",
+    ),
     function("IsMatch", &[takes("target", Kind::TextLike), takes("pattern", Kind::Text)], is_match)
-        .prepared(pattern),
+        .prepared(pattern)
+        .says(
+            "Whether a regular expression is found in the text of a value; in nil it is not.",
+            "IsMatch(\"aa123bb\", \"\\\\d{3}\")",
+        ),
     function(
         "IsInCIDR",
         &[takes("target", Kind::Text), takes("networks", Kind::EachText)],
         in_cidr,
     )
-    .prepared(networks),
-    function("IsValidLuhn", &[takes("target", Kind::TextLike)], is_valid_luhn),
+    .prepared(networks)
+    .says(
+        "Whether an IP address is in one of the networks; what is no address is in none.",
+        "IsInCIDR(\"10.1.2.3\", [\"192.168.0.0/16\", \"10.0.0.0/8\"])",
+    ),
+    function("IsValidLuhn", &[takes("target", Kind::TextLike)], is_valid_luhn).says(
+        "Whether the last digit of a number is the check digit of the Luhn formula.",
+        "IsValidLuhn(\"17893729974\")",
+    ),
     function("HasPrefix", &[takes("target", Kind::Text), takes("prefix", Kind::Text)], |_, it| {
         Ok(Value::Bool(text(it, 0).starts_with(text(it, 1))))
-    }),
+    })
+    .says("Whether the text begins so.", "HasPrefix(\"abc\", \"ab\")"),
     function("HasSuffix", &[takes("target", Kind::Text), takes("suffix", Kind::Text)], |_, it| {
         Ok(Value::Bool(text(it, 0).ends_with(text(it, 1))))
-    }),
+    })
+    .says("Whether the text ends so.", "HasSuffix(\"abc\", \"bc\")"),
     function("ContainsValue", &[takes("target", Kind::List), takes("item", Kind::Any)], |_, it| {
         let [list, item] = it else { return Ok(Value::Nil) };
         let list = items(list);
         let found = list.iter().any(|it| compare::holds(Comparison::Equal, it, item));
         Ok(Value::Bool(found))
-    }),
+    })
+    .says("Whether a value is in a list.", "ContainsValue([1, \"a\"], \"a\")"),
 ];
 
 fn is<'a>(values: &[Value<'a>], go_type: &str) -> Value<'a> {
@@ -51,6 +75,23 @@ fn is_list<'a>(values: &[Value<'a>]) -> Value<'a> {
         [Value::List(_)] => true,
         [Value::Opaque(name, _)] => name.ends_with("Slice"),
         _ => false,
+    })
+}
+
+fn is_empty<'a>(values: &[Value<'a>]) -> Value<'a> {
+    Value::Bool(match values.first() {
+        None | Some(Value::Nil) => true,
+        Some(Value::Bool(it)) => !it,
+        Some(Value::Int(it) | Value::Duration(it)) => *it == 0,
+        Some(Value::Double(it)) => *it == 0.0,
+        Some(Value::Text(it)) => it.is_empty(),
+        Some(Value::Bytes(it)) => it.is_empty(),
+        Some(Value::Map(it)) => it.len() == 0,
+        Some(Value::List(it)) => it.len() == 0,
+        Some(it @ Value::Id(..)) => it.id().iter().all(|it| *it == 0),
+        // Go's zero time is that of the year 1.
+        Some(Value::Time(_)) => false,
+        Some(Value::Opaque(_, length)) => *length == Some(0),
     })
 }
 
@@ -90,11 +131,18 @@ fn network(text: &str) -> Result<(IpAddr, u8), String> {
     let wrong = || format!("invalid CIDR address: {text}");
     let (address, length) = text.split_once('/').ok_or_else(wrong)?;
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    if !length.bytes().all(|it| it.is_ascii_digit()) {
+        return Err(wrong());
+    }
     let length: u8 = length.parse().map_err(|_| wrong())?;
     if length > if address.is_ipv4() { 32 } else { 128 } {
         return Err(wrong());
     }
-    Ok((address, length))
+    // IPv4 addresses within those of IPv6 are what they are.
+    match (address.to_canonical(), address.is_ipv4()) {
+        (inner @ IpAddr::V4(_), false) if length >= 96 => Ok((inner, length - 96)),
+        _ => Ok((address, length)),
+    }
 }
 
 fn networks(slots: &[Slot]) -> Result<State, String> {

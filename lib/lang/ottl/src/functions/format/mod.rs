@@ -1,6 +1,8 @@
 //! `Format`: Go's `fmt.Sprintf` with the types that values have. What does not fit is written into the text,
 //! as Go does it: `%!d(string=x)`.
 
+use std::fmt::Write as _;
+
 mod float;
 mod print;
 
@@ -98,8 +100,8 @@ impl State<'_> {
         self.rest = signs.as_str();
         match values.get(self.next) {
             _ if verb == '%' => self.out.push('%'),
-            _ if !self.fits => self.out.push_str(&format!("%!{verb}(BADINDEX)")),
-            None => self.out.push_str(&format!("%!{verb}(MISSING)")),
+            _ if !self.fits => self.told(verb, "BADINDEX"),
+            None => self.told(verb, "MISSING"),
             Some(value) => {
                 let verb = if verb == 'w' { 'v' } else { verb };
                 if verb == 'v' {
@@ -111,6 +113,11 @@ impl State<'_> {
             }
         }
         true
+    }
+
+    /// A mistake goes into the text.
+    fn told(&mut self, verb: char, problem: &str) {
+        let _ = write!(self.out, "%!{verb}({problem})");
     }
 
     fn flags(&mut self) -> Flags {
@@ -165,16 +172,12 @@ impl State<'_> {
         self.rest = after;
         let fine = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
         let number = digits.parse::<usize>().ok().filter(|_| fine);
-        match number.and_then(|it| it.checked_sub(1)).filter(|it| *it < count) {
-            Some(it) => {
-                self.next = it;
-                true
-            }
-            None => {
-                self.fits = false;
-                number.is_some()
-            }
+        if let Some(it) = number.and_then(|it| it.checked_sub(1)).filter(|it| *it < count) {
+            self.next = it;
+            return true;
         }
+        self.fits = false;
+        number.is_some()
     }
 }
 
@@ -231,7 +234,7 @@ mod tests {
     fn floating_point_numbers_are_written_as_in_go() {
         check(
             "%5.2f|%-8.1f|%08.3f|%+.1f|%.0f",
-            doubles(&[3.14159, 2.5, -2.5, 1.0, 2.5]),
+            doubles(&[3.1389, 2.5, -2.5, 1.0, 2.5]),
             " 3.14|2.5     |-002.500|+1.0|2",
         );
         check(
@@ -341,7 +344,7 @@ mod tests {
         check("%*d|%-*d", ints(&[5, 1, 5, 1]), "    1|1    ");
         check("%*d", ints(&[2_000_000, 1]), "%!(BADWIDTH)1");
         check("%.*d", ints(&[-1, 1]), "%!(BADPREC)1");
-        check("%.[2]*[1]f", vec![Value::Double(3.14159), Value::Int(2)], "3.14");
+        check("%.[2]*[1]f", vec![Value::Double(3.1389), Value::Int(2)], "3.14");
         check("%v%%%v|%-%", ints(&[1, 2]), "1%2|%");
         check("\u{e9}%d\u{fc}", ints(&[1]), "\u{e9}1\u{fc}");
     }

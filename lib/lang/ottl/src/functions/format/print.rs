@@ -1,5 +1,7 @@
 //! One value with one verb.
 
+use std::fmt::Write as _;
+
 use super::float::float;
 use crate::functions::times;
 use crate::value::Value;
@@ -198,7 +200,7 @@ fn floating(out: &mut String, number: f64, value: &Value<'_>, verb: char, flags:
     let width = flags.width.unwrap_or(0);
     if flags.zero && !flags.minus && !sign.is_empty() {
         let count = width.saturating_sub(1);
-        out.push_str(&format!("{sign}{digits:0>count$}"));
+        let _ = write!(out, "{sign}{digits:0>count$}");
     } else {
         flags.pad(out, &format!("{sign}{digits}"));
     }
@@ -299,8 +301,8 @@ fn escape(out: &mut String, sign: char, quote: char, ascii: bool) {
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
         '\x0b' => out.push_str("\\v"),
-        '\0'..'\x20' | '\x7f' => out.push_str(&format!("\\x{code:02x}")),
-        _ if code < 0x10000 => out.push_str(&format!("\\u{code:04x}")),
-        _ => out.push_str(&format!("\\U{code:08x}")),
+        '\0'..'\x20' | '\x7f' => drop(write!(out, "\\x{code:02x}")),
+        _ if code < 0x10000 => drop(write!(out, "\\u{code:04x}")),
+        _ => drop(write!(out, "\\U{code:08x}")),
     }
 }

@@ -1,0 +1,93 @@
+//! Values as JSON, in the way of Go's encoding/json: sorted keys, and `<`, `>` and `&` written as escapes.
+
+use std::fmt::Write as _;
+
+use pdata::ValueRef;
+
+use crate::functions::rfc3339;
+use crate::value::{List, Map, Value, base64};
+
+/// Nesting of values that is written, in levels.
+const DEPTH_MAX: usize = 128;
+
+/// The text, if JSON has such a value.
+pub(crate) fn text(value: &Value<'_>) -> Option<String> {
+    let mut out = String::new();
+    write(&mut out, value, 0).then_some(out)
+}
+
+fn write(out: &mut String, value: &Value<'_>, depth: usize) -> bool {
+    match value {
+        _ if depth > DEPTH_MAX => return false,
+        Value::Nil => out.push_str("null"),
+        Value::Bool(it) => out.push_str(if *it { "true" } else { "false" }),
+        Value::Int(it) | Value::Duration(it) => {
+            let _ = write!(out, "{it}");
+        }
+        Value::Double(it) if it.is_finite() => {
+            let _ = write!(out, "{}", ValueRef::Double(*it));
+        }
+        Value::Text(it) => quoted(out, it),
+        Value::Bytes(it) => quoted(out, &base64(it)),
+        Value::Time(it) => match rfc3339(*it) {
+            Ok(it) => quoted(out, &it),
+            Err(_) => return false,
+        },
+        Value::Id(..) => {
+            let numbers: Vec<String> = value.id().iter().map(u8::to_string).collect();
+            let _ = write!(out, "[{}]", numbers.join(","));
+        }
+        Value::Map(Map::View(it)) => {
+            let _ = write!(out, "{}", ValueRef::Map(*it));
+        }
+        Value::List(List::View(it)) => {
+            let _ = write!(out, "{}", ValueRef::Array(*it));
+        }
+        Value::Map(it) => {
+            let mut entries = it.entries();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            out.push('{');
+            for (at, (key, value)) in entries.iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                quoted(out, key);
+                out.push(':');
+                if !write(out, value, depth + 1) {
+                    return false;
+                }
+            }
+            out.push('}');
+        }
+        Value::List(it) => {
+            out.push('[');
+            for (at, value) in it.items().iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                if !write(out, value, depth + 1) {
+                    return false;
+                }
+            }
+            out.push(']');
+        }
+        Value::Double(_) | Value::Opaque(..) => return false,
+    }
+    true
+}
+
+fn quoted(out: &mut String, text: &str) {
+    out.push('"');
+    for sign in text.chars() {
+        match sign {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\x08' => out.push_str("\\b"),
+            '\x0c' => out.push_str("\\f"),
+            '<' | '>' | '&' | '\0'..'\x20' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(sign));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}
