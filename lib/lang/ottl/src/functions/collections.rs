@@ -38,8 +38,8 @@ pub(super) const ALL: &[Function] = &[
         "SliceToMap",
         &[
             takes("target", Kind::List),
-            may_take("key_path", Kind::EachText),
-            may_take("value_path", Kind::EachText),
+            may_take("key_path", Kind::EachTheText),
+            may_take("value_path", Kind::EachTheText),
         ],
         slice_to_map,
     )

@@ -86,7 +86,17 @@ impl Kind {
 
     fn converted(self, value: Value<'_>) -> Result<Value<'_>, String> {
         match (self, value) {
-            (Kind::Text | Kind::EachText | Kind::TheText, it @ Value::Text(_))
+            // Constants were looked at when they were read.
+            (
+                Kind::TheText
+                | Kind::TheInt
+                | Kind::TheFloat
+                | Kind::TheBool
+                | Kind::EachTheText
+                | Kind::EachTheFloat,
+                it,
+            ) => Ok(it),
+            (Kind::Text | Kind::EachText, it @ Value::Text(_))
             | (Kind::Int, it @ Value::Int(_))
             | (Kind::Map, it @ Value::Map(_))
             | (Kind::List, it @ Value::List(_))

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use pdata::{Limits, Logs, Metrics, Traces};
+use pdata::{Data, Depth, Keep, Limits, Place, Signal};
 
 use super::{ALL, Function};
 use crate::compile::Compiler;
+use crate::context::Scene;
 use crate::tree::Node;
-use crate::{Condition, Context, Item, Prefixes, Scene, json, parse};
+use crate::{Condition, Context, Prefixes, json, parse};
 
 const LOG: &str = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{
     "timeUnixNano":"1581452772000000321","body":{"stringValue":"operationA"},
@@ -28,30 +29,37 @@ const LOG: &str = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{
         {"kvlistValue":{"values":[{"key":"name","value":{"stringValue":"bar"}},
           {"key":"value","value":{"intValue":"5"}}]}}]}}}]}]}]}]}"#;
 
+/// What `look` says at the first place of this depth.
+fn at<T>(signal: Signal, text: &str, depth: Depth, look: impl Fn(&Place<'_>) -> T) -> T {
+    let data = Data::from_json(signal, text.as_bytes(), &Limits::default()).unwrap();
+    let mut found = None;
+    let _ = data.edit(depth, |place| {
+        if place.depth() == depth && found.is_none() {
+            found = Some(look(place));
+        }
+        Keep::Enter
+    });
+    found.unwrap()
+}
+
 /// The value of an expression as JSON, or what is wrong with it.
 fn result(expr: &str) -> String {
-    let logs = Logs::from_json(LOG.as_bytes(), &Limits::default()).unwrap();
-    let scene = Scene { item: Item::Log(logs.records().next().unwrap()), ..Scene::default() };
     let text = format!("{expr} == nil");
     let tree = match parse::condition(&text) {
         Ok(it) => it,
         Err(it) => return it.message,
     };
     let Node::Compare(_, value, _) = &tree.node else { panic!("{expr} is no value") };
-    let mut compiler = Compiler {
-        text: &text,
-        context: Context::Log,
-        prefixes: Prefixes::Optional,
-        schema: false,
-    };
+    let mut compiler =
+        Compiler { text: &text, context: Context::Log, prefixes: Prefixes::Optional };
     let getter = match compiler.getter(value) {
         Ok(it) => it,
         Err(it) => return it.message,
     };
-    match getter.get(&scene) {
+    at(Signal::Logs, LOG, Depth::Item, |place| match getter.get(&Scene::at(place)) {
         Ok(value) => json::text(&value).unwrap_or_else(|| value.to_string()),
         Err(it) => it,
-    }
+    })
 }
 
 /// The same text whatever the order of keys.
@@ -87,24 +95,20 @@ fn functions() -> impl Iterator<Item = &'static Function> {
 
 #[test]
 fn each_function_is_explained_and_its_example_holds() {
-    let logs = Logs::from_json(LOG.as_bytes(), &Limits::default()).unwrap();
     let span = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a"}]}]}]}"#;
-    let traces = Traces::from_json(span.as_bytes(), &Limits::default()).unwrap();
     let metric = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"a"}]}]}]}"#;
-    let metrics = Metrics::from_json(metric.as_bytes(), &Limits::default()).unwrap();
-    let (span, metric) = (traces.spans().next().unwrap(), metrics.metrics().next().unwrap());
     for it in functions() {
         assert!(it.about.ends_with('.'), "{} needs a sentence", it.name);
         let context = it.only.first().copied().unwrap_or(Context::Log);
-        let item = match context {
-            Context::Span => Item::Span(&span),
-            Context::Metric => Item::Metric(&metric),
-            _ => Item::Log(logs.records().next().unwrap()),
+        let (signal, text) = match context {
+            Context::Span => (Signal::Traces, span),
+            Context::Metric => (Signal::Metrics, metric),
+            _ => (Signal::Logs, LOG),
         };
         let condition = Condition::new(it.example, context, Prefixes::Optional)
             .unwrap_or_else(|problem| panic!("{}: {}", it.example, problem.message));
-        let scene = Scene { item, ..Scene::default() };
-        assert_eq!(condition.holds(&scene), Ok(true), "{}", it.example);
+        let holds = at(signal, text, Depth::Item, |place| condition.holds(place));
+        assert_eq!(holds, Ok(true), "{}", it.example);
         assert!(it.example.contains(it.name), "{} is not in its example", it.name);
     }
 }
