@@ -83,22 +83,9 @@ impl Exporter {
         started.map_err(|error| error.to_string())
     }
 
-    /// Sends what is OTLP/JSON here, within `timeout`, and soon after `stopping`. What fails has been
-    /// logged, and is not kept.
-    pub(super) async fn send(
-        &self,
-        telemetry: &Json,
-        timeout: Duration,
-        stopping: &CancellationToken,
-    ) {
-        let text = telemetry.to_string();
-        let sending = async {
-            let data = Data::from_json(self.signal, text.as_bytes(), &pdata::Limits::default());
-            match data {
-                Ok(data) => drop(self.next.consume(&Context::default(), data).await),
-                Err(error) => debug!(%error, "own telemetry cannot be encoded"),
-            }
-        };
+    /// Sends within `timeout`, and soon after `stopping`. What fails has been logged, and is not kept.
+    pub(super) async fn send(&self, data: Data, timeout: Duration, stopping: &CancellationToken) {
+        let sending = async { drop(self.next.consume(&Context::default(), data).await) };
         let grace = async {
             stopping.cancelled().await;
             tokio::time::sleep(LAST_TIMEOUT).await;

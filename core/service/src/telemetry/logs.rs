@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use component::{BuildInfo, Signal};
-use serde_json::{Value as Json, json};
+use component::{BuildInfo, Data, Signal};
+use pdata::{LogsBuilder, RecordWriter};
 use tracing::Level;
 
 use super::periodic::nanos;
-use super::resource::{Resource, any};
+use super::resource::{Resource, attributes};
 use super::sender::{ProcessorConfig, Sender};
 use crate::logging::tap::{Line, Queues};
 use crate::registry::Registry;
@@ -34,33 +34,37 @@ pub(super) fn lines(
     Ok((Arc::new(queues), senders))
 }
 
-fn request(lines: &[Line], resource: &Resource) -> Json {
-    let records: Vec<Json> = lines.iter().map(record).collect();
-    let scope = json!({"scope": {"name": component::meter::OURS}, "logRecords": records});
-    resource.request("resourceLogs", "scopeLogs", vec![scope])
+fn request(lines: &[Line], resource: &Resource) -> Data {
+    let mut out = LogsBuilder::new();
+    resource.begin(&mut out);
+    out.scope(component::meter::OURS, "");
+    for line in lines {
+        out.record(|record| write(line, record));
+    }
+    out.finish().into()
 }
 
-fn record(line: &Line) -> Json {
+fn write(line: &Line, record: &mut RecordWriter<'_>) {
     let (number, text) = match line.level {
         Level::ERROR => (17, "error"),
         Level::WARN => (13, "warn"),
         Level::INFO => (9, "info"),
         _ => (5, "debug"),
     };
-    let fields = line.fields.iter().map(|(k, v)| json!({"key": k, "value": any(v)}));
-    json!({
-        "timeUnixNano": nanos(line.time),
-        "observedTimeUnixNano": nanos(line.time),
-        "severityNumber": number,
-        "severityText": text,
-        "body": {"stringValue": line.message},
-        "attributes": fields.collect::<Vec<_>>(),
-    })
+    record.time_unix_nano(nanos(line.time));
+    record.observed_time_unix_nano(nanos(line.time));
+    record.severity_number(number);
+    record.severity_text(text);
+    record.body(&line.message);
+    record.attributes(|out| attributes(&line.fields, out));
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::UNIX_EPOCH;
+
+    use pdata::ValueRef;
+    use serde_json::json;
 
     use super::*;
 
@@ -73,13 +77,12 @@ mod tests {
             message: "hello".into(),
             fields: fields.as_object().unwrap().clone(),
         };
-        let request = request(&[line], &Resource::default());
-        let record = &request["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
-        assert_eq!(record["severityNumber"], 13);
-        assert_eq!(record["body"]["stringValue"], "hello");
-        let text = request.to_string();
-        let data =
-            component::Data::from_json(Signal::Logs, text.as_bytes(), &pdata::Limits::default());
-        assert_eq!(data.unwrap().items(), 1);
+        let data = request(&[line], &Resource::default()).into_logs().unwrap();
+        let record = data.records().next().unwrap();
+        assert_eq!(record.severity_number(), 13);
+        assert_eq!(record.body(), Some(ValueRef::Str("hello")));
+        assert_eq!(record.attributes().get("n"), Some(ValueRef::Int(3)));
+        let nested = record.attributes().get("nested").unwrap();
+        assert_eq!(nested.to_string(), r#"{"a":[1.5,true]}"#);
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use component::meter::{Attributes, Metric, Registry as Metrics, Sample, Shape};
-use component::{BuildInfo, Signal, clock};
-use serde_json::{Value as Json, json};
+use component::{BuildInfo, Data, Signal, clock};
+use pdata::{HistogramWriter, MetricsBuilder, NumberWriter, PointsWriter};
 use tokio_util::sync::CancellationToken;
 
 use super::export::Exporter;
@@ -78,7 +78,7 @@ impl Periodic {
             };
             let (all, since) = (metrics.snapshot(), metrics.started());
             let request = self.encoder.encode(&all, since, clock::now());
-            self.exporter.send(&request, self.timeout, &stopping).await;
+            self.exporter.send(request, self.timeout, &stopping).await;
             if last {
                 return self.exporter.stop().await;
             }
@@ -95,53 +95,84 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn encode(&mut self, metrics: &[Metric], started: SystemTime, now: SystemTime) -> Json {
-        let mut scopes: Vec<(&str, Vec<Json>)> = Vec::new();
+    fn encode(&mut self, metrics: &[Metric], started: SystemTime, now: SystemTime) -> Data {
+        let mut out = MetricsBuilder::new();
+        self.resource.begin(&mut out);
+        let mut scopes: Vec<&str> = Vec::new();
         for metric in metrics {
-            let encoded = self.metric(metric, started, now);
-            match scopes.iter_mut().find(|it| it.0 == metric.scope) {
-                Some((_, list)) => list.push(encoded),
-                None => scopes.push((metric.scope, vec![encoded])),
+            if scopes.contains(&metric.scope) {
+                continue;
+            }
+            scopes.push(metric.scope);
+            out.scope(metric.scope, "");
+            for metric in metrics.iter().filter(|it| it.scope == metric.scope) {
+                self.metric(metric, started, now, &mut out);
             }
         }
         self.exported = Some(now);
-        let scopes: Vec<Json> = scopes
-            .into_iter()
-            .map(|(name, metrics)| json!({"scope": {"name": name}, "metrics": metrics}))
-            .collect();
-        self.resource.request("resourceMetrics", "scopeMetrics", scopes)
+        out.finish().into()
     }
 
-    fn metric(&mut self, metric: &Metric, started: SystemTime, now: SystemTime) -> Json {
+    fn metric(
+        &mut self,
+        metric: &Metric,
+        started: SystemTime,
+        now: SystemTime,
+        out: &mut MetricsBuilder,
+    ) {
         let delta = self.is_delta(metric);
         let since = if delta { self.exported.unwrap_or(started) } else { started };
+        let (since, now) = (nanos(since), nanos(now));
         let temporality = if delta { 1 } else { 2 };
-        let mut points = Vec::with_capacity(metric.series.len());
-        for (attributes, sample) in &metric.series {
-            let shown = if delta {
-                let key = (metric.name.to_string(), attributes.clone());
-                let before = self.before.insert(key, sample.clone());
-                before.map_or_else(|| sample.clone(), |before| difference(sample, &before))
-            } else {
-                sample.clone()
+        let shown: Vec<(&Attributes, Sample)> = metric
+            .series
+            .iter()
+            .map(|(attributes, sample)| {
+                let shown = if delta { self.since_last(metric, attributes, sample) } else { None };
+                (attributes, shown.unwrap_or_else(|| sample.clone()))
+            })
+            .collect();
+        out.metric(|out| {
+            out.name(&metric.name);
+            out.unit(metric.unit);
+            out.description(&metric.description);
+            let numbers = |points: &mut PointsWriter<'_, NumberWriter<'static>>| {
+                for (attributes, sample) in &shown {
+                    points.point(|point| {
+                        attributes.iter().for_each(|(key, it)| point.attribute(key, it));
+                        point.start_time_unix_nano(since);
+                        point.time_unix_nano(now);
+                        match sample {
+                            Sample::Int(it) => point.int(*it),
+                            Sample::Float(it) => point.double(*it),
+                            Sample::Histogram { .. } => {}
+                        }
+                    });
+                }
             };
-            points.push(point(attributes, &shown, since, now));
-        }
-        let mut out = json!({
-            "name": metric.name, "unit": metric.unit, "description": metric.description,
-        });
-        let (key, data) = match metric.shape {
-            Shape::Counter | Shape::UpDown => {
-                let monotonic = metric.shape == Shape::Counter;
-                let sum = json!({"aggregationTemporality": temporality, "isMonotonic": monotonic});
-                ("sum", sum)
+            match metric.shape {
+                Shape::Counter => out.sum(temporality, true, numbers),
+                Shape::UpDown => out.sum(temporality, false, numbers),
+                Shape::Gauge => out.gauge(numbers),
+                Shape::Histogram => out.histogram(temporality, |points| {
+                    for (attributes, sample) in &shown {
+                        points.point(|point| histogram(attributes, sample, (since, now), point));
+                    }
+                }),
             }
-            Shape::Gauge => ("gauge", json!({})),
-            Shape::Histogram => ("histogram", json!({"aggregationTemporality": temporality})),
-        };
-        out[key] = data;
-        out[key]["dataPoints"] = points.into();
-        out
+        });
+    }
+
+    /// What came since the last export; remembers what is there now.
+    fn since_last(
+        &mut self,
+        metric: &Metric,
+        attributes: &Attributes,
+        now: &Sample,
+    ) -> Option<Sample> {
+        let key = (metric.name.to_string(), attributes.clone());
+        let before = self.before.insert(key, now.clone())?;
+        Some(difference(now, &before))
     }
 
     fn is_delta(&self, metric: &Metric) -> bool {
@@ -172,39 +203,40 @@ fn difference(now: &Sample, before: &Sample) -> Sample {
     }
 }
 
-fn point(attributes: &Attributes, sample: &Sample, since: SystemTime, now: SystemTime) -> Json {
-    let attributes: Vec<Json> =
-        attributes.iter().map(|(k, v)| json!({"key": k, "value": {"stringValue": v}})).collect();
-    let mut point = json!({
-        "attributes": attributes,
-        "startTimeUnixNano": nanos(since),
-        "timeUnixNano": nanos(now),
-    });
-    match sample {
-        Sample::Int(value) => point["asInt"] = value.to_string().into(),
-        Sample::Float(value) => point["asDouble"] = (*value).into(),
-        Sample::Histogram { bounds, counts, sum } => {
-            let texts: Vec<String> = counts.iter().map(u64::to_string).collect();
-            point["bucketCounts"] = texts.into();
-            point["explicitBounds"] = bounds.to_vec().into();
-            point["count"] = counts.iter().sum::<u64>().to_string().into();
-            point["sum"] = (*sum).into();
-        }
+fn histogram(
+    attributes: &Attributes,
+    sample: &Sample,
+    (since, now): (u64, u64),
+    out: &mut HistogramWriter<'_>,
+) {
+    attributes.iter().for_each(|(key, it)| out.attribute(key, it));
+    out.start_time_unix_nano(since);
+    out.time_unix_nano(now);
+    if let Sample::Histogram { bounds, counts, sum } = sample {
+        out.count(counts.iter().sum());
+        out.sum(*sum);
+        out.bucket_counts(counts);
+        out.explicit_bounds(bounds);
     }
-    point
 }
 
-/// 64-bit numbers are texts in OTLP/JSON.
-pub(super) fn nanos(time: SystemTime) -> String {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string()
+pub(super) fn nanos(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
 #[cfg(test)]
 mod tests {
     use component::Meter;
     use component::meter::{Descriptor, Level};
+    use serde_json::{Value as Json, json};
 
     use super::*;
+
+    fn as_json(data: &Data) -> Json {
+        let mut text = Vec::new();
+        data.to_json(&mut text);
+        serde_json::from_slice(&text).unwrap()
+    }
 
     const fn what(name: &'static str) -> Descriptor {
         let (unit, description) = ("{x}", "Things.");
@@ -234,7 +266,7 @@ mod tests {
             histogram.record(3.0);
             observed.fetch_add(3, std::sync::atomic::Ordering::Relaxed);
             let now = UNIX_EPOCH + Duration::from_secs(second);
-            let request = encoder.encode(&meter.registry().snapshot(), UNIX_EPOCH, now);
+            let request = as_json(&encoder.encode(&meter.registry().snapshot(), UNIX_EPOCH, now));
             let metrics = &request["resourceMetrics"][0]["scopeMetrics"][0]["metrics"];
             let mut metrics = metrics.as_array().unwrap().iter();
             out.push(metrics.find(|it| it["name"] == name).unwrap().clone());
@@ -250,7 +282,7 @@ mod tests {
         assert_eq!(one["sum"]["dataPoints"][0]["asInt"], "3");
         let point = &two["sum"]["dataPoints"][0];
         assert_eq!(point["asInt"], "6");
-        assert_eq!(point["startTimeUnixNano"], "0");
+        assert_eq!(point.get("startTimeUnixNano"), None);
         assert_eq!(point["timeUnixNano"], "2000000000");
     }
 
@@ -282,9 +314,9 @@ mod tests {
         meter.histogram(what("histogram"), &[1.0], &[]).record(3.0);
         let all = meter.registry().snapshot();
         let request = encoder(Temporality::Cumulative).encode(&all, UNIX_EPOCH, clock::now());
-        let text = request.to_string();
-        let data =
-            component::Data::from_json(Signal::Metrics, text.as_bytes(), &pdata::Limits::default());
-        assert_eq!(data.unwrap().items(), 2);
+        assert_eq!(request.items(), 2);
+        let limits = pdata::Limits::default();
+        let again = Data::try_from_otlp(Signal::Metrics, request.to_bytes(), &limits);
+        assert_eq!(again.unwrap().items(), 2);
     }
 }

@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use component::config::Value;
 use component::{BuildInfo, Problems};
+use pdata::{AttributesWriter, Builder, ValueWriter};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 /// Keys of the declarative layout; any other is an attribute of the legacy one.
 const DECLARATIVE: [&str; 5] =
@@ -30,35 +31,30 @@ impl Resource {
         Self { attributes: resource(config, build), schema_url }
     }
 
-    /// An OTLP/JSON request with `scopes` of this resource.
-    pub(crate) fn request(&self, resources: &str, scoped: &str, scopes: Vec<Json>) -> Json {
-        let attributes = self.attributes.iter();
-        let attributes: Vec<Json> =
-            attributes.map(|(k, v)| json!({"key": k, "value": any(v)})).collect();
-        let mut resource = json!({"resource": {"attributes": attributes}});
-        resource[scoped] = scopes.into();
-        if !self.schema_url.is_empty() {
-            resource["schemaUrl"] = self.schema_url.as_str().into();
-        }
-        json!({resources: [resource]})
+    /// Begins telemetry of this resource.
+    pub(crate) fn begin<T>(&self, out: &mut Builder<T>) {
+        out.resource(|out| attributes(&self.attributes, out)).schema_url(&self.schema_url);
     }
 }
 
-/// A value in OTLP/JSON.
-pub(crate) fn any(value: &Json) -> Json {
+/// Fields of a log line, or what the resource is, as attributes.
+pub(crate) fn attributes(fields: &Map<String, Json>, out: &mut AttributesWriter<'_>) {
+    fields.iter().for_each(|(key, it)| out.value(key, |out| write(it, out)));
+}
+
+fn write(value: &Json, out: &mut ValueWriter<'_>) {
     match value {
-        Json::Bool(it) => json!({"boolValue": it}),
-        Json::Number(it) if it.is_f64() => json!({"doubleValue": it}),
-        Json::Number(it) => json!({"intValue": it.to_string()}),
-        Json::String(it) => json!({"stringValue": it}),
+        Json::Null => {}
+        Json::Bool(it) => out.put(*it),
+        Json::Number(it) => match it.as_i64() {
+            Some(it) => out.put(it),
+            None => out.put(it.as_f64().unwrap_or_default()),
+        },
+        Json::String(it) => out.put(it),
         Json::Array(items) => {
-            json!({"arrayValue": {"values": items.iter().map(any).collect::<Vec<_>>()}})
+            out.array(|out| items.iter().for_each(|it| out.value(|out| write(it, out))));
         }
-        Json::Object(entries) => {
-            let entries = entries.iter().map(|(k, v)| json!({"key": k, "value": any(v)}));
-            json!({"kvlistValue": {"values": entries.collect::<Vec<_>>()}})
-        }
-        Json::Null => json!({}),
+        Json::Object(entries) => out.map(|out| attributes(entries, out)),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use component::{BuildInfo, Signal};
+use component::{BuildInfo, Data, Signal};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +53,7 @@ pub(super) struct Sender<T> {
     timeout: Duration,
     size: usize,
     exporter: Exporter,
-    encode: Box<dyn Fn(&[T]) -> Json + Send + Sync>,
+    encode: Box<dyn Fn(&[T]) -> Data + Send + Sync>,
 }
 
 impl<T: Send + 'static> Sender<T> {
@@ -64,7 +63,7 @@ impl<T: Send + 'static> Sender<T> {
         signal: Signal,
         delay: i64,
         (registry, build): (&Registry, &BuildInfo),
-        encode: impl Fn(&[T]) -> Json + Send + Sync + 'static,
+        encode: impl Fn(&[T]) -> Data + Send + Sync + 'static,
     ) -> Result<(mpsc::Sender<T>, Self), String> {
         let simple = |it: &SimpleConfig| BatchConfig {
             schedule_delay: Some(1),
@@ -114,7 +113,7 @@ impl<T: Send + 'static> Sender<T> {
                 }
             }
             if open && !batch.is_empty() {
-                self.exporter.send(&(self.encode)(&batch), self.timeout, &stopping).await;
+                self.exporter.send((self.encode)(&batch), self.timeout, &stopping).await;
                 batch.clear();
             }
         }
@@ -124,7 +123,7 @@ impl<T: Send + 'static> Sender<T> {
         }
         let rest = async {
             for batch in batch.chunks(self.size) {
-                self.exporter.send(&(self.encode)(batch), self.timeout, &stopping).await;
+                self.exporter.send((self.encode)(batch), self.timeout, &stopping).await;
             }
         };
         // What nobody takes in time is gone with the process.

@@ -3,9 +3,9 @@
 
 use component::meter::Level;
 use component::trace::{Propagator, SpanContext, SpanRecord, SpanSink};
-use component::{BuildInfo, Signal};
+use component::{BuildInfo, Data, Signal};
+use pdata::{SpanWriter, TracesBuilder};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 use tracing::debug;
 
@@ -226,52 +226,45 @@ pub(super) fn spans(
     Ok((Spans { sampler, propagators, queues }, senders))
 }
 
-fn request(spans: &[SpanRecord], resource: &Resource) -> Json {
-    let mut scopes: Vec<(&str, Vec<Json>)> = Vec::new();
+fn request(spans: &[SpanRecord], resource: &Resource) -> Data {
+    let mut out = TracesBuilder::new();
+    resource.begin(&mut out);
+    let mut scopes: Vec<&str> = Vec::new();
     for span in spans {
-        match scopes.iter_mut().find(|it| it.0 == span.scope) {
-            Some((_, list)) => list.push(encode(span)),
-            None => scopes.push((span.scope, vec![encode(span)])),
+        if scopes.contains(&span.scope) {
+            continue;
+        }
+        scopes.push(span.scope);
+        out.scope(span.scope, "");
+        for span in spans.iter().filter(|it| it.scope == span.scope) {
+            out.span(|out| write(span, out));
         }
     }
-    let scopes = scopes.into_iter();
-    let scopes = scopes.map(|(name, spans)| json!({"scope": {"name": name}, "spans": spans}));
-    resource.request("resourceSpans", "scopeSpans", scopes.collect())
+    out.finish().into()
 }
 
-fn encode(span: &SpanRecord) -> Json {
-    let texts = span.texts.iter().map(|(k, v)| json!({"key": k, "value": {"stringValue": v}}));
-    let counts = span.counts.iter();
-    let counts = counts.map(|(k, v)| json!({"key": k, "value": {"intValue": v.to_string()}}));
-    let mut out = json!({
-        "traceId": hex(&span.context.trace_id),
-        "spanId": hex(&span.context.span_id),
-        "name": span.name,
-        "kind": 1,
-        "startTimeUnixNano": nanos(span.start),
-        "endTimeUnixNano": nanos(span.end.max(span.start)),
-        "attributes": texts.chain(counts).collect::<Vec<_>>(),
-    });
+fn write(span: &SpanRecord, out: &mut SpanWriter<'_>) {
+    out.trace_id(&span.context.trace_id);
+    out.span_id(&span.context.span_id);
     if let Some(parent) = &span.parent {
-        out["parentSpanId"] = hex(&parent.span_id).into();
+        out.parent_span_id(&parent.span_id);
     }
+    out.name(&span.name);
+    out.kind(1);
+    out.start_time_unix_nano(nanos(span.start));
+    out.end_time_unix_nano(nanos(span.end.max(span.start)));
+    span.texts.iter().for_each(|(key, it)| out.attribute(key, it));
+    span.counts.iter().for_each(|(key, it)| out.attribute(key, *it));
     if let Some(error) = &span.error {
-        out["status"] = json!({"code": 2, "message": error});
+        out.status(2, error);
     }
-    out
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
+
+    use serde_json::{Value as Json, json};
 
     use super::*;
 
@@ -330,13 +323,11 @@ mod tests {
             counts: vec![("items.sent", 3)],
             error: Some("down".into()),
         };
-        let request = request(&[span], &Resource::default());
-        let span = &request["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
-        assert_eq!(span["parentSpanId"], "0303030303030303");
-        assert_eq!(span["status"], json!({"code": 2, "message": "down"}));
-        let text = request.to_string();
-        let data =
-            component::Data::from_json(Signal::Traces, text.as_bytes(), &pdata::Limits::default());
-        assert_eq!(data.unwrap().items(), 1);
+        let data = request(&[span], &Resource::default()).into_traces().unwrap();
+        let span = data.spans().next().unwrap();
+        assert_eq!((span.parent_span_id(), span.kind()), (&[3; 8][..], 1));
+        assert_eq!(span.end_time_unix_nano(), 1_000_000_000);
+        assert_eq!(span.attributes().get("items.sent"), Some(pdata::ValueRef::Int(3)));
+        assert_eq!((span.status().code, span.status().message), (2, "down"));
     }
 }
