@@ -4,6 +4,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "what a test skipped or counted is for people")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "programs and neighbours are waited for in real time"
+)]
 
 mod configs;
 mod crash;

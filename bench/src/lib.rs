@@ -3,7 +3,7 @@
 //! `cargo run --release -p bench -- all` writes `bench/RESULTS.md`. Figures are medians; on a shared
 //! machine only ratios within one run mean anything.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![expect(clippy::disallowed_methods, reason = "it measures programs, in real time")]
 #![expect(clippy::print_stdout, reason = "it says what it does while it runs")]
 #![expect(missing_docs, reason = "a program in two binaries, not a library for others")]
 

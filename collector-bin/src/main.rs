@@ -1,7 +1,5 @@
 //! The collector: arguments, signals, exit codes, and the list of components.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 mod cli;
 mod commands;
 mod components;

@@ -1,7 +1,5 @@
 //! Scaffold and tidy: `cargo run -p xtask -- tidy`, `cargo run -p xtask -- new processor NAME`.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 mod pictures;
 mod scaffold;
 mod tidy;

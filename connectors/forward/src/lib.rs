@@ -1,8 +1,6 @@
 //! Joins and fans out pipelines of one signal: what arrives at its exporter end leaves unchanged at its
 //! receiver end.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 use std::sync::Arc;
 
 use component::config::NoConfig;

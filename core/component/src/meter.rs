@@ -123,13 +123,13 @@ struct Buckets {
 impl Counter {
     /// Adds `n`.
     pub fn add(&self, n: u64) {
-        self.0.value.fetch_add(n as i64, Relaxed);
+        self.0.value.fetch_add(n.cast_signed(), Relaxed);
         self.0.touched.store(true, Relaxed);
     }
 
     /// The sum.
     pub fn value(&self) -> u64 {
-        self.0.value.load(Relaxed) as u64
+        self.0.value.load(Relaxed).cast_unsigned()
     }
 }
 

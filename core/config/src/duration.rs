@@ -44,7 +44,7 @@ impl Duration {
 
     /// The same in the standard library's type; zero when negative.
     pub const fn std(self) -> std::time::Duration {
-        std::time::Duration::from_nanos(if self.nanos < 0 { 0 } else { self.nanos as u64 })
+        std::time::Duration::from_nanos(if self.nanos < 0 { 0 } else { self.nanos.unsigned_abs() })
     }
 
     /// Reads Go's syntax. `time.ParseDuration`, Go 1.25.
@@ -89,7 +89,7 @@ impl Duration {
             let fraction = &fraction[..fraction.len().min(18)];
             if !fraction.is_empty() {
                 let digits: i128 = fraction.parse().map_err(|_| INVALID)?;
-                nanos += digits * scale / 10_i128.pow(fraction.len() as u32);
+                nanos += digits * scale / fraction.bytes().fold(1, |power, _| power * 10);
             }
             rest = next;
         }
@@ -157,6 +157,7 @@ impl<'de> Deserialize<'de> for Duration {
                 inner.deserialize_any(self)
             }
 
+            #[expect(clippy::cast_possible_truncation, reason = "Go cuts the fraction off, too")]
             fn visit_f64<E: serde::de::Error>(self, nanos: f64) -> Result<Duration, E> {
                 Ok(Duration { nanos: nanos as i64 })
             }

@@ -1,6 +1,14 @@
 //! Configuration sections: laid over `Default`, key by key, at any depth.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -180,6 +180,7 @@ pub(super) fn split(text: &str) -> Laid {
 }
 
 /// As Go makes an integer of a float.
+#[expect(clippy::cast_possible_truncation, reason = "what is cut off is the fraction")]
 pub(super) fn truncated(number: f64) -> Laid {
     // Beyond 2^63 Go's result depends on the machine; the number stays and is refused.
     if number.abs() < 9.2e18 { Laid::Int(number.trunc() as i128) } else { Laid::Float(number) }

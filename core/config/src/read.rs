@@ -45,8 +45,11 @@ impl Reader<'_> {
         match self.0.plain() {
             Laid::Null => visitor.visit_u64(0),
             Laid::Float(it) => match overlay::truncated(*it) {
-                Laid::Int(it) if it < 0 => visitor.visit_i64(it as i64),
-                Laid::Int(it) => visitor.visit_u64(it as u64),
+                Laid::Int(it) => match (u64::try_from(it), i64::try_from(it)) {
+                    (Ok(it), _) => visitor.visit_u64(it),
+                    (_, Ok(it)) => visitor.visit_i64(it),
+                    _ => visitor.visit_i128(it),
+                },
                 _ => visitor.visit_f64(*it),
             },
             other => Self::any(other, visitor),

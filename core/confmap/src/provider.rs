@@ -119,6 +119,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "it reads before there is a runtime")]
     fn download(&mut self, uri: &str) -> Result<Retrieved, String> {
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + DOWNLOADS_TIME_MAX);
         let time = web::LIMITS.time.min(deadline.saturating_duration_since(Instant::now()));

@@ -1,5 +1,4 @@
 //! Telemetry in memory: validated, immutable OTLP bytes.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod batch;
 pub mod buffer;

@@ -36,7 +36,7 @@ impl Sampler {
         }
         let mut hasher = DefaultHasher::new();
         message.hash(&mut hasher);
-        let at = (hasher.finish() % COUNTERS as u64) as usize;
+        let at = usize::try_from(hasher.finish() % COUNTERS as u64).unwrap_or_default();
         let Some(counter) = counters.get_mut(at) else { return true };
         let (begin, seen) = match *counter {
             Some((begin, seen)) if now.duration_since(begin) < TICK => (begin, seen + 1),

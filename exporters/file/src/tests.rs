@@ -55,6 +55,7 @@ async fn json_is_one_request_per_line_and_there_when_answered() {
     host.shutdown(&*exporter, LIMIT).await;
 }
 
+#[expect(clippy::disallowed_methods, reason = "it reads what it has written")]
 #[tokio::test]
 async fn protobuf_and_compressed_requests_have_a_length_before_them() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,14 @@
 //! Accepts telemetry and forgets it: for pipelines that are only measured, and for tests.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 use component::config::NoConfig;
 use component::{

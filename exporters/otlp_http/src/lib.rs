@@ -1,6 +1,14 @@
 //! OTLP over HTTP, protobuf or JSON. The encoded telemetry goes to the socket as it is.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 use std::sync::{Arc, OnceLock};
 

@@ -137,7 +137,7 @@ impl Journal {
 
     /// Writes what is alive beside the journal, then takes its place.
     fn compact(&mut self) -> io::Result<()> {
-        let mut body = Vec::with_capacity(self.live_bytes as usize);
+        let mut body = Vec::with_capacity(usize::try_from(self.live_bytes).unwrap_or_default());
         for (key, value) in &self.entries {
             encode(&mut body, &Write::Put(key, value));
         }
@@ -173,9 +173,14 @@ fn entry_bytes(key: &[u8], value: &[u8]) -> u64 {
     (key.len() + value.len() + 9) as u64
 }
 
+/// [`RECORD_BYTES_MAX`] keeps records far below 4 GiB.
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
 fn framed(sequence: u64, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
-    bytes.extend((body.len() as u32).to_le_bytes());
+    bytes.extend(length(body).to_le_bytes());
     let crc = crc32c::crc32c_append(crc32c::crc32c(&sequence.to_le_bytes()), body);
     bytes.extend(crc.to_le_bytes());
     bytes.extend(sequence.to_le_bytes());
@@ -190,7 +195,7 @@ fn encode(out: &mut Vec<u8>, change: &Write<'_>) {
     };
     out.push(put);
     for text in texts.into_iter().flatten() {
-        out.extend((text.len() as u32).to_le_bytes());
+        out.extend(length(text).to_le_bytes());
         out.extend(text);
     }
 }

@@ -3,7 +3,15 @@
 //! A write is in the page cache when it returns, which survives the death of the process; the disk is
 //! waited for once a second, which bounds what the death of the machine can undo.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 mod config;
 mod journal;
@@ -121,6 +129,10 @@ fn file_name(kind: Kind, id: &Id, name: &str) -> String {
 }
 
 impl Storage for FileStorage {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it waits for a process that knows no paused time"
+    )]
     fn open(&self, kind: Kind, id: &Id, name: &str) -> Result<Arc<dyn StorageClient>, BoxError> {
         let path = self.config.directory.join(file_name(kind, id, name));
         let failed = |error: std::io::Error| format!("cannot open {}: {error}", path.display());

@@ -5,7 +5,15 @@
 //! batch with a part of it has been delivered. So batches of the latter go on side by side, while those
 //! of pushes alone go one after another, in order, as upstream's do.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 mod config;
 mod metrics;
@@ -197,7 +205,7 @@ impl Drop for Batch {
     fn drop(&mut self) {
         let known = self.combinations.get_mut().unwrap_or_else(PoisonError::into_inner).len();
         let own = if self.partitioner.is_single() { 1 } else { known };
-        self.metrics.cardinality.add(-(own as i64));
+        self.metrics.cardinality.add(-i64::try_from(own).unwrap_or(i64::MAX));
     }
 }
 

@@ -1,7 +1,15 @@
 //! Drops resources, scopes, spans, events, metrics, points and log records for which a condition holds.
 //! Stateless; what is kept is copied in runs, and not at all if nothing is dropped.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 mod apply;
 mod config;

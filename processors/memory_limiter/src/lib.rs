@@ -5,7 +5,15 @@
 //! comes and nothing is refused, the task sleeps until something comes, so that an idle collector stays idle.
 //! Servers do not even read a request while those under way take their share of the limit.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 mod config;
 mod limiter;

@@ -12,6 +12,7 @@ use crate::advice;
 
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
 pub struct Config {
     /// Files to follow: `*`, `?`, `[...]`, `{a,b}`, `**`. Required.
     pub include: Vec<String>,
@@ -284,8 +285,13 @@ impl ByteSize {
             "p" => 5,
             _ => return None,
         };
-        Some(Self((number.parse::<f64>().ok()? * base.powi(power)) as i64))
+        Some(Self(whole(number.parse::<f64>().ok()? * base.powi(power))))
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "upstream cuts the fraction off, too")]
+fn whole(bytes: f64) -> i64 {
+    bytes as i64
 }
 
 impl<'de> Deserialize<'de> for ByteSize {
@@ -307,7 +313,7 @@ impl<'de> Deserialize<'de> for ByteSize {
             }
 
             fn visit_f64<E>(self, bytes: f64) -> Result<ByteSize, E> {
-                Ok(ByteSize(bytes as i64))
+                Ok(ByteSize(whole(bytes)))
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ByteSize, E> {

@@ -3,7 +3,15 @@
 //! `lib/flow/fileconsumer` finds and follows the files and knows what was acknowledged; `lib/flow/stanza` makes log
 //! records of their lines. This crate joins the two and gives them the Collector's configuration.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 mod advice;
 mod config;
@@ -107,8 +115,8 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
         poll_interval: config.poll_interval.std(),
         splitter: splitter(config)?,
         flush_after: span(config.force_flush_period),
-        fingerprint_bytes: config.fingerprint_size.0 as usize,
-        open_files_max: config.max_concurrent_files as usize,
+        fingerprint_bytes: size(config.fingerprint_size.0),
+        open_files_max: size(config.max_concurrent_files),
         attributes: Attributes {
             name: config.include_file_name,
             path: config.include_file_path,
@@ -135,6 +143,11 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
 }
 
 /// What the section may not say.
+/// `validate` has refused those that are negative.
+fn size(number: i64) -> usize {
+    usize::try_from(number).unwrap_or_default()
+}
+
 fn refuse(config: &Config) -> Result<(), BoxError> {
     let rules = [
         (config.fingerprint_size.0 < 16, "'fingerprint_size' must be at least 16 bytes"),
@@ -186,7 +199,7 @@ fn splitter(config: &Config) -> Result<Splitter, BoxError> {
     };
     Ok(Splitter {
         mode,
-        max: config.max_log_size.0 as usize,
+        max: size(config.max_log_size.0),
         truncate,
         encoding,
         keep_leading: config.preserve_leading_whitespaces,

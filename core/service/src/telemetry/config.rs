@@ -42,6 +42,7 @@ impl Config for TelemetryConfig {
 
 /// `service: telemetry: logs:`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
 pub struct LogsConfig {
     /// Lines below are left out: debug, info, warn, error, or dpanic, panic, fatal, which leave out all.
     /// Default info.

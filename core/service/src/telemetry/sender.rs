@@ -82,12 +82,13 @@ impl<T: Send + 'static> Sender<T> {
         let or = |it: Option<i64>, default: i64| {
             it.filter(|it| *it > 0).unwrap_or(default).unsigned_abs()
         };
-        let (sender, queue) = mpsc::channel(or(batch.max_queue_size, 2048) as usize);
+        let count = |it, default| usize::try_from(or(it, default)).unwrap_or(usize::MAX);
+        let (sender, queue) = mpsc::channel(count(batch.max_queue_size, 2048));
         let it = Self {
             queue,
             delay: Duration::from_millis(or(batch.schedule_delay, delay)),
             timeout: Duration::from_millis(or(batch.export_timeout, 30_000)),
-            size: or(batch.max_export_batch_size, 512) as usize,
+            size: count(batch.max_export_batch_size, 512),
             exporter: Exporter::new(&batch.exporter, signal, registry, build)?,
             encode: Box::new(encode),
         };

@@ -154,8 +154,8 @@ impl Sampler {
             Self::None => false,
             // As the SDK in Go: the lower half without its last bit, as a share of its range.
             Self::Ratio(ratio) => {
-                let number = (u128::from_be_bytes(trace_id) as u64) >> 1;
-                number < (ratio * (1_u64 << 63) as f64) as u64
+                let [_, _, _, _, _, _, _, _, low @ ..] = trace_id;
+                (u64::from_be_bytes(low) >> 1) < share_of_63_bits(*ratio)
             }
             Self::Parent { root, remote, local } => {
                 let Some(above) = parent else { return root.keeps(trace_id, None) };
@@ -258,6 +258,16 @@ fn write(span: &SpanRecord, out: &mut SpanWriter<'_>) {
     if let Some(error) = &span.error {
         out.status(2, error);
     }
+}
+
+/// `ratio` of all numbers with 63 bits.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the ratio is from 0 to 1; what is cut off is the fraction"
+)]
+fn share_of_63_bits(ratio: f64) -> u64 {
+    (ratio * (1_u64 << 63) as f64) as u64
 }
 
 #[cfg(test)]

@@ -114,11 +114,11 @@ impl Queue {
             Sizer::Items => data.items(),
             Sizer::Bytes => data.bytes(),
         };
-        let capacity = self.capacity.min(u32::MAX as usize);
-        if capacity < size && !ctx.wants_delivered() {
+        if self.capacity.min(u32::MAX as usize) < size && !ctx.wants_delivered() {
             return Err(ConsumeError::retryable("element size too large"));
         }
-        let (room, size) = (Arc::clone(&self.room), size.min(capacity) as u32);
+        let (room, size) =
+            (Arc::clone(&self.room), u32::try_from(size.min(self.capacity)).unwrap_or(u32::MAX));
         if ctx.wants_delivered() || self.config.block_on_overflow {
             return room.acquire_many_owned(size).await.map_err(|_| stopped());
         }

@@ -252,7 +252,7 @@ impl<S: Sink> Engine<S> {
             tracing::debug!(%error, path = %path.display(), "file is locked and is tried again later");
             return Ok(None);
         }
-        if rustix::fs::fstatfs(&file).is_ok_and(|it| REMOTE.contains(&(it.f_type as u32))) {
+        if rustix::fs::fstatfs(&file).is_ok_and(|it| REMOTE.contains(&magic(&it))) {
             self.blind = true;
         }
         let gzip = gzip
@@ -290,7 +290,8 @@ impl<S: Sink> Engine<S> {
 
     /// Where a file goes on that an earlier run or an earlier descriptor has read.
     pub(crate) fn resume(&self, entry: Entry, opened: &Opened) -> Entry {
-        let mut tail = vec![0; entry.offset.min(TAIL_BYTES as u64) as usize];
+        let mut tail =
+            vec![0; usize::try_from(entry.offset).map_or(TAIL_BYTES, |it| it.min(TAIL_BYTES))];
         let Source::Plain(file) = &opened.source else { return entry };
         let (size, offset) = (opened.facts.size, entry.offset);
         if size < offset {
@@ -425,6 +426,15 @@ impl<S: Sink> Engine<S> {
 const UNREADABLE_MAX: usize = 10_000;
 
 /// Where a symbolic link leads.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers have 32 bits; their type is the machine's"
+)]
+fn magic(file_system: &rustix::fs::StatFs) -> u32 {
+    file_system.f_type as u32
+}
+
 fn real_path(path: &Path) -> Option<PathBuf> {
     let is_link = std::fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
     is_link.then(|| std::fs::canonicalize(path).ok()).flatten()

@@ -6,6 +6,7 @@ use std::path::Path;
 
 /// Which attributes are wanted.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch of the configuration each")]
 pub struct Attributes {
     /// `log.file.name`.
     pub name: bool,

@@ -139,7 +139,8 @@ impl Book {
     /// Notes that what was there at this time is known.
     pub(crate) fn note_walk(&mut self, at: SystemTime) {
         self.walked_at = Some(at);
-        let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
         let value = std::iter::once(VERSION).chain(millis.to_le_bytes());
         self.pending.insert(WALK.to_vec(), Some(value.collect()));
     }
@@ -235,7 +236,8 @@ fn write_file(entry: &Entry) -> Vec<u8> {
     out.extend(entry.fingerprint.length.to_le_bytes());
     out.extend(entry.fingerprint.hash.to_le_bytes());
     let mut text = |bytes: &[u8]| {
-        out.extend((bytes.len() as u32).to_le_bytes());
+        // Paths and values of attributes are far below 4 GiB.
+        out.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
         out.extend(bytes);
     };
     text(entry.path.as_os_str().as_bytes());

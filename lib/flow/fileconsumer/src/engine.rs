@@ -87,6 +87,10 @@ pub(crate) enum Timer {
 }
 
 /// One receiver's reader.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "until it is taken apart into catalog, decisions and schedule"
+)]
 pub struct Engine<S: Sink> {
     pub(crate) settings: Arc<Settings>,
     pub(crate) sink: S,
@@ -306,10 +310,10 @@ impl<S: Sink> Engine<S> {
 
     fn show(&self) {
         let [open, reading, unreadable] = &self.parts;
-        open.set(self.open as i64);
-        reading.set(self.ready.len() as i64);
+        open.set(gauge(self.open));
+        reading.set(gauge(self.ready.len()));
         if !self.unreadable.is_empty() || unreadable.value() != 0 {
-            unreadable.set(self.unreadable.len() as i64);
+            unreadable.set(gauge(self.unreadable.len()));
         }
     }
 
@@ -487,4 +491,8 @@ async fn readable(watcher: Option<&mut Watcher>, earliest: Instant) {
         Some(watcher) => watcher.readable(earliest).await,
         None => std::future::pending().await,
     }
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

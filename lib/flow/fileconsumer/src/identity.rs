@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// First bytes that are compared whenever a file is taken up again.
 const HEAD_BYTES: usize = 64;
@@ -58,8 +58,8 @@ impl Identity {
 
     fn of(metadata: &Metadata) -> Self {
         let born = metadata.created().ok().map_or(0, |it| match it.duration_since(UNIX_EPOCH) {
-            Ok(after) => after.as_nanos() as i64,
-            Err(before) => -(before.duration().as_nanos() as i64),
+            Ok(after) => nanos(after),
+            Err(before) => -nanos(before.duration()),
         });
         Self { device: metadata.dev(), inode: metadata.ino(), born }
     }
@@ -71,9 +71,13 @@ impl Identity {
     }
 }
 
+fn nanos(since: Duration) -> i64 {
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
 impl Fingerprint {
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self { length: bytes.len() as u32, hash: hash(bytes) }
+        Self { length: u32::try_from(bytes.len()).unwrap_or(u32::MAX), hash: hash(bytes) }
     }
 
     /// True when `bytes`, read from the start, begin with what was seen.

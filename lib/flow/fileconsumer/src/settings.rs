@@ -60,6 +60,7 @@ impl Default for Retry {
 
 /// What one receiver wants.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch of the configuration each")]
 pub struct Settings {
     /// Which files.
     pub finder: Finder,

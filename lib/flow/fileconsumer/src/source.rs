@@ -88,7 +88,8 @@ impl Gzip {
         let mut filled = 0;
         let kept_end = self.kept_at + self.kept.len() as u64;
         if self.kept_at <= offset && offset < kept_end && kept_end == self.decoded {
-            let kept = &self.kept[(offset - self.kept_at) as usize..];
+            let from = usize::try_from(offset - self.kept_at).unwrap_or(usize::MAX);
+            let kept = self.kept.get(from..).unwrap_or_default();
             filled = kept.len().min(buffer.len());
             buffer[..filled].copy_from_slice(&kept[..filled]);
             if filled < kept.len() {
@@ -113,7 +114,8 @@ impl Gzip {
         }
         let mut scratch = vec![0; SKIP_BYTES];
         while self.decoded < offset {
-            let wanted = scratch.len().min((offset - self.decoded) as usize);
+            let wanted = usize::try_from(offset - self.decoded)
+                .map_or(scratch.len(), |it| it.min(scratch.len()));
             if self.decode(&mut scratch[..wanted])? == 0 {
                 break;
             }

@@ -17,6 +17,7 @@ use crate::watermark::Watermark;
 const LATELY: Duration = Duration::from_secs(30);
 
 /// One file that is followed. `F` is what the sink knows it by.
+#[expect(clippy::struct_excessive_bools, reason = "until the states of a file have names")]
 pub(crate) struct Tracked<F> {
     /// Where the path leads, when it is a symbolic link.
     pub real: Option<PathBuf>,

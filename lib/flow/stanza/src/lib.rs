@@ -4,8 +4,6 @@
 //! [`Worker`] is one thread's state: arena, held-back parts, the records built so far. A line lives
 //! in the arena while it passes the operators and is encoded at their end; nothing is kept per line.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 mod entry;
 mod field;
 mod files;

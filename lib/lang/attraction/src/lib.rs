@@ -4,8 +4,6 @@
 //! constants, [`Actions::bind`] looks up what a request's client sent, and [`Bound::apply`] runs per
 //! record, span or point. Writing a constant then allocates nothing.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 mod apply;
 mod compile;
 mod constant;

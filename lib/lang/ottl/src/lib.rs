@@ -4,8 +4,6 @@
 //! the program is evaluated at a [`pdata::Place`]: a path is one of its fields, and a whole number that is
 //! compared with a constant is nothing more than that.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
-
 mod compare;
 mod compile;
 mod condition;

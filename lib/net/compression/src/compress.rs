@@ -126,10 +126,12 @@ impl Compressor {
     fn new(kind: Type, params: Params, framed: bool) -> Self {
         let level = match (kind.0, params.level) {
             (Some(Encoding::Zstd), 0) => ZSTD_LEVEL_DEFAULT,
-            (Some(Encoding::Zstd), level) => level.clamp(-7, 22) as i32,
+            (Some(Encoding::Zstd), level) => {
+                i32::try_from(level.clamp(-7, 22)).unwrap_or(ZSTD_LEVEL_DEFAULT)
+            }
             // -2 is "Huffman only", -1 "the default" of Go's compress/flate.
             (_, -1) => 6,
-            (_, level @ 1..=9) => level as i32,
+            (_, level @ 1..=9) => i32::try_from(level).unwrap_or(DEFLATE_LEVEL_DEFAULT),
             _ => DEFLATE_LEVEL_DEFAULT,
         };
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
@@ -284,6 +286,8 @@ fn full(error: libdeflater::CompressionError) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "the tests read what they have written")]
+
     use bytes::Bytes;
 
     use super::*;

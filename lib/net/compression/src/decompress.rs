@@ -193,6 +193,7 @@ fn zstd_at_once(context: &mut DCtx<'static>, body: &[u8], limit: usize) -> Optio
     (written == size).then_some(decoded)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the length that is claimed is checked before")]
 fn snappy_block(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     if body.is_empty() {
         return Err(SNAPPY_CORRUPT);

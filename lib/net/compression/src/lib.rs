@@ -1,6 +1,14 @@
 //! gzip, zstd, snappy, zlib and lz4 with limits and pooled buffers.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 mod chunks;
 mod compress;

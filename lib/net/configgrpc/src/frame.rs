@@ -14,7 +14,7 @@ pub const PREFIX_BYTES: usize = 5;
 
 /// The prefix of a message of `length` bytes. The caller keeps messages below 4 GiB.
 pub fn prefix(compressed: bool, length: usize) -> [u8; PREFIX_BYTES] {
-    let [a, b, c, d] = (length as u32).to_be_bytes();
+    let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     [u8::from(compressed), a, b, c, d]
 }
 

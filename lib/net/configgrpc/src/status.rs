@@ -75,14 +75,15 @@ pub fn unescape(message: &[u8]) -> String {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|it| it as u8)
+    char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok())
 }
 
 /// An encoded `google.rpc.Status`, with a `RetryInfo` when there is a delay.
 pub fn encode(code: i32, message: &str, retry: Option<Duration>) -> Bytes {
     let mut out = Vec::with_capacity(message.len() + 16);
     if code != 0 {
-        put_varint_field(&mut out, 1, code as u64);
+        // A negative `int32` has ten bytes on the wire, as one of 64 bits.
+        put_varint_field(&mut out, 1, i64::from(code).cast_unsigned());
     }
     if !message.is_empty() {
         put_bytes_field(&mut out, 2, message.as_bytes());
@@ -118,7 +119,7 @@ pub fn retry_delay(status: &[u8]) -> Option<Duration> {
         let delay = fields(info).find(|(number, _)| *number == 1)?.1.bytes()?;
         let part = |at| {
             let found = fields(delay).find(|(number, _)| *number == at);
-            found.and_then(|(_, it)| it.number()).unwrap_or(0) as i64
+            found.and_then(|(_, it)| it.number()).unwrap_or(0).cast_signed()
         };
         let nanos = u32::try_from(part(2)).ok().filter(|it| *it < 1_000_000_000)?;
         let delay = Duration::new(u64::try_from(part(1)).ok()?, nanos);
@@ -132,12 +133,18 @@ pub fn decode(status: &[u8]) -> Option<(i32, String)> {
     let mut it = Fields { rest: status, broken: false };
     for (number, value) in it.by_ref() {
         match (number, value) {
-            (1, Field::Number(it)) => code = it as i32,
+            // Protobuf takes the low 32 bits of a longer number.
+            (1, Field::Number(it)) => code = low_half(it),
             (2, Field::Bytes(it)) => message = String::from_utf8_lossy(it).into_owned(),
             _ => {}
         }
     }
     (!it.broken).then_some((code, message))
+}
+
+fn low_half(number: u64) -> i32 {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
 }
 
 fn any_retry_info(delay: Duration) -> Vec<u8> {
@@ -158,10 +165,10 @@ fn any_retry_info(delay: Duration) -> Vec<u8> {
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        out.push(value as u8 | 0x80);
+        out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    out.push(value.to_le_bytes()[0]);
 }
 
 fn put_varint_field(out: &mut Vec<u8>, number: u64, value: u64) {
@@ -277,7 +284,7 @@ pub fn decode_binary(text: &[u8]) -> Option<Vec<u8>> {
     for group in text.chunks(4) {
         let mut bits = 0;
         for byte in group {
-            bits = bits << 6 | BASE64.iter().position(|it| it == byte)? as u32;
+            bits = bits << 6 | u32::try_from(BASE64.iter().position(|it| it == byte)?).ok()?;
         }
         match group.len() {
             4 => out.extend_from_slice(&bits.to_be_bytes()[1..]),

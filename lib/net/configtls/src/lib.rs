@@ -4,7 +4,15 @@
 //! Whoever opens or accepts connections refuses to start with [`ClientConfig::refuse_tls`] or
 //! [`ServerConfig::refuse_tls`], so nothing is ever sent in the clear by accident.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
 
 use component::config::{Duration, Problems, Secret};
 use serde::{Deserialize, Serialize};

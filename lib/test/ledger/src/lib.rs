@@ -4,8 +4,6 @@
 //! pipeline's last step in a backend: it knows which numbers it has seen. What was written and not
 //! seen is missing, what was seen twice is doubled, what does not check is torn.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 mod backend;
 mod latency;
 mod line;

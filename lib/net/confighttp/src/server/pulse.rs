@@ -39,7 +39,7 @@ impl Pulse {
     }
 
     fn now(&self) -> u64 {
-        self.born.elapsed().as_millis() as u64
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// A request has come. It ends when what is returned is dropped.
