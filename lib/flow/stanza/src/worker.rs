@@ -202,9 +202,10 @@ impl Worker {
     }
 
     fn tick(&mut self) -> Clock {
-        *self
-            .clock
-            .get_or_insert_with(|| Clock { now: Instant::now(), unix: golang::time::now() as u64 })
+        *self.clock.get_or_insert_with(|| Clock {
+            now: tokio::time::Instant::now().into_std(),
+            unix: clock::unix_nanos(),
+        })
     }
 
     fn run(&mut self, clock: Clock) -> (Run<'_, '_>, &Bump, &Graph) {

@@ -3,8 +3,6 @@
 //! The subset of expr-lang (github.com/expr-lang/expr 1.17) that makes sense on a log record: parsed once
 //! into a tree, evaluated on a record without allocation as long as the expression makes no new value.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 use bumpalo::Bump;
 use golang::value::{Pair, Value, type_name};
 

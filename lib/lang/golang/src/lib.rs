@@ -3,8 +3,6 @@
 //!
 //! Everything here answers "what would Go do with this text"; nothing knows what the text is for.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 pub mod json;
 pub mod regexp;
 pub mod severity;

@@ -166,12 +166,13 @@ fn what_waits_too_long_is_released_and_the_next_deadline_told() {
         "force_flush_period": "400ms",
     }]);
     let mut worker = compile(operator).unwrap().worker();
-    let before = std::time::Instant::now();
+    let now = || tokio::time::Instant::now().into_std();
+    let before = now();
     assert_eq!(worker.flush_idle(before), None);
     worker.line(&file(1, None), b"a", 0..2, None);
     let due = worker.flush_idle(before).unwrap();
     let period = std::time::Duration::from_millis(400);
-    assert!(due >= before + period && due <= std::time::Instant::now() + period);
+    assert!(due >= before + period && due <= now() + period);
     assert_eq!(worker.items(), 0);
     assert_eq!(worker.flush_idle(due), None);
     assert_eq!(worker.items(), 1);

@@ -1,7 +1,5 @@
 //! Go's `time`: layouts, zones, and the strptime notation that the Collector turns into layouts.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 pub mod civil;
 mod clock;
 mod layout;
@@ -32,8 +30,7 @@ fn infer_year(parsed: &mut Parsed<'_>, now: u64) {
 
 /// Nanoseconds since 1970.
 pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    i64::try_from(::clock::unix_nanos()).unwrap_or(i64::MAX)
 }
 
 /// An instant in UTC as Go's `%v` prints it.

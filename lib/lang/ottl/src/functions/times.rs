@@ -1,7 +1,5 @@
 //! Times and spans of time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use config::Duration;
 use golang::time::{Clock, Reading};
 use jiff::Timestamp;
@@ -113,8 +111,7 @@ pub(super) const ALL: &[Function] = &[
 ];
 
 fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    clock::unix_nanos()
 }
 
 fn clock(slots: &[Slot]) -> Result<State, String> {
