@@ -18,6 +18,7 @@
 mod attributes;
 mod field;
 mod fields;
+mod item;
 mod level;
 mod path;
 mod place;
@@ -28,8 +29,9 @@ mod walk;
 pub use attributes::AttributesEdit;
 pub use field::Field;
 pub use fields::Numbers;
+pub use item::MetricKind;
 pub use path::{Key, PathError};
-pub use place::{MetricKind, Place};
+pub use place::Place;
 
 use crate::data::{Chunks, Data, Signal};
 

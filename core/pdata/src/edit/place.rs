@@ -3,62 +3,30 @@
 use super::attributes::AttributesEdit;
 use super::field::{Kind, Of, Spot};
 use super::fields::{self, Numbers};
+use super::item::MetricField;
 use super::level::{Level, Range, slice};
 use super::path::{self, Key, PathError};
-use super::scratch::{CACHE, CHILD, DATA, ITEM, RESOURCE, SCOPE, Scratch};
-use super::splice::body_at;
+use super::scratch::{
+    CACHE, CHILD, DATA, ITEM, LEVELS, RESOURCE, RESOURCE_GROUP, SCOPE, SCOPE_GROUP, Scratch,
+};
 use super::{Depth, Field};
 use crate::data::Signal;
-use crate::fields::{any, metric, points, span};
+use crate::fields::{any, group, points, span};
 use crate::value::Value;
-use crate::view::{
-    LogRecord, Metric, PointRef, ResourceRef, ScopeRef, Span, SpanEvent, ValueRef, last_text,
-};
+use crate::view::{LogRecord, Metric, PointRef, ResourceRef, ScopeRef, Span, SpanEvent, ValueRef};
 use crate::wire::{Reader, Writer};
-
-/// Most items that visitors may add to one scope.
-const ADDED_MAX: usize = 10_000;
 
 /// A resource, scope, item or child while it is visited.
 pub struct Place<'e> {
     pub(super) chunk: &'e [u8],
     pub(super) scratch: &'e mut Scratch,
     /// Bodies of the messages: of resource, scope and item in the chunk, of the data of a metric in the
-    /// item, of a child in what it is a child of.
-    pub(super) at: [Range; 5],
-    /// The messages that hold resource and scope, in the chunk.
-    pub(super) groups: [Range; 2],
+    /// item, of a child in what it is a child of; and the messages that hold resource and scope, in the chunk.
+    pub(super) at: [Range; LEVELS],
     pub(super) signal: Signal,
     pub(super) depth: Depth,
     pub(super) index: usize,
     pub(super) data: MetricField,
-}
-
-/// Which of `gauge`, `sum` and so on a metric has.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct MetricField {
-    /// Its field in the item; empty if there is none.
-    pub(super) range: Range,
-    /// Its number as it came, and as it is now.
-    pub(super) source: u32,
-    pub(super) number: u32,
-}
-
-/// The kinds of metrics, in the order in which the Collector counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MetricKind {
-    /// Without data.
-    Empty = 0,
-    /// Current values.
-    Gauge = 1,
-    /// Sums.
-    Sum = 2,
-    /// Histograms with explicit bounds.
-    Histogram = 3,
-    /// Histograms with exponential bounds.
-    ExponentialHistogram = 4,
-    /// Quantiles computed by the source.
-    Summary = 5,
 }
 
 impl Place<'_> {
@@ -134,7 +102,8 @@ impl Place<'_> {
             Of::Event => (CHILD, Depth::Child, Some(Signal::Traces)),
             Of::Point => (CHILD, Depth::Child, Some(Signal::Metrics)),
             Of::Cache => (CACHE, Depth::Resource, None),
-            Of::ResourceGroup | Of::ScopeGroup => return Err(PathError::Absent),
+            Of::ResourceGroup => (RESOURCE_GROUP, Depth::Resource, None),
+            Of::ScopeGroup => (SCOPE_GROUP, Depth::Scope, None),
         };
         let here = depth <= self.depth && signal.is_none_or(|it| it == self.signal);
         let spot = if here { field.spot(self.data.number) } else { None };
@@ -147,9 +116,6 @@ impl Place<'_> {
     /// If the place has no such field, and for keys that do not fit what stands there.
     #[inline]
     pub fn get(&self, field: Field, keys: &[Key<'_>]) -> Result<Option<ValueRef<'_>>, PathError> {
-        if matches!(field.of, Of::ResourceGroup | Of::ScopeGroup) {
-            return self.schema_url(field).map(|it| Some(ValueRef::Str(it)));
-        }
         let (at, spot) = self.find(field)?;
         let (level, src) = (self.scratch.level(at), self.src(at));
         let Some((first, rest)) = keys.split_first() else {
@@ -224,9 +190,6 @@ impl Place<'_> {
         keys: &[Key<'_>],
         value: Value<'_>,
     ) -> Result<(), PathError> {
-        if matches!(field.of, Of::ResourceGroup | Of::ScopeGroup) {
-            return self.set_schema_url(field, keys, &value);
-        }
         let (at, spot) = self.find(field)?;
         match (spot.kind, keys) {
             (Kind::Attributes, [Key::Text(key)]) => {
@@ -392,182 +355,16 @@ impl Place<'_> {
         Ok(result)
     }
 
-    fn group(&self, field: Field) -> Result<usize, PathError> {
-        match field.of {
-            Of::ScopeGroup if self.depth < Depth::Scope => Err(PathError::Absent),
-            Of::ScopeGroup => Ok(SCOPE),
-            _ => Ok(RESOURCE),
-        }
-    }
-
-    fn schema_url(&self, field: Field) -> Result<&str, PathError> {
-        let at = self.group(field)?;
-        if let Some(Some(url)) = self.scratch.schema_urls.get(at) {
-            return Ok(url);
-        }
-        let group = self.groups.get(at).map_or(&[][..], |it| slice(self.chunk, *it));
-        Ok(last_text(group, crate::fields::group::SCHEMA_URL))
-    }
-
-    fn set_schema_url(
-        &mut self,
-        field: Field,
-        keys: &[Key<'_>],
-        value: &Value<'_>,
-    ) -> Result<(), PathError> {
-        let at = self.group(field)?;
-        if !keys.is_empty() {
-            return Err(PathError::NotIndexable { type_name: "Str" });
-        }
-        let Some(ValueRef::Str(url)) = value.shallow() else {
-            return Err(PathError::WrongType { wanted: "Str", got: value.type_name() });
-        };
-        if let Some(slot) = self.scratch.schema_urls.get_mut(at) {
-            *slot = Some(url.to_owned());
-        }
-        Ok(())
-    }
-
     /// True if nothing stands below it.
     pub fn is_empty(&self) -> bool {
-        let group = |at: usize| self.groups.get(at).map_or(&[][..], |it| slice(self.chunk, *it));
         let (buf, number) = match self.depth {
-            Depth::Resource => (group(RESOURCE), crate::fields::group::CHILDREN),
-            Depth::Scope => (group(SCOPE), crate::fields::group::CHILDREN),
+            Depth::Resource => (self.src(RESOURCE_GROUP), group::CHILDREN),
+            Depth::Scope => (self.src(SCOPE_GROUP), group::CHILDREN),
             Depth::Item if self.signal == Signal::Metrics => (self.src(DATA), points::POINTS),
             Depth::Item if self.signal == Signal::Traces => (self.src(ITEM), span::EVENTS),
             _ => return true,
         };
         !Reader::new(buf).any(|it| it.number == number)
-    }
-}
-
-/// The item as a whole, and the kinds of metrics.
-impl Place<'_> {
-    /// The body of the item with all edits so far. Free without edits, else it is written once.
-    pub fn encoded(&mut self) -> &[u8] {
-        self.settle_data();
-        if !self.scratch.level(ITEM).is_edited() {
-            return self.src(ITEM);
-        }
-        let mut rendered = std::mem::take(&mut self.scratch.level_mut(ITEM).rendered);
-        rendered.buf.clear();
-        let (level, src) = self.split(ITEM);
-        level.render(src, &mut rendered);
-        let level = self.scratch.level_mut(ITEM);
-        level.rendered = rendered;
-        &self.scratch.level(ITEM).rendered.buf
-    }
-
-    /// Replaces the body of the item. Only an item can be replaced, not what is below it.
-    pub fn replace(&mut self, body: &[u8]) {
-        if self.depth != Depth::Item {
-            return;
-        }
-        self.scratch.item.clear();
-        self.scratch.item.extend_from_slice(body);
-        self.scratch.replaced = true;
-        self.begin_item();
-        self.scratch.level_mut(ITEM).touch();
-    }
-
-    /// Adds an item with this body to the scope; it will be visited like the others, after them. False if
-    /// too many were added.
-    pub fn add_item(&mut self, body: &[u8]) -> bool {
-        let room = self.scratch.added.len() < ADDED_MAX;
-        if room {
-            self.scratch.added.push(body.to_vec());
-        }
-        room
-    }
-
-    /// The kind of the metric, as it is now.
-    pub fn metric_kind(&self) -> MetricKind {
-        match self.data.number {
-            metric::GAUGE => MetricKind::Gauge,
-            metric::SUM => MetricKind::Sum,
-            metric::HISTOGRAM => MetricKind::Histogram,
-            metric::EXPONENTIAL => MetricKind::ExponentialHistogram,
-            metric::SUMMARY => MetricKind::Summary,
-            _ => MetricKind::Empty,
-        }
-    }
-
-    /// The points of the metric, whatever kind they are.
-    pub fn points(&self) -> impl Iterator<Item = PointRef<'_>> {
-        let number = self.data.number;
-        self.messages(Field::METRIC_POINTS).filter_map(move |it| PointRef::decode(number, it))
-    }
-
-    /// Makes a gauge a sum: true if it was a gauge.
-    pub fn gauge_to_sum(&mut self, temporality: i64, monotonic: bool) -> bool {
-        if self.signal != Signal::Metrics || self.data.number != metric::GAUGE {
-            return false;
-        }
-        self.data.number = metric::SUM;
-        let set = self.set(Field::METRIC_TEMPORALITY, &[], Value::Int(temporality));
-        set.and_then(|()| self.set(Field::METRIC_MONOTONIC, &[], Value::Bool(monotonic))).is_ok()
-    }
-
-    /// Makes a sum a gauge: true if it was a sum.
-    pub fn sum_to_gauge(&mut self) -> bool {
-        if self.signal != Signal::Metrics || self.data.number != metric::SUM {
-            return false;
-        }
-        let mask = 1 << points::TEMPORALITY | 1 << points::MONOTONIC;
-        self.scratch.level_mut(DATA).set(mask, |_| {});
-        self.data.number = metric::GAUGE;
-        true
-    }
-
-    /// Forgets the edits of the item before, and looks where the data of a metric is.
-    #[inline]
-    pub(super) fn begin_item(&mut self) {
-        self.scratch.level_mut(ITEM).begin();
-        if self.signal == Signal::Metrics {
-            self.begin_metric();
-        }
-    }
-
-    fn begin_metric(&mut self) {
-        self.scratch.level_mut(DATA).begin();
-        let is_data = |number| {
-            matches!(
-                number,
-                metric::GAUGE
-                    | metric::SUM
-                    | metric::HISTOGRAM
-                    | metric::EXPONENTIAL
-                    | metric::SUMMARY
-            )
-        };
-        let last = Reader::new(self.src(ITEM)).filter(|it| is_data(it.number)).last();
-        let found = last.map(|it| {
-            let range = (it.start as u32, it.end as u32);
-            (MetricField { range, source: it.number, number: it.number }, body_at(&it) as u32)
-        });
-        let (data, body) = found.unwrap_or_default();
-        self.data = data;
-        self.at[DATA] = (body, data.range.1);
-    }
-
-    /// Puts the edits of the data of a metric into the metric, as one cut.
-    pub(super) fn settle_data(&mut self) {
-        if self.signal != Signal::Metrics || self.data.number == 0 {
-            return;
-        }
-        let retagged = self.data.number != self.data.source;
-        if !retagged && !self.scratch.level(DATA).is_edited() {
-            return;
-        }
-        let Scratch { levels, item, replaced, .. } = &mut *self.scratch;
-        let item = if *replaced { item.as_slice() } else { slice(self.chunk, self.at[ITEM]) };
-        let [_, _, metric, data, ..] = levels;
-        metric.cuts.retain(|it| it.source != self.data.range);
-        let open = metric.arena.open(self.data.number, 2);
-        data.render(slice(item, self.at[DATA]), &mut metric.arena);
-        metric.arena.close(open);
-        metric.cut(self.data.range, open.start);
     }
 }
 
@@ -621,7 +418,7 @@ impl Place<'_> {
 fn source<'x>(
     chunk: &'x [u8],
     item: &'x [u8],
-    ranges: &[Range; 5],
+    ranges: &[Range; LEVELS],
     signal: Signal,
     at: usize,
 ) -> &'x [u8] {
@@ -632,6 +429,8 @@ fn source<'x>(
         DATA => slice(item, ranges[DATA]),
         CHILD if signal == Signal::Metrics => slice(slice(item, ranges[DATA]), ranges[CHILD]),
         CHILD => slice(item, ranges[CHILD]),
+        RESOURCE_GROUP => slice(chunk, ranges[RESOURCE_GROUP]),
+        SCOPE_GROUP => slice(chunk, ranges[SCOPE_GROUP]),
         _ => &[],
     }
 }

@@ -14,7 +14,10 @@ pub(super) const DATA: usize = 3;
 pub(super) const CHILD: usize = 4;
 /// What visitors note; it is never written.
 pub(super) const CACHE: usize = 5;
-const LEVELS: usize = 6;
+/// What stands beside the head of a resource or scope: its schema URL.
+pub(super) const RESOURCE_GROUP: usize = 6;
+pub(super) const SCOPE_GROUP: usize = 7;
+pub(super) const LEVELS: usize = 8;
 
 /// Most that wait to be used again: as many as there may be threads that edit at the same time. More are
 /// simply dropped.
@@ -34,8 +37,6 @@ pub(super) struct Scratch {
     pub(super) replaced: bool,
     /// A map inside of a value while it is edited: its edits and its entries.
     pub(super) inside: Box<(Level, Vec<u8>)>,
-    /// Schema URLs that replace those of the resource and of the scope.
-    pub(super) schema_urls: [Option<String>; 2],
     /// Items that a visitor added to the scope.
     pub(super) added: Vec<Vec<u8>>,
     pub(super) dropped: Dropped,

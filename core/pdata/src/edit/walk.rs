@@ -3,8 +3,12 @@
 //! child may still change it: so where the head went in the output is remembered, and it is written again
 //! there if it has more edits when the group ends.
 
-use super::place::{MetricField, Place};
-use super::scratch::{CACHE, CHILD, DATA, Dropped, ITEM, RESOURCE, SCOPE, Scratch};
+use super::item::MetricField;
+use super::place::Place;
+use super::scratch::{
+    CACHE, CHILD, DATA, Dropped, ITEM, LEVELS, RESOURCE, RESOURCE_GROUP, SCOPE, SCOPE_GROUP,
+    Scratch,
+};
 use super::splice::{Frame, body_at};
 use super::{Depth, Edited, Empty, Keep};
 use crate::buffer;
@@ -41,8 +45,7 @@ pub(super) fn walk(
         let mut place = Place {
             chunk,
             scratch: &mut *scratch,
-            at: [(0, 0); 5],
-            groups: [(0, 0); 2],
+            at: [(0, 0); LEVELS],
             signal: data.signal(),
             depth: Depth::Resource,
             index: 0,
@@ -259,7 +262,7 @@ fn write_child(place: &mut Place<'_>, parent: usize, number: u32, source: (u32, 
     let Scratch { levels, item, replaced, .. } = &mut *place.scratch;
     let item =
         if *replaced { item.as_slice() } else { super::level::slice(place.chunk, place.at[ITEM]) };
-    let [_, _, item_level, data, child, _] = levels;
+    let [_, _, item_level, data, child, ..] = levels;
     let (level, src) = if parent == DATA {
         (data, super::level::slice(item, place.at[DATA]))
     } else {
@@ -281,8 +284,9 @@ fn write_replaced(scratch: &mut Scratch) {
 
 /// A resource or scope that is being edited.
 struct Group {
-    /// Its level.
+    /// The levels of its head and of what stands beside that.
     at: usize,
+    beside: usize,
     frame: Frame,
     /// Whether it has a head, and where that went with how many edits, once it has been passed.
     has_head: bool,
@@ -302,13 +306,10 @@ impl Group {
             Reader::starting_at(content, frame.body_at).find(|field| field.number == group::HEAD);
         let range = head.map(|it| (body_at(&it) as u32, it.end as u32));
         place.at[at] = range.unwrap_or_default();
-        if let Some(it) = place.groups.get_mut(at) {
-            *it = (frame.body_at as u32, frame.end as u32);
-        }
-        if let Some(url) = place.scratch.schema_urls.get_mut(at) {
-            *url = None;
-        }
-        Self { at, frame, has_head: range.is_some(), head_out: None, children: 0, kept: 0 }
+        let beside = if at == RESOURCE { RESOURCE_GROUP } else { SCOPE_GROUP };
+        place.at[beside] = (frame.body_at as u32, frame.end as u32);
+        place.scratch.level_mut(beside).begin();
+        Self { at, beside, frame, has_head: range.is_some(), head_out: None, children: 0, kept: 0 }
     }
 
     /// Copies the head with the edits so far.
@@ -339,9 +340,8 @@ impl Group {
             }
             Some(_) => {}
         }
-        let url = place.scratch.schema_urls.get_mut(self.at).and_then(Option::take);
-        if let Some(url) = url {
-            self.write_schema_url(place, &url);
+        if place.scratch.level(self.beside).is_edited() {
+            self.write_schema_url(place);
         }
         place.scratch.splice.close(place.chunk, &self.frame);
     }
@@ -370,9 +370,10 @@ impl Group {
     }
 
     /// Replaces the schema URL: rare, so it is done in the output.
-    fn write_schema_url(&self, place: &mut Place<'_>, url: &str) {
-        place.scratch.splice.copy(place.chunk, self.frame.end);
-        let out = &mut place.scratch.splice.out;
+    fn write_schema_url(&self, place: &mut Place<'_>) {
+        let Scratch { splice, levels, .. } = &mut *place.scratch;
+        splice.copy(place.chunk, self.frame.end);
+        let out = &mut splice.out;
         let body_at = self.frame.body_out();
         let found: Vec<(usize, usize)> = Reader::starting_at(&out.buf, body_at)
             .filter(|field| field.number == group::SCHEMA_URL)
@@ -381,8 +382,8 @@ impl Group {
         for (start, end) in found.into_iter().rev() {
             out.buf.drain(start..end);
         }
-        if !url.is_empty() {
-            out.bytes_field(group::SCHEMA_URL, url.as_bytes());
+        if let Some(level) = levels.get(self.beside) {
+            out.raw(level.fields(&[], group::SCHEMA_URL));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Telemetry read in place: nothing is copied and nothing is allocated. A view borrows validated
-//! bytes, so reading cannot fail. Records, spans and points read their scalars once, when the
-//! iterator yields them; attributes and values are read when asked for.
+//! Telemetry read in place: nothing is copied and nothing is allocated. A view borrows validated bytes, so
+//! reading cannot fail. Log records, attributes and values are read when they are asked for; spans, metrics
+//! and points read their scalars once, when the iterator yields them.
 
 mod display;
 mod groups;
@@ -25,5 +25,4 @@ pub use points::{
 pub use traces::{ResourceSpans, ScopeSpans, Span, SpanEvent, SpanLink, Status};
 pub use value::{ArrayRef, AttributesRef, ValueRef};
 
-pub(crate) use groups::last_text;
 pub(crate) use value::{key_value_parts, text};
