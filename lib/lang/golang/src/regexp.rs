@@ -235,7 +235,7 @@ impl<'p> Translator<'p> {
                 }
                 code
             }
-            c if c.is_ascii_punctuation() => c as u32,
+            c if c.is_ascii() && !c.is_ascii_alphanumeric() => c as u32,
             c => {
                 let end = at + 1 + c.len_utf8();
                 return wrong("invalid escape sequence", &self.pattern[at..end]);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::numbers::parse_float;
+use super::numbers::{parse_bool, parse_float};
 use crate::value::{List, Value, hex};
 
 /// What a parameter accepts.
@@ -116,8 +116,8 @@ impl Kind {
             Kind::Int => "int64",
             Kind::Map => "pcommon.Map",
             Kind::List => "pcommon.Slice",
-            Kind::Time => "time.Time",
-            Kind::Duration => "time.Duration",
+            Kind::Time => "time",
+            Kind::Duration => "duration",
             _ => "string",
         }
     }
@@ -173,13 +173,7 @@ fn bool_like<'a>(value: &Value<'_>) -> Result<Value<'a>, String> {
         Value::Bool(it) => Value::Bool(*it),
         Value::Int(it) => Value::Bool(*it != 0),
         Value::Double(it) => Value::Bool(*it != 0.0),
-        Value::Text(it) => match it.as_ref() {
-            "1" | "t" | "T" | "TRUE" | "true" | "True" => Value::Bool(true),
-            "0" | "f" | "F" | "FALSE" | "false" | "False" => Value::Bool(false),
-            other => {
-                return Err(format!("strconv.ParseBool: parsing {other:?}: invalid syntax"));
-            }
-        },
+        Value::Text(it) => Value::Bool(parse_bool(it)?),
         other => return unsupported(other),
     })
 }

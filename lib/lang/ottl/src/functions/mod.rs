@@ -5,6 +5,7 @@ mod conversions;
 mod csv;
 mod encodings;
 mod format;
+mod grok;
 mod hashes;
 mod ids;
 mod json_reader;
@@ -19,6 +20,8 @@ mod text;
 mod times;
 mod types;
 mod url;
+mod user_agent;
+mod web_logs;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -71,6 +74,7 @@ pub(crate) enum State {
     Regex(Regex),
     Networks(Vec<(IpAddr, u8)>),
     Clock(golang::time::Clock),
+    Grok(Box<grok::Grok>),
     Levels(Result<severity::Levels, String>),
 }
 
@@ -122,12 +126,15 @@ pub(crate) const fn may_take(name: &'static str, kind: Kind) -> Parameter {
 }
 
 /// All functions, by subject.
-const ALL: [(&str, &[Function]); 12] = [
+const ALL: [(&str, &[Function]); 15] = [
     ("Tests", types::ALL),
     ("Conversions", conversions::ALL),
     ("Texts", text::ALL),
     ("Parsers", parsers::ALL),
     ("CSV", csv::ALL),
+    ("Grok", grok::ALL),
+    ("Logs of web servers and security products", web_logs::ALL),
+    ("User agents", user_agent::ALL),
     ("Severities", severity::ALL),
     ("Maps and lists", collections::ALL),
     ("Digests", hashes::ALL),

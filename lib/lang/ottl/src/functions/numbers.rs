@@ -86,3 +86,12 @@ fn prefixed(text: &str) -> Option<(u32, String)> {
     let stray = digits.starts_with('_') || digits.ends_with('_') || digits.contains("__");
     (!stray).then(|| (base, digits.replace('_', "")))
 }
+
+/// `strconv.ParseBool`.
+pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        _ => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
+    }
+}

@@ -121,7 +121,10 @@ fn clock(slots: &[Slot]) -> Result<State, String> {
     }
     let location = constant_text(slots, 2).unwrap_or_default();
     let clock = Clock::strptime(format, location)
-        .map_err(|it| it.replace("invalid strptime format", "convert to go time format"));
+        .map_err(|it| it.replace("invalid strptime format", "convert to go time format"))
+        .map_err(|it| {
+            it.replace("invalid 'location':", &format!("failed to load location {location}:"))
+        });
     clock.map(State::Clock)
 }
 
@@ -138,8 +141,19 @@ fn time<'a>(env: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, St
 fn duration<'a>(text: &str) -> Result<Value<'a>, String> {
     match Duration::parse(text) {
         Ok(it) => Ok(Value::Duration(it.nanos())),
+        Err(problem) if problem.ends_with("unknown unit") => {
+            Err(format!("{problem} {:?} in duration {text:?}", unknown_unit(text)))
+        }
         Err(problem) => Err(format!("{problem} {text:?}")),
     }
+}
+
+/// The first unit of a span of time that there is not.
+fn unknown_unit(text: &str) -> &str {
+    let number = |c: char| c.is_ascii_digit() || c == '.';
+    let known = ["ns", "us", "\u{b5}s", "\u{3bc}s", "ms", "s", "m", "h"];
+    let units = text.split(number).filter(|it| !it.is_empty());
+    units.map(|it| it.trim_start_matches(['-', '+'])).find(|it| !known.contains(it)).unwrap_or("")
 }
 
 fn instant(values: &[Value<'_>]) -> Instant {
