@@ -50,6 +50,7 @@ impl<'r> Judge<'r> {
                 keep => keep,
             },
             Depth::Item if !self.narrowed.iter().all(|it| it.item(place)) => Keep::Drop,
+            Depth::Item if !self.selected_by_expression(place) => Keep::Drop,
             Depth::Item => self.judge(&rules.item, place),
             Depth::Child => self.judge(&rules.child, place),
         }
@@ -66,6 +67,17 @@ impl<'r> Judge<'r> {
         self.narrowed.clear();
         self.narrowed.extend(self.extents.iter().map_while(|it| it.of_scope(place.scope())));
         self.narrowed.len() == self.extents.len()
+    }
+
+    /// A metric of which nothing can be said stays.
+    fn selected_by_expression(&mut self, place: &Place<'_>) -> bool {
+        if self.rules.expressions.is_empty() {
+            return true;
+        }
+        self.rules.expressions.keep(place).unwrap_or_else(|error| {
+            self.failed(error);
+            true
+        })
     }
 
     #[inline]

@@ -104,13 +104,14 @@ pub struct ProfileFilters {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MetricMatch {
-    /// `strict` or `regexp`. Required.
+    /// `strict`, `regexp` or `expr`. Required.
     pub match_type: String,
     /// Accepted and without effect.
     pub regexp: Option<RegexpConfig>,
     /// Names, one of which must match.
     pub metric_names: Vec<String>,
-    /// Of upstream's `match_type: expr`, which is not there.
+    /// Of `match_type: expr`: expressions on data points, one of which must hold for one of the points of the
+    /// metric. They know `MetricName`, `MetricType`, `HasLabel("key")` and `Label("key")`.
     pub expressions: Vec<String>,
     /// Resource attributes, all of which must match.
     pub resource_attributes: Vec<Attribute>,

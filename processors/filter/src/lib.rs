@@ -13,6 +13,7 @@
 
 mod apply;
 mod config;
+mod expression;
 mod rules;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use ottl::{Conditions, Context, Error, ErrorMode, Prefixes, infer};
 use pdata::Depth;
 
 use crate::config::{Config, Entry, LogMatch, MetricMatch};
+use crate::expression::Expressions;
 
 /// The contexts of a signal, from the outside.
 pub(crate) const TRACES: &[Context] =
@@ -25,6 +26,8 @@ pub struct Rules {
     pub(crate) child: Vec<Conditions>,
     /// What these do not mean is dropped.
     pub(crate) selections: Vec<Selection>,
+    /// Metrics that these do not mean are dropped.
+    pub(crate) expressions: Expressions,
 }
 
 /// Position and problem of conditions that are wrong.
@@ -124,6 +127,9 @@ impl Rules {
         let mut rules = Self::default();
         rules.add_inferred(config, signal, found);
         rules.add_lists(config, signal, found);
+        if signal == Signal::Metrics {
+            rules.add_expressions(config, found);
+        }
         match selections(config, signal) {
             Ok(it) => rules.selections = it,
             Err(text) => {
@@ -182,6 +188,18 @@ impl Rules {
         }
     }
 
+    /// `match_type: expr` of metrics.
+    fn add_expressions(&mut self, config: &Config, found: &mut Problems) {
+        let (include, exclude) = (config.metrics.include.as_ref(), config.metrics.exclude.as_ref());
+        match Expressions::new(include, exclude) {
+            Ok(it) => self.expressions = it,
+            Err((key, at, problem)) => {
+                let place = format!("metrics::{key}::expressions::{at}");
+                found.late("", problem).only_for(Signal::Metrics.name()).about(&place);
+            }
+        }
+    }
+
     fn add(&mut self, context: Context, conditions: Option<Conditions>) {
         let Some(conditions) = conditions else { return };
         match context {
@@ -212,7 +230,10 @@ impl Rules {
 
     /// Items or their children are looked at.
     fn looks_at_items(&self) -> bool {
-        !self.item.is_empty() || !self.child.is_empty() || !self.selections.is_empty()
+        !self.item.is_empty()
+            || !self.child.is_empty()
+            || !self.selections.is_empty()
+            || !self.expressions.is_empty()
     }
 }
 
@@ -238,13 +259,6 @@ fn selections(config: &Config, signal: Signal) -> Result<Vec<Selection>, String>
         }
         Signal::Metrics => {
             let (include, exclude) = (&config.metrics.include, &config.metrics.exclude);
-            for it in include.iter().chain(exclude) {
-                if it.match_type == "expr" || !it.expressions.is_empty() {
-                    return Err("match_type \"expr\" is not there: write the expression as a \
-                                condition in metric_conditions"
-                        .to_owned());
-                }
-            }
             // What is excluded by its resource or by its name is dropped: each is a selection.
             let part = |of: fn(&MetricMatch) -> Option<MatchProperties>| {
                 selection(include.as_ref().and_then(of), exclude.as_ref().and_then(of), signal)
@@ -290,7 +304,7 @@ fn of_logs(it: &LogMatch) -> Option<MatchProperties> {
 }
 
 fn by_resource(it: &MetricMatch) -> Option<MatchProperties> {
-    (!it.resource_attributes.is_empty()).then(|| MatchProperties {
+    (it.match_type != "expr" && !it.resource_attributes.is_empty()).then(|| MatchProperties {
         match_type: it.match_type.clone(),
         resources: it.resource_attributes.clone(),
         ..MatchProperties::default()
@@ -298,7 +312,7 @@ fn by_resource(it: &MetricMatch) -> Option<MatchProperties> {
 }
 
 fn by_name(it: &MetricMatch) -> Option<MatchProperties> {
-    (!it.metric_names.is_empty()).then(|| MatchProperties {
+    (it.match_type != "expr" && !it.metric_names.is_empty()).then(|| MatchProperties {
         match_type: it.match_type.clone(),
         metric_names: it.metric_names.clone(),
         ..MatchProperties::default()

@@ -217,8 +217,38 @@ fn mistakes_are_refused_in_the_collectors_words() {
     ] {
         assert_eq!(plan::<Filter>(section, Signal::Logs).err().unwrap(), want, "{section}");
     }
-    let section = "{metrics: {include: {match_type: expr, expressions: [a]}}}";
+    let section =
+        "{metrics: {include: {match_type: expr, expressions: ['Label(\"a\") == 1 or a']}}}";
     let wrong = plan::<Filter>(section, Signal::Metrics).err().unwrap();
-    assert!(wrong[0].starts_with("match_type \"expr\" is not there"));
+    assert!(wrong[0].starts_with("unknown name a (1:20)"), "{wrong:?}");
     assert!(plan::<Filter>(section, Signal::Logs).is_ok(), "a pipeline of logs is not concerned");
+}
+
+#[tokio::test]
+async fn expressions_select_metrics_by_one_of_their_points() {
+    let point = |value: &str| json!({"asInt": "1", "attributes": [{"key": "env", "value": {"stringValue": value}}]});
+    let metric = |name: &str, points: Json| json!({"name": name, "gauge": {"dataPoints": points}});
+    let all = json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+        metric("a", json!([point("dev"), point("prod")])),
+        metric("b", json!([point("dev")])),
+        metric("c", json!([{"asInt": "1"}])),
+    ]}]}]});
+    for (section, want) in [
+        ("{include: {match_type: expr, expressions: ['Label(\"env\") == \"prod\"']}}", vec!["a"]),
+        ("{exclude: {match_type: expr, expressions: ['HasLabel(\"env\")']}}", vec!["c"]),
+        (
+            "{include: {match_type: expr, expressions: ['MetricName == \"b\"', 'not HasLabel(\"env\")']}}",
+            vec!["b", "c"],
+        ),
+        ("{exclude: {match_type: expr, expressions: ['MetricType == \"Gauge\"']}}", vec![]),
+    ] {
+        let got = left(&format!("{{metrics: {section}}}"), Signal::Metrics, &all).await;
+        let got = got["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array().cloned();
+        let names: Vec<String> = got
+            .unwrap_or_default()
+            .iter()
+            .map(|it| it["name"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(names, want, "{section}");
+    }
 }

@@ -13,6 +13,7 @@ mod parse;
 mod tree;
 
 use eval::{Env, Val};
+use parse::World;
 use tree::Node;
 
 /// What an expression can see. Values live in the arena of the record.
@@ -45,7 +46,7 @@ impl Program {
     /// # Errors
     /// The text of expr-lang, with position and excerpt.
     pub fn new(text: &str) -> Result<Self, String> {
-        Ok(Self { root: parse::parse(text)? })
+        Ok(Self { root: parse::parse(text, World::Record)? })
     }
 
     /// Compiles what must be true or false; what certainly is neither is refused.
@@ -53,9 +54,22 @@ impl Program {
     /// # Errors
     /// The same, or the type that it has.
     pub fn condition(text: &str) -> Result<Self, String> {
-        let program = Self::new(text)?;
-        match program.root.constant_type() {
-            None | Some("bool") => Ok(program),
+        Self::new(text)?.bool()
+    }
+
+    /// Compiles a condition on a data point. Its record has the name of the metric as `body`, its type as the
+    /// resource attribute `MetricType`, and the attributes of the point, those that are no texts as empty ones.
+    ///
+    /// # Errors
+    /// As for a condition, and for names that a point does not have.
+    pub fn point_condition(text: &str) -> Result<Self, String> {
+        Self { root: parse::parse(text, World::Point)? }.bool()
+    }
+
+    /// Itself, unless it certainly is no condition.
+    fn bool(self) -> Result<Self, String> {
+        match self.root.constant_type() {
+            None | Some("bool") => Ok(self),
             Some(other) => Err(format!("expected bool, but got {other}")),
         }
     }

@@ -12,11 +12,22 @@ const DEPTH_MAX: usize = 100;
 const NOT: u32 = 50;
 const SIGN: u32 = 90;
 
+/// What names mean in an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum World {
+    /// A log record: `body`, `attributes`, `resource`, `timestamp`. Other names are nil.
+    Record,
+    /// A data point: `MetricName`, `MetricType`, `HasLabel(key)`, `Label(key)`. Other names are refused.
+    /// `internal/filter/filterexpr/matcher.go` of contrib.
+    Point,
+}
+
 /// Parses a whole expression.
-pub(super) fn parse(text: &str) -> Result<Node, String> {
+pub(super) fn parse(text: &str, world: World) -> Result<Node, String> {
     let source: Vec<char> = text.chars().collect();
     let parsed = lex(&source).and_then(|tokens| {
-        let mut parser = Parser { tokens, at: 0, depth: 0, closures: 0, variables: Vec::new() };
+        let variables = Vec::new();
+        let mut parser = Parser { tokens, at: 0, depth: 0, closures: 0, variables, world };
         let node = parser.sequence()?;
         match parser.token().kind {
             Kind::End => Ok(node),
@@ -43,6 +54,7 @@ struct Parser {
     depth: usize,
     closures: usize,
     variables: Vec<String>,
+    world: World,
 }
 
 impl Parser {
@@ -240,6 +252,13 @@ impl Parser {
             "true" => Node::Bool(true),
             "false" => Node::Bool(false),
             "nil" => Node::Nil,
+            "MetricName" if self.world == World::Point => Node::Body,
+            "MetricType" if self.world == World::Point => {
+                Node::ResourceAttribute(token.text.clone())
+            }
+            _ if self.world == World::Point => {
+                return Err(Wrong::new(format!("unknown name {}", token.text), token.at));
+            }
             "body" | "$" => Node::Body,
             "attributes" => Node::Attributes,
             "resource" => Node::Resource,
@@ -250,6 +269,9 @@ impl Parser {
 
     fn call(&mut self, name: &Token, first: Option<Node>) -> Result<Node, Wrong> {
         let Some(builtin) = Builtin::find(&name.text) else {
+            if self.world == World::Point && matches!(name.text.as_str(), "HasLabel" | "Label") {
+                return self.label(name);
+            }
             return Err(Wrong::new(format!("unknown name {}", name.text), name.at));
         };
         self.expect("(")?;
@@ -272,6 +294,27 @@ impl Parser {
             return Err(Wrong::new(message, name.at));
         }
         Ok(Node::Call(builtin, args))
+    }
+
+    /// `HasLabel("key")` is `"key" in attributes`, and `Label("key")` is `attributes["key"] ?? ""`.
+    fn label(&mut self, name: &Token) -> Result<Node, Wrong> {
+        self.expect("(")?;
+        if self.is(")") {
+            let message = format!("not enough arguments to call {}", name.text);
+            return Err(Wrong::new(message, name.at));
+        }
+        let key = self.expression(0)?;
+        if self.is(",") {
+            let message = format!("too many arguments to call {}", name.text);
+            return Err(Wrong::new(message, name.at));
+        }
+        self.expect(")")?;
+        Ok(if name.text == "HasLabel" {
+            Node::Binary(Operator::In, Box::new(key), Box::new(Node::Attributes))
+        } else {
+            let value = Box::new(member(Node::Attributes, key, false));
+            Node::Binary(Operator::Coalesce, value, Box::new(Node::Text(String::new())))
+        })
     }
 
     fn predicate(&mut self) -> Result<Node, Wrong> {
