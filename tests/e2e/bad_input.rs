@@ -11,8 +11,8 @@ use std::time::Duration;
 use component::{Next, Signal};
 use componenttest::Generator;
 use configgrpc::client::{Client, ClientConfig};
-use configgrpc::status::retry_delay;
 use ledger::{Fault, Line, Oracle};
+use rpcstatus::retry_delay;
 
 use super::logs::pod;
 use crate::support::{Endpoint, PATIENCE, Process, SLUICE, eventually, get, own_address};

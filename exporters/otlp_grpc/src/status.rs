@@ -1,7 +1,7 @@
 //! What a gRPC status means for the data. OTLP specification, "Failures" of OTLP/gRPC.
 
 use component::{ConsumeError, GrpcStatus};
-use configgrpc::status::{code, retry_delay};
+use rpcstatus::{code, retry_delay};
 
 /// The error of a call that ended with `status`.
 pub(crate) fn classify(status: GrpcStatus) -> ConsumeError {
@@ -24,13 +24,13 @@ pub(crate) fn classify(status: GrpcStatus) -> ConsumeError {
 mod tests {
     use std::time::Duration;
 
-    use configgrpc::status::code_name;
+    use rpcstatus::code_name;
 
     use super::*;
 
     #[track_caller]
     fn check(code: i32, delay: Option<Duration>, want_permanent: bool, want_text: &str) {
-        let encoded = configgrpc::status::encode(code, "x", delay);
+        let encoded = rpcstatus::encode(code, "x", delay);
         let error = classify(GrpcStatus { code, message: "x".into(), encoded });
         assert_eq!(error.is_permanent(), want_permanent, "{code}");
         assert_eq!(error.to_string(), want_text);

@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use component::{ConsumeError, GrpcStatus};
-use configgrpc::status::{self, code};
 use confighttp::client::{Reply, Url};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use otlp::PartialSuccess;
+use rpcstatus::code;
 
 /// Content type of protobuf.
 pub(crate) const PROTO: &str = "application/x-protobuf";
@@ -37,7 +37,7 @@ pub(crate) fn classify(url: &Url, reply: &Reply, now: SystemTime) -> ConsumeErro
     let mut text =
         format!("error exporting items, request to {url} responded with HTTP Status Code {number}");
     let is_error = (400..600).contains(&number) && !reply.body.is_empty();
-    if let Some((_, message)) = status::decode(&reply.body).filter(|_| is_error) {
+    if let Some((_, message)) = rpcstatus::decode(&reply.body).filter(|_| is_error) {
         text = format!("{text}, Message={message}, Details=[]");
     }
     let status =
@@ -146,7 +146,7 @@ mod tests {
         let busy = error(&reply(503, None, b""));
         assert_eq!(busy.to_string(), format!("rpc error: code = Unavailable desc = {BASE} 503"));
         assert_eq!(busy.status().unwrap().message, format!("{BASE} 503"));
-        let body = configgrpc::status::encode(3, "bad field", None);
+        let body = rpcstatus::encode(3, "bad field", None);
         let told = error(&reply(400, None, &body));
         assert!(told.message().ends_with("400, Message=bad field, Details=[]"), "{told}");
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use component::{Context, Data, GrpcStatus, Signal, async_trait};
 use configgrpc::server::{Route, Unary};
-use configgrpc::status::code;
 use pdata::Limits;
+use rpcstatus::code;
 
 use crate::intake::Intake;
 

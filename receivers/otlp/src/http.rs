@@ -3,12 +3,12 @@
 
 use bytes::Bytes;
 use component::{Context, Data, GrpcStatus, async_trait};
-use configgrpc::status::{self, code};
 use confighttp::server::{Handler, mux_answer};
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use pdata::Limits;
+use rpcstatus::code;
 
 use crate::grpc::ANSWER;
 use crate::intake::Intake;
@@ -166,11 +166,11 @@ fn unanswerable() -> Response<Bytes> {
 }
 
 fn refusal(encoding: Encoding, http: StatusCode, status: &GrpcStatus) -> Response<Bytes> {
-    let delay = status::retry_delay(&status.encoded);
+    let delay = rpcstatus::retry_delay(&status.encoded);
     let (content_type, body) = match encoding {
         Encoding::Json => (JSON, json(status, delay)),
         Encoding::Proto if status.encoded.is_empty() => {
-            (PROTO, status::encode(status.code, &status.message, None))
+            (PROTO, rpcstatus::encode(status.code, &status.message, None))
         }
         Encoding::Proto => (PROTO, status.encoded.clone()),
     };

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use component::{ConsumeError, Context, Data, GrpcStatus, Outputs, Received, Settings, Signal};
-use configgrpc::status::{self, code};
+use rpcstatus::code;
 
 /// One signal's way in over one transport.
 pub(crate) struct Intake {
@@ -58,11 +58,11 @@ fn to_status(error: &ConsumeError) -> GrpcStatus {
         None => (code::UNAVAILABLE, error.to_string()),
     };
     let known = error.status().map(|it| &it.encoded[..]).unwrap_or_default();
-    let delay = error.retry_after().filter(|_| status::retry_delay(known).is_none());
+    let delay = error.retry_after().filter(|_| rpcstatus::retry_delay(known).is_none());
     if delay.is_none() && known.is_empty() {
         return GrpcStatus { code, message, encoded: Bytes::new() };
     }
-    let encoded = status::restate(known, code, &message, delay);
+    let encoded = rpcstatus::restate(known, code, &message, delay);
     GrpcStatus { code, message, encoded }
 }
 
@@ -83,18 +83,18 @@ mod tests {
 
     #[test]
     fn a_status_from_further_down_is_kept() {
-        let encoded = status::encode(8, "wait", Some(Duration::from_secs(7)));
+        let encoded = rpcstatus::encode(8, "wait", Some(Duration::from_secs(7)));
         let below = GrpcStatus { code: 8, message: "Throttle (7s)".into(), encoded };
         let status = to_status(&ConsumeError::retryable("wait").with_status(below));
         assert_eq!((status.code, status.message.as_str()), (8, "Throttle (7s)"));
-        assert_eq!(status::decode(&status.encoded), Some((8, "Throttle (7s)".into())));
-        assert_eq!(status::retry_delay(&status.encoded), Some(Duration::from_secs(7)));
+        assert_eq!(rpcstatus::decode(&status.encoded), Some((8, "Throttle (7s)".into())));
+        assert_eq!(rpcstatus::retry_delay(&status.encoded), Some(Duration::from_secs(7)));
     }
 
     #[test]
     fn a_delay_becomes_retry_info() {
         let error = ConsumeError::retryable("busy").after(Duration::from_secs(3));
         let status = to_status(&error);
-        assert_eq!(status::retry_delay(&status.encoded), Some(Duration::from_secs(3)));
+        assert_eq!(rpcstatus::retry_delay(&status.encoded), Some(Duration::from_secs(3)));
     }
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::frame::{self, Reader};
 use crate::metrics;
-use crate::status::{self, code};
+use rpcstatus::code;
 
 mod config;
 mod link;
@@ -287,9 +287,10 @@ fn grpc_status(headers: &HeaderMap) -> Option<Result<(), GrpcStatus>> {
     if code == code::OK {
         return Some(Ok(()));
     }
-    let message = headers.get("grpc-message").map(|it| status::unescape(it.as_bytes()));
+    let message = headers.get("grpc-message").map(|it| rpcstatus::unescape(it.as_bytes()));
     let details = headers.get("grpc-status-details-bin");
-    let encoded = details.and_then(|it| status::decode_binary(it.as_bytes())).unwrap_or_default();
+    let encoded =
+        details.and_then(|it| rpcstatus::decode_binary(it.as_bytes())).unwrap_or_default();
     let message = message.unwrap_or_default();
     Some(Err(GrpcStatus { code, message, encoded: encoded.into() }))
 }

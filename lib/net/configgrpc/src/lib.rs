@@ -14,4 +14,3 @@ pub mod client;
 pub mod frame;
 mod metrics;
 pub mod server;
-pub mod status;

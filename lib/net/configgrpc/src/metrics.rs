@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use component::meter::{Calls, Descriptor, Level};
 
-use crate::status::code_name;
+use rpcstatus::code_name;
 
 const fn measure(name: &'static str, description: &'static str) -> Descriptor {
     let scope = "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc";

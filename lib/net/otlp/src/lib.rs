@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Level, OURS};
 use component::{ConsumeError, ExporterSettings, GrpcStatus, Signal};
-use configgrpc::status::code_name;
 use http::uri::PathAndQuery;
 use prost::Message as _;
+use rpcstatus::code_name;
 
 /// Where gRPC exports a signal.
 pub fn grpc_path(signal: Signal) -> PathAndQuery {

@@ -9,7 +9,6 @@ use component::{ConsumeError, GrpcStatus, Signal};
 use componenttest::{Answer, data, logs};
 use compression::{Chunks, Compressor, Encoding, Type};
 use configgrpc::frame::{Message, Reader, prefix};
-use configgrpc::status;
 use h2::client::SendRequest;
 use http::{HeaderMap, Request};
 use tokio::net::TcpStream;
@@ -35,7 +34,7 @@ impl Reply {
 
     fn text(&self) -> String {
         let text = self.status.get("grpc-message");
-        text.map_or_else(String::new, |it| status::unescape(it.as_bytes()))
+        text.map_or_else(String::new, |it| rpcstatus::unescape(it.as_bytes()))
     }
 
     #[track_caller]
@@ -290,7 +289,7 @@ fn a_message_in_many_frames_arrives_whole() {
 fn the_pipelines_answer_becomes_the_status() {
     run(async {
         let it = Fixture::start(ALL, |_| {}).await;
-        let encoded = status::encode(8, "slow down", Some(Duration::from_secs(7)));
+        let encoded = rpcstatus::encode(8, "slow down", Some(Duration::from_secs(7)));
         let below = GrpcStatus { code: 8, message: "slow down".into(), encoded };
         let cases = [
             (ConsumeError::retryable("queue is full"), "14", "queue is full", None),
@@ -303,8 +302,8 @@ fn the_pipelines_answer_becomes_the_status() {
             let reply = call(&it, &[], request(1)).await;
             reply.check(200, code, text);
             let details = reply.status.get("grpc-status-details-bin");
-            let details = details.map(|it| status::decode_binary(it.as_bytes()).unwrap());
-            let got = details.as_deref().and_then(status::retry_delay);
+            let details = details.map(|it| rpcstatus::decode_binary(it.as_bytes()).unwrap());
+            let got = details.as_deref().and_then(rpcstatus::retry_delay);
             assert_eq!(got, delay.map(Duration::from_secs));
         }
         it.check_metric("refused_log_records", "grpc", 4.0);

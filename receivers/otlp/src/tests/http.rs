@@ -9,7 +9,6 @@ use component::config::Section;
 use component::{ConsumeError, Data, GrpcStatus, Signal};
 use componenttest::{Answer, data, logs};
 use compression::{Chunks, Compressor, Encoding, Params, Type};
-use configgrpc::status;
 use confighttp::server::CorsConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -346,7 +345,7 @@ fn a_chunked_body_of_unknown_length_is_read_under_the_limit() {
 fn the_pipelines_answer_becomes_status_body_and_retry_after() {
     let status = |code, delay: Option<u64>| {
         let delay = delay.map(Duration::from_secs);
-        let encoded = status::encode(code, "x", delay);
+        let encoded = rpcstatus::encode(code, "x", delay);
         ConsumeError::retryable("x").with_status(GrpcStatus { code, message: "x".into(), encoded })
     };
     run(async {
@@ -386,7 +385,7 @@ fn the_pipelines_answer_becomes_status_body_and_retry_after() {
             let reply =
                 post(it.http(), "/v1/logs", "application/x-protobuf", &logs(1).to_bytes()).await;
             assert_eq!(reply.header("content-type"), Some("application/x-protobuf"));
-            assert_eq!(status::decode(&reply.body), Some((code, message.to_owned())));
+            assert_eq!(rpcstatus::decode(&reply.body), Some((code, message.to_owned())));
         }
         it.check_metric("refused_log_records", "http", 42.0);
         it.check_metric("accepted_log_records", "http", 0.0);

@@ -167,8 +167,8 @@ async fn a_compressed_message_says_so_and_is_read_back() {
 
 #[tokio::test]
 async fn a_status_comes_with_message_and_details() {
-    let details = status::encode(14, "busy", Some(Duration::from_secs(3)));
-    let text: &'static str = status::encode_binary(&details).leak();
+    let details = rpcstatus::encode(14, "busy", Some(Duration::from_secs(3)));
+    let text: &'static str = rpcstatus::encode_binary(&details).leak();
     let trailers = vec![
         ("grpc-status", "14"),
         ("grpc-message", "100%25 busy"),

@@ -21,7 +21,7 @@ use tracing::debug;
 use super::{Answer, Endpoint, Shared};
 use crate::frame::{FrameError, Message, Reader};
 use crate::metrics;
-use crate::status::{code, encode, encode_binary, escape};
+use rpcstatus::{code, encode, encode_binary, escape};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");

@@ -1,6 +1,8 @@
 //! gRPC status on the wire: `grpc-message` escapes, `grpc-status-details-bin`, and the two protobuf
 //! messages in it that OTLP knows, `google.rpc.Status` and `google.rpc.RetryInfo`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 use std::time::Duration;
 
 use bytes::Bytes;
