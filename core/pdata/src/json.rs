@@ -12,7 +12,7 @@ mod scan;
 mod tests;
 mod write;
 
-pub(crate) use write::{base64 as write_base64, object as write_object};
+pub(crate) use write::object as write_object;
 
 /// Why a text is not OTLP/JSON: the Collector's words, with the text around the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

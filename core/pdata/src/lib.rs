@@ -14,6 +14,7 @@ mod schema;
 mod stats;
 #[cfg(test)]
 mod tests;
+pub mod text;
 mod value;
 mod view;
 mod wire;

@@ -81,7 +81,7 @@ impl<'a> Decoder<'a> {
             Value::Null => return Vec::new(),
             Value::Map(entries) => entries,
             other => {
-                let text = format!("'{name}' expected a map or struct, got {:?}", go_kind(other));
+                let text = format!("'{name}' expected a map or struct, got {:?}", other.go_kind());
                 self.issues.push(issue(&[name], &text).code(code::WRONG_TYPE));
                 return Vec::new();
             }
@@ -132,7 +132,7 @@ impl<'a> Decoder<'a> {
             return self.key_issue(&[name, key], &text, &candidates, code);
         };
         if !matches!(section.plain(), Value::Null | Value::Map(_)) {
-            let got = go_type(section);
+            let got = section.go_type();
             let text = format!(
                 "'{name}' decoding failed due to the following error(s):\n\n'[{id}]' expected type \
                  'map[string]interface {{}}', got unconvertible type '{got}'"
@@ -189,7 +189,7 @@ impl<'a> Decoder<'a> {
 
     fn service(&mut self, section: &Value) -> ServiceConfig {
         if !matches!(section.plain(), Value::Null | Value::Map(_)) {
-            let text = format!("'service' expected a map or struct, got {:?}", go_kind(section));
+            let text = format!("'service' expected a map or struct, got {:?}", section.go_kind());
             self.issues.push(issue(&["service"], &text).code(code::WRONG_TYPE));
             return ServiceConfig::default();
         }
@@ -234,7 +234,7 @@ impl<'a> Decoder<'a> {
             other => {
                 let text = format!(
                     "'service.pipelines' expected a map or struct, got {:?}",
-                    go_kind(other)
+                    other.go_kind()
                 );
                 let issue = issue(&["service", "pipelines"], &text).code(code::WRONG_TYPE);
                 self.issues.push(issue);
@@ -352,25 +352,4 @@ fn without_doubles(ids: Vec<Id>) -> Vec<Id> {
         }
     }
     out
-}
-
-/// Go's `reflect.Kind` of a value.
-fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::List(_) => "slice",
-        other => go_type(other),
-    }
-}
-
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nil",
-        Value::Bool(_) => "bool",
-        Value::Int(_) => "int",
-        Value::Float(_) => "float64",
-        Value::String(_) => "string",
-        Value::List(_) => "[]interface {}",
-        Value::Map(_) => "map[string]interface {}",
-        Value::Sourced { value, .. } => go_type(value),
-    }
 }

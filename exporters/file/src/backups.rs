@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use component::clock;
 
+use golang::time::civil;
+
 use crate::config::Rotation;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -67,17 +69,7 @@ fn parts(path: &Path) -> (String, String) {
 fn stamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, clock) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Civil date from days since 1970, by eras of 400 years that begin in March.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = match month {
-        0..10 => (year + era * 400, month + 3),
-        _ => (year + era * 400 + 1, month - 9),
-    };
+    let (year, month, day) = civil::date(days as i64);
     let (hour, minute, second) = (clock / 3_600, clock / 60 % 60, clock % 60);
     let millis = since.subsec_millis();
     format!("{year:04}-{month:02}-{day:02}T{hour:02}-{minute:02}-{second:02}.{millis:03}")

@@ -8,6 +8,7 @@ use super::scan::{Scanner, Start};
 use super::{JsonError, number};
 use crate::buffer;
 use crate::schema::{Field, Kind, Label, Message, Role};
+use crate::text::{Base64, hex_value};
 use crate::wire::{BYTES, Writer, field_len, zigzag};
 
 /// Deepest nesting of values whatever the configured limit: bounds the stack.
@@ -285,7 +286,7 @@ impl Reader<'_> {
     fn base64(&mut self, number: u32) -> Result<(), JsonError> {
         let text = self.scan.plain_string()?;
         self.scratch.clear();
-        if let Err(at) = decode_base64(text, &mut self.scratch) {
+        if let Err(at) = Base64::STANDARD.decode_to(text, &mut self.scratch) {
             let reason = format!("illegal base64 data at input byte {at}");
             return Err(self.scan.fail("base64.Decode", &reason));
         }
@@ -306,16 +307,6 @@ fn find(schema: &'static Message, key: &[u8], expected: &mut usize) -> Option<&'
     schema.fields.get(index)
 }
 
-#[inline]
-fn hex_value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
 #[cold]
 fn hex_issue(digit: u8) -> String {
     let it = char::from(digit);
@@ -323,56 +314,4 @@ fn hex_issue(digit: u8) -> String {
         return format!("encoding/hex: invalid byte: U+{digit:04X}");
     }
     format!("encoding/hex: invalid byte: U+{digit:04X} '{it}'")
-}
-
-/// Standard base64 with padding; line ends are ignored. An error is the position that Go names.
-fn decode_base64(text: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
-    let mut symbols = text.iter().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'));
-    loop {
-        let (mut group, mut length) = (0u32, 0u32);
-        while length < 4 {
-            let Some((at, &byte)) = symbols.next() else {
-                return if length == 0 { Ok(()) } else { Err(text.len() - length as usize) };
-            };
-            if byte == b'=' {
-                return finish_base64(group, length, at, symbols, text.len(), out);
-            }
-            group = group << 6 | u32::from(base64_value(byte).ok_or(at)?);
-            length += 1;
-        }
-        out.extend_from_slice(group.to_be_bytes().get(1..).unwrap_or_default());
-    }
-}
-
-/// The group that ends with padding, whose first `=` stands at `at`.
-fn finish_base64<'a>(
-    group: u32,
-    length: u32,
-    at: usize,
-    mut symbols: impl Iterator<Item = (usize, &'a u8)>,
-    end: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), usize> {
-    match length {
-        2 => match symbols.next() {
-            Some((_, b'=')) => out.push((group >> 4) as u8),
-            Some((other, _)) => return Err(other),
-            None => return Err(end),
-        },
-        3 => out.extend_from_slice(&[(group >> 10) as u8, (group >> 2) as u8]),
-        _ => return Err(at),
-    }
-    symbols.next().map_or(Ok(()), |(after, _)| Err(after))
-}
-
-#[inline]
-fn base64_value(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
 }

@@ -3,6 +3,7 @@
 
 use crate::schema::{Field, Kind, Label, Message, Role};
 use crate::stats;
+use crate::text::{Base64, hex_digits};
 use crate::wire::{Field as Raw, Payload, Reader, Scalars};
 
 /// Deepest nesting of messages that is written: bounds the stack. Decoders accept less.
@@ -215,7 +216,7 @@ fn scalar(kind: Kind, payload: Payload<'_>, out: &mut Vec<u8>) {
         Kind::Str => string(payload.bytes(), out),
         Kind::Bytes => {
             out.push(b'"');
-            base64(payload.bytes(), out);
+            Base64::STANDARD.encode_to(payload.bytes(), out);
             out.push(b'"');
         }
         Kind::Id(_) => hexadecimal(payload.bytes(), out),
@@ -290,25 +291,8 @@ fn double(value: f64, out: &mut Vec<u8>) {
 
 fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    out.extend(bytes.iter().flat_map(|&byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]));
+    out.extend(bytes.iter().flat_map(|byte| hex_digits(*byte)));
     out.push(b'"');
-}
-
-fn hex_digit(value: u8) -> u8 {
-    if value < 10 { b'0' + value } else { b'a' + value - 10 }
-}
-
-/// Standard base64 with padding.
-pub(crate) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for group in bytes.chunks(3) {
-        let at = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for position in 0..4 {
-            let symbol = ALPHABET[(bits >> (18 - 6 * position)) as usize & 63];
-            out.push(if position <= group.len() { symbol } else { b'=' });
-        }
-    }
 }
 
 /// A string. What is not UTF-8 in it becomes U+FFFD: JSON has no way to say it.
@@ -341,7 +325,7 @@ fn escaped(mut bytes: &[u8], out: &mut Vec<u8>) {
             b'\t' => out.extend_from_slice(b"\\t"),
             _ => {
                 out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+                out.extend_from_slice(&hex_digits(byte));
             }
         }
         bytes = rest;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use super::value::{AttributesRef, ValueRef};
+use crate::text::{Base64, json_number, json_string};
 
 impl fmt::Display for ValueRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,8 +19,8 @@ impl fmt::Display for ValueRef<'_> {
                 let sign = if it > 0.0 { '+' } else { '-' };
                 write!(f, "json: unsupported value: {sign}Inf")
             }
-            ValueRef::Double(it) => number(f, it),
-            ValueRef::Bytes(it) => base64(f, it),
+            ValueRef::Double(it) => json_number(f, it),
+            ValueRef::Bytes(it) => f.write_str(&Base64::STANDARD.encode(it)),
             ValueRef::Array(_) | ValueRef::Map(_) => {
                 let mut text = String::new();
                 match json(&mut text, *self) {
@@ -35,12 +36,12 @@ impl fmt::Display for ValueRef<'_> {
 fn json(out: &mut String, value: ValueRef<'_>) -> fmt::Result {
     match value {
         ValueRef::Empty => out.write_str("null"),
-        ValueRef::Str(it) => quoted(out, it),
+        ValueRef::Str(it) => json_string(out, it),
         ValueRef::Double(it) if !it.is_finite() => Err(fmt::Error),
         ValueRef::Bool(_) | ValueRef::Int(_) | ValueRef::Double(_) => write!(out, "{value}"),
         ValueRef::Bytes(it) => {
             out.push('"');
-            base64(out, it)?;
+            out.push_str(&Base64::STANDARD.encode(it));
             out.write_char('"')
         }
         ValueRef::Array(it) => {
@@ -61,53 +62,11 @@ fn map(out: &mut String, map: AttributesRef<'_>) -> fmt::Result {
     out.push('{');
     for (index, (key, value)) in entries.into_iter().enumerate() {
         out.push_str(if index > 0 { "," } else { "" });
-        quoted(out, key)?;
+        json_string(out, key)?;
         out.push(':');
         json(out, value)?;
     }
     out.write_char('}')
-}
-
-/// With the escapes of Go's `encoding/json`, which are safe in HTML too.
-fn quoted(out: &mut String, text: &str) -> fmt::Result {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                write!(out, "\\u{:04x}", u32::from(c))?;
-            }
-            _ => out.push(c),
-        }
-    }
-    out.write_char('"')
-}
-
-/// As ES6 prints numbers: plain between 1e-6 and 1e21, the exponent with its sign.
-fn number(out: &mut impl fmt::Write, it: f64) -> fmt::Result {
-    let size = it.abs();
-    if size == 0.0 || (1e-6..1e21).contains(&size) {
-        return write!(out, "{it}");
-    }
-    let text = format!("{it:e}");
-    match text.split_once('e') {
-        Some((digits, exponent)) if !exponent.starts_with('-') => {
-            write!(out, "{digits}e+{exponent}")
-        }
-        _ => out.write_str(&text),
-    }
-}
-
-fn base64(out: &mut impl fmt::Write, bytes: &[u8]) -> fmt::Result {
-    let mut text = Vec::new();
-    crate::json::write_base64(bytes, &mut text);
-    text.into_iter().try_for_each(|byte| out.write_char(char::from(byte)))
 }
 
 #[cfg(test)]

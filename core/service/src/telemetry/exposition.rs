@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use component::meter::{Metric, Sample, Shape};
+use golang::strconv::float;
 
 /// Name and value of each label, by name.
 pub(super) type Labels = Vec<(String, String)>;
@@ -128,7 +129,7 @@ fn write_family(out: &mut String, family: Family<'_>, escaping: Escaping) {
                 let bucket = format!("{name}_bucket");
                 for (n, count) in counts.iter().enumerate() {
                     seen += count;
-                    let bound = bounds.get(n).map_or("+Inf".to_owned(), |it| go_float(*it));
+                    let bound = bounds.get(n).map_or("+Inf".to_owned(), |it| float(*it));
                     line(out, &bucket, &labels, Some(&bound), seen as f64, escaping);
                 }
                 line(out, &format!("{name}_sum"), &labels, None, sum, escaping);
@@ -163,7 +164,7 @@ fn line(
     if !pairs.is_empty() {
         let _ = write!(out, "{{{}}}", pairs.join(","));
     }
-    let _ = writeln!(out, " {}", go_float(value));
+    let _ = writeln!(out, " {}", float(value));
 }
 
 /// True for what needs no quotes: `[a-zA-Z_][a-zA-Z0-9_]*`, of metrics also with colons.
@@ -190,26 +191,6 @@ fn escape(name: &str, escaping: Escaping, of_metric: bool) -> Cow<'_, str> {
     }
 }
 
-/// As Go's `%g` writes it, shortest form.
-fn go_float(value: f64) -> String {
-    /// From this power of ten on (and below -4) Go writes an exponent: `ftoa.go`, `eprec`.
-    const EXPONENT_MIN: i32 = 6;
-    if value.is_nan() {
-        return "NaN".into();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf".into() } else { "-Inf".into() };
-    }
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if value != 0.0 && !(-4..EXPONENT_MIN).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{digits}e{sign}{:02}", exponent.abs());
-    }
-    format!("{value}")
-}
-
 #[cfg(test)]
 mod tests {
     use component::Meter;
@@ -225,24 +206,6 @@ mod tests {
         let all = exposition(&meter.registry().snapshot(), style, escaping);
         let of_handler = |line: &&str| !line.contains("promhttp_") && !line.contains("target_info");
         all.lines().filter(of_handler).map(|line| format!("{line}\n")).collect()
-    }
-
-    #[test]
-    fn floats_are_written_as_go_writes_them() {
-        let cases = [
-            (0.0, "0"),
-            (2.0, "2"),
-            (1.5, "1.5"),
-            (123_456.0, "123456"),
-            (1_000_000.0, "1e+06"),
-            (132_796_416.0, "1.32796416e+08"),
-            (5.073_475_931, "5.073475931"),
-            (0.000_01, "1e-05"),
-            (f64::INFINITY, "+Inf"),
-        ];
-        for (value, want) in cases {
-            assert_eq!(go_float(value), want);
-        }
     }
 
     #[test]

@@ -200,23 +200,9 @@ impl<'a> Section<'a> {
     }
 
     fn mismatch(&mut self, key: &str, want: &str, got: &Value) {
-        let got = go_type(got);
+        let got = got.go_type();
         let name = self.name(key);
         self.wrong.push(format!("'{name}' expected type '{want}', got unconvertible type '{got}'"));
-    }
-}
-
-/// The type as the Collector's decoder names it.
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Int(_) => "int",
-        Value::Float(_) => "float64",
-        Value::String(_) => "string",
-        Value::List(_) => "[]interface {}",
-        Value::Map(_) => "map[string]interface {}",
-        Value::Sourced { value, .. } => go_type(value),
     }
 }
 

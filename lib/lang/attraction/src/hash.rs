@@ -1,6 +1,7 @@
 //! SHA-256 of values, as upstream hashes them since it left SHA-1.
 
 use pdata::ValueRef;
+use pdata::text::hex_digits;
 use sha2::{Digest, Sha256};
 
 /// Hexadecimal digits on the stack; none for a value that has no hash.
@@ -31,8 +32,7 @@ pub(crate) fn of(value: ValueRef<'_>) -> Digits {
     };
     let mut text = [0; 64];
     for (pair, byte) in text.chunks_exact_mut(2).zip(sum) {
-        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
-        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        pair.copy_from_slice(&hex_digits(byte));
     }
     Digits { text, length: 64 }
 }

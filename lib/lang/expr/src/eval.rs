@@ -72,7 +72,7 @@ impl<'a> Val<'a> {
     pub(super) fn display(&self) -> String {
         match self {
             Val::Data(it) => value::display(it),
-            Val::Time(it) => golang::time::show(*it),
+            Val::Time(it) => golang::time::show((*it).into()),
             Val::Span(it) => config::Duration::from_nanos(*it).to_string(),
         }
     }

@@ -59,23 +59,48 @@ fn escape<'t>(rest: &'t str, quote: char, plain: &mut impl Extend<u8>) -> Option
     Some(after)
 }
 
-/// A float as Go's `%v` prints it: `%g` with the shortest digits, exponents from 1e21 on.
+/// A float as Go's `%v` and `%g` print it: with the fewest digits that tell it apart.
 pub fn float(it: f64) -> String {
+    /// From this power of ten on, and below -4, there is an exponent: `strconv/ftoa.go`, `eprec`.
+    const EXPONENT_MIN: i32 = 6;
     if it.is_nan() {
         return "NaN".to_owned();
     }
     if it.is_infinite() {
         return if it > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    let magnitude = it.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
-        let text = format!("{it:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = match exponent.strip_prefix('-') {
-            Some(exponent) => ('-', exponent),
-            None => ('+', exponent),
-        };
-        return format!("{digits}e{sign}{exponent:0>2}");
+    let text = format!("{it:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..EXPONENT_MIN).contains(&exponent) {
+        return it.to_string();
     }
-    it.to_string()
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_written_as_go_writes_them() {
+        let cases = [
+            (0.0, "0"),
+            (-2.0, "-2"),
+            (1.5, "1.5"),
+            (123_456.0, "123456"),
+            (999_999.5, "999999.5"),
+            (1_000_000.0, "1e+06"),
+            (132_796_416.0, "1.32796416e+08"),
+            (5.073_475_931, "5.073475931"),
+            (0.000_1, "0.0001"),
+            (0.000_01, "1e-05"),
+            (1e21, "1e+21"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ];
+        for (value, want) in cases {
+            assert_eq!(float(value), want);
+        }
+    }
 }

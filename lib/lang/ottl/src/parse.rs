@@ -482,11 +482,5 @@ fn joined(and: bool, left: Expr, right: Expr) -> Node {
 
 /// The bytes of hexadecimal digits, if their number is even.
 pub(crate) fn hex(digits: &str) -> Option<Vec<u8>> {
-    if digits.len() % 2 == 1 {
-        return None;
-    }
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
-        .collect()
+    pdata::text::from_hex(digits.as_bytes())
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use pdata::text::hex;
 use pdata::{ArrayRef, AttributesRef, ValueRef};
 
 /// Go's types of ids.
@@ -227,7 +228,7 @@ impl fmt::Display for Value<'_> {
             Value::Nil => f.write_str("<nil>"),
             Value::Bool(it) => write!(f, "{it}"),
             Value::Int(it) => write!(f, "{it}"),
-            Value::Double(it) => write!(f, "{it}"),
+            Value::Double(it) => f.write_str(&golang::strconv::float(*it)),
             Value::Text(it) => f.write_str(it),
             Value::Bytes(it) => {
                 let bytes: Vec<String> = it.iter().map(u8::to_string).collect();
@@ -256,16 +257,5 @@ impl fmt::Display for Value<'_> {
 
 /// Standard base64 with padding.
 pub(crate) fn base64(bytes: &[u8]) -> String {
-    ValueRef::Bytes(bytes).to_string()
-}
-
-/// Digits in small letters.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    text
+    pdata::text::Base64::STANDARD.encode(bytes)
 }

@@ -1,12 +1,11 @@
 //! gRPC status on the wire: `grpc-message` escapes, `grpc-status-details-bin`, and the two protobuf
 //! messages in it that OTLP knows, `google.rpc.Status` and `google.rpc.RetryInfo`.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
-
 use std::time::Duration;
 
 use bytes::Bytes;
 pub use component::grpc_code_name as code_name;
+use pdata::text::{Base64, hex_digits, hex_value};
 
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
@@ -49,12 +48,8 @@ pub fn escape(message: &str) -> String {
         match byte {
             b' '..=b'~' if byte != b'%' => out.push(byte as char),
             _ => {
-                out.push('%');
-                for nibble in [byte >> 4, byte & 15] {
-                    out.push(
-                        char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase(),
-                    );
-                }
+                let digits = hex_digits(byte).map(|it| char::from(it.to_ascii_uppercase()));
+                out.extend(['%'].into_iter().chain(digits));
             }
         }
     }
@@ -67,17 +62,15 @@ pub fn unescape(message: &[u8]) -> String {
     let mut rest = message;
     while let [first, after @ ..] = rest {
         let byte = match rest {
-            [b'%', high, low, ..] => hex(*high).zip(hex(*low)).map(|(h, l)| (h << 4) | l),
+            [b'%', high, low, ..] => {
+                hex_value(*high).zip(hex_value(*low)).map(|(h, l)| (h << 4) | l)
+            }
             _ => None,
         };
         out.push(byte.unwrap_or(*first));
         rest = if byte.is_some() { &after[2..] } else { after };
     }
     String::from_utf8_lossy(&out).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok())
 }
 
 /// An encoded `google.rpc.Status`, with a `RetryInfo` when there is a delay.
@@ -264,38 +257,15 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 /// Binary metadata (`-bin` keys) on the wire: base64 without padding, as grpc-go sends it.
 pub fn encode_binary(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let at = |n: usize| u32::from(group.get(n).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for n in 0..=group.len() {
-            out.push(BASE64[(bits >> (18 - 6 * n) & 63) as usize] as char);
-        }
-    }
-    out
+    Base64::RAW.encode(bytes)
 }
 
 /// The reverse of [`encode_binary`], with or without padding; `None` when it is no base64.
 pub fn decode_binary(text: &[u8]) -> Option<Vec<u8>> {
-    let text = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
-    let mut out = Vec::with_capacity(text.len() * 3 / 4);
-    for group in text.chunks(4) {
-        let mut bits = 0;
-        for byte in group {
-            bits = bits << 6 | u32::try_from(BASE64.iter().position(|it| it == byte)?).ok()?;
-        }
-        match group.len() {
-            4 => out.extend_from_slice(&bits.to_be_bytes()[1..]),
-            3 => out.extend_from_slice(&(bits << 6).to_be_bytes()[1..3]),
-            2 => out.extend_from_slice(&(bits << 12).to_be_bytes()[1..2]),
-            _ => return None,
-        }
-    }
-    Some(out)
+    let form = if text.len().is_multiple_of(4) { Base64::STANDARD } else { Base64::RAW };
+    form.decode(text).ok()
 }
 
 #[cfg(test)]

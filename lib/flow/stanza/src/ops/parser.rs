@@ -2,6 +2,7 @@
 //! read time, severity, trace and scope from it.
 
 use bumpalo::Bump;
+use pdata::text::from_hex;
 
 use super::Failure;
 use crate::entry::Entry;
@@ -126,30 +127,17 @@ impl TraceParser {
         let mut read = |field: &Field, entry: &Entry<'a>| -> &'a [u8] {
             let Some(value) = field.get(entry, arena) else { return &[] };
             let bytes = match value {
-                Value::Str(text) => hex(text, arena),
-                other => hex(&display(&other), arena),
+                Value::Str(text) => from_hex(text.as_bytes()),
+                other => from_hex(display(&other).as_bytes()),
             };
             wrong |= bytes.is_none();
-            bytes.unwrap_or_default()
+            bytes.map_or(&[], |it| arena.alloc_slice_copy(&it))
         };
         let (trace_id, span_id) = (read(&self.trace_id, entry), read(&self.span_id, entry));
         let trace_flags = read(&self.trace_flags, entry);
         (entry.trace_id, entry.span_id, entry.trace_flags) = (trace_id, span_id, trace_flags);
         if wrong { Err(Failure::Fixed("Error decoding traces for logs")) } else { Ok(()) }
     }
-}
-
-fn hex<'a>(text: &str, arena: &'a Bump) -> Option<&'a [u8]> {
-    let digit = |it: &u8| char::from(*it).to_digit(16);
-    let bytes = text.as_bytes();
-    if !bytes.len().is_multiple_of(2) || !bytes.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let pairs = bytes.chunks_exact(2).map(|it| {
-        let number = digit(&it[0]).unwrap_or(0) << 4 | digit(&it[1]).unwrap_or(0);
-        number as u8
-    });
-    Some(arena.alloc_slice_fill_iter(pairs))
 }
 
 /// `scope_name_parser`, and the `scope_name:` block.

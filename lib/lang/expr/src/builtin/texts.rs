@@ -1,9 +1,10 @@
 //! Functions on text.
 
 use bumpalo::collections::String as ArenaString;
+use golang::json;
+use pdata::text::Base64;
 
 use super::{Builtin, Env, RESULT_BYTES_MAX, Stop, Val, Value, invalid, list, text};
-use golang::json;
 
 /// Calls a text function; `None` when `builtin` is none.
 pub(super) fn call<'a>(
@@ -99,10 +100,10 @@ fn make<'a>(env: &Env<'a, '_>, builtin: Builtin, args: &[Val<'a>]) -> Result<&'a
             }
             keep(of.replacen(old, new, most))
         }
-        (Builtin::ToBase64, _) => keep(encode_base64(of.as_bytes())),
-        (Builtin::FromBase64, _) => match decode_base64(of) {
-            Some(bytes) => Ok(golang::utf8::text(env.arena.alloc_slice_copy(&bytes), env.arena)),
-            None => Err("illegal base64 data".to_owned().into()),
+        (Builtin::ToBase64, _) => keep(Base64::STANDARD.encode(of.as_bytes())),
+        (Builtin::FromBase64, _) => match Base64::STANDARD.decode(of.as_bytes()) {
+            Ok(bytes) => Ok(golang::utf8::text(env.arena.alloc_slice_copy(&bytes), env.arena)),
+            Err(at) => Err(format!("illegal base64 data at input byte {at}").into()),
         },
         _ => Err(invalid(builtin, &args[0])),
     }
@@ -144,53 +145,4 @@ fn split<'a>(env: &Env<'a, '_>, builtin: Builtin, args: &[Val<'a>]) -> Result<Va
         _ => parts.extend(of.split_inclusive(separator).map(Value::Str)),
     }
     Ok(Value::Array(parts.into_bump_slice()))
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn encode_base64(bytes: &[u8]) -> String {
-    let mut all = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let digit = BASE64[(bits >> (18 - 6 * at)) as usize & 63];
-            all.push(if at > chunk.len() { '=' } else { char::from(digit) });
-        }
-    }
-    all
-}
-
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=').as_bytes();
-    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
-        return None;
-    }
-    let mut all = Vec::with_capacity(text.len() / 4 * 3);
-    for chunk in digits.chunks(4) {
-        let mut bits = 0u32;
-        for digit in chunk {
-            bits = bits << 6 | BASE64.iter().position(|it| it == digit)? as u32;
-        }
-        bits <<= 6 * (4 - chunk.len());
-        all.extend_from_slice(&bits.to_be_bytes()[1..chunk.len()]);
-    }
-    Some(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_there_and_back_is_the_same() {
-        for (plain, coded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
-        {
-            assert_eq!(encode_base64(plain.as_bytes()), coded);
-            assert_eq!(decode_base64(coded).as_deref(), Some(plain.as_bytes()));
-        }
-        assert_eq!(decode_base64("Zg"), None);
-        assert_eq!(decode_base64("!!!!"), None);
-    }
 }

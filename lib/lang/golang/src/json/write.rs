@@ -1,6 +1,6 @@
 //! Values to JSON text.
 
-use std::fmt::Write as _;
+use pdata::text::{json_number, json_string};
 
 use crate::strconv::float;
 use crate::value::{Pair, Value};
@@ -18,9 +18,10 @@ fn write_at(value: &Value<'_>, out: &mut String, level: usize) {
     match value {
         Value::Bool(it) => out.push_str(if *it { "true" } else { "false" }),
         Value::Int(it) => out.push_str(&it.to_string()),
+        Value::Double(it) if it.is_finite() => _ = json_number(out, *it),
         Value::Double(it) => out.push_str(&float(*it)),
-        Value::Str(it) => write_text(it, out),
-        Value::Bytes(it) => write_text(&String::from_utf8_lossy(it), out),
+        Value::Str(it) => _ = json_string(out, it),
+        Value::Bytes(it) => _ = json_string(out, &String::from_utf8_lossy(it)),
         Value::Array([]) => out.push_str("[]"),
         Value::Map([]) => out.push_str("{}"),
         Value::Array(list) => {
@@ -40,7 +41,7 @@ fn write_at(value: &Value<'_>, out: &mut String, level: usize) {
             for (at, (key, it)) in pairs.into_iter().enumerate() {
                 out.push_str(if at > 0 { "," } else { "" });
                 line(out, level + 1);
-                write_text(key, out);
+                _ = json_string(out, key);
                 out.push_str(": ");
                 write_at(it, out, level + 1);
             }
@@ -49,25 +50,4 @@ fn write_at(value: &Value<'_>, out: &mut String, level: usize) {
         }
         _ => out.push_str("null"),
     }
-}
-
-fn write_text(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            '\0'..' ' => _ = write!(out, "\\u{:04x}", c as u32),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
 }

@@ -34,8 +34,8 @@ pub fn now() -> i64 {
 }
 
 /// An instant in UTC as Go's `%v` prints it.
-pub fn show(nanos: i64) -> String {
-    let seconds = nanos.div_euclid(1_000_000_000);
+pub fn show(nanos: i128) -> String {
+    let seconds = nanos.div_euclid(1_000_000_000) as i64;
     let (year, month, day) = civil::date(seconds.div_euclid(86_400));
     let second = seconds.rem_euclid(86_400);
     let clock = (second / 3600, second / 60 % 60, second % 60);
