@@ -22,6 +22,7 @@ mod types;
 mod url;
 mod user_agent;
 mod web_logs;
+mod xml;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -75,6 +76,7 @@ pub(crate) enum State {
     Networks(Vec<(IpAddr, u8)>),
     Clock(golang::time::Clock),
     Grok(Box<grok::Grok>),
+    XPath(Box<xml::XPath>),
     Levels(Result<severity::Levels, String>),
 }
 
@@ -126,7 +128,7 @@ pub(crate) const fn may_take(name: &'static str, kind: Kind) -> Parameter {
 }
 
 /// All functions, by subject.
-const ALL: [(&str, &[Function]); 15] = [
+const ALL: [(&str, &[Function]); 16] = [
     ("Tests", types::ALL),
     ("Conversions", conversions::ALL),
     ("Texts", text::ALL),
@@ -135,6 +137,7 @@ const ALL: [(&str, &[Function]); 15] = [
     ("Grok", grok::ALL),
     ("Logs of web servers and security products", web_logs::ALL),
     ("User agents", user_agent::ALL),
+    ("XML", xml::ALL),
     ("Severities", severity::ALL),
     ("Maps and lists", collections::ALL),
     ("Digests", hashes::ALL),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use pdata::{Data, Depth, Keep, Limits, Place, Signal};
+use proptest::prelude::*;
 
 use super::{ALL, Function};
 use crate::compile::Compiler;
@@ -154,5 +155,35 @@ fn the_reference_lists_the_functions_there_are() {
         std::fs::write(path, format!("{before}{BEGIN}{fresh}{END}{after}")).unwrap();
     } else {
         assert!(written == fresh, "docs/ottl.md is stale: run this test with UPDATE_GOLDEN=1");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_document_and_no_path_is_too_odd(
+        text in "[<>/a-c=\"' !?&;\\[\\]-]{0,60}",
+        path in "[a-c/@*.()\\[\\]=|'1 <>:-]{0,20}",
+    ) {
+        let quoted = |it: &str| it.replace('\\', "\\\\").replace('"', "\\\"");
+        let (text, path) = (quoted(&text), quoted(&path));
+        for call in ["GetXML", "RemoveXML", "ConvertTextToElementsXML", "ConvertAttributesToElementsXML"] {
+            let _ = result(&format!("{call}(\"<a>{text}<b c='1'/></a>\", \"{path}\")"));
+            let _ = result(&format!("{call}(\"<a>x<b c='1'/></a>\", \"{path}\")"));
+        }
+        let _ = result(&format!("ParseXML(\"<a>{text}\")"));
+    }
+
+    #[test]
+    fn no_text_is_too_odd_for_a_parser(text in "\\PC{0,40}") {
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+        for call in ["ParseJSON", "ParseKeyValue", "URL", "UserAgent", "ParseCLF", "ParseELF", "ParseCEF",
+            "ParseLEEF", "Base64Decode", "Duration", "ToSnakeCase", "ToCamelCase", "IsValidLuhn"] {
+            let _ = result(&format!("{call}(\"{text}\")"));
+        }
+        let _ = result(&format!("ParseCSV(\"{text}\", \"a,b\", mode=\"lazyQuotes\")"));
+        let _ = result(&format!("ParseCSV(\"\\\"{text}\", \"a,b\")"));
+        let _ = result(&format!("Format(\"%{text}\", [1, \"a\", 1.5, nil, [1], true])"));
+        let _ = result(&format!("ExtractGrokPatterns(\"a\", \"{text}\")"));
+        let _ = result(&format!("Substring(\"{text}\", 1, 3, true)"));
     }
 }
