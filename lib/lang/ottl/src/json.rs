@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use pdata::ValueRef;
+use pdata::text::json_string;
 
 use crate::functions::rfc3339;
 use crate::value::{List, Map, Value, base64};
@@ -27,10 +28,10 @@ fn write(out: &mut String, value: &Value<'_>, depth: usize) -> bool {
         Value::Double(it) if it.is_finite() => {
             let _ = write!(out, "{}", ValueRef::Double(*it));
         }
-        Value::Text(it) => quoted(out, it),
-        Value::Bytes(it) => quoted(out, &base64(it)),
+        Value::Text(it) => _ = json_string(out, it),
+        Value::Bytes(it) => _ = json_string(out, &base64(it)),
         Value::Time(it) => match rfc3339(*it) {
-            Ok(it) => quoted(out, &it),
+            Ok(it) => _ = json_string(out, &it),
             Err(_) => return false,
         },
         Value::Id(..) => {
@@ -49,7 +50,7 @@ fn write(out: &mut String, value: &Value<'_>, depth: usize) -> bool {
             out.push('{');
             for (at, (key, value)) in entries.iter().enumerate() {
                 out.push_str(if at > 0 { "," } else { "" });
-                quoted(out, key);
+                _ = json_string(out, key);
                 out.push(':');
                 if !write(out, value, depth + 1) {
                     return false;
@@ -70,24 +71,4 @@ fn write(out: &mut String, value: &Value<'_>, depth: usize) -> bool {
         Value::Double(_) | Value::Opaque(..) => return false,
     }
     true
-}
-
-fn quoted(out: &mut String, text: &str) {
-    out.push('"');
-    for sign in text.chars() {
-        match sign {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            '<' | '>' | '&' | '\0'..'\x20' | '\u{2028}' | '\u{2029}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(sign));
-            }
-            other => out.push(other),
-        }
-    }
-    out.push('"');
 }

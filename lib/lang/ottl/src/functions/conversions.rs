@@ -1,10 +1,10 @@
 //! Values of one type to values of another.
 
 use super::kind::items;
-use super::numbers::parse_int;
 use super::{Function, Kind, State, function, int, take, takes, text};
 use crate::program::Slot;
 use crate::value::{Value, hex};
+use golang::strconv::parse_int;
 
 pub(super) const ALL: &[Function] = &[
     function("Bool", &[takes("target", Kind::BoolLike)], |_, it| Ok(take(it, 0))).says(

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use encoding_rs::Encoding;
+use pdata::text::Base64;
 
 use super::{Env, Function, Kind, function, may_take, takes, text};
-use crate::value::{Value, base64};
+use crate::value::Value;
 
 pub(super) const ALL: &[Function] = &[
     function(
@@ -19,7 +20,7 @@ pub(super) const ALL: &[Function] = &[
         "Base64Encode(\"hi?\", \"base64-url\") == \"aGk_\"",
     ),
     function("Base64Decode", &[takes("target", Kind::Text)], |_, it| {
-        let bytes = decode_base64(text(it, 0).as_bytes(), BASE64)?;
+        let bytes = decode_base64(text(it, 0).as_bytes(), Base64::STANDARD)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned().into())
     })
     .says(
@@ -40,96 +41,25 @@ fn variant<'v>(values: &'v [Value<'_>]) -> &'v str {
     }
 }
 
-/// How base64 is written.
-#[derive(Debug, Clone, Copy)]
-struct Base64 {
-    url: bool,
-    padded: bool,
-}
-
-const BASE64: Base64 = Base64 { url: false, padded: true };
-
-impl Base64 {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "base64" => BASE64,
-            "base64-raw" => Self { padded: false, ..BASE64 },
-            "base64-url" => Self { url: true, ..BASE64 },
-            "base64-raw-url" => Self { url: true, padded: false },
-            _ => return None,
-        })
-    }
-
-    /// The six bits of a sign.
-    fn bits(self, sign: u8) -> Option<u8> {
-        Some(match sign {
-            b'A'..=b'Z' => sign - b'A',
-            b'a'..=b'z' => sign - b'a' + 26,
-            b'0'..=b'9' => sign - b'0' + 52,
-            b'+' if !self.url => 62,
-            b'/' if !self.url => 63,
-            b'-' if self.url => 62,
-            b'_' if self.url => 63,
-            _ => return None,
-        })
-    }
+/// By the name that the converters give it.
+fn base64_named(name: &str) -> Option<Base64> {
+    Some(match name {
+        "base64" => Base64::STANDARD,
+        "base64-raw" => Base64::RAW,
+        "base64-url" => Base64::URL,
+        "base64-raw-url" => Base64::RAW_URL,
+        _ => return None,
+    })
 }
 
 fn encode<'a>(bytes: &[u8], variant: &str) -> Result<Value<'a>, String> {
     let how =
-        Base64::named(variant).ok_or_else(|| format!("unsupported base64 variant: {variant}"))?;
-    let mut text = base64(bytes);
-    if how.url {
-        text = text.replace('+', "-").replace('/', "_");
-    }
-    if !how.padded {
-        text.truncate(text.trim_end_matches('=').len());
-    }
-    Ok(text.into())
+        base64_named(variant).ok_or_else(|| format!("unsupported base64 variant: {variant}"))?;
+    Ok(how.encode(bytes).into())
 }
 
-/// As Go's encoding/base64: line ends are passed over, unused bits may be set, and the first byte that
-/// does not fit is named.
 fn decode_base64(source: &[u8], how: Base64) -> Result<Vec<u8>, String> {
-    let corrupt = |at: usize| Err(format!("illegal base64 data at input byte {at}"));
-    let mut out = Vec::with_capacity(source.len() / 4 * 3 + 3);
-    let signs = source.iter().copied().enumerate();
-    let mut signs = signs.filter(|it| !matches!(it.1, b'\n' | b'\r'));
-    loop {
-        let (mut group, mut count) = (0_u32, 0);
-        while count < 4 {
-            let Some((at, sign)) = signs.next() else {
-                if count == 1 || (count > 0 && how.padded) {
-                    return corrupt(source.len() - count);
-                }
-                break;
-            };
-            if let Some(bits) = how.bits(sign) {
-                group = group << 6 | u32::from(bits);
-                count += 1;
-                continue;
-            }
-            if sign != b'=' || !how.padded || count < 2 {
-                return corrupt(at);
-            }
-            if count == 2 {
-                match signs.next() {
-                    None => return corrupt(source.len()),
-                    Some((_, b'=')) => {}
-                    Some((at, _)) => return corrupt(at - 1),
-                }
-            }
-            if let Some((at, _)) = signs.next() {
-                return corrupt(at);
-            }
-            break;
-        }
-        let [_, first, second, third] = (group << (6 * (4 - count))).to_be_bytes();
-        out.extend([first, second, third].into_iter().take(count.saturating_sub(1)));
-        if count < 4 {
-            return Ok(out);
-        }
-    }
+    how.decode(source).map_err(|at| format!("illegal base64 data at input byte {at}"))
 }
 
 fn decode<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, String> {
@@ -143,7 +73,7 @@ fn decode<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, St
         }
     };
     let Value::Text(encoding) = encoding else { return Ok(Value::Nil) };
-    if let Some(how) = Base64::named(encoding) {
+    if let Some(how) = base64_named(encoding) {
         let bytes = decode_base64(bytes, how).map_err(|it| format!("could not decode: {it}"))?;
         return Ok(String::from_utf8_lossy(&bytes).into_owned().into());
     }

@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use golang::go_regex;
 use regex::{Regex, RegexBuilder};
 
-use super::numbers::{parse_bool, parse_float, parse_int};
 use super::{Env, Function, Kind, State, constant_text, function, may_take, takes, text};
 use crate::program::Slot;
 use crate::value::{Map, Value};
+use golang::strconv::{parse_bool, parse_float, parse_int};
 
 /// Longest expression that a pattern may expand to, in bytes: patterns may name each other in a circle.
 const EXPANDED_BYTES_MAX: usize = 256 * 1024;

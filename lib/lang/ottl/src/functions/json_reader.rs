@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::numbers::parse_float;
 use crate::value::{List, Map, Value};
+use golang::strconv::parse_float;
 
 /// Nesting that is followed, in levels.
 const DEPTH_MAX: usize = 128;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::numbers::{parse_bool, parse_float};
 use crate::value::{List, Value, hex};
+use golang::strconv::{parse_bool, parse_float};
 
 /// What a parameter accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,6 @@ mod hashes;
 mod ids;
 mod json_reader;
 mod kind;
-mod numbers;
 mod parsers;
 mod severity;
 mod telemetry;

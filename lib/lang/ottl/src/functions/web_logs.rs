@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use golang::go_regex;
 use regex::Regex;
 
-use super::numbers::parse_int;
 use super::{Env, Function, Kind, State, constant_text, function, may_take, takes, text};
 use crate::context::Context;
 use crate::value::{List, Map, Value};
+use golang::strconv::parse_int;
 
 const TARGET: super::Parameter = takes("target", Kind::Text);
 

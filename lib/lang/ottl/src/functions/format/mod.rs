@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 
-mod float;
 mod print;
 
 use print::{Flags, print};

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::float::float;
+use golang::strconv::{format_float, is_print, quote, quote_char};
+
 use crate::functions::times;
 use crate::value::Value;
 
@@ -136,10 +137,10 @@ fn integer(out: &mut String, number: i64, value: &Value<'_>, verb: char, flags: 
         'x' => (format!("{magnitude:x}"), if flags.sharp { "0x" } else { "" }),
         'X' => (format!("{magnitude:X}"), if flags.sharp { "0X" } else { "" }),
         'c' => return flags.pad(out, sign.encode_utf8(&mut [0; 4])),
-        'q' => return flags.pad(out, &quoted_sign(sign, flags.plus)),
+        'q' => return flags.pad(out, &quote_char(sign, flags.plus)),
         'U' => {
             let count = flags.precision.unwrap_or(0).max(4);
-            let shown = if flags.sharp && is_printed(sign) {
+            let shown = if flags.sharp && is_print(sign) {
                 format!("U+{number:0count$X} '{sign}'")
             } else {
                 format!("U+{number:0count$X}")
@@ -172,7 +173,7 @@ fn floating(out: &mut String, number: f64, value: &Value<'_>, verb: char, flags:
         'f' | 'F' => ('f', flags.precision.or(Some(6))),
         _ => return bad(out, value, verb, flags),
     };
-    let mut shown = float(number, how, precision);
+    let mut shown = format_float(number, how, precision);
     if matches!(verb, 'G' | 'E' | 'X') {
         shown.make_ascii_uppercase();
     }
@@ -232,7 +233,7 @@ fn text(out: &mut String, bytes: &[u8], value: &Value<'_>, verb: char, flags: &F
     };
     let shown = String::from_utf8_lossy(bytes);
     match verb {
-        'v' if flags.quoted => flags.pad(out, &quoted(&shown, false)),
+        'v' if flags.quoted => flags.pad(out, &quote(&shown, false)),
         'v' | 's' => flags.pad(out, &cut(&shown)),
         'q' if flags.sharp
             && !shown.contains(['`', '\u{7f}', '\u{feff}'])
@@ -240,7 +241,7 @@ fn text(out: &mut String, bytes: &[u8], value: &Value<'_>, verb: char, flags: &F
         {
             flags.pad(out, &format!("`{}`", cut(&shown)));
         }
-        'q' => flags.pad(out, &quoted(&cut(&shown), flags.plus)),
+        'q' => flags.pad(out, &quote(&cut(&shown), flags.plus)),
         'x' | 'X' => {
             let count = flags.precision.unwrap_or(usize::MAX).min(bytes.len());
             let prefix = match (flags.sharp, verb) {
@@ -262,47 +263,5 @@ fn text(out: &mut String, bytes: &[u8], value: &Value<'_>, verb: char, flags: &F
             flags.pad(out, &shown);
         }
         _ => bad(out, value, verb, flags),
-    }
-}
-
-/// As Go's `strconv.IsPrint`, roughly: what Rust prints as it is.
-fn is_printed(sign: char) -> bool {
-    sign == ' ' || !sign.is_control() && sign.escape_debug().count() == 1 || "'\"\\".contains(sign)
-}
-
-fn quoted(text: &str, ascii: bool) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    text.chars().for_each(|it| escape(&mut out, it, '"', ascii));
-    out.push('"');
-    out
-}
-
-fn quoted_sign(sign: char, ascii: bool) -> String {
-    let mut out = "'".to_owned();
-    escape(&mut out, sign, '\'', ascii);
-    out.push('\'');
-    out
-}
-
-fn escape(out: &mut String, sign: char, quote: char, ascii: bool) {
-    let code = u32::from(sign);
-    match sign {
-        '\\' => out.push_str("\\\\"),
-        it if it == quote => {
-            out.push('\\');
-            out.push(it);
-        }
-        it if is_printed(it) && !(ascii && code > 0x7e) => out.push(it),
-        '\x07' => out.push_str("\\a"),
-        '\x08' => out.push_str("\\b"),
-        '\x0c' => out.push_str("\\f"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        '\x0b' => out.push_str("\\v"),
-        '\0'..'\x20' | '\x7f' => drop(write!(out, "\\x{code:02x}")),
-        _ if code < 0x10000 => drop(write!(out, "\\u{code:04x}")),
-        _ => drop(write!(out, "\\U{code:08x}")),
     }
 }

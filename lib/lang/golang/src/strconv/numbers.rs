@@ -1,7 +1,10 @@
 //! Numbers in texts, as Go's strconv reads them.
 
 /// `strconv.ParseFloat`: also `0x1p-2`, and `_` between digits.
-pub(super) fn parse_float(text: &str) -> Result<f64, String> {
+///
+/// # Errors
+/// Go's text, with the name of the function.
+pub fn parse_float(text: &str) -> Result<f64, String> {
     let wrong = |what: &str| format!("strconv.ParseFloat: parsing {text:?}: {what}");
     let bare = text.strip_prefix(['+', '-']).unwrap_or(text);
     let lower = bare.to_ascii_lowercase();
@@ -47,7 +50,10 @@ fn hexadecimal(text: &str) -> Option<f64> {
 }
 
 /// `strconv.ParseInt`; base 0 goes by the prefix, and allows `_` between digits.
-pub(super) fn parse_int(target: &str, base: i64) -> Result<i64, String> {
+///
+/// # Errors
+/// The same.
+pub fn parse_int(target: &str, base: i64) -> Result<i64, String> {
     let wrong = |what: &str| format!("strconv.ParseInt: parsing {target:?}: {what}");
     let digits = target.strip_prefix(['+', '-']).unwrap_or(target);
     let negative = target.starts_with('-');
@@ -88,7 +94,10 @@ fn prefixed(text: &str) -> Option<(u32, String)> {
 }
 
 /// `strconv.ParseBool`.
-pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
+///
+/// # Errors
+/// The same.
+pub fn parse_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),

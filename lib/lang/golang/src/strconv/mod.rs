@@ -1,4 +1,12 @@
-//! Go's `strconv`: escapes in quotes, and floats.
+//! Go's `strconv`: numbers to texts and back, quotes and escapes.
+
+mod float;
+mod numbers;
+mod quote;
+
+pub use float::float as format_float;
+pub use numbers::{parse_bool, parse_float, parse_int};
+pub use quote::{is_print, quote, quote_char};
 
 /// The bytes that stand for `inside`, a text within `quote`s, with Go's escapes; says how many characters
 /// there were. `None` where Go sees a syntax error. `strconv/quote.go`, `UnquoteChar`.
@@ -61,22 +69,11 @@ fn escape<'t>(rest: &'t str, quote: char, plain: &mut impl Extend<u8>) -> Option
 
 /// A float as Go's `%v` and `%g` print it: with the fewest digits that tell it apart.
 pub fn float(it: f64) -> String {
-    /// From this power of ten on, and below -4, there is an exponent: `strconv/ftoa.go`, `eprec`.
-    const EXPONENT_MIN: i32 = 6;
-    if it.is_nan() {
-        return "NaN".to_owned();
+    let text = format_float(it, 'g', None);
+    match text.strip_prefix('+') {
+        Some(unsigned) if !it.is_infinite() => unsigned.to_owned(),
+        _ => text,
     }
-    if it.is_infinite() {
-        return if it > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let text = format!("{it:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..EXPONENT_MIN).contains(&exponent) {
-        return it.to_string();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ struct Digits {
 
 /// The number with its sign; the verb is one of `e f g x b`. Without a precision so many digits as tell it
 /// from its neighbours.
-pub(super) fn float(value: f64, verb: char, precision: Option<usize>) -> String {
+pub fn float(value: f64, verb: char, precision: Option<usize>) -> String {
     if value.is_nan() {
         return "+NaN".to_owned();
     }
