@@ -15,6 +15,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod tree;
 mod value;
 mod view;
 mod wire;
@@ -32,5 +33,5 @@ pub use edit::{
 };
 pub use json::JsonError;
 pub use stats::{not_utf8_total, unreadable_total};
-pub use value::{Value, ValueBuf};
+pub use value::{Value, ValueBuf, ValueScratch};
 pub use view::*;

@@ -48,6 +48,11 @@ owned!(Logs, LogsData, it => it.records().count());
 owned!(Traces, TracesData, it => it.spans().count());
 owned!(Metrics, MetricsData, it => it.metrics().map(|metric| metric.points().count()).sum());
 
+/// The structs of one chunk of metrics.
+pub(crate) fn metrics(chunk: Bytes) -> MetricsData {
+    decode(Signal::Metrics, &[chunk])
+}
+
 fn decode<M: Message + Default>(signal: Signal, chunks: &[Bytes]) -> M {
     let mut message = M::default();
     if chunks.iter().all(|chunk| message.merge(chunk.clone()).is_ok()) {

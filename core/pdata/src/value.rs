@@ -35,6 +35,27 @@ pub enum Value<'a> {
     MapRef(AttributesRef<'a>),
 }
 
+/// Memory for values that are made one after another, so that each costs no allocation.
+#[derive(Debug, Default)]
+pub struct ValueScratch {
+    out: Writer,
+}
+
+impl ValueScratch {
+    /// The value that `write` streams; the one before is forgotten.
+    #[inline]
+    pub fn encode(&mut self, write: impl FnOnce(&mut ValueWriter<'_>)) -> Value<'_> {
+        self.out.buf.clear();
+        write(&mut ValueWriter::new(&mut self.out));
+        Value::Encoded(&self.out.buf)
+    }
+
+    /// The last value, to read it.
+    pub fn get(&self) -> ValueRef<'_> {
+        ValueRef::decode(&self.out.buf)
+    }
+}
+
 impl<'a> From<ValueRef<'a>> for Value<'a> {
     fn from(value: ValueRef<'a>) -> Self {
         match value {
