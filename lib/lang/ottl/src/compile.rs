@@ -307,11 +307,12 @@ impl Compiler<'_> {
             return Err(Error::said(span, message).one_of(editors::names(of, self.context)));
         };
         let arguments = self.arguments(editor.parameters, call)?;
-        if let Some(check) = editor.check {
-            check(&arguments)
-                .map_err(|it| Error::said(span, format!("couldn't create function: {it}")))?;
-        }
-        Ok(Edit { editor, arguments })
+        let state = match editor.prepare {
+            Some(prepare) => prepare(&arguments)
+                .map_err(|it| Error::said(span, format!("couldn't create function: {it}")))?,
+            None => editors::State::None,
+        };
+        Ok(Edit { editor, arguments, state })
     }
 }
 

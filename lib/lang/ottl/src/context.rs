@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pdata::{Field, Place, ValueRef};
+use pdata::{Depth, Field, Place, ValueRef};
 
 /// The kind of thing that a condition is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +53,16 @@ impl Context {
         match name {
             "instrumentation_scope" => Some(Context::Scope),
             _ => Self::ALL.into_iter().find(|it| it.name() == name),
+        }
+    }
+
+    /// How deep in a payload it is.
+    pub const fn depth(self) -> Depth {
+        match self {
+            Context::Resource => Depth::Resource,
+            Context::Scope => Depth::Scope,
+            Context::Log | Context::Span | Context::Metric => Depth::Item,
+            Context::SpanEvent | Context::DataPoint => Depth::Child,
         }
     }
 

@@ -82,7 +82,7 @@ fn token(rest: &str) -> Option<(Kind, usize)> {
         b'(' | b')' | b'{' | b'}' | b'[' | b']' | b':' | b',' => Some((Kind::Mark, 1)),
         b'a'..=b'z' | b'A'..=b'Z' => Some(word(bytes)),
         // The name of a parameter that a lambda does not use.
-        b'_' if !pair.get(1).is_some_and(|it| is_part(it)) => Some((Kind::Mark, 1)),
+        b'_' if !pair.get(1).copied().is_some_and(is_part) => Some((Kind::Mark, 1)),
         _ => None,
     }
 }
@@ -131,12 +131,12 @@ fn text(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-fn is_part(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || *byte == b'_'
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 fn word(bytes: &[u8]) -> (Kind, usize) {
-    let length = bytes.iter().take_while(|it| is_part(it)).count();
+    let length = bytes.iter().take_while(|it| is_part(**it)).count();
     let kind = match bytes.get(..length).unwrap_or_default() {
         b"nil" => Kind::Nil,
         b"not" => Kind::Not,

@@ -1,4 +1,4 @@
-//! The OpenTelemetry Transformation Language: conditions on what is in a payload.
+//! The OpenTelemetry Transformation Language: conditions on what is in a payload, and statements that change it.
 //!
 //! A text is parsed once to a tree ([`parse`]), the names in it are given their meaning ([`compile`]), and
 //! the program is evaluated at a [`pdata::Place`]: a path is one of its fields, and a whole number that is
@@ -28,7 +28,7 @@ mod value;
 pub use compile::Prefixes;
 pub use condition::{Condition, Conditions, ErrorMode};
 pub use context::Context;
-pub use editors::Editors;
+pub use editors::{Editors, Scratch};
 pub use error::Error;
 pub use infer::{Part, infer, infer_statements};
-pub use statement::Statement;
+pub use statement::{Statement, Statements};

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::compare;
 use crate::context::Scene;
-use crate::editors::Editor;
+use crate::editors::{self, Editor};
 use crate::functions::{Env, Function, State};
 use crate::path::Field;
 use crate::path::trace_state;
@@ -51,20 +51,18 @@ pub(crate) enum Slot {
     /// Of a list, each on its own.
     Each(Vec<Getter>),
     /// What an editor changes.
-    #[expect(dead_code, reason = "nothing runs statements before payloads can be edited by path")]
     Target(Target),
     /// A converter that an editor applies.
-    #[expect(dead_code, reason = "nothing runs statements before payloads can be edited by path")]
     Function(&'static Function),
 }
 
 /// What a statement does.
 #[derive(Debug)]
-#[expect(dead_code, reason = "nothing runs statements before payloads can be edited by path")]
 pub(crate) struct Edit {
     pub(crate) editor: &'static Editor,
     /// One per parameter.
     pub(crate) arguments: Vec<Slot>,
+    pub(crate) state: editors::State,
 }
 
 /// A place that an editor changes: `log.attributes["a"]`.
@@ -192,7 +190,11 @@ fn borrowed<'a>(value: &'a Value<'static>) -> Value<'a> {
     }
 }
 
-fn at_path<'a>(field: Field, keys: &'a [Key], scene: &Scene<'a>) -> Result<Value<'a>, String> {
+pub(crate) fn at_path<'a>(
+    field: Field,
+    keys: &'a [Key],
+    scene: &Scene<'a>,
+) -> Result<Value<'a>, String> {
     let value = field.value(scene);
     let Some((first, rest)) = keys.split_first() else { return Ok(value) };
     let found = match &value {

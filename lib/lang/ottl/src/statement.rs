@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
+use pdata::Place;
+
 use crate::compile::{Compiler, Prefixes};
-use crate::context::Context;
-use crate::editors::Editors;
+use crate::condition::ErrorMode;
+use crate::context::{Context, Scene};
+use crate::editors::{Editors, Scratch};
 use crate::error::Error;
 use crate::parse;
 use crate::program::{Edit, Test};
@@ -12,7 +15,6 @@ use crate::tree::{Node, Path};
 
 /// A statement.
 #[derive(Debug)]
-#[expect(dead_code, reason = "nothing runs statements before payloads can be edited by path")]
 pub struct Statement {
     /// With the names of contexts, as the Collector shows it.
     text: String,
@@ -41,6 +43,83 @@ impl Statement {
             error.within(format_args!("unable to parse OTTL statement {:?}", whole.text))
         })?;
         Ok(Self { text: whole.text, edit, test })
+    }
+}
+
+impl Statement {
+    /// Does what it says, if its condition holds: true if it does.
+    ///
+    /// # Errors
+    /// Why it cannot, in the Collector's words.
+    #[inline]
+    pub fn run(&self, place: &mut Place<'_>, scratch: &mut Scratch) -> Result<bool, String> {
+        if let Some(test) = &self.test
+            && !test.holds(&Scene::at(place))?
+        {
+            return Ok(false);
+        }
+        let Edit { editor, arguments, state } = &self.edit;
+        editor.run(place, arguments, state, scratch)?;
+        Ok(true)
+    }
+}
+
+/// Statements that run one after another.
+#[derive(Debug)]
+pub struct Statements {
+    list: Vec<Statement>,
+    mode: ErrorMode,
+}
+
+impl Statements {
+    /// Parses and compiles texts for a context.
+    ///
+    /// # Errors
+    /// Those that are wrong, with their position.
+    pub fn new(
+        texts: &[String],
+        context: Context,
+        prefixes: Prefixes,
+        editors: Editors,
+        mode: ErrorMode,
+    ) -> Result<Self, Vec<(usize, Error)>> {
+        let (mut list, mut wrong) = (Vec::new(), Vec::new());
+        for (at, text) in texts.iter().enumerate() {
+            match Statement::new(text, context, prefixes, editors) {
+                Ok(it) => list.push(it),
+                Err(error) => wrong.push((at, error)),
+            }
+        }
+        if wrong.is_empty() { Ok(Self { list, mode }) } else { Err(wrong) }
+    }
+
+    /// Runs all at a place.
+    ///
+    /// # Errors
+    /// Why the payload has to be refused, in the Collector's words.
+    #[inline]
+    pub fn run(&self, place: &mut Place<'_>, scratch: &mut Scratch) -> Result<(), String> {
+        for statement in &self.list {
+            if let Err(error) = statement.run(place, scratch) {
+                self.failed(statement, error)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn failed(&self, statement: &Statement, error: String) -> Result<(), String> {
+        let statement = &statement.text;
+        match self.mode {
+            ErrorMode::Silent => {}
+            ErrorMode::Ignore => {
+                tracing::warn!(error, statement, "failed to execute statement");
+            }
+            ErrorMode::Propagate => {
+                return Err(format!("failed to execute statement: {statement}, {error}"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -159,91 +238,94 @@ mod tests {
         );
     }
 
+    /// A statement, what is wrong with it, and where.
+    const MISTAKES: &[(&str, &str, &str)] = &[
+        (
+            "set(\"a\", 1)",
+            "error while parsing arguments for call to \"set\": invalid argument at position 0: must be a path",
+            "\"a\"",
+        ),
+        (
+            "limit(log.attributes, \"a\", [])",
+            "error while parsing arguments for call to \"limit\": invalid argument at position 1: must be an int",
+            "\"a\"",
+        ),
+        (
+            "limit(log.attributes, 1, [1])",
+            "error while parsing arguments for call to \"limit\": invalid argument at position 2: error while parsing list argument at index 0: must be a string",
+            "1",
+        ),
+        (
+            "limit(log.attributes, 1, log.body)",
+            "error while parsing arguments for call to \"limit\": invalid argument at position 2: must be a list of type string",
+            "log.body",
+        ),
+        (
+            "flatten(log.attributes, resolve_conflicts=1)",
+            "error while parsing arguments for call to \"flatten\": invalid argument at position 1: must be a bool",
+            "1",
+        ),
+        (
+            "replace_match(log.body, \"a\", \"b\", SHA255)",
+            "error while parsing arguments for call to \"replace_match\": undefined function SHA255",
+            "SHA255",
+        ),
+        (
+            "replace_match(log.body, \"a\", \"b\", \"c\")",
+            "error while parsing arguments for call to \"replace_match\": invalid function name given",
+            "\"c\"",
+        ),
+        (
+            "replace_match(log.body, \"a\", \"b\", Concat)",
+            "error while parsing arguments for call to \"replace_match\": incorrect number of arguments. Expected: 2 Received: 1",
+            "Concat",
+        ),
+        (
+            "convert_sum_to_gauge()",
+            "undefined function \"convert_sum_to_gauge\"",
+            "convert_sum_to_gauge",
+        ),
+        (
+            "set(log.body)",
+            "error while parsing arguments for call to \"set\": incorrect number of arguments. Expected: 2 Received: 1",
+            "set",
+        ),
+        (
+            "Len(log.body) where true",
+            "editor names must start with a lowercase letter but got 'Len'",
+            "Len",
+        ),
+        (
+            "set(log.body, 1)[0][\"a\"]",
+            "only paths and converters may be indexed, not editors, but got set[0][a]",
+            "[0][\"a\"]",
+        ),
+        (
+            "set(log.body, delete_key(log.body, 1))",
+            "converter names must start with an uppercase letter but got 'delete_key'",
+            "delete_key",
+        ),
+        (
+            "set log.body",
+            "statement has invalid syntax: 1:5: unexpected token \"log\" (expected \"(\" (Argument (\",\" Argument)*)? \")\" Key*)",
+            "log",
+        ),
+        (
+            "set(log.body, 1) were true",
+            "statement has invalid syntax: 1:18: unexpected token \"were\"",
+            "were",
+        ),
+        (
+            "set(log.body, 1) where log.body",
+            "statement has invalid syntax: 1:32: unexpected token \"<EOF>\" (expected <opcomparison> Value)",
+            "",
+        ),
+    ];
+
     #[test]
     fn mistakes_are_refused_in_the_collectors_words_and_with_their_place() {
         let required = Prefixes::Required;
-        for (text, message, at) in [
-            (
-                "set(\"a\", 1)",
-                "error while parsing arguments for call to \"set\": invalid argument at position 0: must be a path",
-                "\"a\"",
-            ),
-            (
-                "limit(log.attributes, \"a\", [])",
-                "error while parsing arguments for call to \"limit\": invalid argument at position 1: must be an int",
-                "\"a\"",
-            ),
-            (
-                "limit(log.attributes, 1, [1])",
-                "error while parsing arguments for call to \"limit\": invalid argument at position 2: error while parsing list argument at index 0: must be a string",
-                "1",
-            ),
-            (
-                "limit(log.attributes, 1, log.body)",
-                "error while parsing arguments for call to \"limit\": invalid argument at position 2: must be a list of type string",
-                "log.body",
-            ),
-            (
-                "flatten(log.attributes, resolve_conflicts=1)",
-                "error while parsing arguments for call to \"flatten\": invalid argument at position 1: must be a bool",
-                "1",
-            ),
-            (
-                "replace_match(log.body, \"a\", \"b\", SHA255)",
-                "error while parsing arguments for call to \"replace_match\": undefined function SHA255",
-                "SHA255",
-            ),
-            (
-                "replace_match(log.body, \"a\", \"b\", \"c\")",
-                "error while parsing arguments for call to \"replace_match\": invalid function name given",
-                "\"c\"",
-            ),
-            (
-                "replace_match(log.body, \"a\", \"b\", Concat)",
-                "error while parsing arguments for call to \"replace_match\": incorrect number of arguments. Expected: 2 Received: 1",
-                "Concat",
-            ),
-            (
-                "convert_sum_to_gauge()",
-                "undefined function \"convert_sum_to_gauge\"",
-                "convert_sum_to_gauge",
-            ),
-            (
-                "set(log.body)",
-                "error while parsing arguments for call to \"set\": incorrect number of arguments. Expected: 2 Received: 1",
-                "set",
-            ),
-            (
-                "Len(log.body) where true",
-                "editor names must start with a lowercase letter but got 'Len'",
-                "Len",
-            ),
-            (
-                "set(log.body, 1)[0][\"a\"]",
-                "only paths and converters may be indexed, not editors, but got set[0][a]",
-                "[0][\"a\"]",
-            ),
-            (
-                "set(log.body, delete_key(log.body, 1))",
-                "converter names must start with an uppercase letter but got 'delete_key'",
-                "delete_key",
-            ),
-            (
-                "set log.body",
-                "statement has invalid syntax: 1:5: unexpected token \"log\" (expected \"(\" (Argument (\",\" Argument)*)? \")\" Key*)",
-                "log",
-            ),
-            (
-                "set(log.body, 1) were true",
-                "statement has invalid syntax: 1:18: unexpected token \"were\"",
-                "were",
-            ),
-            (
-                "set(log.body, 1) where log.body",
-                "statement has invalid syntax: 1:32: unexpected token \"<EOF>\" (expected <opcomparison> Value)",
-                "",
-            ),
-        ] {
+        for (text, message, at) in MISTAKES {
             refused(text, required, &format!("{text}|{message}"), at);
         }
     }

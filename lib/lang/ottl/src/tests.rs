@@ -331,7 +331,7 @@ fn fields_of_spans_and_events_can_be_read() {
                 "trace_state == \"a=1,b=2\" and trace_state[\"b\"] == \"2\"",
                 "Len(events) == 2 and Len(links) == 0 and IsList(events)",
                 "not IsRootSpan() and parent_span_id.string == \"0102030405060708\"",
-                "trace_id.string == \"\" and trace_id == TraceID(0x00000000000000000000000000000000)",
+                "trace_id.string == \"00000000000000000000000000000000\" and trace_id == TraceID(0x00000000000000000000000000000000)",
             ][..],
         ),
         (

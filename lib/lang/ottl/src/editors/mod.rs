@@ -1,10 +1,31 @@
-//! The editors: what functions a statement may begin with, and what they take.
+//! The editors: the functions that a statement begins with. Each changes the place that is visited.
 
+mod flatten;
+mod given;
+mod lists;
+mod maps;
+mod metrics;
+mod span_name;
+mod target;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod trace_state;
+
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::context::Context;
+use golang::go_regex;
+use pdata::Place;
+use regex::Regex;
+
+use crate::context::{Context, Scene};
 use crate::functions::{Kind, Parameter, may_take, takes};
-use crate::program::Slot;
+use crate::program::{Getter, Slot, Target};
+use crate::value::Value;
+
+use given::Given;
+pub use given::Scratch;
 
 /// Which editors a component has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,10 +41,31 @@ pub enum Editors {
 pub(crate) struct Editor {
     pub(crate) name: &'static str,
     pub(crate) parameters: &'static [Parameter],
-    /// Refuses constant arguments that can never be right.
-    pub(crate) check: Option<fn(&[Slot]) -> Result<(), String>>,
+    run: fn(&mut Work<'_, '_>) -> Result<(), String>,
+    /// What can be worked out from constant arguments, or is wrong with them.
+    pub(crate) prepare: Option<fn(&[Slot]) -> Result<State, String>>,
     /// Where it is known, if not everywhere.
-    only: &'static [Context],
+    pub(crate) only: &'static [Context],
+    /// What it does, for the reference: one or two sentences.
+    pub(crate) about: &'static str,
+    /// A statement that uses it, so that the reference cannot lie.
+    pub(crate) example: &'static str,
+}
+
+/// What was prepared.
+#[derive(Debug, Default)]
+pub(crate) enum State {
+    #[default]
+    None,
+    Regex(Regex),
+}
+
+/// What an editor works with.
+pub(crate) struct Work<'w, 'p> {
+    place: &'w mut Place<'p>,
+    arguments: &'w [Slot],
+    state: &'w State,
+    scratch: &'w mut Scratch,
 }
 
 impl fmt::Debug for Editor {
@@ -32,14 +74,42 @@ impl fmt::Debug for Editor {
     }
 }
 
-const fn editor(name: &'static str, parameters: &'static [Parameter]) -> Editor {
-    Editor { name, parameters, check: None, only: &[] }
+const fn editor(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    run: fn(&mut Work<'_, '_>) -> Result<(), String>,
+) -> Editor {
+    let (about, example) = ("", "");
+    Editor { name, parameters, run, prepare: None, only: &[], about, example }
 }
 
 impl Editor {
+    const fn prepared(mut self, prepare: fn(&[Slot]) -> Result<State, String>) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+
     const fn only(mut self, contexts: &'static [Context]) -> Self {
         self.only = contexts;
         self
+    }
+
+    const fn says(mut self, about: &'static str, example: &'static str) -> Self {
+        self.about = about;
+        self.example = example;
+        self
+    }
+
+    /// Changes a place.
+    #[inline]
+    pub(crate) fn run(
+        &self,
+        place: &mut Place<'_>,
+        arguments: &[Slot],
+        state: &State,
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        (self.run)(&mut Work { place, arguments, state, scratch })
     }
 }
 
@@ -49,144 +119,30 @@ const PATTERN: Parameter = takes("pattern", Kind::Text);
 const REPLACEMENT: Parameter = takes("replacement", Kind::Text);
 const FUNCTION: Parameter = may_take("function", Kind::Function);
 const FORMAT: Parameter = may_take("replacement_format", Kind::Text);
-const SUFFIX: Parameter = may_take("suffix", Kind::TheText);
-const TEMPORALITY: Parameter = takes("string_agg_temp", Kind::TheText);
-const MONOTONIC: Parameter = takes("monotonic", Kind::TheBool);
-const AGGREGATION: Parameter = takes("aggregation_function", Kind::TheText);
-
-const METRIC: &[Context] = &[Context::Metric];
-const SUMMARY: &[Context] = &[Context::Metric, Context::DataPoint];
-
-/// Those of any telemetry.
-const ANY: &[Editor] = &[
-    editor("set", &[TARGET, takes("value", Kind::Any)]),
-    editor("append", &[TARGET, may_take("value", Kind::Any), may_take("values", Kind::EachAny)]),
-    editor(
-        "delete_index",
-        &[
-            takes("target", Kind::ListTarget),
-            takes("start_index", Kind::Int),
-            may_take("end_index", Kind::Int),
-        ],
-    ),
-    editor("delete_key", &[MAP, takes("key", Kind::Text)]),
-    editor("delete_matching_keys", &[MAP, PATTERN]),
-    editor("keep_matching_keys", &[MAP, PATTERN]),
-    editor("keep_keys", &[MAP, takes("keys", Kind::EachText)]),
-    editor(
-        "flatten",
-        &[
-            MAP,
-            may_take("prefix", Kind::TheText),
-            may_take("depth", Kind::TheInt),
-            may_take("resolve_conflicts", Kind::TheBool),
-        ],
-    ),
-    editor(
-        "limit",
-        &[MAP, takes("limit", Kind::TheInt), takes("priority_keys", Kind::EachTheText)],
-    ),
-    editor("merge_maps", &[MAP, takes("source", Kind::Map), takes("strategy", Kind::TheText)]),
-    editor("replace_all_matches", &[MAP, PATTERN, REPLACEMENT, FUNCTION, FORMAT]),
-    editor(
-        "replace_all_patterns",
-        &[
-            MAP,
-            takes("mode", Kind::TheText),
-            takes("regex_pattern", Kind::Text),
-            REPLACEMENT,
-            FUNCTION,
-            FORMAT,
-        ],
-    ),
-    editor("replace_match", &[TARGET, PATTERN, REPLACEMENT, FUNCTION, FORMAT]),
-    editor(
-        "replace_pattern",
-        &[TARGET, takes("regex_pattern", Kind::Text), REPLACEMENT, FUNCTION, FORMAT],
-    ),
-    editor("stringify_all", &[MAP]),
-    editor(
-        "truncate_all",
-        &[
-            MAP,
-            takes("limit", Kind::TheInt),
-            may_take("utf8_safe", Kind::TheBool),
-            may_take("truncation_marker", Kind::TheText),
-        ],
-    ),
-];
-
-/// Those of one signal.
-const OF_SIGNALS: &[Editor] = &[
-    editor(
-        "set_semconv_span_name",
-        &[
-            takes("semconv_version", Kind::TheText),
-            may_take("original_span_name_attribute", Kind::TheText),
-        ],
-    )
-    .only(&[Context::Span]),
-    editor("convert_sum_to_gauge", &[]).only(METRIC),
-    editor("convert_gauge_to_sum", &[TEMPORALITY, MONOTONIC]).only(METRIC),
-    editor("extract_count_metric", &[MONOTONIC, SUFFIX]).only(METRIC),
-    editor("extract_sum_metric", &[MONOTONIC, SUFFIX]).only(METRIC),
-    editor("extract_percentile_metric", &[takes("percentile", Kind::TheFloat), SUFFIX])
-        .only(METRIC),
-    editor("convert_summary_count_val_to_sum", &[TEMPORALITY, MONOTONIC, SUFFIX]).only(SUMMARY),
-    editor("convert_summary_sum_val_to_sum", &[TEMPORALITY, MONOTONIC, SUFFIX]).only(SUMMARY),
-    editor(
-        "convert_summary_quantile_val_to_gauge",
-        &[may_take("attribute_key", Kind::TheText), SUFFIX],
-    )
-    .only(METRIC),
-    editor(
-        "copy_metric",
-        &[
-            may_take("name", Kind::Text),
-            may_take("description", Kind::Text),
-            may_take("unit", Kind::Text),
-        ],
-    )
-    .only(METRIC),
-    editor("scale_metric", &[takes("multiplier", Kind::TheFloat), may_take("unit", Kind::Text)])
-        .only(METRIC),
-    editor("aggregate_on_attributes", &[AGGREGATION, may_take("attributes", Kind::EachTheText)])
-        .only(METRIC),
-    editor(
-        "aggregate_on_attribute_value",
-        &[
-            AGGREGATION,
-            takes("attribute", Kind::TheText),
-            takes("values", Kind::EachTheText),
-            takes("new_value", Kind::TheText),
-        ],
-    )
-    .only(METRIC),
-    editor(
-        "convert_exponential_histogram_to_histogram",
-        &[takes("distribution_fn", Kind::TheText), takes("explicit_bounds", Kind::EachTheFloat)],
-    )
-    .only(METRIC),
-    editor(
-        "merge_histogram_buckets",
-        &[takes("target_value", Kind::FloatLike), may_take("method", Kind::TheText)],
-    )
-    .only(&[Context::DataPoint]),
-];
 
 /// What the routing connector has besides two of the others.
-const ROUTE: &[Editor] = &[editor("route", &[])];
+const ROUTE: &[Editor] = &[editor("route", &[], |_| Ok(()))
+    .says("Sends on what the condition holds for.", "route() where log.severity_number > 9")];
+
+/// All editors, by subject.
+pub(crate) const ALL: [(&str, &[Editor]); 7] = [
+    ("Values and lists", lists::ALL),
+    ("Maps", maps::ALL),
+    ("Nested maps", flatten::ALL),
+    ("Texts", texts::ALL),
+    ("Spans", span_name::ALL),
+    ("Metrics", metrics::ALL),
+    ("Routing", ROUTE),
+];
 
 /// The editors of a component that are known in a context.
 fn known(of: Editors, context: Context) -> impl Iterator<Item = &'static Editor> {
-    let routes = of == Editors::Route;
-    let shared =
-        move |it: &&Editor| !routes || matches!(it.name, "delete_key" | "delete_matching_keys");
-    let of_signals = if routes { ROUTE } else { OF_SIGNALS };
-    ANY.iter()
-        .filter(shared)
-        .chain(of_signals)
-        .filter(move |it| it.only.is_empty() || it.only.contains(&context))
+    let is_there = move |it: &&Editor| match of {
+        Editors::Transform => it.name != "route",
+        Editors::Route => matches!(it.name, "route" | "delete_key" | "delete_matching_keys"),
+    };
+    let all = ALL.into_iter().flat_map(|it| it.1);
+    all.filter(is_there).filter(move |it| it.only.is_empty() || it.only.contains(&context))
 }
 
 /// The editor of a name.
@@ -197,4 +153,260 @@ pub(crate) fn find(of: Editors, context: Context, name: &str) -> Option<&'static
 /// The names that are known in a context.
 pub(crate) fn names(of: Editors, context: Context) -> impl Iterator<Item = &'static str> {
     known(of, context).map(|it| it.name)
+}
+
+impl<'w> Work<'w, '_> {
+    /// The path that is the first argument.
+    fn target(&self) -> Result<&'w Target, String> {
+        match self.arguments.first() {
+            Some(Slot::Target(it)) => Ok(it),
+            _ => Err("must be a path".to_owned()),
+        }
+    }
+
+    fn getter(&self, at: usize) -> Option<&'w Getter> {
+        match self.arguments.get(at) {
+            Some(Slot::One(it)) => Some(it),
+            _ => None,
+        }
+    }
+
+    /// A text argument; empty if it was left out.
+    fn text(&self, at: usize) -> Result<Cow<'w, str>, String> {
+        let Some(getter) = self.getter(at) else { return Ok(Cow::Borrowed("")) };
+        if let Some(Value::Text(it)) = getter.constant() {
+            return Ok(Cow::Borrowed(it));
+        }
+        match Kind::Text.coerce(read(getter, self.place)?)? {
+            Value::Text(it) => Ok(Cow::Owned(it.into_owned())),
+            _ => Ok(Cow::Borrowed("")),
+        }
+    }
+
+    /// A text argument, unless it was left out.
+    fn given_text(&self, at: usize) -> Result<Option<Cow<'w, str>>, String> {
+        if self.getter(at).is_some() { self.text(at).map(Some) } else { Ok(None) }
+    }
+
+    /// A whole number, unless it was left out.
+    fn int(&self, at: usize) -> Result<Option<i64>, String> {
+        let Some(getter) = self.getter(at) else { return Ok(None) };
+        match Kind::Int.coerce(read(getter, self.place)?)? {
+            Value::Int(it) => Ok(Some(it)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What a getter yields at a place.
+#[inline]
+fn read<'a>(getter: &'a Getter, place: &'a Place<'_>) -> Result<Value<'a>, String> {
+    getter.get(&Scene::at(place))
+}
+
+/// A constant argument.
+fn constant(slots: &[Slot], at: usize) -> Option<&Value<'static>> {
+    match slots.get(at)? {
+        Slot::One(getter) => getter.constant(),
+        _ => None,
+    }
+}
+
+fn constant_text(slots: &[Slot], at: usize) -> Option<&str> {
+    match constant(slots, at)? {
+        Value::Text(it) => Some(it),
+        _ => None,
+    }
+}
+
+fn constant_int(slots: &[Slot], at: usize) -> Option<i64> {
+    match constant(slots, at)? {
+        Value::Int(it) => Some(*it),
+        _ => None,
+    }
+}
+
+fn constant_double(slots: &[Slot], at: usize) -> Option<f64> {
+    match constant(slots, at)? {
+        Value::Double(it) => Some(*it),
+        _ => None,
+    }
+}
+
+fn constant_bool(slots: &[Slot], at: usize) -> Option<bool> {
+    match constant(slots, at)? {
+        Value::Bool(it) => Some(*it),
+        _ => None,
+    }
+}
+
+/// The items of a list of constants.
+fn constant_list(slots: &[Slot], at: usize) -> impl Iterator<Item = &Value<'static>> {
+    let list = match slots.get(at) {
+        Some(Slot::Each(list)) => list.as_slice(),
+        _ => &[],
+    };
+    list.iter().filter_map(Getter::constant)
+}
+
+/// The regular expression of a constant argument.
+fn pattern_at(slots: &[Slot], at: usize, function: &str) -> Result<State, String> {
+    let Some(pattern) = constant_text(slots, at) else { return Ok(State::None) };
+    let compiled = go_regex(pattern, Regex::new).map(State::Regex);
+    compiled.map_err(|it| no_pattern(function, pattern, &it))
+}
+
+/// The glob of a constant argument.
+fn glob_at(slots: &[Slot], at: usize, function: &str) -> Result<State, String> {
+    let Some(pattern) = constant_text(slots, at) else { return Ok(State::None) };
+    dynamic_glob(pattern, function).map(State::Regex)
+}
+
+fn no_pattern(function: &str, pattern: &str, problem: &dyn fmt::Display) -> String {
+    format!(
+        "the regex pattern supplied to {function} '{pattern:?}' is not a valid pattern: {problem}"
+    )
+}
+
+/// A regular expression that is not the same for all items.
+fn dynamic_regex(pattern: &str) -> Result<Regex, String> {
+    go_regex(pattern, Regex::new)
+}
+
+/// A glob as a regular expression: `*` and `**` stand for anything, also for slashes, `?` for one character,
+/// `[a-z]` and `[!a-z]` for one of some, `{a,b}` for one of several globs.
+fn dynamic_glob(pattern: &str, function: &str) -> Result<Regex, String> {
+    let wrong = |problem: &str| no_pattern(function, pattern, &problem);
+    let mut out = String::from("(?s)^");
+    let mut signs = pattern.chars();
+    let mut open = 0_usize;
+    while let Some(sign) = signs.next() {
+        match sign {
+            '*' => out.push_str(".*"),
+            '?' => out.push('.'),
+            '{' => {
+                open += 1;
+                out.push_str("(?:");
+            }
+            '}' if open > 0 => {
+                open -= 1;
+                out.push(')');
+            }
+            ',' if open > 0 => out.push('|'),
+            '[' => {
+                let inside: String = signs.by_ref().take_while(|it| *it != ']').collect();
+                let (not, inside) = match inside.strip_prefix(['!', '^']) {
+                    Some(it) => ("^", it),
+                    None => ("", inside.as_str()),
+                };
+                let inside = inside.replace(['\\', '[', '&', '~'], "");
+                if inside.is_empty() {
+                    return Err(wrong("unexpected end of input"));
+                }
+                out.extend(["[", not, &inside, "]"]);
+            }
+            '\\' => {
+                let escaped = signs.next().ok_or_else(|| wrong("unexpected end of input"))?;
+                out.push_str(&regex::escape(escaped.encode_utf8(&mut [0; 4])));
+            }
+            other => out.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    if open > 0 {
+        return Err(wrong("unexpected end of input"));
+    }
+    out.push('$');
+    Regex::new(&out).map_err(|it| wrong(&it.to_string()))
+}
+
+#[cfg(test)]
+mod table {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn globs_match_as_a_whole_and_cross_slashes() {
+        for (glob, text, want) in [
+            ("/user/*/list/*", "/user/1/list/a/b", true),
+            ("*/*", "http://localhost/health", true),
+            ("a?c", "abc", true),
+            ("a?c", "abbc", false),
+            ("G*", "POST G", false),
+            ("[a-c]x", "bx", true),
+            ("[!a-c]x", "bx", false),
+            ("{GET,P*}", "PUT", true),
+            ("{GET,P*}", "HEAD", false),
+            ("a\\*", "a*", true),
+            ("a\\*", "ab", false),
+            ("a.c", "abc", false),
+            ("*", "two\nlines", true),
+        ] {
+            assert_eq!(dynamic_glob(glob, "f").unwrap().is_match(text), want, "{glob} {text}");
+        }
+        assert!(dynamic_glob("{a", "f").is_err() && dynamic_glob("[", "f").is_err());
+    }
+
+    #[test]
+    fn each_editor_is_described_and_its_example_is_right() {
+        use crate::{Prefixes, Statement};
+        for it in ALL.into_iter().flat_map(|it| it.1) {
+            assert!(!it.about.is_empty(), "{}", it.name);
+            let of = if it.name == "route" { Editors::Route } else { Editors::Transform };
+            let contexts = Context::ALL.into_iter();
+            let found = contexts.filter(|context| {
+                Statement::new(it.example, *context, Prefixes::Required, of).is_ok()
+            });
+            assert!(found.count() > 0, "{}", it.example);
+        }
+    }
+
+    /// The part of `docs/ottl.md` that is made of the editors themselves.
+    fn reference() -> String {
+        let mut text = String::new();
+        for (subject, list) in ALL {
+            let _ = write!(
+                text,
+                "### {subject}\n\n| Editor | What it does | Example |\n|---|---|---|\n"
+            );
+            for it in list {
+                let name = |it: &Parameter| {
+                    if it.optional { format!("[{}]", it.name) } else { it.name.to_owned() }
+                };
+                let parameters: Vec<String> = it.parameters.iter().map(name).collect();
+                let only: Vec<&str> = it.only.iter().map(|it| it.name()).collect();
+                let only = match only.join(" or ") {
+                    it if it.is_empty() => it,
+                    it => format!(" Only of a {it}."),
+                };
+                let cell = |it: &str| it.replace('|', "\\|");
+                let _ = writeln!(
+                    text,
+                    "| `{}({})` | {}{only} | `{}` |",
+                    it.name,
+                    parameters.join(", "),
+                    cell(it.about),
+                    cell(it.example)
+                );
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    #[test]
+    fn the_reference_lists_the_editors_there_are() {
+        const BEGIN: &str = "<!-- editors: made of the code, see the test of this name -->\n\n";
+        const END: &str = "<!-- end of editors -->";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/ottl.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = text.split_once(BEGIN).unwrap();
+        let (written, after) = rest.split_once(END).unwrap();
+        let fresh = reference();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, format!("{before}{BEGIN}{fresh}{END}{after}")).unwrap();
+        } else {
+            assert!(written == fresh, "docs/ottl.md is stale: run this test with UPDATE_GOLDEN=1");
+        }
+    }
 }

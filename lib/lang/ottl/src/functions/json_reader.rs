@@ -44,11 +44,23 @@ impl<'t> Reader<'t> {
         found
     }
 
-    fn wrong<T>(&mut self, where_: &str) -> Result<T, String> {
-        match self.peek() {
-            Some(sign) => Err(format!("invalid character {sign:?} {where_}")),
-            None => Err("unexpected end of JSON input".to_owned()),
+    /// The next sign, or the zero byte at the end, which is what the Collector's decoder meets there.
+    fn sign(&mut self) -> char {
+        self.peek().unwrap_or('\0')
+    }
+
+    fn no_value<T>(&mut self) -> Result<T, String> {
+        Err(format!("invalid character '{}' looking for beginning of value", self.sign()))
+    }
+
+    /// `true` and the like: the first letter has been seen.
+    fn word<'a>(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, String> {
+        let mut signs = self.rest().chars().chain(std::iter::repeat('\0'));
+        if let Some((_, got)) = word.chars().zip(&mut signs).find(|(want, got)| want != got) {
+            return Err(format!("json: invalid character {got} as {word}"));
         }
+        self.at += word.len();
+        Ok(value)
     }
 
     fn value<'a>(&mut self) -> Result<Value<'a>, String> {
@@ -57,19 +69,10 @@ impl<'t> Reader<'t> {
             Some('[') => self.deeper(Self::array),
             Some('"') => Ok(self.string()?.into()),
             Some('-' | '0'..='9') => self.number(),
-            _ => {
-                for (word, value) in [
-                    ("true", Value::Bool(true)),
-                    ("false", Value::Bool(false)),
-                    ("null", Value::Nil),
-                ] {
-                    if self.rest().starts_with(word) {
-                        self.at += word.len();
-                        return Ok(value);
-                    }
-                }
-                self.wrong("looking for beginning of value")
-            }
+            Some('t') => self.word("true", Value::Bool(true)),
+            Some('f') => self.word("false", Value::Bool(false)),
+            Some('n') => self.word("null", Value::Nil),
+            _ => self.no_value(),
         }
     }
 
@@ -96,7 +99,7 @@ impl<'t> Reader<'t> {
                     break;
                 }
                 if !self.accept(',') {
-                    return self.wrong("after array element");
+                    return Err(format!("json: invalid character {} as slice", self.sign()));
                 }
             }
         }
@@ -109,11 +112,11 @@ impl<'t> Reader<'t> {
         if !self.accept('}') {
             loop {
                 if self.peek() != Some('"') {
-                    return self.wrong("looking for beginning of object key string");
+                    return self.no_value();
                 }
                 let key = self.string()?;
                 if !self.accept(':') {
-                    return self.wrong("after object key");
+                    return Err("expected colon after object key".to_owned());
                 }
                 let value = self.value()?;
                 // Of equal keys the last one counts.
@@ -126,7 +129,7 @@ impl<'t> Reader<'t> {
                     break;
                 }
                 if !self.accept(',') {
-                    return self.wrong("after object key:value pair");
+                    return Err("expected comma after object value".to_owned());
                 }
             }
         }
@@ -148,7 +151,7 @@ impl<'t> Reader<'t> {
             let rest = self.rest();
             let Some(end) = rest.find(['"', '\\']) else {
                 self.at = self.text.len();
-                return Err("unexpected end of JSON input".to_owned());
+                return Err("json: string unexpected end of JSON input".to_owned());
             };
             let (plain, special) = rest.split_at(end);
             all.push_str(plain);
@@ -195,5 +198,27 @@ impl<'t> Reader<'t> {
         let digits = digits.ok_or("invalid character in \\u hexadecimal character escape")?;
         self.at += 4;
         u16::from_str_radix(digits, 16).map_err(|it| it.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_as_by_the_decoder_of_the_collector() {
+        for (text, want) in [
+            ("{", "invalid character '\0' looking for beginning of value"),
+            ("{a:1}", "invalid character 'a' looking for beginning of value"),
+            ("{\"a\" 1}", "expected colon after object key"),
+            ("{\"a\":1", "expected comma after object value"),
+            ("[1 2]", "json: invalid character 2 as slice"),
+            ("\"a", "json: string unexpected end of JSON input"),
+            ("tru", "json: invalid character \0 as true"),
+            ("not json", "json: invalid character o as null"),
+            ("bad", "invalid character 'b' looking for beginning of value"),
+        ] {
+            assert_eq!(read(text).unwrap_err(), want, "{text}");
+        }
     }
 }

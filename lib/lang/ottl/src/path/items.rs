@@ -84,9 +84,9 @@ pub(crate) fn id(kind: &'static str, bytes: &[u8]) -> Value<'static> {
     Value::Id(kind, all)
 }
 
-/// Hexadecimal digits, or nothing for an id that is not there.
-pub(super) fn id_text(bytes: &[u8]) -> Value<'static> {
-    if bytes.iter().all(|it| *it == 0) { "".into() } else { hex(bytes).into() }
+/// Hexadecimal digits; zeros for an id that is not there.
+pub(super) fn id_text(bytes: &[u8], length: usize) -> Value<'static> {
+    if bytes.is_empty() { "0".repeat(length * 2).into() } else { hex(bytes).into() }
 }
 
 /// The value of a key in a trace state: `a=1,b=2`.

@@ -107,6 +107,9 @@ pub(crate) fn resolve<'t>(
     if first.name == "cache" && rest.is_empty() && context == own {
         return Ok((CACHE, &first.keys));
     }
+    if first.name == "cache" && context != own {
+        return Err(other_cache(text, path, context, own));
+    }
     let list = entries(context);
     let below = |name: &str| format!("{}.{name}", first.name);
     let longer = rest.first().and_then(|second| {
@@ -140,7 +143,27 @@ pub(crate) fn resolve<'t>(
         );
         return Err(Error::said(stray.span.clone(), message));
     }
+    if entry.field.takes == Takes::TraceState && last.keys.len() > 1 {
+        let message = "must provide exactly 1 key when accessing trace_state";
+        return Err(Error::said(last.span.clone(), message));
+    }
     Ok((entry.field, &last.keys))
+}
+
+/// What one context has noted, another one does not see.
+fn other_cache(text: &str, path: &tree::Path, context: Context, own: Context) -> Error {
+    let span = path_span(path);
+    let shown = text.get(span.clone()).unwrap_or_default();
+    let meant = shown.replacen(&format!("{context}."), &format!("{own}."), 1);
+    let message = format!(
+        "access to cache must be performed using the same context, please replace {shown:?} with {meant:?}"
+    );
+    Error::said(span, message).one_of([meant.as_str()])
+}
+
+fn path_span(path: &tree::Path) -> std::ops::Range<usize> {
+    let start = path.fields.first().map_or(0, |it| it.span.start);
+    start..path.fields.last().map_or(start, |it| it.span.end)
 }
 
 fn unknown(
@@ -150,15 +173,12 @@ fn unknown(
     path: &tree::Path,
     list: &[Entry],
 ) -> Error {
-    let fields = &path.fields;
-    let start = fields.first().map_or(0, |it| it.span.start);
-    let end = fields.last().map_or(start, |it| it.span.end);
     let message = format!(
         "segment {:?} from path {:?} is not a valid path nor a valid OTTL keyword for the {context} \
          context - review https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/\
          main/pkg/ottl/contexts/ottl{context} to see all valid paths",
         at.name,
-        text.get(start..end).unwrap_or_default(),
+        text.get(path_span(path)).unwrap_or_default(),
     );
     let name = at.span.start..at.span.start + at.name.len();
     Error::said(name, message).one_of(list.iter().map(|it| it.name))
@@ -219,7 +239,7 @@ impl Field {
             }
             Takes::Double => self.double(scene),
             Takes::Id(kind, _) => id(kind, bytes()),
-            Takes::HexId(..) => items::id_text(bytes()),
+            Takes::HexId(length, _) => items::id_text(bytes(), length),
             Takes::Kind => kind().0.into(),
             Takes::DeprecatedKind => kind().1.into(),
             Takes::Numbers => self.numbers(scene),

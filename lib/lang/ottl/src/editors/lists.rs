@@ -1,0 +1,182 @@
+//! `set`, and the editors of lists.
+
+use pdata::PathError;
+
+use super::given::encode;
+use super::{Editor, State, TARGET, Work, editor, read};
+use crate::functions::{Kind, may_take, takes};
+use crate::path::Takes;
+use crate::program::{Getter, Slot};
+use crate::value::{List, Value};
+
+pub(super) const ALL: &[Editor] = &[
+    editor("set", &[TARGET, takes("value", Kind::Any)], set).says(
+        "Sets what a path leads to. nil changes nothing; maps on the way are made.",
+        "set(log.attributes[\"http\"][\"status\"], 200)",
+    ),
+    editor(
+        "append",
+        &[TARGET, may_take("value", Kind::Any), may_take("values", Kind::EachAny)],
+        append,
+    )
+    .prepared(check_append)
+    .says(
+        "Adds values to a list. What is no list becomes its first item.",
+        "append(log.attributes[\"tags\"], \"new\")",
+    ),
+    editor(
+        "delete_index",
+        &[
+            takes("target", Kind::ListTarget),
+            takes("start_index", Kind::Int),
+            may_take("end_index", Kind::Int),
+        ],
+        delete_index,
+    )
+    .says(
+        "Removes an item of a list, or those from the first index up to before the second.",
+        "delete_index(log.attributes[\"tags\"], 0)",
+    ),
+];
+
+fn set(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    let Some(Slot::One(getter)) = work.arguments.get(1) else { return Ok(()) };
+    if let Some(constant) = getter.constant() {
+        let given = work.scratch.keep_constant(constant);
+        return if matches!(constant, Value::Nil) {
+            Ok(())
+        } else {
+            target.set(work.place, &given)
+        };
+    }
+    if let (Getter::Field(from), Takes::Messages) = (getter, target.field.takes) {
+        return copy_messages(work, from.at, target.field.at);
+    }
+    let value = read(getter, work.place)?;
+    if matches!(value, Value::Nil) {
+        return Ok(());
+    }
+    let given = work.scratch.keep(&value);
+    target.set(work.place, &given)
+}
+
+/// Copies messages of a place to others of it: the negative buckets to the positive ones.
+fn copy_messages(
+    work: &mut Work<'_, '_>,
+    from: pdata::Field,
+    to: pdata::Field,
+) -> Result<(), String> {
+    let target = work.target()?;
+    let same_type = match work.arguments.get(1) {
+        Some(Slot::One(getter)) => {
+            let (old, new) = (target.get(work.place)?, read(getter, work.place)?);
+            if let (false, Value::Opaque(wanted, _)) = (old.go_type() == new.go_type(), &old)
+                && wanted.contains("DataPointSlice")
+            {
+                return Err(format!("expects {wanted} but got {}", new.go_type()));
+            }
+            old.go_type() == new.go_type()
+        }
+        _ => false,
+    };
+    if from == to || !same_type {
+        return Ok(());
+    }
+    let messages: Vec<Vec<u8>> = work.place.messages(from).map(<[u8]>::to_vec).collect();
+    let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+    match work.place.set_messages(to, &messages) {
+        // A point of another kind has no such messages.
+        Ok(()) | Err(PathError::Absent) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn check_append(slots: &[Slot]) -> Result<State, String> {
+    if matches!(slots, [_, Slot::Absent, Slot::Absent]) {
+        return Err(
+            "at least one of the optional arguments ('value' or 'values') must be provided"
+                .to_owned(),
+        );
+    }
+    Ok(State::None)
+}
+
+fn append(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    let mut items = match target.get(work.place)? {
+        Value::Nil => Vec::new(),
+        Value::List(it) => it.items(),
+        other => vec![other],
+    };
+    for slot in work.arguments.iter().skip(1) {
+        match slot {
+            Slot::One(getter) => items.push(read(getter, work.place)?),
+            Slot::Each(getters) => {
+                for getter in getters {
+                    items.push(read(getter, work.place)?);
+                }
+            }
+            _ => {}
+        }
+    }
+    for item in &items {
+        check_raw(item)?;
+    }
+    let list = Value::List(List::own(items));
+    let value = work.scratch.value.encode(|out| encode(&list, out));
+    target.set(work.place, &super::Given::List("pcommon.Slice", value))
+}
+
+/// Go makes the list of plain values only: maps and lists of its own types it refuses.
+fn check_raw(value: &Value<'_>) -> Result<(), String> {
+    match value {
+        Value::List(List::Own(items)) => items.iter().try_for_each(check_raw),
+        Value::Map(_)
+        | Value::List(List::View(_))
+        | Value::Time(_)
+        | Value::Duration(_)
+        | Value::Id(..)
+        | Value::Opaque(..) => Err(format!("<Invalid value type {}>", value.go_type())),
+        _ => Ok(()),
+    }
+}
+
+fn delete_index(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    let list = match target.get(work.place)? {
+        Value::List(it) => it,
+        other => return Err(format!("expected pcommon.Slice but got {}", other.go_type())),
+    };
+    let length = list.len() as i64;
+    let start = work.int(1)?.unwrap_or_default();
+    let end = work.int(2)?.unwrap_or_else(|| start.saturating_add(1));
+    if !(start == 0 && end == length) {
+        check_bounds(start, end, length)?;
+    }
+    let value = work.scratch.value.encode(|out| {
+        out.array(|out| {
+            for (at, item) in list.items().iter().enumerate() {
+                if !(start..end).contains(&(at as i64)) {
+                    out.value(|out| encode(item, out));
+                }
+            }
+        });
+    });
+    target.set(work.place, &super::Given::List("pcommon.Slice", value))
+}
+
+fn check_bounds(start: i64, end: i64, length: i64) -> Result<(), String> {
+    if start < 0 || start >= length {
+        return Err(format!("startIndex {start} out of bounds for slice of length {length}"));
+    }
+    if end < start {
+        return Err(format!("endIndex {end} cannot be less than startIndex {start}"));
+    }
+    if end > length {
+        return Err(format!(
+            "deletion range [{start}:{end}] out of bounds for slice of length {length}"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,359 @@
+//! Editors of texts: replacing what matches, and cutting.
+
+use std::borrow::Cow;
+
+use pdata::{AttributesEdit, ValueRef};
+use regex::{Captures, Regex};
+
+use super::{
+    Editor, FORMAT, FUNCTION, MAP, PATTERN, REPLACEMENT, State, TARGET, Work, constant_bool,
+    constant_int, constant_text, dynamic_glob, dynamic_regex, editor, glob_at, pattern_at,
+};
+use crate::context::Scene;
+use crate::functions::{Env, Kind, may_take, takes};
+use crate::program::Slot;
+use crate::value::Value;
+
+pub(super) const ALL: &[Editor] = &[
+    editor(
+        "replace_pattern",
+        &[TARGET, takes("regex_pattern", Kind::Text), REPLACEMENT, FUNCTION, FORMAT],
+        replace_pattern,
+    )
+    .prepared(|slots| pattern_at(slots, 1, "replace_pattern"))
+    .says(
+        "Replaces each match of a regular expression in a text; $1 is the first group. A function is \
+         applied to the replacement.",
+        "replace_pattern(log.body, \"password=\\\\S+\", \"password=***\")",
+    ),
+    editor(
+        "replace_match",
+        &[TARGET, PATTERN, REPLACEMENT, FUNCTION, FORMAT],
+        replace_match,
+    )
+    .prepared(|slots| glob_at(slots, 1, "replace_match"))
+    .says(
+        "Replaces a text that matches a glob as a whole; * stands for anything.",
+        "replace_match(log.attributes[\"http.path\"], \"/user/*\", \"/user/{id}\")",
+    ),
+    editor(
+        "replace_all_patterns",
+        &[
+            MAP,
+            takes("mode", Kind::TheText),
+            takes("regex_pattern", Kind::Text),
+            REPLACEMENT,
+            FUNCTION,
+            FORMAT,
+        ],
+        replace_all_patterns,
+    )
+    .prepared(check_mode)
+    .says(
+        "Replaces each match of a regular expression in all texts of a map (\"value\") or in its keys \
+         (\"key\").",
+        "replace_all_patterns(log.attributes, \"value\", \"\\\\d{4}\", \"****\")",
+    ),
+    editor(
+        "replace_all_matches",
+        &[MAP, PATTERN, REPLACEMENT, FUNCTION, FORMAT],
+        replace_all_matches,
+    )
+    .prepared(|slots| glob_at(slots, 1, "replace_all_matches"))
+    .says(
+        "Replaces all texts of a map that match a glob as a whole.",
+        "replace_all_matches(log.attributes, \"/user/*\", \"/user/{id}\")",
+    ),
+    editor("stringify_all", &[MAP], stringify_all)
+        .says("Makes all values of a map texts.", "stringify_all(log.attributes)"),
+    editor(
+        "truncate_all",
+        &[
+            MAP,
+            takes("limit", Kind::TheInt),
+            may_take("utf8_safe", Kind::TheBool),
+            may_take("truncation_marker", Kind::TheText),
+        ],
+        truncate_all,
+    )
+    .prepared(check_truncation)
+    .says("Cuts all texts of a map to so many bytes.", "truncate_all(log.attributes, 4096)"),
+];
+
+impl Work<'_, '_> {
+    /// The replacement with the function and the format applied: of editors that take a glob, where both
+    /// are the same for all texts. `at` is its position.
+    fn replacement(&self, at: usize) -> Result<Cow<'_, str>, String> {
+        let text = self.text(at)?;
+        let Some(Slot::Function(_)) = self.arguments.get(at + 1) else { return Ok(text) };
+        let applied = self.applied(at + 1, text.into_owned())?;
+        applied.map(Cow::Owned).ok_or_else(|| "replacement value is not a string".to_owned())
+    }
+
+    /// The function at a position applied to a text, and the format behind it; nothing if the function does
+    /// not make a text.
+    fn applied(&self, at: usize, text: String) -> Result<Option<String>, String> {
+        let Some(Slot::Function(function)) = self.arguments.get(at) else { return Ok(Some(text)) };
+        let Some(parameter) = function.parameters.first() else { return Ok(None) };
+        let mut values = [parameter.kind.coerce(Value::from(text))?];
+        let scene = Scene::at(self.place);
+        let env = Env { scene: &scene, state: &crate::functions::State::None };
+        let Value::Text(text) = (function.run)(&env, &mut values)? else { return Ok(None) };
+        if matches!(self.arguments.get(at + 1), None | Some(Slot::Absent)) {
+            return Ok(Some(text.into_owned()));
+        }
+        let format = self.text(at + 1)?;
+        if !is_format(&format) {
+            return Err("replacementFormat must be format string containing a single %s and no \
+                        other format specifiers"
+                .to_owned());
+        }
+        Ok(Some(format.replacen("%s", &text, 1)))
+    }
+
+    /// A text with all matches replaced; nothing if there is none. `at` is the position of the replacement.
+    fn replaced(&self, regex: &Regex, text: &str, at: usize) -> Result<Option<String>, String> {
+        let replacement = self.text(at)?;
+        if !matches!(self.arguments.get(at + 1), Some(Slot::Function(_))) {
+            return Ok(match regex.replace_all(text, replacement.as_ref()) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(it) => Some(it),
+            });
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for captures in regex.captures_iter(text) {
+            let Some(whole) = captures.get(0) else { continue };
+            out.push_str(text.get(done..whole.start()).unwrap_or_default());
+            done = whole.end();
+            let expanded = expand(&captures, &replacement);
+            let applied = self.applied(at + 1, expanded)?;
+            let applied = applied.ok_or("the replacement value must be a string")?;
+            out.push_str(&applied);
+        }
+        if done == 0 && out.is_empty() {
+            return Ok(None);
+        }
+        out.push_str(text.get(done..).unwrap_or_default());
+        Ok(Some(out))
+    }
+}
+
+fn expand(captures: &Captures<'_>, replacement: &str) -> String {
+    let mut out = String::new();
+    captures.expand(replacement, &mut out);
+    out
+}
+
+/// `%s` once or more, and no other verb.
+fn is_format(format: &str) -> bool {
+    let verbs = format.split('%').skip(1);
+    format.contains("%s") && verbs.into_iter().all(|it| it.starts_with('s') || it.is_empty())
+}
+
+fn replace_pattern(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    let fresh;
+    let regex = match work.state {
+        State::Regex(it) => it,
+        State::None => {
+            fresh = dynamic_regex(&work.text(1)?)?;
+            &fresh
+        }
+    };
+    let new = match target.get(work.place)? {
+        Value::Text(old) => work.replaced(regex, &old, 2)?,
+        _ => None,
+    };
+    let Some(new) = new else { return Ok(()) };
+    target.set(work.place, &super::Given::Text(&new))
+}
+
+fn replace_match(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    let fresh;
+    let glob = match work.state {
+        State::Regex(it) => it,
+        State::None => {
+            fresh = dynamic_glob(&work.text(1)?, "replace_match")?;
+            &fresh
+        }
+    };
+    let replacement = work.replacement(2)?.into_owned();
+    let matches = match target.get(work.place)? {
+        Value::Text(old) => glob.is_match(&old),
+        _ => false,
+    };
+    if !matches {
+        return Ok(());
+    }
+    target.set(work.place, &super::Given::Text(&replacement))
+}
+
+fn replace_all_matches(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    let fresh;
+    let glob = match work.state {
+        State::Regex(it) => it,
+        State::None => {
+            fresh = dynamic_glob(&work.text(1)?, "replace_all_matches")?;
+            &fresh
+        }
+    };
+    let replacement = work.replacement(2)?.into_owned();
+    target.edit_map(work.place, |map| {
+        map.for_each(|_, value, out| {
+            let matches = matches!(value, ValueRef::Str(it) if glob.is_match(it));
+            if matches {
+                out.put(replacement.as_str());
+            }
+            matches
+        });
+    })
+}
+
+fn check_mode(slots: &[Slot]) -> Result<State, String> {
+    let state = pattern_at(slots, 2, "replace_all_patterns")?;
+    match constant_text(slots, 1).unwrap_or_default() {
+        "key" | "value" => Ok(state),
+        other => Err(format!("invalid mode {other}, must be either 'key' or 'value'")),
+    }
+}
+
+fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    let fresh;
+    let regex = match work.state {
+        State::Regex(it) => it,
+        State::None => {
+            fresh = dynamic_regex(&work.text(2)?)?;
+            &fresh
+        }
+    };
+    let of_keys = constant_text(work.arguments, 1) == Some("key");
+    if !of_keys && !matches!(work.arguments.get(4), Some(Slot::Function(_))) {
+        let replacement = work.text(3)?;
+        return target.edit_map(work.place, |map| {
+            map.for_each(|_, value, out| {
+                let ValueRef::Str(text) = value else { return false };
+                let Cow::Owned(new) = regex.replace_all(text, replacement.as_ref()) else {
+                    return false;
+                };
+                out.put(new.as_str());
+                true
+            });
+        });
+    }
+    // A function reads nothing but its argument, so the new texts can be made while the map is only read.
+    let mut changes: Vec<(String, String)> = Vec::new();
+    if let Value::Map(map) = target.get(work.place)? {
+        for (key, value) in map.entries() {
+            let text = match &value {
+                _ if of_keys => key.as_ref(),
+                Value::Text(it) => it.as_ref(),
+                _ => continue,
+            };
+            // What a function cannot take stays as it is.
+            if let Ok(Some(new)) = work.replaced(regex, text, 3) {
+                changes.push((key.into_owned(), new));
+            }
+        }
+    }
+    target.edit_map(work.place, |map| {
+        if of_keys {
+            rename(map, &changes);
+        } else {
+            changes.iter().for_each(|(key, new)| {
+                map.update(key, new.as_str());
+            });
+        }
+    })
+}
+
+/// Gives keys new names. Of several entries that come to have the same name the last one stays, at the place
+/// of the first.
+fn rename(map: &mut AttributesEdit<'_>, changes: &[(String, String)]) {
+    let taken = |map: &AttributesEdit<'_>, name: &str| map.contains(name);
+    if !changes.iter().any(|(_, new)| taken(map, new)) && is_unique(changes) {
+        changes.iter().for_each(|(old, new)| {
+            map.rename(old, new);
+        });
+        return;
+    }
+    let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
+    for (key, value) in map.iter_encoded() {
+        let key = String::from_utf8_lossy(key);
+        let name = changes.iter().find(|it| it.0 == key).map_or(key.as_ref(), |it| &it.1);
+        match entries.iter_mut().find(|it| it.0 == name) {
+            Some(entry) => entry.1 = value.to_vec(),
+            None => entries.push((name.to_owned(), value.to_vec())),
+        }
+    }
+    map.clear();
+    for (name, value) in &entries {
+        map.set(name, pdata::Value::Encoded(value));
+    }
+}
+
+fn is_unique(changes: &[(String, String)]) -> bool {
+    let mut names: Vec<&str> = changes.iter().map(|it| it.1.as_str()).collect();
+    names.sort_unstable();
+    names.windows(2).all(|it| matches!(it, [a, b] if a != b))
+}
+
+fn stringify_all(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    target.edit_map(work.place, |map| {
+        map.for_each(|_, value, out| {
+            let is_text = matches!(value, ValueRef::Str(_));
+            if !is_text {
+                out.put(value.to_string().as_str());
+            }
+            !is_text
+        });
+    })
+}
+
+fn check_truncation(slots: &[Slot]) -> Result<State, String> {
+    let limit = constant_int(slots, 1).unwrap_or_default();
+    let marker = constant_text(slots, 3).unwrap_or_default().len();
+    match usize::try_from(limit) {
+        Err(_) => {
+            Err(format!("invalid limit for truncate_all function, {limit} cannot be negative"))
+        }
+        Ok(limit) if limit < marker => Err(format!(
+            "invalid truncation marker for truncate_all function, length of marker {marker} cannot \
+             be greater than limit {limit}"
+        )),
+        Ok(_) => Ok(State::None),
+    }
+}
+
+fn truncate_all(work: &mut Work<'_, '_>) -> Result<(), String> {
+    let target = work.target()?;
+    let limit = constant_int(work.arguments, 1).unwrap_or_default();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let safe = constant_bool(work.arguments, 2).unwrap_or(true);
+    let marker = constant_text(work.arguments, 3).unwrap_or_default();
+    target.edit_map(work.place, |map| {
+        map.for_each(|_, value, out| {
+            let ValueRef::Str(text) = value else { return false };
+            if text.len() <= limit {
+                return false;
+            }
+            let cut = limit.saturating_sub(marker.len());
+            let kept = if safe {
+                Cow::Borrowed(text.get(..text.floor_char_boundary(cut)).unwrap_or_default())
+            } else {
+                // Half a character is no text: it is shown as the sign for that.
+                String::from_utf8_lossy(text.as_bytes().get(..cut).unwrap_or_default())
+            };
+            if marker.is_empty() {
+                out.put(kept.as_ref());
+            } else {
+                out.put((kept.into_owned() + marker).as_str());
+            }
+            true
+        });
+    })
+}
