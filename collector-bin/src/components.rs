@@ -13,6 +13,7 @@ pub fn components() -> Registry {
         .processor::<filter_processor::Filter>()
         .processor::<memory_limiter_processor::MemoryLimiter>()
         .processor::<resource_processor::Resource>()
+        .processor::<transform_processor::Transform>()
         .exporter::<debug_exporter::Debug>()
         .exporter::<file_exporter::File>()
         .exporter::<nop_exporter::Nop>()

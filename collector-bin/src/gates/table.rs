@@ -87,7 +87,7 @@ pub const GATES: &[Gate] = &[
     gate("stanza.synchronousLogEmitter", Alpha, ("v0.122.0", ""), On, "Log receivers wait until what they read was taken"),
     gate("telemetry.UseLocalHostAsDefaultMetricsAddress", Beta, ("v0.111.0", ""), On, "Own metrics are served on localhost by default"),
     gate("telemetry.newPipelineTelemetry", Alpha, ("v0.123.0", ""), Off, "Own metrics name their component in the scope"),
-    gate("transform.flatten.logs", Alpha, ("v0.103.0", ""), Off, "flatten_data of the transform processor can be used"),
+    gate("transform.flatten.logs", Alpha, ("v0.103.0", ""), On, "flatten_data of the transform processor can be used"),
 ];
 
 /// Ids that releases before v0.149 knew. Charts and scripts still pass them.

@@ -1,0 +1,145 @@
+//! The section of the transform processor: lists of statements, or of groups of them.
+
+use std::fmt;
+
+use component::Problems;
+use ottl::{Context, ErrorMode};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// `processors: transform:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// What happens when a statement fails: `ignore` logs it and goes on with the next one, `silent` only does
+    /// the latter, `propagate` refuses the payload. Default `ignore`.
+    pub error_mode: ErrorMode,
+    /// Statements on spans, their events and what is around them. A list of texts, or of groups.
+    pub trace_statements: Vec<Entry>,
+    /// Statements on metrics, their points and what is around them.
+    pub metric_statements: Vec<Entry>,
+    /// Statements on log records and what is around them.
+    pub log_statements: Vec<Entry>,
+    /// There are no profiles.
+    pub profile_statements: Vec<Entry>,
+    /// Whether each log record has a resource and a scope of its own while the statements run, so that a
+    /// statement about one record cannot change those of its neighbours. Default false.
+    pub flatten_data: bool,
+}
+
+/// An entry of `log_statements:` and its like.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A statement.
+    Text(String),
+    /// Statements with a context, conditions or an error mode of their own.
+    Group(Group),
+}
+
+/// Statements with a context, conditions or an error mode of their own.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    /// `log`, `span` and so on: then paths need no prefix. Without it the paths tell.
+    pub context: ContextName,
+    /// Of which one has to hold for the statements to run. Without any they always do.
+    pub conditions: Vec<String>,
+    /// The statements.
+    pub statements: Vec<String>,
+    /// Instead of that of the processor.
+    pub error_mode: Option<ErrorMode>,
+}
+
+/// `context:`, in small or capital letters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ContextName {
+    /// There is none.
+    #[default]
+    None,
+    /// One that some signal has.
+    Known(Context),
+    /// Of profiles, which there are not.
+    Profile,
+}
+
+impl ContextName {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Known(it) => it.name(),
+            Self::Profile => "profile",
+        }
+    }
+}
+
+impl Serialize for ContextName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for ContextName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?.to_lowercase();
+        let known = Context::ALL.into_iter().find(|it| it.name() == text);
+        match (known, text.as_str()) {
+            (Some(it), _) => Ok(Self::Known(it)),
+            (None, "") => Ok(Self::None),
+            (None, "profile") => Ok(Self::Profile),
+            (None, other) => {
+                let names = Context::ALL.map(Context::name);
+                let message = format_args!("unknown context {other}");
+                Err(component::config::unknown_choice(message, &names))
+            }
+        }
+    }
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Entry::Text(text) => text.serialize(serializer),
+            Entry::Group(group) => group.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnEntry;
+
+        impl<'de> Visitor<'de> for AnEntry {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("string or map")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Entry, E> {
+                Ok(Entry::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
+                Group::deserialize(MapAccessDeserializer::new(map)).map(Entry::Group)
+            }
+        }
+
+        deserializer.deserialize_any(AnEntry)
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        if !self.profile_statements.is_empty() {
+            problems.at("", "there is no signal \"profiles\" here").remove("profile_statements");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The section, compiled for one signal: one walk over the payload per group of statements.
+
+use component::{Data, Problems, Signal};
+use ottl::{
+    Conditions, Context, Editors, Error, ErrorMode, Part, Prefixes, Scratch, Statements,
+    infer_statements,
+};
+use pdata::{Empty, Keep, Place};
+
+use crate::config::{Config, ContextName, Entry, Group};
+
+/// The contexts of a signal, from the outside.
+fn contexts(signal: Signal) -> &'static [Context] {
+    match signal {
+        Signal::Traces => &[Context::Resource, Context::Scope, Context::Span, Context::SpanEvent],
+        Signal::Metrics => {
+            &[Context::Resource, Context::Scope, Context::Metric, Context::DataPoint]
+        }
+        Signal::Logs => &[Context::Resource, Context::Scope, Context::Log],
+    }
+}
+
+/// Statements that run at the same places.
+#[derive(Debug)]
+struct Pass {
+    context: Context,
+    /// Of which one has to hold; none if the statements always run.
+    conditions: Option<Conditions>,
+    statements: Statements,
+}
+
+/// What is done with the payloads of a signal.
+#[derive(Debug, Default)]
+pub struct Passes {
+    list: Vec<Pass>,
+}
+
+impl Passes {
+    /// Compiles what a section says of a signal. What is wrong is said in `found` and left out.
+    pub(crate) fn new(config: &Config, signal: Signal, found: &mut Problems) -> Self {
+        let (key, entries) = match signal {
+            Signal::Traces => ("trace_statements", &config.trace_statements),
+            Signal::Metrics => ("metric_statements", &config.metric_statements),
+            Signal::Logs => ("log_statements", &config.log_statements),
+        };
+        let mut passes = Self::default();
+        let mut texts = Vec::new();
+        for (at, entry) in entries.iter().enumerate() {
+            match entry {
+                Entry::Text(text) => texts.push((at, text.clone())),
+                Entry::Group(_) if !texts.is_empty() => {
+                    let message = "configuring multiple configuration styles is not supported, please \
+                                   use only Basic configuration or only Advanced configuration";
+                    found.at("", message).about(&format!("{key}::{at}"));
+                    return Self::default();
+                }
+                Entry::Group(group) => {
+                    let place = |part| match part {
+                        Part::Statement(it) => format!("{key}::{at}::statements::{it}"),
+                        Part::Condition(it) => format!("{key}::{at}::conditions::{it}"),
+                    };
+                    passes.add(group, config.error_mode, signal, place, found);
+                }
+            }
+        }
+        // The texts of a list are one group: they run one after the other at each place.
+        let place = |part| match part {
+            Part::Statement(it) => {
+                let at = texts.get(it).map_or(0, |it| it.0);
+                format!("{key}::{at}")
+            }
+            Part::Condition(_) => key.to_owned(),
+        };
+        let statements = texts.iter().map(|it| it.1.clone()).collect();
+        let group = Group { statements, ..Group::default() };
+        passes.add(&group, config.error_mode, signal, place, found);
+        passes
+    }
+
+    fn add(
+        &mut self,
+        group: &Group,
+        mode: ErrorMode,
+        signal: Signal,
+        place: impl Fn(Part) -> String,
+        found: &mut Problems,
+    ) {
+        if group.statements.is_empty() {
+            return;
+        }
+        match compile(group, group.error_mode.unwrap_or(mode), signal) {
+            Ok(pass) => self.list.push(pass),
+            Err(wrong) => {
+                for (part, error) in wrong {
+                    let place = place(part);
+                    found.at("", &error.message).part(&place, error.span, error.candidates);
+                }
+            }
+        }
+    }
+
+    /// Nothing is ever changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The payload after all statements.
+    ///
+    /// # Errors
+    /// Why it has to be refused, in the Collector's words.
+    pub(crate) fn run(&self, data: &Data) -> Result<Data, String> {
+        let mut scratch = Scratch::default();
+        let mut data = data.clone();
+        for pass in &self.list {
+            data = pass.run(&data, &mut scratch)?;
+        }
+        Ok(data)
+    }
+}
+
+fn compile(group: &Group, mode: ErrorMode, signal: Signal) -> Result<Pass, Vec<(Part, Error)>> {
+    let known = contexts(signal);
+    let editors = Editors::Transform;
+    let (statements, conditions) = (&group.statements, &group.conditions);
+    let (context, prefixes) = match group.context {
+        ContextName::Known(it) if known.contains(&it) => (it, Prefixes::Optional),
+        ContextName::None => {
+            let context = infer_statements(statements, conditions, editors, known);
+            (context.map_err(|it| vec![it])?, Prefixes::Required)
+        }
+        other => {
+            let message = format!(
+                "unknown context \"{}\" for statements: [{}]",
+                other.name(),
+                statements.join(" ")
+            );
+            let error = Error { message, span: 0..0, candidates: Vec::new() };
+            return Err(vec![(Part::Statement(0), error)]);
+        }
+    };
+    let of_statements = Statements::new(statements, context, prefixes, editors, mode);
+    let mut wrong = Vec::new();
+    let statements = of_statements.map_err(|it| {
+        wrong.extend(it.into_iter().map(|(at, error)| (Part::Statement(at), error)));
+    });
+    let conditions = if conditions.is_empty() {
+        Ok(None)
+    } else {
+        Conditions::new(conditions, context, prefixes, mode).map(Some).map_err(|it| {
+            wrong.extend(it.into_iter().map(|(at, error)| (Part::Condition(at), error)));
+        })
+    };
+    match (statements, conditions) {
+        (Ok(statements), Ok(conditions)) => Ok(Pass { context, conditions, statements }),
+        _ => Err(wrong),
+    }
+}
+
+impl Pass {
+    fn run(&self, data: &Data, scratch: &mut Scratch) -> Result<Data, String> {
+        let depth = self.context.depth();
+        let mut result = Ok(());
+        let edited = data.edit_with(depth, Empty::Keep, |place| {
+            if place.depth() < depth {
+                return if result.is_ok() { Keep::Enter } else { Keep::Whole };
+            }
+            if result.is_ok() {
+                result = self.at(place, scratch);
+            }
+            Keep::Whole
+        });
+        result.map(|()| edited)
+    }
+
+    #[inline]
+    fn at(&self, place: &mut Place<'_>, scratch: &mut Scratch) -> Result<(), String> {
+        if let Some(conditions) = &self.conditions
+            && !conditions.any(place)?
+        {
+            return Ok(());
+        }
+        self.statements.run(place, scratch)
+    }
+}
