@@ -136,6 +136,12 @@ impl Layout {
         Ok(Self { lenient: true, ..Self::new(&strptime::to_go(text)?) })
     }
 
+    /// Takes no more than Go does.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Self { lenient: false, ..self }
+    }
+
     /// In Go's notation.
     pub(super) fn text(&self) -> &str {
         &self.text

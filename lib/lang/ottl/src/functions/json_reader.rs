@@ -1,4 +1,4 @@
-//! JSON texts to values, as leniently as the decoder of the Collector (github.com/goccy/go-json): control
+//! JSON texts to values, as leniently as the decoder of OTTL (github.com/goccy/go-json), unlike `golang::json`: control
 //! signs may stand in strings, numbers may begin with zeros.
 
 use std::borrow::Cow;

@@ -10,6 +10,7 @@ mod hashes;
 mod ids;
 mod json_reader;
 mod kind;
+mod locale;
 mod parsers;
 mod severity;
 mod telemetry;
@@ -73,7 +74,7 @@ pub(crate) enum State {
     None,
     Regex(Regex),
     Networks(Vec<(IpAddr, u8)>),
-    Clock(golang::time::Clock),
+    Clock(golang::time::Clock, Option<locale::Locale>),
     Grok(Box<grok::Grok>),
     XPath(Box<xml::XPath>),
     Levels(Result<severity::Levels, String>),

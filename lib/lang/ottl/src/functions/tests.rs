@@ -158,6 +158,15 @@ fn the_reference_lists_the_functions_there_are() {
     }
 }
 
+#[test]
+fn a_selection_that_holds_itself_is_an_error() {
+    let path = "reverse(//c/ancestor::*)";
+    let selected = result(&format!("GetXML(\"<a><b><c/></b></a>\", \"{path}\")"));
+    assert_eq!(selected, "a selected element holds itself");
+    let ancestors = "Len(GetXML(\"<a><b><c/></b></a>\", \"//c/ancestor::*\"))";
+    assert_eq!(result(ancestors), "<a><b><c></c></b></a><b><c></c></b>".len().to_string());
+}
+
 proptest! {
     #[test]
     fn no_document_and_no_path_is_too_odd(

@@ -1,11 +1,12 @@
 //! Times and spans of time.
 
 use config::Duration;
-use golang::time::{Clock, Reading};
+use golang::time::{Clock, Layout, Reading};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
+use super::locale::Locale;
 use super::{Env, Function, Kind, State, constant_text, function, int, may_take, takes, text};
 use crate::program::Slot;
 use crate::value::{Instant, Value};
@@ -39,7 +40,7 @@ pub(super) const ALL: &[Function] = &[
         "FormatTime",
         &[takes("time", Kind::Time), takes("format", Kind::TheText)],
         |env, it| match env.state {
-            State::Clock(clock) => {
+            State::Clock(clock, _) => {
                 let Instant { nanos, offset_seconds } = instant(it);
                 Ok(clock.write(Reading { nanos, offset_seconds }).into())
             }
@@ -120,21 +121,23 @@ fn clock(slots: &[Slot]) -> Result<State, String> {
         return Err("format cannot be nil".to_owned());
     }
     let location = constant_text(slots, 2).unwrap_or_default();
-    let clock = Clock::strptime(format, location)
-        .map_err(|it| it.replace("invalid strptime format", "convert to go time format"))
-        .map_err(|it| {
-            it.replace("invalid 'location':", &format!("failed to load location {location}:"))
-        });
-    clock.map(State::Clock)
+    let layout = Layout::strptime(format)
+        .map_err(|it| it.replace("invalid strptime format", "convert to go time format"))?;
+    let clock = Clock::new(layout.strict(), location).map_err(|it| {
+        it.replace("invalid 'location':", &format!("failed to load location {location}:"))
+    });
+    let locale = constant_text(slots, 3).map(|it| Locale::new(it, format)).transpose()?;
+    clock.map(|it| State::Clock(it, locale))
 }
 
 fn time<'a>(env: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, String> {
-    let State::Clock(clock) = env.state else { return Ok(Value::Nil) };
+    let State::Clock(clock, locale) = env.state else { return Ok(Value::Nil) };
     let text = text(values, 0);
     if text.is_empty() {
         return Err("time cannot be nil".to_owned());
     }
-    let it = clock.read(text, now())?;
+    let translated = locale.as_ref().map(|it| it.translated(text));
+    let it = clock.read(translated.as_deref().unwrap_or(text), now())?;
     Ok(Value::Time(Instant { nanos: it.nanos, offset_seconds: it.offset_seconds }))
 }
 

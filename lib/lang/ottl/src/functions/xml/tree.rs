@@ -9,6 +9,9 @@ use super::token::{Attribute, Name, Token, Tokens};
 pub(super) const DOCUMENT: usize = 0;
 /// Longest text that a tree is written to, in bytes: nodes that were selected twice hold one another.
 const WRITTEN_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Nesting that is written, in levels. An element that was put into one that it holds would have no end; the
+/// Collector's process ends there.
+const WRITTEN_DEPTH_MAX: usize = 512;
 
 /// What a node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,12 +240,15 @@ impl Tree {
     pub(super) fn written(&self, node: usize) -> Result<String, String> {
         let mut out = String::new();
         for child in self.children(node) {
-            self.write(&mut out, child)?;
+            self.write(&mut out, child, 0)?;
         }
         Ok(out)
     }
 
-    fn write(&self, out: &mut String, node: usize) -> Result<(), String> {
+    fn write(&self, out: &mut String, node: usize, depth: usize) -> Result<(), String> {
+        if depth > WRITTEN_DEPTH_MAX {
+            return Err("a selected element holds itself".to_owned());
+        }
         if out.len() > WRITTEN_BYTES_MAX {
             return Err(format!("more than {WRITTEN_BYTES_MAX} bytes of XML"));
         }
@@ -282,7 +288,7 @@ impl Tree {
         self.write_attributes(out, node);
         out.push('>');
         for child in self.children(node) {
-            self.write(out, child)?;
+            self.write(out, child, depth + 1)?;
         }
         let _ = write!(out, "</{name}>");
         Ok(())
