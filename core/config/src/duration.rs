@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::shape::DURATION;
+use super::marks::DURATION;
 
 /// A time span in Go's syntax (`1h2m3.5s`, `200ms`); a bare integer is nanoseconds, as in Go.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 mod duration;
 mod fault;
 mod load;
+mod marks;
 mod overlay;
 mod problems;
 mod read;

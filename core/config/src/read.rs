@@ -9,8 +9,9 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fault::Fault;
+use super::marks::{SECTION, VALUE};
 use super::overlay::{self, Laid};
-use super::shape::{SECTION, State, VALUE};
+use super::shape::State;
 use super::value::Value;
 
 /// A laid tree to read.

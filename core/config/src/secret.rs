@@ -6,7 +6,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::REDACTED;
-use super::shape::{HEADERS, SECRET};
+use super::marks::{HEADERS, SECRET};
 
 /// Credentials: prints and serialises as `[REDACTED]`, so it cannot be logged by accident.
 #[derive(Clone, Default, PartialEq, Eq)]

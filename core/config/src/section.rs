@@ -7,7 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::shape::{SECTION, State};
+use super::marks::SECTION;
+use super::shape::State;
 
 /// A section that is on only if it is mentioned, even as `key:` with nothing after, and off with
 /// `enabled: false`. It keeps the defaults of its parent while it is off.

@@ -6,18 +6,8 @@ use std::fmt;
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
 use super::duration::Duration;
+use super::marks::{DURATION, HEADERS, SECRET, SECTION, VALUE};
 use super::value::Value;
-
-/// Marks [`super::Section`] on its way through serde.
-pub(super) const SECTION: &str = "$section";
-/// Marks [`super::Secret`].
-pub(super) const SECRET: &str = "$secret";
-/// Marks [`super::MapList`].
-pub(super) const HEADERS: &str = "$headers";
-/// Marks [`super::Duration`].
-pub(super) const DURATION: &str = "$duration";
-/// Marks [`Value`].
-pub(super) const VALUE: &str = "$value";
 
 /// One value of a configuration, with what serde forgets.
 #[derive(Debug, Clone, PartialEq)]

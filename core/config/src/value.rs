@@ -6,7 +6,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::shape::VALUE;
+use super::marks::VALUE;
 
 /// A resolved piece of configuration. As a field of a `Config` it keeps what the user wrote.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -5,7 +5,7 @@ use std::fmt;
 use bumpalo::Bump;
 
 use crate::entry::Entry;
-use crate::ops::Failure;
+use crate::failure::Failure;
 use crate::value::{self, Value};
 
 /// What a field starts with.

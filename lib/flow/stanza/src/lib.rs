@@ -5,9 +5,11 @@
 //! in the arena while it passes the operators and is encoded at their end; nothing is kept per line.
 
 mod entry;
+mod failure;
 mod field;
 mod files;
 mod frozen;
+mod graph;
 mod ops;
 mod output;
 mod pipeline;
@@ -18,7 +20,8 @@ mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
-pub use pipeline::{Error, Options, Pipeline, check, operator_types};
+pub use graph::{Error, Options, check, operator_types};
+pub use pipeline::Pipeline;
 pub use worker::{Batch, Worker};
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use config::Value as Setting;
 use golang::severity::NAMES;
 
 use crate::entry::Entry;
+use crate::failure::Failure;
 use crate::field::Field;
-use crate::ops::Failure;
 use crate::section::{Mistake, Section};
 use crate::value::{Value, type_name};
 

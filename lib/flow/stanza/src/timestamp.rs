@@ -5,8 +5,8 @@ use config::Value as Setting;
 use golang::time::{Clock, Layout, Zone};
 
 use crate::entry::Entry;
+use crate::failure::Failure;
 use crate::field::Field;
-use crate::ops::Failure;
 use crate::section::{Mistake, Section};
 use crate::value::{Value, type_name};
 

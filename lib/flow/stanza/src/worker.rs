@@ -8,10 +8,11 @@ use bumpalo::Bump;
 use pdata::Logs;
 
 use crate::entry::{Entry, Origin, Resource};
+use crate::failure::Failure;
 use crate::files::{File, FileKey, FileMeta, Files};
-use crate::ops::{Cx, Failure, Flow, Flush, State};
+use crate::graph::{Graph, Node, OnError};
+use crate::ops::{Cx, Flow, Flush, State};
 use crate::output::Output;
-use crate::pipeline::{Graph, Node, OnError};
 use crate::value::{Value, put};
 use golang::utf8;
 

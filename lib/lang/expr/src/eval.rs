@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use bumpalo::Bump;
 use golang::value::{self, Value};
 
-use super::builtin;
-use super::tree::{Node, Operator};
 use crate::Record;
+use crate::tree::{Node, Operator};
+
+mod call;
 
 /// Elements of a range at most; expr-lang's memory budget is the same.
 const RANGE_MAX: i64 = 1_000_000;
@@ -158,7 +159,7 @@ impl<'a, 'e> Env<'a, 'e> {
                 let chosen = if self.truth(when)? { yes } else { no };
                 return self.eval(chosen);
             }
-            Node::Call(builtin, args) => return builtin::call(self, *builtin, args),
+            Node::Call(builtin, args) => return call::call(self, *builtin, args),
             Node::Element => return Ok(self.elements.last().map_or(NIL, |(it, _)| *it)),
             Node::Index => Value::Int(self.elements.last().map_or(0, |(_, at)| *at as i64)),
             Node::Accumulator => return Ok(self.accumulators.last().copied().unwrap_or(NIL)),

@@ -321,8 +321,8 @@ static OFFSET: LazyLock<Layout> =
 fn read_time(text: &str, format: Format) -> Result<i64, Failure> {
     let layout = if format == Format::Crio { &*OFFSET } else { &*UTC };
     let parsed = layout.parse(text);
-    let parsed =
-        parsed.map_err(|it| Failure::Text(it.text(layout, text)).at("failed to parse time"))?;
+    let parsed = parsed
+        .map_err(|it| Failure::Text(it.text(layout.text(), text)).at("failed to parse time"))?;
     let seconds = parsed.civil_seconds() - parsed.offset.unwrap_or(0);
     Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(parsed.nanos))
 }

@@ -51,7 +51,7 @@ impl Clock {
     /// # Errors
     /// The Collector's texts.
     pub fn read(&self, text: &str, now: u64) -> Result<Reading, String> {
-        let parsed = self.layout.parse(text).map_err(|it| it.text(&self.layout, text));
+        let parsed = self.layout.parse(text).map_err(|it| it.text(self.layout.text(), text));
         let mut parsed = parsed?;
         if parsed.year == 0 {
             infer_year(&mut parsed, now);

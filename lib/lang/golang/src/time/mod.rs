@@ -3,6 +3,7 @@
 pub mod civil;
 mod clock;
 mod layout;
+mod parts;
 mod reader;
 mod rfc3339;
 mod strptime;
@@ -10,7 +11,8 @@ mod write;
 mod zone;
 
 pub use clock::{Clock, Reading};
-pub use layout::{Layout, Mismatch, Parsed};
+pub use layout::Layout;
+pub use parts::{Mismatch, Parsed};
 pub use rfc3339::{rfc3339, rfc3339_at_start};
 pub use zone::Zone;
 

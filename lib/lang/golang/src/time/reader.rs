@@ -1,7 +1,7 @@
 //! Reads a text by the elements of a layout (Go 1.25, time.Parse).
 
 use super::civil;
-use super::layout::{Mismatch, Offset, Parsed, Std};
+use super::parts::{Mismatch, Offset, Parsed, Std};
 
 const MONTHS: [&str; 12] = [
     "January",

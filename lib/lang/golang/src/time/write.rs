@@ -1,7 +1,8 @@
 //! Times to text in the order of a Go layout (Go 1.25, `Time.AppendFormat`).
 
 use super::civil;
-use super::layout::{Offset, Std, next_std};
+use super::layout::next_std;
+use super::parts::{Offset, Std};
 
 /// A moment as a clock shows it.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::infer_year;
-use super::layout::Parsed;
+use super::parts::Parsed;
 
 /// Changes of a zone that are looked through for an abbreviation, in each direction.
 const CHANGES_MAX: usize = 8;

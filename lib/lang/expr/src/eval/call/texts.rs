@@ -2,9 +2,12 @@
 
 use bumpalo::collections::String as ArenaString;
 use golang::json;
+use golang::value::Value;
 use pdata::text::Base64;
 
-use super::{Builtin, Env, RESULT_BYTES_MAX, Stop, Val, Value, invalid, list, text};
+use super::{RESULT_BYTES_MAX, invalid, list, text};
+use crate::builtin::Builtin;
+use crate::eval::{Env, Stop, Val};
 
 /// Calls a text function; `None` when `builtin` is none.
 pub(super) fn call<'a>(

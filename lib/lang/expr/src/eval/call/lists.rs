@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 
 use bumpalo::collections::Vec as ArenaVec;
 
-use super::{
-    Builtin, Env, NIL, Node, Operator, Pairs, Stop, Val, Value, equal, invalid, list, order,
-    position, value,
-};
+use golang::value::{self, Pairs, Value};
+
+use super::{invalid, list};
+use crate::builtin::Builtin;
+use crate::eval::{Env, NIL, Stop, Val, equal, order, position};
+use crate::tree::{Node, Operator};
 
 /// Elements that `uniq` compares with each other at most.
 const UNIQ_MAX: usize = 10_000;

@@ -1,0 +1,13 @@
+//! Names of newtypes that tell this crate's serializers and deserializers what kind of value comes: serde has no
+//! other way to say it.
+
+/// Marks [`super::Section`] on its way through serde.
+pub(super) const SECTION: &str = "$section";
+/// Marks [`super::Secret`].
+pub(super) const SECRET: &str = "$secret";
+/// Marks [`super::MapList`].
+pub(super) const HEADERS: &str = "$headers";
+/// Marks [`super::Duration`].
+pub(super) const DURATION: &str = "$duration";
+/// Marks [`super::Value`].
+pub(super) const VALUE: &str = "$value";

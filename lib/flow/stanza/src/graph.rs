@@ -1,0 +1,353 @@
+//! From the `operators:` list to something that can run.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use config::Value;
+
+use crate::ops::{Build, Built, OPERATORS, Operator};
+use crate::section::{Mistake, Section};
+use expr::{Program, Template};
+
+/// What the receiver itself adds to every record.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The receiver's `attributes:`; a value may hold `EXPR(...)`.
+    pub attributes: Vec<(String, String)>,
+    /// The receiver's `resource:`; a value may hold `EXPR(...)`.
+    pub resource: Vec<(String, String)>,
+    /// `encoding: nop`: bodies are bytes, not text.
+    pub raw: bool,
+}
+
+/// Why a list of operators cannot run, in the Collector's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// The section cannot be read: `operators[0]` and what is wrong with it. The Collector reports
+    /// it as `'operators[0]' <message>` below "error reading configuration".
+    Decode {
+        /// Position in the list.
+        operator: usize,
+        /// As in the Collector, without the position.
+        message: String,
+    },
+    /// The section is readable and makes no sense. The Collector reports it as
+    /// `receivers::<id>::baseconfig::operators::<n>::builder: <message>`.
+    Validate {
+        /// Position in the list.
+        operator: usize,
+        /// As in the Collector.
+        message: String,
+    },
+    /// It cannot be built. The Collector reports it below "failed to create receiver".
+    Build {
+        /// Position in the list, if it is one operator's mistake.
+        operator: Option<usize>,
+        /// As in the Collector.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Position in the list, if it is one operator's mistake.
+    pub fn operator(&self) -> Option<usize> {
+        match self {
+            Error::Decode { operator, .. } | Error::Validate { operator, .. } => Some(*operator),
+            Error::Build { operator, .. } => *operator,
+        }
+    }
+}
+
+impl From<String> for Error {
+    fn from(message: String) -> Self {
+        Error::Build { operator: None, message }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Decode { operator, message } => write!(f, "'operators[{operator}]' {message}"),
+            Error::Validate { operator, message } => {
+                write!(f, "operators::{operator}::builder: {message}")
+            }
+            Error::Build { message, .. } => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The operators and how they are connected.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    /// In the order of the list. An output equal to their number is the end.
+    pub(crate) nodes: Vec<Node>,
+    /// Where records enter.
+    pub(crate) first: usize,
+    /// Added to every record.
+    pub(crate) attributes: Vec<(String, Template)>,
+    /// Added to the resource of every record, unless it is fixed.
+    pub(crate) resource: Vec<(String, Template)>,
+    /// No resource attribute depends on the record.
+    pub(crate) resource_is_fixed: bool,
+    /// The resource of every record, if it is fixed.
+    pub(crate) resource_base: Arc<[(String, String)]>,
+    /// Bodies are bytes.
+    pub(crate) raw: bool,
+}
+
+/// One operator in its place.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// As other operators name it.
+    pub(crate) id: String,
+    /// Its type.
+    pub(crate) kind: &'static str,
+    /// The operator.
+    pub(crate) operator: Box<dyn Operator>,
+    /// Records for which it is false pass by.
+    pub(crate) condition: Option<Program>,
+    /// What happens with records that it fails on.
+    pub(crate) on_error: OnError,
+    /// Where records go.
+    pub(crate) outputs: Vec<usize>,
+    /// Where [`Flow::To`](crate::ops::Flow::To) sends them.
+    pub(crate) routes: Vec<Vec<usize>>,
+}
+
+/// What happens with a record that an operator fails on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnError {
+    Send,
+    SendQuiet,
+    Drop,
+    DropQuiet,
+}
+
+impl OnError {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "" | "send" => OnError::Send,
+            "send_quiet" => OnError::SendQuiet,
+            "drop" => OnError::Drop,
+            "drop_quiet" => OnError::DropQuiet,
+            _ => return None,
+        })
+    }
+
+    /// As written.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            OnError::Send => "send",
+            OnError::SendQuiet => "send_quiet",
+            OnError::Drop => "drop",
+            OnError::DropQuiet => "drop_quiet",
+        }
+    }
+}
+
+/// An operator before it is connected.
+struct Loose {
+    node: Node,
+    /// The id was not written, so it may be numbered.
+    implicit: bool,
+    outputs: Vec<String>,
+    routes: Vec<Vec<String>>,
+    is_router: bool,
+}
+
+impl Graph {
+    /// Compiles and connects.
+    pub(crate) fn new(operators: &[Value], options: Options) -> Result<Self, Error> {
+        let made: Vec<Result<Loose, Mistake>> = operators.iter().map(make).collect();
+        // The Collector reads all sections, then validates, then builds.
+        let stage = |mistake: &Mistake| match mistake {
+            Mistake::Decode(_) => 0,
+            Mistake::Validate(_) => 1,
+            Mistake::Build(_) => 2,
+        };
+        let mistakes =
+            made.iter().enumerate().filter_map(|(at, it)| Some((at, it.as_ref().err()?)));
+        if let Some((operator, mistake)) = mistakes.min_by_key(|(_, it)| stage(it)) {
+            return Err(match mistake.clone() {
+                Mistake::Decode(message) => Error::Decode { operator, message },
+                Mistake::Validate(message) => Error::Validate { operator, message },
+                Mistake::Build(message) => Error::Build { operator: Some(operator), message },
+            });
+        }
+        let mut loose: Vec<Loose> = made.into_iter().flatten().collect();
+        number_ids(&mut loose);
+        let nodes = connect(loose).map_err(Error::from)?;
+        let templates = |pairs: Vec<(String, String)>| -> Result<Vec<_>, Error> {
+            let all = pairs.into_iter().map(|(key, text)| Ok((key, Template::new(&text)?)));
+            all.collect::<Result<_, String>>().map_err(Error::from)
+        };
+        let attributes = templates(options.attributes)?;
+        let resource = templates(options.resource)?;
+        let resource_is_fixed = resource.iter().all(|(_, it)| it.fixed().is_some());
+        let base = resource.iter().filter(|_| resource_is_fixed);
+        let base = base.map(|(key, it)| (key.clone(), it.fixed().unwrap_or_default().to_owned()));
+        let resource_base = base.collect();
+        let raw = options.raw;
+        Ok(Self { nodes, first: 0, attributes, resource, resource_is_fixed, resource_base, raw })
+    }
+}
+
+/// Checks that an operator's section can be read, which the Collector does while it reads the whole
+/// configuration: before it validates or builds anything.
+///
+/// # Errors
+/// What is wrong, without the operator's position.
+pub fn check(operator: &Value) -> Result<(), String> {
+    match make(operator) {
+        Err(Mistake::Decode(message)) => Err(message),
+        _ => Ok(()),
+    }
+}
+
+/// The types of operators.
+pub fn operator_types() -> Vec<&'static str> {
+    OPERATORS.iter().map(|it| it.0).collect()
+}
+
+/// Makes one operator.
+fn make(value: &Value) -> Result<Loose, Mistake> {
+    let decode = |text: String| Mistake::Decode(text);
+    let kind = match value.get("type") {
+        None | Some(Value::Null) => {
+            return Err(decode("missing required field 'type'".to_owned()));
+        }
+        Some(kind) => {
+            kind.as_str().ok_or_else(|| decode("non-string type for field 'type'".to_owned()))?
+        }
+    };
+    let found: Option<&(&'static str, Build)> = OPERATORS.iter().find(|(name, _)| *name == kind);
+    let Some((kind, build)) = found else {
+        return Err(decode(format!("unsupported type '{kind}'")));
+    };
+    let mut section = Section::new(value);
+    let id = section.text("id").filter(|it| !it.is_empty());
+    let outputs = section.texts("output");
+    let on_error = section.text("on_error").unwrap_or_default();
+    let condition = section.text("if").unwrap_or_default();
+    let in_kind = |mistake: Mistake| match mistake {
+        Mistake::Decode(text) => Mistake::Decode(format!("unmarshal to {kind}: {text}")),
+        other => other,
+    };
+    section.check().map_err(in_kind)?;
+    let built = match build(&mut section) {
+        // The common part is built before the rest.
+        Err(mistake @ (Mistake::Decode(_) | Mistake::Validate(_))) => return Err(in_kind(mistake)),
+        built => built,
+    };
+    let common = common(on_error, condition);
+    let Built { operator, transformer, routes } = match (common, built) {
+        (Err(mistake), Ok(Built { transformer: true, .. }) | Err(_)) => return Err(mistake.into()),
+        (_, built) => built?,
+    };
+    let (on_error, condition) =
+        if transformer { self::common(on_error, condition)? } else { (OnError::Send, None) };
+    let node = Node {
+        id: id.unwrap_or(kind).to_owned(),
+        kind,
+        operator,
+        condition,
+        on_error,
+        outputs: Vec::new(),
+        routes: Vec::new(),
+    };
+    let (implicit, is_router) = (id.is_none_or(|it| it == *kind), *kind == "router");
+    Ok(Loose { node, implicit, outputs, routes, is_router })
+}
+
+fn common(on_error: &str, condition: &str) -> Result<(OnError, Option<Program>), String> {
+    let action = OnError::parse(on_error).ok_or_else(|| {
+        let text = "operator config has an invalid `on_error` field.";
+        format!("{text}: {{\"on_error\":\"{on_error}\"}}")
+    })?;
+    if condition.is_empty() {
+        return Ok((action, None));
+    }
+    let program = Program::condition(condition)
+        .map_err(|problem| format!("failed to compile expression '{condition}': {problem}"))?;
+    Ok((action, Some(program)))
+}
+
+/// The second operator of a type without an id of its own gets a number, and so on.
+fn number_ids(loose: &mut [Loose]) {
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut counts: HashMap<&'static str, usize> = HashMap::new();
+    let explicit: Vec<String> =
+        loose.iter().filter(|it| !it.implicit).map(|it| it.node.id.clone()).collect();
+    for it in loose.iter_mut().filter(|it| it.implicit) {
+        let count = counts.entry(it.node.kind).or_insert(0);
+        while *count > 0 && explicit.contains(&format!("{}{count}", it.node.kind)) {
+            *count += 1;
+        }
+        if *count > 0 {
+            it.node.id = format!("{}{count}", it.node.kind);
+        }
+        *count += 1;
+        taken.insert(it.node.id.clone());
+    }
+}
+
+/// Resolves outputs to positions.
+fn connect(loose: Vec<Loose>) -> Result<Vec<Node>, String> {
+    let end = loose.len();
+    let mut at: HashMap<String, usize> = HashMap::new();
+    for (i, it) in loose.iter().enumerate() {
+        if at.insert(it.node.id.clone(), i).is_some() {
+            return Err(format!("operator with id '{}' already exists in pipeline", it.node.id));
+        }
+    }
+    let mut nodes = Vec::with_capacity(end);
+    for (i, it) in loose.into_iter().enumerate() {
+        let Loose { mut node, outputs, routes, is_router, .. } = it;
+        let id = node.id.clone();
+        let resolve = |names: &[String]| -> Result<Vec<usize>, String> {
+            let all = names.iter().map(|name| {
+                at.get(name).copied().ok_or_else(|| {
+                    format!("operator '{name}' does not exist: {{\"operator_id\":\"{id}\"}}")
+                })
+            });
+            all.collect()
+        };
+        node.outputs = match outputs.as_slice() {
+            [] if is_router => Vec::new(),
+            [] => vec![i + 1],
+            names => resolve(names)?,
+        };
+        node.routes = routes.iter().map(|it| resolve(it)).collect::<Result<_, _>>()?;
+        nodes.push(node);
+    }
+    refuse_cycles(&nodes)?;
+    Ok(nodes)
+}
+
+fn refuse_cycles(nodes: &[Node]) -> Result<(), String> {
+    // Peels off what only leads to what was peeled off before; a cycle is what remains.
+    let mut done = vec![false; nodes.len()];
+    loop {
+        let mut progress = false;
+        for (i, node) in nodes.iter().enumerate() {
+            let mut targets = node.outputs.iter().chain(node.routes.iter().flatten());
+            if !done[i] && targets.all(|it| *it == nodes.len() || done[*it]) {
+                done[i] = true;
+                progress = true;
+            }
+        }
+        if !progress {
+            break;
+        }
+    }
+    match done.iter().position(|it| !it) {
+        None => Ok(()),
+        Some(i) => Err(format!(
+            "pipeline has a circular dependency: {{\"operator_id\":\"{}\"}}",
+            nodes[i].id
+        )),
+    }
+}
