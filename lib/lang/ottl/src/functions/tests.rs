@@ -168,6 +168,8 @@ fn a_selection_that_holds_itself_is_an_error() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_document_and_no_path_is_too_odd(
         text in "[<>/a-c=\"' !?&;\\[\\]-]{0,60}",
