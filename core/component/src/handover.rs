@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use crate::{Host, InFlight};
+use crate::InFlight;
 
 /// What an instance leaves for its successor: keys and values of its own making.
 pub type HandedOver = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -82,38 +82,35 @@ impl Handover {
     }
 }
 
-impl Host {
-    /// The bytes of requests under way in all components.
-    pub fn in_flight(&self) -> &InFlight {
-        &self.handover.in_flight
+impl Handover {
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 
-    /// The listening socket at `address`, from an instance that makes way for a new one. Two components
-    /// that just have the same address do not share it.
-    pub fn take_socket(&self, address: &str) -> Option<Arc<OwnedFd>> {
-        let sockets = self.handover.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn take_socket(&self, address: &str) -> Option<Arc<OwnedFd>> {
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let left = sockets.iter().filter(|it| it.address == address && it.owner.load(Relaxed));
         left.filter_map(|it| it.fd.upgrade()).next_back()
     }
 
-    /// Every listening socket of instances that make way.
-    pub fn leaving_sockets(&self) -> Vec<Arc<OwnedFd>> {
-        let sockets = self.handover.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn leaving_sockets(&self) -> Vec<Arc<OwnedFd>> {
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let left = sockets.iter().filter(|it| it.owner.load(Relaxed));
         left.filter_map(|it| it.fd.upgrade()).collect()
     }
 
-    /// Offers a listening socket to the instance that will follow.
-    pub fn offer_socket(&self, address: String, fd: &Arc<OwnedFd>) {
-        let mut sockets = self.handover.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn offer_socket(&self, address: String, fd: &Arc<OwnedFd>, owner: &Arc<AtomicBool>) {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         sockets.retain(|it| it.fd.strong_count() > 0);
-        let (fd, owner) = (Arc::downgrade(fd), Arc::clone(&self.leaving));
+        let (fd, owner) = (Arc::downgrade(fd), Arc::clone(owner));
         sockets.push(Socket { address, fd, owner });
     }
 
-    /// Waits until the instance before has ended its ownership. That one knows from now on that it is awaited.
-    pub fn ownership(&self) -> impl Future<Output = Ownership> + Send + use<> {
-        let Slot { left, waiting } = self.handover.slot(&self.instance);
+    pub(crate) fn ownership(
+        &self,
+        instance: &str,
+    ) -> impl Future<Output = Ownership> + Send + use<> {
+        let Slot { left, waiting } = self.slot(instance);
         waiting.fetch_add(1, Relaxed);
         let place = Waiting(Arc::clone(&waiting));
         async move {
@@ -123,9 +120,8 @@ impl Host {
         }
     }
 
-    /// The ownership, unless another instance still has it.
-    pub fn try_ownership(&self) -> Option<Ownership> {
-        let Slot { left, waiting } = self.handover.slot(&self.instance);
+    pub(crate) fn try_ownership(&self, instance: &str) -> Option<Ownership> {
+        let Slot { left, waiting } = self.slot(instance);
         Some(Ownership { left: left.try_lock_owned().ok()?, waiting })
     }
 }

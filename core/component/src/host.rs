@@ -1,6 +1,7 @@
 //! The host owns every task. Shutdown = cancel, wait, then [`crate::Component::shutdown`].
 
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{BoxError, Handover, Id, Storage};
+use crate::{BoxError, Handover, Id, InFlight, Ownership, Storage};
 
 /// How a component says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +33,9 @@ pub struct Host {
     services: Arc<dyn Services>,
     storages: Arc<Mutex<Vec<Id>>>,
     /// Tells instances of one component apart that live side by side, one per signal or pipeline.
-    pub(crate) instance: Arc<str>,
-    pub(crate) leaving: Arc<AtomicBool>,
-    pub(crate) handover: Handover,
+    instance: Arc<str>,
+    leaving: Arc<AtomicBool>,
+    handover: Handover,
 }
 
 /// The service's side of [`Host`].
@@ -123,6 +124,37 @@ impl Host {
         self.services
             .storage(id)?
             .ok_or_else(|| "requested extension is not a storage extension".into())
+    }
+
+    /// The bytes of requests under way in all components.
+    pub fn in_flight(&self) -> &InFlight {
+        self.handover.in_flight()
+    }
+
+    /// The listening socket at `address`, from an instance that makes way for a new one. Two components
+    /// that just have the same address do not share it.
+    pub fn take_socket(&self, address: &str) -> Option<Arc<OwnedFd>> {
+        self.handover.take_socket(address)
+    }
+
+    /// Every listening socket of instances that make way.
+    pub fn leaving_sockets(&self) -> Vec<Arc<OwnedFd>> {
+        self.handover.leaving_sockets()
+    }
+
+    /// Offers a listening socket to the instance that will follow.
+    pub fn offer_socket(&self, address: String, fd: &Arc<OwnedFd>) {
+        self.handover.offer_socket(address, fd, &self.leaving);
+    }
+
+    /// Waits until the instance before has ended its ownership. That one knows from now on that it is awaited.
+    pub fn ownership(&self) -> impl Future<Output = Ownership> + Send + use<> {
+        self.handover.ownership(&self.instance)
+    }
+
+    /// The ownership, unless another instance still has it.
+    pub fn try_ownership(&self) -> Option<Ownership> {
+        self.handover.try_ownership(&self.instance)
     }
 
     /// Cancels the tasks and waits for them. For the service and for tests.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use config::{Config, Problems};
-use pdata::{Data, Signal};
+use pdata::Signal;
 
 use crate::Storage;
-use crate::{BoxError, ConsumeError, Context, Delivery, Host, Id, Meter, Outputs, PipelineId};
+use crate::{BoxError, Consumer, Delivery, Host, Id, Meter, Next, Outputs, PipelineId};
 
 /// A life: created inert, started once, shut down once.
 ///
@@ -31,17 +31,6 @@ pub trait Component: Send + Sync + 'static {
         Ok(())
     }
 }
-
-/// An inlet: takes telemetry and answers for it.
-#[async_trait]
-pub trait Consumer: Send + Sync + 'static {
-    /// `Ok` means the caller may forget the data; with [`crate::Wants::Delivered`] it means that the
-    /// data has arrived. Waiting is backpressure; dropping the future withdraws.
-    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError>;
-}
-
-/// The next step.
-pub type Next = Arc<dyn Consumer>;
 
 /// How far a component can be trusted, in the Collector's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,55 +124,6 @@ pub struct ConnectorSettings {
     pub build: BuildInfo,
     /// Where it registers its metrics.
     pub meter: Meter,
-}
-
-/// The kind of a component; its name in YAML is the plural.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// Brings telemetry in.
-    Receiver,
-    /// Changes it on the way.
-    Processor,
-    /// Takes it out.
-    Exporter,
-    /// Ends one pipeline and begins another.
-    Connector,
-    /// Serves the others.
-    Extension,
-}
-
-impl Kind {
-    /// All, in the order of the sections.
-    pub const ALL: [Kind; 5] =
-        [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector, Kind::Extension];
-
-    /// `receiver`, `processor`, ...
-    pub const fn name(self) -> &'static str {
-        match self {
-            Kind::Receiver => "receiver",
-            Kind::Processor => "processor",
-            Kind::Exporter => "exporter",
-            Kind::Connector => "connector",
-            Kind::Extension => "extension",
-        }
-    }
-
-    /// The section in YAML: `receivers`, `processors`, ...
-    pub const fn section(self) -> &'static str {
-        match self {
-            Kind::Receiver => "receivers",
-            Kind::Processor => "processors",
-            Kind::Exporter => "exporters",
-            Kind::Connector => "connectors",
-            Kind::Extension => "extensions",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// All three signals with one stability.

@@ -13,6 +13,7 @@
     )
 )]
 
+mod consumer;
 mod context;
 mod delivery;
 mod error;
@@ -20,6 +21,7 @@ mod handover;
 mod host;
 mod id;
 mod in_flight;
+mod kind;
 mod kinds;
 mod lost;
 pub mod meter;
@@ -34,6 +36,7 @@ pub mod trace;
 pub use async_trait::async_trait;
 pub use clock;
 pub use config::{self, Config, Problems};
+pub use consumer::{Consumer, Next};
 pub use context::{Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
@@ -41,9 +44,10 @@ pub use handover::{HandedOver, Handover, Ownership};
 pub use host::{Host, Services, Status};
 pub use id::{Id, IdError, PipelineId};
 pub use in_flight::{InFlight, InFlightLimit, UnderWay};
+pub use kind::Kind;
 pub use kinds::{
-    BuildInfo, Component, Connector, ConnectorSettings, Consumer, Exporter, ExporterSettings,
-    Extension, Kind, Next, Processor, ProcessorSettings, Receiver, Settings, Stability,
+    BuildInfo, Component, Connector, ConnectorSettings, Exporter, ExporterSettings, Extension,
+    Processor, ProcessorSettings, Receiver, Settings, Stability,
 };
 pub use lost::LostReason;
 pub use meter::Meter;

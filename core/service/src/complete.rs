@@ -4,9 +4,9 @@ use component::config::{Remedy, Value};
 use component::{Id, Kind, PipelineId, Signal};
 use confmap::{closest, code};
 
-use crate::config::Settings;
 use crate::issue::Issue;
 use crate::registry::Registry;
+use crate::settings::Settings;
 
 impl Settings {
     /// A reference to nothing: what was meant, or what to define.

@@ -1,52 +1,15 @@
 //! From the resolved tree to typed sections: ids, pipelines, references, each with the Collector's text.
 
-use std::collections::BTreeMap;
-
 use component::config::{Finding, Value};
-use component::{Config as _, Id, Kind, PipelineId, Problems};
+use component::{Config as _, Id, Kind, Problems};
 use confmap::code;
 
 use crate::decode::Decoder;
 use crate::issue::{
-    Issue, Late, Problem, Said, Stage, at_component, at_item, caution_code, independent, issue,
+    Issue, Late, Problem, Stage, at_component, at_item, caution_code, independent, issue,
 };
 use crate::registry::{Checked, Plan, Registry};
-use crate::telemetry::TelemetryConfig;
-
-/// `service: pipelines: <id>:`.
-#[derive(Debug, Clone, Default)]
-pub struct PipelineConfig {
-    /// Receivers and connectors that feed it.
-    pub receivers: Vec<Id>,
-    /// In the order of the data.
-    pub processors: Vec<Id>,
-    /// Exporters and connectors behind it.
-    pub exporters: Vec<Id>,
-}
-
-/// `service:`.
-#[derive(Debug, Clone, Default)]
-pub struct ServiceConfig {
-    /// Started first, in this order.
-    pub extensions: Vec<Id>,
-    /// In the order written.
-    pub pipelines: Vec<(PipelineId, PipelineConfig)>,
-    /// Own logs and metrics.
-    pub telemetry: TelemetryConfig,
-}
-
-/// A whole configuration: valid by itself, not yet built.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Components by kind and id, in the order written.
-    pub components: BTreeMap<Kind, Vec<(Id, Value)>>,
-    /// `service:`.
-    pub service: ServiceConfig,
-    /// What the components say of their sections besides mistakes.
-    pub said: Said,
-    /// What their sections amount to: made once, whatever uses it.
-    plans: BTreeMap<(Kind, Id), Plan>,
-}
+use crate::settings::Settings;
 
 /// What a tree amounts to.
 struct Decoded {

@@ -2,9 +2,9 @@
 
 use component::{Id, Kind, PipelineId, Signal};
 
-use crate::config::{PipelineConfig, Settings};
 use crate::issue::{Issue, issue};
 use crate::registry::{Entry, Registry};
+use crate::settings::{PipelineConfig, Settings};
 
 /// Who feeds whom, by the configuration alone.
 #[derive(Clone, Copy)]

@@ -6,9 +6,9 @@ use component::config::{self, DecodeIssue, Remedy, Value};
 use component::{Id, Kind, PipelineId};
 use confmap::code;
 
-use crate::config::{PipelineConfig, ServiceConfig, Settings};
 use crate::issue::{Hint, Issue, issue};
 use crate::registry::{Checked, Registry};
+use crate::settings::{PipelineConfig, ServiceConfig, Settings};
 use crate::telemetry::TelemetryConfig;
 
 pub(crate) struct Decoder<'a> {

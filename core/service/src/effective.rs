@@ -6,10 +6,10 @@ use confmap::{
     Conf, Data, Diagnostics, Entry, Node, Origin, REDACTED, hide_in_addresses, is_sensitive,
 };
 
-use crate::config::Settings;
 use crate::issue::Stage;
 use crate::load;
 use crate::registry::Registry;
+use crate::settings::Settings;
 
 /// What of a configuration is shown, and how.
 #[derive(Debug, Clone, Copy)]

@@ -14,12 +14,12 @@ use component::{
 };
 use tracing::Span;
 
-use crate::config::{PipelineConfig, Settings};
 use crate::connections::Connections;
 use crate::issue::{Issue, Problem, Refusal, issue};
 use crate::node::{FanOut, Key, Node, Outlet, Rewire};
 use crate::observe::{CountOutgoing, Observe};
 use crate::registry::{Make, Plan, Registry, Step};
+use crate::settings::{PipelineConfig, Settings};
 
 /// Everything that lives in the pipelines, in the order of creation.
 #[derive(Default)]

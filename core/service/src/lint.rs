@@ -4,9 +4,9 @@ use component::{Id, Kind};
 use confmap::{Conf, Diagnostic, Severity, code};
 
 use crate::advise;
-use crate::config::Settings;
 use crate::issue::{Issue, issue};
 use crate::registry::Registry;
+use crate::settings::Settings;
 
 /// Processors that drop: what comes before them works for nothing.
 const DROPPING: [&str; 3] = ["probabilistic_sampler", "tail_sampling", "filter"];

@@ -4,9 +4,9 @@ use component::config::Value;
 use confmap::{Conf, Data, Diagnostics, Node, code};
 
 use crate::advise;
-use crate::config::Settings;
 use crate::issue::{Issue, Problem};
 use crate::registry::Registry;
+use crate::settings::Settings;
 
 /// Types and validates a resolved configuration.
 ///

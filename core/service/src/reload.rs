@@ -4,22 +4,22 @@
 
 use std::time::Duration;
 
-use component::meter::{Counter, Descriptor, Gauge, Level, OURS};
-use component::{Host, Id, Kind, Meter};
+use component::{Host, Id, Kind};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::Settings;
 use crate::graph::Graph;
 use crate::issue::{Issue, Problem, issue};
 use crate::node::{Key, Node, Rewire};
 use crate::registry::Registry;
+use crate::reloads::Reloads;
 use crate::run::{
     Collector, ExtensionNode, RunError, extensions, stop_extension, stop_node, telemetry_host,
     warn_of_aliases,
 };
+use crate::settings::Settings;
 use crate::telemetry::{Telemetry, TelemetryConfig};
 
 /// Longest time for what is new to start.
@@ -28,42 +28,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 const RETIRE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Reloads whose replaced components have not ended yet; one more waits for one of them to end.
 const RETIRING_MAX: usize = 32;
-
-const RELOADS: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_config_reloads_total",
-    unit: "{reload}",
-    description: "Number of times the configuration was read again, by result.",
-};
-const LAST: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_config_last_reload_success",
-    unit: "1",
-    description: "1 when the configuration that was read last is the one that runs, else 0.",
-};
-
-/// Counts reloads.
-pub(crate) struct Reloads {
-    success: Counter,
-    failure: Counter,
-    last: Gauge,
-}
-
-impl Reloads {
-    pub fn new(meter: &Meter) -> Self {
-        let of = |result| meter.counter(RELOADS, &[("result", result)]);
-        let none: &[(&str, &str)] = &[];
-        Self { success: of("success"), failure: of("failure"), last: meter.gauge(LAST, none) }
-    }
-
-    fn count(&self, success: bool) {
-        let counter = if success { &self.success } else { &self.failure };
-        counter.add(1);
-        self.last.set(i64::from(success));
-    }
-}
 
 /// What a reload did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

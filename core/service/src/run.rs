@@ -15,12 +15,12 @@ use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
 
-use crate::config::Settings;
 use crate::graph::Graph;
 use crate::issue::{Issue, Problem, Stage, issue};
 use crate::node::{Key, Node};
 use crate::registry::{Make, Offer, Registry};
-use crate::reload::Reloads;
+use crate::reloads::Reloads;
+use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 
 /// Longest orderly shutdown: `terminationGracePeriodSeconds` of Kubernetes (30 s) less 5 s.

@@ -16,8 +16,8 @@ use serde_json::{Map, Value as Json};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug};
 
+use super::SILENT_SPAN;
 use super::readers::{OtlpConfig, PushExporterConfig};
-use crate::logging::tap::SILENT_SPAN;
 use crate::registry::{Make, Registry, Step};
 
 /// Longest time of one attempt, in milliseconds. otelconf's default.

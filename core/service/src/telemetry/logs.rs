@@ -9,8 +9,8 @@ use tracing::Level;
 use super::periodic::nanos;
 use super::resource::{Resource, attributes};
 use super::sender::{ProcessorConfig, Sender};
-use crate::logging::tap::{Line, Queues};
 use crate::registry::Registry;
+use crate::telemetry::logging::tap::{Line, Queues};
 
 /// Longest time that a line waits in a batch, in milliseconds. otelconf's default.
 const DELAY_MILLIS: i64 = 1_000;

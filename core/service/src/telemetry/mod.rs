@@ -13,6 +13,7 @@ use tracing::{info, warn};
 mod config;
 mod export;
 mod exposition;
+mod logging;
 mod logs;
 mod periodic;
 mod process;
@@ -23,14 +24,18 @@ mod sender;
 mod traces;
 
 pub use config::{SamplingConfig, TelemetryConfig};
+pub use logging::Logging;
 pub(crate) use resource::resource;
 
-use crate::logging::tap::{self, Line, Queues};
 use crate::registry::Registry;
+use logging::tap::{self, Line, Queues};
 use periodic::Periodic;
 use resource::Resource;
 use scrape::Scrape;
 use sender::Sender;
+
+/// What is said inside a span of this name is about sending what was said, and is not sent.
+const SILENT_SPAN: &str = "telemetry";
 
 /// What measures this collector, and who reads it.
 pub(crate) struct Telemetry {

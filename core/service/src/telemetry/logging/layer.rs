@@ -16,6 +16,7 @@ use super::encode::{Encoder, Entry, now};
 use super::sample::Sampler;
 use super::sinks::Sinks;
 use super::tap;
+use crate::telemetry::SILENT_SPAN;
 
 /// Crates that speak about every frame they send; heard from warn up.
 const FOREIGN: [&str; 5] = ["h2", "hyper", "hyper_util", "rustls", "tokio"];
@@ -89,7 +90,7 @@ where
     }
     let mut fields = Map::new();
     for span in ctx.event_scope(event).into_iter().flat_map(Scope::from_root) {
-        if span.name() == tap::SILENT_SPAN {
+        if span.name() == SILENT_SPAN {
             return;
         }
         if let Some(SpanFields(own)) = span.extensions().get::<SpanFields>() {

@@ -8,9 +8,6 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc;
 use tracing::Level;
 
-/// What is said inside a span of this name is about sending what was said, and is not sent.
-pub(crate) const SILENT_SPAN: &str = "telemetry";
-
 /// A line, before it is written.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
