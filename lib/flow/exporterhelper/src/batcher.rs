@@ -1,4 +1,10 @@
 //! Joins and splits requests: which batch leaves when. No clock, no task: the caller says what time it is.
+//!
+//! A batch is *open* while it waits for company: one per partition, each with the time at which it is due. It
+//! becomes *ready* when it is full, when its time has come, when a caller asks for a flush, or when there are
+//! too many partitions (then the one that has waited longest). Ready batches leave in this order. A request
+//! that is cut in pieces has its answer when the last of them has: the pieces share its claim, and its room in
+//! the queue goes with the last one.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -177,11 +183,13 @@ impl Store {
         let (first, rest) = rules.cut(held, data);
         let mut pieces = std::iter::once(first).chain(rest).peekable();
         while let Some(piece) = pieces.next() {
+            // Read anew for each piece: the one before may have filled the batch, and it has left.
             let size = rules.size(&piece);
             let held = self.open.get(&partition).map_or(0, |it| it.size);
             if 0 < held && 0 < rules.max_size && rules.max_size < held + size {
                 self.leave(&partition);
             }
+            // A piece that others follow was cut because the batch is full with it.
             let last = pieces.peek().is_none();
             let open = self.open_batch(now, rules, &partition);
             open.size += size;
@@ -194,6 +202,7 @@ impl Store {
             if ctx.flush {
                 open.batch.set_flush();
             }
+            // Sizes that operators see in the metrics: it left before it was full.
             if !full && ctx.flush {
                 open.batch.set_trigger(Trigger::Timeout);
             }

@@ -1,4 +1,12 @@
 //! The in-memory queue: how much may be in it, and who waits for what.
+//!
+//! Its size is a semaphore: a request takes as many permits as it is large, and gives them back when it has
+//! been answered, not when it leaves the buffer, so that `queue_size` bounds what is being sent, too. The permits
+//! travel with the request (`Request::room`) and are given back by being dropped, whatever becomes of it.
+//!
+//! Callers differ by what they want. One that wants `Accepted` is answered as soon as its request is stored, and
+//! refused when there is no room (its client has its own backoff). One that wants `Delivered` can read its data
+//! again and must not lose it: it waits for room, then for its claim. Nothing is refused to it for its size.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,6 +125,7 @@ impl Queue {
         if self.capacity.min(u32::MAX as usize) < size && !ctx.wants_delivered() {
             return Err(ConsumeError::retryable("element size too large"));
         }
+        // What is larger than the whole queue takes all of it: it travels alone.
         let (room, size) =
             (Arc::clone(&self.room), u32::try_from(size.min(self.capacity)).unwrap_or(u32::MAX));
         if ctx.wants_delivered() || self.config.block_on_overflow {

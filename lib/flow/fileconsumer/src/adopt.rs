@@ -1,4 +1,16 @@
 //! Reading on in what rotation has made of a file: renamed, compressed, several times over.
+//!
+//! A file that is followed (`a.log`, the *base*) turns into *siblings*: `a.log.1`, `a.log.20240101.gz`. Nobody tells
+//! which is which, and two rotations may have happened since anybody looked. So all siblings are taken together,
+//! oldest first, and two questions are answered for each:
+//!
+//! 1. *Is it one that we know?* By inode and birth if it was renamed (`locate`), by its first bytes if it was
+//!    compressed (`locate_compressed`). Known means followed now (`Open`) or remembered in the checkpoint (`Closed`).
+//! 2. *If nobody knows it, is it ours to read?* Only those younger than the youngest one that is known
+//!    (`first_new`): older ones were there before us, and `start_at` speaks about those.
+//!
+//! Those that are read are chained, each behind the one before, so that records keep their order across a
+//! rotation. An entry of the checkpoint that no sibling fits is a file that is gone: said once, and counted.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -77,6 +89,7 @@ impl<S: Sink> Engine<S> {
             .into_iter()
             .filter(|it| !self.settings.finder.matches(&it.path))
             .collect();
+        // Before any of them is adopted: adopting changes what is known, and so the answers.
         let located = self.locate_all(base, &siblings, why);
         let first_new = self.first_new(base, &siblings, &located, why);
         if why == Why::Restart {
@@ -96,11 +109,13 @@ impl<S: Sink> Engine<S> {
                 }
                 None => None,
             };
+            // One that could not be opened is left out of the chain: those behind it must not wait for it.
             if let (Some(key), Some(before)) = (key, last) {
                 self.chain(key, before);
             }
             last = key.or(last);
         }
+        // `base` itself may not have been created anew yet: then whoever admits it later finds what it waits for.
         match (last, self.by_path.get(base)) {
             (Some(before), Some(&key)) => self.chain(key, before),
             (Some(before), None) => drop(self.detached.insert(base.to_owned(), before)),
@@ -112,6 +127,8 @@ impl<S: Sink> Engine<S> {
     fn locate_all(&self, base: &Path, siblings: &[Sibling], why: Why) -> Vec<Option<Known>> {
         let mut located: Vec<Option<Known>> =
             siblings.iter().map(|it| self.locate(base, it)).collect();
+        // The usual case: it was just renamed, and its inode says so. Fingerprints of compressed files cost a
+        // decompression each.
         if why == Why::Rotated && located.iter().any(Option::is_some) {
             return located;
         }
@@ -196,12 +213,15 @@ impl<S: Sink> Engine<S> {
                 return None;
             }
         };
+        // Same inode, other beginning: the name was used again for something else.
         let entry = if entry.fingerprint.fits(&opened.head) {
             self.resume(entry, &opened)
         } else {
             Entry { id: entry.id, path: entry.path, ..Entry::default() }
         };
         tracing::info!(path = %path.display(), offset = entry.offset, "reading on in a rotated file");
+        // `follow` enters the file under the path of its entry, which is that of `base`. The name belongs to the
+        // file that is there now, so it is put back afterwards.
         let base = self.by_path.get(&entry.path).copied();
         let key = self.follow(entry, opened);
         let file = self.files.get_mut(&key)?;

@@ -4,6 +4,16 @@
 //! the sink's chunks on, several at a time. Files are read with plain `pread` in the task: what was just
 //! written is in the page cache, and a thread hop would cost more than the read. When nothing is left it
 //! sleeps until the kernel, an answer or a timer wakes it.
+//!
+//! Three things bound it, and each has its own way to wait. *Room*: so many calls and bytes may be without an
+//! answer; beyond that nothing is read, and only an answer goes on (backpressure reaches the files, where the
+//! data is safe). *Ready files*: a file is in `ready` at most once, as long as it has something; a file that was
+//! read to its end leaves, and an event, a timer or a walk puts it back. *Timers*: what happens although nothing
+//! was written (a partial line that is not continued, a file that may be let go, the next walk, the checkpoint).
+//!
+//! An offset moves forward only when the backend has answered for everything before it: the sink says how far
+//! it has taken lines (`safe`), a call opens a range in the file's watermark, its answer closes it, and what is
+//! closed without a gap goes into the checkpoint. So a crash at any point repeats lines and never loses one.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
@@ -11,7 +21,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::meter::{Descriptor, Level, OURS, Part};
 use component::{BoxError, Host, Meter, Outputs, Ownership, StorageClient};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -20,6 +29,7 @@ use tokio::time::Instant;
 use crate::FileKey;
 use crate::book::Book;
 use crate::find::TimedScan;
+use crate::gauges::Gauges;
 use crate::identity::Identity;
 use crate::limit::OncePer;
 use crate::send::{CALLS_MAX, Chunk, Done, Sender};
@@ -52,30 +62,6 @@ const BLOCKS_BETWEEN_EVENTS: usize = 16;
 /// Other tasks get their turn after so many bytes; a turn counts as [`TURN_BYTES`] at least.
 const BYTES_BETWEEN_YIELDS: usize = BLOCK_BYTES;
 const TURN_BYTES: usize = 8 * 1024;
-
-const SCOPE: &str =
-    "github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza/fileconsumer";
-const OPEN: Descriptor = Descriptor {
-    scope: SCOPE,
-    level: Level::Basic,
-    name: "otelcol_fileconsumer_open_files",
-    unit: "1",
-    description: "Number of open files [Development]",
-};
-const READING: Descriptor = Descriptor {
-    scope: SCOPE,
-    level: Level::Basic,
-    name: "otelcol_fileconsumer_reading_files",
-    unit: "1",
-    description: "Number of open files that are being read [Development]",
-};
-const UNREADABLE: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_fileconsumer_unreadable_files",
-    unit: "{file}",
-    description: "Number of files and directories that match and cannot be read.",
-};
 
 /// Something to do for a file at a certain time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,7 +128,7 @@ pub struct Engine<S: Sink> {
     looked: Instant,
     /// Bytes read since other tasks had their turn.
     pub(crate) unyielded: usize,
-    parts: [Part; 3],
+    gauges: Gauges,
     pub(crate) remembers: bool,
     pub(crate) ownership: Option<Ownership>,
 }
@@ -169,10 +155,6 @@ impl<S: Sink> Engine<S> {
             tracing::warn!(%error, ?every, "the kernel cannot tell about changed files (raise \
                 fs.inotify.max_user_instances); looking at all files regularly");
         });
-        // Of all readers together, as upstream has it; what is ours says whose it is.
-        let own: &[(&str, &str)] = &[("receiver", receiver)];
-        let parts = [(OPEN, &[][..]), (READING, &[]), (UNREADABLE, own)];
-        let parts = parts.map(|(what, attributes)| meter.part(what, attributes));
         let now = Instant::now();
         Ok(Self {
             started: book.has_history(),
@@ -212,7 +194,7 @@ impl<S: Sink> Engine<S> {
             idle_flush_at: None,
             looked: now,
             unyielded: 0,
-            parts,
+            gauges: Gauges::new(meter, receiver),
             remembers,
             ownership: None,
         })
@@ -261,15 +243,21 @@ impl<S: Sink> Engine<S> {
     }
 
     /// Reads until nothing is ready or nothing more may be in flight.
+    ///
+    /// A pass may last for minutes when files grow faster than they are read, so everything that `run` does
+    /// between passes is done in here, too, after each turn: events, answers, a walk that has ended, timers.
+    /// Otherwise a rotated file would be found too late, and answers would not free the room that reading waits for.
     async fn pass(&mut self) {
         let mut blocks = 0_usize;
         while self.has_room() && !self.host.stopping().is_cancelled() {
             let Some(key) = self.ready.pop_front() else { break };
             self.turn(key);
+            // The chunk is not cut at file borders: small files ride together.
             if self.sink.bytes() >= CHUNK_BYTES {
                 self.send();
             }
             blocks += 1;
+            // Reading the events is a system call; a rotation waits for it for a few MiB at most.
             if blocks.is_multiple_of(BLOCKS_BETWEEN_EVENTS) {
                 self.take_events();
             }
@@ -281,12 +269,16 @@ impl<S: Sink> Engine<S> {
                 self.walked(walk.await.ok());
             }
             self.due();
+            // The task never waits while there is something to read, so tokio would not get the worker back.
             self.unyielded += TURN_BYTES;
             if self.unyielded >= BYTES_BETWEEN_YIELDS {
                 self.unyielded = 0;
                 tokio::task::yield_now().await;
             }
         }
+        // Read to the end of everything: nothing is worth waiting for. First what is whole goes, so that it does
+        // not wait for the operators' timers; then what those timers release. Without room both stay with the
+        // sink: what it holds back is bounded, and is sent by the pass after the next answer.
         if self.has_room() && self.ready.is_empty() {
             self.send();
             self.idle_flush_at =
@@ -294,27 +286,19 @@ impl<S: Sink> Engine<S> {
             if self.sink.bytes() > 0 {
                 self.send();
             }
+            // A very long line has made it grow; the next one may never come.
             if self.buffer.len() > BLOCK_BYTES {
                 self.buffer = Vec::new();
             }
         } else {
             self.idle_flush_at = None;
         }
-        self.show();
+        self.gauges.show(self.open, self.ready.len(), self.unreadable.len());
     }
 
     pub(crate) fn has_room(&self) -> bool {
         let (calls, bytes) = self.in_flight;
         calls < CALLS_MAX && bytes < self.settings.in_flight_bytes_max
-    }
-
-    fn show(&self) {
-        let [open, reading, unreadable] = &self.parts;
-        open.set(gauge(self.open));
-        reading.set(gauge(self.ready.len()));
-        if !self.unreadable.is_empty() || unreadable.value() != 0 {
-            unreadable.set(gauge(self.unreadable.len()));
-        }
     }
 
     /// Hands on what the sink has ready.
@@ -491,8 +475,4 @@ async fn readable(watcher: Option<&mut Watcher>, earliest: Instant) {
         Some(watcher) => watcher.readable(earliest).await,
         None => std::future::pending().await,
     }
-}
-
-fn gauge(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -18,6 +18,7 @@ mod encoding;
 mod end;
 mod engine;
 mod find;
+mod gauges;
 mod glob;
 mod identity;
 mod limit;

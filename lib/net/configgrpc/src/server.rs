@@ -206,6 +206,17 @@ fn builder(shared: &Shared) -> h2::server::Builder {
 type Http2 = h2::server::Connection<Connection, Bytes>;
 
 /// Runs a connection and its calls until the client leaves, or is made to.
+///
+/// One poll function instead of tasks and channels: h2 wants its connection polled by whoever writes answers,
+/// and a thousand connections with one call each then cost one task each. A round of it
+/// 1. takes all calls that have come, polls the calls, and lets h2 write, until none of this makes progress;
+/// 2. answers for the life of the connection: pings, its greatest age, idleness ([`Lifetime`] decides, on times
+///    that it is given), and sleeps until the next of them.
+///
+/// A connection that is told to leave goes through three states: *serving*; *leaving* (GOAWAY is sent, calls
+/// under way are finished, new ones of a client that has not read the GOAWAY yet are still served); *gone*
+/// (nothing is under way, the socket is closed as soon as h2 has written what it has). A collector that stops
+/// skips the wait between the last two; a reload does not, so that no call is cut that was sent in time.
 async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host: Host) {
     let mut pings = http2.ping_pong();
     let mut calls = FuturesUnordered::new();
@@ -217,12 +228,15 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
     let mut parting = pin!(parting(&host));
     poll_fn(|cx| {
         loop {
-            // All calls that have come, then the answers that are ready soon, then one write.
+            // All calls that have come, then the answers that are ready soon, then one write: `poll_accept` both
+            // reads and writes, so what the calls below answer leaves with the next turn of this loop, many
+            // answers in one segment.
             while let Poll::Ready(accepted) = http2.poll_accept(cx) {
                 let Some(Ok((request, respond))) = accepted else { return Poll::Ready(()) };
                 let (shared, client) = (Arc::clone(&shared), Arc::clone(&client));
                 calls.push(call::handle(shared, client, request, respond));
             }
+            // An answer that took this round long enough is not kept waiting for the others'.
             let (mut again, begun) = (false, Instant::now());
             while let Poll::Ready(Some(())) = calls.poll_next_unpin(cx) {
                 again = true;
@@ -230,11 +244,15 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
                     break;
                 }
             }
+            // From here on each branch runs once, and `again` gives h2 the chance to write what it has queued:
+            // nobody else would wake this task for it.
             if !stopped && stopping.as_mut().poll(cx).is_ready() {
                 (stopped, again) = (true, true);
                 life.stop(Instant::now());
                 http2.graceful_shutdown();
             }
+            // `calls` are answers that are not written yet, `has_streams` are calls that h2 still knows: one can
+            // be empty without the other.
             let idle = life.is_leaving() && !gone && calls.is_empty() && !http2.has_streams();
             if idle && parting.as_mut().poll(cx).is_ready() {
                 // Nothing is under way any more.
@@ -249,6 +267,8 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
         while let Poll::Ready(Ok(_)) = poll_pong(&mut pings, cx) {
             life.pong();
         }
+        // Returning `Pending` is only allowed after the timer was polled with its new deadline: else nothing
+        // would wake this task at that time.
         loop {
             if timer.deadline() != life.next() {
                 timer.as_mut().reset(life.next());
@@ -261,6 +281,7 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
                 Action::Ping => send_ping(&mut pings),
                 Action::Leave => {
                     http2.graceful_shutdown();
+                    // The GOAWAY is written by the next `poll_accept`.
                     cx.waker().wake_by_ref();
                 }
                 Action::Close => return Poll::Ready(()),
