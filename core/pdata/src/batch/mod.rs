@@ -2,6 +2,7 @@
 //! apart is written anew, with its resource, scope and metric repeated.
 
 mod merge;
+mod partition;
 mod split;
 
 use bytes::Bytes;

@@ -11,7 +11,7 @@ use super::generate::Source;
 use crate::{Data, Limits, Logs, LogsBuilder, Signal, Value};
 
 /// One line per item: everything about it and around it.
-fn items(data: &Data) -> Vec<String> {
+pub(super) fn items(data: &Data) -> Vec<String> {
     match data {
         Data::Logs(it) => it
             .resources()
@@ -79,7 +79,7 @@ fn around(resource: &[u8], url: &str, scope: &[u8], scope_url: &str) -> String {
 }
 
 /// Validates it again, and that its lengths are canonical.
-fn check_valid(data: &Data) {
+pub(super) fn check_valid(data: &Data) {
     let bytes = data.to_bytes();
     let again = Data::try_from_otlp(data.signal(), bytes.clone(), &Limits::default()).unwrap();
     assert_eq!(again.items(), data.items());
@@ -102,7 +102,7 @@ fn generated(signal: Signal, source: &mut Source) -> Data {
 }
 
 /// Several payloads in one.
-fn several(seed: u64) -> Data {
+pub(super) fn several(seed: u64) -> Data {
     let mut source = Source::new(seed);
     let signal = Signal::ALL[source.below(3)];
     let count = source.below(4);

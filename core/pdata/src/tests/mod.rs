@@ -5,6 +5,7 @@ mod building;
 mod checking;
 mod generate;
 mod model;
+mod partitioning;
 mod reading;
 mod rewriting;
 
