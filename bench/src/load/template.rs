@@ -6,15 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use ledger::Line;
 use memchr::memmem;
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Metric, MetricsData, NumberDataPoint, ResourceMetrics, ScopeMetrics,
-    Sum, metric, number_data_point,
-};
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, TracesData};
-use pdata::{Data, LogsBuilder, Metrics, Signal, Traces};
+use pdata::{AttributesWriter, Data, LogsBuilder, MetricsBuilder, Signal, TracesBuilder};
 
 /// How a line looks before it is filled in; the digits' places never move.
 const BLANK: &str = "w=00000 seq=000000000000 t=0000000000000000000 len=";
@@ -54,8 +46,8 @@ impl Template {
         };
         let data: Data = match shape.signal {
             Signal::Logs => logs(shape, &mut line).into(),
-            Signal::Traces => Traces::from_owned(&traces(shape, &mut line)).into(),
-            Signal::Metrics => Metrics::from_owned(&metrics(shape, &mut line)).into(),
+            Signal::Traces => traces(shape, &mut line).into(),
+            Signal::Metrics => metrics(shape, &mut line).into(),
         };
         let mut bytes = Vec::new();
         if shape.json {
@@ -137,63 +129,52 @@ fn logs(shape: Shape, line: &mut dyn FnMut() -> String) -> pdata::Logs {
     builder.finish()
 }
 
-fn pair((key, value): (String, String)) -> KeyValue {
-    let value = Some(AnyValue { value: Some(Any::StringValue(value)) });
-    KeyValue { key, value, ..KeyValue::default() }
+/// The line and the attributes of a span or point.
+fn put_all(shape: Shape, line: &mut dyn FnMut() -> String, out: &mut AttributesWriter<'_>) {
+    out.put("ledger", line().as_str());
+    attributes(shape.attributes).for_each(|(key, value)| out.put(&key, value.as_str()));
 }
 
-fn pairs(shape: Shape, line: &mut dyn FnMut() -> String) -> Vec<KeyValue> {
-    let ledger = ("ledger".to_owned(), line());
-    std::iter::once(ledger).chain(attributes(shape.attributes)).map(pair).collect()
-}
-
-fn resource() -> Resource {
-    let attributes = RESOURCE.map(|(key, value)| pair((key.into(), value.into()))).to_vec();
-    Resource { attributes, ..Resource::default() }
-}
-
-fn traces(shape: Shape, line: &mut dyn FnMut() -> String) -> TracesData {
+fn traces(shape: Shape, line: &mut dyn FnMut() -> String) -> pdata::Traces {
     let mut random = fastrand::Rng::with_seed(shape.seed);
-    let spans = (0..shape.records).map(|_| Span {
-        trace_id: random.u128(..).to_be_bytes().to_vec(),
-        span_id: random.u64(..).to_be_bytes().to_vec(),
-        parent_span_id: random.u64(..).to_be_bytes().to_vec(),
-        name: "GET /api/v1/orders/{id}".into(),
-        kind: 2,
-        start_time_unix_nano: RECORD_TIME,
-        end_time_unix_nano: RECORD_TIME + 1_234_567,
-        attributes: pairs(shape, line),
-        ..Span::default()
-    });
-    let scope_spans = vec![ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() }];
-    let resource =
-        ResourceSpans { resource: Some(resource()), scope_spans, ..ResourceSpans::default() };
-    TracesData { resource_spans: vec![resource] }
+    let mut builder = TracesBuilder::new();
+    builder.resource(|it| RESOURCE.iter().for_each(|(key, value)| it.put(key, *value)));
+    for _ in 0..shape.records {
+        builder.span(|it| {
+            it.trace_id(&random.u128(..).to_be_bytes());
+            it.span_id(&random.u64(..).to_be_bytes());
+            it.parent_span_id(&random.u64(..).to_be_bytes());
+            it.name("GET /api/v1/orders/{id}");
+            it.kind(2);
+            it.start_time_unix_nano(RECORD_TIME);
+            it.end_time_unix_nano(RECORD_TIME + 1_234_567);
+            it.attributes(|out| put_all(shape, line, out));
+        });
+    }
+    builder.finish()
 }
 
-fn metrics(shape: Shape, line: &mut dyn FnMut() -> String) -> MetricsData {
-    let mut points = (0..shape.records).map(|at| NumberDataPoint {
-        attributes: pairs(shape, line),
-        start_time_unix_nano: RECORD_TIME,
-        time_unix_nano: RECORD_TIME + 60_000_000_000,
-        value: Some(number_data_point::Value::AsInt(at as i64)),
-        ..NumberDataPoint::default()
-    });
-    let metrics = (0..shape.records.div_ceil(POINTS_PER_METRIC)).map(|at| Metric {
-        name: format!("http.server.requests.{at}"),
-        unit: "{request}".into(),
-        data: Some(metric::Data::Sum(Sum {
-            data_points: points.by_ref().take(POINTS_PER_METRIC).collect(),
-            aggregation_temporality: AggregationTemporality::Cumulative.into(),
-            is_monotonic: true,
-        })),
-        ..Metric::default()
-    });
-    let scope_metrics =
-        vec![ScopeMetrics { metrics: metrics.collect(), ..ScopeMetrics::default() }];
-    let resource =
-        ResourceMetrics { resource: Some(resource()), scope_metrics, ..ResourceMetrics::default() };
-    MetricsData { resource_metrics: vec![resource] }
+fn metrics(shape: Shape, line: &mut dyn FnMut() -> String) -> pdata::Metrics {
+    let mut builder = MetricsBuilder::new();
+    builder.resource(|it| RESOURCE.iter().for_each(|(key, value)| it.put(key, *value)));
+    for at in 0..shape.records.div_ceil(POINTS_PER_METRIC) {
+        let first = at * POINTS_PER_METRIC;
+        builder.metric(|it| {
+            it.name(&format!("http.server.requests.{at}"));
+            it.unit("{request}");
+            it.sum(2, true, |points| {
+                for at in first..shape.records.min(first + POINTS_PER_METRIC) {
+                    points.point(|it| {
+                        it.attributes(|out| put_all(shape, line, out));
+                        it.start_time_unix_nano(RECORD_TIME);
+                        it.time_unix_nano(RECORD_TIME + 60_000_000_000);
+                        it.int(at as i64);
+                    });
+                }
+            });
+        });
+    }
+    builder.finish()
 }
 
 #[cfg(test)]

@@ -238,15 +238,13 @@ pub struct Builder<T> {
     items: usize,
     resource: Option<Open>,
     scope: Option<Open>,
-    /// Where the last item begins.
-    last: Option<usize>,
     signal: PhantomData<T>,
 }
 
 impl<T> Default for Builder<T> {
     fn default() -> Self {
         let (out, signal) = (Writer::default(), PhantomData);
-        Self { out, items: 0, resource: None, scope: None, last: None, signal }
+        Self { out, items: 0, resource: None, scope: None, signal }
     }
 }
 
@@ -301,7 +299,6 @@ impl<T> Builder<T> {
         let child = self.out.open(group::CHILDREN, MEDIUM);
         write(&mut self.out);
         self.out.close(child);
-        self.last = Some(child.start);
         self
     }
 
@@ -340,7 +337,6 @@ impl<T> Builder<T> {
     }
 
     fn close_scope(&mut self) {
-        self.last = None;
         if let Some(open) = self.scope.take() {
             self.out.close(open);
         }

@@ -147,45 +147,6 @@ macro_rules! payload {
             pub fn to_bytes(&self) -> Bytes {
                 joined(&self.chunks)
             }
-
-            /// All of `parts`, one after another; nothing is copied.
-            pub fn concat(parts: impl IntoIterator<Item = Self>) -> Self {
-                let mut all = Self::default();
-                for part in parts {
-                    all.items += part.items;
-                    all.chunks.extend(part.chunks);
-                }
-                all
-            }
-
-            /// Parts of at most `max` items (at least 1) in order. Resources, scopes and metrics
-            /// that are torn apart are repeated.
-            pub fn split_items(self, max: usize) -> Vec<Self> {
-                batch::split(self.into(), batch::Limit::Items(max))
-                    .into_iter()
-                    .filter_map(|part| part.$into().ok())
-                    .collect()
-            }
-
-            /// The first `min(max, items)` items, and the rest if there is one.
-            pub fn split_first(self, max: usize) -> (Self, Option<Self>) {
-                let (first, rest) = batch::split_first(self.into(), max);
-                (first.$into().unwrap_or_default(), rest.and_then(|rest| rest.$into().ok()))
-            }
-
-            /// Parts of at most `max` bytes in order; a larger item stands alone.
-            pub fn split_bytes(self, max: usize) -> Vec<Self> {
-                batch::split(self.into(), batch::Limit::Bytes(max))
-                    .into_iter()
-                    .filter_map(|part| part.$into().ok())
-                    .collect()
-            }
-
-            /// Joins equal resources that stand next to each other, and in them equal scopes.
-            #[must_use]
-            pub fn merge_neighbours(self) -> Self {
-                batch::merge_neighbours(self.into()).$into().unwrap_or_default()
-            }
         }
 
         impl From<$name> for Data {

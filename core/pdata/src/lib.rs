@@ -9,7 +9,6 @@ mod edit;
 mod fields;
 mod json;
 mod normalise;
-mod owned;
 mod schema;
 mod stats;
 #[cfg(test)]

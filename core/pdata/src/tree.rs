@@ -1,5 +1,10 @@
-//! A metric as structs, for what changes one as a whole: aggregation, other kinds of buckets. It costs a decode
-//! and an encode; most changes are made through the fields of a [`Place`].
+//! A metric as structs, for what changes one as a whole: aggregation, other kinds of buckets. It costs
+//! a decode and an encode; most changes are made through the fields of a [`Place`], and new metrics are
+//! written by a [`MetricsBuilder`](crate::MetricsBuilder).
+//!
+//! The structs hold less than the bytes: no unknown fields, no text that is not UTF-8, and prost
+//! reads messages nested to a depth of 100 only. What does not fit is made to fit, never dropped
+//! silently as a whole: text is repaired with U+FFFD, a value nested too deeply becomes its JSON.
 
 pub use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 pub use opentelemetry_proto::tonic::metrics::v1::{
@@ -9,27 +14,19 @@ pub use opentelemetry_proto::tonic::metrics::v1::{
 };
 use prost::Message as _;
 
-use crate::fields::{RESOURCES, group};
-use crate::wire::Writer;
-use crate::{Place, Signal, owned};
+use crate::json::write_object;
+use crate::schema::{self, Kind, Role};
+use crate::wire::{Payload, Reader, Writer};
+use crate::{Place, Signal, fields, stats};
+
+/// Levels of `AnyValue` that prost reads below the deepest message that has one: an exemplar, at
+/// depth 3, has attributes; each level of value is two messages, or three for a map.
+const VALUE_DEPTH_MAX: usize = 28;
 
 impl Place<'_> {
     /// The metric with all edits so far; an empty one where there is none.
     pub fn metric_tree(&mut self) -> Metric {
-        if self.signal() != Signal::Metrics {
-            return Metric::default();
-        }
-        let body = self.encoded();
-        // As a payload of its own it is read like any other: what does not fit is made to fit.
-        let mut payload = Writer::default();
-        let resource = payload.open(RESOURCES, 3);
-        let scope = payload.open(group::CHILDREN, 3);
-        payload.bytes_field(group::CHILDREN, body);
-        payload.close(scope);
-        payload.close(resource);
-        let data = owned::metrics(payload.buf.into());
-        let scopes = data.resource_metrics.into_iter().flat_map(|it| it.scope_metrics);
-        scopes.flat_map(|it| it.metrics).next().unwrap_or_default()
+        if self.signal() == Signal::Metrics { read(self.encoded()) } else { Metric::default() }
     }
 
     /// Replaces the metric.
@@ -40,5 +37,98 @@ impl Place<'_> {
     /// Adds a metric to the scope: false if too many were added.
     pub fn add_metric_tree(&mut self, metric: &Metric) -> bool {
         self.add_item(&metric.encode_to_vec())
+    }
+}
+
+fn read(body: &[u8]) -> Metric {
+    Metric::decode(body).unwrap_or_else(|_| {
+        let mut out = Writer::default();
+        repair(&fields::METRIC, body, VALUE_DEPTH_MAX, &mut out);
+        Metric::decode(out.buf.as_slice()).unwrap_or_else(|_| {
+            stats::count_unreadable();
+            Metric::default()
+        })
+    })
+}
+
+/// Copies a message so that prost can read it.
+fn repair(schema: &'static schema::Message, body: &[u8], depth: usize, out: &mut Writer) {
+    for raw in Reader::new(body) {
+        let field = schema.fields.iter().find(|field| field.number == raw.number);
+        match (field.map(|field| field.kind), raw.payload) {
+            (Some(Kind::Str), Payload::Bytes(bytes)) => {
+                out.bytes_field(raw.number, String::from_utf8_lossy(bytes).as_bytes());
+            }
+            (Some(Kind::Message(of)), Payload::Bytes(bytes)) => {
+                let open = out.open(raw.number, of.width);
+                if let Some(depth) = depth.checked_sub(usize::from(of.role == Role::AnyValue)) {
+                    repair(of, bytes, depth, out);
+                } else {
+                    let mut text = Vec::new();
+                    write_object(of, bytes, &mut text);
+                    out.bytes_field(1, &text);
+                }
+                out.close(open);
+            }
+            _ => out.raw(body.get(raw.start..raw.end).unwrap_or_default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Data, Depth, Keep, Limits};
+
+    /// The metric with this JSON, through the structs.
+    fn tree(json: &[u8], change: impl Fn(&mut Metric)) -> (Metric, Data) {
+        let text = [br#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":["#, json, b"]}]}]}"];
+        let data = Data::from_json(Signal::Metrics, &text.concat(), &Limits::default()).unwrap();
+        let mut read = Metric::default();
+        let changed = data.edit(Depth::Item, |place| {
+            if place.depth() == Depth::Item {
+                read = place.metric_tree();
+                change(&mut read);
+                place.set_metric_tree(&read);
+                return Keep::Whole;
+            }
+            Keep::Enter
+        });
+        (read, changed)
+    }
+
+    #[test]
+    fn a_metric_is_read_changed_and_written() {
+        let json = br#"{"name":"a","gauge":{"dataPoints":[{"asInt":"1"},{"asDouble":0.5}]}}"#;
+        let (read, changed) = tree(json, |metric| metric.name.push('b'));
+        assert!(matches!(&read.data, Some(metric::Data::Gauge(it)) if it.data_points.len() == 2));
+        let Data::Metrics(changed) = changed else { panic!() };
+        assert_eq!(changed.items(), 2);
+        assert_eq!(changed.metrics().next().unwrap().name(), "ab");
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_repaired_and_its_neighbours_stay() {
+        let (read, _) = tree(b"{\"name\":\"a\xffb\",\"unit\":\"c\"}", |_| {});
+        assert_eq!((read.name.as_str(), read.unit.as_str()), ("a\u{fffd}b", "c"));
+    }
+
+    #[test]
+    fn a_value_nested_too_deeply_for_prost_becomes_json() {
+        let levels = 100;
+        let open = r#"{"kvlistValue":{"values":[{"value":"#.repeat(levels);
+        let text = format!(
+            r#"{{"unit":"s","metadata":[{{"key":"k","value":{open}{{}}{}}}]}}"#,
+            "}]}}".repeat(levels)
+        );
+        let (read, _) = tree(text.as_bytes(), |_| {});
+        assert_eq!(read.unit, "s");
+        let mut value = read.metadata[0].value.as_ref().and_then(|it| it.value.as_ref()).unwrap();
+        for _ in 0..VALUE_DEPTH_MAX {
+            let any_value::Value::KvlistValue(list) = value else { panic!("{value:?}") };
+            value = list.values[0].value.as_ref().and_then(|it| it.value.as_ref()).unwrap();
+        }
+        let any_value::Value::StringValue(json) = value else { panic!("{value:?}") };
+        assert!(json.starts_with(r#"{"kvlistValue":{"values":[{"value":{"kvlist"#), "{json}");
     }
 }

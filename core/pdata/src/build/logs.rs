@@ -18,14 +18,6 @@ impl LogsBuilder {
         self
     }
 
-    /// Takes the last record back, once: the next call needs another record.
-    pub fn undo_record(&mut self) -> bool {
-        let Some(start) = self.last.take() else { return false };
-        self.out.buf.truncate(start);
-        self.items -= 1;
-        true
-    }
-
     /// Ends the payload and begins another, for which the same capacity is reserved.
     pub fn finish(&mut self) -> Logs {
         let (chunks, items) = self.take();

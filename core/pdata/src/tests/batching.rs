@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::generate::Source;
-use crate::{Data, Limits, Logs, LogsBuilder, Signal, Value};
+use crate::{Data, Limits, LogsBuilder, Signal, Value};
 
 /// One line per item: everything about it and around it.
 pub(super) fn items(data: &Data) -> Vec<String> {
@@ -172,13 +172,13 @@ fn is_metric(data: &Data) -> bool {
     data.signal() == Signal::Metrics
 }
 
-fn one(service: &str, scope: &str, body: &str) -> Logs {
+fn one(service: &str, scope: &str, body: &str) -> Data {
     let mut builder = LogsBuilder::new();
     builder
         .resource(|it| it.put("service.name", Value::Str(service)))
         .scope(scope, "")
         .record(|record| record.body(Value::Str(body)));
-    builder.finish()
+    builder.finish().into()
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn equal_neighbours_become_one_and_others_stay() {
         one("b", "y", "4"),
         one("a", "y", "5"),
     ];
-    let merged = Logs::concat(parts).merge_neighbours();
+    let merged = Data::concat(parts).unwrap().merge_neighbours().into_logs().unwrap();
     assert_eq!(merged.items(), 5);
     let shape: Vec<Vec<usize>> = merged
         .resources()
@@ -203,7 +203,7 @@ fn equal_neighbours_become_one_and_others_stay() {
 fn joining_and_splitting_between_resources_do_not_copy() {
     let (a, b) = (one("a", "x", "1"), one("b", "x", "2"));
     let (a_at, b_at) = (a.chunks()[0].as_ptr(), b.chunks()[0].as_ptr());
-    let both = Logs::concat([a, b]);
+    let both = Data::concat([a, b]).unwrap();
     assert_eq!(both.chunks().len(), 2);
     let parts = both.split_items(1);
     assert_eq!(parts[0].chunks()[0].as_ptr(), a_at);
@@ -214,7 +214,7 @@ fn joining_and_splitting_between_resources_do_not_copy() {
 fn an_item_larger_than_the_limit_stands_alone() {
     let body = "x".repeat(500);
     let parts = [one("a", "x", "1"), one("a", "x", &body), one("a", "x", "3")];
-    let parts = Logs::concat(parts).merge_neighbours().split_bytes(100);
+    let parts = Data::concat(parts).unwrap().merge_neighbours().split_bytes(100);
     let sizes: Vec<(usize, bool)> =
         parts.iter().map(|it| (it.items(), it.bytes() <= 100)).collect();
     assert_eq!(sizes, [(1, true), (1, false), (1, true)]);
@@ -228,7 +228,8 @@ fn unknown_fields_survive_splitting_and_joining() {
     let scope = [&b"\x12\x0b"[..], record, record, field].concat();
     let resource = [&b"\x0a\x10"[..], &scope, field].concat();
     let bytes = [&resource[..], field].concat();
-    let logs = Logs::try_from_otlp(bytes.clone().into(), &Limits::default()).unwrap();
+    let bytes = Bytes::from(bytes);
+    let logs = Data::try_from_otlp(Signal::Logs, bytes.clone(), &Limits::default()).unwrap();
     let parts = logs.split_items(1);
     assert_eq!(parts.len(), 2);
     let part = [&b"\x0a\x0c\x12\x07"[..], record, field, field].concat();
@@ -237,7 +238,7 @@ fn unknown_fields_survive_splitting_and_joining() {
     assert_eq!(part.len(), first.len());
     assert_eq!(parts[0].to_bytes(), first);
     assert_eq!(parts[1].to_bytes(), [&first[..], field].concat());
-    let joined = Logs::concat(parts).merge_neighbours();
+    let joined = Data::concat(parts).unwrap().merge_neighbours();
     assert_eq!(joined.items(), 2);
     assert_eq!(joined.bytes(), bytes.len());
 }

@@ -145,21 +145,6 @@ fn a_builder_begins_anew_after_it_finished() {
 }
 
 #[test]
-fn the_last_record_can_be_taken_back_once() {
-    let mut builder = LogsBuilder::new();
-    assert!(!builder.undo_record());
-    builder.record(|record| record.body("a"));
-    builder.record(|record| record.body("b"));
-    assert!(builder.undo_record());
-    assert!(!builder.undo_record());
-    builder.record(|record| record.body("c"));
-    let logs = builder.finish();
-    check(&logs);
-    let bodies: Vec<_> = logs.records().filter_map(|it| it.body()?.as_str()).collect();
-    assert_eq!(bodies, ["a", "c"]);
-}
-
-#[test]
 fn a_kept_value_reads_and_writes_as_what_it_was_made_of() {
     let nested = ValueBuf::build(|out| {
         out.map(|out| {

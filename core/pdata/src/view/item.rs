@@ -1,10 +1,6 @@
-//! One item of any signal: what a component sees that treats all signals alike.
+//! A data point of any kind.
 
-use super::groups::{ResourceRef, ScopeRef};
-use super::logs::LogRecord;
-use super::metrics::Metric;
 use super::points::{ExponentialHistogramPoint, HistogramPoint, NumberPoint, SummaryPoint};
-use super::traces::Span;
 use super::value::AttributesRef;
 use crate::fields::metric;
 
@@ -84,69 +80,6 @@ impl<'a> PointRef<'a> {
             PointRef::Histogram(it) => it.encoded(),
             PointRef::ExponentialHistogram(it) => it.encoded(),
             PointRef::Summary(it) => it.encoded(),
-        }
-    }
-}
-
-/// A log record, span or data point with what stands around it.
-#[derive(Debug, Clone, Copy)]
-pub enum ItemRef<'a> {
-    /// A log record.
-    Record {
-        /// Where it came from.
-        resource: ResourceRef<'a>,
-        /// What wrote it.
-        scope: ScopeRef<'a>,
-        /// The record.
-        record: LogRecord<'a>,
-    },
-    /// A span.
-    Span {
-        /// Where it came from.
-        resource: ResourceRef<'a>,
-        /// What wrote it.
-        scope: ScopeRef<'a>,
-        /// The span.
-        span: Span<'a>,
-    },
-    /// A data point.
-    Point {
-        /// Where it came from.
-        resource: ResourceRef<'a>,
-        /// What wrote it.
-        scope: ScopeRef<'a>,
-        /// Its metric.
-        metric: Metric<'a>,
-        /// The point.
-        point: PointRef<'a>,
-    },
-}
-
-impl<'a> ItemRef<'a> {
-    /// Where it came from.
-    pub fn resource(&self) -> ResourceRef<'a> {
-        match self {
-            ItemRef::Record { resource, .. }
-            | ItemRef::Span { resource, .. }
-            | ItemRef::Point { resource, .. } => *resource,
-        }
-    }
-
-    /// What wrote it.
-    pub fn scope(&self) -> ScopeRef<'a> {
-        match self {
-            ItemRef::Record { scope, .. }
-            | ItemRef::Span { scope, .. }
-            | ItemRef::Point { scope, .. } => *scope,
-        }
-    }
-
-    /// The attributes of the record, span or point.
-    pub fn attributes(&self) -> AttributesRef<'a> {
-        match self {
-            ItemRef::Record { record, .. } => record.attributes(),
-            ItemRef::Span { span, .. } => span.attributes(),
-            ItemRef::Point { point, .. } => point.attributes(),
         }
     }
 }

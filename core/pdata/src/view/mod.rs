@@ -12,7 +12,7 @@ mod traces;
 mod value;
 
 pub use groups::{ResourceRef, ScopeRef};
-pub use item::{ItemRef, PointRef};
+pub use item::PointRef;
 pub use logs::{LogRecord, ResourceLogs, ScopeLogs};
 pub use metrics::{
     ExponentialHistogram, Gauge, Histogram, Metric, MetricData, ResourceMetrics, ScopeMetrics, Sum,

@@ -14,6 +14,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use pdata::{Depth, Keep};
+
 use super::{Structs, assert_same, config, decoded, generate};
 
 /// One blow against an encoded message.
@@ -71,7 +73,10 @@ fn check<M: Structs>(bytes: &[u8]) {
             assert!(known.iter().any(|it| error.contains(it)), "prost only: {error}");
             // Reads without panicking all the same.
             M::viewed(&data);
-            M::of(&data);
+            let _ = data.edit(Depth::Item, |place| {
+                place.metric_tree();
+                Keep::Enter
+            });
         }
         (Err(error), Ok(message)) => {
             let known = ["TraceID length", "SpanID length", "groups are not supported"];

@@ -12,7 +12,7 @@ mod viewed;
 use opentelemetry_proto::tonic::logs::v1::LogsData;
 use opentelemetry_proto::tonic::metrics::v1::MetricsData;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
-use pdata::{Data, Limits, Logs, Metrics, Signal, Traces};
+use pdata::{Data, Limits, Signal};
 use proptest::test_runner::Config;
 use prost::Message;
 
@@ -40,12 +40,12 @@ macro_rules! structs {
             const SIGNAL: Signal = Signal::$name;
 
             fn of(data: &Data) -> Self {
-                let Data::$name(it) = data else { panic!("{data:?}") };
-                it.to_owned()
+                assert_eq!(data.signal(), Signal::$name);
+                Self::decode(data.to_bytes()).unwrap()
             }
 
             fn data(&self) -> Data {
-                $name::from_owned(self).into()
+                decoded(Signal::$name, &self.encode_to_vec()).unwrap()
             }
 
             fn viewed(data: &Data) -> Self {
