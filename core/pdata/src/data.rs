@@ -292,10 +292,4 @@ impl Data {
     pub fn split_bytes(self, max: usize) -> Vec<Data> {
         batch::split(self, batch::Limit::Bytes(max))
     }
-
-    /// Joins equal resources that stand next to each other, and in them equal scopes.
-    #[must_use]
-    pub fn merge_neighbours(self) -> Data {
-        batch::merge_neighbours(self)
-    }
 }

@@ -59,15 +59,10 @@ impl Stateless for Transform {
         if self.passes.is_empty() {
             return Ok(data.clone());
         }
-        let changed = match data {
-            Data::Logs(logs) if self.flatten => {
-                let flat = self.passes.run(&flat::flattened(logs).into());
-                flat.map(|it| match &it {
-                    Data::Logs(logs) => flat::grouped(logs).into(),
-                    _ => it,
-                })
-            }
-            _ => self.passes.run(data),
+        let changed = if self.flatten {
+            self.passes.run(&flat::flattened(data)).map(flat::grouped)
+        } else {
+            self.passes.run(data)
         };
         changed.map_err(|error| {
             tracing::error!(error, "failed processing {}", self.signal);

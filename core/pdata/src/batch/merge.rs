@@ -1,109 +1,124 @@
-//! Joins equal neighbours. Equal means equal bytes: head, schema URL and unknown fields.
+//! Joins resources, and in them scopes, that are the same by a key. The key is taken in one walk; then
+//! the payload is written anew, each resource and scope with the head of its first.
 
-use bytes::Bytes;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 use super::{RESOURCE, SCOPE, children, header};
 use crate::buffer;
 use crate::data::{Data, chunks_of};
+use crate::edit::{Depth, Keep, Place};
 use crate::fields::{RESOURCES, group};
-use crate::wire::{Messages, Open, Reader, Writer};
+use crate::wire::{Messages, Reader, WIDE, Writer};
 
-/// Joins equal resources that stand next to each other, and in them equal scopes.
-pub(crate) fn merge_neighbours(data: Data) -> Data {
-    if !has_equal_neighbours(data.chunks()) {
-        return data;
-    }
-    let (signal, items) = (data.signal(), data.items());
-    let mut merged =
-        Merged { out: Writer { buf: buffer::take(data.bytes()) }, ..Merged::default() };
-    let mut last: &[u8] = &[];
-    let mut last_scope: &[u8] = &[];
-    for resource in resources(data.chunks()) {
-        if merged.resource.is_none() || !is_equal(last, resource, RESOURCE) {
-            merged.open_resource(resource);
-            last = resource;
-        }
-        for scope in scopes(resource) {
-            if merged.scope.is_none() || !is_equal(last_scope, scope, SCOPE) {
-                merged.open_scope(scope);
-                last_scope = scope;
+impl Data {
+    /// Joins resources with the same key, and in each the scopes with the same key. They stand where
+    /// the first of them stood and look as it does; items keep their order. `key` is asked once for
+    /// each resource and then for each of its scopes.
+    #[must_use]
+    pub fn merge<K: Hash + Eq>(self, mut key: impl FnMut(&Place<'_>) -> K) -> Data {
+        let (mut resources, mut scopes) = (Rows::default(), Rows::default());
+        let mut row = 0;
+        let _ = self.edit(Depth::Scope, |place| {
+            let key = key(place);
+            match place.depth() {
+                Depth::Resource => row = resources.row((0, key)),
+                _ => drop(scopes.row((row, key))),
             }
-            for item in children(scope, SCOPE) {
-                merged.out.raw(scope.get(item.start..item.end).unwrap_or_default());
-            }
+            Keep::Enter
+        });
+        if resources.are_distinct() && scopes.are_distinct() {
+            self
+        } else {
+            write(&self, &resources.rows, &scopes.rows)
         }
     }
-    merged.close_resource();
+}
+
+/// Numbers keys in the order in which they come first.
+struct Rows<K> {
+    known: HashMap<K, usize>,
+    /// Of each key that was asked for.
+    rows: Vec<usize>,
+}
+
+impl<K> Default for Rows<K> {
+    fn default() -> Self {
+        Self { known: HashMap::new(), rows: Vec::new() }
+    }
+}
+
+impl<K: Hash + Eq> Rows<K> {
+    fn row(&mut self, key: K) -> usize {
+        let next = self.known.len();
+        let row = *self.known.entry(key).or_insert(next);
+        self.rows.push(row);
+        row
+    }
+
+    fn are_distinct(&self) -> bool {
+        self.known.len() == self.rows.len()
+    }
+}
+
+/// Messages that become one: the first has the head.
+#[derive(Default)]
+struct Joined<'a> {
+    bodies: Vec<&'a [u8]>,
+    /// Of a resource: the rows of its scopes, in order.
+    scopes: Vec<usize>,
+}
+
+/// Puts `body` where its row says; true if it is the first there.
+fn put<'a>(all: &mut Vec<Joined<'a>>, row: usize, body: &'a [u8]) -> bool {
+    if all.len() <= row {
+        all.resize_with(row + 1, Joined::default);
+    }
+    all.get_mut(row).is_some_and(|it| {
+        it.bodies.push(body);
+        it.bodies.len() == 1
+    })
+}
+
+fn write(data: &Data, resource_rows: &[usize], scope_rows: &[usize]) -> Data {
+    let (mut resources, mut scopes) = (Vec::new(), Vec::new());
+    let mut scope_rows = scope_rows.iter();
+    let bodies = data.chunks().iter().flat_map(|chunk| Messages::new(chunk, RESOURCES));
+    for (resource, &row) in bodies.zip(resource_rows) {
+        put(&mut resources, row, resource);
+        for (scope, &scope_row) in Messages::new(resource, group::CHILDREN).zip(&mut scope_rows) {
+            if put(&mut scopes, scope_row, scope)
+                && let Some(resource) = resources.get_mut(row)
+            {
+                resource.scopes.push(scope_row);
+            }
+        }
+    }
+    let mut out = Writer { buf: buffer::take(data.bytes()) };
+    for resource in &resources {
+        let open = out.open(RESOURCES, WIDE);
+        resource.bodies.iter().take(1).for_each(|it| head(it, RESOURCE, &mut out));
+        for scope in resource.scopes.iter().filter_map(|row| scopes.get(*row)) {
+            let open = out.open(group::CHILDREN, WIDE);
+            scope.bodies.iter().take(1).for_each(|it| head(it, SCOPE, &mut out));
+            for body in &scope.bodies {
+                for item in children(body, SCOPE) {
+                    out.raw(body.get(item.start..item.end).unwrap_or_default());
+                }
+            }
+            out.close(open);
+        }
+        out.close(open);
+    }
     for chunk in data.chunks() {
         // Unknown to us; a newer receiver may know it.
         for field in Reader::new(chunk).filter(|field| field.number != RESOURCES) {
-            merged.out.raw(chunk.get(field.start..field.end).unwrap_or_default());
+            out.raw(chunk.get(field.start..field.end).unwrap_or_default());
         }
     }
-    Data::from_chunks(signal, chunks_of(buffer::freeze(merged.out.buf)), items)
+    Data::from_chunks(data.signal(), chunks_of(buffer::freeze(out.buf)), data.items())
 }
 
-fn resources(chunks: &[Bytes]) -> impl Iterator<Item = &[u8]> {
-    chunks.iter().flat_map(|chunk| Messages::new(chunk, RESOURCES))
-}
-
-fn scopes(resource: &[u8]) -> Messages<'_> {
-    Messages::new(resource, group::CHILDREN)
-}
-
-fn is_equal(left: &[u8], right: &[u8], depth: usize) -> bool {
-    header(left, depth).eq(header(right, depth))
-}
-
-/// True if there is anything to join.
-fn has_equal_neighbours(chunks: &[Bytes]) -> bool {
-    let mut last: Option<&[u8]> = None;
-    for resource in resources(chunks) {
-        if last.is_some_and(|last| is_equal(last, resource, RESOURCE)) {
-            return true;
-        }
-        last = Some(resource);
-        let mut last_scope: Option<&[u8]> = None;
-        for scope in scopes(resource) {
-            if last_scope.is_some_and(|last| is_equal(last, scope, SCOPE)) {
-                return true;
-            }
-            last_scope = Some(scope);
-        }
-    }
-    false
-}
-
-#[derive(Default)]
-struct Merged {
-    out: Writer,
-    resource: Option<Open>,
-    scope: Option<Open>,
-}
-
-impl Merged {
-    fn open_resource(&mut self, resource: &[u8]) {
-        self.close_resource();
-        self.resource = Some(self.out.open(RESOURCES, 3));
-        header(resource, RESOURCE).for_each(|raw| self.out.raw(raw));
-    }
-
-    fn open_scope(&mut self, scope: &[u8]) {
-        self.close_scope();
-        self.scope = Some(self.out.open(group::CHILDREN, 3));
-        header(scope, SCOPE).for_each(|raw| self.out.raw(raw));
-    }
-
-    fn close_scope(&mut self) {
-        if let Some(open) = self.scope.take() {
-            self.out.close(open);
-        }
-    }
-
-    fn close_resource(&mut self) {
-        self.close_scope();
-        if let Some(open) = self.resource.take() {
-            self.out.close(open);
-        }
-    }
+fn head(body: &[u8], depth: usize, out: &mut Writer) {
+    header(body, depth).for_each(|raw| out.raw(raw));
 }

@@ -7,7 +7,6 @@ mod split;
 
 use bytes::Bytes;
 
-pub(crate) use merge::merge_neighbours;
 pub(crate) use split::{Limit, split, split_first};
 
 use crate::data::Signal;
