@@ -2,6 +2,8 @@
 //! and `update` mean the first, as `pcommon.Map` does in Go; `remove` removes them all, because a
 //! secret that is removed must be gone.
 
+use smallvec::SmallVec;
+
 use super::level::{Level, Place};
 use crate::build::ValueWriter;
 use crate::value::Value;
@@ -165,7 +167,7 @@ impl<'e> AttributesEdit<'e> {
         mut change: impl FnMut(&str, ValueRef<'_>, &mut ValueWriter<'_>) -> bool,
     ) {
         self.level.load(self.src, self.number);
-        let mut key_copy = Vec::new();
+        let mut key_copy: SmallVec<[u8; 64]> = SmallVec::new();
         let mut written = std::mem::take(&mut self.level.rendered);
         for index in 0..self.level.entries.len() {
             let Some(entry) = self.level.entries.get(index) else { break };

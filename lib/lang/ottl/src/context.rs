@@ -111,6 +111,12 @@ impl<'a> Scene<'a> {
         self.place?.get(field, &[]).ok().flatten()
     }
 
+    /// The value of a key of a field; nothing if there is none.
+    #[inline]
+    pub(crate) fn entry(&self, field: Field, key: &str) -> Option<ValueRef<'a>> {
+        self.place?.get(field, &[key.into()]).ok().flatten()
+    }
+
     /// A field that is a whole number.
     #[inline]
     pub(crate) fn int(&self, field: Field) -> Option<i64> {

@@ -7,8 +7,8 @@ use crate::compare;
 use crate::context::Scene;
 use crate::editors::{self, Editor};
 use crate::functions::{Env, Function, State};
-use crate::path::Field;
 use crate::path::trace_state;
+use crate::path::{Field, Takes};
 use crate::tree::{Comparison, Math};
 use crate::value::{List, Map, Value};
 
@@ -195,19 +195,26 @@ pub(crate) fn at_path<'a>(
     keys: &'a [Key],
     scene: &Scene<'a>,
 ) -> Result<Value<'a>, String> {
-    let value = field.value(scene);
-    let Some((first, rest)) = keys.split_first() else { return Ok(value) };
-    let found = match &value {
-        Value::Text(state) if field.is_trace_state() => {
+    let Some((first, rest)) = keys.split_first() else { return Ok(field.value(scene)) };
+    let entry = || {
+        let key = text_key(first, scene).map_err(|it| format!("cannot get map value: {it}"))?;
+        // Not through the map as a whole: with edits it would have to be written first.
+        Ok::<_, String>(scene.entry(field.at, &key).map(Value::from))
+    };
+    let found = match field.takes {
+        Takes::Map => entry()?,
+        Takes::TraceState => {
             let key = text_key(first, scene)?;
-            Some(Value::from(trace_state(state, &key).to_owned()))
+            match field.value(scene) {
+                Value::Text(state) => Some(Value::from(trace_state(&state, &key).to_owned())),
+                _ => None,
+            }
         }
-        Value::Map(map) => {
-            let key = text_key(first, scene).map_err(|it| format!("cannot get map value: {it}"))?;
-            map.get(&key)
-        }
-        Value::List(list) if field.is_body() => Some(item(list, first, scene)?),
-        other => return Err(format!("log bodies of type {} cannot be indexed", other.kind())),
+        _ => match field.value(scene) {
+            Value::Map(_) => entry()?,
+            Value::List(list) => Some(item(&list, first, scene)?),
+            other => return Err(format!("log bodies of type {} cannot be indexed", other.kind())),
+        },
     };
     let Some(mut value) = found else { return Ok(Value::Nil) };
     for key in rest {

@@ -659,3 +659,49 @@ fn an_error_ends_the_statements_only_if_it_is_propagated() {
         "failed to execute statement: set(log.attributes[\"b\"], ParseJSON(\"{\")), "
     ));
 }
+
+/// Allocations of one warm run over so many records.
+fn allocations(records: usize) -> u64 {
+    let mut payload = log();
+    let list = payload["resourceLogs"][0]["scopeLogs"][0]["logRecords"].as_array_mut().unwrap();
+    let record = list[0].clone();
+    list.resize(records, record);
+    let texts = [
+        "set(attributes[\"deployment.environment\"], \"production\")",
+        "set(severity_text, \"WARNING\") where severity_number < SEVERITY_NUMBER_INFO",
+        "set(severity_number, 9) where body == \"operationA\" and attributes[\"foo\"][\"bar\"] != nil",
+        "set(attributes[\"service\"], resource.attributes[\"host.name\"])",
+        "set(attributes[\"copy\"], attributes[\"things\"])",
+        "set(cache[\"a\"], 1)",
+        "delete_key(attributes, \"http.method\")",
+        "delete_matching_keys(attributes, \"^total\")",
+        "keep_keys(attributes, [\"service\", \"flags\", \"http.path\", \"copy\"])",
+        "replace_pattern(attributes[\"flags\"], \"nothing\", \"x\")",
+        "truncate_all(attributes, 3)",
+        "limit(attributes, 2, [\"flags\"])",
+    ]
+    .map(str::to_owned);
+    let mode = ErrorMode::Propagate;
+    let (prefixes, editors) = (Prefixes::Optional, Editors::Transform);
+    let statements = Statements::new(&texts, Context::Log, prefixes, editors, mode).unwrap();
+    let text = payload.to_string();
+    let data = Data::from_json(Signal::Logs, text.as_bytes(), &Limits::default()).unwrap();
+    let mut scratch = Scratch::default();
+    let mut run = || {
+        let new = data.edit(Depth::Item, |place| {
+            if place.depth() == Depth::Item {
+                statements.run(place, &mut scratch).unwrap();
+            }
+            Keep::Enter
+        });
+        assert_eq!(new.items(), records);
+    };
+    run();
+    allocation_counter::measure(run).count_total
+}
+
+#[test]
+fn a_record_costs_no_allocation() {
+    let (few, many) = (allocations(10), allocations(500));
+    assert!(many <= few + 20, "{few} for 10 records, {many} for 500");
+}

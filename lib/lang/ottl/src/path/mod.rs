@@ -299,9 +299,4 @@ impl Field {
     pub(crate) fn is_body(self) -> bool {
         self.at == Otlp::LOG_BODY
     }
-
-    /// The field holds names and values, as W3C has them.
-    pub(crate) fn is_trace_state(self) -> bool {
-        self.takes == Takes::TraceState
-    }
 }
