@@ -340,7 +340,6 @@ fn constant(getter: Getter) -> Getter {
         Getter::Negative(it) => it.constant().is_some(),
         _ => true,
     };
-    let value =
-        if fixed { getter.get(&Scene::default()).ok().map(Value::into_owned) } else { None };
+    let value = if fixed { getter.get(Scene::default()).ok().map(Value::into_owned) } else { None };
     value.map_or(getter, Getter::Const)
 }

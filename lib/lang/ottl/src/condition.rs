@@ -64,7 +64,7 @@ impl Condition {
     /// Why that cannot be said, in the Collector's words.
     #[inline]
     pub fn holds(&self, place: &Place<'_>) -> Result<bool, String> {
-        self.test.holds(&Scene::at(place))
+        self.test.holds(Scene::at(place))
     }
 }
 

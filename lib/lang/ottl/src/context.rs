@@ -102,24 +102,24 @@ impl<'a> Scene<'a> {
         Self { place: Some(place) }
     }
 
-    pub(crate) fn place(&self) -> Option<&'a Place<'a>> {
+    pub(crate) fn place(self) -> Option<&'a Place<'a>> {
         self.place
     }
 
     /// A field; nothing if the place does not have it.
-    pub(crate) fn get(&self, field: Field) -> Option<ValueRef<'a>> {
+    pub(crate) fn get(self, field: Field) -> Option<ValueRef<'a>> {
         self.place?.get(field, &[]).ok().flatten()
     }
 
     /// The value of a key of a field; nothing if there is none.
     #[inline]
-    pub(crate) fn entry(&self, field: Field, key: &str) -> Option<ValueRef<'a>> {
+    pub(crate) fn entry(self, field: Field, key: &str) -> Option<ValueRef<'a>> {
         self.place?.get(field, &[key.into()]).ok().flatten()
     }
 
     /// A field that is a whole number.
     #[inline]
-    pub(crate) fn int(&self, field: Field) -> Option<i64> {
+    pub(crate) fn int(self, field: Field) -> Option<i64> {
         self.place?.int(field)
     }
 }

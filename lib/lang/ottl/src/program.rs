@@ -88,7 +88,7 @@ pub(crate) enum Test {
 impl Test {
     /// Whether it holds.
     #[inline]
-    pub(crate) fn holds<'a>(&'a self, scene: &Scene<'a>) -> Result<bool, String> {
+    pub(crate) fn holds<'a>(&'a self, scene: Scene<'a>) -> Result<bool, String> {
         match self {
             Test::Int(field, how, constant) => {
                 let ordering = field.int(scene).map(|it| it.cmp(constant));
@@ -98,7 +98,7 @@ impl Test {
         }
     }
 
-    fn looked_at<'a>(&'a self, scene: &Scene<'a>) -> Result<bool, String> {
+    fn looked_at<'a>(&'a self, scene: Scene<'a>) -> Result<bool, String> {
         match self {
             Test::Const(it) => Ok(*it),
             Test::Int(..) => self.holds(scene),
@@ -139,7 +139,7 @@ fn not_bool(value: &Value<'_>) -> String {
 
 impl Getter {
     /// The value.
-    pub(crate) fn get<'a>(&'a self, scene: &Scene<'a>) -> Result<Value<'a>, String> {
+    pub(crate) fn get<'a>(&'a self, scene: Scene<'a>) -> Result<Value<'a>, String> {
         match self {
             Getter::Const(it) => Ok(borrowed(it)),
             Getter::Field(it) => Ok(it.value(scene)),
@@ -193,7 +193,7 @@ fn borrowed<'a>(value: &'a Value<'static>) -> Value<'a> {
 pub(crate) fn at_path<'a>(
     field: Field,
     keys: &'a [Key],
-    scene: &Scene<'a>,
+    scene: Scene<'a>,
 ) -> Result<Value<'a>, String> {
     let Some((first, rest)) = keys.split_first() else { return Ok(field.value(scene)) };
     let entry = || {
@@ -230,13 +230,13 @@ pub(crate) fn at_path<'a>(
     Ok(value)
 }
 
-fn item<'a>(list: &List<'a>, key: &'a Key, scene: &Scene<'a>) -> Result<Value<'a>, String> {
+fn item<'a>(list: &List<'a>, key: &'a Key, scene: Scene<'a>) -> Result<Value<'a>, String> {
     let index = int_key(key, scene)?;
     let found = usize::try_from(index).ok().and_then(|it| list.get(it));
     found.ok_or_else(|| format!("index {index} out of bounds"))
 }
 
-fn text_key<'a>(key: &'a Key, scene: &Scene<'a>) -> Result<std::borrow::Cow<'a, str>, String> {
+fn text_key<'a>(key: &'a Key, scene: Scene<'a>) -> Result<std::borrow::Cow<'a, str>, String> {
     let wrong = |it: &str| Err(format!("unable to resolve a string index in map: {it}"));
     match key {
         Key::Text(it) => Ok(it.into()),
@@ -248,7 +248,7 @@ fn text_key<'a>(key: &'a Key, scene: &Scene<'a>) -> Result<std::borrow::Cow<'a, 
     }
 }
 
-fn int_key<'a>(key: &'a Key, scene: &Scene<'a>) -> Result<i64, String> {
+fn int_key<'a>(key: &'a Key, scene: Scene<'a>) -> Result<i64, String> {
     let wrong = |it: &str| Err(format!("unable to resolve an integer index in slice: {it}"));
     match key {
         Key::Int(it) => Ok(*it),
@@ -266,7 +266,7 @@ fn unresolved(wanted: &str, value: &Value<'_>) -> String {
 }
 
 /// What stands at a key of a converter's result.
-fn indexed<'a>(value: &Value<'a>, key: &'a Key, scene: &Scene<'a>) -> Result<Value<'a>, String> {
+fn indexed<'a>(value: &Value<'a>, key: &'a Key, scene: Scene<'a>) -> Result<Value<'a>, String> {
     let resolved;
     let key = match key {
         Key::Getter(it) => {
@@ -300,7 +300,7 @@ fn indexed<'a>(value: &Value<'a>, key: &'a Key, scene: &Scene<'a>) -> Result<Val
 }
 
 impl Call {
-    fn run<'a>(&'a self, scene: &Scene<'a>) -> Result<Value<'a>, String> {
+    fn run<'a>(&'a self, scene: Scene<'a>) -> Result<Value<'a>, String> {
         let mut values: SmallVec<[Value<'a>; 3]> = SmallVec::new();
         for (parameter, slot) in self.function.parameters.iter().zip(&self.arguments) {
             values.push(match slot {
@@ -314,6 +314,6 @@ impl Call {
                 Slot::Target(_) | Slot::Function(_) => Value::Nil,
             });
         }
-        (self.function.run)(&Env { scene, state: &self.state }, &mut values)
+        (self.function.run)(&Env { scene: &scene, state: &self.state }, &mut values)
     }
 }

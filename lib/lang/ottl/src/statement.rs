@@ -54,7 +54,7 @@ impl Statement {
     #[inline]
     pub fn run(&self, place: &mut Place<'_>, scratch: &mut Scratch) -> Result<bool, String> {
         if let Some(test) = &self.test
-            && !test.holds(&Scene::at(place))?
+            && !test.holds(Scene::at(place))?
         {
             return Ok(false);
         }

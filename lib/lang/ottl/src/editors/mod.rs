@@ -201,7 +201,7 @@ impl<'w> Work<'w, '_> {
 /// What a getter yields at a place.
 #[inline]
 fn read<'a>(getter: &'a Getter, place: &'a Place<'_>) -> Result<Value<'a>, String> {
-    getter.get(&Scene::at(place))
+    getter.get(Scene::at(place))
 }
 
 /// A constant argument.

@@ -26,9 +26,9 @@ impl Target {
     pub(super) fn get<'a>(&'a self, place: &'a Place<'_>) -> Result<Value<'a>, String> {
         let scene = Scene::at(place);
         if self.keys.is_empty() {
-            return Ok(self.field.value(&scene));
+            return Ok(self.field.value(scene));
         }
-        at_path(self.field, &self.keys, &scene)
+        at_path(self.field, &self.keys, scene)
     }
 
     /// The keys, of which some may be read from the place.
@@ -38,7 +38,7 @@ impl Target {
             let key = match key {
                 Key::Text(it) => pdata::Key::Text(it.as_str().into()),
                 Key::Int(it) => pdata::Key::Index(*it),
-                Key::Getter(getter) => match getter.get(&Scene::at(place))? {
+                Key::Getter(getter) => match getter.get(Scene::at(place))? {
                     Value::Text(it) => pdata::Key::Text(it.into_owned().into()),
                     Value::Int(it) => pdata::Key::Index(it),
                     other => return Err(no_key(place, field, &keys, &other)),

@@ -57,7 +57,7 @@ fn result(expr: &str) -> String {
         Ok(it) => it,
         Err(it) => return it.message,
     };
-    at(Signal::Logs, LOG, Depth::Item, |place| match getter.get(&Scene::at(place)) {
+    at(Signal::Logs, LOG, Depth::Item, |place| match getter.get(Scene::at(place)) {
         Ok(value) => json::text(&value).unwrap_or_else(|| value.to_string()),
         Err(it) => it,
     })

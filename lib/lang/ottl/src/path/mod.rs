@@ -203,7 +203,7 @@ fn points_type(kind: MetricKind) -> Option<&'static str> {
 impl Field {
     /// What is there, if it is a whole number.
     #[inline]
-    pub(crate) fn int(self, scene: &Scene<'_>) -> Option<i64> {
+    pub(crate) fn int(self, scene: Scene<'_>) -> Option<i64> {
         match self.takes {
             Takes::Int(_) | Takes::SpanFlags if self.at == Otlp::POINT_VALUE => {
                 // A number point has either kind of value; the other one is 0.
@@ -217,7 +217,7 @@ impl Field {
     }
 
     /// What is there.
-    pub(crate) fn value<'a>(self, scene: &Scene<'a>) -> Value<'a> {
+    pub(crate) fn value(self, scene: Scene<'_>) -> Value<'_> {
         let bytes = || scene.get(self.at).and_then(ValueRef::as_bytes).unwrap_or_default();
         let kind = || {
             let kind = scene.int(self.at).and_then(|it| usize::try_from(it).ok());
@@ -255,13 +255,13 @@ impl Field {
     }
 
     /// 0 where the point has a value of another kind, or none; nothing where it cannot have one.
-    fn double<'a>(self, scene: &Scene<'a>) -> Value<'a> {
+    fn double(self, scene: Scene<'_>) -> Value<'_> {
         let found = scene.place().and_then(|it| it.get(self.at, &[]).ok());
         found
             .map_or(Value::Nil, |it| Value::Double(it.and_then(ValueRef::as_double).unwrap_or(0.0)))
     }
 
-    fn numbers<'a>(self, scene: &Scene<'a>) -> Value<'a> {
+    fn numbers(self, scene: Scene<'_>) -> Value<'_> {
         let Some(list) = scene.place().and_then(|it| it.numbers(self.at)) else {
             return Value::Nil;
         };
@@ -273,7 +273,7 @@ impl Field {
         Value::List(List::own(list.map(item).collect()))
     }
 
-    fn messages<'a>(self, scene: &Scene<'a>) -> Value<'a> {
+    fn messages(self, scene: Scene<'_>) -> Value<'_> {
         let Some(place) = scene.place() else { return Value::Nil };
         let kind = place.metric_kind();
         let (name, of) = match self.at {
