@@ -2,14 +2,54 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
+/// What a kind's folder is made from.
+struct Template {
+    kind: &'static str,
+    source: &'static str,
+    tests: &'static str,
+    dependencies: &'static [&'static str],
+    dev_dependencies: &'static [&'static str],
+}
+
+/// The sources of one kind.
+macro_rules! template {
+    ($kind:literal, $dependencies:expr, $dev_dependencies:expr) => {
+        Template {
+            kind: $kind,
+            source: include_str!(concat!("../templates/", $kind, ".rs.in")),
+            tests: include_str!(concat!("../templates/", $kind, "_tests.rs.in")),
+            dependencies: $dependencies,
+            dev_dependencies: $dev_dependencies,
+        }
+    };
+}
+
+const TEMPLATES: [Template; 5] = [
+    template!(
+        "receiver",
+        &["component", "serde", "tokio-util", "tracing"],
+        &["componenttest", PAUSABLE_TOKIO]
+    ),
+    template!("processor", &["component", "serde"], &["componenttest", "serde_json", "tokio"]),
+    template!("exporter", &["component", "serde", "tracing"], &["componenttest", "tokio"]),
+    template!("connector", &["component", "serde"], &["componenttest", "tokio"]),
+    template!("extension", &["component", "serde"], &["componenttest"]),
+];
+const PAUSABLE_TOKIO: &str = "tokio = { workspace = true, features = [\"test-util\"] }";
+const CONFIG: &str = include_str!("../templates/config.rs.in");
+const MANIFEST: &str = include_str!("../templates/Cargo.toml.in");
+const README: &str = include_str!("../templates/README.md.in");
+const TESTDATA: &str = include_str!("../templates/config.yaml.in");
+
 /// Creates the folder and registers it.
 pub fn create(root: &Path, kind: &str, name: &str) -> anyhow::Result<()> {
-    if !["receiver", "processor", "exporter", "connector", "extension"].contains(&kind) {
+    let Some(template) = TEMPLATES.iter().find(|it| it.kind == kind) else {
         bail!("unknown kind {kind:?}: receiver, processor, exporter, connector or extension");
-    }
+    };
     let valid = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     ensure!(valid, "the name {name:?} is not lower_snake_case");
@@ -18,10 +58,28 @@ pub fn create(root: &Path, kind: &str, name: &str) -> anyhow::Result<()> {
     let package = format!("{}-{kind}", name.replace('_', "-"));
     let library = package.replace('-', "_");
     let type_name: String = name.split('_').map(capitalised).collect();
+    let fill = |text: &str| {
+        text.replace("@config@\n", CONFIG)
+            .replace("@dependencies@", &dependency_lines(template.dependencies))
+            .replace("@dev-dependencies@", &dependency_lines(template.dev_dependencies))
+            .replace(
+                "@signals@",
+                if kind == "extension" { "none" } else { "traces, metrics, logs" },
+            )
+            .replace("@kind@", kind)
+            .replace("@name@", name)
+            .replace("@package@", &package)
+            .replace("@library@", &library)
+            .replace("@Type@", &type_name)
+    };
     fs::create_dir_all(folder.join("src"))?;
-    fs::write(folder.join("Cargo.toml"), manifest(&package, &library))?;
-    fs::write(folder.join("README.md"), readme(kind, name))?;
-    fs::write(folder.join("src/lib.rs"), source(kind, name, &type_name))?;
+    fs::create_dir_all(folder.join("testdata"))?;
+    fs::write(folder.join("Cargo.toml"), fill(MANIFEST))?;
+    fs::write(folder.join("README.md"), fill(README))?;
+    fs::write(folder.join("testdata/config.yaml"), fill(TESTDATA))?;
+    fs::write(folder.join("src/lib.rs"), fill(template.source))?;
+    fs::write(folder.join("src/tests.rs"), fill(template.tests))?;
+    format(&folder.join("src/lib.rs"))?;
     insert_sorted(
         &root.join("Cargo.toml"),
         &format!("{package} = {{ path = \"{kind}s/{name}\" }}"),
@@ -37,6 +95,21 @@ pub fn create(root: &Path, kind: &str, name: &str) -> anyhow::Result<()> {
         &format!("        .{kind}::<{library}::{type_name}>()"),
         |line| line.trim_start().starts_with(&format!(".{kind}::<")),
     )
+}
+
+/// In which order imports stand depends on the name.
+fn format(source: &Path) -> anyhow::Result<()> {
+    let done = Command::new("rustfmt").args(["--edition", "2024"]).arg(source).status()?;
+    ensure!(done.success(), "rustfmt cannot read {}", source.display());
+    Ok(())
+}
+
+/// A name is a dependency of the workspace; what says more is a line of its own.
+fn dependency_lines(names: &[&str]) -> String {
+    let line = |name: &&str| {
+        if name.contains(' ') { (*name).to_owned() } else { format!("{name}.workspace = true") }
+    };
+    names.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn capitalised(word: &str) -> String {
@@ -57,57 +130,70 @@ fn insert_sorted(file: &Path, new: &str, family: impl Fn(&str) -> bool) -> anyho
     Ok(())
 }
 
-fn manifest(package: &str, library: &str) -> String {
-    format!(
-        "[package]\nname = \"{package}\"\ndescription = \"One sentence.\"\nversion.workspace = true\n\
-         edition.workspace = true\nrust-version.workspace = true\nlicense.workspace = true\n\
-         publish.workspace = true\n\n[lib]\nname = \"{library}\"\ndoctest = false\n\n[dependencies]\n\
-         component.workspace = true\nserde.workspace = true\n\n[dev-dependencies]\n\
-         componenttest.workspace = true\n\n[lints]\nworkspace = true\n"
-    )
-}
-
-fn readme(kind: &str, name: &str) -> String {
-    format!(
-        "# `{name}` {kind}\n\nWhat it does, and when to use it.\n\n## Defaults\n\n```yaml defaults\n{{}}\n```\n\n\
-         ## Differences from upstream\n\nNone known.\n"
-    )
-}
-
-fn source(kind: &str, name: &str, type_name: &str) -> String {
-    let title = capitalised(kind);
-    let (imports, fields, create) = match kind {
-        "receiver" => (
-            ", Outputs",
-            "    out: Outputs,\n",
-            "out: Outputs) -> Result<Self, BoxError> {\n        Ok(Self { out })",
-        ),
-        "processor" => (
-            ", Next",
-            "    next: Next,\n",
-            "next: Next) -> Result<Self, BoxError> {\n        Ok(Self { next })",
-        ),
-        "connector" => (
-            ", Outputs",
-            "    out: Outputs,\n",
-            "out: Outputs) -> Result<Self, BoxError> {\n        Ok(Self { out })",
-        ),
-        _ => ("", "", ") -> Result<Self, BoxError> {\n        Ok(Self {})"),
-    };
-    let create =
-        create.strip_prefix(')').map_or_else(|| format!(", {create}"), |it| format!("){it}"));
-    format!(
-        "//! One sentence. The one fact that explains its shape.\n\nuse component::config::NoConfig;\n\
-         use component::{{BoxError, Component, {title}, Settings{imports}}};\n\n/// The {kind}.\n\
-         pub struct {type_name} {{\n{fields}}}\n\nimpl {title} for {type_name} {{\n    type Config = NoConfig;\n    \
-         const TYPE: &'static str = \"{name}\";\n\n    fn create(_settings: Settings, _config: NoConfig{create}\n    }}\n}}\n\n\
-         impl Component for {type_name} {{}}\n"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Ours that a new component needs. They are no members of the workspace of this test, and would be
+    /// optimised like what is not ours.
+    const OURS: [&str; 6] = ["clock", "component", "componenttest", "config", "confmap", "pdata"];
+
+    /// A workspace of nothing but one new component of each kind, whose dependencies are ours.
+    fn workspace_of_new_components() -> std::path::PathBuf {
+        let ours = crate::root();
+        let root = ours.join("target/new-components");
+        for kind in TEMPLATES.map(|it| format!("{}s", it.kind)) {
+            let _ = fs::remove_dir_all(root.join(kind));
+        }
+        fs::create_dir_all(root.join("collector-bin/src")).unwrap();
+        for file in ["collector-bin/Cargo.toml", "collector-bin/src/components.rs", "rustfmt.toml"]
+        {
+            fs::copy(ours.join(file), root.join(file)).unwrap();
+        }
+        let manifest = fs::read_to_string(ours.join("Cargo.toml")).unwrap();
+        let absolute = |folder: &str| format!("path = \"{}/{folder}/", ours.display());
+        let manifest = manifest.replace("path = \"core/", &absolute("core"));
+        let manifest = manifest.replace("path = \"lib/", &absolute("lib"));
+        // Only the folders of components are members, and only new ones stand in them.
+        let member = |line: &&str| {
+            !["core/*", "lib/*/*", "collector-bin", "bench", "xtask"]
+                .iter()
+                .any(|it| line.trim() == format!("\"{it}\","))
+                && !line.starts_with("default-members")
+        };
+        // How the release is optimised names crates that are not here.
+        let (manifest, _) = manifest.split_once("[profile.release]").unwrap();
+        let mut lines: Vec<String> = manifest.lines().filter(member).map(str::to_owned).collect();
+        for name in OURS {
+            lines.push(format!("[profile.dev.package.sluice-{name}]\nopt-level = 0"));
+        }
+        fs::write(root.join("Cargo.toml"), lines.join("\n") + "\n").unwrap();
+        fs::copy(ours.join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
+        root
+    }
+
+    #[test]
+    fn a_new_component_of_each_kind_compiles_and_passes_its_tests() {
+        let root = workspace_of_new_components();
+        for Template { kind, .. } in TEMPLATES {
+            create(&root, kind, "brand_new").unwrap();
+        }
+        let run = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            // What is not ours has been compiled already, by whoever runs this test.
+            command.env("CARGO_TARGET_DIR", crate::root().join("target"));
+            let done = command.args(arguments).current_dir(&root).output().unwrap();
+            let text = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+            assert!(done.status.success(), "{program} {arguments:?}:\n{text}");
+            text
+        };
+        run("cargo", &["fmt", "--all", "--check"]);
+        let text = run("cargo", &["test", "--offline", "--workspace"]);
+        assert!(!text.contains("warning: unused"), "{text}");
+        assert_eq!(text.matches("test result: ok").count(), TEMPLATES.len(), "{text}");
+        let list = fs::read_to_string(root.join("collector-bin/src/components.rs")).unwrap();
+        assert!(list.contains(".extension::<brand_new_extension::BrandNew>()"), "{list}");
+    }
 
     #[test]
     fn a_new_line_goes_where_it_sorts() {

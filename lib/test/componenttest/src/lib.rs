@@ -12,6 +12,7 @@ mod host;
 mod logs;
 mod section;
 mod sink;
+mod through;
 
 pub use clock::set_clock;
 pub use generate::{Generator, data, logs, metrics, traces};
@@ -21,3 +22,9 @@ pub use host::{
 pub use logs::{Line, captured};
 pub use section::{config, plan, problems, processor, section};
 pub use sink::{Answer, Sink};
+pub use through::through;
+
+/// The examples of CONTRIBUTING.md, compiled and run: what a newcomer copies works.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../CONTRIBUTING.md")]
+struct Contributing;
