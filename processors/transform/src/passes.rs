@@ -54,6 +54,15 @@ impl Passes {
                     found.at("", message).about(&format!("{key}::{at}"));
                     return Self::default();
                 }
+                Entry::Group(group) if !is_there(group, signal) => {
+                    let message = format!(
+                        "unknown context \"{}\" for statements: [{}]",
+                        group.context.name(),
+                        group.statements.join(" ")
+                    );
+                    let names: Vec<&str> = contexts(signal).iter().map(|it| it.name()).collect();
+                    found.at("", message).one_of(&format!("{key}::{at}::context"), &names);
+                }
                 Entry::Group(group) => {
                     let place = |part| match part {
                         Part::Statement(it) => format!("{key}::{at}::statements::{it}"),
@@ -118,25 +127,23 @@ impl Passes {
     }
 }
 
+/// The signal has the context that a group names, if it names one.
+fn is_there(group: &Group, signal: Signal) -> bool {
+    match group.context {
+        ContextName::None => true,
+        ContextName::Known(it) => contexts(signal).contains(&it),
+        ContextName::Profile => false,
+    }
+}
+
 fn compile(group: &Group, mode: ErrorMode, signal: Signal) -> Result<Pass, Vec<(Part, Error)>> {
-    let known = contexts(signal);
     let editors = Editors::Transform;
     let (statements, conditions) = (&group.statements, &group.conditions);
-    let (context, prefixes) = match group.context {
-        ContextName::Known(it) if known.contains(&it) => (it, Prefixes::Optional),
-        ContextName::None => {
-            let context = infer_statements(statements, conditions, editors, known);
-            (context.map_err(|it| vec![it])?, Prefixes::Required)
-        }
-        other => {
-            let message = format!(
-                "unknown context \"{}\" for statements: [{}]",
-                other.name(),
-                statements.join(" ")
-            );
-            let error = Error { message, span: 0..0, candidates: Vec::new() };
-            return Err(vec![(Part::Statement(0), error)]);
-        }
+    let (context, prefixes) = if let ContextName::Known(it) = group.context {
+        (it, Prefixes::Optional)
+    } else {
+        let context = infer_statements(statements, conditions, editors, contexts(signal));
+        (context.map_err(|it| vec![it])?, Prefixes::Required)
     };
     let of_statements = Statements::new(statements, context, prefixes, editors, mode);
     let mut wrong = Vec::new();

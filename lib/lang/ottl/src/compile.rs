@@ -92,8 +92,10 @@ impl Compiler<'_> {
             Node::Text(it) => Getter::Const(it.clone().into()),
             Node::Bytes(it) => Getter::Const(Value::Bytes(it.clone().into())),
             Node::Enum(name) => {
-                let number = enums::number(self.context, name);
-                Getter::Const(Value::Int(number.map_err(|it| Error::said(expr.span.clone(), it))?))
+                let number = enums::number(self.context, name).map_err(|it| {
+                    Error::said(expr.span.clone(), it).one_of(enums::names(self.context))
+                })?;
+                Getter::Const(Value::Int(number))
             }
             Node::Function(name) => {
                 let message = format!("function {name} is not a value");

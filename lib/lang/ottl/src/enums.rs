@@ -4,6 +4,34 @@ use crate::context::Context;
 
 type Names = [(&'static str, i64)];
 
+const LOG: &Names = &[
+    ("SEVERITY_NUMBER_UNSPECIFIED", 0),
+    ("SEVERITY_NUMBER_TRACE", 1),
+    ("SEVERITY_NUMBER_TRACE2", 2),
+    ("SEVERITY_NUMBER_TRACE3", 3),
+    ("SEVERITY_NUMBER_TRACE4", 4),
+    ("SEVERITY_NUMBER_DEBUG", 5),
+    ("SEVERITY_NUMBER_DEBUG2", 6),
+    ("SEVERITY_NUMBER_DEBUG3", 7),
+    ("SEVERITY_NUMBER_DEBUG4", 8),
+    ("SEVERITY_NUMBER_INFO", 9),
+    ("SEVERITY_NUMBER_INFO2", 10),
+    ("SEVERITY_NUMBER_INFO3", 11),
+    ("SEVERITY_NUMBER_INFO4", 12),
+    ("SEVERITY_NUMBER_WARN", 13),
+    ("SEVERITY_NUMBER_WARN2", 14),
+    ("SEVERITY_NUMBER_WARN3", 15),
+    ("SEVERITY_NUMBER_WARN4", 16),
+    ("SEVERITY_NUMBER_ERROR", 17),
+    ("SEVERITY_NUMBER_ERROR2", 18),
+    ("SEVERITY_NUMBER_ERROR3", 19),
+    ("SEVERITY_NUMBER_ERROR4", 20),
+    ("SEVERITY_NUMBER_FATAL", 21),
+    ("SEVERITY_NUMBER_FATAL2", 22),
+    ("SEVERITY_NUMBER_FATAL3", 23),
+    ("SEVERITY_NUMBER_FATAL4", 24),
+];
+
 const SPAN: &Names = &[
     ("SPAN_KIND_UNSPECIFIED", 0),
     ("SPAN_KIND_INTERNAL", 1),
@@ -30,33 +58,34 @@ const METRIC: &Names = &[
 
 const POINT: &Names = &[("FLAG_NONE", 0), ("FLAG_NO_RECORDED_VALUE", 1)];
 
+/// The lists of a context.
+fn lists(context: Context) -> &'static [&'static Names] {
+    match context {
+        Context::Resource | Context::Scope => &[],
+        Context::Log => &[LOG],
+        Context::Span | Context::SpanEvent => &[SPAN],
+        Context::Metric => &[METRIC],
+        Context::DataPoint => &[METRIC, POINT],
+    }
+}
+
 /// The number that a name stands for in a context.
 pub(crate) fn number(context: Context, name: &str) -> Result<i64, String> {
-    let found = match context {
+    match context {
         Context::Resource => return Err("resource context does not provide Enum support".into()),
         Context::Scope => {
             return Err("instrumentation scope context does not provide Enum support".into());
         }
-        Context::Log => severity(name),
-        Context::Span | Context::SpanEvent => look_up(SPAN, name),
-        Context::Metric => look_up(METRIC, name),
-        Context::DataPoint => look_up(METRIC, name).or_else(|| look_up(POINT, name)),
-    };
+        _ => {}
+    }
+    let mut all = lists(context).iter().copied().flatten();
+    let found = all.find(|it| it.0 == name).map(|it| it.1);
     found.ok_or_else(|| format!("enum symbol, {name}, not found"))
 }
 
-fn look_up(names: &Names, name: &str) -> Option<i64> {
-    names.iter().find(|it| it.0 == name).map(|it| it.1)
-}
-
-/// `SEVERITY_NUMBER_INFO2` is 10.
-fn severity(name: &str) -> Option<i64> {
-    let name = name.strip_prefix("SEVERITY_NUMBER_")?;
-    if name == "UNSPECIFIED" {
-        Some(0)
-    } else {
-        golang::severity::severity_number(name).map(i64::from)
-    }
+/// The names that are known in a context.
+pub(crate) fn names(context: Context) -> impl Iterator<Item = &'static str> {
+    lists(context).iter().copied().flatten().map(|it| it.0)
 }
 
 #[cfg(test)]

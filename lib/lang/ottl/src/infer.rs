@@ -193,7 +193,8 @@ impl Group<'_> {
                     enums::number(context, name).is_err()
                         && functions::find(context, name).is_none()
                 })?;
-                Some(wrong(span, format!("enum symbol \"{name}\"")))
+                let wrong = wrong(span, format!("enum symbol \"{name}\""));
+                Some(wrong.one_of(enums::names(context)))
             });
             if let Some(error) = error {
                 return Some((*part, error));
