@@ -93,12 +93,14 @@ impl Pass<'_> {
         if schema.role == Role::Item {
             self.seen.items += 1;
         }
-        // Bit n: field n was there.
-        let (mut once, mut one_of) = (0u32, false);
+        // Bit n: field n was there, and was there again.
+        let (mut once, mut twice, mut one_of) = (0u32, 0u32, false);
         let mut attributes = 0usize;
         let mut at = 0;
         while at < buf.len() {
-            if let Some(end) = schema.plain_end(buf, at) {
+            if let Some((end, bit)) = schema.plain_end(buf, at) {
+                twice |= once & bit;
+                once |= bit;
                 at = end;
                 continue;
             }
@@ -130,10 +132,7 @@ impl Pass<'_> {
             let fits = match field.kind {
                 Wire::Message(child) => {
                     if wire == BYTES {
-                        if field.rule != Rule::Repeated {
-                            self.seen.repeats |= once & (1 << number) != 0;
-                            once |= 1 << number;
-                        } else if child.role == Role::KeyValue {
+                        if child.role == Role::KeyValue {
                             attributes += 1;
                         }
                         if self.is_usual(child.role, body) {
@@ -174,9 +173,13 @@ impl Pass<'_> {
             if field.rule == Rule::OneOf {
                 self.seen.repeats |= one_of;
                 one_of = true;
+            } else if number < 32 {
+                twice |= once & 1 << number;
+                once |= 1 << number;
             }
             at = end;
         }
+        self.seen.repeats |= twice & schema.once != 0;
         if attributes > self.limits.attributes && schema.role != Role::Map {
             return Err(Fault::new(0, too_many(attributes, self.limits.attributes)));
         }

@@ -1,4 +1,4 @@
-//! Merges messages that a sender repeated although they may occur once. Proto3 says a repeated
+//! Merges fields that a sender repeated although they may occur once. Proto3 says a repeated
 //! singular message is merged field by field, which is what decoding the concatenated bodies does;
 //! of a oneof the last member counts, merged with what directly precedes it of the same member.
 //! Views can then stop at the first occurrence. Senders do this practically never, so this is
@@ -38,6 +38,8 @@ pub(crate) fn normalise(schema: &'static Message, buf: &[u8]) -> Vec<u8> {
             (Wire::Message(child), Rule::Repeated) => {
                 out.bytes_field(field.number, &normalise(child, field.payload.bytes()));
             }
+            // Of a scalar the last one counts.
+            (_, Rule::Once) if after.iter().any(|it| it.number == field.number) => {}
             _ => out.raw(buf.get(field.start..field.end).unwrap_or_default()),
         }
     }

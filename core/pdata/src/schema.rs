@@ -17,6 +17,8 @@ pub(crate) struct Message {
     pub(crate) width: usize,
     /// By wire type, bit n: field n is a scalar in which nothing can be wrong but its length.
     plain: [u32; 3],
+    /// Bit n: field n may occur once.
+    pub(crate) once: u32,
     by_number: [Known; FIELDS_MAX],
 }
 
@@ -149,7 +151,7 @@ impl Message {
         reason = "runs at compile time, where it is a compile error"
     )]
     pub(crate) const fn new(role: Role, width: usize, fields: &'static [Field]) -> Self {
-        let (mut by_number, mut plain) = ([UNKNOWN; FIELDS_MAX], [0; 3]);
+        let (mut by_number, mut plain, mut once) = ([UNKNOWN; FIELDS_MAX], [0; 3], 0);
         let mut index = 0;
         while index < fields.len() {
             let field = &fields[index];
@@ -166,9 +168,12 @@ impl Message {
             if wire != FIXED32 && !matches!(rule, Rule::OneOf) {
                 plain[wire as usize] |= 1 << number;
             }
+            if matches!(rule, Rule::Once) {
+                once |= 1 << number;
+            }
             index += 1;
         }
-        Self { fields, role, width, plain, by_number }
+        Self { fields, role, width, plain, once, by_number }
     }
 
     /// What the field `number` is on the wire.
@@ -177,10 +182,10 @@ impl Message {
         self.by_number.get(number as usize).copied().unwrap_or(UNKNOWN)
     }
 
-    /// The end of the field at `at`, if it is a scalar that is whole and in which nothing can be
+    /// The end of the field at `at` and its bit, if it is a scalar that is whole and in which nothing can be
     /// wrong; `None` also for lengths and varints of more than a byte.
     #[inline]
-    pub(crate) fn plain_end(&self, buf: &[u8], at: usize) -> Option<usize> {
+    pub(crate) fn plain_end(&self, buf: &[u8], at: usize) -> Option<(usize, u32)> {
         let &[tag @ ..0x80, first, ..] = buf.get(at..)? else { return None };
         let (fields, length) = match tag & 7 {
             VARINT if first < 0x80 => (self.plain[VARINT as usize], 2),
@@ -189,7 +194,8 @@ impl Message {
             _ => return None,
         };
         let whole = length <= buf.len() - at;
-        (whole && fields & 1 << (tag >> 3) != 0).then_some(at + length)
+        let bit = 1 << (tag >> 3);
+        (whole && fields & bit != 0).then_some((at + length, bit))
     }
 
     /// True if `number` is one of several of which only one may be set.

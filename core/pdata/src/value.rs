@@ -274,7 +274,7 @@ impl Value<'_> {
     pub(crate) fn write_entry(&self, number: u32, key: &[u8], out: &mut Writer) {
         let length = self.encoded_len();
         let whole = key_value_len(key.len(), length);
-        if let Value::Str(text) = self
+        if matches!(self, Value::Str(_) | Value::Encoded(_))
             && whole < 0x80
             && number < 16
             && !key.is_empty()
@@ -286,9 +286,13 @@ impl Value<'_> {
             out.raw(&[tag, size, key_tag, key_size]);
             out.raw(key);
             let [tag, size] = field(key_value::VALUE, length);
-            let [text_tag, text_size] = field(any::STRING, text.len());
-            out.raw(&[tag, size, text_tag, text_size]);
-            return out.raw(text.as_bytes());
+            if let Value::Str(text) = self {
+                let [text_tag, text_size] = field(any::STRING, text.len());
+                out.raw(&[tag, size, text_tag, text_size]);
+                return out.raw(text.as_bytes());
+            }
+            out.raw(&[tag, size]);
+            return self.encode(out);
         }
         out.head(number, whole);
         out.key(key);

@@ -223,6 +223,12 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
+/// The field `number` of a message, which occurs once at most: `normalise` has seen to that.
+#[inline]
+pub(crate) fn only(buf: &[u8], number: u32) -> Option<Field<'_>> {
+    Reader::new(buf).find(|field| field.number == number)
+}
+
 /// The values of a repeated scalar field, packed or not.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scalars<'a> {

@@ -6,7 +6,7 @@ use super::path::PathError;
 use crate::fields::number;
 use crate::value::Value;
 use crate::view::{AttributesRef, NumberValue, ValueRef, text};
-use crate::wire::{Payload, Reader, Scalars, Writer};
+use crate::wire::{Payload, Reader, Scalars, Writer, only};
 
 /// The value of a field of the message `src` with the edits of `level`; `None` if it is not there and has
 /// no default, and for lists and messages.
@@ -27,7 +27,7 @@ pub(super) fn get<'x>(level: &'x Level, src: &'x [u8], spot: Spot) -> Option<Val
         level.field(src, spot.number)
     } else {
         let outer = level.field(src, spot.outer).map_or(&[][..], Payload::bytes);
-        Reader::new(outer).filter(|it| it.number == spot.number).last().map(|it| it.payload)
+        only(outer, spot.number).map(|it| it.payload)
     };
     scalar(spot.kind, payload)
 }
@@ -51,10 +51,17 @@ fn scalar(kind: Kind, payload: Option<Payload<'_>>) -> Option<ValueRef<'_>> {
 /// The field if it is a whole number.
 #[inline]
 pub(super) fn int(level: &Level, src: &[u8], spot: Spot) -> Option<i64> {
-    match get(level, src, spot) {
-        Some(ValueRef::Int(it)) => Some(it),
-        _ => None,
+    if spot.outer != 0 || matches!(spot.kind, Kind::Number) {
+        return get(level, src, spot).and_then(ValueRef::as_int);
     }
+    let raw = level.field(src, spot.number).map_or(0, Payload::integer);
+    Some(match spot.kind {
+        Kind::Enum => i64::from(raw as i32),
+        Kind::Uint32 | Kind::Fixed32 => i64::from(raw as u32),
+        Kind::Sint32 => i64::from(zigzag(raw)),
+        Kind::Fixed64 => raw as i64,
+        _ => return None,
+    })
 }
 
 /// The encoded value of the field `number`, which may hold any value.

@@ -152,10 +152,14 @@ impl Place<'_> {
     }
 
     /// Puts the edits of the data of a metric into the metric, as one cut.
+    #[inline]
     pub(super) fn settle_data(&mut self) {
-        if self.signal != Signal::Metrics || self.data.number == 0 {
-            return;
+        if self.signal == Signal::Metrics && self.data.number != 0 {
+            self.settle_metric();
         }
+    }
+
+    fn settle_metric(&mut self) {
         let retagged = self.data.number != self.data.source;
         if !retagged && !self.scratch.level(DATA).is_edited() {
             return;

@@ -9,8 +9,8 @@ use std::cell::OnceCell;
 
 use super::splice::Splice;
 use crate::value::Value;
-use crate::view::{AttributesRef, key_value_parts};
-use crate::wire::{BYTES, Payload, Reader, Writer, varint_len};
+use crate::view::{self, AttributesRef, key_value_parts};
+use crate::wire::{BYTES, Payload, Reader, Writer, only, varint_len};
 
 /// A range of bytes, in the source message or in the arena.
 pub(crate) type Range = (u32, u32);
@@ -109,18 +109,12 @@ impl Level {
         }
     }
 
-    /// The last field `number` of the message as it is now.
+    /// The field `number` of the message as it is now.
     #[inline]
     pub(crate) fn field<'x>(&'x self, src: &'x [u8], number: u32) -> Option<Payload<'x>> {
         let set = self.overrides.iter().find(|it| it.mask >> number & 1 != 0);
         let buf = set.map_or(src, |it| slice(&self.arena.buf, it.arena));
-        let mut last = None;
-        for field in Reader::new(buf) {
-            if field.number == number {
-                last = Some(field.payload);
-            }
-        }
-        last
+        only(buf, number).map(|field| field.payload)
     }
 
     /// All fields `number` of the message as it is now, unless some of them are cuts.
@@ -213,7 +207,12 @@ impl Level {
     /// The first listed attribute with this key.
     #[inline]
     pub(crate) fn listed(&self, src: &[u8], key: &[u8]) -> Option<usize> {
-        self.entries.iter().position(|it| it.place != Place::Gone && self.key(src, it) == key)
+        self.entries.iter().position(|it| {
+            // Most keys are told apart by their length.
+            (it.key.1 - it.key.0) as usize == key.len()
+                && it.place != Place::Gone
+                && self.key(src, it) == key
+        })
     }
 
     /// The encoded value of the first attribute with this key, as it is now.
@@ -360,11 +359,11 @@ impl Level {
         self.tail.clear();
         self.plan.extend_from_slice(&self.cuts);
         if self.attributes_edited {
-            for entry in &self.entries {
+            for entry in self.entries.iter().filter(|it| it.place != Place::Source) {
                 let arena = if entry.place == Place::Gone { (0, 0) } else { entry.field };
                 if entry.source.1 == 0 {
                     self.tail.push(arena);
-                } else if entry.place != Place::Source {
+                } else {
                     self.plan.push(Cut { source: entry.source, arena });
                 }
             }
@@ -396,6 +395,14 @@ impl Level {
     /// Writes the edited message `src`, which stands at `base` of the chunk, to the output.
     #[inline]
     pub(crate) fn apply(&mut self, src: &[u8], chunk: &[u8], base: usize, splice: &mut Splice) {
+        if !self.loaded && self.overrides.is_empty() && self.cuts.is_empty() {
+            // Nothing but new attributes, which is what most edits are: they stand behind all else.
+            splice.copy(chunk, base + src.len());
+            for entry in &self.entries {
+                splice.out.raw(slice(&self.arena.buf, entry.field));
+            }
+            return;
+        }
         self.plan(src);
         for cut in &self.plan {
             splice.skip(chunk, base + cut.source.0 as usize, base + cut.source.1 as usize);
@@ -429,7 +436,7 @@ impl Level {
 #[inline]
 fn has_key(src: &[u8], number: u32, key: &[u8]) -> bool {
     Reader::new(src)
-        .any(|field| field.number == number && key_value_parts(field.payload.bytes()).0 == key)
+        .any(|field| field.number == number && view::has_key(field.payload.bytes(), key))
 }
 
 /// Where `part`, a slice of `whole`, lies in it.

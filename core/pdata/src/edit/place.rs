@@ -14,7 +14,7 @@ use crate::data::Signal;
 use crate::fields::{any, group, points, span};
 use crate::value::Value;
 use crate::view::{LogRecord, Metric, PointRef, ResourceRef, ScopeRef, Span, SpanEvent, ValueRef};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Messages, Writer, only};
 
 /// A resource, scope, item or child while it is visited.
 pub struct Place<'e> {
@@ -160,7 +160,7 @@ impl Place<'_> {
         let (buf, number) = found.map_or((&[][..], 0), |(at, spot)| {
             (self.scratch.level(at).fields(self.src(at), spot.number), spot.number)
         });
-        Reader::new(buf).filter(move |it| it.number == number).map(|it| it.payload.bytes())
+        Messages::new(buf, number)
     }
 
     /// Replaces the messages of a field.
@@ -364,7 +364,7 @@ impl Place<'_> {
             Depth::Item if self.signal == Signal::Traces => (self.src(ITEM), span::EVENTS),
             _ => return true,
         };
-        !Reader::new(buf).any(|it| it.number == number)
+        only(buf, number).is_none()
     }
 }
 

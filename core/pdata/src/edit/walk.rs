@@ -177,7 +177,8 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
         true
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once per item, and most visits are short")]
+    #[inline(always)]
     fn visit_item(&mut self, place: &mut Place<'_>) -> bool {
         place.depth = Depth::Item;
         place.scratch.level_mut(CACHE).begin();

@@ -2,41 +2,28 @@
 
 use super::value::{AttributesRef, text};
 use crate::fields::{resource, scope};
-use crate::wire::Reader;
+use crate::wire::only;
 
-/// The body of the first message field `number`. `check` makes sure that a message which must occur
-/// once does not occur twice.
+/// The body of the message field `number`.
 #[inline]
 pub(crate) fn first_message(buf: &[u8], number: u32) -> Option<&[u8]> {
-    Reader::new(buf).find(|field| field.number == number).map(|field| field.payload.bytes())
+    only(buf, number).map(|field| field.payload.bytes())
 }
 
 /// The integer field `number`, 0 if absent.
 #[inline]
-pub(crate) fn last_integer(buf: &[u8], number: u32) -> u64 {
-    let mut last = 0;
-    for field in Reader::new(buf) {
-        if field.number == number {
-            last = field.payload.integer();
-        }
-    }
-    last
+pub(crate) fn integer(buf: &[u8], number: u32) -> u64 {
+    only(buf, number).map_or(0, |field| field.payload.integer())
 }
 
 /// The bytes field `number`, empty if absent.
-pub(crate) fn last_bytes(buf: &[u8], number: u32) -> &[u8] {
-    let mut last: &[u8] = &[];
-    for field in Reader::new(buf) {
-        if field.number == number {
-            last = field.payload.bytes();
-        }
-    }
-    last
+pub(crate) fn bytes(buf: &[u8], number: u32) -> &[u8] {
+    only(buf, number).map_or(&[], |field| field.payload.bytes())
 }
 
 /// The string field `number`, empty if absent.
-pub(crate) fn last_text(buf: &[u8], number: u32) -> &str {
-    text(last_bytes(buf, number))
+pub(crate) fn string(buf: &[u8], number: u32) -> &str {
+    text(bytes(buf, number))
 }
 
 /// What produced the telemetry.
@@ -64,7 +51,7 @@ impl<'a> ResourceRef<'a> {
 
     /// Attributes the sender dropped.
     pub fn dropped_attributes_count(self) -> u32 {
-        last_integer(self.buf, resource::DROPPED) as u32
+        integer(self.buf, resource::DROPPED) as u32
     }
 }
 
@@ -87,12 +74,12 @@ impl<'a> ScopeRef<'a> {
 
     /// Its name.
     pub fn name(self) -> &'a str {
-        last_text(self.buf, scope::NAME)
+        string(self.buf, scope::NAME)
     }
 
     /// Its version.
     pub fn version(self) -> &'a str {
-        last_text(self.buf, scope::VERSION)
+        string(self.buf, scope::VERSION)
     }
 
     /// Its attributes.
@@ -102,7 +89,7 @@ impl<'a> ScopeRef<'a> {
 
     /// Attributes the sender dropped.
     pub fn dropped_attributes_count(self) -> u32 {
-        last_integer(self.buf, scope::DROPPED) as u32
+        integer(self.buf, scope::DROPPED) as u32
     }
 }
 
@@ -143,7 +130,7 @@ macro_rules! group_views {
 
             /// Schema of the resource.
             pub fn schema_url(self) -> &'a str {
-                $crate::view::groups::last_text(self.buf, $crate::fields::group::SCHEMA_URL)
+                $crate::view::groups::string(self.buf, $crate::fields::group::SCHEMA_URL)
             }
 
             /// The scopes.
@@ -188,7 +175,7 @@ macro_rules! group_views {
 
             #[doc = concat!("Schema of the ", $plural, ".")]
             pub fn schema_url(self) -> &'a str {
-                $crate::view::groups::last_text(self.buf, $crate::fields::group::SCHEMA_URL)
+                $crate::view::groups::string(self.buf, $crate::fields::group::SCHEMA_URL)
             }
 
             #[doc = concat!("The ", $plural, ".")]

@@ -1,9 +1,9 @@
 //! Log records, read in place.
 
-use super::groups::{first_message, group_views, last_bytes, last_integer};
+use super::groups::{bytes, first_message, group_views, integer};
 use super::value::{AttributesRef, ValueRef, text};
 use crate::fields::log;
-use crate::wire::Reader;
+use crate::wire::only;
 
 group_views!(Logs, ResourceLogs, ScopeLogs, LogRecord, records, "log records");
 
@@ -21,11 +21,11 @@ impl<'a> LogRecord<'a> {
 
     #[inline]
     fn integer(self, number: u32) -> u64 {
-        last_integer(self.buf, number)
+        integer(self.buf, number)
     }
 
     fn bytes(self, number: u32) -> &'a [u8] {
-        last_bytes(self.buf, number)
+        bytes(self.buf, number)
     }
 
     /// The body of this message as it is on the wire.
@@ -67,7 +67,7 @@ impl<'a> LogRecord<'a> {
     /// Its attributes.
     #[inline]
     pub fn attributes(self) -> AttributesRef<'a> {
-        let first = Reader::new(self.buf).find(|field| field.number == log::ATTRIBUTES);
+        let first = only(self.buf, log::ATTRIBUTES);
         let from = first.map_or(self.buf.len(), |field| field.start);
         AttributesRef::new(self.buf.get(from..).unwrap_or_default(), log::ATTRIBUTES)
     }

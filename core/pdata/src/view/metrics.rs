@@ -1,6 +1,6 @@
 //! Metrics, read in place.
 
-use super::groups::{group_views, last_integer};
+use super::groups::{group_views, integer};
 use super::item::PointRef;
 use super::points::{ExponentialHistogramPoint, HistogramPoint, NumberPoint, SummaryPoint};
 use super::value::{AttributesRef, text};
@@ -138,7 +138,7 @@ macro_rules! kind {
             $(
                 /// 0 unspecified, 1 delta, 2 cumulative.
                 pub fn $temporality(self) -> i32 {
-                    last_integer(self.buf, points::TEMPORALITY) as i32
+                    integer(self.buf, points::TEMPORALITY) as i32
                 }
             )?
         }
@@ -159,6 +159,6 @@ kind!(Summary, SummaryPoint, "Quantiles computed by the source.");
 impl Sum<'_> {
     /// True if it only grows.
     pub fn is_monotonic(self) -> bool {
-        last_integer(self.buf, points::MONOTONIC) != 0
+        integer(self.buf, points::MONOTONIC) != 0
     }
 }

@@ -248,7 +248,7 @@ pub struct Buckets<'a> {
 impl<'a> Buckets<'a> {
     /// Index of the first bucket.
     pub fn offset(self) -> i32 {
-        zigzag(super::groups::last_integer(self.buf, exponential::OFFSET))
+        zigzag(super::groups::integer(self.buf, exponential::OFFSET))
     }
 
     /// Measurements per bucket.

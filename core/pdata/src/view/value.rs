@@ -204,6 +204,17 @@ pub(crate) fn key_value_parts(body: &[u8]) -> (&[u8], &[u8]) {
     unusual_parts(body)
 }
 
+/// Whether the key of a `KeyValue` message is this one. Most keys are told apart by their length.
+#[inline]
+pub(crate) fn has_key(body: &[u8], key: &[u8]) -> bool {
+    match body {
+        [KEY, length @ ..0x80, rest @ ..] if usize::from(*length) <= rest.len() => {
+            usize::from(*length) == key.len() && rest.starts_with(key)
+        }
+        _ => key_value_parts(body).0 == key,
+    }
+}
+
 /// Those of a message that is not just a key and then a value, each shorter than 128 bytes.
 fn unusual_parts(body: &[u8]) -> (&[u8], &[u8]) {
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
@@ -253,8 +264,7 @@ impl<'a> AttributesRef<'a> {
 
     #[inline]
     pub(crate) fn find(self, key: &[u8]) -> Option<&'a [u8]> {
-        let mut entries = self.messages().map(key_value_parts);
-        entries.find(|(name, _)| *name == key).map(|(_, value)| value)
+        self.messages().find(|body| has_key(body, key)).map(|body| key_value_parts(body).1)
     }
 
     /// Keys and `AnyValue` bodies, byte for byte.
