@@ -20,6 +20,7 @@ pub fn components() -> Registry {
         .exporter::<otlp_grpc_exporter::OtlpGrpc>()
         .exporter::<otlp_http_exporter::OtlpHttp>()
         .connector::<forward_connector::Forward>()
+        .connector::<routing_connector::Routing>()
         .extension::<file_storage_extension::FileStorage>()
         .extension::<health_check_extension::HealthCheck>()
 }

@@ -96,17 +96,40 @@ impl Outputs {
         answer.inspect_err(|error| span.fail(error))
     }
 
+    /// Delivers to some of the pipelines, for routers. Answers as [`Outputs::consume`] does; a pipeline that
+    /// is not there (any more) is an error that can be retried, since nothing may be lost in a reload.
+    pub async fn consume_by(
+        &self,
+        ctx: &Context,
+        ids: &[PipelineId],
+        data: Data,
+    ) -> Result<(), ConsumeError> {
+        let pipelines = self.pipelines.get();
+        if let Some(absent) = ids.iter().find(|id| pipelines.iter().all(|(it, _)| it != *id)) {
+            return Err(ConsumeError::retryable(format!("there is no pipeline \"{absent}\"")));
+        }
+        fan_out(ctx, pipelines.iter().filter(|(id, _)| ids.contains(id)), data).await
+    }
+
     async fn deliver(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let signal = data.signal();
         let pipelines = self.pipelines.get();
-        let mut nexts = pipelines.iter().filter(|(id, _)| id.signal() == signal);
-        let Some((_, first)) = nexts.next() else { return Ok(()) };
-        let rest: Vec<_> = nexts.map(|(_, next)| next.consume(ctx, data.clone())).collect();
-        if rest.is_empty() {
-            return first.consume(ctx, data).await;
-        }
-        let (first, rest) = tokio::join!(first.consume(ctx, data.clone()), join_all(rest));
-        let errors = std::iter::once(first).chain(rest).filter_map(Result::err);
-        ConsumeError::combine(errors).map_or(Ok(()), Err)
+        fan_out(ctx, pipelines.iter().filter(|(id, _)| id.signal() == signal), data).await
     }
+}
+
+/// Calls all of `nexts` at the same time and joins their answers.
+async fn fan_out(
+    ctx: &Context,
+    mut nexts: impl Iterator<Item = &(PipelineId, Next)>,
+    data: Data,
+) -> Result<(), ConsumeError> {
+    let Some((_, first)) = nexts.next() else { return Ok(()) };
+    let rest: Vec<_> = nexts.map(|(_, next)| next.consume(ctx, data.clone())).collect();
+    if rest.is_empty() {
+        return first.consume(ctx, data).await;
+    }
+    let (first, rest) = tokio::join!(first.consume(ctx, data.clone()), join_all(rest));
+    let errors = std::iter::once(first).chain(rest).filter_map(Result::err);
+    ConsumeError::combine(errors).map_or(Ok(()), Err)
 }
