@@ -40,7 +40,7 @@ pub struct Command {
 /// A word after the command's name.
 #[derive(Debug)]
 pub struct Word {
-    /// What stands for it in the usage.
+    /// What stands for it in the usage. The last word of a command may end in `...`: then there may be several.
     pub name: &'static str,
     /// What it may be.
     pub takes: Takes,
@@ -144,6 +144,11 @@ impl Matches {
     /// True when a switch is on.
     pub fn is_on(&self, flag: &Flag) -> bool {
         self.value(flag) == "true"
+    }
+
+    /// The words from the nth on.
+    pub fn words_from(&self, n: usize) -> &[String] {
+        self.words.get(n..).unwrap_or_default()
     }
 
     /// The n-th word after the command's name.

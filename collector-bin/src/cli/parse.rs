@@ -145,7 +145,8 @@ fn checked(flag: &Flag, value: String) -> Result<String, String> {
 fn check_words(matches: &Matches) -> Result<(), String> {
     let wanted = matches.command.words;
     let path = matches.command.path();
-    if let Some(extra) = matches.words.get(wanted.len()) {
+    let many = wanted.last().is_some_and(|it| it.name.ends_with("..."));
+    if let Some(extra) = matches.words.get(wanted.len()).filter(|_| !many) {
         if matches.command.name.is_empty() {
             return Err(format!("unknown command \"{extra}\" for \"{path}\""));
         }
@@ -156,7 +157,8 @@ fn check_words(matches: &Matches) -> Result<(), String> {
     for (n, word) in wanted.iter().enumerate() {
         match (matches.word(n), word.takes) {
             (None, _) if word.required => {
-                return Err(format!("\"{path}\" needs a {}: see {path} --help", word.name));
+                let name = word.name.trim_end_matches("...");
+                return Err(format!("\"{path}\" needs a {name}: see {path} --help"));
             }
             (Some(given), Takes::OneOf(values)) if !values.contains(&given) => {
                 let values = values.join(", ");

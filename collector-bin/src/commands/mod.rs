@@ -7,6 +7,7 @@ mod explain;
 mod featuregate;
 mod graph;
 mod help;
+mod ottl;
 mod print_config;
 mod run;
 mod schema;
@@ -38,6 +39,7 @@ pub const COMMANDS: &[&Command] = &[
     &graph::COMMAND,
     &help::COMMAND,
     &completion::MAN,
+    &ottl::COMMAND,
     &print_config::COMMAND,
     &schema::COMMAND,
     &validate::COMMAND,
