@@ -56,7 +56,7 @@ impl Place<'_> {
         match (self.depth, self.signal) {
             (Depth::Resource, _) => Field::RESOURCE_ATTRIBUTES,
             (Depth::Scope, _) => Field::SCOPE_ATTRIBUTES,
-            (Depth::Item, Signal::Logs) | (Depth::Child, Signal::Logs) => Field::LOG_ATTRIBUTES,
+            (Depth::Item | Depth::Child, Signal::Logs) => Field::LOG_ATTRIBUTES,
             (Depth::Item, Signal::Traces) => Field::SPAN_ATTRIBUTES,
             (Depth::Item, Signal::Metrics) => Field::METRIC_METADATA,
             (Depth::Child, Signal::Traces) => Field::EVENT_ATTRIBUTES,

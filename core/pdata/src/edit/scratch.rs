@@ -25,6 +25,7 @@ const WAITING_MAX: usize = 64;
 /// A larger buffer is not kept, in bytes: one giant record must not hold its memory for good.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
+#[expect(clippy::vec_box, reason = "each edit takes one: a pointer instead of 2 KiB")]
 static WAITING: Mutex<Vec<Box<Scratch>>> = Mutex::new(Vec::new());
 
 /// Memory of one edit.

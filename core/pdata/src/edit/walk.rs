@@ -125,7 +125,7 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
         true
     }
 
-    fn walk_children<'e>(&mut self, place: &mut Place<'e>, group: &mut Group) {
+    fn walk_children(&mut self, place: &mut Place<'_>, group: &mut Group) {
         let chunk = place.chunk;
         let content = chunk.get(..group.frame.end).unwrap_or_default();
         let index = place.index;
