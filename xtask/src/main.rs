@@ -24,6 +24,10 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         ["new", kind, name] => {
             scaffold::create(&root(), kind, name)?;
+            eprintln!(
+                "made {kind}s/{name}, which passes its tests. Three places are yours now: src/lib.rs, src/tests.rs, \
+                 README.md with testdata/config.yaml (CONTRIBUTING.md says how)"
+            );
             Ok(ExitCode::SUCCESS)
         }
         _ => {

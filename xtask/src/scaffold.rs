@@ -31,12 +31,16 @@ macro_rules! template {
 const TEMPLATES: [Template; 5] = [
     template!(
         "receiver",
-        &["component", "serde", "tokio-util", "tracing"],
+        &["component", "pdata", "serde", "tokio-util", "tracing"],
         &["componenttest", PAUSABLE_TOKIO]
     ),
-    template!("processor", &["component", "serde"], &["componenttest", "serde_json", "tokio"]),
-    template!("exporter", &["component", "serde", "tracing"], &["componenttest", "tokio"]),
-    template!("connector", &["component", "serde"], &["componenttest", "tokio"]),
+    template!(
+        "processor",
+        &["component", "pdata", "serde"],
+        &["componenttest", "serde_json", "tokio"]
+    ),
+    template!("exporter", &["component", "pdata", "serde", "tracing"], &["componenttest", "tokio"]),
+    template!("connector", &["component", "pdata", "serde"], &["componenttest", "tokio"]),
     template!("extension", &["component", "serde"], &["componenttest"]),
 ];
 const PAUSABLE_TOKIO: &str = "tokio = { workspace = true, features = [\"test-util\"] }";
