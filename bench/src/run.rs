@@ -272,7 +272,6 @@ async fn watch<T>(
     }
 }
 
-/// What was fed.
 struct Sent {
     /// Records; costs are per one of these, also where a pipeline drops some.
     written: u64,

@@ -113,7 +113,6 @@ async fn otlp(output: Output, port: u16, oracle: &Arc<Oracle>) -> anyhow::Result
     Backend::start::<Otlp>(&section, &consumer).await.map_err(|error| anyhow!(error))
 }
 
-/// Takes lines.
 async fn lines(listener: TcpListener, oracle: Arc<Oracle>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {

@@ -79,7 +79,7 @@ impl BuildInfo {
 pub struct Settings {
     /// Its id as written in YAML.
     pub id: Id,
-    /// The program.
+    /// The program that runs it: for user agents and the `service.version` of own telemetry.
     pub build: BuildInfo,
     /// Where it registers its metrics.
     pub meter: Meter,
@@ -94,7 +94,7 @@ pub struct ProcessorSettings {
     pub signal: Signal,
     /// The pipeline that this instance is a step of.
     pub pipeline: PipelineId,
-    /// The program.
+    /// The program that runs it: for user agents and the `service.version` of own telemetry.
     pub build: BuildInfo,
     /// Where it registers its metrics.
     pub meter: Meter,
@@ -107,7 +107,7 @@ pub struct ExporterSettings {
     pub id: Id,
     /// The signal that this instance sends.
     pub signal: Signal,
-    /// The program.
+    /// The program that runs it: for user agents and the `service.version` of own telemetry.
     pub build: BuildInfo,
     /// Where it registers its metrics.
     pub meter: Meter,
@@ -120,7 +120,7 @@ pub struct ConnectorSettings {
     pub id: Id,
     /// The signal of the pipelines before it.
     pub signal: Signal,
-    /// The program.
+    /// The program that runs it: for user agents and the `service.version` of own telemetry.
     pub build: BuildInfo,
     /// Where it registers its metrics.
     pub meter: Meter,
@@ -135,7 +135,7 @@ const ALL_BETA: &[(Signal, Stability)] = &all(Stability::Beta);
 
 /// Brings telemetry in. One instance per id serves all signals.
 pub trait Receiver: Component + Sized {
-    /// Its section.
+    /// What its section in YAML is read into; [`NoConfig`](config::NoConfig) for one without keys.
     type Config: Config;
     /// Its type, which is also its folder.
     const TYPE: &'static str;
@@ -149,7 +149,7 @@ pub trait Receiver: Component + Sized {
 
 /// Changes telemetry on the way. One instance per pipeline, one plan for all instances of an id.
 pub trait Processor: Component + Consumer + Sized {
-    /// Its section.
+    /// What its section in YAML is read into; [`NoConfig`](config::NoConfig) for one without keys.
     type Config: Config;
     /// What is worked out from the section once and shared by the instances in all pipelines: compiled
     /// conditions, tables, caches. A reload keeps it as long as the section is the same. Where there is nothing
@@ -179,7 +179,7 @@ pub trait Processor: Component + Consumer + Sized {
 /// Takes telemetry out: sends once what it is given. One instance per id and signal. Queue, batch,
 /// retry and timeout stand in front of it, as its [`Delivery`] says.
 pub trait Exporter: Component + Consumer + Sized {
-    /// Its section.
+    /// What its section in YAML is read into; [`NoConfig`](config::NoConfig) for one without keys.
     type Config: Config;
     /// Its type, which is also its folder.
     const TYPE: &'static str;
@@ -197,7 +197,7 @@ pub trait Exporter: Component + Consumer + Sized {
 
 /// Ends one pipeline and begins others. One instance per id and input signal, one plan for all of an id.
 pub trait Connector: Component + Consumer + Sized {
-    /// Its section.
+    /// What its section in YAML is read into; [`NoConfig`](config::NoConfig) for one without keys.
     type Config: Config;
     /// What is worked out from the section once, as for a [`Processor`].
     type Plan: Send + Sync + 'static;
@@ -223,7 +223,7 @@ pub trait Connector: Component + Consumer + Sized {
 
 /// Serves the others. One instance per id.
 pub trait Extension: Component + Sized {
-    /// Its section.
+    /// What its section in YAML is read into; [`NoConfig`](config::NoConfig) for one without keys.
     type Config: Config;
     /// Its type, which is also its folder.
     const TYPE: &'static str;

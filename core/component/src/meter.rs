@@ -102,7 +102,7 @@ pub struct Counter(Arc<Number>);
 #[derive(Debug, Clone, Default)]
 pub struct Gauge(Arc<Number>);
 
-/// A distribution.
+/// A distribution: how many observations fell into each bucket, and their sum.
 #[derive(Debug, Clone)]
 pub struct Histogram(Arc<Buckets>);
 
@@ -127,7 +127,7 @@ impl Counter {
         self.0.touched.store(true, Relaxed);
     }
 
-    /// The sum.
+    /// What was added since the start of the program.
     pub fn value(&self) -> u64 {
         self.0.value.load(Relaxed).cast_unsigned()
     }
@@ -146,7 +146,7 @@ impl Gauge {
         self.0.touched.store(true, Relaxed);
     }
 
-    /// The value.
+    /// What it was set to, with what was added since.
     pub fn value(&self) -> i64 {
         self.0.value.load(Relaxed)
     }
@@ -165,7 +165,7 @@ impl Part {
         self.sum.add(value - self.own.swap(value, Relaxed));
     }
 
-    /// The part.
+    /// What this holder contributes to the series.
     pub fn value(&self) -> i64 {
         self.own.load(Relaxed)
     }

@@ -125,9 +125,9 @@ pub struct Said {
 /// A mistake because of which a component will not be created.
 #[derive(Debug, Clone)]
 pub struct Late {
-    /// The component's kind.
+    /// In which section the component stands.
     pub kind: Kind,
-    /// The component.
+    /// As it is written there.
     pub id: Id,
     /// The name of the only signal whose pipelines it concerns.
     pub signal: Option<&'static str>,

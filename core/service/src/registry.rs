@@ -27,7 +27,7 @@ pub enum Signals {
 /// A registered type.
 #[derive(Clone, Copy)]
 pub struct Entry {
-    /// Its kind.
+    /// In which section it stands.
     pub kind: Kind,
     /// Its name in YAML.
     pub type_name: &'static str,

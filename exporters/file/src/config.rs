@@ -17,7 +17,7 @@ pub struct Config {
     pub rotation: Section<Rotation>,
     /// zstd, each request by itself with a length before it, or empty. Default none.
     pub compression: String,
-    /// Its level.
+    /// Level of the compression; 0 is the default of the encoding.
     pub compression_params: Params,
     /// Accepted, without effect: nothing is held back. Default 1s.
     pub flush_interval: Duration,

@@ -96,7 +96,6 @@ pub struct ParentConfig {
     pub local_parent_not_sampled: Option<SamplerConfig>,
 }
 
-/// Which traces are kept.
 #[derive(Debug, Clone, PartialEq)]
 enum Sampler {
     All,

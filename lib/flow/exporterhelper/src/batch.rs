@@ -12,7 +12,7 @@ use crate::{Claim, Values};
 pub struct Request {
     /// Who sent it.
     pub ctx: Context,
-    /// The telemetry.
+    /// What is to be sent; of a request that was cut, all of it.
     pub data: Data,
     /// The caller's, if it waits until the data is delivered.
     pub claim: Option<Claim>,

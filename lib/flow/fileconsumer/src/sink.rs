@@ -8,7 +8,7 @@ use crate::FileKey;
 
 /// What the sink has ready.
 pub struct Batch {
-    /// The records.
+    /// May be empty although files made progress: lines that were dropped.
     pub data: Data,
     /// Per file with news: below this offset every record was taken earlier, was dropped on purpose,
     /// or is in `data`.

@@ -26,11 +26,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) timestamp: Option<i64>,
     /// When it was read.
     pub(crate) observed: u64,
-    /// The body.
     pub(crate) body: Value<'a>,
-    /// The attributes.
     pub(crate) attributes: Pairs<'a>,
-    /// The resource.
     pub(crate) resource: Resource<'a>,
     /// 0 to 24.
     pub(crate) severity: u8,

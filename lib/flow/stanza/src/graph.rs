@@ -212,7 +212,6 @@ pub fn operator_types() -> Vec<&'static str> {
     OPERATORS.iter().map(|it| it.0).collect()
 }
 
-/// Makes one operator.
 fn make(value: &Value) -> Result<Loose, Mistake> {
     let decode = |text: String| Mistake::Decode(text);
     let kind = match value.get("type") {

@@ -17,7 +17,6 @@ pub(crate) struct Output {
     scratch: Vec<u8>,
 }
 
-/// Which resource is open.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Open {
     #[default]

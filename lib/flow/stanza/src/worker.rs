@@ -25,7 +25,7 @@ const ARENA_BYTES_KEPT: usize = 256 * 1024;
 /// What can be sent.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The records.
+    /// In the order in which they left the operators; may be none although files made progress.
     pub logs: Logs,
     /// Per file with news: below this offset every line was sent earlier, was dropped on purpose, or is in
     /// `logs`. A line that is held back (recombine, partial lines) keeps the offset at its start.

@@ -70,7 +70,6 @@ impl Actions {
     }
 }
 
-/// One action.
 #[derive(Debug)]
 enum Step {
     Write { when: When, key: String, source: Source },

@@ -24,9 +24,9 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
 pub enum Target {
     /// Host name or address, without brackets, and port.
     Tcp {
-        /// Name or address.
+        /// As it is written, without brackets; a name is looked up for every connection.
         host: String,
-        /// Port.
+        /// As it is written; 0 finds nobody.
         port: u16,
     },
     /// A socket in the file system.

@@ -53,12 +53,12 @@ impl Latency {
         self.max
     }
 
-    /// The mean.
+    /// Exact, unlike the quantiles; zero when nothing was recorded.
     pub fn mean(&self) -> Duration {
         self.sum.checked_div(self.total.try_into().unwrap_or(u32::MAX)).unwrap_or_default()
     }
 
-    /// The longest.
+    /// The longest that was recorded, exact.
     pub fn max(&self) -> Duration {
         self.max
     }

@@ -28,11 +28,11 @@ pub enum Stream {
 /// Who a pod is.
 #[derive(Debug, Clone)]
 pub struct PodName {
-    /// Its namespace.
+    /// The first part of the folder's name, before the first `_`.
     pub namespace: String,
-    /// Its name.
+    /// The second part of the folder's name.
     pub pod: String,
-    /// Its UID.
+    /// The last part of the folder's name: a new one when the pod is created anew.
     pub uid: String,
     /// Its only container.
     pub container: String,

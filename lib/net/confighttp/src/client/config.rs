@@ -25,7 +25,7 @@ pub struct ClientConfig {
     pub auth: Option<AuthConfig>,
     /// gzip, zstd, snappy, x-snappy-framed, zlib, deflate, lz4 or none. Default gzip.
     pub compression: Type,
-    /// Its level.
+    /// Level of the compression, where it has levels; 0 is the default of the encoding.
     pub compression_params: Params,
     /// Idle connections kept in all; 0 is unlimited. Default 100.
     pub max_idle_conns: i64,

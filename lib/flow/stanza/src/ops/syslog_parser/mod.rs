@@ -81,7 +81,6 @@ enum Framing {
     Trailer(char),
 }
 
-/// What a message says.
 #[derive(Debug, Default)]
 struct Message<'a> {
     priority: Option<u8>,
