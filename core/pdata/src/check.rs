@@ -4,12 +4,28 @@
 
 use std::fmt;
 
-use crate::data::Limits;
 use crate::schema::{Message, Role, Rule, Wire};
 use crate::wire::{BYTES, FIXED32, FIXED64, VARINT, varint};
 
 /// Deepest nesting of values whatever `Limits` say: the decoder recurses.
 const DEPTH_MAX: usize = 256;
+
+/// What a decoder accepts. Exceeding a limit is an error, never a truncation.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Deepest nesting of `AnyValue`. Default 128.
+    pub depth: usize,
+    /// Most attributes per record. Default unlimited, as in Go.
+    pub attributes: usize,
+    /// Longest attribute value in bytes. Default unlimited, as in Go.
+    pub value_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 128, attributes: usize::MAX, value_bytes: usize::MAX }
+    }
+}
 
 /// Why bytes are not telemetry.
 #[derive(Debug, Clone, PartialEq, Eq)]

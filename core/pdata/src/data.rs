@@ -1,71 +1,12 @@
 //! The three signals as runs of complete top-level OTLP fields, and `Data`, which is one of them.
 
-use std::fmt;
-use std::str::FromStr;
-
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 
-use crate::batch;
-use crate::check::{DecodeError, check};
+use crate::check::{DecodeError, Limits, check};
 use crate::normalise::normalise;
 use crate::schema;
-
-/// A kind of telemetry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Signal {
-    /// Spans.
-    Traces,
-    /// Metric data points.
-    Metrics,
-    /// Log records.
-    Logs,
-}
-
-impl Signal {
-    /// All signals, in the Collector's order.
-    pub const ALL: [Signal; 3] = [Signal::Traces, Signal::Metrics, Signal::Logs];
-
-    /// The name in YAML: `traces`, `metrics`, `logs`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Signal::Traces => "traces",
-            Signal::Metrics => "metrics",
-            Signal::Logs => "logs",
-        }
-    }
-}
-
-impl fmt::Display for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Signal {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Signal::ALL.into_iter().find(|signal| signal.name() == name).ok_or(())
-    }
-}
-
-/// What a decoder accepts. Exceeding a limit is an error, never a truncation.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Deepest nesting of `AnyValue`. Default 128.
-    pub depth: usize,
-    /// Most attributes per record. Default unlimited, as in Go.
-    pub attributes: usize,
-    /// Longest attribute value in bytes. Default unlimited, as in Go.
-    pub value_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { depth: 128, attributes: usize::MAX, value_bytes: usize::MAX }
-    }
-}
+use crate::signal::Signal;
 
 /// Runs of complete top-level fields.
 pub(crate) type Chunks = SmallVec<[Bytes; 1]>;
@@ -275,21 +216,5 @@ impl Data {
             }
         }
         Some(Self::from_chunks(signal, chunks, items))
-    }
-
-    /// Parts of at most `max` items (at least 1) in order. Resources, scopes and metrics that are
-    /// torn apart are repeated.
-    pub fn split_items(self, max: usize) -> Vec<Data> {
-        batch::split(self, batch::Limit::Items(max))
-    }
-
-    /// The first `min(max, items)` items, and the rest if there is one.
-    pub fn split_first(self, max: usize) -> (Data, Option<Data>) {
-        batch::split_first(self, max)
-    }
-
-    /// Parts of at most `max` bytes in order; a larger item stands alone.
-    pub fn split_bytes(self, max: usize) -> Vec<Data> {
-        batch::split(self, batch::Limit::Bytes(max))
     }
 }

@@ -8,6 +8,7 @@ use crate::{Data, Limits, Logs, Metrics, Signal, Traces, schema};
 mod number;
 mod read;
 mod scan;
+mod skip;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -8,8 +8,11 @@ mod data;
 mod edit;
 mod fields;
 mod json;
+mod nesting;
 mod normalise;
+mod owned_value;
 mod schema;
+mod signal;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -25,12 +28,14 @@ pub use build::{
     MetricsBuilder, NumberWriter, PointsWriter, RecordWriter, SpanWriter, SummaryWriter,
     TracesBuilder, ValueWriter,
 };
-pub use check::DecodeError;
-pub use data::{Data, Limits, Logs, Metrics, Signal, Traces};
+pub use check::{DecodeError, Limits};
+pub use data::{Data, Logs, Metrics, Traces};
 pub use edit::{
     AttributesEdit, Depth, Empty, Field, Keep, Key, MetricKind, Numbers, PathError, Place,
 };
 pub use json::JsonError;
+pub use owned_value::{ValueBuf, ValueScratch};
+pub use signal::Signal;
 pub use stats::{not_utf8_total, unreadable_total};
-pub use value::{Value, ValueBuf, ValueScratch};
+pub use value::Value;
 pub use view::*;

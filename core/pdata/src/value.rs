@@ -1,8 +1,5 @@
 //! Values to write, borrowed and owned.
 
-use std::fmt;
-
-use crate::build::ValueWriter;
 use crate::fields::{any, key_value};
 use crate::view::{ArrayRef, AttributesRef, ValueRef};
 use crate::wire::{BYTES, VARINT, Writer, varint_len};
@@ -33,27 +30,6 @@ pub enum Value<'a> {
     ArrayRef(ArrayRef<'a>),
     /// A map, or attributes, read elsewhere, copied byte for byte.
     MapRef(AttributesRef<'a>),
-}
-
-/// Memory for values that are made one after another, so that each costs no allocation.
-#[derive(Debug, Default)]
-pub struct ValueScratch {
-    out: Writer,
-}
-
-impl ValueScratch {
-    /// The value that `write` streams; the one before is forgotten.
-    #[inline]
-    pub fn encode(&mut self, write: impl FnOnce(&mut ValueWriter<'_>)) -> Value<'_> {
-        self.out.buf.clear();
-        write(&mut ValueWriter::new(&mut self.out));
-        Value::Encoded(&self.out.buf)
-    }
-
-    /// The last value, to read it.
-    pub fn get(&self) -> ValueRef<'_> {
-        ValueRef::decode(&self.out.buf)
-    }
 }
 
 impl<'a> From<ValueRef<'a>> for Value<'a> {
@@ -98,59 +74,6 @@ impl From<i64> for Value<'_> {
 impl From<f64> for Value<'_> {
     fn from(it: f64) -> Self {
         Value::Double(it)
-    }
-}
-
-/// A value that is kept: a constant of a configuration or of a program. It is owned and encoded, so
-/// that writing it is one copy, however deep it nests.
-#[derive(Clone, Default)]
-pub struct ValueBuf {
-    /// The body of an `AnyValue` message.
-    encoded: Box<[u8]>,
-}
-
-impl ValueBuf {
-    /// The value that `write` streams.
-    pub fn build(write: impl FnOnce(&mut ValueWriter<'_>)) -> Self {
-        let mut out = Writer::default();
-        write(&mut ValueWriter::new(&mut out));
-        Self { encoded: out.buf.into() }
-    }
-
-    /// To read it, or to compare with it.
-    #[inline]
-    pub fn as_ref(&self) -> ValueRef<'_> {
-        ValueRef::decode(&self.encoded)
-    }
-
-    /// To write it.
-    #[inline]
-    pub fn value(&self) -> Value<'_> {
-        Value::Encoded(&self.encoded)
-    }
-}
-
-impl<'a, T: Into<Value<'a>>> From<T> for ValueBuf {
-    fn from(it: T) -> Self {
-        Self::build(|out| out.put(it))
-    }
-}
-
-impl<'a> From<&'a ValueBuf> for Value<'a> {
-    fn from(it: &'a ValueBuf) -> Self {
-        it.value()
-    }
-}
-
-impl PartialEq for ValueBuf {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_ref() == other.as_ref()
-    }
-}
-
-impl fmt::Debug for ValueBuf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_ref().fmt(f)
     }
 }
 

@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::{RESOURCE, SCOPE, children, header};
 use crate::buffer;
 use crate::data::{Data, chunks_of};
 use crate::edit::{Depth, Keep, Place};
 use crate::fields::{RESOURCES, group};
+use crate::nesting::{RESOURCE, SCOPE, children, header};
 use crate::wire::{Messages, Reader, WIDE, Writer};
 
 impl Data {

@@ -13,10 +13,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{children, header, item_depth, items_in};
-use crate::data::{Chunks, Data, Signal};
+use crate::data::{Chunks, Data};
 use crate::edit::{Depth, Keep, Place};
 use crate::fields::RESOURCES;
+use crate::nesting::{children, header, item_depth, items_in};
+use crate::signal::Signal;
 use crate::wire::{Field, Open, Reader, Writer};
 
 /// Whole resources are slices of their chunk if they are at least this part of it, a quarter: a small

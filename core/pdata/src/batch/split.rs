@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{children, header, is_child, item_depth, items_in};
-use crate::data::{Chunks, Data, Signal};
+use crate::data::{Chunks, Data};
 use crate::fields::RESOURCES;
+use crate::nesting::{children, header, is_child, item_depth, items_in};
+use crate::signal::Signal;
 use crate::wire::{Field, Open, Reader, Writer, field_len};
 
 /// How large a part may be.

@@ -2,29 +2,19 @@
 //! message deeper, in `gauge`, `sum` and so on. That message is a level of its own, which is rendered into the
 //! metric as one cut when the visit ends; so its kind can be changed like any other edit.
 
-use super::level::{Range, slice};
-use super::place::Place;
+use super::level::slice;
+use super::place::{MetricField, Place};
 use super::scratch::{DATA, ITEM, Scratch};
 use super::splice::body_at;
 use super::{Depth, Field};
-use crate::data::Signal;
 use crate::fields::{metric, points};
+use crate::signal::Signal;
 use crate::value::Value;
 use crate::view::PointRef;
 use crate::wire::Reader;
 
 /// Most items that visitors may add to one scope.
 const ADDED_MAX: usize = 10_000;
-
-/// Which of `gauge`, `sum` and so on a metric has.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct MetricField {
-    /// Its field in the item; empty if there is none.
-    pub(super) range: Range,
-    /// Its number as it came, and as it is now.
-    pub(super) source: u32,
-    pub(super) number: u32,
-}
 
 /// The kinds of metrics, in the order in which the Collector counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

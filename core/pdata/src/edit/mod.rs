@@ -33,7 +33,8 @@ pub use item::MetricKind;
 pub use path::{Key, PathError};
 pub use place::Place;
 
-use crate::data::{Chunks, Data, Signal};
+use crate::data::{Chunks, Data};
+use crate::signal::Signal;
 
 /// How deep an edit goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +97,7 @@ impl Data {
         let mut scratch = scratch::take();
         let (chunks, items) = walk::walk(self, to, empty, &mut scratch, visit);
         scratch::give_back(scratch);
-        let items = items.unwrap_or_else(|| crate::batch::count(self.signal(), &chunks));
+        let items = items.unwrap_or_else(|| crate::nesting::count(self.signal(), &chunks));
         Data::from_chunks(self.signal(), chunks, items)
     }
 

@@ -3,18 +3,27 @@
 use super::attributes::AttributesEdit;
 use super::field::{Kind, Of, Spot};
 use super::fields::{self, Numbers};
-use super::item::MetricField;
 use super::level::{Level, Range, slice};
 use super::path::{self, Key, PathError};
 use super::scratch::{
     CACHE, CHILD, DATA, ITEM, LEVELS, RESOURCE, RESOURCE_GROUP, SCOPE, SCOPE_GROUP, Scratch,
 };
 use super::{Depth, Field};
-use crate::data::Signal;
 use crate::fields::{any, group, points, span};
+use crate::signal::Signal;
 use crate::value::Value;
 use crate::view::{LogRecord, Metric, PointRef, ResourceRef, ScopeRef, Span, SpanEvent, ValueRef};
 use crate::wire::{Messages, Writer, only};
+
+/// Which of `gauge`, `sum` and so on a metric has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct MetricField {
+    /// Its field in the item; empty if there is none.
+    pub(super) range: Range,
+    /// Its number as it came, and as it is now.
+    pub(super) source: u32,
+    pub(super) number: u32,
+}
 
 /// A resource, scope, item or child while it is visited.
 pub struct Place<'e> {

@@ -3,8 +3,7 @@
 //! child may still change it: so where the head went in the output is remembered, and it is written again
 //! there if it has more edits when the group ends.
 
-use super::item::MetricField;
-use super::place::Place;
+use super::place::{MetricField, Place};
 use super::scratch::{
     CACHE, CHILD, DATA, Dropped, ITEM, LEVELS, RESOURCE, RESOURCE_GROUP, SCOPE, SCOPE_GROUP,
     Scratch,
@@ -12,8 +11,9 @@ use super::scratch::{
 use super::splice::{Frame, body_at};
 use super::{Depth, Edited, Empty, Keep};
 use crate::buffer;
-use crate::data::{Chunks, Data, Signal};
+use crate::data::{Chunks, Data};
 use crate::fields::{RESOURCES, group, points, span};
+use crate::signal::Signal;
 use crate::wire::{self, Reader};
 use bytes::Bytes;
 
