@@ -59,9 +59,7 @@ impl<'a> Connections<'a> {
                      supported receiver pipeline",
                     names(&before, id.signal())
                 );
-                return Err(
-                    issue(&["service", "pipelines", id.as_str(), "exporters"], &text).into()
-                );
+                return Err(issue(&["service", "pipelines", id.as_str(), "exporters"], &text));
             }
             let lonely = behind
                 .iter()
@@ -72,9 +70,7 @@ impl<'a> Connections<'a> {
                      supported exporter pipeline",
                     names(&behind, id.signal())
                 );
-                return Err(
-                    issue(&["service", "pipelines", id.as_str(), "receivers"], &text).into()
-                );
+                return Err(issue(&["service", "pipelines", id.as_str(), "receivers"], &text));
             }
         }
         Ok(())

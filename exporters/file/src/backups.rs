@@ -69,7 +69,7 @@ fn parts(path: &Path) -> (String, String) {
 fn stamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, clock) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil::date(days as i64);
+    let (year, month, day) = civil::date(days.cast_signed());
     let (hour, minute, second) = (clock / 3_600, clock / 60 % 60, clock % 60);
     let millis = since.subsec_millis();
     format!("{year:04}-{month:02}-{day:02}T{hour:02}-{minute:02}-{second:02}.{millis:03}")

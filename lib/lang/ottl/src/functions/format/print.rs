@@ -12,6 +12,7 @@ const DEPTH_MAX: usize = 64;
 
 /// What stands between `%` and the verb.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one flag of Go's `fmt` each")]
 pub(super) struct Flags {
     pub(super) sharp: bool,
     pub(super) zero: bool,
