@@ -74,7 +74,7 @@ impl Target {
         match place.set(field, &[], value) {
             // Points and metrics of other kinds do not have it, and lists of other types are ignored.
             Ok(()) | Err(PathError::Absent | PathError::WrongType { .. }) => Ok(()),
-            Err(error) => Err(self.told(error, Verb::Set)),
+            Err(error) => Err(self.told(place, &Keys::new(), error, Verb::Set)),
         }
     }
 
@@ -88,14 +88,16 @@ impl Target {
         self.check_body(place)?;
         let Some(value) = given.value() else {
             // Go makes the entry before it sees that it cannot hold the value.
-            let found = place.get(field, &keys).map_err(|it| self.told(it, Verb::Set))?;
+            let found =
+                place.get(field, &keys).map_err(|it| self.told(place, &keys, it, Verb::Set))?;
             if found.is_none() {
                 let empty = place.set(field, &keys, pdata::Value::Empty);
-                empty.map_err(|it| self.told(it, Verb::Set))?;
+                empty.map_err(|it| self.told(place, &keys, it, Verb::Set))?;
             }
             return Ok(());
         };
-        place.set(field, &keys, value).map_err(|it| self.told(it, Verb::Set))
+        let set = place.set(field, &keys, value);
+        set.map_err(|it| self.told(place, &keys, it, Verb::Set))
     }
 
     fn set_trace_state(
@@ -118,7 +120,7 @@ impl Target {
             _ => return Err("trace_state indexing type must be a string".to_owned()),
         };
         let set = place.set(field, &[], pdata::Value::Str(&new));
-        set.map_err(|it| self.told(it, Verb::Set))
+        set.map_err(|it| self.told(place, &Keys::new(), it, Verb::Set))
     }
 
     /// Changes the map that is there.
@@ -135,7 +137,7 @@ impl Target {
         self.check_body(place)?;
         place.edit_map(field, &keys, edit).map_err(|error| match error {
             PathError::WrongType { got, .. } => no_map(go_type(got)),
-            other => self.told(other, Verb::Get),
+            other => self.told(place, &keys, other, Verb::Get),
         })
     }
 
@@ -152,22 +154,29 @@ impl Target {
     }
 
     /// The Collector's words for what went wrong on the way to a value.
-    fn told(&self, error: PathError, verb: Verb) -> String {
+    fn told(&self, place: &Place<'_>, keys: &Keys<'_>, error: PathError, verb: Verb) -> String {
+        // The first key at which a read fails as well.
+        let fails =
+            |at: &usize| place.get(self.field.at, keys.get(..=*at).unwrap_or(keys)).is_err();
+        let at = (0..keys.len()).find(fails).unwrap_or_default();
+        let why = |wanted: &str, got: &str| match self.keys.get(at) {
+            Some(Key::Getter(_)) => {
+                format!("could not resolve key for map/slice, expecting '{wanted}' but got '{got}'")
+            }
+            _ => "invalid key type".to_owned(),
+        };
         match error {
             PathError::KeyNotText => {
-                let is_wrong = |it: &&Key| !matches!(it, Key::Text(_));
-                let first = self.keys.first().is_some_and(|it| is_wrong(&it));
                 let verb = match verb {
-                    _ if !first => "",
+                    _ if at > 0 => "",
                     Verb::Get => "cannot get map value: ",
                     Verb::Set => "cannot set map value: ",
                 };
-                let why = why_wrong(self.keys.iter().find(is_wrong), "string", "int64");
+                let why = why("string", "int64");
                 format!("{verb}unable to resolve a string index in map: {why}")
             }
             PathError::KeyNotIndex => {
-                let wrong = self.keys.iter().find(|it| !matches!(it, Key::Int(_)));
-                let why = why_wrong(wrong, "int64", "string");
+                let why = why("int64", "string");
                 format!("unable to resolve an integer index in slice: {why}")
             }
             PathError::OutOfRange { index } => format!("index {index} out of bounds"),
@@ -261,16 +270,6 @@ fn no_key(place: &Place<'_>, field: Otlp, done: &Keys<'_>, key: &Value<'_>) -> S
             "neither a string nor an int index was given, this is an error in the OTTL".to_owned()
         }
         other => format!("type {} does not support string indexing", other.type_name()),
-    }
-}
-
-/// Why a key is of the wrong kind.
-fn why_wrong(key: Option<&Key>, wanted: &str, got: &str) -> String {
-    match key {
-        Some(Key::Getter(_)) => {
-            format!("could not resolve key for map/slice, expecting '{wanted}' but got '{got}'")
-        }
-        _ => "invalid key type".to_owned(),
     }
 }
 

@@ -66,6 +66,15 @@ fn run_in(context: Context, payload: &Json, signal: Signal, texts: &[&str]) -> (
         .iter()
         .map(|it| Statement::new(it, context, Prefixes::Optional, Editors::Transform).unwrap())
         .collect();
+    run_all(context, payload, signal, &statements)
+}
+
+fn run_all(
+    context: Context,
+    payload: &Json,
+    signal: Signal,
+    statements: &[Statement],
+) -> (Json, Vec<String>) {
     let data = Data::from_json(signal, payload.to_string().as_bytes(), &Limits::default()).unwrap();
     let (mut scratch, mut errors) = (Scratch::default(), Vec::new());
     let depth = context.depth();
@@ -73,7 +82,7 @@ fn run_in(context: Context, payload: &Json, signal: Signal, texts: &[&str]) -> (
         if place.depth() < depth {
             return Keep::Enter;
         }
-        for it in &statements {
+        for it in statements {
             errors.extend(it.run(place, &mut scratch).err());
         }
         Keep::Whole
@@ -704,4 +713,71 @@ fn allocations(records: usize) -> u64 {
 fn a_record_costs_no_allocation() {
     let (few, many) = (allocations(10), allocations(500));
     assert!(many <= few + 20, "{few} for 10 records, {many} for 500");
+}
+
+/// The same payload in whatever order its keys are.
+fn canonical(text: &str) -> String {
+    let Ok(mut json) = serde_json::from_str::<Json>(text) else { return text.to_owned() };
+    json.sort_all_objects();
+    without_empty(&mut json);
+    json.to_string()
+}
+
+/// The Collector's writer leaves some fields out that ours writes, and the other way round.
+fn without_empty(json: &mut Json) {
+    match json {
+        Json::Object(map) => {
+            map.values_mut().for_each(without_empty);
+            map.retain(|key, it| {
+                let empty =
+                    it.is_null() || *it == json!("") || *it == json!({}) || *it == json!([]);
+                !empty || key.ends_with("Value") || key == "value"
+            });
+        }
+        Json::Array(list) => {
+            list.iter_mut().for_each(without_empty);
+            // Entries of a map: a removal in Go changes their order.
+            if list.iter().all(|it| it.get("key").is_some()) {
+                list.sort_by_key(|it| it["key"].to_string());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What the Collector (pkg/ottl v0.149.0) made of `testdata/record.json`: statements with ` ;; ` between
+/// them, a tab, what went wrong, a tab, the payload.
+#[test]
+fn editors_do_what_the_collector_does() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
+    let payload = std::fs::read_to_string(format!("{folder}/record.json")).unwrap();
+    let payload: Json = serde_json::from_str(&payload).unwrap();
+    let list = std::fs::read_to_string(format!("{folder}/editors.tsv")).unwrap();
+    let mut differences = Vec::new();
+    for line in list.lines() {
+        let [texts, wrong, want] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let (mut errors, mut new) = (Vec::new(), payload.clone());
+        let (context, editors) = (Context::Log, Editors::Transform);
+        let mut compiled = Vec::new();
+        for text in texts.split(" ;; ") {
+            match Statement::new(text, context, Prefixes::Required, editors) {
+                Ok(it) => compiled.push(it),
+                Err(error) => {
+                    let lead = format!("unable to parse OTTL statement {text:?}: ");
+                    errors.push(format!("PARSE {}", error.message.replace(&lead, "")));
+                }
+            }
+        }
+        if errors.is_empty() {
+            (new, errors) = run_all(context, &new, Signal::Logs, &compiled);
+        }
+        let got: String = errors.iter().flat_map(|it| [it, " | "]).collect();
+        let (new, want) = (canonical(&new.to_string()), canonical(want));
+        if new != want || got != wrong {
+            differences.push(format!("{texts}\n  got  {got} {new}\n  want {wrong} {want}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
