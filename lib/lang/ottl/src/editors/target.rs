@@ -59,6 +59,10 @@ impl Target {
             Takes::TraceState => return self.set_trace_state(place, field, given),
             _ => {}
         }
+        if let (Otlp::METRIC_POINTS, Value::Opaque(wanted, _)) = (field, self.get(place)?) {
+            // Points come from points alone, and those are copied as they are.
+            return Err(format!("expects {wanted} but got {}", given.go_type()));
+        }
         let id;
         let value = match id_of(takes, given)? {
             Some((bytes, length)) => {
