@@ -116,7 +116,6 @@ fn logs(shape: Shape, line: &mut dyn FnMut() -> String) -> pdata::Logs {
     for at in 0..shape.records {
         builder.record(|it| {
             it.time_unix_nano(RECORD_TIME);
-            it.observed_time_unix_nano(RECORD_TIME);
             // Half of them go where a pipeline drops what is below INFO.
             it.severity_number(if at % 2 == 0 { 9 } else { 5 });
             it.severity_text(if at % 2 == 0 { "INFO" } else { "DEBUG" });
@@ -124,6 +123,8 @@ fn logs(shape: Shape, line: &mut dyn FnMut() -> String) -> pdata::Logs {
             for (key, value) in attributes(shape.attributes) {
                 it.attribute(&key, value.as_str());
             }
+            // The fields stand in the order of their numbers, as all encoders of OTLP write them.
+            it.observed_time_unix_nano(RECORD_TIME);
         });
     }
     builder.finish()

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::schema::{Message, Role, Rule, Wire};
-use crate::wire::{BYTES, FIXED32, FIXED64, VARINT, varint};
+use crate::wire::{BYTES, FIXED32, FIXED64, Reader, VARINT, varint};
 
 /// Deepest nesting of values whatever `Limits` say: the decoder recurses.
 const DEPTH_MAX: usize = 256;
@@ -91,6 +91,26 @@ impl Fault {
     }
 }
 
+/// The end of the attribute at `at`, if it is what most are: short text. It is right at a glance.
+#[inline]
+fn text_attribute_end(buf: &[u8], at: usize) -> Option<usize> {
+    let [_, length @ ..0x80, rest @ ..] = buf.get(at..)? else { return None };
+    let usual = is_text_attribute(rest.get(..usize::from(*length))?);
+    usual.then_some(at + 2 + usize::from(*length))
+}
+
+/// Whether a field that may occur once does so twice in a message that is well-formed.
+#[cold]
+fn repeats(schema: &Message, buf: &[u8]) -> bool {
+    let (mut once, mut twice) = (0u32, 0u32);
+    for field in Reader::new(buf) {
+        let bit = 1u32.checked_shl(field.number).unwrap_or(0);
+        twice |= once & bit;
+        once |= bit;
+    }
+    twice & schema.once != 0
+}
+
 #[cold]
 fn eof(offset: usize) -> Box<Fault> {
     Fault::new(offset, "unexpected EOF")
@@ -109,19 +129,21 @@ impl Pass<'_> {
         if schema.role == Role::Item {
             self.seen.items += 1;
         }
-        // Bit n: field n was there, and was there again.
-        let (mut once, mut twice, mut one_of) = (0u32, 0u32, false);
+        // Senders write fields in the order of their numbers: then no field that may occur once does so twice.
+        let (mut last, mut disorder, mut one_of) = (0u8, false, false);
+        let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
         let mut attributes = 0usize;
         let mut at = 0;
         while at < buf.len() {
-            if let Some((end, bit)) = schema.plain_end(buf, at) {
-                twice |= once & bit;
-                once |= bit;
-                at = end;
-                continue;
-            }
-            if let Some(end) = self.text_attribute_end(schema, buf, at) {
-                attributes += 1;
+            if buf.get(at) == Some(&schema.attribute_tag) {
+                if roomy && let Some(end) = text_attribute_end(buf, at) {
+                    attributes += 1;
+                    at = end;
+                    continue;
+                }
+            } else if let Some((end, tag)) = schema.plain_end(buf, at) {
+                disorder |= tag <= last;
+                last = tag;
                 at = end;
                 continue;
             }
@@ -189,31 +211,20 @@ impl Pass<'_> {
             if field.rule == Rule::OneOf {
                 self.seen.repeats |= one_of;
                 one_of = true;
-            } else if number < 32 {
-                twice |= once & 1 << number;
-                once |= 1 << number;
+            } else if field.rule == Rule::Once {
+                // All known numbers are below 32, so that the first byte of a tag orders them.
+                disorder |= (number as u8) << 3 <= last;
+                last = (number as u8) << 3 | wire;
             }
             at = end;
         }
-        self.seen.repeats |= twice & schema.once != 0;
+        if disorder {
+            self.seen.repeats |= repeats(schema, buf);
+        }
         if attributes > self.limits.attributes && schema.role != Role::Map {
             return Err(Fault::new(0, too_many(attributes, self.limits.attributes)));
         }
         Ok(())
-    }
-
-    /// The end of the field at `at`, if it is what most attributes are: short text. It is right at
-    /// a glance.
-    #[inline]
-    fn text_attribute_end(&self, schema: &Message, buf: &[u8], at: usize) -> Option<usize> {
-        let [tag @ ..0x80, length @ ..0x80, rest @ ..] = buf.get(at..)? else { return None };
-        let Wire::Message(child) = schema.field(u64::from(*tag >> 3)).kind else { return None };
-        let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
-        let usual = roomy
-            && child.role == Role::KeyValue
-            && tag & 7 == BYTES
-            && is_text_attribute(rest.get(..usize::from(*length))?);
-        usual.then_some(at + 2 + usize::from(*length))
     }
 
     /// True for what most bodies are: text. It is right at a glance.

@@ -19,6 +19,8 @@ pub(crate) struct Message {
     plain: [u32; 3],
     /// Bit n: field n may occur once.
     pub(crate) once: u32,
+    /// The tag of its attributes, or of the entries of a map; 0 if it has none.
+    pub(crate) attribute_tag: u8,
     by_number: [Known; FIELDS_MAX],
 }
 
@@ -151,7 +153,8 @@ impl Message {
         reason = "runs at compile time, where it is a compile error"
     )]
     pub(crate) const fn new(role: Role, width: usize, fields: &'static [Field]) -> Self {
-        let (mut by_number, mut plain, mut once) = ([UNKNOWN; FIELDS_MAX], [0; 3], 0);
+        let (mut by_number, mut plain) = ([UNKNOWN; FIELDS_MAX], [0; 3]);
+        let (mut once, mut attribute_tag) = (0, 0);
         let mut index = 0;
         while index < fields.len() {
             let field = &fields[index];
@@ -171,9 +174,14 @@ impl Message {
             if matches!(rule, Rule::Once) {
                 once |= 1 << number;
             }
+            // By name: what the message behind it is cannot be asked while the tables are made.
+            let names_attributes = is(field.snake, "attributes") || is(field.snake, "metadata");
+            if names_attributes || matches!(role, Role::Map) {
+                attribute_tag = (number as u8) << 3 | BYTES;
+            }
             index += 1;
         }
-        Self { fields, role, width, plain, once, by_number }
+        Self { fields, role, width, plain, once, attribute_tag, by_number }
     }
 
     /// What the field `number` is on the wire.
@@ -182,10 +190,10 @@ impl Message {
         self.by_number.get(number as usize).copied().unwrap_or(UNKNOWN)
     }
 
-    /// The end of the field at `at` and its bit, if it is a scalar that is whole and in which nothing can be
+    /// The end of the field at `at` and its tag, if it is a scalar that is whole and in which nothing can be
     /// wrong; `None` also for lengths and varints of more than a byte.
     #[inline]
-    pub(crate) fn plain_end(&self, buf: &[u8], at: usize) -> Option<(usize, u32)> {
+    pub(crate) fn plain_end(&self, buf: &[u8], at: usize) -> Option<(usize, u8)> {
         let &[tag @ ..0x80, first, ..] = buf.get(at..)? else { return None };
         let (fields, length) = match tag & 7 {
             VARINT if first < 0x80 => (self.plain[VARINT as usize], 2),
@@ -194,14 +202,24 @@ impl Message {
             _ => return None,
         };
         let whole = length <= buf.len() - at;
-        let bit = 1 << (tag >> 3);
-        (whole && fields & bit != 0).then_some((at + length, bit))
+        (whole && fields & 1 << (tag >> 3) != 0).then_some((at + length, tag))
     }
 
     /// True if `number` is one of several of which only one may be set.
     pub(crate) fn is_one_of(&self, number: u32) -> bool {
         self.field(u64::from(number)).rule == Rule::OneOf
     }
+}
+
+/// Whether two names are the same.
+#[expect(clippy::indexing_slicing, reason = "runs at compile time, where it is a compile error")]
+const fn is(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }
 
 impl Field {
@@ -298,3 +316,30 @@ macro_rules! messages {
 }
 
 pub(crate) use messages;
+
+#[cfg(test)]
+mod attribute_tags {
+    use super::*;
+
+    fn look(message: &'static Message, depth: usize) {
+        let number = u64::from(message.attribute_tag >> 3);
+        if message.attribute_tag != 0 {
+            let Wire::Message(of) = message.field(number).kind else { panic!("field {number}") };
+            assert!(of.role == Role::KeyValue, "field {number}");
+        }
+        for number in 0..FIELDS_MAX as u64 {
+            if let Wire::Message(of) = message.field(number).kind
+                && depth > 0
+            {
+                look(of, depth - 1);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_taken_for_attributes_by_name_is_attributes() {
+        for signal in crate::Signal::ALL {
+            look(of(signal), 7);
+        }
+    }
+}

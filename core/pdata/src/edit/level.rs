@@ -398,7 +398,7 @@ impl Level {
         if !self.loaded && self.overrides.is_empty() && self.cuts.is_empty() {
             // Nothing but new attributes, which is what most edits are: they stand behind all else.
             splice.copy(chunk, base + src.len());
-            for entry in &self.entries {
+            for entry in self.entries.iter().filter(|it| it.place == Place::Arena) {
                 splice.out.raw(slice(&self.arena.buf, entry.field));
             }
             return;
