@@ -108,7 +108,7 @@ mod tests {
             .compress(Bytes::from(push.encode_to_vec()).into())
             .unwrap();
         let url = Url::parse(&format!("http://127.0.0.1:{}{PATH}", sink.port)).unwrap();
-        let config = ClientConfig { compression: Type::NONE, ..ClientConfig::default() };
+        let config = ClientConfig { compression: Type::NONE.into(), ..ClientConfig::default() };
         let client = Client::new(&config, url, "test").unwrap();
         let proto = HeaderValue::from_static("application/x-protobuf");
         let reply = client.post(proto.clone(), body).await.unwrap();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 mod circles;
+mod messages;
 mod shapes;
 
 /// Longest source file, its tests not counted.
@@ -53,6 +54,7 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     tree.sources(&mut problems);
     circles::check(&tree.sources, &mut problems);
     shapes::check(&tree.sources, &mut problems);
+    messages::check(&tree.sources, &mut problems);
     Ok(problems)
 }
 

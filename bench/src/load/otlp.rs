@@ -101,7 +101,7 @@ impl Client {
         if load.transport == Transport::Grpc {
             let config = configgrpc::client::ClientConfig {
                 endpoint,
-                compression,
+                compression: compression.into(),
                 ..configgrpc::client::ClientConfig::default()
             };
             let client = configgrpc::client::Client::new(&config, "bench", ANSWER_TIMEOUT);
@@ -110,7 +110,7 @@ impl Client {
             return Ok(Self::Grpc(client, PathAndQuery::from_static(service(signal))));
         }
         let config = confighttp::client::ClientConfig {
-            compression,
+            compression: compression.into(),
             max_idle_conns_per_host: i64::from(load.in_flight),
             ..confighttp::client::ClientConfig::default()
         };

@@ -1,6 +1,6 @@
 //! The section of the routing connector.
 
-use config::Problems;
+use config::{Choice, Problems};
 use ottl::ErrorMode;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub struct Config {
     pub default_pipelines: Vec<String>,
     /// What happens when a condition cannot be evaluated: `ignore` logs it and the route does not match,
     /// `silent` only does the latter, `propagate` refuses the payload. Default `ignore`.
-    pub error_mode: ErrorMode,
+    pub error_mode: Choice<ErrorMode>,
     /// The routes, in order: each takes from what those before it have left. Required.
     pub table: Vec<Route>,
 }

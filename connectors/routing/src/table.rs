@@ -65,7 +65,7 @@ impl Table {
             rows.push(row);
         }
         let default_pipelines = default_pipelines?;
-        good.then_some(Self { rows, default_pipelines, error_mode: config.error_mode })
+        good.then_some(Self { rows, default_pipelines, error_mode: *config.error_mode })
     }
 
     pub(crate) fn rows(&self) -> &[Row] {

@@ -25,9 +25,11 @@ fn plan(section: &Json) -> Result<<Routing as Connector>::Plan, String> {
     let mut found = Problems::default();
     config::Config::validate(&config, &mut found);
     let plan = Routing::plan(config, &mut found);
-    let wrong = found.list().iter().chain(found.late_list()).next();
-    match wrong {
-        Some(it) => Err(format!("{}: {}", it.place, it.rule)),
+    match found.faults().first() {
+        Some(it) => {
+            let place: Vec<String> = it.place.iter().map(ToString::to_string).collect();
+            Err(format!("{}: {}", place.join("::"), it.text))
+        }
         None => Ok(plan.unwrap()),
     }
 }

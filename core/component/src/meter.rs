@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use config::Choices;
 
 use crate::Tracer;
 
@@ -52,26 +52,26 @@ pub enum Level {
     Detailed,
 }
 
-impl Serialize for Level {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{self:?}"))
-    }
-}
+impl Choices for Level {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("basic", Self::Basic),
+        ("normal", Self::Normal),
+        ("detailed", Self::Detailed),
+    ];
+    const ANY_CASE: bool = true;
 
-impl<'de> Deserialize<'de> for Level {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.to_lowercase().as_str() {
-            "none" => Ok(Self::None),
-            "basic" => Ok(Self::Basic),
-            "normal" => Ok(Self::Normal),
-            "detailed" => Ok(Self::Detailed),
-            _ => {
-                let levels = ["none", "basic", "normal", "detailed"];
-                let text = format_args!("unknown metrics level \"{text}\"");
-                Err(config::unknown_choice(text, &levels))
-            }
+    fn word(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Basic => "Basic",
+            Self::Normal => "Normal",
+            Self::Detailed => "Detailed",
         }
+    }
+
+    fn unknown(word: &str) -> String {
+        format!("unknown metrics level \"{word}\"")
     }
 }
 

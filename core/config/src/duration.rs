@@ -14,6 +14,9 @@ pub struct Duration {
 }
 
 impl Duration {
+    /// What [`parse`](Self::parse) says of a unit that there is not.
+    pub const UNKNOWN_UNIT: &'static str = "time: unknown unit";
+
     /// No time.
     pub const ZERO: Duration = Duration { nanos: 0 };
 
@@ -83,7 +86,7 @@ impl Duration {
                 "s" => 1_000_000_000,
                 "m" => 60_000_000_000,
                 "h" => 3_600_000_000_000,
-                _ => return Err("time: unknown unit"),
+                _ => return Err(Self::UNKNOWN_UNIT),
             };
             nanos += whole.parse::<i128>().unwrap_or(0) * scale;
             let fraction = &fraction[..fraction.len().min(18)];

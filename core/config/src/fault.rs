@@ -1,219 +1,292 @@
-//! Why something cannot be read, in Go's words.
+//! One mistake in a configuration, from where it is found to where it is shown.
+//!
+//! A fault knows its place as steps from the section down. Whoever passes it on adds the steps above
+//! ([`Fault::within`]), so a library need not know where its part of a section stands. What a program decides by
+//! (the stage, what is wanted, the remedy) is in fields; the text is only ever shown.
 
 use std::fmt;
+use std::ops::Range;
 
-use serde::de::{Error, Expected, Unexpected};
-
-use super::{DecodeIssue, Remedy};
-
-/// Marks an error of a whole entry on its way through serde, which knows only texts.
-const WHOLE: char = '\0';
-/// What may be written follows the message behind this sign.
-const HINT: char = '\u{1d}';
-/// Between the parts of that.
-const PART: char = '\u{1e}';
-
-/// An error of a whole entry, whichever of its keys is to blame: it is named by its own place. `key`
-/// is the one to look at, and `remedy` what to do with it.
-pub fn of_whole<E: Error>(message: impl fmt::Display, key: &str, remedy: Option<&Remedy>) -> E {
-    let values = match remedy {
-        Some(Remedy::Set(value)) => format!("={value}"),
-        Some(Remedy::OneOf(values)) => {
-            values.iter().fold("?".to_owned(), |all, it| all + it + &PART.to_string())
-        }
-        _ => String::new(),
-    };
-    E::custom(format_args!("{WHOLE}{message}{HINT}{key}{PART}{values}"))
-}
-
-/// An error about a text that is none of `choices`, for sections that say so in their own words.
-pub fn unknown_choice<E: Error>(message: impl fmt::Display, choices: &[&str]) -> E {
-    E::custom(format_args!("{message}{HINT}{}", choices.join(&PART.to_string())))
-}
-
-/// The first thing that cannot be read.
+/// One step down into a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// From the innermost key outwards.
-    steps: Vec<String>,
-    pub(super) message: String,
-    candidates: Vec<String>,
-    /// A key that is not known.
-    unknown_key: bool,
-    /// A key without which nothing can be read; its absence is nobody's place.
-    pub(super) missing: bool,
-    /// None of the keys below the place is to be named instead.
-    pub(super) whole: bool,
-    /// The key below the place to look at, and what to do.
-    hint: Option<Box<(String, Option<Remedy>)>>,
-    /// The key below the place that has to go for the rest to be read.
-    about: Option<String>,
+pub enum Step {
+    /// The entry of a map.
+    Key(String),
+    /// The item of a list.
+    At(usize),
+}
+
+impl From<&str> for Step {
+    /// A number is an item of a list.
+    fn from(text: &str) -> Self {
+        text.parse().map_or_else(|_| Step::Key(text.to_owned()), Step::At)
+    }
+}
+
+impl From<usize> for Step {
+    fn from(at: usize) -> Self {
+        Step::At(at)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Key(key) => f.write_str(key),
+            Step::At(at) => at.fmt(f),
+        }
+    }
+}
+
+/// The steps of a path with `::` between them, as the Collector writes it.
+fn steps(path: &str) -> impl Iterator<Item = Step> {
+    path.split("::").filter(|it| !it.is_empty()).map(Step::from)
+}
+
+/// When the Collector notices a mistake. It decides the text around that of the fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// While it reads the sections.
+    Read,
+    /// While it validates the whole configuration.
+    Check,
+    /// While it creates the component.
+    Create,
+}
+
+/// A type that a value can have in YAML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// `true` or `false`.
+    Bool,
+    /// A number of any kind.
+    Number,
+    /// A text.
+    Text,
+    /// A time span.
+    Duration,
+    /// A list.
+    List,
+    /// A map.
+    Map,
+}
+
+/// What should stand at the place of a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A value of another type.
+    Type(Type),
+    /// A text in the syntax of time spans.
+    Duration,
+    /// One of these values.
+    OneOf(Vec<String>),
+    /// Anything: nothing is there.
+    Present,
+    /// Another key; these are known there. The second list says where the key is known: below which owners.
+    Key(Vec<String>, Vec<Vec<Step>>),
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Write this value, in YAML.
+    Set(String),
+    /// Write one of these values.
+    OneOf(Vec<String>),
+    /// Remove the key.
+    Remove,
+    /// Look at these bytes of the text; one of these was probably meant.
+    Part(Range<usize>, Vec<String>),
+}
+
+/// One mistake in a configuration, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// From the section down to the key or value that the user has to look at.
+    pub place: Vec<Step>,
+    /// How many of these steps the Collector's text names. It often speaks of a whole entry, where it is known
+    /// here which of its keys is to blame.
+    pub named: usize,
+    /// In the Collector's words, without the place; empty for an unknown key.
+    pub text: String,
+    /// When the Collector says it.
+    pub stage: Stage,
+    /// What to do at the place.
+    pub remedy: Option<Remedy>,
+    /// What should stand there.
+    pub wanted: Option<Wanted>,
+    /// The only pipelines that it concerns, by the name of their signal; `None` for all.
+    pub signal: Option<&'static str>,
 }
 
 impl Fault {
-    /// A fault here.
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    /// A fault of the section as a whole.
+    pub fn new(stage: Stage, text: impl Into<String>) -> Self {
         Self {
-            steps: Vec::new(),
-            message: message.into(),
-            candidates: Vec::new(),
-            unknown_key: false,
-            missing: false,
-            whole: false,
-            hint: None,
-            about: None,
+            place: Vec::new(),
+            named: 0,
+            text: text.into(),
+            stage,
+            remedy: None,
+            wanted: None,
+            signal: None,
         }
+    }
+
+    /// Noticed while the section is read.
+    pub fn read(text: impl Into<String>) -> Self {
+        Self::new(Stage::Read, text)
+    }
+
+    /// A broken rule.
+    pub fn check(text: impl Into<String>) -> Self {
+        Self::new(Stage::Check, text)
+    }
+
+    /// What upstream says only when it creates the component.
+    pub fn create(text: impl Into<String>) -> Self {
+        Self::new(Stage::Create, text)
+    }
+
+    /// A value of the wrong type.
+    pub(crate) fn type_of(wanted: Type, text: impl Into<String>) -> Self {
+        Self { wanted: Some(Wanted::Type(wanted)), ..Self::read(text) }
     }
 
     /// A key that is not known.
-    pub(super) fn unknown_key(key: &str, known: &[&str]) -> Self {
-        let mut fault = Self::new("").within(key);
-        fault.candidates = known.iter().map(|it| (*it).to_owned()).collect();
-        fault.unknown_key = true;
-        fault
+    pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Self {
+        let known = known.iter().map(|it| (*it).to_owned()).collect();
+        let fault = Self { wanted: Some(Wanted::Key(known, Vec::new())), ..Self::read("") };
+        fault.within_key(key)
     }
 
-    /// The same fault as seen from outside `key`.
-    pub(super) fn within(mut self, key: &str) -> Self {
-        self.steps.push(key.to_owned());
+    /// The same fault as seen from outside: of what `path` leads to, with `::` between the steps.
+    #[must_use]
+    pub fn within(mut self, path: &str) -> Self {
+        let before = self.place.len();
+        self.place.splice(..0, steps(path));
+        self.named += self.place.len() - before;
         self
     }
 
-    /// Said of the place, but because of the value of one of its keys.
-    pub(super) fn about(mut self, key: &str) -> Self {
-        self.about = Some(key.to_owned());
+    /// The same fault as seen from outside one key, whatever is in its name.
+    #[must_use]
+    pub fn within_key(mut self, key: &str) -> Self {
+        self.place.insert(0, Step::Key(key.to_owned()));
+        self.named += 1;
         self
     }
 
-    /// From the section down.
-    pub(super) fn path(&self) -> Vec<String> {
-        self.steps.iter().rev().cloned().collect()
+    /// The same fault as seen from outside a list.
+    #[must_use]
+    pub fn within_item(mut self, at: usize) -> Self {
+        self.place.insert(0, Step::At(at));
+        self.named += 1;
+        self
     }
 
-    /// What has to go for the rest to be read.
-    pub(super) fn culprit(&self) -> Vec<String> {
-        let mut path = self.path();
-        path.extend(self.about.clone());
-        path
+    /// What the Collector's text names.
+    pub fn named_place(&self) -> &[Step] {
+        self.place.get(..self.named).unwrap_or(&self.place)
     }
 
-    /// As the caller of `load` sees it.
-    pub(super) fn issue(&self, path: Vec<String>) -> DecodeIssue {
-        DecodeIssue {
-            path,
-            message: self.message.clone(),
-            candidates: self.candidates.clone(),
-            unknown_key: self.unknown_key,
-            elsewhere: Vec::new(),
-            hint: (self.hint.as_deref().cloned())
-                .or_else(|| self.about.clone().map(|key| (key, None))),
+    /// True when a key is at fault, false when its value is.
+    pub fn is_at_key(&self) -> bool {
+        matches!(self.wanted, Some(Wanted::Key(..)))
+    }
+
+    /// The Collector's text below its envelope for what cannot be read: `'a.b[0]' expected type ...`.
+    pub fn read_text(&self) -> String {
+        let path = |steps: &[Step]| {
+            steps.iter().fold(String::new(), |path, step| match step {
+                Step::At(at) => format!("{path}[{at}]"),
+                Step::Key(key) if path.is_empty() => key.clone(),
+                Step::Key(key) => format!("{path}.{key}"),
+            })
+        };
+        match self.named_place().split_last() {
+            Some((key, parents)) if self.is_at_key() => {
+                format!("'{}' has invalid keys: {key}", path(parents))
+            }
+            _ => format!("'{}' {}", path(self.named_place()), self.text),
         }
+    }
+
+    /// The Collector's text for a broken rule, below the id of the component: `a::b: rule`.
+    pub fn rule_text(&self) -> String {
+        let path: String = self.named_place().iter().map(|it| format!("{it}::")).collect();
+        match path.strip_suffix("::") {
+            Some(path) => format!("{path}: {}", self.text),
+            None => self.text.clone(),
+        }
+    }
+
+    /// True for the same mistake, wherever it is.
+    pub(crate) fn is_like(&self, other: &Fault) -> bool {
+        (&self.text, self.stage, &self.wanted) == (&other.text, other.stage, &other.wanted)
+    }
+
+    /// It concerns only the pipelines of this signal.
+    pub fn only_for(&mut self, signal: &'static str) -> &mut Self {
+        self.signal = Some(signal);
+        self
+    }
+
+    /// The key to look at, below what the text names.
+    pub fn about(&mut self, path: &str) -> &mut Self {
+        self.place.truncate(self.named);
+        self.place.extend(steps(path));
+        self
+    }
+
+    /// `path` should have this value, in YAML.
+    pub fn set(&mut self, path: &str, value: impl Into<String>) -> &mut Self {
+        self.remedy = Some(Remedy::Set(value.into()));
+        self.about(path)
+    }
+
+    /// `path` is required; it could have this value, in YAML.
+    pub fn require(&mut self, path: &str, value: impl Into<String>) -> &mut Self {
+        self.wanted = Some(Wanted::Present);
+        self.set(path, value)
+    }
+
+    /// `path` should have one of these values.
+    pub fn one_of(&mut self, path: &str, values: &[&str]) -> &mut Self {
+        self.remedy = Some(Remedy::OneOf(values.iter().map(|it| (*it).to_owned()).collect()));
+        self.about(path)
+    }
+
+    /// These bytes of the text at `path` are wrong; one of `values` was probably meant.
+    pub fn part(&mut self, path: &str, span: Range<usize>, values: Vec<String>) -> &mut Self {
+        self.remedy = Some(Remedy::Part(span, values));
+        self.about(path)
+    }
+
+    /// `path` should go.
+    pub fn remove(&mut self, path: &str) -> &mut Self {
+        self.remedy = Some(Remedy::Remove);
+        self.about(path)
+    }
+}
+
+impl From<String> for Fault {
+    /// What a library says of a part of a section is mostly noticed when the component is created.
+    fn from(text: String) -> Self {
+        Self::create(text)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(text: &str) -> Self {
+        Self::create(text)
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' {}", self.path().join("."), self.message)
+        f.write_str(&self.read_text())
     }
 }
 
 impl std::error::Error for Fault {}
-
-impl Error for Fault {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        let text = message.to_string();
-        let (text, hint) = text.split_once(HINT).unwrap_or((&text, ""));
-        let parts = |text: &str| {
-            text.split(PART).filter(|it| !it.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-        };
-        let Some(message) = text.strip_prefix(WHOLE) else {
-            return Self { candidates: parts(hint), ..Self::new(text) };
-        };
-        let (key, values) = hint.split_once(PART).unwrap_or((hint, ""));
-        let remedy = match (values.strip_prefix('='), values.strip_prefix('?')) {
-            (Some(value), _) => Some(Remedy::Set(value.to_owned())),
-            (_, Some(values)) => Some(Remedy::OneOf(parts(values))),
-            _ => None,
-        };
-        Self { whole: true, hint: Some(Box::new((key.to_owned(), remedy))), ..Self::new(message) }
-    }
-
-    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let wanted = expected.to_string();
-        let (kind, type_name) = go_names(&unexpected);
-        if wanted.starts_with("struct ") || wanted.starts_with("internally tagged") {
-            return Self::new(format!("expected a map or struct, got {kind:?}"));
-        }
-        if wanted.contains("sequence") {
-            return Self::new(format!("source data must be an array or slice, got {kind}"));
-        }
-        let wanted = go_type(&wanted);
-        Self::new(format!("expected type '{wanted}', got unconvertible type '{type_name}'"))
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let wanted = go_type(&expected.to_string()).to_owned();
-        let family = if wanted.starts_with('u') { "uint" } else { "int" };
-        let number = match unexpected {
-            Unexpected::Signed(it) => it.to_string(),
-            Unexpected::Unsigned(it) => it.to_string(),
-            other => return Self::new(format!("invalid value {other}, expected {expected}")),
-        };
-        Self::new(format!("cannot parse value as '{wanted}': {number} overflows {family}"))
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let mut fault = Self::new(format!(
-            "unknown value {variant:?} (valid values: [{}])",
-            expected.join(" ")
-        ));
-        fault.candidates = expected.iter().map(|it| (*it).to_owned()).collect();
-        fault
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::unknown_key(field, expected)
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        let mut fault = Self::new(format!("missing required field {field:?}"));
-        fault.missing = true;
-        fault
-    }
-}
-
-/// Go's name of what serde's visitors call a type.
-fn go_type(wanted: &str) -> &str {
-    match wanted {
-        "a string" | "a character" | "string or map" | "variant identifier" => "string",
-        "a boolean" => "bool",
-        "i64" | "isize" => "int",
-        "i8" => "int8",
-        "i16" => "int16",
-        "i32" => "int32",
-        "u8" => "uint8",
-        "u16" => "uint16",
-        "u32" => "uint32",
-        "u64" => "uint64",
-        "usize" => "uint",
-        "f32" => "float32",
-        "f64" => "float64",
-        "a map" => "map[string]interface {}",
-        other => other.strip_prefix("enum ").map_or(other, |_| "string"),
-    }
-}
-
-/// Go's kind and type of what stands there.
-fn go_names(unexpected: &Unexpected<'_>) -> (&'static str, &'static str) {
-    match unexpected {
-        Unexpected::Bool(_) => ("bool", "bool"),
-        Unexpected::Signed(_) | Unexpected::Unsigned(_) => ("int", "int"),
-        Unexpected::Float(_) => ("float64", "float64"),
-        Unexpected::Seq => ("slice", "[]interface {}"),
-        Unexpected::Unit | Unexpected::Option => ("invalid", "nil"),
-        Unexpected::Map | Unexpected::NewtypeVariant | Unexpected::StructVariant => {
-            ("map", "map[string]interface {}")
-        }
-        _ => ("string", "string"),
-    }
-}

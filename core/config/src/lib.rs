@@ -13,6 +13,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+mod choice;
 mod duration;
 mod fault;
 mod load;
@@ -20,6 +21,7 @@ mod marks;
 mod overlay;
 mod problems;
 mod read;
+mod refused;
 pub mod schema;
 mod secret;
 mod section;
@@ -28,10 +30,11 @@ mod shape;
 mod tests;
 mod value;
 
+pub use choice::{Choice, Choices};
 pub use duration::Duration;
-pub use fault::{of_whole, unknown_choice};
-pub use load::{bare_durations, load, to_value};
-pub use problems::{Caution, Finding, Problems, Remedy};
+pub use fault::{Fault, Remedy, Stage, Step, Type, Wanted};
+pub use load::{bare_durations, check, load, to_value};
+pub use problems::{Caution, Problems};
 pub use secret::{MapList, Secret};
 pub use section::Section;
 pub use shape::Show;
@@ -51,44 +54,3 @@ pub trait Config: Default + Serialize + DeserializeOwned + Send + Sync + 'static
 pub struct NoConfig {}
 
 impl Config for NoConfig {}
-
-/// Something in a section that cannot be read into its type.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DecodeIssue {
-    /// Keys and list positions from the section down to the culprit.
-    pub path: Vec<String>,
-    /// In the Collector's words, without path; empty for an unknown key.
-    pub message: String,
-    /// What may stand there instead: keys for an unknown key, values for an unknown value.
-    pub candidates: Vec<String>,
-    /// True when the last key of `path` is not known.
-    pub unknown_key: bool,
-    /// Where in the section an unknown key is known: the paths of its owners.
-    pub elsewhere: Vec<Vec<String>>,
-    /// The key below the place to look at, and what to do.
-    pub hint: Option<(String, Option<Remedy>)>,
-}
-
-impl DecodeIssue {
-    /// True when the key is at fault, false when its value is.
-    pub fn at_key(&self) -> bool {
-        self.unknown_key
-    }
-
-    /// The Collector's text below its envelope: `'a.b[0]' expected type ...`.
-    pub fn text(&self) -> String {
-        let place = |path: &[String]| {
-            path.iter().fold(String::new(), |place, step| match step.parse::<usize>() {
-                Ok(_) => format!("{place}[{step}]"),
-                Err(_) if place.is_empty() => step.clone(),
-                Err(_) => format!("{place}.{step}"),
-            })
-        };
-        match self.path.split_last() {
-            Some((key, parents)) if self.unknown_key => {
-                format!("'{}' has invalid keys: {key}", place(parents))
-            }
-            _ => format!("'{}' {}", place(&self.path), self.message),
-        }
-    }
-}

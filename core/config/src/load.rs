@@ -3,11 +3,12 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::DecodeIssue;
-use super::fault::Fault;
+use super::Config;
+use super::fault::{Fault, Stage, Step, Wanted};
 use super::overlay;
+use super::problems::Problems;
 use super::read::Reader;
-use super::shape::{Shape, Show};
+use super::shape::{Shape, Show, Word};
 use super::value::Value;
 
 /// Most mistakes that one section is searched for.
@@ -17,20 +18,22 @@ const ISSUES_MAX: usize = 50;
 ///
 /// # Errors
 /// All unknown keys and wrong types at once.
-pub fn load<C>(section: &Value) -> Result<C, Vec<DecodeIssue>>
+pub fn load<C>(section: &Value) -> Result<C, Vec<Fault>>
 where
     C: Default + Serialize + DeserializeOwned,
 {
-    let base = Shape::of(&C::default()).map_err(|it| {
-        let message = format!("the defaults cannot be written: {it}");
-        vec![DecodeIssue { message, ..DecodeIssue::default() }]
-    })?;
+    let base = Shape::of(&C::default())
+        .map_err(|it| vec![Fault::read(format!("the defaults cannot be written: {it}"))])?;
     let mut user = section.clone();
-    let mut removed: Vec<Vec<String>> = Vec::new();
-    let mut issues: Vec<DecodeIssue> = Vec::new();
+    let mut removed: Vec<Vec<Step>> = Vec::new();
+    let mut issues: Vec<Fault> = Vec::new();
     while issues.len() < ISSUES_MAX {
         let fault = match attempt::<C>(&base, &user) {
             Ok(config) => {
+                let words = unknown_words(&config).filter(|it| it.stage == Stage::Read);
+                issues.extend(
+                    words.map(|it| Fault { place: in_original(&removed, it.place.clone()), ..it }),
+                );
                 issues.extend(unknown_keys(&base, &config, &user, &removed));
                 if issues.is_empty() {
                     return Ok(config);
@@ -40,28 +43,45 @@ where
             Err(fault) => fault,
         };
         // What is wrong goes, so that the rest can be read as well.
-        let (place, culprit) = locate::<C>(&base, &mut user, &fault);
+        let fault = located::<C>(&base, &mut user, fault);
+        let culprit = fault.place.clone();
+        let place = in_original(&removed, culprit.clone());
         // A key that went because its value was wrong is not missing.
-        let place = in_original(&removed, place);
-        let gone = |it: &Vec<String>| it.len() == place.len() + 1 && it.starts_with(&place);
-        if !(fault.missing && removed.iter().any(gone)) {
-            issues.push(fault.issue(place));
+        let gone = |it: &Vec<Step>| it.len() == place.len() + 1 && it.starts_with(&place);
+        if !(is_missing(&fault) && removed.iter().any(gone)) {
+            issues.push(Fault { place: place.clone(), ..fault });
         }
-        let original = in_original(&removed, culprit.clone());
         if !user.remove(&culprit) {
             break;
         }
-        removed.push(original);
+        removed.push(place);
     }
-    for issue in issues.iter_mut().filter(|it| it.unknown_key) {
-        let key = issue.path.last().cloned().unwrap_or_default();
-        owners(&base, &key, &mut Vec::new(), &mut issue.elsewhere);
+    for issue in &mut issues {
+        if let (Some(Wanted::Key(_, elsewhere)), Some(Step::Key(key))) =
+            (&mut issue.wanted, issue.place.last())
+        {
+            owners(&base, key, &mut Vec::new(), elsewhere);
+        }
     }
     Err(issues)
 }
 
+/// Reads a section and applies its rules. Mistakes that are noticed later are among the problems.
+///
+/// # Errors
+/// What cannot be read.
+pub fn check<C: Config>(section: &Value) -> Result<(C, Problems), Vec<Fault>> {
+    let config: C = load(section)?;
+    let mut problems = Problems::default();
+    unknown_words(&config).for_each(|it| {
+        problems.add(it);
+    });
+    config.validate(&mut problems);
+    Ok((config, problems))
+}
+
 /// The sections below `shape` that have `key`.
-fn owners(shape: &Shape, key: &str, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+fn owners(shape: &Shape, key: &str, path: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
     match shape {
         Shape::Section { inner, .. } => owners(inner, key, path, found),
         Shape::Struct(known) => {
@@ -69,7 +89,7 @@ fn owners(shape: &Shape, key: &str, path: &mut Vec<String>, found: &mut Vec<Vec<
                 found.push(path.clone());
             }
             for (step, inner) in known {
-                path.push(step.clone());
+                path.push(Step::Key(step.clone()));
                 owners(inner, key, path, found);
                 path.pop();
             }
@@ -112,38 +132,92 @@ fn attempt<C: DeserializeOwned>(base: &Shape, user: &Value) -> Result<C, Fault> 
     C::deserialize(Reader(&overlay::lay(base, user)?))
 }
 
-/// The place to name, and what has to go. serde buffers what is flattened, and says of it only which struct
-/// it belongs to; there, the key is the one that fails alone.
-fn locate<C>(base: &Shape, user: &mut Value, fault: &Fault) -> (Vec<String>, Vec<String>)
-where
-    C: DeserializeOwned,
-{
-    let (mut place, culprit) = (fault.path(), fault.culprit());
-    if place != culprit || fault.missing || fault.whole {
-        return (place, culprit);
+/// Words that are none of those that a key knows. They have been read, so each is where it stands.
+pub(crate) fn unknown_words<C: Serialize>(config: &C) -> impl Iterator<Item = Fault> {
+    let mut found = Vec::new();
+    if let Ok(shape) = Shape::of(config) {
+        words(&shape, &mut Vec::new(), &mut found);
     }
-    while let Some(step) = guilty_child::<C>(base, user, &place, fault) {
-        place.push(step);
-    }
-    (place.clone(), place)
+    found.into_iter()
 }
 
-/// The child of `place` that alone gives the same fault.
+fn words(shape: &Shape, path: &mut Vec<Step>, found: &mut Vec<Fault>) {
+    let mut below = |step: Step, shape: &Shape| {
+        path.push(step);
+        words(shape, path, found);
+        path.pop();
+    };
+    match shape {
+        Shape::Struct(entries) | Shape::Map(entries) => {
+            entries.iter().for_each(|(key, it)| below(Step::Key(key.clone()), it));
+        }
+        Shape::List(items) => {
+            items.iter().enumerate().for_each(|(at, it)| below(Step::At(at), it));
+        }
+        Shape::Section { inner, .. } => words(inner, path, found),
+        Shape::Choice(Word { names, shown, wrong: Some((stage, text)), .. }) => {
+            let named = if *stage == Stage::Read { path.len() } else { 0 };
+            let wanted = Some(Wanted::OneOf(names.iter().take(*shown).cloned().collect()));
+            let place = path.clone();
+            found.push(Fault { place, named, wanted, ..Fault::new(*stage, text) });
+        }
+        _ => {}
+    }
+}
+
+/// A key without which nothing can be read; its absence is nobody's place.
+fn is_missing(fault: &Fault) -> bool {
+    fault.wanted == Some(Wanted::Present)
+}
+
+/// The fault with the place of what has to go. serde buffers what is flattened, and says of it only which struct
+/// it belongs to; there, the key is the one that fails alone.
+fn located<C: DeserializeOwned>(base: &Shape, user: &mut Value, mut fault: Fault) -> Fault {
+    if fault.named < fault.place.len() || is_missing(&fault) {
+        return fault;
+    }
+    while let Some(step) = guilty_child::<C>(base, user, &fault) {
+        fault.place.push(step);
+        fault.named += 1;
+    }
+    let text = user.at_mut(&fault.place).and_then(|it| it.as_str());
+    if let (Some(Shape::Duration(_)), Some(text)) = (at(base, &fault.place), text)
+        && let Err(not_a_duration) = overlay::duration(text)
+    {
+        fault.wanted = not_a_duration.wanted;
+    }
+    fault
+}
+
+/// What is at a place.
+fn at<'a>(shape: &'a Shape, place: &[Step]) -> Option<&'a Shape> {
+    let Some((first, rest)) = place.split_first() else { return Some(shape) };
+    match (shape, first) {
+        (Shape::Section { inner, .. }, _) => at(inner, place),
+        (Shape::Struct(entries) | Shape::Map(entries), Step::Key(key)) => {
+            at(&entries.iter().find(|it| it.0 == *key)?.1, rest)
+        }
+        _ => None,
+    }
+}
+
+/// The child of the fault's place that alone gives the same fault.
 fn guilty_child<C: DeserializeOwned>(
     base: &Shape,
     user: &mut Value,
-    place: &[String],
     fault: &Fault,
-) -> Option<String> {
+) -> Option<Step> {
+    let place = &fault.place[..];
     let whole = user.at_mut(place)?.clone();
-    let alone: Vec<(String, Value)> = match whole.plain() {
-        Value::Map(entries) => {
-            entries.iter().map(|it| (it.0.clone(), Value::Map(vec![it.clone()]))).collect()
-        }
+    let alone: Vec<(Step, Value)> = match whole.plain() {
+        Value::Map(entries) => entries
+            .iter()
+            .map(|it| (Step::Key(it.0.clone()), Value::Map(vec![it.clone()])))
+            .collect(),
         Value::List(items) => items
             .iter()
             .enumerate()
-            .map(|(at, it)| (at.to_string(), Value::List(vec![it.clone()])))
+            .map(|(at, it)| (Step::At(at), Value::List(vec![it.clone()])))
             .collect(),
         _ => return None,
     };
@@ -151,7 +225,7 @@ fn guilty_child<C: DeserializeOwned>(
     let fails = |user: &mut Value, candidate: Value| {
         let Some(slot) = user.at_mut(place) else { return false };
         *slot = candidate;
-        attempt::<C>(base, user).is_err_and(|it| it.message == fault.message)
+        attempt::<C>(base, user).is_err_and(|it| it.is_like(fault))
     };
     // A fault of the whole, whatever it holds, is nobody else's.
     match &mut without {
@@ -170,29 +244,23 @@ fn guilty_child<C: DeserializeOwned>(
 }
 
 /// A path in what is left, as it was before list elements were taken away.
-fn in_original(removed: &[Vec<String>], mut path: Vec<String>) -> Vec<String> {
+fn in_original(removed: &[Vec<Step>], mut path: Vec<Step>) -> Vec<Step> {
     for gone in removed.iter().rev() {
         let Some((last, parents)) = gone.split_last() else { continue };
-        let Some(at) = path.get(parents.len()) else { continue };
-        if path[..parents.len()] != *parents {
+        if !path.starts_with(parents) {
             continue;
         }
-        if let (Ok(gone), Ok(at)) = (last.parse::<usize>(), at.parse::<usize>())
-            && gone <= at
+        if let (Step::At(gone), Some(Step::At(at))) = (last, path.get_mut(parents.len()))
+            && *gone <= *at
         {
-            path[parents.len()] = (at + 1).to_string();
+            *at += 1;
         }
     }
     path
 }
 
 /// Keys that leave no trace in the result.
-fn unknown_keys<C>(
-    base: &Shape,
-    config: &C,
-    user: &Value,
-    removed: &[Vec<String>],
-) -> Vec<DecodeIssue>
+fn unknown_keys<C>(base: &Shape, config: &C, user: &Value, removed: &[Vec<Step>]) -> Vec<Fault>
 where
     C: Serialize + DeserializeOwned,
 {
@@ -202,18 +270,18 @@ where
     // An alias is no key of the result, but the result is another without it.
     found.retain(|issue| {
         let mut without = user.clone();
-        without.remove(&issue.path);
+        without.remove(&issue.place);
         let other = attempt::<C>(base, &without).ok().and_then(|it| Shape::of(&it).ok());
         other.as_ref() == Some(&result)
     });
     for issue in &mut found {
-        issue.path = in_original(removed, std::mem::take(&mut issue.path));
+        issue.place = in_original(removed, std::mem::take(&mut issue.place));
     }
     found.truncate(ISSUES_MAX);
     found
 }
 
-fn compare(result: &Shape, user: &Value, path: &mut Vec<String>, found: &mut Vec<DecodeIssue>) {
+fn compare(result: &Shape, user: &Value, path: &mut Vec<Step>, found: &mut Vec<Fault>) {
     match (result, user.plain()) {
         (Shape::Section { inner, .. }, Value::Map(entries)) => {
             let owns =
@@ -223,16 +291,15 @@ fn compare(result: &Shape, user: &Value, path: &mut Vec<String>, found: &mut Vec
         }
         (Shape::Struct(known) | Shape::Map(known), Value::Map(entries)) => {
             for (key, value) in entries {
-                path.push(key.clone());
+                path.push(Step::Key(key.clone()));
                 match known.iter().find(|it| it.0 == *key) {
                     Some((_, shape)) => compare(shape, value, path, found),
-                    None if matches!(result, Shape::Struct(_)) => found.push(DecodeIssue {
-                        path: path.clone(),
-                        message: String::new(),
-                        candidates: known.iter().map(|it| it.0.clone()).collect(),
-                        unknown_key: true,
-                        ..DecodeIssue::default()
-                    }),
+                    None if matches!(result, Shape::Struct(_)) => {
+                        let known = known.iter().map(|it| it.0.clone()).collect();
+                        let wanted = Some(Wanted::Key(known, Vec::new()));
+                        let (place, named) = (path.clone(), path.len());
+                        found.push(Fault { place, named, wanted, ..Fault::read("") });
+                    }
                     None => {}
                 }
                 path.pop();
@@ -240,7 +307,7 @@ fn compare(result: &Shape, user: &Value, path: &mut Vec<String>, found: &mut Vec
         }
         (Shape::List(shapes), Value::List(items)) => {
             for (at, (shape, item)) in shapes.iter().zip(items).enumerate() {
-                path.push(at.to_string());
+                path.push(Step::At(at));
                 compare(shape, item, path, found);
                 path.pop();
             }

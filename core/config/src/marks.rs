@@ -11,3 +11,5 @@ pub(super) const HEADERS: &str = "$headers";
 pub(super) const DURATION: &str = "$duration";
 /// Marks [`super::Value`].
 pub(super) const VALUE: &str = "$value";
+/// Marks [`crate::Choice`].
+pub(crate) const CHOICE: &str = "$choice";

@@ -1,6 +1,7 @@
 //! The user's tree laid over the defaults, with the conversions that Go makes for certain.
 
-use super::fault::Fault;
+use super::duration::Duration;
+use super::fault::{Fault, Type, Wanted};
 use super::shape::{Shape, State};
 use super::value::Value;
 
@@ -41,7 +42,7 @@ pub(super) fn lay(base: &Shape, user: &Value) -> Result<Laid, Fault> {
         (Shape::Free(default), Value::Null) => Laid::Free(default.clone()),
         (Shape::Free(_), user) => Laid::Free(user.clone()),
         (base, Value::Null) => plain(base),
-        (Shape::Text(_) | Shape::Secret(_), Value::Sourced { text, value }) => {
+        (Shape::Text(_) | Shape::Secret(_) | Shape::Choice(_), Value::Sourced { text, value }) => {
             Laid::Sourced { text: text.clone(), value: Box::new(raw(value)), for_text: true }
         }
         (base, Value::Sourced { text, value }) => return sourced(base, text, value),
@@ -77,7 +78,7 @@ fn map(base: &[(String, Shape)], user: &[(String, Value)]) -> Result<Vec<(String
     let mut laid = Vec::with_capacity(base.len());
     for (key, base) in base {
         let value = match find(key) {
-            Some(user) => lay(base, user).map_err(|it| it.within(key))?,
+            Some(user) => lay(base, user).map_err(|it| it.within_key(key))?,
             None => plain(base),
         };
         laid.push((key.clone(), value));
@@ -126,7 +127,9 @@ pub(super) fn enabled(entries: &[(String, Value)]) -> Result<(State, Value), Fau
                     other.go_type(),
                     other.go_text()
                 );
-                return Err(Fault::new(text).about("enabled"));
+                let mut fault = Fault::type_of(Type::Bool, text);
+                fault.about("enabled");
+                return Err(fault);
             }
         };
     }
@@ -141,12 +144,12 @@ fn headers(list: &[Value]) -> Result<Laid, Fault> {
         let name = item.get("name").and_then(Value::as_str);
         let Value::Map(entries) = item.plain() else {
             let text = format!("expected a map or struct, got {:?}", item.go_kind());
-            return Err(Fault::new(text).within(&at.to_string()));
+            return Err(Fault::type_of(Type::Map, text).within_item(at));
         };
         if let Some((key, _)) =
             entries.iter().find(|it| !["name", "value"].contains(&it.0.as_str()))
         {
-            return Err(Fault::unknown_key(key, &["name", "value"]).within(&at.to_string()));
+            return Err(Fault::unknown_key(key, &["name", "value"]).within_item(at));
         }
         let name = name.unwrap_or_default().to_owned();
         if laid.iter().any(|it| it.0 == name) && !doubles.contains(&name) {
@@ -157,7 +160,7 @@ fn headers(list: &[Value]) -> Result<Laid, Fault> {
     }
     if !doubles.is_empty() {
         let text = format!("duplicate keys in map-style list: [{}]", doubles.join(" "));
-        return Err(Fault::new(text));
+        return Err(Fault::read(text));
     }
     Ok(Laid::Map(laid))
 }
@@ -169,6 +172,14 @@ fn header((name, value): &(String, Value)) -> (String, Laid) {
         other => raw(other),
     };
     (name.clone(), laid)
+}
+
+/// Refuses a text that is no time span.
+pub(super) fn duration(text: &str) -> Result<(), Fault> {
+    match Duration::parse(text) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Fault { wanted: Some(Wanted::Duration), ..Fault::read(why) }),
+    }
 }
 
 /// Go's `StringToSliceHookFunc`.
@@ -194,6 +205,7 @@ pub(super) fn plain(base: &Shape) -> Laid {
         Shape::Int(it) => Laid::Int(*it),
         Shape::Float(it) => Laid::Float(*it),
         Shape::Text(it) | Shape::Duration(it) | Shape::Secret(it) => Laid::Text(it.clone()),
+        Shape::Choice(it) => Laid::Text(it.word.clone()),
         Shape::Free(it) => Laid::Free(it.clone()),
         Shape::List(list) => Laid::List(list.iter().map(plain).collect()),
         Shape::Headers(list) | Shape::Map(list) | Shape::Struct(list) => {

@@ -8,8 +8,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::fault::Fault;
-use super::marks::{SECTION, VALUE};
+use super::fault::{Fault, Type};
+use super::marks::{DURATION, SECTION, VALUE};
 use super::overlay::{self, Laid};
 use super::shape::State;
 use super::value::Value;
@@ -139,6 +139,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        if let (DURATION, Laid::Text(text)) = (name, self.0.plain()) {
+            overlay::duration(text)?;
+        }
         match (name, self.0) {
             (SECTION, Laid::Section { state, inner }) => {
                 visitor.visit_newtype_struct(Pair(state.code(), Reader(inner)))
@@ -182,7 +185,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     ) -> Result<V::Value, Fault> {
         // A list is no struct, whatever serde thinks.
         match self.0.plain() {
-            Laid::List(_) => Err(Fault::new("expected a map or struct, got \"slice\"")),
+            Laid::List(_) => {
+                Err(Fault::type_of(Type::Map, "expected a map or struct, got \"slice\""))
+            }
             _ => self.entries(visitor),
         }
     }
@@ -203,9 +208,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             (_, Laid::Null) => visitor.visit_enum(Variant { name: "", content: None }),
             (_, other) => {
                 let type_name = other.to_value().go_type();
-                Err(Fault::new(format!(
-                    "expected type 'string', got unconvertible type '{type_name}'"
-                )))
+                let text = format!("expected type 'string', got unconvertible type '{type_name}'");
+                Err(Fault::type_of(Type::Text, text))
             }
         }
     }
@@ -231,9 +235,9 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         seed: T,
     ) -> Result<Option<T::Value>, Fault> {
         let Some(next) = self.list.next() else { return Ok(None) };
-        let at = self.at.to_string();
+        let at = self.at;
         self.at += 1;
-        seed.deserialize(Reader(next)).map(Some).map_err(|it| it.within(&at))
+        seed.deserialize(Reader(next)).map(Some).map_err(|it| it.within_item(at))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -268,9 +272,9 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let Some((key, value)) = self.value.take() else {
-            return Err(Fault::new("a value without a key"));
+            return Err(Fault::read("a value without a key"));
         };
-        seed.deserialize(Reader(value)).map_err(|it| it.within(key))
+        seed.deserialize(Reader(value)).map_err(|it| it.within_key(key))
     }
 }
 
@@ -296,7 +300,8 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     fn unit_variant(self) -> Result<(), Fault> {
         match self.content {
             None => Ok(()),
-            Some(_) => Err(Fault::new(
+            Some(_) => Err(Fault::type_of(
+                Type::Text,
                 "expected type 'string', got unconvertible type 'map[string]interface {}'",
             )),
         }
@@ -304,7 +309,8 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
         let name = self.name;
-        seed.deserialize(self.content.unwrap_or(Reader(&Laid::Null))).map_err(|it| it.within(name))
+        seed.deserialize(self.content.unwrap_or(Reader(&Laid::Null)))
+            .map_err(|it| it.within_key(name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
@@ -317,7 +323,10 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let name = self.name;
-        self.content.unwrap_or(Reader(&Laid::Null)).entries(visitor).map_err(|it| it.within(name))
+        self.content
+            .unwrap_or(Reader(&Laid::Null))
+            .entries(visitor)
+            .map_err(|it| it.within_key(name))
     }
 }
 
@@ -463,7 +472,7 @@ impl<'de> MapAccess<'de> for FreeEntries<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         match self.value.take() {
             Some(value) => seed.deserialize(Free(value)),
-            None => Err(Fault::new("a value without a key")),
+            None => Err(Fault::read("a value without a key")),
         }
     }
 }

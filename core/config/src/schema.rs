@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::shape::{Shape, Show};
+use super::shape::{Shape, Show, Word};
 
 /// `{"$ref": REFERENCE}` is a value that `${...}` stands for; who puts the schema together defines it.
 pub const REFERENCE: &str = "#/$defs/reference";
@@ -28,6 +28,7 @@ fn of(shape: &Shape) -> Json {
         ),
         Shape::Float(_) => either([json!({"type": "number"})], shown(shape)),
         Shape::Text(_) | Shape::Secret(_) => either([json!({"type": "string"})], shown(shape)),
+        Shape::Choice(it) => words(it, shown(shape)),
         Shape::Duration(_) => {
             let text = json!({"type": "string", "pattern": "^[-+]?([0-9.]+(ns|us|\u{b5}s|\u{3bc}s|ms|s|m|h))+$|^[-+]?0$"});
             either([text, json!({"type": "integer"})], shown(shape))
@@ -49,6 +50,22 @@ fn of(shape: &Shape) -> Json {
             other => of(other),
         },
     }
+}
+
+/// One of a few words. Where the case does not matter an editor proposes them as they are written here.
+fn words(word: &Word, default: Json) -> Json {
+    let names: Vec<&String> = word.names.iter().filter(|it| !it.is_empty()).collect();
+    let listed = json!({"enum": names});
+    if !word.any_case {
+        return either([listed], default);
+    }
+    let letter = |it: char| match it.is_ascii_alphabetic() {
+        true => format!("[{}{}]", it.to_ascii_lowercase(), it.to_ascii_uppercase()),
+        false => it.to_string(),
+    };
+    let names: Vec<String> = names.iter().map(|it| it.chars().map(letter).collect()).collect();
+    let pattern = json!({"type": "string", "pattern": format!("^({})$", names.join("|"))});
+    either([listed, pattern], default)
 }
 
 /// The default as it is printed.

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
 use super::duration::Duration;
-use super::marks::{DURATION, HEADERS, SECRET, SECTION, VALUE};
+use super::fault::Stage;
+use super::marks::{CHOICE, DURATION, HEADERS, SECRET, SECTION, VALUE};
 use super::value::Value;
 
 /// One value of a configuration, with what serde forgets.
@@ -19,6 +20,7 @@ pub(super) enum Shape {
     Text(String),
     Duration(String),
     Secret(String),
+    Choice(Word),
     /// Free-form: the user's tree replaces it.
     Free(Value),
     Headers(Vec<(String, Shape)>),
@@ -31,6 +33,20 @@ pub(super) enum Shape {
         state: State,
         inner: Box<Shape>,
     },
+}
+
+/// One of a few words.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Word {
+    pub(super) word: String,
+    /// What it may be.
+    pub(super) names: Vec<String>,
+    /// How many of these are worth showing.
+    pub(super) shown: usize,
+    /// In any case.
+    pub(super) any_case: bool,
+    /// Why it is none of them, and when the Collector says it.
+    pub(super) wrong: Option<(Stage, String)>,
 }
 
 /// How a configuration is shown.
@@ -95,6 +111,7 @@ impl Shape {
             Shape::Int(it) => Value::Int(it),
             Shape::Float(it) => Value::Float(it),
             Shape::Text(it) | Shape::Duration(it) => Value::String(it),
+            Shape::Choice(it) => Value::String(it.word),
             Shape::Secret(it) if it.is_empty() => Value::String(it),
             Shape::Secret(_) => Value::String(super::REDACTED.to_owned()),
             Shape::Free(it) => it,
@@ -250,6 +267,7 @@ impl Serializer for Shaper {
                 Shape::Map(list) => Ok(Shape::Headers(list)),
                 other => Ok(other),
             },
+            CHOICE => choice(inside()?),
             DURATION => match inside()? {
                 Shape::Text(it) => Ok(Shape::Duration(it)),
                 other => Ok(other),
@@ -325,6 +343,30 @@ fn section(shape: Shape) -> Result<Shape, ShapeError> {
         }
         _ => Err(ShapeError("a section is a state and a value".to_owned())),
     }
+}
+
+/// As a choice serialises inside its mark.
+fn choice(shape: Shape) -> Result<Shape, ShapeError> {
+    let text = |it: Shape| match it {
+        Shape::Text(it) => Some(it),
+        _ => None,
+    };
+    let Shape::List(parts) = shape else { return Ok(shape) };
+    let parts = <[Shape; 6]>::try_from(parts);
+    let Ok([word, names, Shape::Int(shown), Shape::Bool(any_case), wrong, Shape::Bool(reading)]) =
+        parts
+    else {
+        return Err(ShapeError("a choice is a word and what it may be".to_owned()));
+    };
+    let Shape::List(names) = names else { return Ok(Shape::Null) };
+    let stage = if reading { Stage::Read } else { Stage::Create };
+    Ok(Shape::Choice(Word {
+        word: text(word).unwrap_or_default(),
+        names: names.into_iter().filter_map(text).collect(),
+        shown: usize::try_from(shown).unwrap_or_default(),
+        any_case,
+        wrong: text(wrong).map(|it| (stage, it)),
+    }))
 }
 
 /// Collects a list.

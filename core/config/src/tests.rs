@@ -73,16 +73,19 @@ enum Mode {
 }
 
 /// With the texts of its own.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-struct Level(String);
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+enum Level {
+    #[default]
+    Low,
+    High,
+}
 
-impl<'de> Deserialize<'de> for Level {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.as_str() {
-            "low" | "high" => Ok(Self(text)),
-            _ => Err(serde::de::Error::custom(format!("unknown metrics level {text:?}"))),
-        }
+impl Choices for Level {
+    const NAMES: &'static [(&'static str, Self)] = &[("low", Self::Low), ("high", Self::High)];
+    const ANY_CASE: bool = true;
+
+    fn unknown(word: &str) -> String {
+        format!("unknown metrics level {word:?}")
     }
 }
 
@@ -104,7 +107,8 @@ struct Sample {
     timeout: Duration,
     on: bool,
     mode: Mode,
-    level_name: Level,
+    level_name: Choice<Level>,
+    levels: Vec<Choice<Level>>,
     keys: Vec<String>,
     headers: MapList,
     free: Value,
@@ -130,7 +134,8 @@ impl Default for Sample {
             timeout: Duration::from_millis(200),
             on: true,
             mode: Mode::Fast,
-            level_name: Level("low".to_owned()),
+            level_name: Level::Low.into(),
+            levels: Vec::new(),
             keys: vec!["default".to_owned()],
             headers: MapList::default(),
             free: Value::Null,
@@ -183,8 +188,13 @@ fn check(text: &str, change: impl FnOnce(&mut Sample)) {
 /// All issues as `path | text`.
 fn check_error(text: &str, want: &[&str]) {
     let issues = load::<Sample>(&section(text)).expect_err(text);
-    let got: Vec<String> =
-        issues.iter().map(|it| format!("{} | {}", it.path.join("/"), it.text())).collect();
+    let got: Vec<String> = issues
+        .iter()
+        .map(|it| {
+            let path: Vec<String> = it.named_place().iter().map(ToString::to_string).collect();
+            format!("{} | {}", path.join("/"), it.read_text())
+        })
+        .collect();
     assert_eq!(got, want, "{text}");
 }
 
@@ -304,6 +314,18 @@ fn wrong_types_have_the_texts_of_mapstructure() {
 }
 
 #[test]
+fn words_are_found_wherever_they_stand_and_know_what_was_meant() {
+    check(r#"{"level_name": "HIGH", "levels": ["low", "High"]}"#, |it| {
+        it.level_name = Level::High.into();
+        it.levels = vec![Level::Low.into(), Level::High.into()];
+    });
+    let faults = load::<Sample>(&section(r#"{"levels": ["low", "hihg"]}"#)).unwrap_err();
+    assert_eq!(faults[0].read_text(), "'levels[1]' unknown metrics level \"hihg\"");
+    let words = vec!["low".to_owned(), "high".to_owned()];
+    assert_eq!(faults[0].wanted, Some(Wanted::OneOf(words)));
+}
+
+#[test]
 fn deep_places_are_named() {
     let wrong = "expected type 'uint32', got unconvertible type 'string'";
     for (text, path, place) in [
@@ -346,10 +368,8 @@ fn unknown_keys_are_found_at_any_depth_with_what_is_known_there() {
         &["actions/0/vaule | 'actions[0]' has invalid keys: vaule"],
     );
     let issues = load::<Sample>(&section(r#"{"protocols": {"grcp": {}}}"#)).unwrap_err();
-    assert_eq!(
-        (issues[0].candidates.clone(), issues[0].at_key()),
-        (vec!["grpc".into(), "http".into()], true)
-    );
+    let known = vec!["grpc".to_owned(), "http".to_owned()];
+    assert_eq!(issues[0].wanted, Some(Wanted::Key(known, Vec::new())));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::fault::Step;
 use super::marks::VALUE;
 
 /// A resolved piece of configuration. As a field of a `Config` it keeps what the user wrote.
@@ -96,41 +97,40 @@ impl Value {
     }
 
     /// Takes away what is at `path`; false if nothing is there.
-    pub(super) fn remove(&mut self, path: &[String]) -> bool {
+    pub(super) fn remove(&mut self, path: &[Step]) -> bool {
         let Some((first, rest)) = path.split_first() else { return false };
-        match self {
-            Value::Sourced { value, .. } => value.remove(path),
-            Value::Map(entries) => match entries.iter_mut().position(|it| it.0 == *first) {
-                Some(at) if rest.is_empty() => {
-                    entries.remove(at);
-                    true
-                }
-                Some(at) => entries[at].1.remove(rest),
-                None => false,
-            },
-            Value::List(items) => {
-                match first.parse::<usize>().ok().filter(|it| *it < items.len()) {
+        match (self, first) {
+            (Value::Sourced { value, .. }, _) => value.remove(path),
+            (Value::Map(entries), Step::Key(key)) => {
+                match entries.iter_mut().position(|it| it.0 == *key) {
                     Some(at) if rest.is_empty() => {
-                        items.remove(at);
+                        entries.remove(at);
                         true
                     }
-                    Some(at) => items[at].remove(rest),
+                    Some(at) => entries[at].1.remove(rest),
                     None => false,
                 }
+            }
+            (Value::List(items), Step::At(at)) if *at < items.len() => {
+                if rest.is_empty() {
+                    items.remove(*at);
+                    return true;
+                }
+                items[*at].remove(rest)
             }
             _ => false,
         }
     }
 
     /// What is at `path`: keys and list positions.
-    pub(super) fn at_mut(&mut self, path: &[String]) -> Option<&mut Value> {
+    pub(super) fn at_mut(&mut self, path: &[Step]) -> Option<&mut Value> {
         let Some((first, rest)) = path.split_first() else { return Some(self) };
-        match self {
-            Value::Sourced { value, .. } => value.at_mut(path),
-            Value::Map(entries) => {
-                entries.iter_mut().find(|it| it.0 == *first).and_then(|it| it.1.at_mut(rest))
+        match (self, first) {
+            (Value::Sourced { value, .. }, _) => value.at_mut(path),
+            (Value::Map(entries), Step::Key(key)) => {
+                entries.iter_mut().find(|it| it.0 == *key).and_then(|it| it.1.at_mut(rest))
             }
-            Value::List(items) => items.get_mut(first.parse::<usize>().ok()?)?.at_mut(rest),
+            (Value::List(items), Step::At(at)) => items.get_mut(*at)?.at_mut(rest),
             _ => None,
         }
     }

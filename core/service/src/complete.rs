@@ -101,12 +101,11 @@ impl Settings {
 fn smallest(kind: Kind, type_name: &str, registry: &Registry) -> Option<String> {
     let entry = registry.find(kind, type_name)?;
     let problems = (entry.check)(&Value::Null).ok()?.problems;
-    let lists = [problems.list(), problems.late_list()];
-    let needed: Option<Vec<String>> = lists
-        .into_iter()
-        .flatten()
-        .map(|it| match &it.remedy {
-            Some(Remedy::Set(value)) if it.key.is_empty() => Some(format!("{}: {value}", it.place)),
+    let needed: Option<Vec<String>> = problems
+        .faults()
+        .iter()
+        .map(|it| match (&it.remedy, &it.place[..]) {
+            (Some(Remedy::Set(value)), [key]) if it.named == 0 => Some(format!("{key}: {value}")),
             _ => None,
         })
         .collect();

@@ -1,12 +1,12 @@
 //! From the resolved tree to typed sections: ids, pipelines, references, each with the Collector's text.
 
-use component::config::{Finding, Value};
+use component::config::{Fault, Stage, Value};
 use component::{Config as _, Id, Kind, Problems};
 use confmap::code;
 
 use crate::decode::Decoder;
 use crate::issue::{
-    Issue, Late, Problem, Stage, at_component, at_item, caution_code, independent, issue,
+    Issue, Late, Problem, at_item, caution_code, independent, issue, of_fault, of_rule, rule_text,
 };
 use crate::registry::{Checked, Plan, Registry};
 use crate::settings::Settings;
@@ -32,7 +32,7 @@ impl Settings {
             Self::decode_all(root, registry);
         let mut issues = settings.validate(root, registry, checked);
         if !wrong.is_empty() {
-            let mut problem = Problem::new(Stage::Decode, wrong);
+            let mut problem = Problem::new(Stage::Read, wrong);
             issues.extend(settings.said.late.drain(..).map(|it| it.issue));
             problem.more = independent(issues, &problem.issues);
             return Err(problem);
@@ -47,7 +47,7 @@ impl Settings {
         if issues.is_empty() {
             return Ok(settings);
         }
-        let mut problem = Problem::new(Stage::Validate, issues);
+        let mut problem = Problem::new(Stage::Check, issues);
         problem.more = settings.said.late.into_iter().map(|it| it.issue).collect();
         Err(problem)
     }
@@ -61,7 +61,7 @@ impl Settings {
         if issues.is_empty() {
             return Ok((settings, profiles));
         }
-        Err(Problem::new(Stage::Decode, issues))
+        Err(Problem::new(Stage::Read, issues))
     }
 
     fn decode_all(root: &Value, registry: &Registry) -> Decoded {
@@ -121,13 +121,10 @@ impl Settings {
         self.take_in(checked, &mut issues);
         let mut telemetry = Problems::default();
         self.service.telemetry.validate(&mut telemetry);
-        issues.extend(telemetry.list().iter().map(|it| {
-            let path: Vec<&str> =
-                ["service", "telemetry"].into_iter().chain(it.key.split("::")).collect();
-            // Some of upstream's rules name their key themselves.
-            let place = if it.rule.starts_with("service::") { &path[..2] } else { &path[..] };
-            issue(&path, &format!("{}: {}", place.join("::"), it.rule))
-        }));
+        let above = ["service", "telemetry"];
+        issues.extend(
+            telemetry.of(Stage::Check).map(|it| of_fault(&above, it, rule_text(&above, it))),
+        );
         if self.service.pipelines.is_empty() && !has_profiles(root) {
             let issue = issue(&["service", "pipelines"], no_pipelines).code(code::INCOMPLETE);
             issues.push(self.with_pipeline(registry, issue));
@@ -219,26 +216,26 @@ impl Settings {
     /// Takes in what the components say; mistakes go to `issues`.
     fn take_in(&mut self, checked: Vec<(Kind, Id, Checked)>, issues: &mut Vec<Issue>) {
         for (kind, id, Checked { problems, plan }) in checked {
-            issues.extend(problems.list().iter().map(|it| at_component(kind, &id, it)));
-            let late = problems.late_list().iter().filter(|it| self.concerns(it, &id));
+            issues.extend(problems.of(Stage::Check).map(|it| of_rule(kind, &id, it)));
+            let late = problems.of(Stage::Create).filter(|it| self.concerns(it, &id));
             let late: Vec<Late> = late
                 .map(|it| {
-                    let issue = Issue { text: it.rule.clone(), ..at_component(kind, &id, it) };
+                    let issue = Issue { text: it.text.clone(), ..of_rule(kind, &id, it) };
                     Late { kind, id: id.clone(), signal: it.signal, issue }
                 })
                 .collect();
             self.said.late.extend(late);
             self.said.warnings.extend(problems.warnings().iter().map(|(caution, it)| {
-                let text = it.rule.clone();
-                Issue { text, ..at_component(kind, &id, it).code(caution_code(*caution)) }
+                let text = it.text.clone();
+                Issue { text, ..of_rule(kind, &id, it).code(caution_code(*caution)) }
             }));
             self.plans.extend(plan.map(|it| ((kind, id), it)));
         }
     }
 
     /// False for what is said only of pipelines that do not list the component.
-    fn concerns(&self, finding: &Finding, id: &Id) -> bool {
-        finding.signal.is_none_or(|signal| {
+    fn concerns(&self, fault: &Fault, id: &Id) -> bool {
+        fault.signal.is_none_or(|signal| {
             self.service.pipelines.iter().any(|(pipeline, config)| {
                 let lists = [&config.receivers, &config.processors, &config.exporters];
                 pipeline.signal().name() == signal && lists.iter().any(|it| it.contains(id))

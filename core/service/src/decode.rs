@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use component::config::{self, DecodeIssue, Remedy, Value};
+use component::config::{self, Fault, Stage, Type, Value, Wanted};
 use component::{Id, Kind, PipelineId};
 use confmap::code;
 
-use crate::issue::{Hint, Issue, issue};
+use crate::issue::{Hint, Issue, elsewhere, issue, of_fault};
 use crate::registry::{Checked, Registry};
 use crate::settings::{PipelineConfig, ServiceConfig, Settings};
 use crate::telemetry::TelemetryConfig;
@@ -82,7 +82,7 @@ impl<'a> Decoder<'a> {
             Value::Map(entries) => entries,
             other => {
                 let text = format!("'{name}' expected a map or struct, got {:?}", other.go_kind());
-                self.issues.push(issue(&[name], &text).code(code::WRONG_TYPE));
+                self.issues.push(issue(&[name], &text).wants(Type::Map));
                 return Vec::new();
             }
         };
@@ -114,7 +114,8 @@ impl<'a> Decoder<'a> {
         let name = kind.section();
         let type_name = id.type_name();
         let Some(entry) = self.registry.find(kind, type_name) else {
-            let text = if (kind, type_name) == (Kind::Exporter, "logging") {
+            let gone = (kind, type_name) == (Kind::Exporter, "logging");
+            let text = if gone {
                 format!(
                     "'{name}' the logging exporter has been deprecated, use the debug exporter instead"
                 )
@@ -127,7 +128,6 @@ impl<'a> Decoder<'a> {
             };
             let candidates: Vec<String> =
                 self.type_names(kind).into_iter().map(str::to_owned).collect();
-            let gone = text.contains("deprecated");
             let code = if gone { code::REMOVED } else { code::UNKNOWN_TYPE };
             return self.key_issue(&[name, key], &text, &candidates, code);
         };
@@ -137,39 +137,38 @@ impl<'a> Decoder<'a> {
                 "'{name}' decoding failed due to the following error(s):\n\n'[{id}]' expected type \
                  'map[string]interface {{}}', got unconvertible type '{got}'"
             );
+            // A section of which nothing is known: what the text was meant to be, nobody can say.
             return self.issues.push(issue(&[name, key], &text).code(code::WRONG_TYPE));
         }
         match (entry.check)(section) {
-            Ok(checked) => self.checked.push((kind, id.clone(), checked)),
-            Err(issues) => self.section_issues(name, key, id, &issues),
+            Err(faults) => self.section_issues(name, key, id, &faults),
+            Ok(checked) => {
+                let unread: Vec<Fault> = checked.problems.of(Stage::Read).cloned().collect();
+                if unread.is_empty() {
+                    self.checked.push((kind, id.clone(), checked));
+                } else {
+                    self.section_issues(name, key, id, &unread);
+                }
+            }
         }
     }
 
     /// One message for the section, as upstream; each mistake at its own place.
-    fn section_issues(&mut self, name: &str, key: &str, id: &Id, issues: &[DecodeIssue]) {
+    fn section_issues(&mut self, name: &str, key: &str, id: &Id, faults: &[Fault]) {
         let intro = format!(
             "'{name}' error reading configuration for \"{id}\": decoding failed due to the following \
              error(s):"
         );
-        for (n, it) in issues.iter().enumerate() {
-            let mut path = vec![name.to_owned(), key.to_owned()];
-            path.extend(it.path.iter().cloned());
-            let mut text = it.text();
-            if it.unknown_key && it.candidates.is_empty() {
+        for (n, it) in faults.iter().enumerate() {
+            let mut text = it.read_text();
+            if matches!(&it.wanted, Some(Wanted::Key(known, _)) if known.is_empty()) {
                 // A section without keys is an unnamed struct upstream.
                 text = text.replacen("''", "'struct {}'", 1);
             }
             if n == 0 {
                 text = format!("{intro}\n\n{text}");
             }
-            let mut owners = it.elsewhere.clone();
-            owners.iter_mut().for_each(|it| {
-                it.splice(..0, [name.to_owned(), key.to_owned()]);
-            });
-            let issue = Issue::new(path, text);
-            let mut issue = of_section(issue, it);
-            issue.hint = issue.hint.or_else(|| elsewhere(owners));
-            self.issues.push(issue);
+            self.issues.push(of_fault(&[name, key], it, text));
         }
     }
 
@@ -190,7 +189,7 @@ impl<'a> Decoder<'a> {
     fn service(&mut self, section: &Value) -> ServiceConfig {
         if !matches!(section.plain(), Value::Null | Value::Map(_)) {
             let text = format!("'service' expected a map or struct, got {:?}", section.go_kind());
-            self.issues.push(issue(&["service"], &text).code(code::WRONG_TYPE));
+            self.issues.push(issue(&["service"], &text).wants(Type::Map));
             return ServiceConfig::default();
         }
         let known = ["extensions", "pipelines", "telemetry"];
@@ -204,24 +203,29 @@ impl<'a> Decoder<'a> {
     }
 
     fn telemetry(&mut self, section: &Value) -> TelemetryConfig {
-        config::load(section).unwrap_or_else(|issues| {
-            for it in issues {
-                let mut path = vec!["service".to_owned(), "telemetry".to_owned()];
-                path.extend(it.path.iter().cloned());
-                let (last, above) =
-                    it.path.split_last().map_or(("", &[][..]), |(a, b)| (a.as_str(), b));
-                let place =
-                    ["service", "telemetry"].into_iter().chain(above.iter().map(String::as_str));
-                let place = place.collect::<Vec<_>>().join(".");
-                let text = if it.unknown_key {
-                    format!("'{place}' has invalid keys: {last}")
+        config::load(section).unwrap_or_else(|faults: Vec<Fault>| {
+            for it in faults {
+                let above = ["service", "telemetry"];
+                let (last, parents) = it
+                    .named_place()
+                    .split_last()
+                    .map_or((String::new(), &[][..]), |(last, parents)| {
+                        (last.to_string(), parents)
+                    });
+                let place: String = parents.iter().map(|it| format!(".{it}")).collect();
+                let text = if it.is_at_key() {
+                    format!("'service.telemetry{place}' has invalid keys: {last}")
                 } else {
                     format!(
-                        "'{place}' decoding failed due to the following error(s):\n\n'{last}' {}",
-                        it.message
+                        "'service.telemetry{place}' decoding failed due to the following \
+                         error(s):\n\n'{last}' {}",
+                        it.text
                     )
                 };
-                self.issues.push(of_section(Issue::new(path, text), &it));
+                // Sections elsewhere are no help here: the keys of otelconf differ from those before.
+                let mut issue = of_fault(&above, &it, text);
+                issue.hint = issue.hint.filter(|it| matches!(**it, Hint::Do(..)));
+                self.issues.push(issue);
             }
             TelemetryConfig::default()
         })
@@ -236,7 +240,7 @@ impl<'a> Decoder<'a> {
                     "'service.pipelines' expected a map or struct, got {:?}",
                     other.go_kind()
                 );
-                let issue = issue(&["service", "pipelines"], &text).code(code::WRONG_TYPE);
+                let issue = issue(&["service", "pipelines"], &text).wants(Type::Map);
                 self.issues.push(issue);
                 return Vec::new();
             }
@@ -282,7 +286,7 @@ impl<'a> Decoder<'a> {
             Value::List(items) => items.iter().collect(),
             Value::Map(_) => {
                 let text = format!("'{place}' source data must be an array or slice, got map");
-                self.issues.push(issue(path, &text).code(code::WRONG_TYPE));
+                self.issues.push(issue(path, &text).wants(Type::List));
                 return Vec::new();
             }
             one => vec![one],
@@ -309,38 +313,6 @@ impl<'a> Decoder<'a> {
         }
         ids
     }
-}
-
-/// Where a key at the wrong place belongs.
-fn elsewhere(owners: Vec<Vec<String>>) -> Option<Box<Hint>> {
-    (!owners.is_empty()).then(|| Box::new(Hint::Elsewhere(owners)))
-}
-
-/// What the section says about its mistake.
-fn of_section(issue: Issue, found: &DecodeIssue) -> Issue {
-    let code = match found {
-        DecodeIssue { hint: Some((_, Some(Remedy::OneOf(_)))), .. } => code::BAD_VALUE,
-        DecodeIssue { hint: Some(_), message, .. } if message.contains("required") => code::MISSING,
-        DecodeIssue { hint: Some(_), message, .. } if message.starts_with("unexpected type") => {
-            code::WRONG_TYPE
-        }
-        DecodeIssue { hint: Some(_), .. } => code::RULE,
-        _ if found.unknown_key => code::UNKNOWN_KEY,
-        _ if found.message.starts_with("time: ") => code::DURATION,
-        _ if !found.candidates.is_empty() => code::BAD_VALUE,
-        _ if found.message.starts_with("missing required") => code::MISSING,
-        _ => code::WRONG_TYPE,
-    };
-    let mut issue =
-        Issue { candidates: found.candidates.clone(), at_key: found.at_key(), code, ..issue };
-    if let Some((key, remedy)) = &found.hint {
-        issue.path.extend((!key.is_empty()).then(|| key.clone()));
-        if let Some(remedy) = remedy.clone() {
-            let path = issue.path.clone();
-            issue = issue.hint(path, remedy);
-        }
-    }
-    issue
 }
 
 /// A receiver or exporter that is listed twice is one, as upstream.

@@ -1,12 +1,11 @@
 //! The configuration that is in force: defaults filled in, secrets hidden, the place of each value kept.
 
-use component::config::{self, Show, Value};
+use component::config::{self, Show, Stage, Value};
 use component::{Id, Kind};
 use confmap::{
     Conf, Data, Diagnostics, Entry, Node, Origin, REDACTED, hide_in_addresses, is_sensitive,
 };
 
-use crate::issue::Stage;
 use crate::load;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -107,7 +106,7 @@ impl Effective {
             Settings::decode(&root, registry).map(|it| it.0)
         };
         let settings = settings
-            .map_err(|problem| load::diagnose(conf, &problem, problem.stage == Stage::Validate))?;
+            .map_err(|problem| load::diagnose(conf, &problem, problem.stage == Stage::Check))?;
         if raw {
             return Ok(conf.root.clone());
         }

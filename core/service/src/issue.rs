@@ -1,19 +1,8 @@
 //! Mistakes by their path, before they have a place.
 
-use component::config::{Caution, Finding, Remedy};
+use component::config::{Caution, Fault, Remedy, Stage, Step, Type, Wanted};
 use component::{Id, Kind};
 use confmap::code;
-
-/// When a problem shows: it decides the text around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// The tree does not fit the types.
-    Decode,
-    /// The values do not make sense.
-    Validate,
-    /// The pipelines cannot be built.
-    Build,
-}
 
 /// One mistake in the configuration.
 #[derive(Debug, Clone)]
@@ -28,6 +17,8 @@ pub struct Issue {
     pub at_key: bool,
     /// `SL0xxx`.
     pub code: &'static str,
+    /// What type the value should have.
+    pub wanted: Option<Type>,
     /// What is known besides.
     pub hint: Option<Box<Hint>>,
 }
@@ -50,6 +41,7 @@ impl Issue {
             candidates: Vec::new(),
             at_key: false,
             code: code::RULE,
+            wanted: None,
             hint: None,
         }
     }
@@ -57,6 +49,12 @@ impl Issue {
     pub(crate) fn code(mut self, code: &'static str) -> Self {
         self.code = code;
         self
+    }
+
+    /// The value should have this type.
+    pub(crate) fn wants(mut self, wanted: Type) -> Self {
+        self.wanted = Some(wanted);
+        self.code(code::WRONG_TYPE)
     }
 
     /// What to do, and at which path.
@@ -99,16 +97,16 @@ impl Problem {
     pub fn text(&self, running: bool) -> String {
         let all = self.issues.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join("\n");
         match self.stage {
-            Stage::Decode => format!(
+            Stage::Read => format!(
                 "failed to get config: cannot unmarshal the configuration: decoding failed due to the \
                  following error(s):\n\n{all}"
             ),
-            Stage::Validate if running => format!("invalid configuration: {all}"),
-            Stage::Validate => all,
-            Stage::Build if running => {
+            Stage::Check if running => format!("invalid configuration: {all}"),
+            Stage::Check => all,
+            Stage::Create if running => {
                 format!("failed to setup configuration components: {all}")
             }
-            Stage::Build => all,
+            Stage::Create => all,
         }
     }
 }
@@ -170,7 +168,7 @@ impl Said {
             Refusal::Known(at, text) => (more.remove(at), text),
         };
         let issue = Issue { text: format!("failed to build pipelines: {text}"), ..issue };
-        Problem { more, ..Problem::new(Stage::Build, vec![issue]) }
+        Problem { more, ..Problem::new(Stage::Create, vec![issue]) }
     }
 }
 
@@ -186,31 +184,59 @@ pub(crate) fn at_item(path: &[&str], list: &str, at: usize, text: &str) -> Issue
     issue
 }
 
-/// A finding of a component, where the user can see it.
-pub(crate) fn at_component(kind: Kind, id: &Id, finding: &Finding) -> Issue {
-    let keys = |text: &str| -> Vec<String> {
-        text.split("::").filter(|it| !it.is_empty()).map(str::to_owned).collect()
-    };
-    let mut path = vec![kind.section().to_owned(), id.to_string()];
-    path.extend(keys(&finding.key));
-    let mut issue = Issue::new(Vec::new(), format!("{}: {}", path.join("::"), finding.rule));
-    path.extend(keys(&finding.place));
-    if let Some(remedy) = finding.remedy.clone() {
-        issue.code = match &remedy {
-            Remedy::OneOf(_) => code::BAD_VALUE,
-            Remedy::Set(_) if is_required(&finding.rule) => code::MISSING,
-            _ => code::RULE,
-        };
-        issue = issue.hint(path.clone(), remedy);
+/// A fault below `above`, where the user can see it.
+pub(crate) fn of_fault(above: &[&str], fault: &Fault, text: String) -> Issue {
+    let mut path: Vec<String> = above.iter().map(|it| (*it).to_owned()).collect();
+    path.extend(fault.place.iter().map(ToString::to_string));
+    let mut issue = Issue::new(path.clone(), text).code(fault_code(fault));
+    match &fault.wanted {
+        Some(Wanted::Type(it)) => issue.wanted = Some(*it),
+        Some(Wanted::OneOf(values)) => issue.candidates.clone_from(values),
+        Some(Wanted::Key(known, owners)) => {
+            issue.at_key = true;
+            issue.candidates.clone_from(known);
+            let below = |owner: &Vec<Step>| {
+                let above = above.iter().map(|it| (*it).to_owned());
+                above.chain(owner.iter().map(ToString::to_string)).collect()
+            };
+            issue.hint = elsewhere(owners.iter().map(below).collect());
+        }
+        Some(Wanted::Duration | Wanted::Present) | None => {}
     }
-    issue.path = path;
-    issue
+    match fault.remedy.clone() {
+        Some(remedy) => issue.hint(path, remedy),
+        None => issue,
+    }
 }
 
-/// True for rules that want something to be there at all.
-fn is_required(rule: &str) -> bool {
-    let words = ["requires", "required", "must be specified", "must specify", "at least one"];
-    words.iter().any(|it| rule.contains(it))
+/// A broken rule of a component.
+pub(crate) fn of_rule(kind: Kind, id: &Id, fault: &Fault) -> Issue {
+    let above = [kind.section(), id.as_str()];
+    of_fault(&above, fault, rule_text(&above, fault))
+}
+
+/// A broken rule in the Collector's words: `a::b::c: rule`.
+pub(crate) fn rule_text(above: &[&str], fault: &Fault) -> String {
+    let named = fault.named_place().iter().map(|it| format!("::{it}")).collect::<String>();
+    format!("{}{named}: {}", above.join("::"), fault.text)
+}
+
+/// Where a key at the wrong place belongs.
+pub(crate) fn elsewhere(owners: Vec<Vec<String>>) -> Option<Box<Hint>> {
+    (!owners.is_empty()).then(|| Box::new(Hint::Elsewhere(owners)))
+}
+
+fn fault_code(fault: &Fault) -> &'static str {
+    match (&fault.wanted, &fault.remedy) {
+        (Some(Wanted::Key(..)), _) => code::UNKNOWN_KEY,
+        (Some(Wanted::Duration), _) => code::DURATION,
+        (Some(Wanted::OneOf(_)), _) | (_, Some(Remedy::OneOf(_))) => code::BAD_VALUE,
+        (Some(Wanted::Present), _) => code::MISSING,
+        (Some(Wanted::Type(_)), _) => code::WRONG_TYPE,
+        // A value that its type refuses in words of its own.
+        (None, None) if fault.stage == Stage::Read => code::WRONG_TYPE,
+        (None, _) => code::RULE,
+    }
 }
 
 /// The code of a warning.

@@ -34,7 +34,7 @@ mod telemetry;
 
 pub use effective::Effective;
 pub use graph::Graph;
-pub use issue::{Hint, Issue, Problem, Said, Stage};
+pub use issue::{Hint, Issue, Late, Problem, Said};
 pub use registry::{Entry, Registry, Signals};
 pub use reload::Changes;
 pub use run::{Collector, Exit, RunError};

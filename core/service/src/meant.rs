@@ -1,5 +1,6 @@
 //! What a value was probably meant to be: time spans, numbers, booleans, ids, lists and maps.
 
+use component::config::Type;
 use confmap::{Conf, Data, Fix, code};
 
 use crate::issue::Issue;
@@ -45,7 +46,6 @@ pub(crate) fn id(issue: &Issue, written: &str) -> Option<String> {
 
 /// Another value for the one at `path`.
 pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advice> {
-    let message = issue.text.lines().last().unwrap_or_default();
     let text = match &conf.node(path)?.data {
         Data::String(text) => Some(text.as_str()),
         _ => None,
@@ -55,26 +55,16 @@ pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advic
     if issue.code == code::DURATION {
         return duration(text?).map(write);
     }
-    if issue.code != code::WRONG_TYPE {
-        return None;
-    }
-    let wanted = message.split("expected type '").nth(1).and_then(|it| it.split('\'').next());
-    match (wanted, text) {
-        (None, Some(text)) if message.ends_with("expected 'true' or 'false'") => {
-            boolean(text).map(|it| write(it.to_owned()))
-        }
-        (Some("bool"), Some(text)) => boolean(text).map(|it| write(it.to_owned())),
-        (Some(it), Some(text)) if it.contains("int") || it.starts_with("float") => {
-            number(text).map(write)
-        }
-        (Some("time.Duration"), Some(text)) => duration(text).map(write),
-        (Some("string"), None) => quoted(conf, path),
-        _ if message.contains("array or slice") => {
+    match (issue.wanted?, text) {
+        (Type::Bool, Some(text)) => boolean(text).map(|it| write(it.to_owned())),
+        (Type::Number, Some(text)) => number(text).map(write),
+        (Type::Duration, Some(text)) => duration(text).map(write),
+        (Type::Text, None) => quoted(conf, path),
+        (Type::List, _) => {
             Some(("write a list of ids: `[a, b]`".into(), conf.dash(path).into_iter().collect()))
         }
-        (Some(it), Some(text)) if it.starts_with("map") => as_map(conf, path, text),
-        (None, Some(text)) if message.contains("map or struct") => as_map(conf, path, text),
-        _ if message.contains("map") && matches!(conf.node(path)?.data, Data::List(_)) => Some((
+        (Type::Map, Some(text)) => as_map(conf, path, text),
+        (Type::Map, None) if matches!(conf.node(path)?.data, Data::List(_)) => Some((
             "these are keys, not items of a list: remove the dashes".into(),
             conf.undash(path).into_iter().collect(),
         )),

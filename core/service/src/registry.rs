@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use component::config::{self, Caution, DecodeIssue, Show, Value};
+use component::config::{self, Caution, Fault, Show, Value};
 use component::{
     BoxError, Component, Connector, ConnectorSettings, Consumer, Delivery, Exporter,
     ExporterSettings, Extension, Kind, Next, Outputs, Problems, Processor, ProcessorSettings,
@@ -38,7 +38,7 @@ pub struct Entry {
     /// What it can carry.
     pub signals: Signals,
     /// Reads a section and works it out.
-    pub(crate) check: fn(&Value) -> Result<Checked, Vec<DecodeIssue>>,
+    pub(crate) check: fn(&Value) -> Result<Checked, Vec<Fault>>,
     /// The JSON Schema of the section.
     pub(crate) schema: fn() -> serde_json::Value,
     /// The section with every default filled in.
@@ -291,7 +291,7 @@ fn module<T>() -> &'static str {
     path.split_once("::").map_or(path, |(first, _)| first)
 }
 
-fn check<C: component::Config>(section: &Value) -> Result<Checked, Vec<DecodeIssue>> {
+fn check<C: component::Config>(section: &Value) -> Result<Checked, Vec<Fault>> {
     checked::<C>(section, |_, _| None)
 }
 
@@ -299,10 +299,8 @@ fn check<C: component::Config>(section: &Value) -> Result<Checked, Vec<DecodeIss
 fn checked<C: component::Config>(
     section: &Value,
     plan: impl FnOnce(C, &mut Problems) -> Option<Plan>,
-) -> Result<Checked, Vec<DecodeIssue>> {
-    let config: C = config::load(section)?;
-    let mut problems = Problems::default();
-    config.validate(&mut problems);
+) -> Result<Checked, Vec<Fault>> {
+    let (config, mut problems) = config::check::<C>(section)?;
     for (path, nanos) in config::bare_durations::<C>(section) {
         no_unit(&mut problems, &path, nanos);
     }
@@ -331,7 +329,7 @@ fn effective<C: component::Config>(section: &Value, show: Show) -> Result<Value,
 
 /// Reads a section that [`check`] has accepted.
 fn read<C: component::Config>(section: &Value) -> Result<C, BoxError> {
-    config::load(section).map_err(|issues| {
-        issues.into_iter().map(|it| it.message).collect::<Vec<_>>().join("; ").into()
+    config::load(section).map_err(|faults: Vec<Fault>| {
+        faults.into_iter().map(|it| it.text).collect::<Vec<_>>().join("; ").into()
     })
 }

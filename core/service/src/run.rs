@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use component::config::Value;
+use component::config::{Stage, Value};
 use component::{
     BoxError, BuildInfo, Component, Handover, Host, Id, Kind, Meter, Services, Status, Storage,
 };
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
 
 use crate::graph::Graph;
-use crate::issue::{Issue, Problem, Stage, issue};
+use crate::issue::{Issue, Problem, issue};
 use crate::node::{Key, Node};
 use crate::registry::{Make, Offer, Registry};
 use crate::reloads::Reloads;
@@ -384,7 +384,7 @@ pub(crate) fn extensions(
             let text =
                 format!("failed to build extensions: failed to create extension \"{id}\": {error}");
             let issue = issue(&["extensions", id.as_str()], &text).code(code::BUILD);
-            Problem::new(Stage::Build, vec![issue])
+            Problem::new(Stage::Create, vec![issue])
         };
         let entry = registry.find(Kind::Extension, id.type_name());
         let Some(Make::Extension(make)) = entry.map(|it| it.make) else {

@@ -1,16 +1,14 @@
 //! The section of the exporter.
 
-use std::fmt;
-
 use component::QueueConfig;
-use component::config::{Problems, Section, unknown_choice};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use component::config::{Choice, Choices, Problems, Section};
+use serde::{Deserialize, Serialize};
 
 /// `exporters: debug:`. `exporter/debugexporter/config.go`, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Config {
     /// basic: counts; normal: one line per item; detailed: everything. Default basic.
-    pub verbosity: Verbosity,
+    pub verbosity: Choice<Verbosity>,
     /// Equal messages written in each second before sampling begins. Default 2.
     pub sampling_initial: i64,
     /// Then only every so many is written; 1 is all, 0 is none. Default 1.
@@ -26,7 +24,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            verbosity: Verbosity::Basic,
+            verbosity: Choice::default(),
             sampling_initial: 2,
             sampling_thereafter: 1,
             use_internal_logger: true,
@@ -37,11 +35,12 @@ impl Default for Config {
 }
 
 /// How much is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// A level of the collector's metrics that this exporter does not have.
     None,
     /// Counts.
+    #[default]
     Basic,
     /// One line per item.
     Normal,
@@ -49,31 +48,28 @@ pub enum Verbosity {
     Detailed,
 }
 
-impl fmt::Display for Verbosity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
+impl Choices for Verbosity {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("basic", Self::Basic),
+        ("normal", Self::Normal),
+        ("detailed", Self::Detailed),
+        ("none", Self::None),
+        ("", Self::None),
+    ];
+    const SHOWN: usize = 3;
+    const ANY_CASE: bool = true;
 
-impl Serialize for Verbosity {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Verbosity {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.to_lowercase().as_str() {
-            "" | "none" => Ok(Verbosity::None),
-            "basic" => Ok(Verbosity::Basic),
-            "normal" => Ok(Verbosity::Normal),
-            "detailed" => Ok(Verbosity::Detailed),
-            _ => {
-                let levels = ["basic", "normal", "detailed"];
-                Err(unknown_choice(format_args!("unknown metrics level {text:?}"), &levels))
-            }
+    fn word(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Basic => "Basic",
+            Self::Normal => "Normal",
+            Self::Detailed => "Detailed",
         }
+    }
+
+    fn unknown(word: &str) -> String {
+        format!("unknown metrics level {word:?}")
     }
 }
 
@@ -81,7 +77,7 @@ impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.verbosity == Verbosity::None {
             problems
-                .at("", format!("verbosity level \"{}\" is not supported", self.verbosity))
+                .at("", format!("verbosity level \"{}\" is not supported", self.verbosity.word()))
                 .one_of("verbosity", &["basic", "normal", "detailed"]);
         }
         match (&self.output_paths, self.use_internal_logger) {

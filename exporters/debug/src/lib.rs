@@ -53,7 +53,7 @@ impl Exporter for Debug {
         let sampler = Sampler::new(config.sampling_initial, config.sampling_thereafter);
         let paths = config.output_paths.unwrap_or_else(|| vec!["stdout".into()]);
         let writer = (!config.use_internal_logger).then(|| Arc::new(Writer::new(paths)));
-        Ok(Self { verbosity: config.verbosity, sampler: Arc::new(sampler), writer })
+        Ok(Self { verbosity: *config.verbosity, sampler: Arc::new(sampler), writer })
     }
 
     fn delivery(config: &Config) -> Delivery {

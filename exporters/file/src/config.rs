@@ -92,33 +92,38 @@ impl Default for GroupBy {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         let wrong = [
-            (self.path.is_empty(), "path must be non-empty"),
+            (self.path.is_empty(), "path must be non-empty", ("path", "./telemetry.json")),
             (
                 self.append && !self.compression.is_empty(),
                 "append and compression enabled at the same time is not supported",
+                ("append", "false"),
             ),
             (
                 self.append && self.rotation.get().is_some(),
                 "append and rotation enabled at the same time is not supported",
+                ("append", "false"),
             ),
-            (!matches!(self.format.as_str(), "json" | "proto"), "format type is not supported"),
-            (!matches!(self.compression.as_str(), "" | "zstd"), "compression is not supported"),
-            (self.flush_interval.is_negative(), "flush_interval must be larger than zero"),
+            (
+                !matches!(self.compression.as_str(), "" | "zstd"),
+                "compression is not supported",
+                ("compression", "zstd"),
+            ),
+            (
+                self.flush_interval.is_negative(),
+                "flush_interval must be larger than zero",
+                ("flush_interval", "1s"),
+            ),
             (
                 self.create_directory && self.permissions().is_none(),
                 "directory_permissions must be an octal number between 0 and 0777",
+                ("directory_permissions", "\"0755\""),
             ),
         ];
-        for (_, rule) in wrong.into_iter().filter(|(is, _)| *is) {
-            let finding = problems.at("", rule);
-            match rule.split(' ').next().unwrap_or_default() {
-                "path" => finding.set("path", "./telemetry.json"),
-                "append" => finding.set("append", "false"),
-                "format" => finding.one_of("format", &["json", "proto"]),
-                "compression" => finding.set("compression", "zstd"),
-                "flush_interval" => finding.set("flush_interval", "1s"),
-                _ => finding.set("directory_permissions", "\"0755\""),
-            };
+        for (_, rule, (key, value)) in wrong.into_iter().filter(|it| it.0) {
+            problems.at("", rule).set(key, value);
+        }
+        if !matches!(self.format.as_str(), "json" | "proto") {
+            problems.at("", "format type is not supported").one_of("format", &["json", "proto"]);
         }
         if self.group_by.enabled {
             self.validate_group_by(problems);

@@ -33,7 +33,9 @@ impl Default for Config {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.client.endpoint.is_empty() {
-            problems.at("", "requires a non-empty \"endpoint\"").set("endpoint", "localhost:4317");
+            problems
+                .at("", "requires a non-empty \"endpoint\"")
+                .require("endpoint", "localhost:4317");
         }
         self.client.validate("clientconfig", problems);
         if self.timeout.is_negative() {

@@ -1,9 +1,9 @@
 //! The section of the exporter.
 
-use component::config::{Problems, Section, unknown_choice};
+use component::config::{Choice, Choices, Problems, Section};
 use component::{QueueConfig, RetryConfig, Signal};
 use confighttp::client::ClientConfig;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// `exporters: otlp_http:`. `exporter/otlphttpexporter/config.go`, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct Config {
     /// URL for profiles. Accepted, without effect.
     pub profiles_endpoint: String,
     /// proto or json. Default proto.
-    pub encoding: Encoding,
+    pub encoding: Choice<Encoding>,
     /// Retries of what may pass later.
     pub retry_on_failure: RetryConfig,
     /// Queue and batch in front. On by default.
@@ -35,7 +35,7 @@ impl Default for Config {
             metrics_endpoint: String::new(),
             logs_endpoint: String::new(),
             profiles_endpoint: String::new(),
-            encoding: Encoding::default(),
+            encoding: Choice::default(),
             retry_on_failure: RetryConfig::default(),
             sending_queue: Section::on(QueueConfig::default()),
         }
@@ -43,8 +43,7 @@ impl Default for Config {
 }
 
 /// How telemetry is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Encoding {
     /// Protobuf.
     #[default]
@@ -53,16 +52,11 @@ pub enum Encoding {
     Json,
 }
 
-impl<'de> Deserialize<'de> for Encoding {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "proto" => Ok(Encoding::Proto),
-            "json" => Ok(Encoding::Json),
-            other => {
-                let text = format_args!("invalid encoding type: {other}");
-                Err(unknown_choice(text, &["proto", "json"]))
-            }
-        }
+impl Choices for Encoding {
+    const NAMES: &'static [(&'static str, Self)] = &[("proto", Self::Proto), ("json", Self::Json)];
+
+    fn unknown(word: &str) -> String {
+        format!("invalid encoding type: {word}")
     }
 }
 
@@ -97,7 +91,7 @@ impl component::Config for Config {
         if endpoints.iter().all(|it| it.is_empty()) {
             problems
                 .at("", "at least one endpoint must be specified")
-                .set("endpoint", "http://localhost:4318");
+                .require("endpoint", "http://localhost:4318");
         }
         self.client.validate("clientconfig", problems);
         let own = [

@@ -89,7 +89,7 @@ impl Consumer for OtlpHttp {
         let client = self.client.get();
         let client =
             client.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
-        let (content_type, body) = match self.config.encoding {
+        let (content_type, body) = match *self.config.encoding {
             Encoding::Proto => (answer::PROTO, data.chunks().into()),
             Encoding::Json => {
                 let mut text = Vec::new();

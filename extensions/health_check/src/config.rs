@@ -80,7 +80,7 @@ impl Default for CheckCollectorPipeline {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.server.net.endpoint.is_empty() {
-            problems.at("", "http endpoint required").set("endpoint", "localhost:13133");
+            problems.at("", "http endpoint required").require("endpoint", "localhost:13133");
         }
         if !self.path.starts_with('/') {
             problems.at("", "path must start with /").set("path", format!("/{}", self.path));

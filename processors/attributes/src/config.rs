@@ -22,7 +22,7 @@ impl component::Config for Config {
         if self.actions.is_empty() {
             problems
                 .at("", "missing required field \"actions\"")
-                .set("actions", "[{key: environment, value: production, action: upsert}]");
+                .require("actions", "[{key: environment, value: production, action: upsert}]");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use component::Problems;
+use component::config::Choice;
 use matching::{Attribute, MatchProperties, RegexpConfig};
 use ottl::ErrorMode;
 use serde::de::value::MapAccessDeserializer;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Config {
     /// What happens when a condition cannot be looked at: `ignore` logs it and counts it as false, `silent`
     /// only does the latter, `propagate` refuses the payload. Default `ignore`.
-    pub error_mode: ErrorMode,
+    pub error_mode: Choice<ErrorMode>,
     /// Conditions on spans and what is around them. A list of texts, or of groups.
     pub trace_conditions: Vec<Entry>,
     /// Conditions on metrics and what is around them.
@@ -161,7 +162,7 @@ pub struct Group {
     /// `log`, `span` and so on; without it the paths tell.
     pub context: String,
     /// Instead of that of the processor.
-    pub error_mode: Option<ErrorMode>,
+    pub error_mode: Option<Choice<ErrorMode>>,
     /// The conditions.
     pub conditions: Vec<String>,
 }

@@ -73,7 +73,7 @@ pub(crate) fn groups(entries: &[Entry]) -> Result<Vec<GroupOf>, (usize, String)>
                 at,
                 is_text: false,
                 context: it.context.to_lowercase(),
-                mode: it.error_mode,
+                mode: it.error_mode.as_ref().map(|it| **it),
                 texts: it.conditions.clone(),
             },
         };
@@ -154,7 +154,7 @@ impl Rules {
             }
         };
         for group in groups {
-            match group.compile(known, config.error_mode) {
+            match group.compile(known, *config.error_mode) {
                 Ok((context, conditions)) => self.add(context, conditions),
                 Err(wrong) => say(found, wrong, |at| group.place(key, at)),
             }
@@ -181,7 +181,7 @@ impl Rules {
             ],
         };
         for (key, context, texts) in lists {
-            match list(texts, *context, Prefixes::Optional, config.error_mode) {
+            match list(texts, *context, Prefixes::Optional, *config.error_mode) {
                 Ok(conditions) => self.add(*context, conditions),
                 Err(wrong) => say(found, wrong, |at| format!("{key}::{at}")),
             }

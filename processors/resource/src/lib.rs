@@ -35,7 +35,7 @@ impl component::Config for Config {
         if self.attributes.is_empty() {
             problems
                 .at("", "missing required field \"attributes\"")
-                .set("attributes", "[{key: environment, value: production, action: upsert}]");
+                .require("attributes", "[{key: environment, value: production, action: upsert}]");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use component::Problems;
+use component::config::{Choice, Choices};
 use ottl::{Context, ErrorMode};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Config {
     /// What happens when a statement fails: `ignore` logs it and goes on with the next one, `silent` only does
     /// the latter, `propagate` refuses the payload. Default `ignore`.
-    pub error_mode: ErrorMode,
+    pub error_mode: Choice<ErrorMode>,
     /// Statements on spans, their events and what is around them. A list of texts, or of groups.
     pub trace_statements: Vec<Entry>,
     /// Statements on metrics, their points and what is around them.
@@ -42,13 +43,13 @@ pub enum Entry {
 #[serde(default)]
 pub struct Group {
     /// `log`, `span` and so on: then paths need no prefix. Without it the paths tell.
-    pub context: ContextName,
+    pub context: Choice<ContextName>,
     /// Of which one has to hold for the statements to run. Without any they always do.
     pub conditions: Vec<String>,
     /// The statements.
     pub statements: Vec<String>,
     /// Instead of that of the processor.
-    pub error_mode: Option<ErrorMode>,
+    pub error_mode: Option<Choice<ErrorMode>>,
 }
 
 /// `context:`, in small or capital letters.
@@ -74,26 +75,23 @@ impl ContextName {
     }
 }
 
-impl Serialize for ContextName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
+impl Choices for ContextName {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("resource", Self::Known(Context::Resource)),
+        ("scope", Self::Known(Context::Scope)),
+        ("span", Self::Known(Context::Span)),
+        ("spanevent", Self::Known(Context::SpanEvent)),
+        ("metric", Self::Known(Context::Metric)),
+        ("datapoint", Self::Known(Context::DataPoint)),
+        ("log", Self::Known(Context::Log)),
+        ("profile", Self::Profile),
+        ("", Self::None),
+    ];
+    const SHOWN: usize = Context::ALL.len();
+    const ANY_CASE: bool = true;
 
-impl<'de> Deserialize<'de> for ContextName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?.to_lowercase();
-        let known = Context::ALL.into_iter().find(|it| it.name() == text);
-        match (known, text.as_str()) {
-            (Some(it), _) => Ok(Self::Known(it)),
-            (None, "") => Ok(Self::None),
-            (None, "profile") => Ok(Self::Profile),
-            (None, other) => {
-                let names = Context::ALL.map(Context::name);
-                let message = format_args!("unknown context {other}");
-                Err(component::config::unknown_choice(message, &names))
-            }
-        }
+    fn unknown(word: &str) -> String {
+        format!("unknown context {}", word.to_lowercase())
     }
 }
 

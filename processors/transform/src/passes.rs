@@ -68,7 +68,7 @@ impl Passes {
                         Part::Statement(it) => format!("{key}::{at}::statements::{it}"),
                         Part::Condition(it) => format!("{key}::{at}::conditions::{it}"),
                     };
-                    passes.add(group, config.error_mode, signal, place, found);
+                    passes.add(group, *config.error_mode, signal, place, found);
                 }
             }
         }
@@ -82,7 +82,7 @@ impl Passes {
         };
         let statements = texts.iter().map(|it| it.1.clone()).collect();
         let group = Group { statements, ..Group::default() };
-        passes.add(&group, config.error_mode, signal, place, found);
+        passes.add(&group, *config.error_mode, signal, place, found);
         passes
     }
 
@@ -97,7 +97,7 @@ impl Passes {
         if group.statements.is_empty() {
             return;
         }
-        match compile(group, group.error_mode.unwrap_or(mode), signal) {
+        match compile(group, group.error_mode.as_ref().map_or(mode, |it| **it), signal) {
             Ok(pass) => self.list.push(pass),
             Err(wrong) => {
                 for (part, error) in wrong {
@@ -129,7 +129,7 @@ impl Passes {
 
 /// The signal has the context that a group names, if it names one.
 fn is_there(group: &Group, signal: Signal) -> bool {
-    match group.context {
+    match *group.context {
         ContextName::None => true,
         ContextName::Known(it) => contexts(signal).contains(&it),
         ContextName::Profile => false,
@@ -139,7 +139,7 @@ fn is_there(group: &Group, signal: Signal) -> bool {
 fn compile(group: &Group, mode: ErrorMode, signal: Signal) -> Result<Pass, Vec<(Part, Error)>> {
     let editors = Editors::Transform;
     let (statements, conditions) = (&group.statements, &group.conditions);
-    let (context, prefixes) = if let ContextName::Known(it) = group.context {
+    let (context, prefixes) = if let ContextName::Known(it) = *group.context {
         (it, Prefixes::Optional)
     } else {
         let context = infer_statements(statements, conditions, editors, contexts(signal));

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use component::config::{Duration, Value, of_whole};
+use component::config::{Duration, Fault, Value};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
-use stanza::{Error, Options, Pipeline};
-
-use crate::advice;
+use stanza::{Options, Pipeline};
 
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -150,8 +148,8 @@ pub struct Header {
     pub metadata_operators: Vec<Operator>,
 }
 
-/// One entry of `operators:`, known to be readable.
-#[derive(Debug, Clone, Serialize)]
+/// One entry of `operators:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Operator(pub(crate) Value);
 
@@ -159,17 +157,6 @@ impl Operator {
     /// What is written there.
     pub fn sections(list: &[Self]) -> Vec<Value> {
         list.iter().map(|it| it.0.clone()).collect()
-    }
-}
-
-impl<'de> Deserialize<'de> for Operator {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let section = Value::deserialize(deserializer)?;
-        stanza::check(&section).map_err(|message| {
-            let (key, remedy) = advice::operator(&message, &section);
-            of_whole(message, &key, remedy.as_ref())
-        })?;
-        Ok(Self(section))
     }
 }
 
@@ -247,7 +234,7 @@ impl Default for Config {
 
 impl Config {
     /// The operators, compiled.
-    pub fn pipeline(&self) -> Result<Pipeline, Error> {
+    pub fn pipeline(&self) -> Result<Pipeline, Vec<Fault>> {
         let list = |map: &BTreeMap<String, String>| {
             map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
         };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use component::BoxError;
+use component::config::{Fault, Stage};
 use golang::go_regex;
 use regex::bytes::Regex;
 use stanza::{FileKey, FileMeta, Options, Pipeline, Worker};
@@ -14,22 +14,42 @@ use crate::config::{Header, Operator};
 const NOT_ALLOWED: [&str; 3] = ["filter", "recombine", "router"];
 
 /// Which lines belong to the header, and what makes attributes of them.
-pub(crate) fn compile(section: &Header) -> Result<(Regex, Pipeline), BoxError> {
-    let wrong = |what: String| format!("invalid config for 'header': {what}");
+pub(crate) fn compile(section: &Header) -> Result<(Regex, Pipeline), Fault> {
+    let refuse = |key: &str, what: String| {
+        let mut fault = Fault::create(format!("invalid config for 'header': {what}"));
+        fault.about(key);
+        fault.within("header")
+    };
+    let list = "metadata_operators";
     let operators = Operator::sections(&section.metadata_operators);
     if operators.is_empty() {
         let rule = "at least one operator must be specified for `metadata_operators`";
-        return Err(wrong(rule.to_owned()).into());
+        return Err(refuse(list, rule.to_owned()));
     }
-    let pipeline = Pipeline::new(&operators, Options::default())
-        .map_err(|error| wrong(format!("failed to build pipelines: {error}")))?;
+    let pipeline = Pipeline::new(&operators, Options::default()).map_err(|faults| {
+        // There is at least one.
+        let first = faults.into_iter().next().unwrap_or_else(|| Fault::create(""));
+        let fault = match first.stage {
+            Stage::Read => first,
+            stage => {
+                let text = match stage {
+                    Stage::Check => format!("operators::{}", first.rule_text()),
+                    _ => first.text.clone(),
+                };
+                let text =
+                    format!("invalid config for 'header': failed to build pipelines: {text}");
+                Fault { text, stage: Stage::Create, ..first }
+            }
+        };
+        fault.within(list).within("header")
+    })?;
     let kinds = operators.iter().filter_map(|it| it.get("type")?.as_str());
     if let Some(kind) = kinds.into_iter().find(|it| NOT_ALLOWED.contains(it)) {
         let rule = format!("operator of type {kind} is not allowed in `metadata_operators`");
-        return Err(wrong(rule).into());
+        return Err(refuse(list, rule));
     }
     let pattern = go_regex(&section.pattern, Regex::new)
-        .map_err(|error| wrong(format!("failed to compile `pattern`: {error}")))?;
+        .map_err(|error| refuse("pattern", format!("failed to compile `pattern`: {error}")))?;
     Ok((pattern, pipeline))
 }
 

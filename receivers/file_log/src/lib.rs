@@ -24,6 +24,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use component::config::Fault;
 use component::{
     BoxError, Component, Host, Id, Kind, Outputs, Ownership, Receiver, Settings, Signal, Stability,
     Storage, async_trait,
@@ -64,11 +65,16 @@ impl Receiver for FileLog {
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Logs, Stability::Beta)];
 
     fn create(settings: Settings, config: Config, out: Outputs) -> Result<Self, BoxError> {
-        let pipeline = config.pipeline()?;
-        let mut files = files(&config)?;
+        // `validate` has found these mistakes before.
+        let text = |fault: Fault| fault.text;
+        let pipeline = config.pipeline().map_err(|faults| {
+            let texts: Vec<String> = faults.into_iter().map(text).collect();
+            texts.join("; ")
+        })?;
+        let mut files = files(&config).map_err(text)?;
         let mut header = None;
         if let Some(section) = &config.header {
-            let (pattern, operators) = header::compile(section)?;
+            let (pattern, operators) = header::compile(section).map_err(text)?;
             files.header = Some(pattern);
             header = Some(operators);
         }
@@ -79,20 +85,31 @@ impl Receiver for FileLog {
 }
 
 /// What the section says about files, checked, with the Collector's texts.
-fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
+fn files(config: &Config) -> Result<fileconsumer::Settings, Fault> {
     if config.include.is_empty() {
-        return Err("'include' must be specified".into());
+        return Err(wrong("'include' must be specified", |it| {
+            it.require("include", "[/var/log/*.log]")
+        }));
     }
     refuse(config)?;
     let start_at = match config.start_at.as_str() {
         "beginning" => StartAt::Beginning,
         "end" => StartAt::End,
-        other => return Err(format!("invalid start_at location '{other}'").into()),
+        other => {
+            return Err(wrong(format!("invalid start_at location '{other}'"), |it| {
+                it.one_of("start_at", &["beginning", "end"])
+            }));
+        }
     };
     let on_truncate = match config.on_truncate.as_str() {
         "ignore" | "read_whole_file" => OnTruncate::ReadWholeFile,
         "read_new" => OnTruncate::ReadNew,
-        _ => return Err("'on_truncate' must be one of: ignore, read_whole_file, read_new".into()),
+        _ => {
+            let text = "'on_truncate' must be one of: ignore, read_whole_file, read_new";
+            return Err(wrong(text, |it| {
+                it.one_of("on_truncate", &["ignore", "read_whole_file", "read_new"])
+            }));
+        }
     };
     let compression = match config.compression.as_str() {
         "gzip" => Compression::Gzip,
@@ -101,7 +118,7 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
     };
     let globs = |name: &str, list: &[String]| {
         let globs: Result<Vec<Glob>, _> = list.iter().map(|it| Glob::new(it)).collect();
-        globs.map_err(|error| format!("{name}: {error}"))
+        globs.map_err(|error| wrong(format!("{name}: {error}"), |it| it.about(name)))
     };
     let span = |it: component::config::Duration| Some(it.std()).filter(|it| !it.is_zero());
     Ok(fileconsumer::Settings {
@@ -109,7 +126,8 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
             include: globs("include", &config.include)?,
             exclude: globs("exclude", &config.exclude)?,
             exclude_older_than: span(config.exclude_older_than),
-            ordering: order::compile(&config.ordering_criteria)?,
+            ordering: order::compile(&config.ordering_criteria)
+                .map_err(|it| it.within("ordering_criteria"))?,
         },
         start_at,
         poll_interval: config.poll_interval.std(),
@@ -142,60 +160,87 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, BoxError> {
     })
 }
 
-/// What the section may not say.
+/// A mistake that upstream finds when it creates the receiver.
+fn wrong(text: impl Into<String>, place: impl FnOnce(&mut Fault) -> &mut Fault) -> Fault {
+    let mut fault = Fault::create(text);
+    place(&mut fault);
+    fault
+}
+
 /// `validate` has refused those that are negative.
 fn size(number: i64) -> usize {
     usize::try_from(number).unwrap_or_default()
 }
 
-fn refuse(config: &Config) -> Result<(), BoxError> {
+/// What the section may not say.
+fn refuse(config: &Config) -> Result<(), Fault> {
     let rules = [
-        (config.fingerprint_size.0 < 16, "'fingerprint_size' must be at least 16 bytes"),
-        (config.max_log_size.0 <= 0, "'max_log_size' must be positive"),
-        (config.max_concurrent_files < 1, "'max_concurrent_files' must be positive"),
-        (config.max_batches < 0, "'max_batches' must not be negative"),
+        (
+            config.fingerprint_size.0 < 16,
+            "'fingerprint_size' must be at least 16 bytes",
+            ("fingerprint_size", "1kb"),
+        ),
+        (config.max_log_size.0 <= 0, "'max_log_size' must be positive", ("max_log_size", "1MiB")),
+        (
+            config.max_concurrent_files < 1,
+            "'max_concurrent_files' must be positive",
+            ("max_concurrent_files", "1024"),
+        ),
+        (config.max_batches < 0, "'max_batches' must not be negative", ("max_batches", "0")),
         (
             config.header.is_some() && config.start_at == "end",
             "'header' cannot be specified with 'start_at: end'",
+            ("start_at", "beginning"),
         ),
         (
             config.delete_after_read && config.start_at == "end",
             "'delete_after_read' cannot be used with 'start_at: end'",
+            ("start_at", "beginning"),
         ),
     ];
-    if let Some((_, rule)) = rules.into_iter().find(|(broken, _)| *broken) {
-        return Err(rule.into());
+    match rules.into_iter().find(|it| it.0) {
+        Some((_, rule, (key, value))) => Err(wrong(rule, |it| it.set(key, value))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn splitter(config: &Config) -> Result<Splitter, BoxError> {
+fn splitter(config: &Config) -> Result<Splitter, Fault> {
     let Multiline { line_start_pattern: start, line_end_pattern: end, omit_pattern } =
         &config.multiline;
-    let encoding = Encoding::parse(&config.encoding)?;
+    let of_multiline = |text: String| wrong(text, |it| it.about("multiline"));
+    let encoding = Encoding::parse(&config.encoding).map_err(|text| {
+        wrong(text, |it| it.one_of("encoding", &["utf-8", "utf-16le", "utf-16be", "ascii", "nop"]))
+    })?;
     let raw = config.encoding == "nop";
     if raw && !(start.is_empty() && end.is_empty()) {
-        return Err(
-            "line_start_pattern or line_end_pattern should not be set when using nop encoding"
-                .into(),
-        );
+        let text =
+            "line_start_pattern or line_end_pattern should not be set when using nop encoding";
+        return Err(of_multiline(text.to_owned()));
     }
     let compile = |which: &str, text: &str| {
         // As upstream: its multi-line flag, and that flag in its texts.
         go_regex(&format!("(?m){text}"), Regex::new)
-            .map_err(|error| format!("compile line {which} regex: {error}"))
+            .map_err(|error| of_multiline(format!("compile line {which} regex: {error}")))
     };
     let mode = match (start.as_str(), end.as_str()) {
         _ if raw => Mode::None,
         ("", "") => Mode::Newline,
         (start, "") => Mode::Start { pattern: compile("start", start)?, omit: *omit_pattern },
         ("", end) => Mode::End { pattern: compile("end", end)?, omit: *omit_pattern },
-        _ => return Err("only one of line_start_pattern or line_end_pattern can be set".into()),
+        _ => {
+            let text = "only one of line_start_pattern or line_end_pattern can be set";
+            return Err(of_multiline(text.to_owned()));
+        }
     };
     let truncate = match config.max_log_size_behavior.as_str() {
         "split" => false,
         "truncate" => true,
-        _ => return Err("'max_log_size_behavior' must be either 'split' or 'truncate'".into()),
+        _ => {
+            let text = "'max_log_size_behavior' must be either 'split' or 'truncate'";
+            return Err(wrong(text, |it| {
+                it.one_of("max_log_size_behavior", &["split", "truncate"])
+            }));
+        }
     };
     Ok(Splitter {
         mode,

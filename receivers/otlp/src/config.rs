@@ -67,7 +67,7 @@ impl component::Config for Config {
         if grpc.is_none() && http.is_none() {
             problems
                 .at("", "must specify at least one protocol when using the OTLP receiver")
-                .set("protocols", "{grpc: , http: }");
+                .require("protocols", "{grpc: , http: }");
         }
         if let Some(grpc) = grpc {
             grpc.validate("protocols::grpc", problems);

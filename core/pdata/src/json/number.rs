@@ -4,6 +4,9 @@
 use super::JsonError;
 use super::scan::Scanner;
 
+/// What Go says of a number that no `float64` can hold.
+const OUT_OF_RANGE: &str = "value out of range";
+
 /// Decimal digits that a `f64` holds exactly.
 const EXACT_DIGITS: usize = 15;
 
@@ -205,21 +208,34 @@ pub(super) fn double(scan: &mut Scanner<'_>) -> Result<f64, JsonError> {
 
 /// As Go's `strconv.ParseFloat`, without hexadecimal.
 fn parse_double(text: &[u8]) -> Result<f64, &'static str> {
-    let unsigned = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
-    let signed_nan = unsigned.len() != text.len() && unsigned.eq_ignore_ascii_case(b"nan");
-    let value: f64 = std::str::from_utf8(text)
-        .ok()
-        .filter(|_| !signed_nan)
-        .and_then(|text| text.parse().ok())
-        .ok_or("invalid syntax")?;
-    let named = unsigned.first().is_some_and(u8::is_ascii_alphabetic);
-    if value.is_infinite() && !named {
-        return Err("value out of range");
+    let value = parse_wide_double(text)?;
+    let named = text.iter().find(|it| !matches!(it, b'+' | b'-'));
+    if value.is_infinite() && !named.is_some_and(u8::is_ascii_alphabetic) {
+        return Err(OUT_OF_RANGE);
     }
     Ok(value)
 }
 
+/// The same, with infinity for what is too large.
+fn parse_wide_double(text: &[u8]) -> Result<f64, &'static str> {
+    let unsigned = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    let signed_nan = unsigned.len() != text.len() && unsigned.eq_ignore_ascii_case(b"nan");
+    let text = std::str::from_utf8(text).ok().filter(|_| !signed_nan);
+    text.and_then(|text| text.parse().ok()).ok_or("invalid syntax")
+}
+
 fn bare_double(scan: &mut Scanner<'_>) -> Result<f64, JsonError> {
+    let start = scan.at;
+    let value = wide_double(scan)?;
+    if value.is_infinite() {
+        let text = scan.buf.get(start..scan.at).unwrap_or_default();
+        return Err(not_a_float(text.strip_prefix(b"-").unwrap_or(text), OUT_OF_RANGE));
+    }
+    Ok(value)
+}
+
+/// A bare number, or infinity for one that is too large.
+fn wide_double(scan: &mut Scanner<'_>) -> Result<f64, JsonError> {
     let negative = scan.peek() == b'-';
     scan.at += usize::from(negative);
     let rest = scan.buf.get(scan.at..).unwrap_or_default();
@@ -268,26 +284,19 @@ fn long_double(scan: &mut Scanner<'_>, text: &[u8]) -> Result<f64, JsonError> {
         (_, Some(Some(next))) if !next.is_ascii_digit() => {
             ("readFloat64SlowPath", "missing digit after dot")
         }
-        _ => {
-            return parse_double(text).map_err(|reason| JsonError {
-                message: format!("strconv.ParseFloat: parsing {}: {reason}", quote(text)).into(),
-            });
-        }
+        _ => return parse_wide_double(text).map_err(|reason| not_a_float(text, reason)),
     };
     Err(scan.fail(operation, reason))
 }
 
+fn not_a_float(text: &[u8], reason: &str) -> JsonError {
+    let message = format!("strconv.ParseFloat: parsing {}: {reason}", quote(text)).into();
+    JsonError { message }
+}
+
 /// Steps over a bare number; one too large for a `f64` is a number all the same.
 pub(super) fn skip(scan: &mut Scanner<'_>) -> Result<(), JsonError> {
-    let start = scan.at;
-    let Err(error) = bare_double(scan) else { return Ok(()) };
-    if !error.message.ends_with("value out of range") {
-        return Err(error);
-    }
-    let rest = scan.buf.get(start..).unwrap_or_default();
-    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
-    scan.at = start + rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
-    Ok(())
+    wide_double(scan).map(drop)
 }
 
 /// The value of an enum: its number, or its name.

@@ -1,8 +1,8 @@
 //! `service: telemetry:`. `service/telemetry/otelconftelemetry/config.go`, v0.159.
 
-use component::config::{Duration, Value, unknown_choice};
+use component::config::{Choice, Choices, Duration, Value};
 use component::{Config, Problems, meter};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
 use super::readers::MetricsConfig;
@@ -34,7 +34,7 @@ impl Config for TelemetryConfig {
         if self.metrics.views.is_some() && self.metrics.level != meter::Level::Detailed {
             let rule = "service::telemetry::metrics::views can only be set when \
                         service::telemetry::metrics::level is detailed";
-            problems.at("metrics::views", rule);
+            problems.at("", rule).about("metrics::views");
         }
         self.resource.validate(problems);
     }
@@ -46,7 +46,7 @@ impl Config for TelemetryConfig {
 pub struct LogsConfig {
     /// Lines below are left out: debug, info, warn, error, or dpanic, panic, fatal, which leave out all.
     /// Default info.
-    pub level: LogLevel,
+    pub level: Choice<LogLevel>,
     /// console or json. Default console.
     pub encoding: String,
     /// Accepted, without effect: it switches zap's stack traces and panics.
@@ -72,7 +72,7 @@ pub struct LogsConfig {
 impl Default for LogsConfig {
     fn default() -> Self {
         Self {
-            level: LogLevel("info"),
+            level: Choice::default(),
             encoding: "console".into(),
             development: false,
             disable_caller: false,
@@ -110,8 +110,11 @@ impl Default for SamplingConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogLevel(&'static str);
 
-/// zap's names. Nothing here is worse than an error, so the last three hide every line.
-const LOG_LEVELS: [&str; 7] = ["debug", "info", "warn", "error", "dpanic", "panic", "fatal"];
+impl Default for LogLevel {
+    fn default() -> Self {
+        Self("info")
+    }
+}
 
 impl LogLevel {
     /// What passes.
@@ -126,25 +129,23 @@ impl LogLevel {
     }
 }
 
-impl Serialize for LogLevel {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
-    }
-}
+/// zap's names. Nothing here is worse than an error, so the last three hide every line.
+impl Choices for LogLevel {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("debug", Self("debug")),
+        ("info", Self("info")),
+        ("warn", Self("warn")),
+        ("error", Self("error")),
+        ("dpanic", Self("dpanic")),
+        ("panic", Self("panic")),
+        ("fatal", Self("fatal")),
+        ("warning", Self("warn")),
+        ("", Self("info")),
+    ];
+    const SHOWN: usize = 4;
+    const ANY_CASE: bool = true;
 
-impl<'de> Deserialize<'de> for LogLevel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let name = match text.to_lowercase().as_str() {
-            "" => "info",
-            "warning" => "warn",
-            _ => &text,
-        };
-        let known = LOG_LEVELS.iter().find(|it| it.eq_ignore_ascii_case(name));
-        let unknown = || {
-            let text = format_args!("unrecognized level: \"{text}\"");
-            unknown_choice(text, &["debug", "info", "warn", "error"])
-        };
-        known.map(|it| Self(it)).ok_or_else(unknown)
+    fn unknown(word: &str) -> String {
+        format!("unrecognized level: \"{word}\"")
     }
 }

@@ -82,7 +82,7 @@ impl Telemetry {
             Ok(tracer) => (tracer, Ok(parts)),
             Err(error) => (Tracer::default(), Err(error)),
         };
-        let meter = Meter::new(metrics.level, views).with_tracer(tracer);
+        let meter = Meter::new(*metrics.level, views).with_tracer(tracer);
         process::observe(&meter);
         Self {
             config: config.clone(),

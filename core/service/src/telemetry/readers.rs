@@ -1,7 +1,7 @@
 //! `service: telemetry: metrics:` and the exporters of own telemetry. Declarative configuration 0.3
 //! (`otelconf` 0.25), which also takes the headers of 0.2, a map.
 
-use component::config::MapList;
+use component::config::{Choice, MapList};
 use component::meter::{Level, Shape, View};
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricsConfig {
     /// none, basic, normal or detailed. Default normal.
-    pub level: Level,
+    pub level: Choice<Level>,
     /// Default one Prometheus port on localhost:8888.
     pub readers: Vec<ReaderConfig>,
     /// Changes to what is shown; only at level detailed.
@@ -28,7 +28,7 @@ impl Default for MetricsConfig {
         };
         let exporter = PullExporterConfig { prometheus: Some(prometheus) };
         let reader = ReaderConfig { pull: Some(PullConfig { exporter }), periodic: None };
-        Self { level: Level::Normal, readers: vec![reader], views: None }
+        Self { level: Level::Normal.into(), readers: vec![reader], views: None }
     }
 }
 

@@ -237,7 +237,7 @@ mod tests {
     fn refused(json: Json, want: &str) {
         let mut problems = Problems::default();
         config(json).validate(&mut problems);
-        let rules: Vec<&str> = problems.list().iter().map(|it| it.rule.as_str()).collect();
+        let rules: Vec<&str> = problems.faults().iter().map(|it| it.text.as_str()).collect();
         assert_eq!(rules, [want]);
     }
 

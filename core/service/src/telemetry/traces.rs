@@ -1,6 +1,7 @@
 //! Own traces: `service: telemetry: traces:`. Spans are sampled where they begin and queued where they
 //! end; a task per processor sends them.
 
+use component::config::Choice;
 use component::meter::Level;
 use component::trace::{Propagator, SpanContext, SpanRecord, SpanSink};
 use component::{BuildInfo, Data, Signal};
@@ -19,7 +20,7 @@ use crate::registry::Registry;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TracesConfig {
     /// none or basic. Default basic.
-    pub level: Level,
+    pub level: Choice<Level>,
     /// tracecontext, b3: how the span above is read from a request. Default none.
     pub propagators: Vec<String>,
     /// Where spans go. Default nowhere, and then none are made.
@@ -33,7 +34,7 @@ pub struct TracesConfig {
 impl Default for TracesConfig {
     fn default() -> Self {
         Self {
-            level: Level::Basic,
+            level: Level::Basic.into(),
             propagators: Vec::new(),
             processors: Vec::new(),
             sampler: None,

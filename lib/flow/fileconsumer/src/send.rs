@@ -107,6 +107,24 @@ impl Sender {
     }
 }
 
+/// What becomes of records that were refused.
+#[derive(Clone, Copy)]
+enum Fate {
+    Rejected,
+    Expired,
+    SentAgain,
+}
+
+impl Fate {
+    fn text(self) -> &'static str {
+        match self {
+            Fate::Rejected => "records were refused for good and are lost",
+            Fate::Expired => "records were refused until max_elapsed_time and are lost",
+            Fate::SentAgain => "records were refused and are sent again; nothing is lost",
+        }
+    }
+}
+
 impl Shared {
     async fn deliver(&self, data: Data, flush: bool, stopping: &CancellationToken) -> bool {
         let (ctx, started) = (Context { flush, ..Context::delivered() }, Instant::now());
@@ -125,24 +143,16 @@ impl Shared {
             self.received.refused(items);
             if error.is_permanent() {
                 self.rejected.add(items);
-                self.complain(&error, items, "records were refused for good and are lost");
+                self.complain(&error, items, Fate::Rejected);
                 return true;
             }
             let waits = spread(wait).max(error.retry_after().unwrap_or_default());
             if self.retry.give_up_after.is_some_and(|it| it < started.elapsed() + waits) {
                 self.expired.add(items);
-                self.complain(
-                    &error,
-                    items,
-                    "records were refused until max_elapsed_time and are lost",
-                );
+                self.complain(&error, items, Fate::Expired);
                 return true;
             }
-            self.complain(
-                &error,
-                items,
-                "records were refused and are sent again; nothing is lost",
-            );
+            self.complain(&error, items, Fate::SentAgain);
             tokio::select! {
                 () = stopping.cancelled() => return false,
                 () = self.pause(waits, error.retry_after()) => {}
@@ -162,13 +172,15 @@ impl Shared {
         }
     }
 
-    fn complain(&self, error: &ConsumeError, items: u64, what: &'static str) {
+    fn complain(&self, error: &ConsumeError, items: u64, fate: Fate) {
+        let what = fate.text();
         if self.complaints.allows(what) {
             let origin = error.origin().map_or("", |it| it.as_ref());
-            if error.is_permanent() || what.ends_with("lost") {
-                tracing::error!(%error, origin, items, "{what}");
-            } else {
-                tracing::warn!(%error, origin, items, "{what}");
+            match fate {
+                Fate::Rejected | Fate::Expired => {
+                    tracing::error!(%error, origin, items, "{what}");
+                }
+                Fate::SentAgain => tracing::warn!(%error, origin, items, "{what}"),
             }
         }
     }

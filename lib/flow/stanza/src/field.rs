@@ -29,6 +29,25 @@ impl Root {
     }
 }
 
+/// Why a text names no place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FieldError {
+    /// It begins with none of the roots.
+    Prefix,
+    /// In the Collector's words.
+    Other(String),
+}
+
+impl FieldError {
+    /// In the Collector's words.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            FieldError::Prefix => "unrecognized prefix",
+            FieldError::Other(text) => text,
+        }
+    }
+}
+
 /// A place in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
@@ -51,17 +70,18 @@ impl Field {
     ///
     /// # Errors
     /// The Collector's texts (pkg/stanza/entry/field.go).
-    pub(crate) fn parse(text: &str, rootable: bool) -> Result<Self, String> {
-        let mut keys = split(text)?.into_iter();
+    pub(crate) fn parse(text: &str, rootable: bool) -> Result<Self, FieldError> {
+        let mut keys = split(text).map_err(FieldError::Other)?.into_iter();
         let root = match keys.next().as_deref() {
             Some("body") => Root::Body,
             Some("attributes") => Root::Attributes,
             Some("resource") => Root::Resource,
-            _ => return Err("unrecognized prefix".to_owned()),
+            _ => return Err(FieldError::Prefix),
         };
         let keys: Vec<String> = keys.collect();
         if keys.is_empty() && root != Root::Body && !rootable {
-            return Err(format!("{} cannot be referenced without subfield", root.name()));
+            let text = format!("{} cannot be referenced without subfield", root.name());
+            return Err(FieldError::Other(text));
         }
         Ok(Self { root, keys })
     }
@@ -227,7 +247,7 @@ mod tests {
 
     fn check(text: &str, want: Result<&str, &str>) {
         let got = Field::parse(text, false).map(|it| it.to_string());
-        assert_eq!(got.as_deref().map_err(String::as_str), want, "{text}");
+        assert_eq!(got.as_deref().map_err(FieldError::text), want, "{text}");
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! From the `operators:` list to something that can run.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
 
-use config::Value;
+use config::{Fault, Stage, Type, Value, Wanted};
 
 use crate::ops::{Build, Built, OPERATORS, Operator};
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use expr::{Program, Template};
 
 /// What the receiver itself adds to every record.
@@ -20,64 +19,6 @@ pub struct Options {
     /// `encoding: nop`: bodies are bytes, not text.
     pub raw: bool,
 }
-
-/// Why a list of operators cannot run, in the Collector's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Error {
-    /// The section cannot be read: `operators[0]` and what is wrong with it. The Collector reports
-    /// it as `'operators[0]' <message>` below "error reading configuration".
-    Decode {
-        /// Position in the list.
-        operator: usize,
-        /// As in the Collector, without the position.
-        message: String,
-    },
-    /// The section is readable and makes no sense. The Collector reports it as
-    /// `receivers::<id>::baseconfig::operators::<n>::builder: <message>`.
-    Validate {
-        /// Position in the list.
-        operator: usize,
-        /// As in the Collector.
-        message: String,
-    },
-    /// It cannot be built. The Collector reports it below "failed to create receiver".
-    Build {
-        /// Position in the list, if it is one operator's mistake.
-        operator: Option<usize>,
-        /// As in the Collector.
-        message: String,
-    },
-}
-
-impl Error {
-    /// Position in the list, if it is one operator's mistake.
-    pub fn operator(&self) -> Option<usize> {
-        match self {
-            Error::Decode { operator, .. } | Error::Validate { operator, .. } => Some(*operator),
-            Error::Build { operator, .. } => *operator,
-        }
-    }
-}
-
-impl From<String> for Error {
-    fn from(message: String) -> Self {
-        Error::Build { operator: None, message }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Decode { operator, message } => write!(f, "'operators[{operator}]' {message}"),
-            Error::Validate { operator, message } => {
-                write!(f, "operators::{operator}::builder: {message}")
-            }
-            Error::Build { message, .. } => f.write_str(message),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// The operators and how they are connected.
 #[derive(Debug)]
@@ -127,6 +68,9 @@ pub(crate) enum OnError {
 }
 
 impl OnError {
+    const ALL: [OnError; 4] =
+        [OnError::Send, OnError::Drop, OnError::SendQuiet, OnError::DropQuiet];
+
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "" | "send" => OnError::Send,
@@ -160,32 +104,32 @@ struct Loose {
 
 impl Graph {
     /// Compiles and connects.
-    pub(crate) fn new(operators: &[Value], options: Options) -> Result<Self, Error> {
-        let made: Vec<Result<Loose, Mistake>> = operators.iter().map(make).collect();
+    pub(crate) fn new(operators: &[Value], options: Options) -> Result<Self, Vec<Fault>> {
+        let made: Vec<Result<Loose, Fault>> = operators.iter().map(make).collect();
         // The Collector reads all sections, then validates, then builds.
-        let stage = |mistake: &Mistake| match mistake {
-            Mistake::Decode(_) => 0,
-            Mistake::Validate(_) => 1,
-            Mistake::Build(_) => 2,
-        };
-        let mistakes =
-            made.iter().enumerate().filter_map(|(at, it)| Some((at, it.as_ref().err()?)));
-        if let Some((operator, mistake)) = mistakes.min_by_key(|(_, it)| stage(it)) {
-            return Err(match mistake.clone() {
-                Mistake::Decode(message) => Error::Decode { operator, message },
-                Mistake::Validate(message) => Error::Validate { operator, message },
-                Mistake::Build(message) => Error::Build { operator: Some(operator), message },
-            });
+        let mut loose: Vec<Loose> = Vec::with_capacity(made.len());
+        let mut faults: Vec<Fault> = Vec::new();
+        for (at, it) in made.into_iter().enumerate() {
+            match it {
+                Ok(it) => loose.push(it),
+                Err(fault) => faults.push(placed(fault, at)),
+            }
         }
-        let mut loose: Vec<Loose> = made.into_iter().flatten().collect();
+        faults.sort_by_key(|it| it.stage);
+        if let Some(first) = faults.first() {
+            let unread = faults.iter().take_while(|it| it.stage == Stage::Read).count();
+            let shown = if first.stage == Stage::Read { unread } else { 1 };
+            faults.truncate(shown);
+            return Err(faults);
+        }
         number_ids(&mut loose);
-        let nodes = connect(loose).map_err(Error::from)?;
-        let templates = |pairs: Vec<(String, String)>| -> Result<Vec<_>, Error> {
+        let nodes = connect(loose).map_err(|it| vec![it])?;
+        let templates = |pairs: Vec<(String, String)>| -> Result<Vec<_>, Fault> {
             let all = pairs.into_iter().map(|(key, text)| Ok((key, Template::new(&text)?)));
-            all.collect::<Result<_, String>>().map_err(Error::from)
+            all.collect::<Result<_, Fault>>()
         };
-        let attributes = templates(options.attributes)?;
-        let resource = templates(options.resource)?;
+        let attributes = templates(options.attributes).map_err(|it| vec![it])?;
+        let resource = templates(options.resource).map_err(|it| vec![it])?;
         let resource_is_fixed = resource.iter().all(|(_, it)| it.fixed().is_some());
         let base = resource.iter().filter(|_| resource_is_fixed);
         let base = base.map(|(key, it)| (key.clone(), it.fixed().unwrap_or_default().to_owned()));
@@ -195,55 +139,52 @@ impl Graph {
     }
 }
 
-/// Checks that an operator's section can be read, which the Collector does while it reads the whole
-/// configuration: before it validates or builds anything.
-///
-/// # Errors
-/// What is wrong, without the operator's position.
-pub fn check(operator: &Value) -> Result<(), String> {
-    match make(operator) {
-        Err(Mistake::Decode(message)) => Err(message),
-        _ => Ok(()),
+/// The fault of the operator `at` as seen from outside the list. A broken rule is that of upstream's builder.
+fn placed(fault: Fault, at: usize) -> Fault {
+    match fault.stage {
+        Stage::Check => fault.within_key("builder").within_item(at),
+        Stage::Read | Stage::Create => fault.within_item(at),
     }
 }
 
-/// The types of operators.
-pub fn operator_types() -> Vec<&'static str> {
-    OPERATORS.iter().map(|it| it.0).collect()
-}
-
-fn make(value: &Value) -> Result<Loose, Mistake> {
-    let decode = |text: String| Mistake::Decode(text);
+fn make(value: &Value) -> Result<Loose, Fault> {
     let kind = match value.get("type") {
         None | Some(Value::Null) => {
-            return Err(decode("missing required field 'type'".to_owned()));
+            let mut fault = Fault::read("missing required field 'type'");
+            fault.require("type", "noop");
+            return Err(fault);
         }
-        Some(kind) => {
-            kind.as_str().ok_or_else(|| decode("non-string type for field 'type'".to_owned()))?
-        }
+        Some(kind) => kind.as_str().ok_or_else(|| {
+            let mut fault = Fault::read("non-string type for field 'type'");
+            fault.about("type").wanted = Some(Wanted::Type(Type::Text));
+            fault
+        })?,
     };
     let found: Option<&(&'static str, Build)> = OPERATORS.iter().find(|(name, _)| *name == kind);
     let Some((kind, build)) = found else {
-        return Err(decode(format!("unsupported type '{kind}'")));
+        let mut fault = Fault::read(format!("unsupported type '{kind}'"));
+        let known: Vec<&str> = OPERATORS.iter().map(|it| it.0).collect();
+        fault.one_of("type", &known);
+        return Err(fault);
     };
     let mut section = Section::new(value);
     let id = section.text("id").filter(|it| !it.is_empty());
     let outputs = section.texts("output");
     let on_error = section.text("on_error").unwrap_or_default();
     let condition = section.text("if").unwrap_or_default();
-    let in_kind = |mistake: Mistake| match mistake {
-        Mistake::Decode(text) => Mistake::Decode(format!("unmarshal to {kind}: {text}")),
-        other => other,
+    let in_kind = |fault: Fault| match fault.stage {
+        Stage::Read => Fault { text: format!("unmarshal to {kind}: {}", fault.text), ..fault },
+        Stage::Check | Stage::Create => fault,
     };
     section.check().map_err(in_kind)?;
     let built = match build(&mut section) {
         // The common part is built before the rest.
-        Err(mistake @ (Mistake::Decode(_) | Mistake::Validate(_))) => return Err(in_kind(mistake)),
+        Err(fault) if fault.stage != Stage::Create => return Err(in_kind(fault)),
         built => built,
     };
     let common = common(on_error, condition);
     let Built { operator, transformer, routes } = match (common, built) {
-        (Err(mistake), Ok(Built { transformer: true, .. }) | Err(_)) => return Err(mistake.into()),
+        (Err(fault), Ok(Built { transformer: true, .. }) | Err(_)) => return Err(fault),
         (_, built) => built?,
     };
     let (on_error, condition) =
@@ -261,16 +202,22 @@ fn make(value: &Value) -> Result<Loose, Mistake> {
     Ok(Loose { node, implicit, outputs, routes, is_router })
 }
 
-fn common(on_error: &str, condition: &str) -> Result<(OnError, Option<Program>), String> {
+fn common(on_error: &str, condition: &str) -> Result<(OnError, Option<Program>), Fault> {
     let action = OnError::parse(on_error).ok_or_else(|| {
         let text = "operator config has an invalid `on_error` field.";
-        format!("{text}: {{\"on_error\":\"{on_error}\"}}")
+        let mut fault = Fault::create(format!("{text}: {{\"on_error\":\"{on_error}\"}}"));
+        fault.one_of("on_error", &OnError::ALL.map(OnError::name));
+        fault
     })?;
     if condition.is_empty() {
         return Ok((action, None));
     }
-    let program = Program::condition(condition)
-        .map_err(|problem| format!("failed to compile expression '{condition}': {problem}"))?;
+    let program = Program::condition(condition).map_err(|problem| {
+        let text = format!("failed to compile expression '{condition}': {problem}");
+        let mut fault = Fault::create(text);
+        fault.about("if");
+        fault
+    })?;
     Ok((action, Some(program)))
 }
 
@@ -294,22 +241,25 @@ fn number_ids(loose: &mut [Loose]) {
 }
 
 /// Resolves outputs to positions.
-fn connect(loose: Vec<Loose>) -> Result<Vec<Node>, String> {
+fn connect(loose: Vec<Loose>) -> Result<Vec<Node>, Fault> {
     let end = loose.len();
     let mut at: HashMap<String, usize> = HashMap::new();
     for (i, it) in loose.iter().enumerate() {
         if at.insert(it.node.id.clone(), i).is_some() {
-            return Err(format!("operator with id '{}' already exists in pipeline", it.node.id));
+            let text = format!("operator with id '{}' already exists in pipeline", it.node.id);
+            return Err(Fault::create(text).within_item(i));
         }
     }
     let mut nodes = Vec::with_capacity(end);
     for (i, it) in loose.into_iter().enumerate() {
         let Loose { mut node, outputs, routes, is_router, .. } = it;
         let id = node.id.clone();
-        let resolve = |names: &[String]| -> Result<Vec<usize>, String> {
+        let resolve = |names: &[String]| -> Result<Vec<usize>, Fault> {
             let all = names.iter().map(|name| {
                 at.get(name).copied().ok_or_else(|| {
-                    format!("operator '{name}' does not exist: {{\"operator_id\":\"{id}\"}}")
+                    let text =
+                        format!("operator '{name}' does not exist: {{\"operator_id\":\"{id}\"}}");
+                    Fault::create(text).within_item(i)
                 })
             });
             all.collect()
@@ -326,7 +276,7 @@ fn connect(loose: Vec<Loose>) -> Result<Vec<Node>, String> {
     Ok(nodes)
 }
 
-fn refuse_cycles(nodes: &[Node]) -> Result<(), String> {
+fn refuse_cycles(nodes: &[Node]) -> Result<(), Fault> {
     // Peels off what only leads to what was peeled off before; a cycle is what remains.
     let mut done = vec![false; nodes.len()];
     loop {
@@ -344,9 +294,9 @@ fn refuse_cycles(nodes: &[Node]) -> Result<(), String> {
     }
     match done.iter().position(|it| !it) {
         None => Ok(()),
-        Some(i) => Err(format!(
+        Some(i) => Err(Fault::create(format!(
             "pipeline has a circular dependency: {{\"operator_id\":\"{}\"}}",
             nodes[i].id
-        )),
+        ))),
     }
 }

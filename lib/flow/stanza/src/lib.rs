@@ -20,7 +20,7 @@ mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
-pub use graph::{Error, Options, check, operator_types};
+pub use graph::Options;
 pub use pipeline::Pipeline;
 pub use worker::{Batch, Worker};
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use config::Value;
+use config::{Fault, Value};
 
-use crate::graph::{Error, Graph, Options};
+use crate::graph::{Graph, Options};
 use crate::worker::Worker;
 
 /// The compiled operators of one receiver. Cloning counts a reference.
@@ -17,8 +17,8 @@ impl Pipeline {
     /// Compiles the list.
     ///
     /// # Errors
-    /// The first mistake, with the Collector's text.
-    pub fn new(operators: &[Value], options: Options) -> Result<Self, Error> {
+    /// Every operator that cannot be read, or else the first mistake; by their places in the list.
+    pub fn new(operators: &[Value], options: Options) -> Result<Self, Vec<Fault>> {
         let graph = Arc::new(Graph::new(operators, options)?);
         Ok(Self { graph })
     }

@@ -1,31 +1,8 @@
 //! Reads the keys of one operator. Unknown keys are ignored, as in the Collector.
 
-use config::{Duration, Value};
+use config::{Duration, Fault, Remedy, Type, Value, Wanted};
 
-use crate::field::Field;
-
-/// Why an operator cannot be made, by the moment at which the Collector notices.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Mistake {
-    /// While reading the section.
-    Decode(String),
-    /// While validating the whole configuration.
-    Validate(String),
-    /// While building the receiver.
-    Build(String),
-}
-
-impl From<String> for Mistake {
-    fn from(text: String) -> Self {
-        Mistake::Build(text)
-    }
-}
-
-impl From<&str> for Mistake {
-    fn from(text: &str) -> Self {
-        Mistake::Build(text.to_owned())
-    }
-}
+use crate::field::{Field, FieldError};
 
 /// The keys of one operator, or of a block within one. Getters answer with the default where a value has
 /// the wrong type and remember that; [`Section::check`] tells.
@@ -33,7 +10,7 @@ impl From<&str> for Mistake {
 pub(crate) struct Section<'a> {
     value: &'a Value,
     path: String,
-    wrong: Vec<String>,
+    wrong: Vec<Fault>,
 }
 
 impl<'a> Section<'a> {
@@ -43,12 +20,15 @@ impl<'a> Section<'a> {
     }
 
     /// Everything that had the wrong type.
-    pub(crate) fn check(&self) -> Result<(), Mistake> {
-        if self.wrong.is_empty() {
-            return Ok(());
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let texts: Vec<&str> = self.wrong.iter().map(|it| it.text.as_str()).collect();
+        let text =
+            format!("decoding failed due to the following error(s):\n\n{}", texts.join("\n"));
+        // The last is the one whose text is at the end, where it is shown.
+        match self.wrong.last() {
+            Some(last) => Err(Fault { text, ..last.clone() }),
+            None => Ok(()),
         }
-        let all = self.wrong.join("\n");
-        Err(Mistake::Decode(format!("decoding failed due to the following error(s):\n\n{all}")))
     }
 
     /// What is written there; `None` also for null.
@@ -61,7 +41,7 @@ impl<'a> Section<'a> {
         let value = self.value(key)?;
         let path = self.name(key);
         if !matches!(value, Value::Map(_)) {
-            self.mismatch(key, "map", value);
+            self.mismatch(key, "map", Some(Type::Map), value);
             return None;
         }
         Some(Section { value, path, wrong: Vec::new() })
@@ -77,7 +57,7 @@ impl<'a> Section<'a> {
         let value = self.value(key)?;
         let text = value.as_str();
         if text.is_none() {
-            self.mismatch(key, "string", value);
+            self.mismatch(key, "string", Some(Type::Text), value);
         }
         text
     }
@@ -86,7 +66,7 @@ impl<'a> Section<'a> {
     pub(crate) fn flag(&mut self, key: &str, default: bool) -> bool {
         match self.scalar(key) {
             Some(Value::Bool(it)) => *it,
-            Some(other) => self.wrong(key, "bool", other).unwrap_or(default),
+            Some(other) => self.wrong(key, "bool", Some(Type::Bool), other).unwrap_or(default),
             None => default,
         }
     }
@@ -95,7 +75,7 @@ impl<'a> Section<'a> {
     pub(crate) fn int(&mut self, key: &str, default: i64) -> i64 {
         match self.scalar(key) {
             Some(Value::Int(it)) => i64::try_from(*it).unwrap_or(i64::MAX),
-            Some(other) => self.wrong(key, "int", other).unwrap_or(default),
+            Some(other) => self.wrong(key, "int", Some(Type::Number), other).unwrap_or(default),
             None => default,
         }
     }
@@ -105,7 +85,7 @@ impl<'a> Section<'a> {
         match self.scalar(key) {
             Some(Value::Int(it)) => *it as f64,
             Some(Value::Float(it)) => *it,
-            Some(other) => self.wrong(key, "float64", other).unwrap_or(default),
+            Some(other) => self.wrong(key, "float64", Some(Type::Number), other).unwrap_or(default),
             None => default,
         }
     }
@@ -117,11 +97,15 @@ impl<'a> Section<'a> {
             Some(Value::Int(it)) => return Duration::from_nanos(*it as i64),
             Some(value) => match value.as_str() {
                 Some(text) => Duration::parse(text).map_err(|e| format!("{e} \"{text}\"")),
-                None => return self.wrong(key, "time.Duration", value).unwrap_or(default),
+                None => {
+                    return self
+                        .wrong(key, "time.Duration", Some(Type::Duration), value)
+                        .unwrap_or(default);
+                }
             },
         };
         parsed.unwrap_or_else(|problem| {
-            self.wrong.push(format!("'{}' {problem}", self.name(key)));
+            self.complain(key, &problem).wanted = Some(Wanted::Duration);
             default
         })
     }
@@ -134,11 +118,11 @@ impl<'a> Section<'a> {
             Some(Value::Float(it)) => return *it as u64,
             Some(value) => match value.as_str() {
                 Some(text) => byte_size(text).ok_or_else(|| format!("invalid byte size '{text}'")),
-                None => return self.wrong(key, "helper.ByteSize", value).unwrap_or(default),
+                None => return self.wrong(key, "helper.ByteSize", None, value).unwrap_or(default),
             },
         };
         parsed.unwrap_or_else(|problem| {
-            self.wrong.push(format!("'{}' {problem}", self.name(key)));
+            self.complain(key, &problem);
             default
         })
     }
@@ -149,7 +133,10 @@ impl<'a> Section<'a> {
         match Field::parse(text, rootable) {
             Ok(field) => Some(field),
             Err(problem) => {
-                self.wrong.push(format!("'{}' {problem}", self.name(key)));
+                let fault = self.complain(key, problem.text());
+                if problem == FieldError::Prefix {
+                    fault.remedy = Some(Remedy::Set(format!("attributes.{text}")));
+                }
                 None
             }
         }
@@ -163,7 +150,7 @@ impl<'a> Section<'a> {
                 let texts = list.iter().filter_map(Value::as_str).map(str::to_owned);
                 let texts: Vec<String> = texts.collect();
                 if let Some(other) = list.iter().find(|it| it.as_str().is_none()) {
-                    self.mismatch(key, "string", other);
+                    self.mismatch(key, "string", Some(Type::Text), other);
                 }
                 texts
             }
@@ -171,7 +158,7 @@ impl<'a> Section<'a> {
                 Some("") => Vec::new(),
                 Some(text) => text.split(',').map(str::to_owned).collect(),
                 None => {
-                    self.mismatch(key, "[]string", value);
+                    self.mismatch(key, "[]string", Some(Type::List), value);
                     Vec::new()
                 }
             },
@@ -179,8 +166,13 @@ impl<'a> Section<'a> {
     }
 
     /// Complains about a value that has the right type and is still wrong.
-    pub(crate) fn complain(&mut self, key: &str, problem: &str) {
-        self.wrong.push(format!("'{}' {problem}", self.name(key)));
+    pub(crate) fn complain(&mut self, key: &str, problem: &str) -> &mut Fault {
+        let name = self.name(key);
+        let mut fault = Fault::read(format!("'{name}' {problem}"));
+        fault.about(&name.replace(['.', '['], "::").replace(']', ""));
+        let at = self.wrong.len();
+        self.wrong.push(fault);
+        &mut self.wrong[at]
     }
 
     fn scalar(&self, key: &str) -> Option<&'a Value> {
@@ -194,15 +186,15 @@ impl<'a> Section<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn wrong<T>(&mut self, key: &str, want: &str, got: &Value) -> Option<T> {
-        self.mismatch(key, want, got);
+    fn wrong<T>(&mut self, key: &str, want: &str, wanted: Option<Type>, got: &Value) -> Option<T> {
+        self.mismatch(key, want, wanted, got);
         None
     }
 
-    fn mismatch(&mut self, key: &str, want: &str, got: &Value) {
+    fn mismatch(&mut self, key: &str, want: &str, wanted: Option<Type>, got: &Value) {
         let got = got.go_type();
-        let name = self.name(key);
-        self.wrong.push(format!("'{name}' expected type '{want}', got unconvertible type '{got}'"));
+        let text = format!("expected type '{want}', got unconvertible type '{got}'");
+        self.complain(key, &text).wanted = wanted.map(Wanted::Type);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Words and numbers to OpenTelemetry severities.
 
+use config::Fault;
 use std::collections::HashMap;
 
 use bumpalo::Bump;
@@ -9,7 +10,7 @@ use golang::severity::NAMES;
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::field::Field;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Value, type_name};
 
 /// Longest word that is looked up; what is longer is no severity.
@@ -33,7 +34,7 @@ struct Mapping {
 
 impl SeverityParser {
     /// Reads `parse_from`, `preset`, `mapping` and `overwrite_text`.
-    pub(crate) fn new(section: &mut Section<'_>) -> Result<Self, Mistake> {
+    pub(crate) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
         let parse_from = section.field("parse_from", false);
         let preset = section.text("preset").unwrap_or_default();
         let overwrite_text = section.flag("overwrite_text", false);
@@ -45,7 +46,9 @@ impl SeverityParser {
                     mapping.add(number(alias), values)?;
                 }
             }
-            Some(_) => section.complain("mapping", "expected a map"),
+            Some(_) => {
+                section.complain("mapping", "expected a map");
+            }
         }
         section.check()?;
         let parse_from = parse_from.ok_or("missing required field 'parse_from'")?;
@@ -114,13 +117,13 @@ impl Mapping {
         Self { words, ranges: Vec::new() }
     }
 
-    fn add(&mut self, number: u8, values: &Setting) -> Result<(), Mistake> {
+    fn add(&mut self, number: u8, values: &Setting) -> Result<(), Fault> {
         match values {
             Setting::List(list) => list.iter().try_for_each(|it| self.add(number, it)),
             Setting::Map(_) => {
                 let bound = |key| match values.get(key) {
                     Some(Setting::Int(it)) => Ok(*it as i64),
-                    _ => Err(Mistake::Build(format!(
+                    _ => Err(Fault::create(format!(
                         "{key} must be an integer in the range of a severity mapping"
                     ))),
                 };
@@ -145,7 +148,7 @@ impl Mapping {
                     }
                     Ok(())
                 }
-                None => Err(Mistake::Build("type cannot be a severity".to_owned())),
+                None => Err(Fault::create("type cannot be a severity".to_owned())),
             },
         }
     }

@@ -1,13 +1,14 @@
 //! Timestamps: what `time_parser` and the `timestamp:` blocks read.
 
 use bumpalo::Bump;
+use config::Fault;
 use config::Value as Setting;
 use golang::time::{Clock, Layout, Zone};
 
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::field::Field;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Value, type_name};
 
 /// `time_parser`, and the `timestamp:` block of the parsers.
@@ -35,7 +36,7 @@ struct Epoch {
 
 impl TimeParser {
     /// Reads `parse_from`, `layout_type`, `layout`, `location` and `time_zone_locations`.
-    pub(crate) fn new(section: &mut Section<'_>) -> Result<Self, Mistake> {
+    pub(crate) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
         let parse_from = section.field("parse_from", false);
         let layout_type = section.text("layout_type").unwrap_or("strptime");
         let text = section.text("layout").unwrap_or_default();
@@ -45,7 +46,7 @@ impl TimeParser {
             _ => &[],
         };
         section.check()?;
-        let invalid = |text: String| Mistake::Validate(text);
+        let invalid = |text: String| Fault::check(text);
         let parse_from =
             parse_from.ok_or_else(|| invalid("missing required parameter 'parse_from'".into()))?;
         if text.is_empty() && layout_type != "native" {

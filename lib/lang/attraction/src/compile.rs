@@ -1,6 +1,6 @@
 //! From configuration to steps. The texts are those of upstream's `attraction` package, 0.149.
 
-use config::Value;
+use config::{Fault, Value};
 use regex::Regex;
 
 use crate::constant::constant;
@@ -11,20 +11,20 @@ pub(crate) const NAMES: [&str; 7] =
     ["insert", "update", "upsert", "delete", "hash", "extract", "convert"];
 
 /// The step that the `index`-th action asks for.
-pub(crate) fn step(action: &Action, index: usize) -> Result<Step, String> {
+pub(crate) fn step(action: &Action, index: usize) -> Result<Step, Fault> {
     let name = action.action.to_lowercase();
     let key = action.key.clone();
     let by_pattern = matches!(name.as_str(), "delete" | "hash");
     if by_pattern && key.is_empty() && action.pattern.is_empty() {
-        return Err(format!(
+        return Err(Fault::create(format!(
             "error creating AttrProc due to missing required field (at least one of \"key\" and \
              \"pattern\" have to be used) at the {index}-th action"
-        ));
+        )));
     }
     if !by_pattern && key.is_empty() {
-        return Err(format!(
+        return Err(Fault::create(format!(
             "error creating AttrProc due to missing required field \"key\" at the {index}-th action"
-        ));
+        )));
     }
     let step = match name.as_str() {
         "insert" => write(action, &name, When::Absent),
@@ -34,14 +34,26 @@ pub(crate) fn step(action: &Action, index: usize) -> Result<Step, String> {
         "hash" => key_pattern(action, &name).map(|pattern| Step::Hash { key, pattern }),
         "extract" => extract(action, &name),
         "convert" => convert(action, &name),
-        _ => Err(format!(" due to unsupported action {name:?}")),
+        _ => {
+            let mut fault = Fault::create(format!(" due to unsupported action {name:?}"));
+            fault.one_of("action", &NAMES);
+            Err(fault)
+        }
     };
-    step.map_err(|rest| {
-        format!(
-            "error with key {:?} ({index}-th action): error creating AttrProc{rest}",
-            action.key
-        )
+    step.map_err(|fault| {
+        let text = format!(
+            "error with key {:?} ({index}-th action): error creating AttrProc{}",
+            action.key, fault.text
+        );
+        Fault { text, ..fault }
     })
+}
+
+/// A mistake because of the value of `key`; of the whole action if that is empty.
+fn wrong(text: impl Into<String>, key: &str) -> Fault {
+    let mut fault = Fault::create(text);
+    fault.about(key);
+    fault
 }
 
 /// How many places a value is to come from.
@@ -51,15 +63,15 @@ fn sources(action: &Action) -> usize {
         + usize::from(!action.from_context.is_empty())
 }
 
-fn write(action: &Action, name: &str, when: When) -> Result<Step, String> {
+fn write(action: &Action, name: &str, when: When) -> Result<Step, Fault> {
     let default = (action.default_value != Value::Null).then(|| constant(&action.default_value));
     if sources(action) == 0 && default.is_none() {
-        return Err(". Either field \"value\", \"from_attribute\", \"from_context\", or \
-                    \"default_value\" must be specified"
-            .to_owned());
+        let text = ". Either field \"value\", \"from_attribute\", \"from_context\", or \
+                    \"default_value\" must be specified";
+        return Err(wrong(text, ""));
     }
     if sources(action) > 1 {
-        return Err(" due to multiple value sources being set".to_owned());
+        return Err(wrong(" due to multiple value sources being set", ""));
     }
     unused(&action.pattern, "pattern", name)?;
     unused(&action.converted_type, "converted_type", name)?;
@@ -75,21 +87,26 @@ fn write(action: &Action, name: &str, when: When) -> Result<Step, String> {
     Ok(Step::Write { when, key: action.key.clone(), source })
 }
 
-fn unused(value: &str, field: &str, action: &str) -> Result<(), String> {
+fn unused(value: &str, field: &str, action: &str) -> Result<(), Fault> {
     if value.is_empty() {
         return Ok(());
     }
-    Err(format!(
+    let text = format!(
         ". Action \"{action}\" does not use the \"{field}\" field. This must not be specified"
-    ))
+    );
+    let mut fault = Fault::create(text);
+    fault.remove(field);
+    Err(fault)
 }
 
-fn key_pattern(action: &Action, name: &str) -> Result<Option<Regex>, String> {
+fn key_pattern(action: &Action, name: &str) -> Result<Option<Regex>, Fault> {
     if action.value != Value::Null || !action.from_attribute.is_empty() {
-        return Err(format!(
+        let text = format!(
             ". Action \"{name}\" does not use \"value\" or \"from_attribute\" field. These must \
              not be specified"
-        ));
+        );
+        let is_value = action.value != Value::Null;
+        return Err(wrong(text, if is_value { "value" } else { "from_attribute" }));
     }
     let pattern = match action.pattern.as_str() {
         "" => None,
@@ -99,19 +116,22 @@ fn key_pattern(action: &Action, name: &str) -> Result<Option<Regex>, String> {
     Ok(pattern)
 }
 
-fn compiled(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern)
-        .map_err(|_| format!(". Field \"pattern\" has invalid pattern: \"{pattern}\""))
+fn compiled(pattern: &str) -> Result<Regex, Fault> {
+    Regex::new(pattern).map_err(|_| {
+        wrong(format!(". Field \"pattern\" has invalid pattern: \"{pattern}\""), "pattern")
+    })
 }
 
-fn extract(action: &Action, name: &str) -> Result<Step, String> {
+fn extract(action: &Action, name: &str) -> Result<Step, Fault> {
     if sources(action) > 0 {
-        return Err(format!(
+        let text = format!(
             ". Action \"{name}\" does not use a value source field. These must not be specified"
-        ));
+        );
+        return Err(wrong(text, ""));
     }
     if action.pattern.is_empty() {
-        return Err(format!(" due to missing required field \"pattern\" for action \"{name}\""));
+        let text = format!(" due to missing required field \"pattern\" for action \"{name}\"");
+        return Err(wrong(text, ""));
     }
     unused(&action.converted_type, "converted_type", name)?;
     let pattern = compiled(&action.pattern)?;
@@ -119,34 +139,40 @@ fn extract(action: &Action, name: &str) -> Result<Step, String> {
         pattern.capture_names().skip(1).map(|name| name.map(str::to_owned)).collect();
     match names {
         Some(names) if names.is_empty() => {
-            Err(". Field \"pattern\" contains no named matcher groups".to_owned())
+            Err(wrong(". Field \"pattern\" contains no named matcher groups", "pattern"))
         }
         Some(names) => Ok(Step::Extract { key: action.key.clone(), pattern, names }),
-        None => Err(". Field \"pattern\" contains at least one unnamed matcher group".to_owned()),
+        None => {
+            let text = ". Field \"pattern\" contains at least one unnamed matcher group";
+            Err(wrong(text, "pattern"))
+        }
     }
 }
 
-fn convert(action: &Action, name: &str) -> Result<Step, String> {
+fn convert(action: &Action, name: &str) -> Result<Step, Fault> {
     if sources(action) > 0 || !action.pattern.is_empty() {
-        return Err(format!(
+        let text = format!(
             ". Action \"{name}\" does not use value sources or \"pattern\" field. These must not \
              be specified"
-        ));
+        );
+        return Err(wrong(text, ""));
     }
     let to = match action.converted_type.as_str() {
         "string" => Target::Str,
         "int" => Target::Int,
         "double" => Target::Double,
         "" => {
-            return Err(format!(
-                " due to missing required field \"converted_type\" for action \"{name}\""
-            ));
+            let text =
+                format!(" due to missing required field \"converted_type\" for action \"{name}\"");
+            return Err(wrong(text, ""));
         }
         other => {
-            return Err(format!(
+            let mut fault = Fault::create(format!(
                 " due to invalid value \"{other}\" in field \"converted_type\" for action \
                  \"{name}\""
             ));
+            fault.one_of("converted_type", &["string", "int", "double"]);
+            return Err(fault);
         }
     };
     Ok(Step::Convert { key: action.key.clone(), to })

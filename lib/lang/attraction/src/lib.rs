@@ -57,12 +57,8 @@ impl Actions {
         for (index, action) in actions.iter().enumerate() {
             match compile::step(action, index) {
                 Ok(step) => steps.push(step),
-                Err(text) => {
-                    let unknown = text.contains("unsupported action");
-                    let finding = found.late(format!("{key}::{index}"), text);
-                    if unknown {
-                        finding.one_of("action", &compile::NAMES);
-                    }
+                Err(fault) => {
+                    found.add(fault.within_item(index).within(key));
                 }
             }
         }

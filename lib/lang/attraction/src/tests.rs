@@ -9,7 +9,7 @@ use crate::{Action, Actions, Sender};
 fn actions(list: Json) -> Result<Actions, String> {
     let list: Vec<Action> = serde_json::from_value(list).unwrap();
     let mut found = Problems::default();
-    Actions::new(&list, "actions", &mut found).ok_or_else(|| found.late_list()[0].rule.clone())
+    Actions::new(&list, "actions", &mut found).ok_or_else(|| found.faults()[0].text.clone())
 }
 
 /// The attributes of a log record, through OTLP/JSON, after `list`.

@@ -1,6 +1,6 @@
 //! Conditions, and lists of them.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use config::Choices;
 
 use crate::compile::{Compiler, Prefixes};
 use pdata::Place;
@@ -11,8 +11,7 @@ use crate::parse;
 use crate::program::Test;
 
 /// What happens when a condition cannot be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ErrorMode {
     /// It counts as false, and a warning is logged.
     #[default]
@@ -23,19 +22,13 @@ pub enum ErrorMode {
     Propagate,
 }
 
-impl<'de> Deserialize<'de> for ErrorMode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.to_lowercase().as_str() {
-            "ignore" => Ok(Self::Ignore),
-            "silent" => Ok(Self::Silent),
-            "propagate" => Ok(Self::Propagate),
-            other => {
-                let message = format_args!("unknown error mode {other}");
-                let known = ["ignore", "silent", "propagate"];
-                Err(config::unknown_choice(message, &known))
-            }
-        }
+impl Choices for ErrorMode {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("ignore", Self::Ignore), ("silent", Self::Silent), ("propagate", Self::Propagate)];
+    const ANY_CASE: bool = true;
+
+    fn unknown(word: &str) -> String {
+        format!("unknown error mode {}", word.to_lowercase())
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Buf as _;
+use component::config::Choices;
 use libdeflater::{CompressionLvl, Compressor as Deflater};
 use pdata::buffer;
 use serde::{Deserialize, Serialize};
@@ -67,24 +68,22 @@ impl Type {
     }
 }
 
-impl Serialize for Type {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
+impl Choices for Type {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("gzip", Self(Some(Encoding::Gzip))),
+        ("zlib", Self(Some(Encoding::Zlib))),
+        ("deflate", Self(Some(Encoding::Deflate))),
+        ("zstd", Self(Some(Encoding::Zstd))),
+        ("snappy", Self(Some(Encoding::Snappy))),
+        ("x-snappy-framed", Self(Some(Encoding::SnappyFramed))),
+        ("lz4", Self(Some(Encoding::Lz4))),
+        ("none", Self::NONE),
+        ("", Self::NONE),
+    ];
+    const SHOWN: usize = Encoding::ALL.len();
 
-impl<'de> Deserialize<'de> for Type {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        match (name.as_str(), Encoding::from_name(&name)) {
-            ("" | "none", _) => Ok(Self::NONE),
-            (_, Some(encoding)) => Ok(Self(Some(encoding))),
-            _ => {
-                let text = format_args!("unsupported compression type {name:?}");
-                let names = Encoding::ALL.map(Encoding::name);
-                Err(component::config::unknown_choice(text, &names))
-            }
-        }
+    fn unknown(word: &str) -> String {
+        format!("unsupported compression type {word:?}")
     }
 }
 

@@ -98,7 +98,7 @@ impl Client {
             wait_for_ready: config.wait_for_ready,
             authority,
             headers: headers(config, user_agent, timeout)?,
-            compressor: Arc::new(Compressor::grpc(config.compression)),
+            compressor: Arc::new(Compressor::grpc(*config.compression)),
             calls,
             measure: None,
         })

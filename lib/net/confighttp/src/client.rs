@@ -99,7 +99,7 @@ impl Client {
                 "TLS is not supported yet: set an endpoint with http://, not {url}"
             ));
         }
-        let compressor = Compressor::http(config.compression, config.compression_params);
+        let compressor = Compressor::http(*config.compression, config.compression_params);
         let count = |limit: i64| usize::try_from(limit).ok().filter(|it| *it > 0);
         let idle_max = match count(config.max_idle_conns_per_host) {
             _ if config.disable_keep_alives => 0,

@@ -21,7 +21,7 @@ fn check(tls: &[(&str, &str)], want: &[&str]) {
     let client: Client = load(&section).unwrap();
     let mut problems = Problems::default();
     client.validate(&mut problems);
-    let rules: Vec<&str> = problems.list().iter().map(|it| it.rule.as_str()).collect();
+    let rules: Vec<&str> = problems.faults().iter().map(|it| it.text.as_str()).collect();
     assert_eq!(rules, want);
 }
 
@@ -57,5 +57,5 @@ fn an_authority_means_tls_even_when_insecure() {
 fn a_server_needs_a_certificate() {
     let mut problems = Problems::default();
     ServerConfig::default().validate("tls", &mut problems);
-    assert!(problems.list()[0].rule.contains("for server connections"));
+    assert!(problems.faults()[0].text.contains("for server connections"));
 }

@@ -287,7 +287,7 @@ pub fn check_unknown_key<S: Subject>(text: &str) {
     match load::<S::Config>(&Value::Map(entries)) {
         Ok(_) => panic!("no_such_key was accepted"),
         Err(issues) => {
-            let named = issues.iter().any(|it| it.text().contains("no_such_key"));
+            let named = issues.iter().any(|it| it.read_text().contains("no_such_key"));
             assert!(named, "the error does not name the key: {issues:#?}");
         }
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use component::config::{DecodeIssue, Finding, Value, load};
-use component::{Config, Next, Problems, Processor, ProcessorSettings, Signal};
+use component::config::{Fault, Stage, Value, check};
+use component::{Config, Next, Processor, ProcessorSettings, Signal};
 use confmap::{Data, Environment, Locations, Node};
 
 /// A component's section as a tree, from YAML. Panics with the mistake.
@@ -30,10 +30,9 @@ fn value(node: &Node) -> Value {
 
 /// A component's configuration, laid over its defaults and valid. Panics with all that is wrong.
 pub fn config<C: Config>(text: &str) -> C {
-    let config: C = load(&section(text)).unwrap_or_else(|issues| panic!("{issues:#?}"));
-    let mut problems = Problems::default();
-    config.validate(&mut problems);
-    assert!(problems.list().is_empty(), "{:#?}", problems.list());
+    let (config, found) = check(&section(text)).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let wrong: Vec<&Fault> = found.of(Stage::Check).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
     config
 }
 
@@ -42,13 +41,10 @@ pub fn config<C: Config>(text: &str) -> C {
 /// # Errors
 /// Everything that is wrong, as [`problems`] has it, with what shows only when the section is worked out.
 pub fn plan<P: Processor>(text: &str, signal: Signal) -> Result<Arc<P::Plan>, Vec<String>> {
-    let config: P::Config = load(&section(text)).map_err(|issues| texts(&issues))?;
-    let mut found = Problems::default();
-    config.validate(&mut found);
+    let (config, mut found) = check(&section(text)).map_err(|faults| texts(&faults))?;
     let plan = P::plan(config, &mut found);
-    let late = found.late_list().iter();
-    let late = late.filter(|it| it.signal.is_none_or(|only| only == signal.name()));
-    let wrong: Vec<String> = found.list().iter().map(rule).chain(late.map(rule)).collect();
+    let concerns = |it: &&Fault| it.signal.is_none_or(|only| only == signal.name());
+    let wrong: Vec<String> = found.faults().iter().filter(concerns).map(Fault::rule_text).collect();
     match plan {
         Some(plan) if wrong.is_empty() => Ok(Arc::new(plan)),
         _ => Err(wrong),
@@ -64,27 +60,23 @@ pub fn processor<P: Processor>(settings: ProcessorSettings, text: &str, next: Ne
 /// Everything that is wrong with a section: what cannot be read in the Collector's words, else `key: rule`
 /// of its validation.
 pub fn problems<C: Config>(text: &str) -> Vec<String> {
-    match load::<C>(&section(text)) {
-        Err(issues) => texts(&issues),
-        Ok(config) => {
-            let mut problems = Problems::default();
-            config.validate(&mut problems);
-            problems.list().iter().map(rule).collect()
+    match check::<C>(&section(text)) {
+        Err(faults) => texts(&faults),
+        Ok((_, found)) => {
+            let unread: Vec<Fault> = found.of(Stage::Read).cloned().collect();
+            let broken = found.of(Stage::Check).map(Fault::rule_text);
+            if unread.is_empty() { broken.collect() } else { texts(&unread) }
         }
     }
 }
 
-fn texts(issues: &[DecodeIssue]) -> Vec<String> {
-    issues.iter().map(DecodeIssue::text).collect()
-}
-
-fn rule(it: &Finding) -> String {
-    if it.key.is_empty() { it.rule.clone() } else { format!("{}: {}", it.key, it.rule) }
+fn texts(faults: &[Fault]) -> Vec<String> {
+    faults.iter().map(Fault::read_text).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use component::RetryConfig;
+    use component::{Problems, RetryConfig};
     use serde::{Deserialize, Serialize};
 
     use super::*;

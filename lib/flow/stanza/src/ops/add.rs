@@ -3,8 +3,9 @@
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::Literal;
+use config::Fault;
 use expr::Program;
 
 #[derive(Debug)]
@@ -21,7 +22,7 @@ enum What {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let field = section.field("field", true);
     section.check()?;
     let field = field.ok_or("add: field is empty")?;

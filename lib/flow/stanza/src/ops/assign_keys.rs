@@ -3,8 +3,9 @@
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
+use config::Fault;
 
 #[derive(Debug)]
 struct AssignKeys {
@@ -13,7 +14,7 @@ struct AssignKeys {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let field = section.field("field", false);
     let keys = section.texts("keys");
     section.check()?;

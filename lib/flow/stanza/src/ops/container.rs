@@ -3,6 +3,7 @@
 //!
 //! The common case, a complete CRI line with nothing configured, neither allocates nor looks anything up.
 
+use config::Fault;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use super::{Built, Cx, Failure, Flow, Flush, Operator, State};
 use crate::entry::{Entry, Resource};
 use crate::field::{Field, Root};
 use crate::files::{FILE_PATH, pod_of};
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Value, display, find, merge, put, take, type_name};
 use golang::json;
 use golang::time::Layout;
@@ -53,7 +54,7 @@ impl Format {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let format = section.text("format").unwrap_or_default();
     let add_metadata = section.flag("add_metadata_from_filepath", true);
     let max_log_size = section.bytes("max_log_size", MAX_LOG_SIZE);

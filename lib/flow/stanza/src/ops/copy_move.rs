@@ -3,7 +3,8 @@
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
+use config::Fault;
 
 #[derive(Debug)]
 struct Copy {
@@ -18,7 +19,7 @@ struct Move {
 }
 
 /// Makes `copy`.
-pub(crate) fn build_copy(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build_copy(section: &mut Section<'_>) -> Result<Built, Fault> {
     let (from, to) = (section.field("from", false), section.field("to", false));
     section.check()?;
     let from = from.ok_or("copy: missing from field")?;
@@ -27,7 +28,7 @@ pub(crate) fn build_copy(section: &mut Section<'_>) -> Result<Built, Mistake> {
 }
 
 /// Makes `move`.
-pub(crate) fn build_move(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build_move(section: &mut Section<'_>) -> Result<Built, Fault> {
     let (from, to) = (section.field("from", true), section.field("to", true));
     section.check()?;
     let from = from.ok_or("move: missing from field")?;

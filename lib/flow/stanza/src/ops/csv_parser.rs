@@ -2,11 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
+use config::Fault;
 
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Pairs, Value, find, put, type_name};
 
 #[derive(Debug)]
@@ -26,7 +27,7 @@ enum Header {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let header = section.text("header").unwrap_or_default();
     let attribute = section.text("header_attribute").unwrap_or_default();
     let delimiter = section.text("delimiter").filter(|it| !it.is_empty()).unwrap_or(",");

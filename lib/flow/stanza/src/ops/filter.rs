@@ -1,10 +1,11 @@
 //! `filter`: drops the records for which an expression is true.
 
+use config::Fault;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use expr::Program;
 
 #[derive(Debug)]
@@ -16,7 +17,7 @@ struct Filter {
 }
 
 /// Makes it. `if` and `on_error` have no meaning here, as in the Collector.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let text = section.text("expr").unwrap_or_default();
     let drop_ratio = section.float("drop_ratio", 1.0);
     section.check()?;

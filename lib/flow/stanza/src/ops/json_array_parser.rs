@@ -2,11 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
+use config::Fault;
 
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
 use golang::json::{self, Elements};
 
@@ -17,7 +18,7 @@ struct JsonArrayParser {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let header = section.text("header").filter(|it| !it.is_empty());
     let header = header.map(|it| it.split(',').map(str::to_owned).collect()).unwrap_or_default();
     let parser = Parser::new(section)?;

@@ -3,8 +3,9 @@
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Value, type_name};
+use config::Fault;
 use golang::json;
 
 #[derive(Debug)]
@@ -14,7 +15,7 @@ struct JsonParser {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let parse_ints = section.flag("parse_ints", false);
     let parser = Parser::new(section)?;
     Ok(Built::transformer(JsonParser { parser, parse_ints }))

@@ -2,11 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
+use config::Fault;
 
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
 
 #[derive(Debug)]
@@ -17,7 +18,7 @@ struct KeyValueParser {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let delimiter = section.text("delimiter").unwrap_or("=").to_owned();
     let pair_delimiter = section.text("pair_delimiter").unwrap_or_default();
     let pair_delimiter = if pair_delimiter.is_empty() { " " } else { pair_delimiter }.to_owned();

@@ -1,5 +1,6 @@
 //! What an operator is, and the list of those that exist: adding one is a file and a line here.
 
+use config::Fault;
 use std::fmt;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use bumpalo::Bump;
 use crate::entry::Entry;
 pub(crate) use crate::failure::Failure;
 use crate::files::Files;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 
 mod add;
 mod assign_keys;
@@ -38,7 +39,7 @@ mod unquote;
 mod uri_parser;
 
 /// Makes an operator from its keys.
-pub(crate) type Build = fn(&mut Section<'_>) -> Result<Built, Mistake>;
+pub(crate) type Build = fn(&mut Section<'_>) -> Result<Built, Fault>;
 
 /// Every operator by its `type`, sorted.
 pub(crate) const OPERATORS: &[(&str, Build)] = &[

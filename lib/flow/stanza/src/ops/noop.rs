@@ -2,14 +2,15 @@
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
+use config::Fault;
 
 #[derive(Debug)]
 struct Noop;
 
 /// Makes it.
 #[expect(clippy::unnecessary_wraps, reason = "all operators are made alike")]
-pub(crate) fn build(_: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(_: &mut Section<'_>) -> Result<Built, Fault> {
     Ok(Built::plain(Noop))
 }
 

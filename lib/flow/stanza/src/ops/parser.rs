@@ -2,12 +2,13 @@
 //! read time, severity, trace and scope from it.
 
 use bumpalo::Bump;
+use config::Fault;
 use pdata::text::from_hex;
 
 use super::Failure;
 use crate::entry::Entry;
 use crate::field::{Field, Root};
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::severity::SeverityParser;
 use crate::timestamp::TimeParser;
 use crate::value::{Value, display, type_name};
@@ -26,7 +27,7 @@ pub(super) struct Parser {
 
 impl Parser {
     /// Reads the common keys.
-    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Mistake> {
+    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
         let parse_from = section.field("parse_from", true).unwrap_or(Field::root(Root::Body));
         let parse_to = section.field("parse_to", true).unwrap_or(Field::root(Root::Attributes));
         let body = section.field("body", false);
@@ -106,7 +107,7 @@ pub(super) struct TraceParser {
 
 impl TraceParser {
     /// Reads the three `parse_from`.
-    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Mistake> {
+    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
         let mut field = |key: &str| {
             let mut block = section.block(key);
             let field = block.as_mut().and_then(|it| it.field("parse_from", false));
@@ -148,7 +149,7 @@ pub(super) struct ScopeParser {
 
 impl ScopeParser {
     /// Reads `parse_from`.
-    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Mistake> {
+    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
         let parse_from = section.field("parse_from", false);
         section.check()?;
         Ok(Self { parse_from: parse_from.unwrap_or(Field::root(Root::Body)) })

@@ -1,5 +1,6 @@
 //! `recombine`: joins consecutive records of one source into one. `container` joins its parts with it, too.
 
+use config::Fault;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use super::{Built, Cx, Failure, Flow, Flush, Operator, State};
 use crate::entry::{Entry, Origin};
 use crate::field::{Field, Root};
 use crate::frozen;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::Value;
 use expr::Program;
 
@@ -250,7 +251,7 @@ struct Recombine {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let first = section.text("is_first_entry").filter(|it| !it.is_empty());
     let last = section.text("is_last_entry").filter(|it| !it.is_empty());
     let combine_field = section.field("combine_field", false);

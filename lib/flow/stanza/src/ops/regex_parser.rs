@@ -1,11 +1,12 @@
 //! `regex_parser`: the named groups of a pattern become attributes, all of them text.
 
+use config::Fault;
 use regex::Regex;
 
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator, State};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
 use golang::regexp;
 
@@ -18,13 +19,13 @@ struct RegexParser {
 }
 
 /// Makes it. `cache` is accepted and has no effect: matching is faster than the cache of the Collector.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let pattern = section.text("regex").unwrap_or_default();
     let parser = Parser::new(section)?;
     if pattern.is_empty() {
         return Err("missing required field 'regex'".into());
     }
-    let regex = regexp::compile(pattern).map_err(|it| format!("compiling regex: {it}"))?;
+    let regex = regexp::compile(pattern).map_err(|problem| unreadable(pattern, &problem))?;
     let names = regex.capture_names().enumerate();
     let groups: Vec<(usize, String)> =
         names.filter_map(|(at, name)| Some((at, name?.to_owned()))).collect();
@@ -32,6 +33,17 @@ pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
         return Err("no named capture groups in regex pattern".into());
     }
     Ok(Built::transformer(RegexParser { parser, regex, groups }))
+}
+
+/// A pattern that is none. Where a closing bracket makes it one, that was probably forgotten.
+fn unreadable(pattern: &str, problem: &str) -> Fault {
+    let mut fault = Fault::create(format!("compiling regex: {problem}"));
+    let closed = [')', ']'].map(|sign| format!("{pattern}{sign}"));
+    match closed.iter().find(|it| regexp::compile(it).is_ok()) {
+        Some(closed) => fault.set("regex", format!("'{}'", closed.replace('\'', "''"))),
+        None => fault.about("regex"),
+    };
+    fault
 }
 
 impl Operator for RegexParser {

@@ -1,5 +1,6 @@
 //! `regex_replace`: replaces what a pattern matches.
 
+use config::Fault;
 use std::borrow::Cow;
 
 use regex::Regex;
@@ -7,7 +8,7 @@ use regex::Regex;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Value, type_name};
 use golang::regexp;
 
@@ -22,7 +23,7 @@ struct RegexReplace {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let field = section.field("field", false);
     let regex = section.text("regex").filter(|it| !it.is_empty());
     let name = section.text("regex_name").filter(|it| !it.is_empty());

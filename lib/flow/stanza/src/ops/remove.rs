@@ -3,7 +3,8 @@
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
+use config::Fault;
 
 #[derive(Debug)]
 struct Remove {
@@ -11,7 +12,7 @@ struct Remove {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let field = section.field("field", true);
     section.check()?;
     Ok(Built::transformer(Remove { field: field.ok_or("remove: field is empty")? }))

@@ -1,11 +1,12 @@
 //! `retain`: keeps the listed fields and drops everything else of the places that the list mentions.
 
 use bumpalo::collections::Vec as ArenaVec;
+use config::Fault;
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::{Field, Root};
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::Value;
 
 #[derive(Debug)]
@@ -14,12 +15,14 @@ struct Retain {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let mut fields = Vec::new();
     for (i, text) in section.texts("fields").iter().enumerate() {
         match Field::parse(text, true) {
             Ok(field) => fields.push(field),
-            Err(problem) => section.complain(&format!("fields[{i}]"), &problem),
+            Err(problem) => {
+                section.complain(&format!("fields[{i}]"), problem.text());
+            }
         }
     }
     section.check()?;

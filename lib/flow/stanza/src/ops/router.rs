@@ -1,10 +1,11 @@
 //! `router`: sends a record to the outputs of the first route whose expression is true.
 
+use config::Fault;
 use config::Value as Setting;
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Value, put};
 use expr::{Program, Template};
 
@@ -21,7 +22,7 @@ struct Route {
 }
 
 /// Makes it. `if` and `on_error` have no meaning here, as in the Collector.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let mut outputs = Vec::new();
     let mut routes = Vec::new();
     let list = match section.value("routes") {
@@ -49,7 +50,7 @@ pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
     Ok(built)
 }
 
-fn attributes(route: &mut Section<'_>) -> Result<Vec<(String, Template)>, Mistake> {
+fn attributes(route: &mut Section<'_>) -> Result<Vec<(String, Template)>, Fault> {
     let Some(Setting::Map(pairs)) = route.value("attributes") else { return Ok(Vec::new()) };
     let mut all = Vec::with_capacity(pairs.len());
     for (key, value) in pairs {

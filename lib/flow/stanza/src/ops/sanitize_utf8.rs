@@ -3,8 +3,9 @@
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::{Field, Root};
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Value, type_name};
+use config::Fault;
 use golang::utf8;
 
 #[derive(Debug)]
@@ -13,7 +14,7 @@ struct SanitizeUtf8 {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let field = section.field("field", false).unwrap_or(Field::root(Root::Body));
     section.check()?;
     Ok(Built::transformer(SanitizeUtf8 { field }))

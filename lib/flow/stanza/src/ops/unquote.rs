@@ -2,11 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
+use config::Fault;
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Value, type_name};
 use golang::utf8;
 
@@ -16,7 +17,7 @@ struct Unquote {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let field = section.field("field", false);
     section.check()?;
     Ok(Built::transformer(Unquote { field: field.ok_or("missing required parameter 'field'")? }))

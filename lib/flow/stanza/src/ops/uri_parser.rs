@@ -2,11 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
+use config::Fault;
 
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
 use golang::utf8;
 
@@ -16,7 +17,7 @@ struct UriParser {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     Ok(Built::transformer(UriParser { parser: Parser::new(section)? }))
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use config::Value as Setting;
+use config::{Stage, Value as Setting};
 use pdata::{AttributesRef, Logs, ValueRef};
 use serde_json::{Value, json};
 
-use crate::{Error, FileKey, FileMeta, Options, Pipeline, Worker};
+use crate::{FileKey, FileMeta, Options, Pipeline, Worker};
 
 mod container;
 mod container_more;
@@ -18,9 +18,16 @@ mod refused;
 mod survive;
 
 /// Compiles operators written as JSON.
-fn compile(operators: Value) -> Result<Pipeline, Error> {
+fn compile(operators: Value) -> Result<Pipeline, String> {
     let operators: Vec<Setting> = serde_json::from_value(operators).unwrap();
-    Pipeline::new(&operators, Options::default())
+    Pipeline::new(&operators, Options::default()).map_err(|mut faults| {
+        let fault = faults.swap_remove(0).within("operators");
+        match fault.stage {
+            Stage::Read => fault.read_text(),
+            Stage::Check => fault.rule_text(),
+            Stage::Create => fault.text,
+        }
+    })
 }
 
 /// A file of which `log.file.path` is known, or only a name.

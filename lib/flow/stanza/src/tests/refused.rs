@@ -3,7 +3,7 @@
 use super::*;
 
 fn check(operators: Value, want: &str) {
-    assert_eq!(compile(operators).unwrap_err().to_string(), want);
+    assert_eq!(compile(operators).unwrap_err(), want);
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn time<'a>(env: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, St
 fn duration<'a>(text: &str) -> Result<Value<'a>, String> {
     match Duration::parse(text) {
         Ok(it) => Ok(Value::Duration(it.nanos())),
-        Err(problem) if problem.ends_with("unknown unit") => {
+        Err(problem) if problem == Duration::UNKNOWN_UNIT => {
             Err(format!("{problem} {:?} in duration {text:?}", unknown_unit(text)))
         }
         Err(problem) => Err(format!("{problem} {text:?}")),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use component::config::{Caution, Duration, MapList, Problems, Section};
+use component::config::{Caution, Choice, Duration, MapList, Problems, Section};
 use compression::{Encoding, Type};
 use confignet::dial::Target;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct ClientConfig {
     /// `dns:///host:port`, `passthrough:///host:port` or `unix:///path`. Required.
     pub endpoint: String,
     /// gzip, snappy, zstd or none. Default gzip.
-    pub compression: Type,
+    pub compression: Choice<Type>,
     /// TLS; on unless `insecure: true`. Not supported yet.
     pub tls: configtls::ClientConfig,
     /// Pings on an idle connection. Default off.
@@ -47,7 +47,7 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             endpoint: String::new(),
-            compression: Type::default(),
+            compression: Choice::default(),
             tls: configtls::ClientConfig::default(),
             keepalive: Section::off(Keepalive::default()),
             read_buffer_size: 0,

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use component::Config;
-use component::config::{Problems, Section, Value};
+use component::config::{Fault, Problems, Section, Value};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -93,7 +93,7 @@ async fn one(
 
 fn plain(endpoint: String) -> ClientConfig {
     let tls = configtls::ClientConfig { insecure: true, ..configtls::ClientConfig::default() };
-    let compression = compression::Type::NONE;
+    let compression = compression::Type::NONE.into();
     ClientConfig { endpoint, compression, tls, ..ClientConfig::default() }
 }
 
@@ -152,8 +152,10 @@ async fn a_compressed_message_says_so_and_is_read_back() {
         let (listener, endpoint) = listen().await;
         let (server, mut seen) = serve(listener, ok());
         let encoding = compression::Encoding::from_name(name).unwrap();
-        let config =
-            ClientConfig { compression: compression::Type(Some(encoding)), ..plain(endpoint) };
+        let config = ClientConfig {
+            compression: compression::Type(Some(encoding)).into(),
+            ..plain(endpoint)
+        };
         // Beyond what is compressed in place.
         let piece = Bytes::from(vec![b'a'; compression::INLINE_BYTES_MAX + 1]);
         call(&client(&config), std::slice::from_ref(&piece)).await.unwrap();
@@ -312,10 +314,10 @@ fn the_section_is_read_and_checked() {
     let mut problems = Problems::default();
     holder.validate(&mut problems);
     let want = [
-        ("clientconfig", "address localhost: missing port in address"),
-        ("clientconfig", "invalid balancer_name: foo"),
+        "clientconfig: address localhost: missing port in address",
+        "clientconfig: invalid balancer_name: foo",
     ];
-    let found: Vec<_> = problems.list().iter().map(|it| (&*it.key, &*it.rule)).collect();
+    let found: Vec<_> = problems.faults().iter().map(Fault::rule_text).collect();
     assert_eq!(found, want);
 }
 

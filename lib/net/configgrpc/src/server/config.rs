@@ -1,6 +1,6 @@
 //! The keys of a gRPC server (`config/configgrpc`, v0.159).
 
-use component::config::{Duration, Problems, Section};
+use component::config::{Duration, Problems, Section, Stage};
 use confignet::AddrConfig;
 use serde::{Deserialize, Serialize};
 
@@ -126,8 +126,8 @@ impl ServerConfig {
         if let Some(tls) = self.tls.get() {
             let mut own = Problems::default();
             tls.validate("", &mut own);
-            for it in own.list() {
-                problems.at(key, format!("tls: {}", it.rule)).about("tls");
+            for it in own.of(Stage::Check) {
+                problems.at(key, format!("tls: {}", it.text)).about("tls");
             }
         }
     }

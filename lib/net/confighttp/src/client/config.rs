@@ -1,6 +1,6 @@
 //! The keys of an HTTP client (`config/confighttp`, v0.159).
 
-use component::config::{Caution, Duration, MapList, Problems};
+use component::config::{Caution, Choice, Duration, MapList, Problems};
 use compression::{Params, Type};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct ClientConfig {
     /// Credentials from an extension. Not supported yet.
     pub auth: Option<AuthConfig>,
     /// gzip, zstd, snappy, x-snappy-framed, zlib, deflate, lz4 or none. Default gzip.
-    pub compression: Type,
+    pub compression: Choice<Type>,
     /// Level of the compression, where it has levels; 0 is the default of the encoding.
     pub compression_params: Params,
     /// Idle connections kept in all; 0 is unlimited. Default 100.
@@ -60,7 +60,7 @@ impl Default for ClientConfig {
             timeout: Duration::from_secs(30),
             headers: MapList::default(),
             auth: None,
-            compression: Type::default(),
+            compression: Choice::default(),
             compression_params: Params::default(),
             max_idle_conns: 100,
             max_idle_conns_per_host: 0,

@@ -1,6 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "servers of a test end with its runtime")]
 
-use component::config::Problems;
+use component::config::{Fault, Problems};
 use compression::{Encoding, Params, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -70,7 +70,7 @@ async fn connection(
 }
 
 fn uncompressed() -> ClientConfig {
-    ClientConfig { compression: Type::NONE, ..ClientConfig::default() }
+    ClientConfig { compression: Type::NONE.into(), ..ClientConfig::default() }
 }
 
 fn client(config: &ClientConfig, url: &str) -> Client {
@@ -112,7 +112,7 @@ async fn a_request_arrives_in_one_piece_with_its_headers() {
 async fn a_compressed_request_says_so() {
     for (name, first) in [("gzip", 0x1f), ("zstd", 0x28), ("snappy", 0xa0), ("lz4", 0x04)] {
         let (base, mut seen) = serve(&[OK]).await;
-        let compression = Type(Encoding::from_name(name));
+        let compression = Type(Encoding::from_name(name)).into();
         let client = client(&ClientConfig { compression, ..ClientConfig::default() }, &base);
         // Beyond what is compressed in place.
         let body = Bytes::from(vec![b'a'; compression::INLINE_BYTES_MAX + 32]);
@@ -235,15 +235,15 @@ fn urls_are_read() {
 fn mistakes_and_what_is_not_supported_are_named() {
     let mut problems = Problems::default();
     let config = ClientConfig {
-        compression: Type(Some(Encoding::Snappy)),
+        compression: Type(Some(Encoding::Snappy)).into(),
         compression_params: Params { level: 5 },
         proxy_url: "http://proxy".into(),
         ..ClientConfig::default()
     };
     config.validate("clientconfig", &mut problems);
     let text = "unsupported parameters {Level:5} for compression type \"snappy\"";
-    let found: Vec<_> = problems.list().iter().map(|it| (&*it.key, &*it.rule)).collect();
-    assert_eq!(found, [("clientconfig", text)]);
+    let found: Vec<_> = problems.faults().iter().map(Fault::rule_text).collect();
+    assert_eq!(found, [format!("clientconfig: {text}")]);
     let refused = |config: &ClientConfig, url: &str| {
         Client::new(config, Url::parse(url).unwrap(), "x").unwrap_err()
     };

@@ -1,6 +1,6 @@
 //! The keys of an HTTP server (`config/confighttp`, v0.159).
 
-use component::config::{Duration, MapList, Problems, Section};
+use component::config::{Duration, MapList, Problems, Section, Stage};
 use compression::Encoding;
 use confignet::AddrConfig;
 use serde::{Deserialize, Serialize};
@@ -113,8 +113,8 @@ impl ServerConfig {
         if let Some(tls) = self.tls.get() {
             let mut own = Problems::default();
             tls.validate("", &mut own);
-            for it in own.list() {
-                problems.at(key, format!("tls: {}", it.rule)).about("tls");
+            for it in own.of(Stage::Check) {
+                problems.at(key, format!("tls: {}", it.text)).about("tls");
             }
         }
     }

@@ -2,11 +2,12 @@
 //! and severity.
 
 use bumpalo::Bump;
+use config::Fault;
 
 use super::parser::Parser;
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::{Mistake, Section};
+use crate::section::Section;
 use crate::value::{Pairs, Value, put, take, type_name};
 use golang::time::Zone;
 
@@ -95,7 +96,7 @@ struct Message<'a> {
 }
 
 /// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Mistake> {
+pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
     let protocol = section.text("protocol").unwrap_or_default().to_ascii_lowercase();
     let location = section.text("location").unwrap_or_default();
     let octet_counting = section.flag("enable_octet_counting", false);
