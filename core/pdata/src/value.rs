@@ -170,13 +170,16 @@ impl Value<'_> {
             Value::Bytes(it) => out.bytes_field(any::BYTES, it),
             Value::Encoded(it) => out.raw(it),
             Value::ArrayRef(it) => out.bytes_field(any::ARRAY, it.encoded()),
+            // What nests is opened and closed: to ask for lengths first would ask once more per level.
             Value::Array(it) => {
-                out.head(any::ARRAY, self.inner_len());
+                let open = out.open(any::ARRAY, 1);
                 it.iter().for_each(|value| value.write_field(1, out));
+                out.close(open);
             }
             Value::Map(it) => {
-                out.head(any::MAP, self.inner_len());
+                let open = out.open(any::MAP, 1);
                 it.iter().for_each(|(key, value)| value.write_entry(1, key.as_bytes(), out));
+                out.close(open);
             }
             Value::MapRef(it) => {
                 out.head(any::MAP, self.inner_len());
@@ -188,13 +191,36 @@ impl Value<'_> {
     /// Writes it as the field `number`.
     #[inline]
     pub(crate) fn write_field(&self, number: u32, out: &mut Writer) {
+        if self.nests() {
+            let open = out.open(number, 1);
+            self.encode(out);
+            return out.close(open);
+        }
         out.head(number, self.encoded_len());
         self.encode(out);
+    }
+
+    /// True for lists and maps of values to write.
+    #[inline]
+    fn nests(&self) -> bool {
+        matches!(self, Value::Array(_) | Value::Map(_))
+    }
+
+    fn write_nested_entry(&self, number: u32, key: &[u8], out: &mut Writer) {
+        let entry = out.open(number, 1);
+        out.key(key);
+        let value = out.open(key_value::VALUE, 1);
+        self.encode(out);
+        out.close(value);
+        out.close(entry);
     }
 
     /// Writes it as the `KeyValue` field `number`.
     #[inline]
     pub(crate) fn write_entry(&self, number: u32, key: &[u8], out: &mut Writer) {
+        if self.nests() {
+            return self.write_nested_entry(number, key, out);
+        }
         let length = self.encoded_len();
         let whole = key_value_len(key.len(), length);
         if matches!(self, Value::Str(_) | Value::Encoded(_))
