@@ -95,7 +95,7 @@ fn go_type(visitor: &str) -> Go<'_> {
         "a map" => ("map[string]interface {}", Type::Map),
         "a sequence" => return Go::List,
         other => match other.split_once(' ') {
-            Some(("struct", _) | ("internally", _)) => return Go::Struct,
+            Some(("struct" | "internally", _)) => return Go::Struct,
             Some(("enum", _)) => ("string", Type::Text),
             Some(("a" | "tuple", _)) => return Go::List,
             _ => return Go::Scalar(other, None),

@@ -59,9 +59,12 @@ fn words(word: &Word, default: Json) -> Json {
     if !word.any_case {
         return either([listed], default);
     }
-    let letter = |it: char| match it.is_ascii_alphabetic() {
-        true => format!("[{}{}]", it.to_ascii_lowercase(), it.to_ascii_uppercase()),
-        false => it.to_string(),
+    let letter = |it: char| {
+        if it.is_ascii_alphabetic() {
+            format!("[{}{}]", it.to_ascii_lowercase(), it.to_ascii_uppercase())
+        } else {
+            it.to_string()
+        }
     };
     let names: Vec<String> = names.iter().map(|it| it.chars().map(letter).collect()).collect();
     let pattern = json!({"type": "string", "pattern": format!("^({})$", names.join("|"))});

@@ -53,9 +53,7 @@ fn rule(by: &SortBy) -> Result<Rule, Fault> {
         }
         "timestamp" => {
             let layout = Layout::parse(layout);
-            SortKind::Timestamp(
-                layout.map_err(|it| wrong(it.to_string(), |it| it.about("layout")))?,
-            )
+            SortKind::Timestamp(layout.map_err(|it| wrong(it.clone(), |it| it.about("layout")))?)
         }
         "mtime" => SortKind::Modified,
         _ => {

@@ -135,7 +135,7 @@ fn case_11_and_12_a_failing_operator_behind_does_not_disturb_the_join() {
 
 #[test]
 fn case_n1_and_n2_wrong_configurations_are_refused() {
-    let text = |operator: Value| compile(json!([operator])).unwrap_err().to_string();
+    let text = |operator: Value| compile(json!([operator])).unwrap_err();
     let wrong = text(json!({ "type": "container", "on_error": "invalid_on_error" }));
     assert!(wrong.contains("invalid `on_error` field"), "{wrong}");
     let wrong = text(json!({ "type": "container", "format": "invalid_runtime" }));
