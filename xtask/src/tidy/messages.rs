@@ -68,11 +68,20 @@ fn decision(line: &str) -> Option<&str> {
 
 /// What a method is called on, as far as it is names and calls without arguments.
 fn receiver(before: &str) -> &str {
-    let is_part = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '.' | '(' | ')');
-    let start = before.rfind(|it| !is_part(it)).map_or(0, |it| it + 1);
-    let chain = &before[start..];
-    // The parentheses of a call around it are not its own.
-    chain.rfind("((").map_or(chain, |it| &chain[it + 2..]).trim_start_matches('(')
+    // A parenthesis that is not closed belongs to a call around it.
+    let mut open = 0_usize;
+    let mut start = before.len();
+    for (at, it) in before.char_indices().rev() {
+        match it {
+            ')' => open += 1,
+            '(' if open > 0 => open -= 1,
+            '_' | '.' => {}
+            it if it.is_ascii_alphanumeric() => {}
+            _ => break,
+        }
+        start = at;
+    }
+    before.get(start..).unwrap_or_default()
 }
 
 #[cfg(test)]
