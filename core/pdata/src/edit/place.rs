@@ -339,19 +339,28 @@ impl Place<'_> {
             return Ok(edit(&mut attributes));
         }
         let mut inside = std::mem::take(&mut self.scratch.inside);
-        let (level, entries) = &mut *inside;
+        let result = self.edit_inside(field, keys, edit, &mut inside);
+        self.scratch.inside = inside;
+        result
+    }
+
+    fn edit_inside<R>(
+        &mut self,
+        field: Field,
+        keys: &[Key<'_>],
+        edit: impl FnOnce(&mut AttributesEdit<'_>) -> R,
+        (level, entries): &mut (Level, Vec<u8>),
+    ) -> Result<R, PathError> {
         level.begin();
         entries.clear();
+        let mut out = Writer { buf: std::mem::take(entries) };
         match self.get(field, keys)?.unwrap_or_default() {
-            ValueRef::Map(map) => map.messages().for_each(|body| {
-                let mut out = Writer { buf: std::mem::take(entries) };
-                out.bytes_field(1, body);
-                *entries = out.buf;
-            }),
+            ValueRef::Map(map) => map.messages().for_each(|body| out.bytes_field(1, body)),
             other => {
                 return Err(PathError::WrongType { wanted: "Map", got: other.type_name() });
             }
         }
+        *entries = out.buf;
         let result = edit(&mut AttributesEdit::new(level, entries, 1));
         if level.is_edited() {
             let mut written = Writer::default();
@@ -360,7 +369,6 @@ impl Place<'_> {
             written.close(open);
             self.set(field, keys, Value::Encoded(&written.buf))?;
         }
-        self.scratch.inside = inside;
         Ok(result)
     }
 
