@@ -5,9 +5,9 @@ use crate::context::{Context, Scene};
 use crate::editors::{self, Editors};
 use crate::enums;
 use crate::error::Error;
-use crate::functions::{Kind, Parameter, State, find, names};
+use crate::functions::{Call, Getter, Key, Kind, Parameter, Slot, State, Target, find, names};
 use crate::path;
-use crate::program::{Call, Edit, Getter, Key, Slot, Target, Test};
+use crate::program::{Edit, Test};
 use crate::tree::{self, Argument, Expr, Node};
 use crate::value::Value;
 

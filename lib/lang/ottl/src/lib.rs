@@ -13,7 +13,6 @@ mod enums;
 mod error;
 mod functions;
 mod infer;
-mod json;
 mod lex;
 mod math;
 mod parse;

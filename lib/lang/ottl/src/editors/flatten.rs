@@ -6,8 +6,7 @@ use pdata::ValueRef;
 
 use super::target::no_map;
 use super::{Editor, MAP, State, Work, constant_bool, constant_int, constant_text, editor};
-use crate::functions::{Kind, may_take};
-use crate::program::Slot;
+use crate::functions::{Kind, Slot, may_take};
 use crate::value::Value;
 
 pub(super) const ALL: &[Editor] = &[editor(

@@ -4,9 +4,8 @@ use pdata::PathError;
 
 use super::given::encode;
 use super::{Editor, State, TARGET, Work, editor, read};
-use crate::functions::{Kind, may_take, takes};
+use crate::functions::{Getter, Kind, Slot, may_take, takes};
 use crate::path::Takes;
-use crate::program::{Getter, Slot};
 use crate::value::{List, Value};
 
 pub(super) const ALL: &[Editor] = &[

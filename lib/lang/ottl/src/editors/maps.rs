@@ -4,8 +4,7 @@ use pdata::{AttributesEdit, ValueRef};
 use regex::Regex;
 
 use super::{Editor, MAP, PATTERN, State, Work, dynamic_regex, editor, pattern_at, read};
-use crate::functions::{Kind, takes};
-use crate::program::{Getter, Slot};
+use crate::functions::{Getter, Kind, Slot, takes};
 use crate::value::Value;
 
 pub(super) const ALL: &[Editor] = &[

@@ -5,8 +5,7 @@ use pdata::{AttributesRef, Field, Place, Value, ValueRef};
 
 use super::{Editor, State, Work, constant_text, editor};
 use crate::context::Context;
-use crate::functions::{Kind, may_take, takes};
-use crate::program::Slot;
+use crate::functions::{Kind, Slot, may_take, takes};
 
 pub(super) const ALL: &[Editor] = &[editor(
     "set_semconv_span_name",

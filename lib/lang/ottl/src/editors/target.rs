@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 use super::given::Given;
 use super::trace_state;
 use crate::context::Scene;
+use crate::functions::{Key, Target, at_path};
 use crate::parse::hex;
 use crate::path::{Field, KINDS, Takes, Wrong};
-use crate::program::{Key, Target, at_path};
 use crate::value::{SPAN_ID, Value};
 
 /// The keys behind a path, as they are for one place.

@@ -1,5 +1,7 @@
 //! Statements at work. What is expected is what the Collector does, by its tests and by recordings of it.
 
+mod table;
+
 use pdata::{Data, Depth, Keep, Limits, Signal};
 use serde_json::{Value as Json, json};
 

@@ -10,8 +10,7 @@ use super::{
     constant_int, constant_text, dynamic_glob, dynamic_regex, editor, glob_at, pattern_at,
 };
 use crate::context::Scene;
-use crate::functions::{Env, Kind, may_take, takes};
-use crate::program::Slot;
+use crate::functions::{Env, Kind, Slot, may_take, takes};
 use crate::value::Value;
 
 pub(super) const ALL: &[Editor] = &[

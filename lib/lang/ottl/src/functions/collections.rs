@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::kind::items;
-use super::{Env, Function, Kind, function, may_take, take, takes, text};
+use super::{Env, Function, Kind, Slot, function, may_take, take, takes, text};
 use crate::compare;
-use crate::program::Slot;
 use crate::tree::Comparison;
 use crate::value::{List, Map, Value, base64};
 

@@ -1,8 +1,7 @@
 //! Values of one type to values of another.
 
 use super::kind::items;
-use super::{Function, Kind, State, function, int, take, takes, text};
-use crate::program::Slot;
+use super::{Function, Kind, Slot, State, function, int, take, takes, text};
 use crate::value::{Value, hex};
 use golang::strconv::parse_int;
 

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Env, Function, Kind, State, constant_text, function, may_take, takes, text};
-use crate::program::Slot;
+use super::{Env, Function, Kind, Slot, State, constant_text, function, may_take, takes, text};
 use crate::value::{Map, Value};
 
 pub(super) const ALL: &[Function] = &[function(

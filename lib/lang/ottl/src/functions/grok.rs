@@ -7,8 +7,7 @@ use std::sync::LazyLock;
 use golang::go_regex;
 use regex::{Regex, RegexBuilder};
 
-use super::{Env, Function, Kind, State, constant_text, function, may_take, takes, text};
-use crate::program::Slot;
+use super::{Env, Function, Kind, Slot, State, constant_text, function, may_take, takes, text};
 use crate::value::{Map, Value};
 use golang::strconv::{parse_bool, parse_float, parse_int};
 

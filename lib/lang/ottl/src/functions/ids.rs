@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
-use super::{Env, Function, Kind, State, function, int, may_take, takes, text};
+use super::{Env, Function, Kind, Slot, State, function, int, may_take, takes, text};
 use crate::path::id;
-use crate::program::Slot;
 use crate::value::{PROFILE_ID, SPAN_ID, TRACE_ID, Value, base64};
 
 pub(super) const ALL: &[Function] = &[

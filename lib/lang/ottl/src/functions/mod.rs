@@ -5,6 +5,7 @@ mod conversions;
 mod csv;
 mod encodings;
 mod format;
+mod getter;
 mod grok;
 mod hashes;
 mod ids;
@@ -30,11 +31,10 @@ use std::net::IpAddr;
 use regex::Regex;
 
 use crate::context::{Context, Scene};
-use crate::program::Slot;
 use crate::value::Value;
 
+pub(crate) use getter::{Call, Getter, Key, Slot, Target, at_path};
 pub(crate) use kind::Kind;
-pub(crate) use times::rfc3339;
 
 /// A function.
 pub(crate) struct Function {

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::types::compiled;
-use super::{Env, Function, Kind, State, constant_text, function, may_take, takes, text};
+use super::{Env, Function, Kind, Slot, State, constant_text, function, may_take, takes, text};
 use super::{json_reader, url};
-use crate::program::Slot;
 use crate::value::{Map, Value};
 
 pub(super) const ALL: &[Function] = &[

@@ -1,7 +1,6 @@
 //! `ParseSeverity`: which level a mapping gives to a word or number.
 
-use super::{Env, Function, Kind, State, function, takes};
-use crate::program::Slot;
+use super::{Env, Function, Kind, Slot, State, function, takes};
 use crate::value::{Map, Value};
 
 pub(super) const ALL: &[Function] = &[function(

@@ -9,7 +9,7 @@ use super::{ALL, Function};
 use crate::compile::Compiler;
 use crate::context::Scene;
 use crate::tree::Node;
-use crate::{Condition, Context, Prefixes, json, parse};
+use crate::{Condition, Context, Prefixes, parse};
 
 const LOG: &str = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{
     "timeUnixNano":"1581452772000000321","body":{"stringValue":"operationA"},
@@ -58,7 +58,7 @@ fn result(expr: &str) -> String {
         Err(it) => return it.message,
     };
     at(Signal::Logs, LOG, Depth::Item, |place| match getter.get(Scene::at(place)) {
-        Ok(value) => json::text(&value).unwrap_or_else(|| value.to_string()),
+        Ok(value) => value.json_text().unwrap_or_else(|| value.to_string()),
         Err(it) => it,
     })
 }

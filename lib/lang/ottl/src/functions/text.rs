@@ -2,8 +2,7 @@
 
 use super::format::sprintf;
 use super::kind::items;
-use super::{Env, Function, Kind, constant_text, function, int, may_take, take, takes, text};
-use crate::program::Slot;
+use super::{Env, Function, Kind, Slot, constant_text, function, int, may_take, take, takes, text};
 use crate::value::{List, Value};
 
 const TARGET: super::Parameter = takes("target", Kind::Text);

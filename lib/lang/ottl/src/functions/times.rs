@@ -2,14 +2,14 @@
 
 use config::Duration;
 use golang::time::{Clock, Layout, Reading};
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use super::locale::Locale;
-use super::{Env, Function, Kind, State, constant_text, function, int, may_take, takes, text};
-use crate::program::Slot;
-use crate::value::{Instant, Value};
+use super::{
+    Env, Function, Kind, Slot, State, constant_text, function, int, may_take, takes, text,
+};
+use crate::value::{Instant, Value, civil};
 
 const SECOND: i64 = 1_000_000_000;
 const TIME: super::Parameter = takes("time", Kind::Time);
@@ -192,14 +192,6 @@ fn truncate<'a>(values: &[Value<'a>]) -> Value<'a> {
     Value::Time(Instant { nanos: time.nanos - over, ..time })
 }
 
-/// What the clock of the place shows.
-fn civil(time: Instant) -> Result<(DateTime, Offset), String> {
-    let wrong = |it: jiff::Error| it.to_string();
-    let at = Timestamp::from_nanosecond(time.nanos).map_err(wrong)?;
-    let offset = Offset::from_seconds(time.offset_seconds).map_err(wrong)?;
-    Ok((offset.to_datetime(at), offset))
-}
-
 fn part<'a>(values: &[Value<'a>], of: impl Fn(DateTime) -> i64) -> Result<Value<'a>, String> {
     civil(instant(values)).map(|it| Value::Int(of(it.0)))
 }
@@ -219,16 +211,4 @@ pub(super) fn go_text(time: Instant) -> Result<String, String> {
     let shift = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
     let place = if offset == Offset::UTC { "UTC" } else { &shift };
     Ok(format!("{shown} {shift} {place}"))
-}
-
-/// As Go's JSON has times.
-pub(crate) fn rfc3339(time: Instant) -> Result<String, String> {
-    let (clock, offset) = civil(time)?;
-    if offset == Offset::UTC {
-        return Ok(format!("{clock}Z"));
-    }
-    let minutes = offset.seconds() / 60;
-    let sign = if minutes < 0 { '-' } else { '+' };
-    let minutes = minutes.abs();
-    Ok(format!("{clock}{sign}{:02}:{:02}", minutes / 60, minutes % 60))
 }

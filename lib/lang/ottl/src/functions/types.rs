@@ -6,9 +6,8 @@ use golang::go_regex;
 use regex::Regex;
 
 use super::kind::items;
-use super::{Env, Function, Kind, State, constant_text, function, takes, text};
+use super::{Env, Function, Kind, Slot, State, constant_text, function, takes, text};
 use crate::compare;
-use crate::program::Slot;
 use crate::tree::Comparison;
 use crate::value::Value;
 

@@ -10,7 +10,7 @@ use pdata::tree::{
 };
 
 use super::super::{State, Work, constant_list, constant_text};
-use crate::program::Slot;
+use crate::functions::Slot;
 use crate::value::Value;
 
 const FUNCTIONS: [&str; 6] = ["sum", "mean", "min", "max", "median", "count"];

@@ -6,8 +6,7 @@ use pdata::tree::{ExponentialHistogramDataPoint, Histogram, HistogramDataPoint, 
 use pdata::{Field, NumberValue, Value as Written};
 
 use super::super::{State, Work, constant, constant_list, constant_text, read};
-use crate::functions::Kind;
-use crate::program::Slot;
+use crate::functions::{Kind, Slot};
 use crate::value::Value;
 
 pub(super) fn check_explicit(slots: &[Slot]) -> Result<State, String> {

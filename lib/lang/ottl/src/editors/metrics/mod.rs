@@ -13,8 +13,7 @@ use pdata::tree::{
 
 use super::{Editor, State, Work, constant_bool, constant_text, editor};
 use crate::context::Context;
-use crate::functions::{Kind, Parameter, may_take, takes};
-use crate::program::Slot;
+use crate::functions::{Kind, Parameter, Slot, may_take, takes};
 
 const SUFFIX: Parameter = may_take("suffix", Kind::TheText);
 const TEMPORALITY: Parameter = takes("string_agg_temp", Kind::TheText);

@@ -8,7 +8,7 @@ use pdata::tree::{
 
 use super::super::{State, Work, constant_double, constant_text};
 use super::{after, double};
-use crate::program::Slot;
+use crate::functions::Slot;
 
 pub(super) fn check(slots: &[Slot]) -> Result<State, String> {
     match constant_double(slots, 0) {

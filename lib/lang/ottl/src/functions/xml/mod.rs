@@ -9,8 +9,7 @@ use tree::{DOCUMENT, Kind as NodeKind, Tree};
 use xpath::Found;
 pub(crate) use xpath::XPath;
 
-use super::{Env, Function, Kind, State, constant_text, function, may_take, takes, text};
-use crate::program::Slot;
+use super::{Env, Function, Kind, Slot, State, constant_text, function, may_take, takes, text};
 use crate::value::{List, Map, Value};
 
 const TARGET: super::Parameter = takes("target", Kind::Text);

@@ -2,7 +2,6 @@
 
 mod axes;
 mod eval;
-mod functions;
 mod parse;
 
 use super::tree::Tree;

@@ -1,43 +1,8 @@
 //! The functions of expressions.
 
-use super::axes;
-use super::eval::{Evaluator, Here, Result, Value, truth};
-use super::parse::Expr;
-
-/// All that there are.
-pub(super) const NAMES: [&str; 31] = [
-    "boolean",
-    "ceiling",
-    "concat",
-    "contains",
-    "count",
-    "ends-with",
-    "false",
-    "floor",
-    "last",
-    "local-name",
-    "lower-case",
-    "matches",
-    "name",
-    "namespace-uri",
-    "normalize-space",
-    "not",
-    "number",
-    "position",
-    "replace",
-    "reverse",
-    "round",
-    "starts-with",
-    "string",
-    "string-join",
-    "string-length",
-    "substring",
-    "substring-after",
-    "substring-before",
-    "sum",
-    "translate",
-    "true",
-];
+use super::super::axes;
+use super::super::parse::Expr;
+use super::{Evaluator, Here, Result, Value, truth};
 
 /// The value of a call.
 pub(super) fn call(

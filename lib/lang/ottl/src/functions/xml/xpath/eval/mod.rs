@@ -1,5 +1,7 @@
 //! Expressions to values.
 
+mod functions;
+
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 
@@ -7,7 +9,7 @@ use golang::go_regex;
 use regex::Regex;
 
 use super::parse::{Expr, Operator, Step};
-use super::{Found, axes, functions};
+use super::{Found, axes};
 use crate::functions::xml::tree::{DOCUMENT, Tree};
 
 /// Nodes that one selection may look at.

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use pdata::ValueRef;
 use pdata::text::json_string;
 
-use crate::functions::rfc3339;
-use crate::value::{List, Map, Value, base64};
+use super::civil::rfc3339;
+use super::{List, Map, Value, base64};
 
 /// Nesting of values that is written, in levels.
 const DEPTH_MAX: usize = 128;
 
 /// The text, if JSON has such a value.
-pub(crate) fn text(value: &Value<'_>) -> Option<String> {
+pub(super) fn text(value: &Value<'_>) -> Option<String> {
     let mut out = String::new();
     write(&mut out, value, 0).then_some(out)
 }

@@ -1,11 +1,16 @@
 //! What a getter yields: a view of the telemetry where it can be, a value of its own where it must.
 
+mod civil;
+mod json;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use pdata::text::hex;
 use pdata::{ArrayRef, AttributesRef, ValueRef};
+
+pub(crate) use civil::civil;
 
 /// Go's types of ids.
 pub(crate) const TRACE_ID: &str = "pcommon.TraceID";
@@ -217,7 +222,7 @@ impl Value<'_> {
 
     /// What Go's `encoding/json` writes.
     pub(crate) fn json_text(&self) -> Option<String> {
-        crate::json::text(self)
+        json::text(self)
     }
 }
 
