@@ -68,7 +68,7 @@ const CREATED: [(&str, &[&str]); 3] = [
 ];
 
 /// Files that the Go Collector refuses as well, with its text.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 4] = [
     // Started with `--feature-gates=service.profilesSupport` where it comes from; there are no profiles here.
     (
         "dash0-otlp-sink.yaml",
@@ -77,6 +77,8 @@ const REFUSED: [(&str, &str); 3] = [
     ),
     // One block of a page: no components.
     ("loki-docs-getting-started-0.yaml", "Error: empty configuration file"),
+    // A snippet of a page: a processor and its place in a pipeline, to be added to what one has.
+    ("loki-docs-otlp.yaml", "Error: no receiver configuration specified in config"),
     // Its exporter is named `otlp/postgres-logs`.
     (
         "signoz-postgres-logs.yaml",
