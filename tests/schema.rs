@@ -21,6 +21,11 @@ fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<Strin
         return (misfits.len() == ways.len())
             .then(|| misfits.into_iter().max_by_key(|it| it.find(": ").unwrap_or(it.len())))?;
     }
+    if let Some(words) = schema["enum"].as_array()
+        && !words.contains(value)
+    {
+        return Some(format!("{at}: {value} is none of the words"));
+    }
     let kind = match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -55,6 +60,9 @@ fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<Strin
             match schema["properties"].get(key).or(by_pattern.map(|it| it.1)) {
                 Some(schema) => misfit(root, schema, it, &at),
                 None if schema["additionalProperties"] == json!(false) => Some(at),
+                None if schema["additionalProperties"].is_object() => {
+                    misfit(root, &schema["additionalProperties"], it, &at)
+                }
                 None => None,
             }
         }),
@@ -109,9 +117,85 @@ fn what_is_misspelt_does_not_fit() {
         ("service: {pipelines: {log: {}}}", Some(".service.pipelines.log")),
         ("service: {telemetry: {logs: {levle: x}}}", Some(".service.telemetry.logs.levle")),
         ("processors: {batch: {timeout: '$${env:T}', send_batch_size: '$${S}'}}", None),
+        (
+            "processors: {filter: {log_conditions: [x, {condition: [y]}]}}",
+            Some(".processors.filter.log_conditions[].condition"),
+        ),
+        (
+            "connectors: {routing: {table: [{pipelins: [logs]}]}}",
+            Some(".connectors.routing.table[].pipelins"),
+        ),
+        (
+            "processors: {transform: {log_statements: [{statement: [y]}]}}",
+            Some(".processors.transform.log_statements[].statement"),
+        ),
+        ("processors: {filter: {log_conditions: [x, {conditions: [y]}]}}", None),
         ("receivers: {otlp: {protocols::grpc: }, otlp/a.b-c: '$${file:x}'}", None),
         ("exporters: {otlp: {endpoint: x, sending_queue: {enabled: false}}}", None),
     ] {
         assert_eq!(check(&schema, text).as_deref(), want, "{text}");
     }
+}
+
+/// Paths of the keys below `schema` that nothing is said of, and how many there are in all.
+fn undescribed(schema: &Value, at: &str, found: &mut Vec<String>) -> usize {
+    match schema {
+        Value::Object(entries) => {
+            let mut count = 0;
+            for (name, below) in entries {
+                if name == "properties" {
+                    for (key, it) in below.as_object().unwrap() {
+                        count += 1;
+                        if it["description"].as_str().is_none_or(|it| it.len() < 4) {
+                            found.push(format!("{at}::{key}"));
+                        }
+                        count += undescribed(it, &format!("{at}::{key}"), found);
+                    }
+                } else {
+                    count += undescribed(below, at, found);
+                }
+            }
+            count
+        }
+        Value::Array(items) => items.iter().map(|it| undescribed(it, at, found)).sum(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn every_key_of_every_component_says_what_it_is_for() {
+    let output = Command::new(SLUICE).arg("schema").output().unwrap();
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut found = Vec::new();
+    let mut keys = undescribed(&schema["$defs"], "", &mut found);
+    let service = &schema["properties"]["service"];
+    keys += undescribed(service, "service", &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+    assert!(keys > 400, "only {keys} keys");
+}
+
+#[test]
+fn words_and_the_inside_of_lists_are_known() {
+    let schema = schema();
+    for (place, list, key, text) in [
+        ("processors.attributes", "actions", "from_attribute", "copied"),
+        ("processors.filter", "log_conditions", "conditions", "The conditions."),
+        ("processors.transform", "log_statements", "statements", "The statements."),
+        ("connectors.routing", "table", "condition", "An OTTL condition"),
+    ] {
+        let list = &schema["$defs"][place]["anyOf"][0]["properties"][list];
+        let ways = list["anyOf"][0]["items"]["anyOf"].as_array().expect(place);
+        let known = inside(ways, key).expect(place);
+        assert!(known["description"].as_str().unwrap().contains(text), "{place}: {known}");
+    }
+    let exporter = &schema["$defs"]["exporters.otlp_http"]["anyOf"][0]["properties"];
+    assert_eq!(exporter["encoding"]["anyOf"][0]["enum"], json!(["proto", "json"]));
+}
+
+/// The key `name` in whichever of `ways` has it; a way may itself be a choice.
+fn inside<'a>(ways: &'a [Value], name: &str) -> Option<&'a Value> {
+    ways.iter().find_map(|way| match way["anyOf"].as_array() {
+        Some(below) => inside(below, name),
+        None => way["properties"].get(name),
+    })
 }

@@ -31,17 +31,21 @@ macro_rules! template {
 const TEMPLATES: [Template; 5] = [
     template!(
         "receiver",
-        &["component", "pdata", "serde", "tokio-util", "tracing"],
+        &["component", "config", "pdata", "serde", "tokio-util", "tracing"],
         &["componenttest", PAUSABLE_TOKIO]
     ),
     template!(
         "processor",
-        &["component", "pdata", "serde"],
+        &["component", "config", "pdata", "serde"],
         &["componenttest", "serde_json", "tokio"]
     ),
-    template!("exporter", &["component", "pdata", "serde", "tracing"], &["componenttest", "tokio"]),
-    template!("connector", &["component", "pdata", "serde"], &["componenttest", "tokio"]),
-    template!("extension", &["component", "serde"], &["componenttest"]),
+    template!(
+        "exporter",
+        &["component", "config", "pdata", "serde", "tracing"],
+        &["componenttest", "tokio"]
+    ),
+    template!("connector", &["component", "config", "pdata", "serde"], &["componenttest", "tokio"]),
+    template!("extension", &["component", "config", "serde"], &["componenttest"]),
 ];
 const PAUSABLE_TOKIO: &str = "tokio = { workspace = true, features = [\"test-util\"] }";
 const CONFIG: &str = include_str!("../templates/config.rs.in");
@@ -140,7 +144,8 @@ mod tests {
 
     /// Ours that a new component needs. They are no members of the workspace of this test, and would be
     /// optimised like what is not ours.
-    const OURS: [&str; 6] = ["clock", "component", "componenttest", "config", "confmap", "pdata"];
+    const OURS: [&str; 7] =
+        ["clock", "component", "componenttest", "config", "config-derive", "confmap", "pdata"];
 
     /// A workspace of nothing but one new component of each kind, whose dependencies are ours.
     fn workspace_of_new_components() -> std::path::PathBuf {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::request::Request;
 
 /// `connectors: routing:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Config {
     /// Pipelines of what no route takes. Default: none, it is dropped and counted.
@@ -20,7 +20,7 @@ pub struct Config {
 }
 
 /// An entry of `table:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Route {
     /// What the condition is about: `request`, `resource`, `span`, `metric`, `datapoint` or `log`. Default: what
@@ -37,7 +37,7 @@ pub struct Route {
 }
 
 /// What becomes of what a route takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, config::Described)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// The routes that follow do not see it.

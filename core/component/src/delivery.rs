@@ -23,7 +23,7 @@ impl Default for Delivery {
 }
 
 /// `retry_on_failure:`. `config/configretry/backoff.go`, v0.159.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct RetryConfig {
     /// Off means that a failed attempt is final. Default true.
     pub enabled: bool,
@@ -90,10 +90,11 @@ impl RetryConfig {
 }
 
 /// What a queue or batch counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, config::Described)]
 #[serde(rename_all = "lowercase")]
 pub enum Sizer {
     /// Calls of `consume`.
+    #[default]
     Requests,
     /// Spans, data points, log records.
     Items,
@@ -102,7 +103,7 @@ pub enum Sizer {
 }
 
 /// `sending_queue:`; off means that the caller waits for the backend. `exporter/exporterhelper/internal/queuebatch/config.go`, v0.159.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct QueueConfig {
     /// What `queue_size` counts. Default requests.
     pub sizer: Sizer,
@@ -135,7 +136,7 @@ impl Default for QueueConfig {
 }
 
 /// `sending_queue: batch:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct BatchConfig {
     /// Longest time that data waits for company. Default 200ms.
     pub flush_timeout: Duration,
@@ -150,7 +151,7 @@ pub struct BatchConfig {
 }
 
 /// `sending_queue: batch: partition:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct Partition {
     /// Request metadata keys, case-insensitive.
     pub metadata_keys: Vec<String>,

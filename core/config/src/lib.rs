@@ -10,10 +10,14 @@
     )
 )]
 
+// What the derive writes names this crate as others see it.
+extern crate self as config;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 mod choice;
+mod described;
 mod duration;
 mod fault;
 mod load;
@@ -31,6 +35,8 @@ mod tests;
 mod value;
 
 pub use choice::{Choice, Choices};
+pub use config_derive::Described;
+pub use described::{Described, Inside, Item, Key};
 pub use duration::Duration;
 pub use fault::{Fault, Remedy, Stage, Step, Type, Wanted};
 pub use load::{bare_durations, check, load, to_value};
@@ -44,13 +50,15 @@ pub use value::Value;
 const REDACTED: &str = "[REDACTED]";
 
 /// A component's section. `Default` is the only place with default values.
-pub trait Config: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Config:
+    Default + Serialize + DeserializeOwned + Described + Send + Sync + 'static
+{
     /// Says everything that is wrong, by key as the user typed it.
     fn validate(&self, _problems: &mut Problems) {}
 }
 
 /// A section without keys.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, Described)]
 pub struct NoConfig {}
 
 impl Config for NoConfig {}

@@ -1,55 +1,88 @@
-//! The JSON Schema of a section, from what its defaults look like. Values that are absent by default, and
-//! elements of lists, may be anything: `validate` knows more.
+//! The JSON Schema of a section: its keys and their kinds from what its defaults look like, what the keys are for
+//! and what is inside lists from its types.
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
+use super::described::{Described, Inside, Item, Key};
 use super::shape::{Shape, Show, Word};
 
 /// `{"$ref": REFERENCE}` is a value that `${...}` stands for; who puts the schema together defines it.
 pub const REFERENCE: &str = "#/$defs/reference";
 
+/// What is said of the key that turns a section off.
+const ENABLED: &str = "False turns the section off.";
+
 /// The schema of a section with these values.
-pub fn schema<C: Serialize>(config: &C) -> Json {
-    Shape::of(config).map_or(json!({}), |shape| of(&shape))
+pub fn schema<C: Serialize + Described>(config: &C) -> Json {
+    Shape::of(config).map_or(json!({}), |shape| of(&shape, &C::inside()))
 }
 
-fn of(shape: &Shape) -> Json {
-    match shape {
-        Shape::Null | Shape::Free(_) => json!({}),
-        Shape::Bool(it) => either([json!({"type": "boolean"})], json!(it)),
+fn of(shape: &Shape, inside: &Inside) -> Json {
+    match (shape, inside) {
+        (Shape::Null, Inside::Maybe(item)) => absent(item),
+        (Shape::Null | Shape::Free(_), _) => json!({}),
+        (shape, Inside::Maybe(item)) => of(shape, &item.inside),
+        (Shape::Bool(it), _) => either([json!({"type": "boolean"})], json!(it)),
         // Sizes are numbers with a unit, too.
-        Shape::Int(_) => either(
+        (Shape::Int(_), _) => either(
             [
                 json!({"type": "number"}),
                 json!({"type": "string", "pattern": "^[0-9.]+ *[kKMGTP]?i?[bB]?$"}),
             ],
             shown(shape),
         ),
-        Shape::Float(_) => either([json!({"type": "number"})], shown(shape)),
-        Shape::Text(_) | Shape::Secret(_) => either([json!({"type": "string"})], shown(shape)),
-        Shape::Choice(it) => words(it, shown(shape)),
-        Shape::Duration(_) => {
+        (Shape::Float(_), _) => either([json!({"type": "number"})], shown(shape)),
+        (Shape::Text(_) | Shape::Secret(_), _) => either([json!({"type": "string"})], shown(shape)),
+        (Shape::Choice(it), _) => words(it, shown(shape)),
+        (Shape::Duration(_), _) => {
             let text = json!({"type": "string", "pattern": "^[-+]?([0-9.]+(ns|us|\u{b5}s|\u{3bc}s|ms|s|m|h))+$|^[-+]?0$"});
             either([text, json!({"type": "integer"})], shown(shape))
         }
-        Shape::List(_) => {
-            either([json!({"type": "array"}), json!({"type": "string"})], shown(shape))
+        (Shape::List(_), inside) => {
+            let mut list = json!({"type": "array"});
+            if let Inside::Items(item) = inside {
+                list["items"] = absent(item);
+            }
+            either([list, json!({"type": "string"})], shown(shape))
         }
-        Shape::Headers(_) => {
-            let pair = object([("name", json!({"type": "string"})), ("value", json!({}))], false);
-            either(
-                [json!({"type": "object"}), json!({"type": "array", "items": pair})],
-                shown(shape),
-            )
+        (Shape::Headers(_), _) => {
+            let pair = [
+                ("name", json!({"type": "string", "description": "The header."})),
+                ("value", json!({"description": "What is sent."})),
+            ];
+            let pairs = json!({"type": "array", "items": object(pair, false)});
+            either([json!({"type": "object"}), pairs], shown(shape))
         }
-        Shape::Map(_) => either([json!({"type": "object"})], Json::Null),
-        Shape::Struct(entries) => either([structure(entries, false)], Json::Null),
-        Shape::Section { inner, .. } => match &**inner {
-            Shape::Struct(entries) => either([structure(entries, true)], Json::Null),
-            other => of(other),
+        (Shape::Map(_), inside) => {
+            let mut map = json!({"type": "object"});
+            if let Inside::Entries(item) = inside {
+                map["additionalProperties"] = absent(item);
+            }
+            either([map], Json::Null)
+        }
+        (Shape::Struct(entries), inside) => either([structure(entries, inside, false)], Json::Null),
+        (Shape::Section { inner, .. }, inside) => match &**inner {
+            Shape::Struct(entries) => either([structure(entries, inside, true)], Json::Null),
+            other => of(other, inside),
         },
     }
+}
+
+/// An item of a list, or what is absent by default: there is no default to show.
+fn absent(item: &Item) -> Json {
+    match &item.inside {
+        Inside::Any => return json!({}),
+        Inside::TextOr(other) => {
+            return either([json!({"type": "string"}), absent(other)], Json::Null);
+        }
+        _ => {}
+    }
+    let mut schema = of(&item.shape, &item.inside);
+    if let Json::Object(entries) = &mut schema {
+        entries.remove("default");
+    }
+    schema
 }
 
 /// One of a few words. Where the case does not matter an editor proposes them as they are written here.
@@ -86,10 +119,36 @@ fn either<const N: usize>(ways: [Json; N], default: Json) -> Json {
     schema
 }
 
-fn structure(entries: &[(String, Shape)], is_section: bool) -> Json {
-    let own = entries.iter().map(|(key, shape)| (key.as_str(), of(shape)));
-    let switch = is_section.then(|| ("enabled", json!({"type": ["boolean", "null"]})));
-    object(own.chain(switch), true)
+fn structure(entries: &[(String, Shape)], inside: &Inside, is_section: bool) -> Json {
+    let keys = match inside {
+        Inside::Keys(keys) => flat(keys),
+        _ => Vec::new(),
+    };
+    let own = entries.iter().map(|(name, shape)| {
+        let key = keys.iter().find(|it| it.0 == name);
+        let inside = key.map_or(Inside::Plain, |it| (it.2)());
+        let mut schema = of(shape, &inside);
+        if let Some((_, text, _)) = key
+            && !text.is_empty()
+        {
+            schema["description"] = (*text).into();
+        }
+        (name.as_str(), schema)
+    });
+    let switch = json!({"type": ["boolean", "null"], "description": ENABLED});
+    object(own.chain(is_section.then_some(("enabled", switch))), true)
+}
+
+/// Name, text and inside of the keys, those of flattened structs in their place.
+fn flat(keys: &[Key]) -> Vec<(&'static str, &'static str, fn() -> Inside)> {
+    let mut all = Vec::new();
+    for key in keys {
+        match (key.is_flat, (key.inside)()) {
+            (true, Inside::Keys(below)) => all.extend(flat(&below)),
+            _ => all.push((key.name, key.text, key.inside)),
+        }
+    }
+    all
 }
 
 /// These keys and no others; with `::` in a key there is more than one key in it.

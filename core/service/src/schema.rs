@@ -52,9 +52,16 @@ pub fn whole(registry: &Registry) -> Value {
 }
 
 fn service() -> Value {
-    let ids = json!({"type": ["array", "string", "null"], "items": {"type": "string"}});
-    let pipeline =
-        object(["receivers", "processors", "exporters"].map(|it| (it, ids.clone())), true);
+    let ids = |text: &str| {
+        let items = json!({"type": "string"});
+        json!({"type": ["array", "string", "null"], "items": items, "description": text})
+    };
+    let lists = [
+        ("receivers", ids("Receivers and connectors that feed the pipeline.")),
+        ("processors", ids("What changes the telemetry on its way, in this order.")),
+        ("exporters", ids("Exporters and connectors behind it.")),
+    ];
+    let pipeline = object(lists, true);
     let pipelines = json!({
         "type": "object",
         "patternProperties": {format!("^\\s*(traces|metrics|logs|profiles){NAME}"): any_of(pipeline)},
@@ -62,12 +69,23 @@ fn service() -> Value {
     });
     any_of(object(
         [
-            ("extensions", ids),
-            ("pipelines", any_of(pipelines)),
-            ("telemetry", schema(&TelemetryConfig::default())),
+            ("extensions", ids("What is started first, in this order.")),
+            ("pipelines", described(any_of(pipelines), "How telemetry flows, by signal.")),
+            (
+                "telemetry",
+                described(
+                    schema(&TelemetryConfig::default()),
+                    "What the collector says of itself.",
+                ),
+            ),
         ],
         true,
     ))
+}
+
+fn described(mut schema: Value, text: &str) -> Value {
+    schema["description"] = text.into();
+    schema
 }
 
 /// This, nothing, or a reference.

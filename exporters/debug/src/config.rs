@@ -5,7 +5,7 @@ use component::config::{Choice, Choices, Problems, Section};
 use serde::{Deserialize, Serialize};
 
 /// `exporters: debug:`. `exporter/debugexporter/config.go`, v0.159.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// basic: counts; normal: one line per item; detailed: everything. Default basic.
     pub verbosity: Choice<Verbosity>,

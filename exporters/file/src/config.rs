@@ -5,7 +5,7 @@ use compression::Params;
 use serde::{Deserialize, Serialize};
 
 /// `exporters: file:`. `exporter/fileexporter/config.go` of contrib, v0.159.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// The file. Required.
     pub path: String,
@@ -50,7 +50,7 @@ impl Default for Config {
 }
 
 /// `rotation:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Rotation {
     /// Largest file in MiB. Default 100.
     pub max_megabytes: i64,
@@ -69,7 +69,7 @@ impl Default for Rotation {
 }
 
 /// `group_by:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct GroupBy {
     /// Default false.
     pub enabled: bool,

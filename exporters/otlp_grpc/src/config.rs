@@ -6,7 +6,7 @@ use configgrpc::client::ClientConfig;
 use serde::{Deserialize, Serialize};
 
 /// `exporters: otlp_grpc:`. `exporter/otlpexporter/config.go`, v0.159.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// Where and how to connect.
     #[serde(flatten)]

@@ -6,7 +6,7 @@ use confighttp::client::ClientConfig;
 use serde::{Deserialize, Serialize};
 
 /// `exporters: otlp_http:`. `exporter/otlphttpexporter/config.go`, v0.159.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// Where and how to connect.
     #[serde(flatten)]

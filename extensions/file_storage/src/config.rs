@@ -7,7 +7,7 @@ use component::config::Duration;
 use serde::{Deserialize, Serialize};
 
 /// `extensions: file_storage:`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// Where the files live. Default `/var/lib/otelcol/file_storage`.
     pub directory: PathBuf,
@@ -26,7 +26,7 @@ pub struct Config {
 }
 
 /// `compaction:`; only the type of its values is looked at.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Compaction {
     /// Without effect.
     pub on_start: bool,

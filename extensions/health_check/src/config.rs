@@ -10,7 +10,7 @@ const GATE_OFF: &str = "v2 healthcheck configuration (http/grpc fields) detected
     --feature-gates=+extension.healthcheck.useComponentStatus";
 
 /// `extensions: health_check:`. `extension/healthcheckextension/config.go` of contrib, v0.159.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// Where to listen. Default localhost:13133, one request per connection.
     #[serde(flatten)]
@@ -52,7 +52,7 @@ impl Default for Config {
 }
 
 /// `response_body:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct ResponseBody {
     /// When ready.
     pub healthy: String,
@@ -61,7 +61,7 @@ pub struct ResponseBody {
 }
 
 /// `check_collector_pipeline:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct CheckCollectorPipeline {
     /// Default false.
     pub enabled: bool,

@@ -6,7 +6,7 @@ use matching::MatchProperties;
 use serde::{Deserialize, Serialize};
 
 /// `processors: attributes:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Config {
     /// Which records, spans and metrics to change. Default: all.

@@ -6,7 +6,7 @@ use exporterhelper::Partitioner;
 use serde::{Deserialize, Serialize};
 
 /// `processors: batch:`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// Longest time that data waits for company. Zero: everything leaves at once. Default 200ms.
     pub timeout: Duration,

@@ -11,7 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `processors: filter:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Config {
     /// What happens when a condition cannot be looked at: `ignore` logs it and counts it as false, `silent`
@@ -38,7 +38,7 @@ pub struct Config {
 }
 
 /// `traces:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct TraceFilters {
     /// Resources to drop.
@@ -50,7 +50,7 @@ pub struct TraceFilters {
 }
 
 /// `metrics:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct MetricFilters {
     /// Metrics to keep. Default: all.
@@ -68,7 +68,7 @@ pub struct MetricFilters {
 }
 
 /// `logs:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct LogFilters {
     /// Records to keep. Default: all.
@@ -82,7 +82,7 @@ pub struct LogFilters {
 }
 
 /// `spans:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct SpanFilters {
     /// Spans to keep. Default: all.
@@ -92,7 +92,7 @@ pub struct SpanFilters {
 }
 
 /// `profiles:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct ProfileFilters {
     /// There are no profiles.
@@ -102,7 +102,7 @@ pub struct ProfileFilters {
 }
 
 /// `metrics: include:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct MetricMatch {
     /// `strict`, `regexp` or `expr`. Required.
@@ -119,7 +119,7 @@ pub struct MetricMatch {
 }
 
 /// `logs: include:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct LogMatch {
     /// `strict` or `regexp`. Required.
@@ -137,7 +137,7 @@ pub struct LogMatch {
 }
 
 /// `severity_number:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct SeverityNumber {
     /// Lowest severity that matches: `INFO`, `WARN2` or a number.
@@ -156,7 +156,7 @@ pub enum Entry {
 }
 
 /// Conditions with a context or error mode of their own.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Group {
     /// `log`, `span` and so on; without it the paths tell.
@@ -165,6 +165,12 @@ pub struct Group {
     pub error_mode: Option<Choice<ErrorMode>>,
     /// The conditions.
     pub conditions: Vec<String>,
+}
+
+impl config::Described for Entry {
+    fn inside() -> config::Inside {
+        config::Inside::TextOr(config::Item::of::<Group>())
+    }
 }
 
 impl Default for Entry {

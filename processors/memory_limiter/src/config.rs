@@ -5,7 +5,7 @@ use component::config::Duration;
 use serde::{Deserialize, Serialize};
 
 /// `processors: memory_limiter:`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// How often memory is looked at. Required.
     pub check_interval: Duration,

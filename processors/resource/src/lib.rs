@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 mod tests;
 
 /// `processors: resource:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Config {
     /// What to do, in this order. Required.

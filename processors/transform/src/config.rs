@@ -10,7 +10,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `processors: transform:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Config {
     /// What happens when a statement fails: `ignore` logs it and goes on with the next one, `silent` only does
@@ -39,7 +39,7 @@ pub enum Entry {
 }
 
 /// Statements with a context, conditions or an error mode of their own.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Group {
     /// `log`, `span` and so on: then paths need no prefix. Without it the paths tell.
@@ -92,6 +92,12 @@ impl Choices for ContextName {
 
     fn unknown(word: &str) -> String {
         format!("unknown context {}", word.to_lowercase())
+    }
+}
+
+impl config::Described for Entry {
+    fn inside() -> config::Inside {
+        config::Inside::TextOr(config::Item::of::<Group>())
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use stanza::{Options, Pipeline};
 
 /// `receivers: file_log:`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
 pub struct Config {
     /// Files to follow: `*`, `?`, `[...]`, `{a,b}`, `**`. Required.
@@ -98,7 +98,7 @@ pub struct Config {
 }
 
 /// `multiline:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct Multiline {
     /// Begins each record.
     pub line_start_pattern: String,
@@ -109,7 +109,7 @@ pub struct Multiline {
 }
 
 /// `ordering_criteria:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct OrderingCriteria {
     /// Its named groups are what `sort_by` sorts by; a file without them is left out.
@@ -123,7 +123,7 @@ pub struct OrderingCriteria {
 }
 
 /// One entry of `sort_by:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct SortBy {
     /// numeric, alphabetical, timestamp or mtime. Required.
@@ -139,7 +139,7 @@ pub struct SortBy {
 }
 
 /// `header:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Header {
     /// What a line of the header matches. The first that does not is the first record.
@@ -149,7 +149,7 @@ pub struct Header {
 }
 
 /// One entry of `operators:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(transparent)]
 pub struct Operator(pub(crate) Value);
 
@@ -161,7 +161,7 @@ impl Operator {
 }
 
 /// `retry_on_failure:`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Retry {
     /// Accepted, without effect: what can be read again is always tried again. Default false.
     pub enabled: bool,
@@ -248,7 +248,7 @@ impl Config {
 }
 
 /// A number of bytes: `1000`, `16kiB`, `1.5MB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, config::Described)]
 #[serde(transparent)]
 pub struct ByteSize(pub i64);
 

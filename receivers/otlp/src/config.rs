@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 const GRPC_READ_BUFFER: i64 = 512 * 1024;
 
 /// The section.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// What is served; at least one.
     pub protocols: Protocols,
 }
 
 /// `protocols:`. A protocol is on when it is mentioned, even as `grpc:` with nothing after.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Protocols {
     /// OTLP/gRPC. Default off; endpoint localhost:4317.
     pub grpc: Section<configgrpc::server::ServerConfig>,
@@ -36,7 +36,7 @@ impl Default for Protocols {
 }
 
 /// `protocols: http:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct HttpConfig {
     /// The server.
     #[serde(flatten)]

@@ -49,7 +49,7 @@ impl World {
 }
 
 /// One section for all made-up components.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 struct Config {
     world: String,
     /// What is written down.

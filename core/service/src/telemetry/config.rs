@@ -11,7 +11,7 @@ use super::sender::ProcessorConfig;
 use super::traces::TracesConfig;
 
 /// `service: telemetry:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 pub struct TelemetryConfig {
     /// Own log lines.
     pub logs: LogsConfig,
@@ -41,7 +41,7 @@ impl Config for TelemetryConfig {
 }
 
 /// `service: telemetry: logs:`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, config::Described)]
 #[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
 pub struct LogsConfig {
     /// Lines below are left out: debug, info, warn, error, or dpanic, panic, fatal, which leave out all.
@@ -88,7 +88,7 @@ impl Default for LogsConfig {
 }
 
 /// `service: telemetry: logs: sampling:`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, config::Described)]
 pub struct SamplingConfig {
     /// Default true.
     pub enabled: bool,

@@ -6,7 +6,7 @@ use component::meter::{Level, Shape, View};
 use serde::{Deserialize, Serialize};
 
 /// `service: telemetry: metrics:`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, config::Described)]
 pub struct MetricsConfig {
     /// none, basic, normal or detailed. Default normal.
     pub level: Choice<Level>,
@@ -33,7 +33,7 @@ impl Default for MetricsConfig {
 }
 
 /// One of `readers:`: either key.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct ReaderConfig {
     /// Somebody comes and reads.
@@ -43,7 +43,7 @@ pub struct ReaderConfig {
 }
 
 /// `pull:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct PullConfig {
     /// Required.
@@ -51,7 +51,7 @@ pub struct PullConfig {
 }
 
 /// `pull: exporter:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct PullExporterConfig {
     /// The only one there is.
@@ -59,7 +59,7 @@ pub struct PullExporterConfig {
 }
 
 /// `prometheus:`. A reader that is written out has the `without_` keys off, as otelconf has them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct PrometheusConfig {
     /// Required.
@@ -77,7 +77,7 @@ pub struct PrometheusConfig {
 }
 
 /// Keys that are kept, and keys that are not.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct IncludeExclude {
     /// Empty is all.
@@ -105,7 +105,7 @@ impl IncludeExclude {
 }
 
 /// `periodic:`. Times in milliseconds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct PeriodicConfig {
     /// Default 60000.
@@ -117,7 +117,7 @@ pub struct PeriodicConfig {
 }
 
 /// Where own telemetry goes: one of the keys.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct PushExporterConfig {
     /// To a backend.
@@ -127,11 +127,11 @@ pub struct PushExporterConfig {
 }
 
 /// `console:`, which has no keys.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 pub struct ConsoleConfig {}
 
 /// `otlp:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct OtlpConfig {
     /// http/protobuf or grpc. Required.
@@ -161,7 +161,7 @@ pub struct OtlpConfig {
 }
 
 /// One of `views:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct ViewConfig {
     /// Which instruments.
@@ -171,7 +171,7 @@ pub struct ViewConfig {
 }
 
 /// `selector:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct SelectorConfig {
     /// With `*` and `?`. Default all.
@@ -189,7 +189,7 @@ pub struct SelectorConfig {
 }
 
 /// `stream:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct StreamConfig {
     /// Another name.
@@ -203,7 +203,7 @@ pub struct StreamConfig {
 }
 
 /// `aggregation:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct AggregationConfig {
     /// Not shown at all.
@@ -219,7 +219,7 @@ pub struct AggregationConfig {
 }
 
 /// `explicit_bucket_histogram:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct BucketsConfig {
     /// Ascending.

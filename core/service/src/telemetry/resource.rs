@@ -14,7 +14,7 @@ const DECLARATIVE: [&str; 5] =
 
 /// `service: telemetry: resource:` in either layout: `{attributes: [{name, value, type}], schema_url}`,
 /// or attributes as they are, of which `null` takes a default away.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(transparent)]
 pub struct ResourceConfig(pub Value);
 

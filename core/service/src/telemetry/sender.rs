@@ -13,7 +13,7 @@ use super::readers::PushExporterConfig;
 use crate::registry::Registry;
 
 /// One of `processors:`, of traces and of logs: either key.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct ProcessorConfig {
     /// Sends many at once.
@@ -23,7 +23,7 @@ pub struct ProcessorConfig {
 }
 
 /// `batch:`. Times in milliseconds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct BatchConfig {
     /// Longest time that a span waits. Default 5000, of logs 1000.
@@ -39,7 +39,7 @@ pub struct BatchConfig {
 }
 
 /// `simple:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct SimpleConfig {
     /// Required.

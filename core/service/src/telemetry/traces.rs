@@ -17,7 +17,7 @@ use super::sender::{ProcessorConfig, Sender};
 use crate::registry::Registry;
 
 /// `service: telemetry: traces:`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, config::Described)]
 pub struct TracesConfig {
     /// none or basic. Default basic.
     pub level: Choice<Level>,
@@ -58,7 +58,7 @@ impl TracesConfig {
 }
 
 /// `sampler:`: one of the keys.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct SamplerConfig {
     /// All.
@@ -74,7 +74,7 @@ pub struct SamplerConfig {
 }
 
 /// `trace_id_ratio_based:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct RatioConfig {
     /// 0 to 1. Default 1.
@@ -82,7 +82,7 @@ pub struct RatioConfig {
 }
 
 /// `parent_based:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct ParentConfig {
     /// Where there is no span above. Default always_on.

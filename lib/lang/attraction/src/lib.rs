@@ -21,7 +21,7 @@ pub use apply::{Bound, Sender};
 pub use constant::constant;
 
 /// One entry of `actions:`, or of `attributes:` in the resource processor.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Action {
     /// The attribute. Required, but for `delete` and `hash` with a `pattern`.

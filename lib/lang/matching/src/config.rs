@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a record, span or metric must be like: every property that is given must match, by one of
 /// its entries (of `attributes`, `resources` and `libraries`: by all).
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct MatchProperties {
     /// `strict` or `regexp`. Required.
@@ -35,7 +35,7 @@ pub struct MatchProperties {
 }
 
 /// `regexp:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct RegexpConfig {
     /// Without effect.
@@ -45,7 +45,7 @@ pub struct RegexpConfig {
 }
 
 /// `log_severity_number:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct SeverityNumber {
     /// Lowest number that matches: 1 (TRACE) to 24 (FATAL4).
@@ -55,7 +55,7 @@ pub struct SeverityNumber {
 }
 
 /// An attribute to match.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Attribute {
     /// Its key. Required.
@@ -65,7 +65,7 @@ pub struct Attribute {
 }
 
 /// An instrumentation scope to match.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 pub struct Library {
     /// Its name. Required.

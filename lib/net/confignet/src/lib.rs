@@ -22,7 +22,7 @@ pub use address::{go_text, is_local, join_host_port, split_host_port, with_port}
 pub use listener::{Connection, Listener};
 
 /// Where to listen or connect. Flattened into the section of a server or client.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct AddrConfig {
     /// `host:port`, or a path for unix sockets.
     pub endpoint: String,
@@ -33,7 +33,7 @@ pub struct AddrConfig {
 }
 
 /// `dialer:`.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, config::Described)]
 pub struct DialerConfig {
     /// Longest time to connect; 0 is unlimited. Default 0.
     pub timeout: Duration,

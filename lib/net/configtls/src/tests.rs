@@ -3,7 +3,7 @@ use component::config::{Problems, Value, load};
 
 use super::*;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, config::Described)]
 struct Client {
     tls: ClientConfig,
 }

@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Default, Serialize, Deserialize)]
+    #[derive(Debug, Default, Serialize, Deserialize, config::Described)]
     struct Section {
         retry_on_failure: RetryConfig,
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const BALANCERS: [&str; 3] = ["pick_first", "round_robin", "weighted_round_robin"];
 
 /// A gRPC client, with the defaults of the OTLP exporter.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct ClientConfig {
     /// `host:port`, `http://host:port` (plain text), `https://host:port` (TLS),
     /// `dns:///host:port`, `passthrough:///host:port` or `unix:///path`. Required.
@@ -64,7 +64,7 @@ impl Default for ClientConfig {
 }
 
 /// `keepalive:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Keepalive {
     /// Silence before a ping; below 10s counts as 10s. Default 10s.
     pub time: Duration,
@@ -85,14 +85,14 @@ impl Default for Keepalive {
 }
 
 /// `auth:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct AuthConfig {
     /// Id of the extension.
     pub authenticator: String,
 }
 
 /// One of `middlewares:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct MiddlewareConfig {
     /// Id of the extension.
     pub id: String,

@@ -266,7 +266,7 @@ async fn a_closed_client_answers_and_hangs_up() {
     server.abort();
 }
 
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize, ::config::Described)]
 struct Holder {
     #[serde(flatten)]
     client: ClientConfig,

@@ -15,7 +15,7 @@ const MESSAGE_MIB_MAX: i64 = i64::MAX / 1024 / 1024;
 const STREAMS_DEFAULT: u32 = 100;
 
 /// A gRPC server.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct ServerConfig {
     /// Where to listen.
     #[serde(flatten)]
@@ -58,7 +58,7 @@ impl Default for ServerConfig {
 }
 
 /// `keepalive:`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Keepalive {
     /// What the server does. Default on.
     pub server_parameters: Section<ServerParameters>,
@@ -76,7 +76,7 @@ impl Default for Keepalive {
 }
 
 /// `keepalive: server_parameters:`. Zero is "as grpc-go": never, or the value named.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct ServerParameters {
     /// A connection without calls for this long is asked to leave. Default 0: never.
     pub max_connection_idle: Duration,
@@ -91,7 +91,7 @@ pub struct ServerParameters {
 }
 
 /// `keepalive: enforcement_policy:`. Accepted; the HTTP/2 library answers pings by itself.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct EnforcementPolicy {
     /// Shortest pause between pings of a client. Default 0: 5m.
     pub min_time: Duration,

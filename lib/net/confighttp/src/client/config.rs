@@ -5,7 +5,7 @@ use compression::{Params, Type};
 use serde::{Deserialize, Serialize};
 
 /// An HTTP client, with the defaults of the OTLP exporter.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct ClientConfig {
     /// Base URL.
     pub endpoint: String,
@@ -77,21 +77,21 @@ impl Default for ClientConfig {
 }
 
 /// `auth:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct AuthConfig {
     /// Id of the extension.
     pub authenticator: String,
 }
 
 /// `cookies:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct CookiesConfig {
     /// Keep and send them. Default false.
     pub enabled: bool,
 }
 
 /// One of `middlewares:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct MiddlewareConfig {
     /// Id of the extension.
     pub id: String,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const BODY_BYTES_DEFAULT: usize = 20 * 1024 * 1024;
 
 /// An HTTP server.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct ServerConfig {
     /// Where to listen.
     #[serde(flatten)]
@@ -68,7 +68,7 @@ impl Default for ServerConfig {
 }
 
 /// `cors:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct CorsConfig {
     /// Origins that may send; one `*` each stands for anything. Default none: no CORS.
     pub allowed_origins: Vec<String>,
@@ -81,7 +81,7 @@ pub struct CorsConfig {
 }
 
 /// `auth:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct AuthConfig {
     /// Id of the extension.
     pub authenticator: String,
@@ -90,7 +90,7 @@ pub struct AuthConfig {
 }
 
 /// One of `middlewares:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct MiddlewareConfig {
     /// Id of the extension.
     pub id: String,

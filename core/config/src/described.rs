@@ -1,0 +1,117 @@
+//! What a configuration says of its keys to people: the doc comments of its types.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::shape::Shape;
+use crate::{Choice, Duration, MapList, Secret, Section, Value};
+
+/// A type of a configuration that knows what its doc comments say. Derive it: `#[derive(Described)]`.
+pub trait Described {
+    /// What is to be said of the inside of a value.
+    fn inside() -> Inside;
+}
+
+/// The inside of a value.
+#[derive(Debug)]
+pub enum Inside {
+    /// Nothing is to be said.
+    Plain,
+    /// Several forms: the default does not show them all.
+    Any,
+    /// These keys.
+    Keys(Vec<Key>),
+    /// Items, all alike.
+    Items(Box<Item>),
+    /// A text, or this.
+    TextOr(Box<Item>),
+    /// Absent by default.
+    Maybe(Box<Item>),
+    /// Any keys, whose values are alike.
+    Entries(Box<Item>),
+}
+
+/// A key.
+#[derive(Debug)]
+pub struct Key {
+    /// As it is written in YAML.
+    pub name: &'static str,
+    /// Its doc comment on one line.
+    pub text: &'static str,
+    /// It is no key: the keys inside stand in its place.
+    pub is_flat: bool,
+    /// What is inside.
+    pub inside: fn() -> Inside,
+}
+
+/// An item of a list, or the value of any key.
+#[derive(Debug)]
+pub struct Item {
+    /// What is inside.
+    pub inside: Inside,
+    /// What it looks like when nothing is written.
+    pub(crate) shape: Shape,
+}
+
+impl Item {
+    /// What its type says of it.
+    pub fn of<T: Described + Default + Serialize>() -> Box<Self> {
+        let shape = Shape::of(&T::default()).unwrap_or(Shape::Null);
+        Box::new(Self { inside: T::inside(), shape })
+    }
+}
+
+macro_rules! plain {
+    ($($kind:ty)*) => {$(
+        impl Described for $kind {
+            fn inside() -> Inside {
+                Inside::Plain
+            }
+        }
+    )*};
+}
+
+plain! {
+    bool char i8 i16 i32 i64 u8 u16 u32 u64 usize isize f32 f64
+    String PathBuf Duration Secret MapList Value
+}
+
+impl<T> Described for Choice<T> {
+    fn inside() -> Inside {
+        Inside::Plain
+    }
+}
+
+/// A box closes a circle of types, such as samplers inside samplers: here the description ends.
+impl<T> Described for Box<T> {
+    fn inside() -> Inside {
+        Inside::Any
+    }
+}
+
+impl<T: Described + Default + Serialize> Described for Vec<T> {
+    fn inside() -> Inside {
+        Inside::Items(Item::of::<T>())
+    }
+}
+
+impl<T: Described + Default + Serialize> Described for BTreeMap<String, T> {
+    fn inside() -> Inside {
+        Inside::Entries(Item::of::<T>())
+    }
+}
+
+impl<T: Described> Described for Section<T> {
+    fn inside() -> Inside {
+        T::inside()
+    }
+}
+
+/// What is absent by default is described as if it were there.
+impl<T: Described + Default + Serialize> Described for Option<T> {
+    fn inside() -> Inside {
+        Inside::Maybe(Item::of::<T>())
+    }
+}
