@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::schema::{Message, Role, Rule, Wire};
-use crate::wire::{BYTES, FIXED32, FIXED64, Reader, VARINT, varint};
+use crate::wire::{BYTES, FIXED32, FIXED64, VARINT, varint};
 
 /// Deepest nesting of values whatever `Limits` say: the decoder recurses.
 const DEPTH_MAX: usize = 256;
@@ -99,18 +99,6 @@ fn text_attribute_end(buf: &[u8], at: usize) -> Option<usize> {
     usual.then_some(at + 2 + usize::from(*length))
 }
 
-/// Whether a field that may occur once does so twice in a message that is well-formed.
-#[cold]
-fn repeats(schema: &Message, buf: &[u8]) -> bool {
-    let (mut once, mut twice) = (0u32, 0u32);
-    for field in Reader::new(buf) {
-        let bit = 1u32.checked_shl(field.number).unwrap_or(0);
-        twice |= once & bit;
-        once |= bit;
-    }
-    twice & schema.once != 0
-}
-
 #[cold]
 fn eof(offset: usize) -> Box<Fault> {
     Fault::new(offset, "unexpected EOF")
@@ -129,8 +117,8 @@ impl Pass<'_> {
         if schema.role == Role::Item {
             self.seen.items += 1;
         }
-        // Senders write fields in the order of their numbers: then no field that may occur once does so twice.
-        let (mut last, mut disorder, mut one_of) = (0u8, false, false);
+        // Bit n: field n was there, and was there again.
+        let (mut once, mut twice, mut one_of) = (0u32, 0u32, false);
         let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
         let mut attributes = 0usize;
         let mut at = 0;
@@ -142,8 +130,9 @@ impl Pass<'_> {
                     continue;
                 }
             } else if let Some((end, tag)) = schema.plain_end(buf, at) {
-                disorder |= tag <= last;
-                last = tag;
+                let bit = 1 << (tag >> 3);
+                twice |= once & bit;
+                once |= bit;
                 at = end;
                 continue;
             }
@@ -212,15 +201,13 @@ impl Pass<'_> {
                 self.seen.repeats |= one_of;
                 one_of = true;
             } else if field.rule == Rule::Once {
-                // All known numbers are below 32, so that the first byte of a tag orders them.
-                disorder |= (number as u8) << 3 <= last;
-                last = (number as u8) << 3 | wire;
+                // All known numbers are below 32.
+                twice |= once & 1 << number;
+                once |= 1 << number;
             }
             at = end;
         }
-        if disorder {
-            self.seen.repeats |= repeats(schema, buf);
-        }
+        self.seen.repeats |= twice & schema.once != 0;
         if attributes > self.limits.attributes && schema.role != Role::Map {
             return Err(Fault::new(0, too_many(attributes, self.limits.attributes)));
         }
