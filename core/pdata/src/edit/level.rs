@@ -198,7 +198,8 @@ impl Level {
     /// The first attribute with this key. Those of the message are listed only if it is one of them.
     #[inline]
     pub(crate) fn find(&mut self, src: &[u8], number: u32, key: &[u8]) -> Option<usize> {
-        if !self.loaded && has_key(src, number, key) {
+        // What is edited twice is likely edited more often: then one list serves all that follow.
+        if !self.loaded && (self.edits != 0 || has_key(src, number, key)) {
             self.load(src, number);
         }
         self.listed(src, key)
