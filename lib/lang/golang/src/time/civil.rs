@@ -1,6 +1,26 @@
 //! Days since 1970 and dates of the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible
 //! Low-Level Date Algorithms").
 
+/// English names of the months, from January.
+pub const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// English names of the days of the week, from Sunday.
+pub const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
 /// Days from 1970-01-01 to a date.
 pub const fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };

@@ -1,25 +1,7 @@
 //! Reads a text by the elements of a layout (Go 1.25, time.Parse).
 
-use super::civil;
+use super::civil::{self, DAYS, MONTHS};
 use super::parts::{Mismatch, Offset, Parsed, Std};
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
-const DAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// Where in a text the layout has come to.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! Times to text in the order of a Go layout (Go 1.25, `Time.AppendFormat`).
 
-use super::civil;
+use super::civil::{self, DAYS, MONTHS};
 use super::layout::next_std;
 use super::parts::{Offset, Std};
 
@@ -26,23 +26,6 @@ pub(super) fn write(layout: &str, shown: Shown) -> String {
     out + rest
 }
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const WEEKDAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-
 fn part(std: Std, element: &str, shown: Shown) -> String {
     let days = shown.seconds.div_euclid(86_400);
     let second = shown.seconds.rem_euclid(86_400);
@@ -52,7 +35,7 @@ fn part(std: Std, element: &str, shown: Shown) -> String {
     };
     let month_name = name(&MONTHS, month - 1);
     // 1970 began on a Thursday.
-    let weekday = name(&WEEKDAYS, (days + 4).rem_euclid(7));
+    let weekday = name(&DAYS, (days + 4).rem_euclid(7));
     let short = |it: &str| it.get(..3).unwrap_or_default().to_owned();
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let hour12 = if hour % 12 == 0 { 12 } else { hour % 12 };

@@ -1,5 +1,7 @@
 //! Names of months and days in other languages, for `Time`: they become English before a time is read.
 
+use golang::time::civil::{DAYS, MONTHS};
+
 /// What a table of the data holds, and the directives of formats that it is for.
 const TABLES: [(&[&str], &[&str]); 5] = [
     (&["%B"], &MONTHS),
@@ -9,24 +11,8 @@ const TABLES: [(&[&str], &[&str]); 5] = [
     (&["%p", "%P", "%r"], &HALVES),
 ];
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const SHORT_MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const DAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const SHORT_DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const HALVES: [&str; 2] = ["AM", "PM"];
 
