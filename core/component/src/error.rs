@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+/// Longest delay that a server may ask for. One that asks for more is tried again after a day: what it sent is a
+/// mistake, or meant to stop the sender for ever.
+const DELAY_MAX: Duration = Duration::from_secs(86_400);
+
 /// Any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -77,10 +81,10 @@ impl ConsumeError {
         Self { permanent: false, ..Self::permanent(message) }
     }
 
-    /// Not before this time has passed.
+    /// Not before this time has passed. It comes from outside, so it is not taken without a limit.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
-        Self { after: Some(delay), ..self }
+        Self { after: Some(delay.min(DELAY_MAX)), ..self }
     }
 
     /// Relays this status to a client that speaks OTLP.
@@ -190,5 +194,11 @@ mod tests {
         assert_eq!(all.to_string(), "a; b");
         let again = ConsumeError::combine([all, ConsumeError::retryable("b")]).unwrap();
         assert_eq!(again.to_string(), "a; b");
+    }
+
+    #[test]
+    fn a_delay_that_a_server_asks_for_has_a_limit() {
+        let error = ConsumeError::retryable("busy").after(Duration::MAX);
+        assert_eq!(error.retry_after(), Some(DELAY_MAX));
     }
 }

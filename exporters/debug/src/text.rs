@@ -44,9 +44,9 @@ pub(crate) fn id(out: &mut String, id: &[u8]) {
     }
 }
 
-/// `2018-12-13 14:51:00.5 +0000 UTC`.
+/// `2018-12-13 14:51:00.5 +0000 UTC`. What has the highest bit set is before 1970, as upstream reads it.
 pub(crate) fn time(out: &mut String, unix_nano: u64) {
-    out.push_str(&golang::time::show(unix_nano.into()));
+    out.push_str(&golang::time::show(i128::from(unix_nano.cast_signed())));
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
         check(1_544_712_660_000_000_000, "2018-12-13 14:51:00 +0000 UTC");
         check(13_000_000_789, "1970-01-01 00:00:13.000000789 +0000 UTC");
         check(1_709_164_800_500_000_000, "2024-02-29 00:00:00.5 +0000 UTC");
-        check(u64::MAX, "2554-07-21 23:34:33.709551615 +0000 UTC");
+        check(u64::MAX, "1969-12-31 23:59:59.999999999 +0000 UTC");
     }
 
     #[test]

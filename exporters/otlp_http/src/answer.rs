@@ -135,6 +135,9 @@ mod tests {
         check(502, "7", None);
         check(503, "0", None);
         check(503, "soon", None);
+        check(503, "-5", None);
+        check(503, "18446744073709551615", Some(86_400));
+        check(503, "Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400));
         check(503, "Wed, 21 Oct 2015 07:28:00 GMT", Some(10));
         check(503, "Wed, 21 Oct 2015 07:27:00 GMT", None);
         check(503, "Wed, 99 Oct 2015 07:28:00 GMT", None);

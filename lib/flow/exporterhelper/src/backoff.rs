@@ -88,5 +88,9 @@ mod tests {
         let asked = Some(Duration::from_secs(60));
         assert_eq!(backoff.next(Duration::ZERO, asked, 0.5), asked);
         assert_eq!(backoff.next(Duration::from_secs(250), asked, 0.5), None);
+        let without_end =
+            RetryConfig { max_elapsed_time: GoDuration::ZERO, ..RetryConfig::default() };
+        let asked = component::ConsumeError::retryable("busy").after(Duration::MAX).retry_after();
+        assert_eq!(Backoff::new(&without_end).next(Duration::MAX / 2, asked, 0.5), asked);
     }
 }

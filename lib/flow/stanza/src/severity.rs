@@ -24,12 +24,13 @@ pub(crate) struct SeverityParser {
     overwrite_text: bool,
 }
 
-/// Words and ranges of numbers.
+/// What the user says, and what the preset says where the user says nothing.
 #[derive(Debug, Default)]
 struct Mapping {
     words: HashMap<String, u8>,
-    /// First, last, severity.
+    /// First, last, severity. They are not listed number by number, so that a wide range costs nothing.
     ranges: Vec<(i64, i64, u8)>,
+    preset: HashMap<String, u8>,
 }
 
 impl SeverityParser {
@@ -38,7 +39,7 @@ impl SeverityParser {
         let parse_from = section.field("parse_from", false);
         let preset = section.text("preset").unwrap_or_default();
         let overwrite_text = section.flag("overwrite_text", false);
-        let mut mapping = Mapping::preset(preset);
+        let mut mapping = Mapping::new(preset);
         match section.value("mapping") {
             None => {}
             Some(Setting::Map(pairs)) => {
@@ -90,87 +91,120 @@ fn whole(it: i64, arena: &Bump) -> &str {
     text.into_bump_str()
 }
 
-/// The number of a short name, any case; 0 for what is none (upstream maps to 0 without an error).
+/// The number of a short name in any case, or of a number; 0 for what is none (upstream maps to 0 without an error).
 fn number(alias: &str) -> u8 {
-    let found = NAMES.iter().position(|name| name.eq_ignore_ascii_case(alias));
-    found.map_or(0, |at| at as u8)
+    let alias = alias.to_ascii_lowercase();
+    let is =
+        |(at, name): &(usize, &str)| name.eq_ignore_ascii_case(&alias) || at.to_string() == alias;
+    NAMES.iter().copied().enumerate().find(is).map_or(0, |(at, _)| at as u8)
+}
+
+/// The words and numbers of a preset.
+fn preset(preset: &str) -> HashMap<String, u8> {
+    let mut words = HashMap::new();
+    if preset == "none" {
+        return words;
+    }
+    for (number, name) in NAMES.iter().enumerate().skip(1) {
+        words.insert(name.to_ascii_lowercase(), number as u8);
+        words.insert(number.to_string(), number as u8);
+    }
+    if preset != "otel" && preset != "aliases" {
+        for (word, first) in [("warning", 13), ("err", 17)] {
+            words.insert(word.to_owned(), first);
+            (1..4).for_each(|it| {
+                words.insert(format!("{word}{}", it + 1), first + it);
+            });
+        }
+    }
+    words
 }
 
 impl Mapping {
-    fn preset(preset: &str) -> Self {
-        let mut words = HashMap::new();
-        if preset == "none" {
-            return Self::default();
-        }
-        for (number, name) in NAMES.iter().enumerate().skip(1) {
-            words.insert(name.to_ascii_lowercase(), number as u8);
-            words.insert(number.to_string(), number as u8);
-        }
-        if preset != "otel" && preset != "aliases" {
-            for (word, first) in [("warning", 13), ("err", 17)] {
-                words.insert(word.to_owned(), first);
-                (1..4).for_each(|it| {
-                    words.insert(format!("{word}{}", it + 1), first + it);
-                });
-            }
-        }
-        Self { words, ranges: Vec::new() }
+    fn new(preset_name: &str) -> Self {
+        Self { preset: preset(preset_name), ..Self::default() }
     }
 
+    /// What stands at one level of `mapping`.
     fn add(&mut self, number: u8, values: &Setting) -> Result<(), Fault> {
-        match values {
-            Setting::List(list) => list.iter().try_for_each(|it| self.add(number, it)),
-            Setting::Map(_) => {
-                let bound = |key| match values.get(key) {
-                    Some(Setting::Int(it)) => Ok(*it as i64),
-                    _ => Err(Fault::create(format!(
-                        "{key} must be an integer in the range of a severity mapping"
-                    ))),
-                };
-                let (a, b) = (bound("min")?, bound("max")?);
-                self.ranges.push((a.min(b), a.max(b), number));
-                Ok(())
-            }
-            Setting::Int(it) => {
-                self.words.insert(it.to_string(), number);
-                Ok(())
-            }
-            other => match other.as_str().map(str::to_lowercase) {
-                Some(text) => {
-                    match text.as_str() {
-                        "2xx" => self.ranges.push((200, 299, number)),
-                        "3xx" => self.ranges.push((300, 399, number)),
-                        "4xx" => self.ranges.push((400, 499, number)),
-                        "5xx" => self.ranges.push((500, 599, number)),
-                        _ => {
-                            self.words.insert(text, number);
-                        }
-                    }
-                    Ok(())
-                }
-                None => Err(Fault::create("type cannot be a severity".to_owned())),
-            },
+        match values.plain() {
+            Setting::List(list) => list.iter().try_for_each(|it| self.add_one(number, it)),
+            // As if the key was not there.
+            Setting::Null => Ok(()),
+            _ => self.add_one(number, values),
         }
     }
 
+    /// A word, a number, or a range of numbers.
+    fn add_one(&mut self, number: u8, value: &Setting) -> Result<(), Fault> {
+        let range = match (value.plain(), value.as_str()) {
+            (Setting::Map(_), _) => bounds(value),
+            (Setting::List(_), _) => None,
+            (_, Some("2xx")) => Some((200, 299)),
+            (_, Some("3xx")) => Some((300, 399)),
+            (_, Some("4xx")) => Some((400, 499)),
+            (_, Some("5xx")) => Some((500, 599)),
+            (_, Some(word)) => {
+                self.words.insert(word.to_lowercase(), number);
+                return Ok(());
+            }
+            (Setting::Int(it), _) => {
+                self.words.insert(it.to_string(), number);
+                return Ok(());
+            }
+            _ => None,
+        };
+        let (a, b) = range.ok_or_else(|| {
+            let got = match value.plain() {
+                Setting::Null => "<nil>",
+                _ => value.go_type(),
+            };
+            Fault::create(format!("type {got} cannot be parsed as a severity"))
+        })?;
+        self.ranges.push((a.min(b), a.max(b), number));
+        Ok(())
+    }
+
+    /// What the user says comes first; there a word comes before a range, and the last of two ranges counts.
     fn find(&self, text: &str) -> u8 {
         let mut lower = [0; WORD_BYTES_MAX];
+        let made;
         let word = match lower.get_mut(..text.len()) {
             Some(lower) if text.is_ascii() => {
                 lower.copy_from_slice(text.as_bytes());
                 lower.make_ascii_lowercase();
-                self.words.get(std::str::from_utf8(lower).unwrap_or_default())
+                std::str::from_utf8(lower).unwrap_or_default()
             }
-            _ => self.words.get(&text.to_lowercase()),
+            _ => {
+                made = text.to_lowercase();
+                &made
+            }
         };
-        if let Some(number) = word {
-            return *number;
-        }
-        if self.ranges.is_empty() || text.starts_with(['0', '+']) && text != "0" {
-            return 0;
-        }
-        let Ok(it) = text.parse::<i64>() else { return 0 };
-        let range = self.ranges.iter().rev().find(|(min, max, _)| (*min..=*max).contains(&it));
-        range.map_or(0, |it| it.2)
+        let found = self.words.get(word).copied();
+        let found =
+            found.or_else(|| self.in_range(word)).or_else(|| self.preset.get(word).copied());
+        found.unwrap_or(0)
     }
+
+    fn in_range(&self, text: &str) -> Option<u8> {
+        if self.ranges.is_empty() {
+            return None;
+        }
+        let number: i64 = text.parse().ok()?;
+        // `007` and `+7` are numbers too, but a range stands for numbers as they are usually written.
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let canonical = text == "0" || digits.starts_with(|it| matches!(it, '1'..='9'));
+        let mut last_first = self.ranges.iter().rev();
+        let range = last_first.find(|(min, max, _)| (*min..=*max).contains(&number));
+        range.filter(|_| canonical).map(|it| it.2)
+    }
+}
+
+/// `min` and `max` of a range, in any order.
+fn bounds(range: &Setting) -> Option<(i64, i64)> {
+    let bound = |key| match range.get(key)?.plain() {
+        Setting::Int(it) => i64::try_from(*it).ok(),
+        _ => None,
+    };
+    Some((bound("min")?, bound("max")?))
 }

@@ -3,13 +3,15 @@
 use bumpalo::Bump;
 use config::Fault;
 use config::Value as Setting;
-use golang::time::{Clock, Layout, Zone};
+use golang::time::{Clock, Layout, Zone, in_64_bits};
 
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::field::Field;
 use crate::section::Section;
 use crate::value::{Value, type_name};
+
+const SECOND: i128 = 1_000_000_000;
 
 /// `time_parser`, and the `timestamp:` block of the parsers.
 #[derive(Debug)]
@@ -84,7 +86,7 @@ impl TimeParser {
         let Some(value) = self.parse_from.get(entry, arena) else {
             return Err(Failure::Fixed("log entry does not have the expected parse_from field"));
         };
-        entry.timestamp = Some(match &self.how {
+        let nanos = match &self.how {
             How::Clock(clock) => {
                 let text = match value {
                     Value::Str(text) => text,
@@ -94,15 +96,15 @@ impl TimeParser {
                         return Err(format!("type {got} cannot be parsed as a time").into());
                     }
                 };
-                // What does not fit wraps, as UnixNano of Go's time does.
-                clock.read(text, entry.observed)?.nanos as i64
+                clock.read_recent(text, entry.observed)?.nanos
             }
             How::Epoch(epoch) => epoch.read(&value)?,
             How::Native => {
                 let got = type_name(&value);
                 return Err(format!("native time.Time field required, but found type {got}").into());
             }
-        });
+        };
+        entry.timestamp = in_64_bits(nanos);
         Ok(())
     }
 }
@@ -131,7 +133,8 @@ impl Epoch {
         }
     }
 
-    fn read(self, value: &Value<'_>) -> Result<i64, Failure> {
+    fn read(self, value: &Value<'_>) -> Result<i128, Failure> {
+        let unit = i128::from(self.unit);
         let made;
         let bytes;
         let stamp: &str = match value {
@@ -140,9 +143,10 @@ impl Epoch {
                 bytes = String::from_utf8_lossy(it);
                 &bytes
             }
-            Value::Int(it) if !self.split => return Ok(it.wrapping_mul(self.unit)),
-            Value::Int(it) => return Ok(it.wrapping_mul(1_000_000_000)),
-            Value::Double(it) if !self.split => return Ok((*it as i64).wrapping_mul(self.unit)),
+            Value::Int(it) if !self.split => return Ok(i128::from(*it) * unit),
+            Value::Int(it) => return Ok(i128::from(*it) * SECOND),
+            // A float that no 64 bits hold becomes the nearest number that they do.
+            Value::Double(it) if !self.split => return Ok(i128::from(*it as i64) * unit),
             Value::Double(it) => {
                 made = format!("{it:.*}", self.decimals());
                 &made
@@ -152,13 +156,13 @@ impl Epoch {
             }
         };
         let bad = || Failure::Text(format!("invalid value '{stamp}' for an epoch layout"));
-        let number = |text: &str| text.parse::<i64>().map_err(|_| bad());
+        let number = |text: &str| text.parse::<i64>().map(i128::from).map_err(|_| bad());
         if !self.split {
-            return Ok(number(stamp)?.wrapping_mul(self.unit));
+            return Ok(number(stamp)? * unit);
         }
         let (seconds, rest) = stamp.split_once('.').ok_or_else(bad)?;
         let (seconds, rest) = (number(seconds)?, number(rest)?);
-        Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(rest.wrapping_mul(self.unit)))
+        Ok(seconds * SECOND + rest * unit)
     }
 }
 

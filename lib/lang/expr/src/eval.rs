@@ -401,12 +401,12 @@ impl<'a, 'e> Env<'a, 'e> {
                 Val::Data(Value::Str(all.into_bump_str()))
             }
             (Operator::Add, Val::Time(x), Val::Span(y) | Val::Time(y)) => {
-                Val::Time(x.wrapping_add(y))
+                Val::Time(x.saturating_add(y))
             }
-            (Operator::Add, Val::Span(x), Val::Time(y)) => Val::Time(x.wrapping_add(y)),
+            (Operator::Add, Val::Span(x), Val::Time(y)) => Val::Time(x.saturating_add(y)),
             (Operator::Add, Val::Span(x), Val::Span(y)) => Val::Span(x.wrapping_add(y)),
-            (Operator::Subtract, Val::Time(x), Val::Time(y)) => Val::Span(x.wrapping_sub(y)),
-            (Operator::Subtract, Val::Time(x), Val::Span(y)) => Val::Time(x.wrapping_sub(y)),
+            (Operator::Subtract, Val::Time(x), Val::Time(y)) => Val::Span(x.saturating_sub(y)),
+            (Operator::Subtract, Val::Time(x), Val::Span(y)) => Val::Time(x.saturating_sub(y)),
             (Operator::Subtract, Val::Span(x), Val::Span(y)) => Val::Span(x.wrapping_sub(y)),
             _ => return Err(mismatched(operator, &a, &b)),
         })

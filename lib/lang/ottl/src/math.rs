@@ -63,7 +63,9 @@ fn of_time<'a>(how: Math, a: Instant, b: &Value<'_>) -> Result<Value<'a>, String
             let span = span.clamp(i64::MIN.into(), i64::MAX.into());
             Ok(Value::Duration(span as i64))
         }
-        (Math::Subtract, Value::Duration(b)) => Ok(Value::Time(later(a, b.wrapping_neg()))),
+        (Math::Subtract, Value::Duration(b)) => {
+            Ok(Value::Time(Instant { nanos: a.nanos.saturating_sub(i128::from(*b)), ..a }))
+        }
         (Math::Subtract, other) => Err(format!(
             "time.Time or time.Duration must be subtracted from time.Time; found {other} instead"
         )),

@@ -302,6 +302,8 @@ mod tests {
     fn a_broken_status_is_none() {
         assert_eq!(decode(&[0x12, 9, b'x']), None);
         assert_eq!(retry_delay(&[0x1a, 3, 0x12, 9, b'x']), None);
+        let long = Duration::new(i64::MAX.unsigned_abs(), 999_999_999);
+        assert_eq!(retry_delay(&encode(14, "busy", Some(long))), Some(long));
     }
 
     #[test]

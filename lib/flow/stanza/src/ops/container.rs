@@ -17,7 +17,7 @@ use crate::section::Section;
 use crate::value::{Value, display, find, merge, put, take, type_name};
 use golang::json;
 use golang::time::Layout;
-use golang::time::rfc3339_at_start;
+use golang::time::{in_64_bits, rfc3339_at_start};
 
 /// Bytes of a joined record at most. pkg/stanza/operator/parser/container/config.go, v0.156.
 const MAX_LOG_SIZE: u64 = 1024 * 1024;
@@ -157,7 +157,7 @@ impl Container {
             self.parser.store(entry, parsed, cx.arena)?;
             return self.map_attributes(entry, cri.format, cx);
         };
-        entry.timestamp = Some(time);
+        entry.timestamp = in_64_bits(time);
         let attributes = &mut entry.attributes;
         let ours = |key: &str| matches!(key, "time" | "stream" | "log" | "log.iostream" | "logtag");
         if attributes.iter().any(|(key, _)| ours(key)) {
@@ -200,7 +200,7 @@ impl Container {
             }
             None => return Err(Failure::Fixed("failed to get the time from the attributes")),
         };
-        entry.timestamp = Some(read_time(time, format)?);
+        entry.timestamp = in_64_bits(read_time(time, format)?);
         take(&mut entry.attributes, "time");
         let Some(log) = take(&mut entry.attributes, "log") else {
             return Err(Failure::Fixed("failed to move log: field log does not exist"));
@@ -274,7 +274,7 @@ struct Cri<'a> {
     format: Format,
     time: &'a str,
     /// What the time stamp says, if it has the usual shape.
-    instant: Option<i64>,
+    instant: Option<i128>,
     stream: &'a str,
     logtag: &'a str,
     log: &'a str,
@@ -319,11 +319,11 @@ static UTC: LazyLock<Layout> = LazyLock::new(|| Layout::new("2006-01-02T15:04:05
 static OFFSET: LazyLock<Layout> =
     LazyLock::new(|| Layout::new("2006-01-02T15:04:05.999999999Z07:00"));
 
-fn read_time(text: &str, format: Format) -> Result<i64, Failure> {
+fn read_time(text: &str, format: Format) -> Result<i128, Failure> {
     let layout = if format == Format::Crio { &*OFFSET } else { &*UTC };
     let parsed = layout.parse(text);
     let parsed = parsed
         .map_err(|it| Failure::Text(it.text(layout.text(), text)).at("failed to parse time"))?;
     let seconds = parsed.civil_seconds() - parsed.offset.unwrap_or(0);
-    Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(parsed.nanos))
+    Ok(i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos))
 }

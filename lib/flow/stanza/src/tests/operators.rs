@@ -277,6 +277,40 @@ fn severity_words_numbers_and_ranges() {
 }
 
 #[test]
+fn the_users_severities_win_over_those_of_a_preset() {
+    let got = |mapping: Value, line: &str| {
+        let operator =
+            json!({ "type": "severity_parser", "parse_from": "body", "mapping": mapping });
+        run(json!([operator]), &[line]).remove(0)["severity"].as_i64().unwrap_or(0)
+    };
+    // The numbers of syslog, which are numbers of the preset, too.
+    let syslog = json!({
+        "fatal": [{ "min": 0, "max": 2 }], "error": { "min": 3, "max": 3 }, "warn": 4,
+        "info": { "max": 6, "min": 5 }, "debug": ["7"],
+    });
+    let numbers: Vec<i64> = (0..=8).map(|it| got(syslog.clone(), &it.to_string())).collect();
+    assert_eq!(numbers, [21, 21, 21, 17, 13, 9, 9, 5, 8]);
+    assert_eq!(got(json!({ "fatal": "ERROR", "error": "Err" }), "error"), 21);
+    assert_eq!(got(json!({ "fatal": "ERROR", "error": "Err" }), "ERR"), 17);
+    // A word is meant more exactly than a range, wherever it stands.
+    let both = json!({ "error": 5, "info": { "min": 0, "max": 9 } });
+    assert_eq!((got(both.clone(), "5"), got(both, "6")), (17, 9));
+    assert_eq!(got(json!({ "debug": { "min": -5, "max": 9 } }), "-5"), 5);
+    // A level that is none takes the preset's severity away. Levels have numbers, too.
+    assert_eq!(got(json!({ "unspecified": "info" }), "info"), 0);
+    assert_eq!(got(json!({ "17": "boom" }), "boom"), 17);
+    assert_eq!(got(json!({ "info": null }), "info"), 9);
+    // Upstream compares the classes of HTTP as they are written.
+    assert_eq!(
+        (got(json!({ "error": "5XX" }), "500"), got(json!({ "error": "5XX" }), "5xx")),
+        (0, 17)
+    );
+    for odd in ["05", "+5", "-0", "5 ", "5.0", ""] {
+        assert_eq!(got(json!({ "error": { "min": -9, "max": 9 } }), odd), 0, "{odd:?}");
+    }
+}
+
+#[test]
 fn severity_presets_and_short_names() {
     let got = |more: Value, line: &str| {
         let mut operator = json!({ "type": "severity_parser", "parse_from": "body" });
@@ -290,4 +324,7 @@ fn severity_presets_and_short_names() {
     assert_eq!(got(json!({ "preset": "what" }), "err"), (17, "err".into()));
     assert_eq!(got(json!({ "overwrite_text": true }), "err2"), (18, "ERROR2".into()));
     assert_eq!(got(json!({ "overwrite_text": true }), "odd"), (0, "odd".into()));
+    let mine = json!({ "preset": "none", "mapping": { "warn4": "4xx" }, "overwrite_text": true });
+    assert_eq!(got(mine.clone(), "404"), (16, "WARN4".into()));
+    assert_eq!(got(mine, "16"), (0, "16".into()));
 }

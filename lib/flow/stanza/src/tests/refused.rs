@@ -87,6 +87,14 @@ fn operators_that_cannot_be_built() {
         "`parse_to: body` not allowed when `body` is configured",
     );
     check(json!([{ "type": "severity_parser" }]), "missing required field 'parse_from'");
+    let mapping = |it: Value| json!([{ "type": "severity_parser", "parse_from": "body", "mapping": { "error": it } }]);
+    check(mapping(json!(1.5)), "type float64 cannot be parsed as a severity");
+    check(mapping(json!([true])), "type bool cannot be parsed as a severity");
+    check(mapping(json!([null])), "type <nil> cannot be parsed as a severity");
+    check(mapping(json!([["x"]])), "type []interface {} cannot be parsed as a severity");
+    let range = "type map[string]interface {} cannot be parsed as a severity";
+    check(mapping(json!({ "min": 1 })), range);
+    check(mapping(json!({ "min": 1, "max": "x" })), range);
 }
 
 #[test]

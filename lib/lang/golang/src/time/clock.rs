@@ -1,9 +1,9 @@
 //! A layout and a place: what it takes to read a time.
 
-use super::infer_year;
 use super::layout::Layout;
 use super::write::{Shown, write};
 use super::zone::Zone;
+use super::{Undated, complete};
 
 /// A layout, and the place whose time a text without a zone has.
 #[derive(Debug)]
@@ -51,15 +51,28 @@ impl Clock {
     /// # Errors
     /// The Collector's texts.
     pub fn read(&self, text: &str, now: u64) -> Result<Reading, String> {
+        self.read_with(text, now, Undated::NewYear)
+    }
+
+    /// The same for a text that was written a short time ago: without a date it is of today, or of yesterday if it
+    /// would be in the future.
+    ///
+    /// # Errors
+    /// The Collector's texts.
+    pub fn read_recent(&self, text: &str, now: u64) -> Result<Reading, String> {
+        self.read_with(text, now, Undated::Today)
+    }
+
+    fn read_with(&self, text: &str, now: u64, undated: Undated) -> Result<Reading, String> {
         let parsed = self.layout.parse(text).map_err(|it| it.text(self.layout.text(), text));
         let mut parsed = parsed?;
-        if parsed.year == 0 {
-            infer_year(&mut parsed, now);
-        }
-        let known = |(name, _): &&(String, Zone)| parsed.zone_name == Some(name.as_str());
+        let zone_name = parsed.zone_name;
+        let known = |(name, _): &&(String, Zone)| zone_name == Some(name.as_str());
         let seconds = match self.abbreviations.iter().find(known) {
-            Some((_, zone)) => zone.instant(parsed.civil_seconds()),
-            None => self.zone.resolve(&parsed)?,
+            Some((_, zone)) => {
+                complete(&mut parsed, now, undated, |it| Ok(zone.instant(it.civil_seconds())))?
+            }
+            None => complete(&mut parsed, now, undated, |it| self.zone.resolve(it))?,
         };
         Ok(Reading {
             nanos: i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos),

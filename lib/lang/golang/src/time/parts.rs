@@ -68,9 +68,16 @@ pub struct Parsed<'t> {
     pub offset: Option<i64>,
     /// An abbreviation such as `EST`.
     pub zone_name: Option<&'t str>,
+    /// The text says a year, a month or a day. Otherwise it is a time of some day, and the date is that of Go's zero.
+    pub dated: bool,
 }
 
 impl Parsed<'_> {
+    /// Another date, as days since 1970.
+    pub(super) fn set_day(&mut self, days: i64) {
+        (self.year, self.month, self.day) = civil::date(days);
+    }
+
     /// Seconds since 1970 as if the clock showed UTC.
     pub fn civil_seconds(&self) -> i64 {
         let days = civil::days(self.year, self.month, self.day);

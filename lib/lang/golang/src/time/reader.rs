@@ -91,10 +91,12 @@ impl<'t> Reader<'t> {
     pub(super) fn element(&mut self, std: Std, fraction_next: bool) -> Result<(), Mismatch<'t>> {
         match std {
             Std::Year => {
+                self.it.dated = true;
                 let short: i64 = self.cut(2)?.parse().map_err(|_| self.wrong())?;
                 self.it.year = short + if short >= 69 { 1900 } else { 2000 };
             }
             Std::LongYear => {
+                self.it.dated = true;
                 if !self.digit(0) {
                     return Err(self.wrong());
                 }
@@ -266,6 +268,7 @@ impl<'t> Reader<'t> {
         if day < 1 || day > civil::days_in(month, self.it.year) {
             return out_of_range;
         }
+        self.it.dated |= self.month.is_some() || self.day.is_some() || self.year_day.is_some();
         (self.it.month, self.it.day) = (month, day);
         Ok(self.it)
     }

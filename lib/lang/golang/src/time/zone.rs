@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::infer_year;
 use super::parts::Parsed;
+use super::{Undated, complete};
 
 /// Changes of a zone that are looked through for an abbreviation, in each direction.
 const CHANGES_MAX: usize = 8;
@@ -43,13 +43,10 @@ impl Zone {
     ///
     /// # Errors
     /// An abbreviation that means nothing here.
-    pub fn read(&self, parsed: Parsed<'_>, now: u64) -> Result<i64, String> {
+    pub fn read(&self, parsed: Parsed<'_>, now: u64) -> Result<i128, String> {
         let mut parsed = parsed;
-        if parsed.year == 0 {
-            infer_year(&mut parsed, now);
-        }
-        let seconds = self.resolve(&parsed)?;
-        Ok(seconds.wrapping_mul(1_000_000_000).wrapping_add(parsed.nanos))
+        let seconds = complete(&mut parsed, now, Undated::NewYear, |it| self.resolve(it))?;
+        Ok(i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos))
     }
 
     /// Seconds since 1970 of a wall clock reading in this zone. In a gap or an overlap as Go's `time.Date`.

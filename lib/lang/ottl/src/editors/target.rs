@@ -1,5 +1,6 @@
 //! Where an editor writes: a path, with what the field behind it takes. The error texts are the Collector's.
 
+use golang::time::in_64_bits;
 use pdata::{AttributesEdit, Field as Otlp, PathError, Place, ValueRef};
 use smallvec::SmallVec;
 
@@ -206,7 +207,9 @@ fn accepted<'v>(takes: Takes, given: &Given<'v>) -> Result<Option<pdata::Value<'
         | (Takes::Map, Given::Map(_))
         | (Takes::Numbers, Given::List(..))
         | (Takes::Any, _) => Ok(given.value()),
-        (Takes::Time(_), Given::Time(it)) => Ok(Some(pdata::Value::Int(it.nanos as i64))),
+        (Takes::Time(_), Given::Time(it)) => {
+            Ok(Some(pdata::Value::Int(in_64_bits(it.nanos).unwrap_or(0))))
+        }
         (Takes::SpanFlags, Given::Int(it)) if u32::try_from(*it).is_err() => {
             Err(format!("value {it} is out of range for uint32"))
         }

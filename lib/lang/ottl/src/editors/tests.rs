@@ -182,6 +182,11 @@ fn fields_take_values_of_their_type() {
     ] {
         assert_eq!(new[key], want, "{key}");
     }
+    // Years that 64 bits do not hold must not wrap into another one.
+    for (year, want) in [("0001", json!(null)), ("9999", json!("9223372036854775807"))] {
+        let new = record(&[&format!("set(time, Time(\"{year}-12-31\", \"%Y-%m-%d\"))")]);
+        assert_eq!(new["timeUnixNano"], want, "{year}");
+    }
     fails("set(severity_number, \"x\")", "expects int64 but got string");
     fails("set(time, 5)", "expects time.Time but got int64");
     fails("set(trace_id, \"x\")", "expects pcommon.TraceID but got string");

@@ -174,6 +174,7 @@ fn span(values: &[Value<'_>]) -> i64 {
 }
 
 fn since_1970<'a>(values: &[Value<'a>], unit: i128) -> Value<'a> {
+    // What does not fit wraps, as recorded: statements may calculate with it.
     Value::Int(instant(values).nanos.div_euclid(unit) as i64)
 }
 

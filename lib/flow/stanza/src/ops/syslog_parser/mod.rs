@@ -9,7 +9,7 @@ use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::section::Section;
 use crate::value::{Pairs, Value, put, take, type_name};
-use golang::time::Zone;
+use golang::time::{Zone, in_64_bits};
 
 mod rfc3164;
 mod rfc5424;
@@ -86,7 +86,7 @@ enum Framing {
 struct Message<'a> {
     priority: Option<u8>,
     version: Option<u16>,
-    timestamp: Option<i64>,
+    timestamp: Option<i128>,
     hostname: Option<&'a str>,
     appname: Option<&'a str>,
     proc_id: Option<&'a str>,
@@ -157,7 +157,7 @@ impl Operator for SyslogParser {
         }
         // Upstream looks for the time first and leaves the severity alone without it.
         if self.protocol != Protocol::None {
-            entry.timestamp = Some(message.timestamp.ok_or(Failure::Fixed(
+            entry.timestamp = in_64_bits(message.timestamp.ok_or(Failure::Fixed(
                 "time parser: log entry does not have the expected parse_from field",
             ))?);
         }
