@@ -109,3 +109,43 @@ fn flags_have_the_collectors_texts() {
     let old = Command::new(SLUICE).args(["print-initial-config", "--config"]).arg(&file).output();
     assert_eq!(old.unwrap().stdout, print(&file, &["-o", "yaml"], true).stdout);
 }
+
+/// Two exporters with headers and without an authority, as JSON of a mode.
+fn headers(flags: &[&str]) -> serde_json::Value {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.yaml");
+    let text = "receivers: {nop: }\nexporters:\n\
+        \x20 otlp_http: {endpoint: 'http://localhost', headers: {z: secret, a: '${env:DATE_}'}}\n\
+        \x20 otlp_grpc: {endpoint: 'localhost:1', timeout: 0, headers: [{name: z, value: x}, {name: a, value: y}]}\n\
+        service: {pipelines: {logs: {receivers: [nop], exporters: [otlp_http, otlp_grpc]}}}\n";
+    fs::write(&file, text).unwrap();
+    let output = Command::new(SLUICE)
+        .args(["print-config", "--format=json"])
+        .args(flags)
+        .arg("--config")
+        .arg(&file)
+        .env("DATE_", "2024-01-15")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["exporters"].take()
+}
+
+#[test]
+fn headers_are_pairs_and_what_is_unset_and_silent_upstream_is_not_there() {
+    let pairs = |pairs: [(&str, &str); 2]| {
+        serde_json::json!(
+            pairs.map(|(name, value)| serde_json::json!({"name": name, "value": value}))
+        )
+    };
+    let hidden = headers(&[]);
+    assert_eq!(hidden["otlp_http"]["headers"], pairs([("a", "[REDACTED]"), ("z", "[REDACTED]")]));
+    assert_eq!(hidden["otlp_grpc"]["headers"], pairs([("z", "[REDACTED]"), ("a", "[REDACTED]")]));
+    for key in ["authority", "user_agent", "auth", "middlewares", "wait_for_ready", "tls"] {
+        assert_eq!(hidden["otlp_grpc"].get(key), None, "{key}");
+    }
+    // Not silent upstream, though it says nothing.
+    assert_eq!(hidden["otlp_grpc"]["timeout"], 0);
+    let shown = headers(&["--mode=unredacted", "--defaults"]);
+    assert_eq!(shown["otlp_http"]["headers"], pairs([("a", "2024-01-15"), ("z", "secret")]));
+}

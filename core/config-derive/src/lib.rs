@@ -4,6 +4,9 @@
 //! still reads and writes the values; this only accompanies it, so it looks at the two attributes of serde
 //! that change keys (`rename` and `flatten`) and refuses what it does not know. A newtype is described as what it
 //! holds, an enum as anything.
+//!
+//! `#[config(omit_empty)]` on a field is Go's `omitempty`: a printed configuration does not have the key while its
+//! value is Go's zero value.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -11,7 +14,7 @@ use quote::quote;
 use syn::{Attribute, Data, DeriveInput, Expr, ExprLit, Field, Fields, Lit, LitStr, Meta};
 
 /// Implements `config::Described`.
-#[proc_macro_derive(Described)]
+#[proc_macro_derive(Described, attributes(config))]
 pub fn described(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
     implement(&input).unwrap_or_else(syn::Error::into_compile_error).into()
@@ -47,6 +50,13 @@ fn implement(input: &DeriveInput) -> syn::Result<Tokens> {
 fn key(field: &Field) -> syn::Result<Tokens> {
     let mut name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut is_flat = false;
+    let mut omit_empty = false;
+    for attribute in field.attrs.iter().filter(|it| it.path().is_ident("config")) {
+        attribute.parse_nested_meta(|meta| {
+            omit_empty |= meta.path.is_ident("omit_empty");
+            if omit_empty { Ok(()) } else { Err(meta.error("`Described` does not know this")) }
+        })?;
+    }
     for attribute in field.attrs.iter().filter(|it| it.path().is_ident("serde")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("flatten") {
@@ -68,6 +78,7 @@ fn key(field: &Field) -> syn::Result<Tokens> {
             name: #name,
             text: #text,
             is_flat: #is_flat,
+            omit_empty: #omit_empty,
             inside: <#kind as ::config::Described>::inside,
         }
     })

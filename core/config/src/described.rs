@@ -34,7 +34,7 @@ pub enum Inside {
 }
 
 /// A key.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Key {
     /// As it is written in YAML.
     pub name: &'static str,
@@ -42,6 +42,8 @@ pub struct Key {
     pub text: &'static str,
     /// It is no key: the keys inside stand in its place.
     pub is_flat: bool,
+    /// It is not printed while its value says nothing: Go's `omitempty`.
+    pub omit_empty: bool,
     /// What is inside.
     pub inside: fn() -> Inside,
 }
@@ -61,6 +63,18 @@ impl Item {
         let shape = Shape::of(&T::default()).unwrap_or(Shape::Null);
         Box::new(Self { inside: T::inside(), shape })
     }
+}
+
+/// All keys, those of flattened structs in their place.
+pub(crate) fn flat(keys: &[Key]) -> Vec<Key> {
+    let mut all = Vec::new();
+    for key in keys {
+        match (key.is_flat, (key.inside)()) {
+            (true, Inside::Keys(below)) => all.extend(flat(&below)),
+            _ => all.push(*key),
+        }
+    }
+    all
 }
 
 macro_rules! plain {

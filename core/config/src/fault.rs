@@ -43,6 +43,15 @@ fn steps(path: &str) -> impl Iterator<Item = Step> {
     path.split("::").filter(|it| !it.is_empty()).map(Step::from)
 }
 
+/// A place as the Collector's texts write it: `a.b[0]`.
+fn dotted(steps: &[Step]) -> String {
+    steps.iter().fold(String::new(), |path, step| match step {
+        Step::At(at) => format!("{path}[{at}]"),
+        Step::Key(key) if path.is_empty() => key.clone(),
+        Step::Key(key) => format!("{path}.{key}"),
+    })
+}
+
 /// When the Collector notices a mistake. It decides the text around that of the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -197,19 +206,34 @@ impl Fault {
 
     /// The Collector's text below its envelope for what cannot be read: `'a.b[0]' expected type ...`.
     pub fn read_text(&self) -> String {
-        let path = |steps: &[Step]| {
-            steps.iter().fold(String::new(), |path, step| match step {
-                Step::At(at) => format!("{path}[{at}]"),
-                Step::Key(key) if path.is_empty() => key.clone(),
-                Step::Key(key) => format!("{path}.{key}"),
-            })
-        };
-        match self.named_place().split_last() {
-            Some((key, parents)) if self.is_at_key() => {
-                format!("'{}' has invalid keys: {key}", path(parents))
-            }
-            _ => format!("'{}' {}", path(self.named_place()), self.text),
+        match self.key_at_fault() {
+            Some((section, key)) => format!("'{}' has invalid keys: {key}", dotted(section)),
+            None => format!("'{}' {}", dotted(self.named_place()), self.text),
         }
+    }
+
+    /// The same of several faults: all unknown keys of one section are in the text of the first, sorted, and
+    /// the texts of the others are empty.
+    pub fn read_texts(faults: &[Fault]) -> Vec<String> {
+        let text = |(at, fault): (usize, &Fault)| {
+            let Some((section, _)) = fault.key_at_fault() else { return fault.read_text() };
+            let same = |it: &&Fault| it.key_at_fault().is_some_and(|it| it.0 == section);
+            if faults[..at].iter().any(|it| same(&it)) {
+                return String::new();
+            }
+            let mut keys: Vec<String> = (faults.iter().filter(same))
+                .filter_map(|it| it.key_at_fault().map(|it| it.1.to_string()))
+                .collect();
+            keys.sort_unstable();
+            format!("'{}' has invalid keys: {}", dotted(section), keys.join(", "))
+        };
+        faults.iter().enumerate().map(text).collect()
+    }
+
+    /// The section and the key that it does not know, if that is the fault.
+    fn key_at_fault(&self) -> Option<(&[Step], &Step)> {
+        let (key, section) = self.named_place().split_last()?;
+        self.is_at_key().then_some((section, key))
     }
 
     /// The Collector's text for a broken rule, below the id of the component: `a::b: rule`.

@@ -30,6 +30,7 @@ pub mod schema;
 mod secret;
 mod section;
 mod shape;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -39,11 +40,12 @@ pub use config_derive::Described;
 pub use described::{Described, Inside, Item, Key};
 pub use duration::Duration;
 pub use fault::{Fault, Remedy, Stage, Step, Type, Wanted};
-pub use load::{bare_durations, check, load, to_value};
+pub use load::{bare_durations, check, load};
 pub use problems::{Caution, Problems};
 pub use secret::{MapList, Secret};
 pub use section::Section;
 pub use shape::Show;
+pub use shown::to_value;
 pub use value::Value;
 
 /// What stands for a secret.

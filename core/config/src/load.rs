@@ -8,7 +8,7 @@ use super::fault::{Fault, Stage, Step, Wanted};
 use super::overlay;
 use super::problems::Problems;
 use super::read::Reader;
-use super::shape::{Shape, Show, Word};
+use super::shape::{Shape, Word};
 use super::value::Value;
 
 /// Most mistakes that one section is searched for.
@@ -121,11 +121,6 @@ fn bare(base: &Shape, user: &Value, path: &mut Vec<String>, found: &mut Vec<(Vec
         }
         _ => {}
     }
-}
-
-/// The effective configuration, for people. Read again it is the same, but for hidden secrets.
-pub fn to_value<C: Serialize>(config: &C, show: Show) -> Value {
-    Shape::of(config).map_or(Value::Null, |it| it.show(show))
 }
 
 fn attempt<C: DeserializeOwned>(base: &Shape, user: &Value) -> Result<C, Fault> {

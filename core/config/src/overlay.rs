@@ -47,7 +47,11 @@ pub(super) fn lay(base: &Shape, user: &Value) -> Result<Laid, Fault> {
         }
         (base, Value::Sourced { text, value }) => return sourced(base, text, value),
         (Shape::Struct(base) | Shape::Map(base), Value::Map(user)) => Laid::Map(map(base, user)?),
-        (Shape::Headers(_), Value::Map(user)) => Laid::Map(user.iter().map(header).collect()),
+        (Shape::Headers(_), Value::Map(user)) => {
+            let mut laid: Vec<_> = user.iter().map(header).collect();
+            laid.sort_by(|a, b| a.0.cmp(&b.0));
+            Laid::Map(laid)
+        }
         (Shape::Headers(_), Value::List(user)) => headers(user)?,
         (Shape::List(_), Value::String(user)) => split(user),
         (Shape::Int(_) | Shape::Duration(_), Value::Float(user)) => truncated(*user),
@@ -136,10 +140,9 @@ pub(super) fn enabled(entries: &[(String, Value)]) -> Result<(State, Value), Fau
     Ok((state, Value::Map(rest)))
 }
 
-/// `[{name: a, value: b}]` as a map.
+/// `[{name: a, value: b}]` as a map, in the order written. A name may be there twice.
 fn headers(list: &[Value]) -> Result<Laid, Fault> {
     let mut laid: Vec<(String, Laid)> = Vec::with_capacity(list.len());
-    let mut doubles: Vec<String> = Vec::new();
     for (at, item) in list.iter().enumerate() {
         let name = item.get("name").and_then(Value::as_str);
         let Value::Map(entries) = item.plain() else {
@@ -152,15 +155,8 @@ fn headers(list: &[Value]) -> Result<Laid, Fault> {
             return Err(Fault::unknown_key(key, &["name", "value"]).within_item(at));
         }
         let name = name.unwrap_or_default().to_owned();
-        if laid.iter().any(|it| it.0 == name) && !doubles.contains(&name) {
-            doubles.push(name.clone());
-        }
         let value = item.get("value").cloned().unwrap_or_default();
         laid.push(header(&(name, value)));
-    }
-    if !doubles.is_empty() {
-        let text = format!("duplicate keys in map-style list: [{}]", doubles.join(" "));
-        return Err(Fault::read(text));
     }
     Ok(Laid::Map(laid))
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::described::{Described, Inside, Item, Key};
+use super::described::{Described, Inside, Item, flat};
 use super::shape::{Shape, Show, Word};
 
 /// `{"$ref": REFERENCE}` is a value that `${...}` stands for; who puts the schema together defines it.
@@ -125,30 +125,16 @@ fn structure(entries: &[(String, Shape)], inside: &Inside, is_section: bool) -> 
         _ => Vec::new(),
     };
     let own = entries.iter().map(|(name, shape)| {
-        let key = keys.iter().find(|it| it.0 == name);
-        let inside = key.map_or(Inside::Plain, |it| (it.2)());
+        let key = keys.iter().find(|it| it.name == name);
+        let inside = key.map_or(Inside::Plain, |it| (it.inside)());
         let mut schema = of(shape, &inside);
-        if let Some((_, text, _)) = key
-            && !text.is_empty()
-        {
-            schema["description"] = (*text).into();
+        if let Some(key) = key.filter(|it| !it.text.is_empty()) {
+            schema["description"] = key.text.into();
         }
         (name.as_str(), schema)
     });
     let switch = json!({"type": ["boolean", "null"], "description": ENABLED});
     object(own.chain(is_section.then_some(("enabled", switch))), true)
-}
-
-/// Name, text and inside of the keys, those of flattened structs in their place.
-fn flat(keys: &[Key]) -> Vec<(&'static str, &'static str, fn() -> Inside)> {
-    let mut all = Vec::new();
-    for key in keys {
-        match (key.is_flat, (key.inside)()) {
-            (true, Inside::Keys(below)) => all.extend(flat(&below)),
-            _ => all.push((key.name, key.text, key.inside)),
-        }
-    }
-    all
 }
 
 /// These keys and no others; with `::` in a key there is more than one key in it.

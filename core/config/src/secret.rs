@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::REDACTED;
 use super::marks::{HEADERS, SECRET};
+use super::problems::Problems;
 
 /// Credentials: prints and serialises as `[REDACTED]`, so it cannot be logged by accident.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -53,11 +54,29 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// Headers: `{a: b}` or `[{name: a, value: b}]`. Values are secret.
+/// Headers: `{a: b}`, which is sorted, or `[{name: a, value: b}]`, which keeps its order. Values are secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MapList {
-    /// Name and value, by name.
+    /// Name and value.
     pub entries: Vec<(String, Secret)>,
+}
+
+impl MapList {
+    /// Checks the section; `key` is its path in the component.
+    pub fn validate(&self, key: &str, problems: &mut Problems) {
+        let names = self.entries.iter().map(|it| it.0.as_str());
+        let mut doubles: Vec<(usize, &str)> = names
+            .enumerate()
+            .filter(|(at, it)| self.entries[..*at].iter().any(|e| e.0 == *it))
+            .collect();
+        doubles.sort_by_key(|it| it.1);
+        doubles.dedup_by_key(|it| it.1);
+        if let Some((at, _)) = doubles.first() {
+            let doubled: Vec<&str> = doubles.iter().map(|it| it.1).collect();
+            let text = format!("duplicate keys in map-style list: [{}]", doubled.join(" "));
+            problems.at(key, text).remove(&at.to_string());
+        }
+    }
 }
 
 impl Serialize for MapList {
@@ -109,7 +128,7 @@ impl<'de> Visitor<'de> for MapListVisitor {
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        Ok(MapList::sorted(entries))
+        Ok(MapList { entries })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<MapList, A::Error> {
@@ -117,13 +136,6 @@ impl<'de> Visitor<'de> for MapListVisitor {
         while let Some(Pair { name, value }) = seq.next_element()? {
             entries.push((name, value));
         }
-        Ok(MapList::sorted(entries))
-    }
-}
-
-impl MapList {
-    fn sorted(mut entries: Vec<(String, Secret)>) -> Self {
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Self { entries }
+        Ok(MapList { entries })
     }
 }

@@ -116,7 +116,10 @@ impl Shape {
             Shape::Secret(_) => Value::String(super::REDACTED.to_owned()),
             Shape::Free(it) => it,
             Shape::List(list) => Value::List(list.into_iter().map(|it| it.show(how)).collect()),
-            Shape::Headers(list) | Shape::Map(list) | Shape::Struct(list) => entries(list),
+            Shape::Headers(list) => {
+                Value::pairs(list.into_iter().map(|(name, it)| (name, it.show(how))))
+            }
+            Shape::Map(list) | Shape::Struct(list) => entries(list),
             Shape::Section { state: State::On, inner } => inner.show(how),
             Shape::Section { state: State::Off, .. } => {
                 Value::Map(vec![("enabled".to_owned(), Value::Bool(false))])

@@ -6,23 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
 struct Server {
     endpoint: String,
+    #[config(omit_empty)]
     max_mib: u32,
     tls: Section<Tls>,
     keepalive: Section<Keepalive>,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Described)]
 struct Tls {
     #[serde(flatten)]
     common: Common,
     insecure: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Described)]
 struct Common {
+    #[config(omit_empty)]
     ca_file: String,
     ca_pem: Secret,
     ciphers: Vec<String>,
@@ -30,7 +32,7 @@ struct Common {
     level: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
 struct Keepalive {
     time: Duration,
 }
@@ -58,13 +60,13 @@ impl Default for Server {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Described)]
 struct Protocols {
     grpc: Section<Server>,
     http: Section<Server>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, Described)]
 #[serde(rename_all = "lowercase")]
 enum Mode {
     #[default]
@@ -89,13 +91,13 @@ impl Choices for Level {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Described)]
 struct Action {
     key: String,
     value: Option<Value>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
 struct Sample {
     protocols: Protocols,
     #[serde(flatten)]
@@ -314,6 +316,23 @@ fn wrong_types_have_the_texts_of_mapstructure() {
 }
 
 #[test]
+fn unknown_keys_of_one_section_are_one_line_in_the_order_of_the_alphabet() {
+    let text = r#"{"zeta": 1, "protocols": {"y": 1, "x": 2}, "alpha": 2, "queue_size": "q"}"#;
+    let faults = load::<Sample>(&section(text)).unwrap_err();
+    let mut lines = Fault::read_texts(&faults);
+    lines.retain(|it| !it.is_empty());
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "'' has invalid keys: alpha, zeta",
+            "'protocols' has invalid keys: x, y",
+            "'queue_size' expected type 'int', got unconvertible type 'string'",
+        ]
+    );
+}
+
+#[test]
 fn words_are_found_wherever_they_stand_and_know_what_was_meant() {
     check(r#"{"level_name": "HIGH", "levels": ["low", "High"]}"#, |it| {
         it.level_name = Level::High.into();
@@ -522,16 +541,18 @@ fn sections_survive_flattening() {
 
 #[test]
 fn headers_are_a_map_or_a_list_of_pairs() {
-    let want = |it: &mut Sample| {
-        let pair = |name: &str, value: &str| (name.to_owned(), Secret::from(value));
+    let pair = |name: &str, value: &str| (name.to_owned(), Secret::from(value));
+    check(r#"{"headers": {"b": "2", "a": "1"}}"#, |it| {
         it.headers.entries = vec![pair("a", "1"), pair("b", "2")];
-    };
-    check(r#"{"headers": {"b": "2", "a": "1"}}"#, want);
-    check(r#"{"headers": [{"name": "b", "value": "2"}, {"name": "a", "value": "1"}]}"#, want);
-    check_error(
-        r#"{"headers": [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]}"#,
-        &["headers | 'headers' duplicate keys in map-style list: [a]"],
-    );
+    });
+    check(r#"{"headers": [{"name": "b", "value": "2"}, {"name": "a", "value": "1"}]}"#, |it| {
+        it.headers.entries = vec![pair("b", "2"), pair("a", "1")];
+    });
+    let pairs = ["b", "a", "c", "a", "b", "a"].map(|it| pair(it, "1"));
+    let mut problems = Problems::default();
+    MapList { entries: pairs.into() }.validate("headers", &mut problems);
+    let texts: Vec<String> = problems.faults().iter().map(Fault::rule_text).collect();
+    assert_eq!(texts, ["headers: duplicate keys in map-style list: [a b]"]);
     check_error(
         r#"{"headers": {"a": 1}}"#,
         &["headers/a | 'headers.a' expected type 'string', got unconvertible type 'int'"],
@@ -563,6 +584,20 @@ fn the_effective_configuration_hides_secrets_and_says_what_is_off() {
 fn defaults_read_back_as_they_are() {
     let shown = to_value(&Sample::default(), Show::default());
     assert_eq!(load::<Sample>(&shown).unwrap(), Sample::default());
+}
+
+#[test]
+fn what_says_nothing_is_not_shown_where_upstream_leaves_it_out() {
+    let config = read(r#"{"protocols": {"grpc": {"max_mib": 0, "endpoint": ""}}}"#);
+    let shown = |nanos| {
+        let value = to_value(&config, Show { nanos, ..Show::default() });
+        let grpc = value.get("protocols").and_then(|it| it.get("grpc")).unwrap();
+        (value.get("ca_file").cloned(), grpc.get("max_mib").cloned(), grpc.get("endpoint").cloned())
+    };
+    let empty = Some(Value::String(String::new()));
+    // JSON is as in Go. YAML keeps the zero that is not the default.
+    assert_eq!(shown(true), (None, None, empty.clone()));
+    assert_eq!(shown(false), (None, Some(Value::Int(0)), empty));
 }
 
 #[test]

@@ -157,7 +157,12 @@ impl Expander<'_, '_> {
             Some(_) => node = node.via(&Arc::new(at.clone())),
             None => node.move_to(at),
         }
+        // YAML shows a time stamp in another form than it was written in. It holds no references.
+        let is_time = node.original.is_some();
         node.original = Some(found.text);
+        if is_time {
+            return Text::Whole(Box::new(node));
+        }
         let chain = place.chain + 1;
         if chain > CHAIN_MAX {
             self.refuse(code::RECURSION, "too many recursive expansions".to_owned(), at, place);

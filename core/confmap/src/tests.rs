@@ -122,6 +122,63 @@ fn a_reference_alone_takes_the_type_of_the_content_and_keeps_its_text() {
 }
 
 #[test]
+fn the_text_of_a_variable_survives_whatever_yaml_makes_of_it() {
+    for text in [
+        "2024-01-15",
+        "2024-1-5",
+        "2024-01-15T10:00:00Z",
+        "2024-01-15 10:00:00",
+        "0123",
+        "0o17",
+        "1e3",
+        "0x1F",
+        "1_000",
+        "1.0",
+        "+5",
+        "-0",
+        "007",
+        ".inf",
+        "~",
+        "null",
+        "on",
+        "yes",
+        "n",
+        "true",
+        "'quoted'",
+        "!!str 5",
+        "!!timestamp 2024-01-15",
+        " 5 ",
+        "2024-01-15\n",
+        "5 # five",
+        "[1, 2]",
+        "{a: 1}",
+        "- a\n- b\n",
+        "a: 2024-01-15",
+    ] {
+        let text = text.to_owned();
+        let value = text.clone();
+        let environment = Environment::from_lookup(move |name| match name {
+            "V" => Some(value.clone()),
+            "W" => Some("${env:V}".to_owned()),
+            _ => None,
+        });
+        let config = "yaml:{whole: '${env:V}', part: '<${V}>', again: '${env:W}', list: ['${V}']}";
+        let conf = resolve(&locations(&[config.to_owned()], &[]), &environment).unwrap();
+        let read = |path: &[&str]| {
+            let node = conf.node(path).unwrap();
+            node.original.clone().unwrap_or_else(|| match &node.data {
+                Data::String(it) => it.clone(),
+                other => panic!("{text:?}: {other:?} without a text"),
+            })
+        };
+        assert_eq!(read(&["whole"]), text);
+        assert_eq!(read(&["again"]), text);
+        assert_eq!(read(&["part"]), format!("<{text}>"));
+        assert_eq!(read(&["list", "0"]), text);
+    }
+}
+
+#[test]
 fn defaults_are_for_unset_variables_only_and_may_nest() {
     for (text, want) in [
         ("${env:UNSET:-fallback}", "\"fallback\""),

@@ -6,7 +6,7 @@ use component::config::{self, Fault, Stage, Type, Value, Wanted};
 use component::{Id, Kind, PipelineId};
 use confmap::code;
 
-use crate::issue::{Hint, Issue, elsewhere, issue, of_fault};
+use crate::issue::{Hint, Issue, elsewhere, in_one_line, issue, of_fault};
 use crate::registry::{Checked, Registry};
 use crate::settings::{PipelineConfig, ServiceConfig, Settings};
 use crate::telemetry::TelemetryConfig;
@@ -42,6 +42,7 @@ impl<'a> Decoder<'a> {
     /// Reports the keys of `map` that are not among `known`.
     fn refuse_unknown(&mut self, path: &[&str], map: &Value, known: &[&str], text: &str) {
         let Value::Map(entries) = map.plain() else { return };
+        let first = self.issues.len();
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             let mut issue = issue(path, &format!("{text}: {key}"));
             issue.path.push(key.clone());
@@ -51,6 +52,7 @@ impl<'a> Decoder<'a> {
             issue.hint = elsewhere(self.owners(path, key));
             self.issues.push(issue);
         }
+        in_one_line(&mut self.issues[first..], text);
     }
 
     /// Sections to which a key at the wrong place belongs.
@@ -159,16 +161,17 @@ impl<'a> Decoder<'a> {
             "'{name}' error reading configuration for \"{id}\": decoding failed due to the following \
              error(s):"
         );
-        for (n, it) in faults.iter().enumerate() {
-            let mut text = it.read_text();
+        for (n, (it, mut headline)) in faults.iter().zip(Fault::read_texts(faults)).enumerate() {
             if matches!(&it.wanted, Some(Wanted::Key(known, _)) if known.is_empty()) {
                 // A section without keys is an unnamed struct upstream.
-                text = text.replacen("''", "'struct {}'", 1);
+                headline = headline.replacen("''", "'struct {}'", 1);
             }
             if n == 0 {
-                text = format!("{intro}\n\n{text}");
+                headline = format!("{intro}\n\n{headline}");
             }
-            self.issues.push(of_fault(&[name, key], it, text));
+            let mut issue = of_fault(&[name, key], it, it.read_text());
+            issue.headline = Some(headline);
+            self.issues.push(issue);
         }
     }
 
@@ -204,26 +207,23 @@ impl<'a> Decoder<'a> {
 
     fn telemetry(&mut self, section: &Value) -> TelemetryConfig {
         config::load(section).unwrap_or_else(|faults: Vec<Fault>| {
-            for it in faults {
-                let above = ["service", "telemetry"];
-                let (last, parents) = it
-                    .named_place()
-                    .split_last()
-                    .map_or((String::new(), &[][..]), |(last, parents)| {
-                        (last.to_string(), parents)
-                    });
-                let place: String = parents.iter().map(|it| format!(".{it}")).collect();
-                let text = if it.is_at_key() {
-                    format!("'service.telemetry{place}' has invalid keys: {last}")
-                } else {
-                    format!(
-                        "'service.telemetry{place}' decoding failed due to the following \
-                         error(s):\n\n'{last}' {}",
-                        it.text
-                    )
+            let faults: Vec<Fault> =
+                faults.into_iter().map(|it| it.within("service::telemetry")).collect();
+            for (it, headline) in faults.iter().zip(Fault::read_texts(&faults)) {
+                let headline = match it.named_place().split_last() {
+                    Some((last, parents)) if !it.is_at_key() => {
+                        let place: Vec<String> = parents.iter().map(ToString::to_string).collect();
+                        format!(
+                            "'{}' decoding failed due to the following error(s):\n\n'{last}' {}",
+                            place.join("."),
+                            it.text
+                        )
+                    }
+                    _ => headline,
                 };
                 // Sections elsewhere are no help here: the keys of otelconf differ from those before.
-                let mut issue = of_fault(&above, &it, text);
+                let mut issue = of_fault(&[], it, it.read_text());
+                issue.headline = Some(headline);
                 issue.hint = issue.hint.filter(|it| matches!(**it, Hint::Do(..)));
                 self.issues.push(issue);
             }

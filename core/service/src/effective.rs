@@ -22,73 +22,6 @@ pub struct Effective {
     pub show: Show,
 }
 
-/// Keys that upstream leaves out while they say nothing (`omitempty`).
-const SILENT: [&str; 60] = [
-    "acquire_fs_lock",
-    "allowed_origins",
-    "ca_file",
-    "ca_pem",
-    "cert_file",
-    "cert_pem",
-    "cipher_suites",
-    "client_ca_file",
-    "client_ca_file_reload",
-    "compression",
-    "compression_params",
-    "cookies",
-    "curve_preferences",
-    "delete_after_read",
-    "development",
-    "dialer",
-    "disable_caller",
-    "disable_keep_alives",
-    "disable_stacktrace",
-    "disable_zap_resource",
-    "file_cache_advise",
-    "http2_ping_timeout",
-    "http2_read_idle_timeout",
-    "include_file_name_resolved",
-    "include_file_owner_group_name",
-    "include_file_owner_name",
-    "include_file_path",
-    "include_file_path_resolved",
-    "include_file_permissions",
-    "include_file_record_number",
-    "include_file_record_offset",
-    "include_insecure_cipher_suites",
-    "include_metadata",
-    "include_system_ca_certs_pool",
-    "insecure",
-    "insecure_skip_verify",
-    "key_file",
-    "key_pem",
-    "max_batches",
-    "max_concurrent_streams",
-    "max_conns_per_host",
-    "max_idle_conns_per_host",
-    "max_recv_msg_size_mib",
-    "max_request_body_size",
-    "max_version",
-    "min_version",
-    "multiline",
-    "ordering_criteria",
-    "polls_to_archive",
-    "preserve_leading_whitespaces",
-    "preserve_trailing_whitespaces",
-    "proxy_url",
-    "read_buffer_size",
-    "reload_interval",
-    "server_name_override",
-    "tls",
-    "traces",
-    "tpm",
-    "verbosity",
-    "write_buffer_size",
-];
-
-/// What a text says nothing with: nothing, no time, and the level that is zero upstream.
-const SILENT_TEXTS: [&str; 3] = ["", "0s", "Basic"];
-
 impl Effective {
     /// The configuration in force.
     ///
@@ -217,7 +150,12 @@ impl Placer {
             Value::Map(entries) => Data::Map(self.entries(entries, user)),
             Value::List(items) => {
                 let own = user.map_or(&[][..], Node::items);
-                let item = |(at, it)| self.node(it, own.get(at).or(user));
+                // Headers that are written as a map are shown as pairs.
+                let named = |it: &Value| user?.get(it.get("name")?.as_str()?);
+                let item = |(at, it)| {
+                    let place = own.get(at).or_else(|| named(&it)).or(user);
+                    self.node(it, place)
+                };
                 Data::List(items.into_iter().enumerate().map(item).collect())
             }
             Value::Null => Data::Null,
@@ -239,20 +177,8 @@ impl Placer {
             .into_iter()
             .filter(|(key, _)| self.defaults || own(key).is_some())
             .map(|(key, it)| (self.node(it, own(&key)), key))
-            .filter(|(node, key)| !(says_nothing(node) && SILENT.contains(&key.as_str())))
             .filter(|(node, key)| self.nulls || node.data != Data::Null || own(key).is_some())
             .map(|(node, key)| self.entry(&key, node))
             .collect()
-    }
-}
-
-fn says_nothing(node: &Node) -> bool {
-    match &node.data {
-        Data::Null | Data::Bool(false) | Data::Int(0) => true,
-        Data::Float(it) => *it == 0.0,
-        Data::String(it) => SILENT_TEXTS.contains(&it.as_str()),
-        Data::List(items) => items.is_empty(),
-        Data::Map(entries) => entries.iter().all(|it| says_nothing(&it.value)),
-        _ => false,
     }
 }

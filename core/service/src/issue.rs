@@ -11,6 +11,9 @@ pub struct Issue {
     pub path: Vec<String>,
     /// In the Collector's words, complete but for the envelope of its stage.
     pub text: String,
+    /// What the Collector says, where that is not the text: it names all unknown keys of one section in one line.
+    /// Empty for a mistake that the line of another one names.
+    pub headline: Option<String>,
     /// What was probably meant.
     pub candidates: Vec<String>,
     /// True when the key is at fault, false when its value is.
@@ -38,6 +41,7 @@ impl Issue {
         Self {
             path,
             text: text.into(),
+            headline: None,
             candidates: Vec::new(),
             at_key: false,
             code: code::RULE,
@@ -95,7 +99,8 @@ impl Problem {
 
     /// What the Collector prints after `Error: `; `running` is false for `validate`.
     pub fn text(&self, running: bool) -> String {
-        let all = self.issues.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join("\n");
+        let lines = self.issues.iter().map(|it| it.headline.as_ref().unwrap_or(&it.text).as_str());
+        let all = lines.filter(|it| !it.is_empty()).collect::<Vec<_>>().join("\n");
         match self.stage {
             Stage::Read => format!(
                 "failed to get config: cannot unmarshal the configuration: decoding failed due to the \
@@ -182,6 +187,17 @@ pub(crate) fn at_item(path: &[&str], list: &str, at: usize, text: &str) -> Issue
     let mut issue = issue(path, text);
     issue.path.extend([list.to_owned(), at.to_string()]);
     issue
+}
+
+/// The unknown keys of one section as the Collector names them: in one line, that of the first.
+pub(crate) fn in_one_line(issues: &mut [Issue], intro: &str) {
+    let mut keys: Vec<&str> =
+        issues.iter().filter_map(|it| it.path.last().map(String::as_str)).collect();
+    keys.sort_unstable();
+    let line = format!("{intro}: {}", keys.join(", "));
+    for (at, issue) in issues.iter_mut().enumerate() {
+        issue.headline = Some(if at == 0 { line.clone() } else { String::new() });
+    }
 }
 
 /// A fault below `above`, where the user can see it.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// basic: counts; normal: one line per item; detailed: everything. Default basic.
+    #[config(omit_empty)]
     pub verbosity: Choice<Verbosity>,
     /// Equal messages written in each second before sampling begins. Default 2.
     pub sampling_initial: i64,

@@ -10,18 +10,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Config {
     /// Where the files live. Default `/var/lib/otelcol/file_storage`.
+    #[config(omit_empty)]
     pub directory: PathBuf,
     /// Longest wait for a file that another process holds. Default 1s.
+    #[config(omit_empty)]
     pub timeout: Duration,
     /// Accepted; journals are compacted when more than three quarters of them are out of date.
+    #[config(omit_empty)]
     pub compaction: Compaction,
     /// Waits for the disk on every write. Default false: once a second.
+    #[config(omit_empty)]
     pub fsync: bool,
     /// Makes the directory if it is absent. Default false.
+    #[config(omit_empty)]
     pub create_directory: bool,
     /// Mode of the directory that is made, in octal digits. Default 0750.
+    #[config(omit_empty)]
     pub directory_permissions: String,
     /// Accepted: what cannot be read is always put aside and begun anew. Default false.
+    #[config(omit_empty)]
     pub recreate: bool,
 }
 
@@ -29,20 +36,26 @@ pub struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Compaction {
     /// Without effect.
+    #[config(omit_empty)]
     pub on_start: bool,
     /// Without effect.
+    #[config(omit_empty)]
     pub on_rebound: bool,
     /// Without effect: a journal is compacted beside itself.
+    #[config(omit_empty)]
     pub directory: String,
     /// Without effect.
     pub rebound_needed_threshold_mib: i64,
     /// Without effect.
     pub rebound_trigger_threshold_mib: i64,
     /// Without effect.
+    #[config(omit_empty)]
     pub max_transaction_size: i64,
     /// Without effect.
+    #[config(omit_empty)]
     pub check_interval: Duration,
     /// Without effect: leftovers of a compaction are always removed.
+    #[config(omit_empty)]
     pub cleanup_on_start: bool,
 }
 

@@ -13,70 +13,102 @@ use stanza::{Options, Pipeline};
 #[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
 pub struct Config {
     /// Files to follow: `*`, `?`, `[...]`, `{a,b}`, `**`. Required.
+    #[config(omit_empty)]
     pub include: Vec<String>,
     /// Of these, files to leave alone.
+    #[config(omit_empty)]
     pub exclude: Vec<String>,
     /// Files that were not written for this long are left alone. Default 0: none.
     pub exclude_older_than: Duration,
     /// beginning or end, for files that are there at the start and that no checkpoint knows. Default end.
+    #[config(omit_empty)]
     pub start_at: String,
     /// How often to look where the kernel cannot tell what changed. Default 200ms.
+    #[config(omit_empty)]
     pub poll_interval: Duration,
     /// First bytes that tell files apart, at least 16. Default 1000.
+    #[config(omit_empty)]
     pub fingerprint_size: ByteSize,
     /// Accepted, without effect: blocks of 256 KiB are read.
+    #[config(omit_empty)]
     pub initial_buffer_size: ByteSize,
     /// Longest record in bytes. Default 1 MiB.
+    #[config(omit_empty)]
     pub max_log_size: ByteSize,
     /// What becomes of a longer one: split or truncate. Default split.
+    #[config(omit_empty)]
     pub max_log_size_behavior: String,
     /// Most files open at the same time. Default 1024.
+    #[config(omit_empty)]
     pub max_concurrent_files: i64,
     /// Accepted, without effect: all files have their turn.
+    #[config(omit_empty)]
     pub max_batches: i64,
     /// Of the files. Default utf-8.
+    #[config(omit_empty)]
     pub encoding: String,
     /// Records of several lines.
+    #[config(omit_empty)]
     pub multiline: Multiline,
     /// A line without an end is a record when the file has not grown for this long; 0 is never. Default 500ms.
+    #[config(omit_empty)]
     pub force_flush_period: Duration,
     /// Keeps blanks at the start of a record. Default false.
+    #[config(omit_empty)]
     pub preserve_leading_whitespaces: bool,
     /// Keeps blanks at the end of a record. Default false.
+    #[config(omit_empty)]
     pub preserve_trailing_whitespaces: bool,
     /// Adds `log.file.name`. Default true.
+    #[config(omit_empty)]
     pub include_file_name: bool,
     /// Adds `log.file.path`. Default false.
+    #[config(omit_empty)]
     pub include_file_path: bool,
     /// Adds `log.file.name_resolved`. Default false.
+    #[config(omit_empty)]
     pub include_file_name_resolved: bool,
     /// Adds `log.file.path_resolved`. Default false.
+    #[config(omit_empty)]
     pub include_file_path_resolved: bool,
     /// Adds `log.file.owner.name`. Default false.
+    #[config(omit_empty)]
     pub include_file_owner_name: bool,
     /// Adds `log.file.owner.group.name`. Default false.
+    #[config(omit_empty)]
     pub include_file_owner_group_name: bool,
     /// Adds `log.file.permissions`. Default false.
+    #[config(omit_empty)]
     pub include_file_permissions: bool,
     /// Adds `log.file.record_number`. Default false.
+    #[config(omit_empty)]
     pub include_file_record_number: bool,
     /// Adds `log.file.record_offset`. Default false.
+    #[config(omit_empty)]
     pub include_file_record_offset: bool,
     /// gzip: all files are; auto: those named `*.gz`. Default none.
+    #[config(omit_empty)]
     pub compression: String,
     /// Which of the matching files are read. Default all.
+    #[config(omit_empty)]
     pub ordering_criteria: OrderingCriteria,
     /// Lines at the start of a file that describe it. Default none.
+    #[config(omit_empty)]
     pub header: Option<Header>,
     /// Removes a file when all of it is acknowledged. Default false.
+    #[config(omit_empty)]
     pub delete_after_read: bool,
     /// Accepted, without effect: what a checkpoint knows is kept as long as the file is there.
+    #[config(omit_empty)]
     pub polls_to_archive: i64,
     /// Leaves files alone that somebody holds a lock on. Default false.
+    #[config(omit_empty)]
     pub acquire_fs_lock: bool,
     /// Tells the kernel to drop what was read from its cache. Default false.
+    #[config(omit_empty)]
     pub file_cache_advise: bool,
     /// What a shorter file means: `read_whole_file`, `read_new`, or ignore (as `read_whole_file`). Default ignore.
+    #[config(omit_empty)]
     pub on_truncate: String,
     /// What becomes of each record.
     pub operators: Vec<Operator>,
@@ -113,12 +145,16 @@ pub struct Multiline {
 #[serde(default)]
 pub struct OrderingCriteria {
     /// Its named groups are what `sort_by` sorts by; a file without them is left out.
+    #[config(omit_empty)]
     pub regex: String,
     /// Files that are read, per group. Default 0: 1 with `sort_by` or `group_by`.
+    #[config(omit_empty)]
     pub top_n: i64,
     /// Its first group tells the groups of files apart; a file without it is left out.
+    #[config(omit_empty)]
     pub group_by: String,
     /// The first rule is the primary one.
+    #[config(omit_empty)]
     pub sort_by: Vec<SortBy>,
 }
 
@@ -127,14 +163,19 @@ pub struct OrderingCriteria {
 #[serde(default)]
 pub struct SortBy {
     /// numeric, alphabetical, timestamp or mtime. Required.
+    #[config(omit_empty)]
     pub sort_type: String,
     /// A named group of `regex`. Required but for mtime.
+    #[config(omit_empty)]
     pub regex_key: String,
     /// Smallest first. Default false.
+    #[config(omit_empty)]
     pub ascending: bool,
     /// timestamp: its layout in strptime's letters. Required there.
+    #[config(omit_empty)]
     pub layout: String,
     /// Accepted, without effect: all files share a zone.
+    #[config(omit_empty)]
     pub location: String,
 }
 

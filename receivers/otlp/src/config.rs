@@ -42,10 +42,13 @@ pub struct HttpConfig {
     #[serde(flatten)]
     pub server: confighttp::server::ServerConfig,
     /// Path of traces. Default /v1/traces.
+    #[config(omit_empty)]
     pub traces_url_path: String,
     /// Path of metrics. Default /v1/metrics.
+    #[config(omit_empty)]
     pub metrics_url_path: String,
     /// Path of logs. Default /v1/logs.
+    #[config(omit_empty)]
     pub logs_url_path: String,
 }
 

@@ -18,8 +18,10 @@ pub struct TelemetryConfig {
     /// Own metrics.
     pub metrics: MetricsConfig,
     /// Own traces.
+    #[config(omit_empty)]
     pub traces: TracesConfig,
     /// Attributes of the process.
+    #[config(omit_empty)]
     pub resource: ResourceConfig,
 }
 
@@ -50,10 +52,13 @@ pub struct LogsConfig {
     /// console or json. Default console.
     pub encoding: String,
     /// Accepted, without effect: it switches zap's stack traces and panics.
+    #[config(omit_empty)]
     pub development: bool,
     /// Leaves out the place in the source. Default false.
+    #[config(omit_empty)]
     pub disable_caller: bool,
     /// Accepted, without effect: there are no stack traces in log lines.
+    #[config(omit_empty)]
     pub disable_stacktrace: bool,
     /// Thins out repetitions.
     pub sampling: SamplingConfig,
@@ -62,10 +67,13 @@ pub struct LogsConfig {
     /// The same, for lines that could not be written. Default stderr.
     pub error_output_paths: Vec<String>,
     /// Fields added to every line, before `resource`.
+    #[config(omit_empty)]
     pub initial_fields: Value,
     /// Leaves out the `resource` object. Default false.
+    #[config(omit_empty)]
     pub disable_zap_resource: bool,
     /// Where lines are sent besides.
+    #[config(omit_empty)]
     pub processors: Vec<ProcessorConfig>,
 }
 

@@ -25,10 +25,13 @@ pub use listener::{Connection, Listener};
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct AddrConfig {
     /// `host:port`, or a path for unix sockets.
+    #[config(omit_empty)]
     pub endpoint: String,
     /// tcp, tcp4, tcp6, unix; upstream's others are known but cannot be served. Default tcp.
+    #[config(omit_empty)]
     pub transport: String,
     /// For clients.
+    #[config(omit_empty)]
     pub dialer: DialerConfig,
 }
 
@@ -36,6 +39,7 @@ pub struct AddrConfig {
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, config::Described)]
 pub struct DialerConfig {
     /// Longest time to connect; 0 is unlimited. Default 0.
+    #[config(omit_empty)]
     pub timeout: Duration,
 }
 

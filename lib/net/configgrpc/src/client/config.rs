@@ -15,31 +15,43 @@ const BALANCERS: [&str; 3] = ["pick_first", "round_robin", "weighted_round_robin
 pub struct ClientConfig {
     /// `host:port`, `http://host:port` (plain text), `https://host:port` (TLS),
     /// `dns:///host:port`, `passthrough:///host:port` or `unix:///path`. Required.
+    #[config(omit_empty)]
     pub endpoint: String,
     /// gzip, snappy, zstd or none. Default gzip.
+    #[config(omit_empty)]
     pub compression: Choice<Type>,
     /// TLS; on unless `insecure: true`. Not supported yet.
+    #[config(omit_empty)]
     pub tls: configtls::ClientConfig,
     /// Pings on an idle connection. Default off.
+    #[config(omit_empty)]
     pub keepalive: Section<Keepalive>,
     /// Read buffer in bytes. Accepted, without effect. Default 0.
+    #[config(omit_empty)]
     pub read_buffer_size: i64,
     /// Write buffer in bytes. Accepted, without effect: writes are vectored. Default 524288.
+    #[config(omit_empty)]
     pub write_buffer_size: i64,
     /// A call waits for a connection instead of failing without one. Default false.
+    #[config(omit_empty)]
     pub wait_for_ready: bool,
     /// Sent with every call.
+    #[config(omit_empty)]
     pub headers: MapList,
     /// How calls spread over several addresses. Accepted; one connection is used. Default
     /// round_robin.
     pub balancer_name: String,
     /// The `:authority` of calls. Default: the endpoint.
+    #[config(omit_empty)]
     pub authority: String,
     /// Replaces the user agent. Default: the collector's name and version.
+    #[config(omit_empty)]
     pub user_agent: String,
     /// Credentials from an extension. Not supported yet.
+    #[config(omit_empty)]
     pub auth: Option<AuthConfig>,
     /// Extensions around every call. Not supported yet.
+    #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }
 
@@ -71,6 +83,7 @@ pub struct Keepalive {
     /// Wait for its answer before the connection is given up. Default 10s.
     pub timeout: Duration,
     /// Ping without a call in flight. Default false.
+    #[config(omit_empty)]
     pub permit_without_stream: bool,
 }
 
@@ -88,6 +101,7 @@ impl Default for Keepalive {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct AuthConfig {
     /// Id of the extension.
+    #[config(omit_empty)]
     pub authenticator: String,
 }
 
@@ -124,6 +138,7 @@ impl ClientConfig {
                 .one_of("balancer_name", &BALANCERS);
         }
         self.tls.validate(&format!("{key}::tls"), problems);
+        self.headers.validate(&format!("{key}::headers"), problems);
         self.warn(key, problems);
     }
 

@@ -21,22 +21,31 @@ pub struct ServerConfig {
     #[serde(flatten)]
     pub net: AddrConfig,
     /// TLS. Default off. Not supported yet.
+    #[config(omit_empty)]
     pub tls: Section<configtls::ServerConfig>,
     /// Longest message in MiB, before and after decompression; 0 is 4. Default 0.
+    #[config(omit_empty)]
     pub max_recv_msg_size_mib: i64,
     /// Most calls of one connection at a time; 0 is 100. Default 0.
+    #[config(omit_empty)]
     pub max_concurrent_streams: u32,
     /// Read buffer in bytes. Accepted, without effect. Default 0.
+    #[config(omit_empty)]
     pub read_buffer_size: i64,
     /// Write buffer in bytes. Accepted, without effect. Default 0.
+    #[config(omit_empty)]
     pub write_buffer_size: i64,
     /// Life of connections. Default on.
+    #[config(omit_empty)]
     pub keepalive: Section<Keepalive>,
     /// Credentials of clients, checked by an extension. Default off. Not supported yet.
+    #[config(omit_empty)]
     pub auth: Section<AuthConfig>,
     /// Pipelines see the metadata of calls. Default false.
+    #[config(omit_empty)]
     pub include_metadata: bool,
     /// Extensions around every call. Not supported yet.
+    #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }
 
@@ -61,8 +70,10 @@ impl Default for ServerConfig {
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Keepalive {
     /// What the server does. Default on.
+    #[config(omit_empty)]
     pub server_parameters: Section<ServerParameters>,
     /// What clients may do. Default on.
+    #[config(omit_empty)]
     pub enforcement_policy: Section<EnforcementPolicy>,
 }
 
@@ -79,14 +90,19 @@ impl Default for Keepalive {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct ServerParameters {
     /// A connection without calls for this long is asked to leave. Default 0: never.
+    #[config(omit_empty)]
     pub max_connection_idle: Duration,
     /// A connection this old is asked to leave. Default 0: never.
+    #[config(omit_empty)]
     pub max_connection_age: Duration,
     /// Time for calls of a connection that was asked to leave. Default 0: unlimited.
+    #[config(omit_empty)]
     pub max_connection_age_grace: Duration,
     /// Pause between pings to the client. Default 0: 2h.
+    #[config(omit_empty)]
     pub time: Duration,
     /// Wait for a ping's answer before the connection is closed. Default 0: 20s.
+    #[config(omit_empty)]
     pub timeout: Duration,
 }
 
@@ -94,8 +110,10 @@ pub struct ServerParameters {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct EnforcementPolicy {
     /// Shortest pause between pings of a client. Default 0: 5m.
+    #[config(omit_empty)]
     pub min_time: Duration,
     /// Clients may ping without a call in flight. Default false.
+    #[config(omit_empty)]
     pub permit_without_stream: bool,
 }
 

@@ -8,44 +8,62 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct ClientConfig {
     /// Base URL.
+    #[config(omit_empty)]
     pub endpoint: String,
     /// Proxy for all requests. Not supported yet.
+    #[config(omit_empty)]
     pub proxy_url: String,
     /// TLS for `https://`. Not supported yet.
+    #[config(omit_empty)]
     pub tls: configtls::ClientConfig,
     /// Read buffer in bytes. Accepted, without effect. Default 0.
+    #[config(omit_empty)]
     pub read_buffer_size: i64,
     /// Write buffer in bytes. Accepted, without effect: writes are vectored. Default 524288.
+    #[config(omit_empty)]
     pub write_buffer_size: i64,
     /// Longest time of a request with its answer; 0 is unlimited. Default 30s.
+    #[config(omit_empty)]
     pub timeout: Duration,
     /// Sent with every request; `Host` replaces the URL's.
+    #[config(omit_empty)]
     pub headers: MapList,
     /// Credentials from an extension. Not supported yet.
+    #[config(omit_empty)]
     pub auth: Option<AuthConfig>,
     /// gzip, zstd, snappy, x-snappy-framed, zlib, deflate, lz4 or none. Default gzip.
+    #[config(omit_empty)]
     pub compression: Choice<Type>,
     /// Level of the compression, where it has levels; 0 is the default of the encoding.
+    #[config(omit_empty)]
     pub compression_params: Params,
     /// Idle connections kept in all; 0 is unlimited. Default 100.
     pub max_idle_conns: i64,
     /// Idle connections kept per host; 0 is the client's choice, 10. Default 0.
+    #[config(omit_empty)]
     pub max_idle_conns_per_host: i64,
     /// Connections per host; 0 is unlimited. Default 0.
+    #[config(omit_empty)]
     pub max_conns_per_host: i64,
     /// An idle connection is closed after this time; 0 is never. Default 90s.
     pub idle_conn_timeout: Duration,
     /// One connection per request. Default false.
+    #[config(omit_empty)]
     pub disable_keep_alives: bool,
     /// Accepted, without effect. Default 0.
+    #[config(omit_empty)]
     pub http2_read_idle_timeout: Duration,
     /// Accepted, without effect. Default 0.
+    #[config(omit_empty)]
     pub http2_ping_timeout: Duration,
     /// Keep cookies of answers. Not supported yet.
+    #[config(omit_empty)]
     pub cookies: CookiesConfig,
     /// Accepted, without effect: HTTP/2 needs TLS. Default true.
+    #[config(omit_empty)]
     pub force_attempt_http2: bool,
     /// Extensions around every request. Not supported yet.
+    #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }
 
@@ -104,6 +122,7 @@ impl ClientConfig {
             problems.at(key, problem).remove("compression_params");
         }
         self.tls.validate(&format!("{key}::tls"), problems);
+        self.headers.validate(&format!("{key}::headers"), problems);
         self.warn_of(&self.endpoint, key, "endpoint", problems);
     }
 

@@ -19,17 +19,23 @@ pub struct ServerConfig {
     /// Requests of browsers from other origins. Default off.
     pub cors: Section<CorsConfig>,
     /// Credentials of clients, checked by an extension. Default off. Not supported yet.
+    #[config(omit_empty)]
     pub auth: Section<AuthConfig>,
     /// Longest body in bytes, before and after decompression; 0 is 20 MiB. Default 0.
+    #[config(omit_empty)]
     pub max_request_body_size: i64,
     /// Pipelines see the headers of requests. Default false.
+    #[config(omit_empty)]
     pub include_metadata: bool,
     /// Sent with every answer.
+    #[config(omit_empty)]
     pub response_headers: MapList,
     /// Content encodings accepted; `""` is none. An empty list passes bodies on as they are.
     /// Default all.
+    #[config(omit_empty)]
     pub compression_algorithms: Vec<String>,
     /// Longest time to read a request; 0 is bounded by a slowest rate instead. Default 0.
+    #[config(omit_empty)]
     pub read_timeout: Duration,
     /// Longest time to read the head of a request; 0 is 10s. Default 0.
     pub read_header_timeout: Duration,
@@ -38,8 +44,10 @@ pub struct ServerConfig {
     /// Longest pause between requests; 0 is unlimited. Default 0.
     pub idle_timeout: Duration,
     /// Several requests on one connection. Default true.
+    #[config(omit_empty)]
     pub keep_alives_enabled: bool,
     /// Extensions around every request. Not supported yet.
+    #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }
 
@@ -71,12 +79,16 @@ impl Default for ServerConfig {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct CorsConfig {
     /// Origins that may send; one `*` each stands for anything. Default none: no CORS.
+    #[config(omit_empty)]
     pub allowed_origins: Vec<String>,
     /// Headers that they may send, beside the simple ones. Default `X-Requested-With`.
+    #[config(omit_empty)]
     pub allowed_headers: Vec<String>,
     /// Headers of the answer that they may read.
+    #[config(omit_empty)]
     pub exposed_headers: Vec<String>,
     /// Seconds that a browser may remember the permission; 0 is its default. Default 0.
+    #[config(omit_empty)]
     pub max_age: i64,
 }
 
@@ -84,8 +96,10 @@ pub struct CorsConfig {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 pub struct AuthConfig {
     /// Id of the extension.
+    #[config(omit_empty)]
     pub authenticator: String,
     /// Query parameters that the extension sees as headers.
+    #[config(omit_empty)]
     pub request_params: Vec<String>,
 }
 
