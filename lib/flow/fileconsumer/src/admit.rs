@@ -4,21 +4,21 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::FlockOperation;
 
 use crate::FileKey;
-use crate::adopt::Why;
+use crate::archive::{Content, Holds, Sample};
 use crate::book::{Entry, TAIL_BYTES};
 use crate::engine::Engine;
 use crate::find::Scan;
-use crate::identity::{Facts, Fingerprint, Head, hash, read_at};
+use crate::identity::{Facts, Fingerprint, Head, Identity, hash, read_at};
 use crate::settings::{Compression, OnTruncate, StartAt};
 use crate::siblings::{are_related, is_gzip};
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{Source, open_file};
 use crate::track::Tracked;
 
 /// File systems whose files change without this kernel knowing: NFS, SMB2, CIFS, FUSE, 9P, Ceph.
@@ -34,19 +34,6 @@ pub(crate) struct Opened {
     pub facts: Facts,
     /// First bytes, as many as count for the fingerprint.
     pub head: Vec<u8>,
-}
-
-/// Opens a file for reading. A pipe would block without NONBLOCK. Without NOATIME each read of what was
-/// just written changes the inode; only its owner and root may ask for that, `open(2)`.
-pub(crate) fn open_file(path: &Path) -> io::Result<File> {
-    let open = |flags: OFlags| {
-        let flags = (flags | OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
-        File::options().read(true).custom_flags(flags).open(path)
-    };
-    match open(OFlags::NOATIME) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open(OFlags::empty()),
-        done => done,
-    }
 }
 
 /// Where a new file begins.
@@ -94,9 +81,12 @@ impl<S: Sink> Engine<S> {
         }
         if !self.started
             || self.files.values().any(|it| it.resumed)
-            || self.book.closed().next().is_some()
+            || self.book.paths().next().is_some()
         {
             self.resume_rotated();
+        }
+        for base in std::mem::take(&mut self.look_again) {
+            self.adopt_siblings(&base);
         }
         if scan.files.is_empty() && self.complaints.allows("nothing") {
             tracing::debug!("no files match the configured criteria");
@@ -182,7 +172,7 @@ impl<S: Sink> Engine<S> {
         match metadata {
             Ok(_) if place.is_none() => {}
             Ok(_) => self.admit(path, before),
-            Err(_) if known.is_some() => self.adopt_siblings(path, Why::Rotated),
+            Err(_) if known.is_some() => self.adopt_siblings(path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.complain_unreadable(path, &error),
         }
@@ -211,7 +201,6 @@ impl<S: Sink> Engine<S> {
         let key = self.follow(entry, opened);
         if let Some(file) = self.files.get_mut(&key) {
             file.resumed = resumed;
-            file.settled = resumed;
         }
         if let Some(before) = copied.or(before) {
             self.chain(key, before);
@@ -219,13 +208,9 @@ impl<S: Sink> Engine<S> {
         if let (Some(_), Some(file)) = (copied, self.files.get_mut(&key)) {
             file.is_copy = true;
         }
-        if before.is_some() {
-            self.adopt_siblings(path, Why::Rotated);
-        } else if self.started && !self.restarted && !resumed && copied.is_none() {
-            self.adopt_siblings(path, Why::Found);
-        }
-        if let Some(file) = self.files.get_mut(&key).filter(|_| !self.restarted) {
-            file.settled = true;
+        let is_new = self.started && !self.restarted && !resumed && copied.is_none();
+        if before.is_some() || is_new {
+            self.adopt_siblings(path);
         }
     }
 
@@ -270,14 +255,23 @@ impl<S: Sink> Engine<S> {
 
     /// Where reading begins in a file that is not followed.
     fn begin(&mut self, path: &Path, opened: &Opened) -> Begin {
-        let known = self.book.closed().find(|it| it.identity.is(opened.facts.identity));
-        if let Some(id) = known.map(|it| it.id) {
-            if let Some(entry) = self.book.claim(id).filter(|it| it.fingerprint.fits(&opened.head))
-            {
-                return Begin::Again(self.resume(Entry { path: path.to_owned(), ..entry }, opened));
+        let known = self.book.find(opened.facts.identity).map(|it| it.id);
+        if let Some(known) = known.and_then(|it| self.book.claim(it)) {
+            let again = !known.passed_over && known.fingerprint.fits(&opened.head);
+            let entry = again
+                .then(|| self.resume(Entry { path: path.to_owned(), ..known.clone() }, opened));
+            let anew = entry.as_ref().is_none_or(|it| it.offset < known.offset);
+            if anew && self.restarted && known.path == path && !known.passed_over {
+                // What it held before may be in a copy, which the look at its archives will find.
+                let identity = Identity { inode: 0, ..known.identity };
+                let id = self.book.new_id();
+                self.book.put_back(Entry { id, identity, ..known.clone() });
             }
-            // The same inode with other content.
-            self.book.forget(id);
+            if let Some(entry) = entry {
+                return Begin::Again(entry);
+            }
+            // The same inode with other content, or an archive that now is one of the files to be read.
+            self.book.forget(known.id);
         }
         let fresh = Entry { id: self.book.new_id(), path: path.to_owned(), ..Entry::default() };
         if let Some(begin) = self.copy(path, opened, &fresh) {
@@ -318,21 +312,43 @@ impl<S: Sink> Engine<S> {
                 && entry.path != path
                 && other.is_some_and(|it| are_related(it, name))
         };
-        let fits =
-            |entry: &Entry| 0 < entry.fingerprint.length && entry.fingerprint.fits(&opened.head);
+        let short = |it: &Tracked<S::File>| {
+            (it.entry.fingerprint.length as usize) < self.settings.fingerprint_bytes
+        };
+        let short = self.files.iter().filter(|it| short(it.1) && related(&it.1.entry));
+        let short: Vec<FileKey> = short.map(|it| *it.0).collect();
+        short.into_iter().for_each(|it| self.refresh_fingerprint(it));
+        let sample = |content: &Content| {
+            let (gzip, file) = (opened.source.is_gzip(), opened.source.file().try_clone());
+            let sample = file.and_then(|it| Sample::of(it, gzip, self.settings.fingerprint_bytes));
+            sample.map_or(Holds::No, |mut it| it.holds(content))
+        };
+        let mut wait = false;
         // The first bytes tell most files apart, and are compared faster than paths.
-        let open = self.files.iter().find(|(_, it)| {
-            !it.entry.gzip
-                && it.head.begins(&opened.head)
-                && related(&it.entry)
-                && fits(&it.entry)
-                && self.has_tail(opened, it)
-        });
-        if let Some((key, file)) = open {
-            let entry = Entry { attributes: file.entry.attributes.clone(), ..fresh.clone() };
-            return Some(Begin::Behind(*key, entry));
+        for (key, file) in &self.files {
+            if file.entry.gzip || !file.head.begins(&opened.head) || !related(&file.entry) {
+                continue;
+            }
+            match sample(&file.content()) {
+                Holds::Exactly | Holds::More => {
+                    let attributes = file.entry.attributes.clone();
+                    // After a crash what had no answer is read again, and not what had one.
+                    let (offset, fingerprint) =
+                        (file.watermark.done(), Fingerprint::of(&opened.head));
+                    let entry = Entry { fingerprint, attributes, offset, ..fresh.clone() };
+                    return Some(Begin::Behind(*key, entry));
+                }
+                Holds::NotYet => wait = true,
+                Holds::No => {}
+            }
         }
-        let closed = self.book.closed().find(|it| !it.gzip && related(it) && fits(it));
+        let closed = self.book.below(dir).filter(|it| !it.gzip && !it.passed_over).find(|it| {
+            let fits = it.fingerprint.length as usize > opened.head.len()
+                || it.fingerprint.fits(&opened.head);
+            let holds = if fits && related(it) { sample(&Content::of(it)) } else { Holds::No };
+            wait |= holds == Holds::NotYet;
+            matches!(holds, Holds::Exactly | Holds::More)
+        });
         if let Some(known) = closed.cloned() {
             let known = Entry { id: fresh.id, path: fresh.path.clone(), ..known };
             return Some(Begin::At(self.resume(known, opened)));
@@ -344,20 +360,13 @@ impl<S: Sink> Engine<S> {
                 && it.head.begins(&opened.head)
                 && related(&it.entry)
         });
-        if self.started && maybe && self.growing.insert(path.to_owned(), size) != Some(size) {
+        let grows =
+            self.started && maybe && self.growing.insert(path.to_owned(), size) != Some(size);
+        if wait || grows {
             self.walk_soon();
             return Some(Begin::Later);
         }
         None
-    }
-
-    /// True when a file has, before the offset another was read to, what that one had there.
-    fn has_tail(&self, opened: &Opened, other: &Tracked<S::File>) -> bool {
-        let Source::Plain(file) = &opened.source else { return true };
-        let mut tail = vec![0; other.tail.len()];
-        let Some(from) = other.position.checked_sub(tail.len() as u64) else { return false };
-        let read = read_at(file, &mut tail, from).unwrap_or(0);
-        read == tail.len() && tail == other.tail
     }
 
     /// Follows an open file from where its entry says.

@@ -1,119 +1,121 @@
-//! Reading on in what rotation has made of a file: renamed, compressed, several times over.
+//! Reading on in what rotation has made of a file: renamed, compressed, copied, several times over.
 //!
-//! A file that is followed (`a.log`, the *base*) turns into *siblings*: `a.log.1`, `a.log.20240101.gz`. Nobody tells
-//! which is which, and two rotations may have happened since anybody looked. So all siblings are taken together,
-//! oldest first, and two questions are answered for each:
+//! A file that is followed (`a.log`, the *base*) turns into *archives*: `a.log.1`, `a.log.20240101.gz`. Names say
+//! little: which of them is which, and two rotations may have happened since anybody looked. So all archives are taken
+//! together, oldest first, and two questions are answered for each:
 //!
-//! 1. *Is it one that we know?* By inode and birth if it was renamed (`locate`), by its first bytes if it was
-//!    compressed (`locate_compressed`). Known means followed now (`Open`) or remembered in the checkpoint (`Closed`).
-//! 2. *If nobody knows it, is it ours to read?* Only those younger than the youngest one that is known
-//!    (`first_new`): older ones were there before us, and `start_at` speaks about those.
+//! 1. *Is it one that we know?* By inode and birth if it was renamed, by what it holds if it was copied or compressed.
+//!    Known means followed now (`Open`) or remembered (`Closed`). All archives are remembered, also those that were
+//!    there before us and are not read: so what is seen for the first time is new.
+//! 2. *If nobody knows it, is it ours to read?* When it was written since the last walk over the files, and has its
+//!    name behind that of the base, or the name that one of ours was given.
 //!
 //! Those that are read are chained, each behind the one before, so that records keep their order across a
-//! rotation. An entry of the checkpoint that no sibling fits is a file that is gone: said once, and counted.
+//! rotation. An entry that no archive fits is a file that is gone: said once, and counted.
 
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::FileKey;
-use crate::admit::open_file;
+use crate::archive::{
+    Archives, Content, Holds, Sample, Sibling, archives, archives_among, directory, names,
+};
 use crate::book::{Entry, EntryId};
 use crate::engine::Engine;
-use crate::identity::{Facts, Identity};
-use crate::siblings::{Age, age, is_gzip};
+use crate::identity::{Facts, Fingerprint, Identity};
+use crate::siblings::Shape;
 use crate::sink::Sink;
 use crate::source::Source;
 
-/// Most names looked at in one directory.
-const SIBLINGS_MAX: usize = 10_000;
-/// A directory that changes while it is listed is listed again, so many times.
-const LISTINGS_MAX: usize = 10;
 /// What the clock may have been set back between a walk and a write.
 const CLOCK_SLACK: Duration = Duration::from_secs(10);
 
-/// Why the rotated forms of a file are looked at.
+/// What an archive is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// It was followed and now is elsewhere.
-    Rotated,
-    /// Nobody knew it before.
-    Found,
-    /// Nobody knows what has happened since the last run.
-    Restart,
-}
-
-/// A rotated file beside the one it was.
-pub(crate) struct Sibling {
-    age: Age,
-    pub path: PathBuf,
-    identity: Identity,
-    is_gzip: bool,
-    modified: SystemTime,
-    /// Open from the moment it was found: rotation does not wait.
-    file: io::Result<File>,
+enum Verdict {
+    /// One that is followed.
+    Open(FileKey),
+    /// One that is remembered, and has more than what was read of it.
+    Closed(EntryId),
+    /// One that is remembered, and of which nothing is left to read.
+    Done(EntryId),
+    /// Nobody knows it.
+    Stranger,
+    /// It is still being written.
+    NotYet,
 }
 
 impl<S: Sink> Engine<S> {
-    /// After a restart: looks for the files of earlier checkpoints that are no longer where they were,
-    /// and for rotated forms of files that are new. Later: forgets those whose directory is gone.
+    /// After the first walk: takes note of the archives that were there before us. After a restart: looks for the
+    /// files of earlier checkpoints that are no longer where they were. Later: forgets those whose directory is gone.
     pub(crate) fn resume_rotated(&mut self) {
         let restart = std::mem::take(&mut self.restarted);
-        let mut bases: Vec<PathBuf> = self.book.closed().map(|it| it.path.clone()).collect();
+        let mut bases: BTreeSet<PathBuf> = self.book.paths().cloned().collect();
+        bases.retain(|base| {
+            let exists = directory(base).exists();
+            if !exists {
+                let gone: Vec<EntryId> = self.book.under(base).map(|it| it.id).collect();
+                gone.into_iter().for_each(|it| self.book.forget(it));
+            }
+            exists
+        });
         if restart {
             let new = self.files.values().filter(|it| !it.resumed && !it.detached);
             bases.extend(new.map(|it| it.path().clone()));
+            bases.iter().for_each(|it| self.adopt_siblings(it));
+        } else if !self.started {
+            self.pass_over_all();
         }
-        bases.sort();
-        bases.dedup();
+    }
+
+    /// Takes note of the archives beside all files. Each directory is listed once.
+    fn pass_over_all(&mut self) {
+        let mut listed: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
+        let bases: Vec<PathBuf> = self.by_path.keys().cloned().collect();
         for base in bases {
-            let Some(dir) = base.parent() else { continue };
-            if !dir.as_os_str().is_empty() && !dir.exists() {
-                let gone: Vec<EntryId> =
-                    self.book.closed().filter(|it| it.path == base).map(|it| it.id).collect();
-                gone.into_iter().for_each(|it| self.book.forget(it));
-            } else if restart {
-                self.adopt_siblings(&base, Why::Restart);
+            let dir = directory(&base).to_owned();
+            let names = listed.entry(dir).or_insert_with(|| names(&base));
+            for sibling in archives_among(&base, names).siblings {
+                if !self.settings.finder.matches(&sibling.path) && !self.is_known(sibling.identity)
+                {
+                    self.pass_over(&base, sibling);
+                }
             }
-        }
-        if restart {
-            self.files.values_mut().for_each(|it| it.settled = true);
         }
     }
 
     /// Reads on in what rotation has made of `base`, oldest first, before `base` itself.
-    pub(crate) fn adopt_siblings(&mut self, base: &Path, why: Why) {
-        let siblings: Vec<Sibling> = siblings(base)
-            .into_iter()
-            .filter(|it| !self.settings.finder.matches(&it.path))
-            .collect();
+    pub(crate) fn adopt_siblings(&mut self, base: &Path) {
+        let Archives { mut siblings, present } = archives(base, |it| self.is_known(it));
+        siblings.retain(|it| !self.settings.finder.matches(&it.path));
         // Before any of them is adopted: adopting changes what is known, and so the answers.
-        let located = self.locate_all(base, &siblings, why);
-        let first_new = self.first_new(base, &siblings, &located, why);
-        if why == Why::Restart {
-            self.give_up(base, &located);
-        }
+        let verdicts = self.recognise(base, &mut siblings);
+        let ours = self.which_strangers(base, &siblings, &verdicts);
         let mut last = None;
-        for (at, (sibling, known)) in siblings.into_iter().zip(located).enumerate() {
-            let key = match known {
-                Some(Known::Open(key)) => Some(key),
-                Some(Known::Closed(id)) => {
-                    self.book.claim(id).and_then(|it| self.adopt(sibling, it))
+        for ((sibling, verdict), ours) in siblings.into_iter().zip(&verdicts).zip(ours) {
+            let key = match *verdict {
+                Verdict::Open(key) => self.note_archive(base, key, &sibling),
+                Verdict::Closed(id) => self.book.claim(id).and_then(|it| self.adopt(sibling, it)),
+                Verdict::Done(id) => self.note_done(id, &sibling),
+                Verdict::Stranger if ours => {
+                    let id = self.book.new_id();
+                    self.adopt(sibling, Entry { id, path: base.to_owned(), ..Entry::default() })
                 }
-                None if first_new.is_some_and(|it| it <= at) => {
-                    let entry =
-                        Entry { id: self.book.new_id(), path: base.to_owned(), ..Entry::default() };
-                    self.adopt(sibling, entry)
-                }
-                None => None,
+                Verdict::Stranger => self.pass_over(base, sibling),
+                Verdict::NotYet => None,
             };
             // One that could not be opened is left out of the chain: those behind it must not wait for it.
             if let (Some(key), Some(before)) = (key, last) {
                 self.chain(key, before);
             }
             last = key.or(last);
+        }
+        if verdicts.contains(&Verdict::NotYet) {
+            self.look_again.insert(base.to_owned());
+            self.walk_soon();
+        } else {
+            self.give_up(base, &present);
         }
         // `base` itself may not have been created anew yet: then whoever admits it later finds what it waits for.
         match (last, self.by_path.get(base)) {
@@ -123,74 +125,180 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    /// Which known file each sibling is; no file is two of them.
-    fn locate_all(&self, base: &Path, siblings: &[Sibling], why: Why) -> Vec<Option<Known>> {
-        let mut located: Vec<Option<Known>> =
-            siblings.iter().map(|it| self.locate(base, it)).collect();
-        // The usual case: it was just renamed, and its inode says so. Fingerprints of compressed files cost a
-        // decompression each.
-        if why == Why::Rotated && located.iter().any(Option::is_some) {
-            return located;
-        }
-        // Oldest first: were two of them to begin alike, the later one would be read from its start.
-        for (at, sibling) in siblings.iter().enumerate() {
-            if located[at].is_none() {
-                located[at] = self.locate_compressed(base, sibling, &located);
-            }
-        }
-        located
+    /// True for a file of which nothing has to be read to know it.
+    fn is_known(&self, identity: Identity) -> bool {
+        let is_done = |it: &Entry| it.passed_over || it.size <= it.offset;
+        let known = self.by_identity.contains_key(&identity);
+        identity.born != 0 && (known || self.book.find(identity).is_some_and(is_done))
     }
 
-    /// From which sibling on those that nobody knows are to be read: behind the newest that is known.
-    /// When none is known: all, if the known ones were rotated away while nobody looked; those that
-    /// were written since the last walk, if `base` itself is new.
-    fn first_new(
+    /// Which known file each archive is; no file is two of them.
+    fn recognise(&self, base: &Path, siblings: &mut [Sibling]) -> Vec<Verdict> {
+        let located: Vec<Option<Verdict>> = siblings.iter_mut().map(|it| self.locate(it)).collect();
+        let mut taken: HashSet<EntryId> = HashSet::new();
+        for verdict in located.iter().flatten() {
+            match verdict {
+                Verdict::Closed(id) | Verdict::Done(id) => drop(taken.insert(*id)),
+                Verdict::Open(key) => taken.extend(self.files.get(key).map(|it| it.entry.id)),
+                Verdict::Stranger | Verdict::NotYet => {}
+            }
+        }
+        let mut verdicts = Vec::with_capacity(siblings.len());
+        for (sibling, located) in siblings.iter_mut().zip(located) {
+            verdicts.push(located.unwrap_or_else(|| self.compare(base, sibling, &mut taken)));
+        }
+        verdicts
+    }
+
+    /// Which known file an archive is by its inode.
+    fn locate(&self, sibling: &mut Sibling) -> Option<Verdict> {
+        if let Some(key) = self.by_identity.get(&sibling.identity) {
+            return Some(Verdict::Open(*key));
+        }
+        let entry = self.book.find(sibling.identity)?;
+        if sibling.identity.born == 0 {
+            // The inode may have been used again.
+            let sample = sibling.sample(self.settings.fingerprint_bytes).ok()?;
+            entry.fingerprint.fits(&sample.head).then_some(())?;
+        }
+        let all = if entry.gzip { entry.size } else { sibling.size };
+        let is_done = entry.passed_over || entry.offset == all;
+        Some(if is_done { Verdict::Done(entry.id) } else { Verdict::Closed(entry.id) })
+    }
+
+    /// Which known file an archive is by what it holds.
+    fn compare(&self, base: &Path, sibling: &mut Sibling, taken: &mut HashSet<EntryId>) -> Verdict {
+        let head_bytes = self.settings.fingerprint_bytes;
+        let Ok(mut sample) = sibling.sample(head_bytes) else { return Verdict::Stranger };
+        let mut wait = false;
+        let open = self.files.iter().filter(|it| it.1.path() == base);
+        for (key, file) in open.filter(|it| !taken.contains(&it.1.entry.id)) {
+            let holds = match &file.source {
+                Some(Source::Plain(it)) => sample.is_copy_of(it, head_bytes),
+                _ => sample.holds(&file.content()),
+            };
+            match holds {
+                Holds::Exactly | Holds::More => {
+                    taken.insert(file.entry.id);
+                    return Verdict::Open(*key);
+                }
+                Holds::NotYet => wait = true,
+                Holds::No => {}
+            }
+        }
+        let mut best: Option<&Entry> = None;
+        for entry in self.book.under(base).filter(|it| !taken.contains(&it.id)) {
+            match sample.holds(&Content::of(entry)) {
+                Holds::Exactly => {
+                    taken.insert(entry.id);
+                    return Verdict::Done(entry.id);
+                }
+                Holds::More if best.is_none_or(|it| it.offset <= entry.offset) => {
+                    best = Some(entry);
+                }
+                Holds::NotYet => wait = true,
+                Holds::More | Holds::No => {}
+            }
+        }
+        match best {
+            _ if wait || sample.is_growing => Verdict::NotYet,
+            Some(entry) if entry.passed_over => Verdict::Done(entry.id),
+            Some(entry) => {
+                taken.insert(entry.id);
+                Verdict::Closed(entry.id)
+            }
+            None => Verdict::Stranger,
+        }
+    }
+
+    /// Which of those that nobody knows are to be read.
+    fn which_strangers(
         &self,
         base: &Path,
         siblings: &[Sibling],
-        located: &[Option<Known>],
-        why: Why,
-    ) -> Option<usize> {
-        let closed = || self.book.closed().filter(|it| it.path == base && it.identity.inode != 0);
-        // It was empty when last seen, so nothing tells which of them it is.
-        let nameless = |it: &Entry| {
-            it.fingerprint.length == 0 && !located.contains(&Some(Known::Closed(it.id)))
+        verdicts: &[Verdict],
+    ) -> Vec<bool> {
+        let is_ours = |it: &Verdict| match it {
+            Verdict::Open(_) | Verdict::Closed(_) => true,
+            Verdict::Done(id) => self.book.under(base).any(|it| it.id == *id && !it.passed_over),
+            Verdict::Stranger | Verdict::NotYet => false,
         };
-        if why == Why::Restart && closed().any(nameless) {
-            return Some(located.iter().position(Option::is_some).map_or(0, |it| it + 1));
-        }
+        let mut known = siblings.iter().zip(verdicts).filter(|it| is_ours(it.1)).map(|it| it.0);
+        let within = known.any(|it| it.rank.mark.shape == Shape::Within);
+        // Where the base is the one that it was, it was not rotated.
         let current = self.by_path.get(base).and_then(|it| self.files.get(it));
-        if current.is_some_and(|it| it.resumed) {
+        let since: Option<SystemTime> = match current {
+            Some(it) if it.resumed => None,
+            _ => self.book.walked_at().and_then(|it| it.checked_sub(CLOCK_SLACK)),
+        };
+        let is_new = |it: &Sibling| since.is_some_and(|since| since <= it.rank.modified);
+        let named = |it: &Sibling| within || it.rank.mark.shape == Shape::Behind;
+        siblings.iter().map(|it| is_new(it) && named(it)).collect()
+    }
+
+    /// Remembers an archive that is not to be read.
+    fn pass_over(&mut self, base: &Path, mut sibling: Sibling) -> Option<FileKey> {
+        let mut sample = sibling.sample(self.settings.fingerprint_bytes).ok()?;
+        let length = sample.length();
+        // What is compressed already will not be compressed again.
+        let plain = !sibling.rank.is_gzip;
+        let tail = plain.then(|| sample.tail_hash(length)).flatten().unwrap_or_default();
+        let entry = Entry {
+            id: self.book.new_id(),
+            identity: sibling.identity,
+            gzip: sibling.rank.is_gzip,
+            fingerprint: Fingerprint::of(&sample.head),
+            path: base.to_owned(),
+            offset: length,
+            size: length,
+            tail,
+            passed_over: true,
+            ..Entry::default()
+        };
+        self.book.note_file(&entry);
+        self.book.note_offset(&entry);
+        self.book.put_back(entry);
+        None
+    }
+
+    /// A file of which nothing is left to read has become this archive.
+    fn note_done(&mut self, id: EntryId, sibling: &Sibling) -> Option<FileKey> {
+        let entry = self.book.claim(id)?;
+        let (identity, gzip) = (sibling.identity, sibling.rank.is_gzip);
+        let now = Entry { identity, gzip, size: entry.offset, ..entry.clone() };
+        if now != entry {
+            self.book.note_file(&now);
+            self.book.note_offset(&now);
+        }
+        self.book.put_back(now);
+        None
+    }
+
+    /// An archive is what is followed, or a copy of it. When only our descriptor is left of the original, the
+    /// archive takes its place: after a restart reading goes on there.
+    fn note_archive(&mut self, base: &Path, key: FileKey, sibling: &Sibling) -> Option<FileKey> {
+        if self.by_path.get(base) == Some(&key) {
             return None;
         }
-        // One that came just now says nothing about those before it.
-        let settled = |it: &Option<Known>| match it {
-            Some(Known::Open(key)) => self.files.get(key).is_some_and(|it| it.settled),
-            Some(Known::Closed(_)) => true,
-            None => false,
-        };
-        if let Some(newest) = located.iter().rposition(settled) {
-            return Some(newest + 1);
-        }
-        match why {
-            Why::Rotated => None,
-            Why::Restart if closed().next().is_some() => Some(0),
-            Why::Restart | Why::Found => {
-                let since = self.book.walked_at()?.checked_sub(CLOCK_SLACK)?;
-                siblings.iter().position(|it| since <= it.modified)
+        let file = self.files.get_mut(&key)?;
+        if file.entry.identity != sibling.identity {
+            let facts = file.source.as_ref().map(|it| Facts::of(it.file()));
+            if facts.is_some_and(|it| it.is_ok_and(|it| it.links == 0)) {
+                file.archived = true;
+                self.by_identity.remove(&file.entry.identity);
+                self.by_identity.insert(sibling.identity, key);
+                (file.entry.identity, file.entry.gzip) = (sibling.identity, sibling.rank.is_gzip);
+                self.book.note_file(&file.entry);
             }
         }
+        Some(key)
     }
 
     /// Entries whose file was not found: what they had not read is gone.
-    fn give_up(&mut self, base: &Path, located: &[Option<Known>]) {
-        let gone: Vec<Entry> = self
-            .book
-            .closed()
-            .filter(|it| it.path == base && it.identity.inode != 0)
-            .filter(|it| !located.contains(&Some(Known::Closed(it.id))))
-            .cloned()
-            .collect();
+    fn give_up(&mut self, base: &Path, present: &HashSet<Identity>) {
+        let current = std::fs::metadata(base).ok().map(|it| Identity::of(&it));
+        let is_there = |it: &Entry| present.contains(&it.identity) || current == Some(it.identity);
+        let gone: Vec<Entry> = self.book.under(base).filter(|it| !is_there(it)).cloned().collect();
         for entry in gone {
             if entry.offset < entry.size {
                 let bytes = entry.size - entry.offset;
@@ -202,13 +310,13 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    fn adopt(&mut self, sibling: Sibling, entry: Entry) -> Option<FileKey> {
-        let Sibling { path, file, is_gzip, .. } = sibling;
+    fn adopt(&mut self, mut sibling: Sibling, entry: Entry) -> Option<FileKey> {
         self.make_room();
-        let opened = match file.and_then(|it| self.take_up(it, &path, is_gzip)) {
+        let gzip = sibling.rank.is_gzip;
+        let opened = match sibling.open().and_then(|it| self.take_up(it, &sibling.path, gzip)) {
             Ok(opened) => opened?,
             Err(error) => {
-                self.complain_unreadable(&path, &error);
+                self.complain_unreadable(&sibling.path, &error);
                 self.book.put_back(entry);
                 return None;
             }
@@ -219,14 +327,14 @@ impl<S: Sink> Engine<S> {
         } else {
             Entry { id: entry.id, path: entry.path, ..Entry::default() }
         };
-        tracing::info!(path = %path.display(), offset = entry.offset, "reading on in a rotated file");
+        let offset = entry.offset;
+        tracing::info!(path = %sibling.path.display(), offset, "reading on in a rotated file");
         // `follow` enters the file under the path of its entry, which is that of `base`. The name belongs to the
         // file that is there now, so it is put back afterwards.
         let base = self.by_path.get(&entry.path).copied();
         let key = self.follow(entry, opened);
         let file = self.files.get_mut(&key)?;
         file.detached = true;
-        file.settled = true;
         match base {
             Some(base) => drop(self.by_path.insert(file.path().clone(), base)),
             None => drop(self.by_path.remove(file.path())),
@@ -234,93 +342,16 @@ impl<S: Sink> Engine<S> {
         Some(key)
     }
 
-    /// Which known file a sibling is.
-    fn locate(&self, base: &Path, sibling: &Sibling) -> Option<Known> {
-        let same = |it: &Entry| it.identity.is(sibling.identity);
-        let open = self.files.iter().find(|(_, it)| same(&it.entry));
-        let closed = || self.book.closed().find(|it| it.path == base && same(it));
-        open.map(|it| Known::Open(*it.0)).or_else(|| closed().map(|it| Known::Closed(it.id)))
-    }
-
-    /// Which known file a sibling is the compressed form of; not one that was `taken` for another.
-    fn locate_compressed(
-        &self,
-        base: &Path,
-        sibling: &Sibling,
-        taken: &[Option<Known>],
-    ) -> Option<Known> {
-        if !sibling.is_gzip {
-            return None;
-        }
-        let file = sibling.file.as_ref().ok()?.try_clone().ok()?;
-        let mut source = Source::new(file, true);
-        let mut head = vec![0; self.settings.fingerprint_bytes];
-        let length = source.read_at(&mut head, 0).ok()?;
-        let fits = |it: &Entry, known| {
-            it.path == base
-                && 0 < it.fingerprint.length
-                && it.fingerprint.fits(&head[..length])
-                && !taken.contains(&Some(known))
-        };
-        // A short fingerprint fits many; the longest is the best.
-        let files = self.files.iter();
-        let files = files.filter(|(key, it)| it.detached && fits(&it.entry, Known::Open(**key)));
-        let open = files.max_by_key(|it| it.1.entry.fingerprint.length);
-        let closed = || {
-            let closed = self.book.closed().filter(|it| fits(it, Known::Closed(it.id)));
-            closed.max_by_key(|it| it.fingerprint.length)
-        };
-        open.map(|it| Known::Open(*it.0)).or_else(|| closed().map(|it| Known::Closed(it.id)))
-    }
-}
-
-/// A file that is followed, or remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    Open(FileKey),
-    Closed(EntryId),
-}
-
-/// The rotated forms of a file, oldest first; of a compressed one and its plain form only the latter.
-///
-/// Rotation may go on meanwhile, and a file that changes its name can be missed under both: only two
-/// equal listings are believed.
-pub(crate) fn siblings(base: &Path) -> Vec<Sibling> {
-    let mut before = list(base);
-    for _ in 1..LISTINGS_MAX {
-        let now = list(base);
-        if now.iter().map(|it| &it.path).eq(before.iter().map(|it| &it.path)) {
-            break;
-        }
-        before = now;
-    }
-    before.dedup_by(|later, kept| later.age == kept.age);
-    before
-}
-
-fn list(base: &Path) -> Vec<Sibling> {
-    let (Some(dir), Some(name)) = (base.parent(), base.file_name().and_then(OsStr::to_str)) else {
-        return Vec::new();
-    };
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().take(SIBLINGS_MAX);
-    let mut all: Vec<Sibling> = entries
-        .filter_map(|it| {
-            it.file_type().ok().filter(std::fs::FileType::is_file)?;
-            let own = it.file_name().into_string().ok()?;
-            let (age, path) = (age(name, &own)?, it.path());
-            let file = open_file(&path);
-            if file.as_ref().is_err_and(|it| it.kind() == io::ErrorKind::NotFound) {
-                return None;
-            }
-            let modified = it.metadata().ok()?.modified().ok()?;
-            let identity = match &file {
-                Ok(file) => Facts::of(file).ok()?.identity,
-                Err(_) => Identity::at(&path)?,
-            };
-            Some(Sibling { age, path, identity, is_gzip: is_gzip(&own), modified, file })
+    /// The archive that has what was read of a file, if there is one: the file itself was truncated.
+    pub(crate) fn copy_of(&self, base: &Path, content: &Content) -> Option<(Sibling, Sample)> {
+        let known = |it| self.by_identity.contains_key(&it);
+        let siblings = archives(base, known).siblings.into_iter();
+        let mut siblings = siblings.filter(|it| !known(it.identity));
+        siblings.find_map(|mut sibling| {
+            let mut sample = sibling.sample(self.settings.fingerprint_bytes).ok()?;
+            let holds = sample.holds(content);
+            let ours = !self.settings.finder.matches(&sibling.path);
+            (ours && matches!(holds, Holds::Exactly | Holds::More)).then_some((sibling, sample))
         })
-        .collect();
-    all.sort_by(|a, b| (&a.age, a.is_gzip).cmp(&(&b.age, b.is_gzip)));
-    all
+    }
 }

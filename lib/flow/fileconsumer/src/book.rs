@@ -3,7 +3,8 @@
 //! Two records per file: `f<id>` says which file it is and changes rarely; `o<id>` says how far it is
 //! done and is written whenever the watermark has moved. One more, `w`, says when the last walk began.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,6 +15,9 @@ use crate::identity::{Fingerprint, Identity};
 
 /// First byte of each record.
 const VERSION: u8 = 1;
+/// Flags of a file.
+const GZIP: u8 = 1;
+const PASSED_OVER: u8 = 2;
 /// Key of the record about walks.
 const WALK: &[u8] = b"w";
 /// Most files that are remembered without being open; the oldest is forgotten first.
@@ -44,12 +48,16 @@ pub(crate) struct Entry {
     pub number: u64,
     /// Hash of the last bytes before the offset, at most [`TAIL_BYTES`].
     pub tail: u64,
+    /// An archive that was there before us: it is known so that it is not read.
+    pub passed_over: bool,
 }
 
 /// All entries that no open file owns, and the way to the store.
 pub(crate) struct Book {
     client: Option<Arc<dyn StorageClient>>,
     closed: BTreeMap<EntryId, Entry>,
+    by_place: HashMap<(u64, u64), BTreeSet<EntryId>>,
+    by_path: BTreeMap<PathBuf, BTreeSet<EntryId>>,
     next: EntryId,
     pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     loaded: bool,
@@ -70,6 +78,8 @@ impl Book {
         let mut book = Self {
             client: None,
             closed: BTreeMap::new(),
+            by_place: HashMap::new(),
+            by_path: BTreeMap::new(),
             next: 1,
             pending: BTreeMap::new(),
             loaded: false,
@@ -79,7 +89,7 @@ impl Book {
         book.walked_at = walk;
         for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'f')) {
             if let (Some(id), Some(entry)) = (key_id(key), read_file(value)) {
-                drop(book.closed.insert(id, Entry { id, ..entry }));
+                book.insert(Entry { id, ..entry });
             } else {
                 tracing::warn!("a checkpoint record cannot be read; its file is read from start_at")
             }
@@ -152,18 +162,71 @@ impl Book {
     }
 
     /// Entries without an open file.
+    #[cfg(test)]
     pub(crate) fn closed(&self) -> impl Iterator<Item = &Entry> {
         self.closed.values()
     }
 
+    /// The entry without an open file of this one.
+    pub(crate) fn find(&self, identity: Identity) -> Option<&Entry> {
+        let all = self.by_place.get(&(identity.device, identity.inode)).into_iter().flatten();
+        all.filter_map(|it| self.closed.get(it)).find(|it| it.identity.is(identity))
+    }
+
+    /// Entries without an open file that were found under this path.
+    pub(crate) fn under(&self, path: &Path) -> impl Iterator<Item = &Entry> {
+        let all = self.by_path.get(path).into_iter().flatten();
+        all.filter_map(|it| self.closed.get(it))
+    }
+
+    /// Entries without an open file that were found in or below a directory.
+    pub(crate) fn below<'a>(&'a self, dir: &'a Path) -> impl Iterator<Item = &'a Entry> {
+        let from = self.by_path.range::<Path, _>((Bound::Included(dir), Bound::Unbounded));
+        let paths = from.take_while(move |it| it.0.starts_with(dir));
+        paths.flat_map(|it| it.1).filter_map(|it| self.closed.get(it))
+    }
+
+    /// Paths under which entries without an open file were found.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.by_path.keys()
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let Identity { device, inode, .. } = entry.identity;
+        self.remove(entry.id);
+        if inode != 0 {
+            self.by_place.entry((device, inode)).or_default().insert(entry.id);
+        }
+        self.by_path.entry(entry.path.clone()).or_default().insert(entry.id);
+        self.closed.insert(entry.id, entry);
+    }
+
+    fn remove(&mut self, id: EntryId) -> Option<Entry> {
+        let entry = self.closed.remove(&id)?;
+        let place = (entry.identity.device, entry.identity.inode);
+        if let Some(all) = self.by_place.get_mut(&place) {
+            all.remove(&id);
+            if all.is_empty() {
+                self.by_place.remove(&place);
+            }
+        }
+        if let Some(all) = self.by_path.get_mut(&entry.path) {
+            all.remove(&id);
+            if all.is_empty() {
+                self.by_path.remove(&entry.path);
+            }
+        }
+        Some(entry)
+    }
+
     /// Hands an entry to the file that now owns it.
     pub(crate) fn claim(&mut self, id: EntryId) -> Option<Entry> {
-        self.closed.remove(&id)
+        self.remove(id)
     }
 
     /// Takes an entry back from a file that is no longer followed.
     pub(crate) fn put_back(&mut self, entry: Entry) {
-        self.closed.insert(entry.id, entry);
+        self.insert(entry);
         while self.closed.len() > REMEMBERED_MAX
             && let Some((&oldest, _)) = self.closed.first_key_value()
         {
@@ -173,7 +236,7 @@ impl Book {
 
     /// Forgets a file for good.
     pub(crate) fn forget(&mut self, id: EntryId) {
-        self.closed.remove(&id);
+        self.remove(id);
         self.pending.insert(key(b'f', id), None);
         self.pending.insert(key(b'o', id), None);
     }
@@ -230,7 +293,9 @@ fn key_id(key: &[u8]) -> Option<EntryId> {
 
 fn write_file(entry: &Entry) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
-    let mut out = vec![VERSION, u8::from(entry.gzip)];
+    let (gzip, passed_over) = (u8::from(entry.gzip), u8::from(entry.passed_over));
+    let flags = (GZIP * gzip) | (PASSED_OVER * passed_over);
+    let mut out = vec![VERSION, flags];
     let Identity { device, inode, born } = entry.identity;
     out.extend([device, inode, born.cast_unsigned()].into_iter().flat_map(u64::to_le_bytes));
     out.extend(entry.fingerprint.length.to_le_bytes());
@@ -250,7 +315,7 @@ fn write_file(entry: &Entry) -> Vec<u8> {
 
 fn read_file(mut bytes: &[u8]) -> Option<Entry> {
     use std::os::unix::ffi::OsStrExt;
-    let [version, gzip] = *take::<2>(&mut bytes)?;
+    let [version, flags] = *take::<2>(&mut bytes)?;
     if version != VERSION {
         return None;
     }
@@ -265,7 +330,8 @@ fn read_file(mut bytes: &[u8]) -> Option<Entry> {
         attributes.push((text(take_text(&mut bytes)?)?, text(take_text(&mut bytes)?)?));
     }
     let identity = Identity { device, inode, born };
-    Some(Entry { identity, gzip: gzip != 0, fingerprint, path, attributes, ..Entry::default() })
+    let (gzip, passed_over) = (flags & GZIP != 0, flags & PASSED_OVER != 0);
+    Some(Entry { identity, gzip, fingerprint, path, attributes, passed_over, ..Entry::default() })
 }
 
 fn read_offset(mut bytes: &[u8]) -> Option<[u64; 4]> {
@@ -319,6 +385,7 @@ mod tests {
             size: 7,
             number: 8,
             tail: 9,
+            passed_over: true,
         }
     }
 

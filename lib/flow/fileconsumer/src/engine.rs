@@ -16,7 +16,7 @@
 //! closed without a gap goes into the checkpoint. So a crash at any point repeats lines and never loses one.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,8 @@ pub(crate) enum Timer {
     Partial,
     /// It may be let go.
     Leave,
+    /// It waits for another one.
+    Wait,
 }
 
 /// One receiver's reader.
@@ -109,6 +111,8 @@ pub struct Engine<S: Sink> {
     pub(crate) lost: crate::rotate::Lost,
     /// Copies still being written: their size when last seen.
     pub(crate) growing: HashMap<PathBuf, u64>,
+    /// Files with an archive that is still being written.
+    pub(crate) look_again: BTreeSet<PathBuf>,
     next_key: u64,
     /// Chunks without an answer, and their bytes.
     pub(crate) in_flight: (usize, usize),
@@ -128,7 +132,7 @@ pub struct Engine<S: Sink> {
     looked: Instant,
     /// Bytes read since other tasks had their turn.
     pub(crate) unyielded: usize,
-    gauges: Gauges,
+    pub(crate) gauges: Gauges,
     pub(crate) remembers: bool,
     pub(crate) ownership: Option<Ownership>,
 }
@@ -180,6 +184,7 @@ impl<S: Sink> Engine<S> {
             open: 0,
             lost: crate::rotate::Lost::new(meter),
             growing: HashMap::new(),
+            look_again: BTreeSet::new(),
             next_key: 0,
             in_flight: (0, 0),
             gathering: (0, 0),
@@ -357,6 +362,9 @@ impl<S: Sink> Engine<S> {
                 if file.is_done() && (file.detached || self.settings.delete_after_read) {
                     self.timers.push(Reverse((Instant::now(), *key, Timer::Leave)));
                 }
+                if file.is_done() && !file.followers.is_empty() {
+                    self.release_followers(*key);
+                }
             }
         }
     }
@@ -371,6 +379,7 @@ impl<S: Sink> Engine<S> {
             match timer {
                 Timer::Partial => self.flush_partial(key, now),
                 Timer::Leave => self.leave(key, now),
+                Timer::Wait => self.wait_no_longer(key, now),
             }
         }
         if self.walk.is_none() && self.walk_at.max(self.walk_not_before) <= now {

@@ -1,7 +1,7 @@
 //! How many files a reader has, in its state of the moment.
 
 use component::Meter;
-use component::meter::{Descriptor, Level, OURS, Part};
+use component::meter::{Counter, Descriptor, Level, OURS, Part};
 
 const SCOPE: &str =
     "github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza/fileconsumer";
@@ -27,11 +27,20 @@ const UNREADABLE: Descriptor = Descriptor {
     description: "Number of files and directories that match and cannot be read.",
 };
 
-/// The three gauges of one reader.
+const GAVE_UP_WAITING: Descriptor = Descriptor {
+    scope: OURS,
+    level: Level::Basic,
+    name: "sluice_fileconsumer_waits_ended_total",
+    unit: "{wait}",
+    description: "Times that a file was read before an older archive of it, because the archive was not read.",
+};
+
+/// The gauges of one reader.
 pub(crate) struct Gauges {
     open: Part,
     reading: Part,
     unreadable: Part,
+    gave_up_waiting: Counter,
 }
 
 impl Gauges {
@@ -41,7 +50,13 @@ impl Gauges {
             open: meter.part(OPEN, &[]),
             reading: meter.part(READING, &[]),
             unreadable: meter.part(UNREADABLE, &[("receiver", receiver)]),
+            gave_up_waiting: meter.counter(GAVE_UP_WAITING, &[("receiver", receiver)]),
         }
+    }
+
+    /// A file went on without the one it waited for.
+    pub(crate) fn gave_up_waiting(&self) {
+        self.gave_up_waiting.add(1);
     }
 
     /// One that never had an unreadable file does not show the series.

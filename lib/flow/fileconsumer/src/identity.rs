@@ -56,7 +56,7 @@ impl Identity {
         std::fs::symlink_metadata(path).ok().map(|it| Self::of(&it))
     }
 
-    fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         let born = metadata.created().ok().map_or(0, |it| match it.duration_since(UNIX_EPOCH) {
             Ok(after) => nanos(after),
             Err(before) => -nanos(before.duration()),

@@ -12,6 +12,7 @@
 
 mod admit;
 mod adopt;
+mod archive;
 mod attributes;
 mod book;
 mod encoding;

@@ -10,18 +10,20 @@ use component::{LostReason, Meter};
 use tokio::time::Instant;
 
 use crate::FileKey;
-use crate::adopt::siblings;
+use crate::archive::archives;
 use crate::book::Entry;
 use crate::engine::{Engine, Timer};
 use crate::identity::{Facts, Fingerprint, Head, Identity};
 use crate::settings::OnTruncate;
 use crate::sink::Sink;
-use crate::track::Tracked;
+use crate::track::{Tracked, Wait};
 
 /// A removed file is let go when nobody has written to it for this long.
 const UNLINKED_QUIET: Duration = Duration::from_secs(2);
 /// A renamed file is let go when nobody has written to it for this long: its writer may not know yet.
 const RENAMED_QUIET: Duration = Duration::from_secs(30);
+/// A file waits so long for another one that could be read and is not.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Counts files of which something was lost; how many records, nobody knows.
 pub(crate) struct Lost {
@@ -117,17 +119,17 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    /// The file has become shorter, or begins with something else: what is in it now is another file.
+    /// The file has become shorter, or begins with something else: what is in it now is another file. When
+    /// rotation has made a copy of what it was, reading goes on there.
     pub(crate) fn truncated(&mut self, key: FileKey, size: u64) {
         let Some(mut old) = self.files.remove(&key) else { return };
         tracing::debug!(path = %old.path().display(), size, "File has been rotated(truncated)");
-        if old.known_end() < old.disk_size {
-            self.lost.truncated.add(1);
-        }
-        self.sink.forget(key);
-        self.hand_over(&mut old);
         self.by_identity.remove(&old.entry.identity);
         let Some(source) = old.source.take() else { return };
+        let place = (old.entry.identity, old.path().clone(), old.detached, old.real.take());
+        let attributes = old.attributes.clone();
+        let copied = self.move_to_copy(key, old);
+        let (identity, path, detached, real) = place;
         let facts = Facts::of(source.file());
         let mut head = vec![0; self.settings.fingerprint_bytes];
         let mut source = source;
@@ -136,30 +138,24 @@ impl<S: Sink> Engine<S> {
         let whole = self.settings.on_truncate == OnTruncate::ReadWholeFile;
         let entry = Entry {
             id: self.book.new_id(),
-            identity: old.entry.identity,
+            identity,
             gzip: false,
             fingerprint: Fingerprint::of(&head),
-            path: old.entry.path.clone(),
+            path,
             offset: if whole { 0 } else { size },
             ..Entry::default()
         };
-        // Remembered for a copy that may turn up, not in the store: there the new content takes over.
-        let remembered = Entry { offset: old.position, tail: old.tail_hash(), ..old.entry.clone() };
-        self.book.forget(old.entry.id);
-        let place = Identity { inode: 0, ..remembered.identity };
-        self.book.put_back(Entry { identity: place, ..remembered });
         let new = self.new_key();
-        let file = self.sink.file(new, &old.attributes);
+        let file = self.sink.file(new, &attributes);
         self.book.note_file(&entry);
         self.book.note_offset(&entry);
         let mut tracked = Tracked::new(entry, file, source, Head::of(&head));
-        tracked.attributes = old.attributes;
+        tracked.attributes = attributes;
         tracked.in_header = self.settings.header.is_some();
-        tracked.detached = old.detached;
-        tracked.settled = true;
+        tracked.detached = detached;
         tracked.unlinked = facts.is_ok_and(|it| it.links == 0);
-        tracked.real = old.real;
-        if old.detached {
+        tracked.real = real;
+        if detached {
             self.detached.insert(tracked.path().clone(), new);
         } else {
             self.by_path.insert(tracked.path().clone(), new);
@@ -167,42 +163,144 @@ impl<S: Sink> Engine<S> {
                 self.by_real.insert(real, new);
             }
         }
-        self.by_identity.insert(tracked.entry.identity, new);
+        self.by_identity.insert(identity, new);
         self.files.insert(new, tracked);
+        if copied {
+            self.chain(new, key);
+        }
         self.enqueue(new);
     }
 
-    /// `key` is not read before `before` has come to its end.
+    /// Goes on in the copy of a file that was truncated; false when there is none, and then what was not read is lost.
+    fn move_to_copy(&mut self, key: FileKey, mut old: Tracked<S::File>) -> bool {
+        let copy = if old.detached { None } else { self.copy_of(old.path(), &old.content()) };
+        let Some((sibling, sample)) = copy else {
+            if old.known_end() < old.disk_size {
+                self.lost.truncated.add(1);
+            }
+            self.sink.forget(key);
+            self.hand_over(&mut old);
+            // Remembered for a copy that may turn up, not in the store: there the new content takes over.
+            let (offset, tail) = (old.position, old.tail_hash());
+            let remembered = Entry { offset, size: offset, tail, ..old.entry };
+            self.book.forget(remembered.id);
+            let nowhere = Identity { inode: 0, ..remembered.identity };
+            self.book.put_back(Entry { identity: nowhere, ..remembered });
+            return false;
+        };
+        if let Some(id) = self.book.find(sibling.identity).map(|it| it.id) {
+            self.book.forget(id);
+        }
+        tracing::info!(path = %sibling.path.display(), offset = old.position, "reading on in a copy of a \
+            file that was truncated");
+        (old.entry.identity, old.entry.gzip) = (sibling.identity, sibling.rank.is_gzip);
+        self.book.note_file(&old.entry);
+        old.source = Some(sample.source);
+        (old.detached, old.unlinked, old.watch) = (true, false, None);
+        (old.queued, old.ended, old.partial) = (false, false, None);
+        self.by_identity.insert(sibling.identity, key);
+        self.files.insert(key, old);
+        self.open += 1;
+        self.enqueue(key);
+        true
+    }
+
+    /// `key` is not read before `before` has been, as far as it goes now.
     pub(crate) fn chain(&mut self, key: FileKey, before: FileKey) {
-        if key == before {
+        // Names can mislead: two files that wait for each other would never be read.
+        if self.waits_for(before, key) {
             return;
         }
         let Some(first) = self.files.get_mut(&before) else { return };
-        first.followers.push(key);
-        if let Some(file) = self.files.get_mut(&key) {
-            file.after = Some(before);
+        let plain = first.source.as_ref().filter(|it| !it.is_gzip());
+        let size = plain.and_then(|it| it.file().metadata().ok()).map(|it| it.len());
+        let (until, seen) = (size.unwrap_or(u64::MAX), (first.position, Instant::now()));
+        if !first.followers.contains(&key) {
+            first.followers.push(key);
+        }
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let old = file.after.replace(Wait { key: before, until, seen }).map(|it| it.key);
+        self.timers.push(Reverse((seen.1 + WAIT_MAX, key, Timer::Wait)));
+        if let Some(old) = old.filter(|it| *it != before).and_then(|it| self.files.get_mut(&it)) {
+            old.followers.retain(|it| *it != key);
         }
     }
 
-    /// Lets those go on that waited for the end of a file.
-    pub(crate) fn release_followers(&mut self, key: FileKey) {
-        if let Some(mut file) = self.files.remove(&key) {
-            self.hand_over(&mut file);
-            self.files.insert(key, file);
+    /// True when `key` is, or waits for, `other`.
+    fn waits_for(&self, mut key: FileKey, other: FileKey) -> bool {
+        while key != other {
+            match self.files.get(&key).and_then(|it| it.after) {
+                Some(wait) => key = wait.key,
+                None => return false,
+            }
         }
+        true
+    }
+
+    /// Lets those go on that waited for a file, when it was read as far as they wait for.
+    pub(crate) fn release_followers(&mut self, key: FileKey) {
+        let Some(mut file) = self.files.remove(&key) else { return };
+        let all = std::mem::take(&mut file.followers);
+        let is_answered = file.ended && file.is_done();
+        let far = |it: &FileKey| match self.files.get(it) {
+            // It goes on where this one ends, also after a crash.
+            Some(next) if next.is_copy => is_answered,
+            Some(next) => file.ended || next.after.is_none_or(|it| it.until <= file.position),
+            None => true,
+        };
+        let (go, stay) = all.into_iter().partition(far);
+        file.followers = go;
+        self.hand_over(&mut file);
+        file.followers = stay;
+        self.files.insert(key, file);
     }
 
     fn hand_over(&mut self, file: &mut Tracked<S::File>) {
         for follower in std::mem::take(&mut file.followers) {
             let Some(next) = self.files.get_mut(&follower) else { continue };
             next.after = None;
-            if std::mem::take(&mut next.is_copy) && next.position == 0 {
+            if std::mem::take(&mut next.is_copy) {
                 next.start_at(file.position, file.number);
                 next.in_header = false;
                 next.tail.clone_from(&file.tail);
+                self.moved.insert(follower);
             }
             self.enqueue(follower);
         }
+    }
+
+    /// A file that waits for one that is not read goes on without it: late order is better than silence.
+    pub(crate) fn wait_no_longer(&mut self, key: FileKey, now: Instant) {
+        let Some(wait) = self.files.get(&key).and_then(|it| it.after) else { return };
+        let at = self.files.get(&wait.key).map(|it| it.position);
+        let is_copy = self.files.get(&key).is_some_and(|it| it.is_copy);
+        let seen = match at {
+            Some(position) if position == wait.seen.0 && self.has_room() && !is_copy => wait.seen,
+            Some(position) => (position, now),
+            None => (0, now - WAIT_MAX),
+        };
+        if now < seen.1 + WAIT_MAX {
+            if let Some(file) = self.files.get_mut(&key) {
+                file.after = Some(Wait { seen, ..wait });
+            }
+            return self.timers.push(Reverse((seen.1 + WAIT_MAX, key, Timer::Wait)));
+        }
+        self.gauges.gave_up_waiting();
+        if let Some(file) = self.files.get(&key) {
+            tracing::warn!(path = %file.path().display(), "a file waited for an archive of it that is not \
+                read, and goes on without it: its lines may come before older ones; look for other messages \
+                about the archive");
+        }
+        let Some(mut before) = self.files.remove(&wait.key) else {
+            if let Some(file) = self.files.get_mut(&key) {
+                file.after = None;
+            }
+            return self.enqueue(key);
+        };
+        let others = std::mem::replace(&mut before.followers, vec![key]);
+        self.hand_over(&mut before);
+        before.followers = others.into_iter().filter(|it| *it != key).collect();
+        self.files.insert(wait.key, before);
     }
 
     /// Lets a file go that is read, answered and no longer needed.
@@ -237,7 +335,13 @@ impl<S: Sink> Engine<S> {
             file.finished = true;
             self.sink.forget(key);
             self.touched.insert(key);
+            if file.unlinked && !file.archived {
+                // It may have been compressed a moment before: then the archive is remembered in its place.
+                let base = file.path().clone();
+                self.adopt_siblings(&base);
+            }
         }
+        let Some(file) = self.files.get_mut(&key) else { return };
         if file.watermark.done() == file.position {
             self.release(key, true);
         }
@@ -283,7 +387,7 @@ impl<S: Sink> Engine<S> {
         if !file.finished {
             self.sink.forget(key);
         }
-        if gone && (file.unlinked || self.by_path.contains_key(file.path())) {
+        if gone && file.unlinked && !file.archived {
             self.book.forget(file.entry.id);
         } else {
             self.book.note_offset(&file.entry);
@@ -299,7 +403,7 @@ impl<S: Sink> Engine<S> {
         }
         let (identity, gzip, path) = (file.entry.identity, file.entry.gzip, file.path().clone());
         let mut names = vec![path.clone()];
-        names.extend(siblings(&path).into_iter().map(|it| it.path));
+        names.extend(archives(&path, |_| true).siblings.into_iter().map(|it| it.path));
         for name in names {
             if let Ok(Some(opened)) = self.open(&name, gzip)
                 && opened.facts.identity == identity

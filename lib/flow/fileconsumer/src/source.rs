@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 
 use flate2::bufread::GzDecoder;
+use rustix::fs::OFlags;
 
 use crate::identity::read_at;
 
@@ -12,6 +14,19 @@ use crate::identity::read_at;
 const COMPRESSED_BLOCK_BYTES: usize = 32 * 1024;
 /// Bytes passed over at once on the way to an offset.
 const SKIP_BYTES: usize = 64 * 1024;
+
+/// Opens a file for reading. A pipe would block without NONBLOCK. Without NOATIME each read of what was
+/// just written changes the inode; only its owner and root may ask for that, `open(2)`.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let open = |flags: OFlags| {
+        let flags = (flags | OFlags::NONBLOCK | OFlags::CLOEXEC).bits().cast_signed();
+        File::options().read(true).custom_flags(flags).open(path)
+    };
+    match open(OFlags::NOATIME) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open(OFlags::empty()),
+        done => done,
+    }
+}
 
 /// An open file.
 pub(crate) enum Source {
@@ -43,6 +58,21 @@ impl Source {
         }
     }
 
+    /// True when the last read met the end of a compressed file in the middle.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Gzip(it) if it.unfinished)
+    }
+
+    /// How long what a compressed file holds is, modulo 4 GiB, by its last four bytes: of one member, and
+    /// when it is whole. RFC 1952 section 2.3.1, ISIZE.
+    pub(crate) fn claimed_length(&self) -> Option<u32> {
+        let Self::Gzip(it) = self else { return None };
+        let end = it.file.metadata().ok()?.len();
+        let mut bytes = [0; 4];
+        it.file.read_exact_at(&mut bytes, end.checked_sub(4)?).ok()?;
+        Some(u32::from_le_bytes(bytes))
+    }
+
     /// Bytes at `offset` that were read and will be wanted again: a compressed file cannot go back.
     pub(crate) fn keep(&mut self, bytes: &[u8], offset: u64) {
         if let Self::Gzip(it) = self {
@@ -63,6 +93,8 @@ pub(crate) struct Gzip {
     decoded: u64,
     kept: Vec<u8>,
     kept_at: u64,
+    /// The current member had no end when it was last read.
+    unfinished: bool,
 }
 
 /// Reads on from a position of its own.
@@ -81,7 +113,15 @@ impl Read for Compressed {
 
 impl Gzip {
     fn new(file: File) -> Self {
-        Self { file, member: None, member_at: (0, 0), decoded: 0, kept: Vec::new(), kept_at: 0 }
+        Self {
+            file,
+            member: None,
+            member_at: (0, 0),
+            decoded: 0,
+            kept: Vec::new(),
+            kept_at: 0,
+            unfinished: false,
+        }
     }
 
     fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -125,6 +165,7 @@ impl Gzip {
 
     /// The next bytes; 0 at the end of what is there so far.
     fn decode(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.unfinished = false;
         loop {
             let Some(member) = &mut self.member else {
                 if !self.begin_member()? {
@@ -148,6 +189,7 @@ impl Gzip {
                     // Still being written: the member is decoded again when somebody asks for more.
                     self.member = None;
                     self.decoded = self.member_at.1;
+                    self.unfinished = true;
                     return Ok(0);
                 }
                 Err(e) => return Err(e),
@@ -162,6 +204,8 @@ impl Gzip {
         // gzip(1) ignores padding after the last member.
         let is_padding = self.member_at.0 > 0 && !start.starts_with(&[0x1f]);
         if start.is_empty() || is_padding {
+            // Not even its header is written.
+            self.unfinished = start.is_empty() && self.member_at.0 == 0;
             return Ok(false);
         }
         self.member = Some(GzDecoder::new(reader));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::FileKey;
+use crate::archive::Content;
 use crate::book::{Entry, TAIL_BYTES};
 use crate::identity::{Head, hash};
 use crate::source::Source;
@@ -15,6 +16,16 @@ use crate::watermark::Watermark;
 
 /// Longer than the time between two walks.
 const LATELY: Duration = Duration::from_secs(30);
+
+/// A file is not read before another one has been.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    pub key: FileKey,
+    /// Up to here: what the other one had when the wait began. What is written to it later does not count.
+    pub until: u64,
+    /// How far the other one was when it was last looked at, and when that was.
+    pub seen: (u64, Instant),
+}
 
 /// One file that is followed. `F` is what the sink knows it by.
 #[expect(clippy::struct_excessive_bools, reason = "until the states of a file have names")]
@@ -55,16 +66,16 @@ pub(crate) struct Tracked<F> {
     pub partial: Option<(u64, Instant)>,
     /// Read to its end when last looked at.
     pub ended: bool,
-    /// Not read before this one has come to its end.
-    pub after: Option<FileKey>,
+    /// Not read before another one.
+    pub after: Option<Wait>,
     /// A copy of `after`: it goes on where that one ends.
     pub is_copy: bool,
     /// These wait for the end of this one.
     pub followers: Vec<FileKey>,
     /// Taken up from a checkpoint of an earlier run.
     pub resumed: bool,
-    /// What rotation had made of its path before it came has been looked at.
-    pub settled: bool,
+    /// Its entry names the archive that was made of it; our descriptor is all that is left of itself.
+    pub archived: bool,
     /// Size on disk when it was last looked at.
     pub disk_size: u64,
     /// Where it is no longer found by its path: renamed or removed.
@@ -107,7 +118,7 @@ impl<F> Tracked<F> {
             is_copy: false,
             followers: Vec::new(),
             resumed: false,
-            settled: false,
+            archived: false,
             disk_size: 0,
             detached: false,
             unlinked: false,
@@ -169,6 +180,12 @@ impl<F> Tracked<F> {
     pub fn begins_as_before(&self) -> bool {
         let Some(Source::Plain(file)) = &self.source else { return true };
         self.active.elapsed() > LATELY || self.head.still_fits(file)
+    }
+
+    /// What was read of it.
+    pub fn content(&self) -> Content {
+        let fingerprint = self.entry.fingerprint;
+        Content { fingerprint, length: self.position, tail: self.tail_hash() }
     }
 
     /// Everything is read and answered.

@@ -33,17 +33,28 @@ impl<S: Sink> Engine<S> {
     pub(crate) fn turn(&mut self, key: FileKey) {
         let Some(file) = self.files.get_mut(&key) else { return };
         file.queued = false;
-        if let Some(before) = file.after {
-            if self.files.get(&before).is_some_and(|it| !it.ended) {
+        if let Some(wait) = file.after {
+            let before = self.files.get(&wait.key);
+            if before.is_some_and(|it| !it.ended && it.position < wait.until) {
                 return;
             }
-            self.release_followers(before);
+            if before.is_some() {
+                self.release_followers(wait.key);
+                if self.files.get(&key).is_none_or(|it| it.after.is_some()) {
+                    return;
+                }
+            }
         }
         if !self.ensure_open(key) {
             return;
         }
         match self.read_block(key, false) {
-            Ok(Turn::More) => self.enqueue(key),
+            Ok(Turn::More) => {
+                if self.files.get(&key).is_some_and(|it| !it.followers.is_empty()) {
+                    self.release_followers(key);
+                }
+                self.enqueue(key);
+            }
             Ok(Turn::End(rest)) => self.at_end(key, rest),
             Ok(Turn::Changed) => self.changed(key),
             Err(error) => self.read_failed(key, &error),

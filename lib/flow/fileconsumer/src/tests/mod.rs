@@ -1,5 +1,6 @@
 //! Real files, real rotation, a sink that can be told how to answer.
 
+mod archives;
 mod delivery;
 mod following;
 mod handover;
@@ -19,8 +20,8 @@ use pdata::ValueRef;
 
 use crate::testing::{LineSink, MemoryStore};
 use crate::{
-    Attributes, Compression, Encoding, Engine, Finder, Glob, Mode, OnTruncate, Retry, Settings,
-    Splitter, StartAt,
+    Attributes, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate, Retry,
+    Settings, Splitter, StartAt,
 };
 
 /// Longest a reader may take to stop.
