@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use component::config::{Duration, Fault, Value};
+use fileconsumer::Encoding;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
-use stanza::{Options, Pipeline};
+use stanza::{Body, Options, Pipeline};
 
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -282,7 +283,11 @@ impl Config {
         let options = Options {
             attributes: list(&self.attributes),
             resource: list(&self.resource),
-            raw: self.encoding == "nop",
+            body: match Encoding::parse(&self.encoding) {
+                Ok(Encoding::Nop) => Body::Bytes,
+                Ok(Encoding::Utf8Raw) => Body::RawText,
+                _ => Body::Text,
+            },
         };
         Pipeline::new(&Operator::sections(&self.operators), options)
     }

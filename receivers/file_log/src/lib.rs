@@ -31,7 +31,7 @@ use component::{
 };
 use fileconsumer::{
     Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
-    Sink, Splitter, StartAt,
+    Sink, Splitter, StartAt, USUAL_ENCODINGS,
 };
 use golang::go_regex;
 use regex::bytes::Regex;
@@ -208,14 +208,13 @@ fn splitter(config: &Config) -> Result<Splitter, Fault> {
     let Multiline { line_start_pattern: start, line_end_pattern: end, omit_pattern } =
         &config.multiline;
     let of_multiline = |text: String| wrong(text, |it| it.about("multiline"));
-    let encoding = Encoding::parse(&config.encoding).map_err(|text| {
-        wrong(text, |it| it.one_of("encoding", &["utf-8", "utf-16le", "utf-16be", "ascii", "nop"]))
-    })?;
-    let raw = config.encoding == "nop";
-    if raw && !(start.is_empty() && end.is_empty()) {
-        let text =
-            "line_start_pattern or line_end_pattern should not be set when using nop encoding";
-        return Err(of_multiline(text.to_owned()));
+    let encoding = Encoding::parse(&config.encoding)
+        .map_err(|text| wrong(text, |it| it.one_of("encoding", &USUAL_ENCODINGS)))?;
+    let raw = encoding == Encoding::Nop;
+    let written = [("line_end_pattern", end), ("line_start_pattern", start)];
+    if let Some((key, _)) = written.into_iter().find(|(_, it)| raw && !it.is_empty()) {
+        let text = format!("{key} should not be set when using nop encoding");
+        return Err(wrong(text, |it| it.about(&format!("multiline::{key}"))));
     }
     let compile = |which: &str, text: &str| {
         // As upstream: its multi-line flag, and that flag in its texts.

@@ -9,6 +9,8 @@ use pdata::ValueRef;
 
 use crate::FileLog;
 
+mod keys;
+
 componenttest::conformance!(receiver FileLog, "{include: [/nowhere/*.log]}");
 
 fn create(section: &str, sink: &Sink) -> Result<FileLog, String> {

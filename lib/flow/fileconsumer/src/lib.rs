@@ -15,6 +15,7 @@ mod adopt;
 mod archive;
 mod attributes;
 mod book;
+mod decoded;
 mod encoding;
 mod end;
 mod engine;
@@ -41,7 +42,7 @@ mod watch;
 mod watermark;
 
 pub use attributes::Attributes;
-pub use encoding::Encoding;
+pub use encoding::{Encoding, USUAL as USUAL_ENCODINGS};
 pub use engine::Engine;
 pub use find::Finder;
 pub use glob::{BadGlob, Glob};

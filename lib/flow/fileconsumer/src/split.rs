@@ -38,7 +38,7 @@ pub enum Mode {
 pub struct Splitter {
     /// How records are told apart.
     pub mode: Mode,
-    /// Longest record, in bytes of the file.
+    /// Longest record, in bytes of the file; of UTF-8 where patterns split a file in another encoding.
     pub max: usize,
     /// The rest of a longer record is left out; otherwise it is the next record.
     pub truncate: bool,
@@ -62,6 +62,16 @@ pub(crate) enum Step {
 }
 
 impl Splitter {
+    /// Patterns are about characters: the file is decoded before it is split, and [`Splitter::step`] gets UTF-8.
+    pub(crate) fn decodes_first(&self) -> bool {
+        matches!(self.mode, Mode::Start { .. } | Mode::End { .. }) && !self.encoding.is_plain()
+    }
+
+    /// Bytes of one code unit of what is split.
+    fn unit(&self) -> usize {
+        if self.decodes_first() { 1 } else { self.encoding.unit() }
+    }
+
     /// What the front of `buffer` is. `skipping` is the file's state for [`Splitter::truncate`];
     /// with `flush` the unfinished rest is a record.
     pub(crate) fn step(&self, skipping: &mut bool, buffer: &[u8], flush: bool) -> Step {
@@ -96,14 +106,14 @@ impl Splitter {
     /// So many bytes without an end are an over-long record: a terminator may follow the longest one.
     pub(crate) fn decidable(&self) -> usize {
         match self.mode {
-            Mode::Newline => self.max() + 2 * self.encoding.unit(),
+            Mode::Newline => self.max() + 2 * self.unit(),
             Mode::None => self.max(),
             Mode::Start { .. } | Mode::End { .. } => self.max() + 1,
         }
     }
 
     fn max(&self) -> usize {
-        let unit = self.encoding.unit();
+        let unit = self.unit();
         (self.max / unit * unit).max(unit)
     }
 
@@ -125,7 +135,7 @@ impl Splitter {
         let (offset, low_first) = match self.encoding {
             Encoding::Utf16Le => (0, true),
             Encoding::Utf16Be => (1, false),
-            _ => return memchr(b'\n', buffer),
+            other => return memchr(other.newline(), buffer),
         };
         let mut from = 0;
         while let Some(found) = memchr(b'\n', buffer.get(from..)?) {
@@ -159,7 +169,7 @@ impl Splitter {
             Some(at) => Step::Skip(at),
             None if flush => Step::Skip(buffer.len()),
             None if buffer.len() > keep => {
-                let unit = self.encoding.unit();
+                let unit = self.unit();
                 Step::Skip(((buffer.len() - keep) / unit * unit).max(unit))
             }
             None => Step::More,

@@ -6,6 +6,7 @@ use std::io;
 use tokio::time::Instant;
 
 use crate::FileKey;
+use crate::decoded::Decoded;
 use crate::encoding::Encoding;
 use crate::engine::{BLOCK_BYTES, Engine, Timer};
 use crate::identity::{Facts, Fingerprint, Head};
@@ -289,6 +290,9 @@ impl<S: Sink> Feed<'_, S> {
     /// Gives all whole records of a block to the sink; the answer is how many bytes they take.
     fn feed(&mut self, file: &mut Tracked<S::File>, block: &[u8], flush: bool) -> usize {
         let splitter = &self.settings.splitter;
+        if splitter.decodes_first() {
+            return self.feed_decoded(file, block, flush);
+        }
         let mut at = 0;
         loop {
             match splitter.step(&mut file.skipping, &block[at..], flush) {
@@ -302,6 +306,39 @@ impl<S: Sink> Feed<'_, S> {
                 }
             }
         }
+    }
+
+    /// The same for a file that is decoded before it is split.
+    fn feed_decoded(&mut self, file: &mut Tracked<S::File>, block: &[u8], flush: bool) -> usize {
+        let splitter = &self.settings.splitter;
+        let decoded = Decoded::new(splitter.encoding, block);
+        let (mut at, mut used) = (0, 0);
+        loop {
+            let text = decoded.from(at);
+            match splitter.step(&mut file.skipping, text, flush) {
+                Step::More => break,
+                Step::Skip(bytes) => {
+                    at = decoded.whole(at + bytes);
+                    used = decoded.source(at);
+                }
+                Step::Record { content, next } => {
+                    // A limit may lie within a character, of which nothing shall be lost.
+                    let end = decoded.whole(at + content.end) - at;
+                    let text = text.get(content.start..end).unwrap_or_default();
+                    at = decoded.whole(at + next);
+                    let start = std::mem::replace(&mut used, decoded.source(at));
+                    let span = file.position + start as u64..file.position + used as u64;
+                    self.text(file, splitter.trim(text), span);
+                }
+            }
+        }
+        if flush && decoded.from(at).is_empty() && used < block.len() {
+            // Half of a character, of which the other half does not come.
+            let span = file.position + used as u64..file.position + block.len() as u64;
+            self.record(file, &block[used..], span);
+            used = block.len();
+        }
+        used
     }
 
     fn record(&mut self, file: &mut Tracked<S::File>, bytes: &[u8], span: std::ops::Range<u64>) {

@@ -16,8 +16,20 @@ pub struct Options {
     pub attributes: Vec<(String, String)>,
     /// The receiver's `resource:`; a value may hold `EXPR(...)`.
     pub resource: Vec<(String, String)>,
-    /// `encoding: nop`: bodies are bytes, not text.
-    pub raw: bool,
+    /// What bodies are made of.
+    pub body: Body,
+}
+
+/// What becomes of the bytes of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Body {
+    /// Text, in which bytes that are no UTF-8 are replaced.
+    #[default]
+    Text,
+    /// Text, in which they are kept until the record has passed all operators: what follows may complete them.
+    RawText,
+    /// Bytes.
+    Bytes,
 }
 
 /// The operators and how they are connected.
@@ -35,8 +47,8 @@ pub(crate) struct Graph {
     pub(crate) resource_is_fixed: bool,
     /// The resource of every record, if it is fixed.
     pub(crate) resource_base: Arc<[(String, String)]>,
-    /// Bodies are bytes.
-    pub(crate) raw: bool,
+    /// What bodies are made of.
+    pub(crate) body: Body,
 }
 
 /// One operator in its place.
@@ -134,8 +146,8 @@ impl Graph {
         let base = resource.iter().filter(|_| resource_is_fixed);
         let base = base.map(|(key, it)| (key.clone(), it.fixed().unwrap_or_default().to_owned()));
         let resource_base = base.collect();
-        let raw = options.raw;
-        Ok(Self { nodes, first: 0, attributes, resource, resource_is_fixed, resource_base, raw })
+        let body = options.body;
+        Ok(Self { nodes, first: 0, attributes, resource, resource_is_fixed, resource_base, body })
     }
 }
 

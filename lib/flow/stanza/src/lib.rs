@@ -10,6 +10,7 @@ mod field;
 mod files;
 mod frozen;
 mod graph;
+mod kept_bytes;
 mod ops;
 mod output;
 mod pipeline;
@@ -20,7 +21,7 @@ mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
-pub use graph::Options;
+pub use graph::{Body, Options};
 pub use pipeline::Pipeline;
 pub use worker::{Batch, Worker};
 

@@ -10,7 +10,8 @@ use pdata::Logs;
 use crate::entry::{Entry, Origin, Resource};
 use crate::failure::Failure;
 use crate::files::{File, FileKey, FileMeta, Files};
-use crate::graph::{Graph, Node, OnError};
+use crate::graph::{Body, Graph, Node, OnError};
+use crate::kept_bytes;
 use crate::ops::{Cx, Flow, Flush, State};
 use crate::output::Output;
 use crate::value::{Value, put};
@@ -90,10 +91,10 @@ impl Worker {
         let Some(from) = run.files.get(at) else { return };
         let mut entry = Entry::new(arena, Resource::shared(run.files.base(), arena));
         entry.observed = clock.unix;
-        entry.body = if graph.raw {
-            Value::Bytes(arena.alloc_slice_copy(bytes))
-        } else {
-            Value::Str(utf8::text(bytes, arena))
+        entry.body = match graph.body {
+            Body::Text => Value::Str(utf8::text(bytes, arena)),
+            Body::RawText => Value::Str(kept_bytes::keep(bytes, arena)),
+            Body::Bytes => Value::Bytes(arena.alloc_slice_copy(bytes)),
         };
         entry.origins = arena.alloc_slice_copy(&[Origin { file: at, start: span.start }]);
         run.describe(&mut entry, from, span.start, number);
@@ -271,12 +272,10 @@ impl<'a> Run<'a, '_> {
     fn from(&mut self, mut at: usize, mut entry: Entry<'a>) {
         let graph = self.graph;
         loop {
-            let Some(node) = graph.nodes.get(at) else { return self.output.write(&entry) };
+            let Some(node) = graph.nodes.get(at) else { return self.end(entry) };
             let mut released = Vec::new();
             let flow = self.step(at, node, &mut entry, &mut released);
-            for it in released {
-                self.fan_out(&node.outputs, it);
-            }
+            self.release(&node.outputs, released);
             let outputs = match flow {
                 Flow::Next => &node.outputs,
                 Flow::To(route) => match node.routes.get(route) {
@@ -290,6 +289,24 @@ impl<'a> Run<'a, '_> {
                 self.from(*other, entry.fork(self.arena));
             }
             at = *last;
+        }
+    }
+
+    /// The record has passed all operators.
+    fn end(&mut self, mut entry: Entry<'a>) {
+        if self.graph.body == Body::RawText {
+            kept_bytes::give_up(&mut entry, self.arena);
+        }
+        self.output.write(&entry);
+    }
+
+    /// Records that were held back go on.
+    fn release(&mut self, outputs: &'a [usize], released: Vec<Entry<'a>>) {
+        for mut entry in released {
+            if self.graph.body == Body::RawText {
+                kept_bytes::join(&mut entry, self.arena);
+            }
+            self.fan_out(outputs, entry);
         }
     }
 
@@ -318,7 +335,8 @@ impl<'a> Run<'a, '_> {
         }
         let Some(state) = self.states.get_mut(at) else { return Flow::Next };
         let (arena, files, now) = (self.arena, self.files, self.clock.now);
-        let mut cx = Cx { arena, files, state, released, warning: None, now };
+        let raw_text = self.graph.body == Body::RawText;
+        let mut cx = Cx { arena, files, state, released, warning: None, now, raw_text };
         let result = node.operator.process(entry, &mut cx);
         if let Some(warning) = cx.warning.take() {
             self.complain(Some(at), true, &warning);
@@ -368,13 +386,14 @@ impl<'a> Run<'a, '_> {
             let Some(state) = self.states.get_mut(at) else { continue };
             let mut released = Vec::new();
             let (arena, files, now) = (self.arena, self.files, self.clock.now);
-            let mut cx = Cx { arena, files, state, released: &mut released, warning: None, now };
+            let raw_text = graph.body == Body::RawText;
+            let released_here = &mut released;
+            let mut cx =
+                Cx { arena, files, state, released: released_here, warning: None, now, raw_text };
             let due = node.operator.flush(&mut cx, which);
             next = [next, due].into_iter().flatten().min();
             any |= !released.is_empty();
-            for it in released {
-                self.fan_out(&node.outputs, it);
-            }
+            self.release(&node.outputs, released);
         }
         (any, next)
     }

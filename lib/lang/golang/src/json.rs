@@ -1,7 +1,8 @@
 //! JSON text to values in the arena, without a tree in between.
 //!
 //! Strings without escapes are slices of the text. Numbers are floats unless integers are asked for, as
-//! `json_parser` has it. Of equal keys the last wins.
+//! `json_parser` has it. Of equal keys the last wins. Three libraries of Go are followed in what they take beyond the
+//! standard: see [`Dialect`].
 
 use std::fmt;
 use std::ops::Range;
@@ -12,11 +13,13 @@ use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
 use crate::value::{Pair, Value};
 
 mod elements;
+mod numbers;
 mod scan;
 mod write;
 
 pub use elements::Elements;
 use elements::is_blank;
+use numbers::is_of_number;
 use scan::{KeySet, distinct, plain};
 pub use write::write_pretty;
 
@@ -25,11 +28,6 @@ const DEPTH_MAX: u32 = 100;
 
 /// Values that are open at a time before the list of them grows.
 const OPEN_EXPECTED: usize = 32;
-
-/// Decimal digits that a float holds exactly, and the powers of ten that it then may be divided by.
-const EXACT_DIGITS: usize = 15;
-const TENS: [f64; EXACT_DIGITS + 1] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 const END: &str = "unexpected end of JSON input";
 
@@ -48,9 +46,27 @@ impl fmt::Display for JsonError {
     }
 }
 
+/// The library of Go whose reading of JSON is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `encoding/json`: RFC 8259, but for half surrogates.
+    Standard,
+    /// `github.com/goccy/go-json` v0.10: strings may hold control characters but NUL, numbers may begin with zeros and
+    /// end with a point.
+    Goccy,
+    /// `github.com/valyala/fastjson` v1.6: any byte in strings, escapes that are none stay as they are, and everything
+    /// that consists of digits, signs, points and `e` is a number, as are `inf` and `nan`.
+    Fastjson,
+}
+
 /// Reads a whole document. `ints` keeps whole numbers that fit as integers.
-pub fn parse<'a>(text: &'a str, arena: &'a Bump, ints: bool) -> Result<Value<'a>, JsonError> {
-    let mut parser = Parser::new(text, arena, ints);
+pub fn parse<'a>(
+    text: &'a str,
+    arena: &'a Bump,
+    dialect: Dialect,
+    ints: bool,
+) -> Result<Value<'a>, JsonError> {
+    let mut parser = Parser::new(text, arena, dialect, ints);
     let value = parser.document()?;
     if parser.at == text.len() {
         return Ok(value);
@@ -59,8 +75,13 @@ pub fn parse<'a>(text: &'a str, arena: &'a Bump, ints: bool) -> Result<Value<'a>
 }
 
 /// Reads a document and ignores what follows it, as a stream decoder does.
-pub fn parse_first<'a>(text: &'a str, arena: &'a Bump, ints: bool) -> Result<Value<'a>, JsonError> {
-    Parser::new(text, arena, ints).document()
+pub fn parse_first<'a>(
+    text: &'a str,
+    arena: &'a Bump,
+    dialect: Dialect,
+    ints: bool,
+) -> Result<Value<'a>, JsonError> {
+    Parser::new(text, arena, dialect, ints).document()
 }
 
 /// Reads values that stand in one text, in any order.
@@ -68,8 +89,8 @@ pub struct Values<'a>(Parser<'a>);
 
 impl<'a> Values<'a> {
     /// `ints` as for [`parse`].
-    pub fn new(text: &'a str, arena: &'a Bump, ints: bool) -> Self {
-        Self(Parser::new(text, arena, ints))
+    pub fn new(text: &'a str, arena: &'a Bump, dialect: Dialect, ints: bool) -> Self {
+        Self(Parser::new(text, arena, dialect, ints))
     }
 
     /// The value that stands exactly there.
@@ -115,6 +136,7 @@ struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: u32,
+    dialect: Dialect,
     ints: bool,
     arena: &'a Bump,
     /// Entries of the objects and elements of the arrays that are open; an element has no key.
@@ -123,9 +145,10 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str, arena: &'a Bump, ints: bool) -> Self {
+    fn new(text: &'a str, arena: &'a Bump, dialect: Dialect, ints: bool) -> Self {
         let open = ArenaVec::with_capacity_in(OPEN_EXPECTED, arena);
-        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, ints, arena, open, problem: "" }
+        let bytes = text.as_bytes();
+        Self { text, bytes, at: 0, depth: 0, dialect, ints, arena, open, problem: "" }
     }
 
     /// Remembers what is wrong here. `None`, for `return`.
@@ -169,8 +192,12 @@ impl<'a> Parser<'a> {
             Some(b'[') => self.nested(key, Self::array),
             Some(b't') => self.word("true", key, Value::Bool(true)),
             Some(b'f') => self.word("false", key, Value::Bool(false)),
-            Some(b'n') => self.word("null", key, Value::Empty),
+            Some(b'n') if !self.is_infinite_or_nan() => self.word("null", key, Value::Empty),
             Some(b'-' | b'0'..=b'9') => self.number(key),
+            Some(it) if is_of_number(it) || self.is_infinite_or_nan() => match self.dialect {
+                Dialect::Fastjson => self.loose_number(key),
+                _ => self.wrong("invalid character looking for beginning of value"),
+            },
             Some(_) => self.wrong("invalid character looking for beginning of value"),
             None => self.wrong(END),
         }
@@ -272,8 +299,18 @@ impl<'a> Parser<'a> {
                 Some(&self.text[start..end])
             }
             Some(b'\\') => self.escaped(start),
+            Some(it) if self.takes_raw(it) => self.escaped(start),
             Some(_) => self.wrong("invalid character in string literal"),
             None => self.wrong(END),
+        }
+    }
+
+    /// The dialect lets this control character stand in strings.
+    fn takes_raw(&self, control: u8) -> bool {
+        match self.dialect {
+            Dialect::Standard => false,
+            Dialect::Goccy => control != 0,
+            Dialect::Fastjson => true,
         }
     }
 
@@ -289,8 +326,14 @@ impl<'a> Parser<'a> {
                 }
                 Some(b'\\') => {
                     self.at += 1;
-                    let c = self.escape()?;
-                    all.push(c);
+                    match self.dialect {
+                        Dialect::Fastjson => self.kept_escape(&mut all),
+                        _ => all.push(self.escape()?),
+                    }
+                }
+                Some(it) if self.takes_raw(it) => {
+                    self.at += 1;
+                    all.push(char::from(it));
                 }
                 Some(_) => return self.wrong("invalid character in string literal"),
                 None => return self.wrong(END),
@@ -298,6 +341,20 @@ impl<'a> Parser<'a> {
             let more = plain(&self.bytes[self.at..]);
             all.push_str(&self.text[self.at..self.at + more]);
             self.at += more;
+        }
+    }
+
+    /// As [`Dialect::Fastjson`] has it: what is no escape stays as it is written, also half of a pair.
+    fn kept_escape(&mut self, all: &mut ArenaString<'a>) {
+        let start = self.at;
+        let digits = self.bytes.get(start + 1..start + 3);
+        let half = matches!(digits, Some([b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F']));
+        match self.escape() {
+            Some(c) if c != char::REPLACEMENT_CHARACTER || !half => all.push(c),
+            _ => {
+                all.push('\\');
+                self.at = start;
+            }
         }
     }
 
@@ -351,74 +408,6 @@ impl<'a> Parser<'a> {
             self.at += 1;
         }
         Some(code)
-    }
-
-    /// Digits, at least one; they are added to `mantissa`, which wraps if there are too many.
-    #[inline]
-    fn digits(&mut self, mantissa: &mut u64) -> Option<usize> {
-        let start = self.at;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            self.at += 1;
-        }
-        if self.at == start {
-            return self.wrong("invalid character in numeric literal");
-        }
-        Some(self.at - start)
-    }
-
-    fn number(&mut self, key: &'a str) -> Option<()> {
-        let start = self.at;
-        let negative = self.peek() == Some(b'-');
-        self.at += usize::from(negative);
-        let (mut mantissa, mut decimals, mut plain) = (0, 0, true);
-        let mut digits = 1;
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-        } else {
-            digits = self.digits(&mut mantissa)?;
-        }
-        let mut whole = true;
-        if self.peek() == Some(b'.') {
-            whole = false;
-            self.at += 1;
-            decimals = self.digits(&mut mantissa)?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            (whole, plain) = (false, false);
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            self.digits(&mut 0)?;
-        }
-        let value = if plain && digits + decimals <= EXACT_DIGITS && !(negative && mantissa == 0) {
-            // Both the digits and the power of ten are exact, so the quotient is rounded once (Clinger 1990).
-            let it = if negative { -(mantissa as i64) } else { mantissa as i64 };
-            match (whole, self.ints) {
-                (true, true) => Value::Int(it),
-                (true, false) => Value::Double(it as f64),
-                _ => Value::Double(it as f64 / TENS[decimals]),
-            }
-        } else {
-            self.odd_number(&self.text[start..self.at], whole)?
-        };
-        self.open.push((key, value));
-        Some(())
-    }
-
-    #[inline(never)]
-    fn odd_number(&mut self, text: &str, whole: bool) -> Option<Value<'a>> {
-        if self.ints
-            && whole
-            && let Ok(value) = text.parse()
-        {
-            return Some(Value::Int(value));
-        }
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Some(Value::Double(value)),
-            _ => self.wrong("number out of range"),
-        }
     }
 }
 

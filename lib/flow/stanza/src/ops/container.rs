@@ -15,7 +15,7 @@ use crate::field::{Field, Root};
 use crate::files::{FILE_PATH, pod_of};
 use crate::section::Section;
 use crate::value::{Value, display, find, merge, put, take, type_name};
-use golang::json;
+use golang::json::{self, Dialect};
 use golang::time::Layout;
 use golang::time::{in_64_bits, rfc3339_at_start};
 
@@ -175,7 +175,7 @@ impl Container {
         text: &'a str,
         cx: &mut Cx<'a, '_>,
     ) -> Result<(), Failure> {
-        let parsed = json::parse(text, cx.arena, false).map_err(Failure::Json)?;
+        let parsed = json::parse(text, cx.arena, Dialect::Goccy, false).map_err(Failure::Json)?;
         let Value::Map(_) = parsed else {
             return Err(Failure::Fixed("the document is not a JSON object"));
         };

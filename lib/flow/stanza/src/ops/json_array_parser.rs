@@ -9,7 +9,7 @@ use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
-use golang::json::{self, Elements};
+use golang::json::{self, Dialect, Elements};
 
 #[derive(Debug)]
 struct JsonArrayParser {
@@ -48,14 +48,16 @@ impl Operator for JsonArrayParser {
     }
 }
 
-/// What is no array counts as an empty one. Objects stay as they are written, without blanks; numbers
-/// with a fraction become 0, lists are refused: so upstream has it.
+/// What is no array counts as an empty one. Objects stay as they are written, without blanks; numbers with a
+/// fraction and those that 64 bits do not hold become 0, lists are refused: so upstream has it.
 fn elements<'a>(text: &'a str, arena: &'a Bump) -> Result<Vec<'a, Value<'a>>, Failure> {
     let mut values = Vec::new_in(arena);
     let Some(places) = Elements::new(text) else {
-        return json::parse(text, arena, true).map(|_| values).map_err(Failure::Json);
+        return json::parse(text, arena, Dialect::Fastjson, true)
+            .map(|_| values)
+            .map_err(Failure::Json);
     };
-    let mut reader = json::Values::new(text, arena, true);
+    let mut reader = json::Values::new(text, arena, Dialect::Fastjson, true);
     for place in places {
         let place = place.map_err(Failure::Json)?;
         let raw = &text[place.clone()];

@@ -6,7 +6,7 @@ use crate::entry::Entry;
 use crate::section::Section;
 use crate::value::{Value, type_name};
 use config::Fault;
-use golang::json;
+use golang::json::{self, Dialect};
 
 #[derive(Debug)]
 struct JsonParser {
@@ -30,9 +30,9 @@ impl Operator for JsonParser {
         };
         // With parse_ints upstream reads a stream of documents and looks at the first only.
         let parsed = if self.parse_ints {
-            json::parse_first(text, cx.arena, true)
+            json::parse_first(text, cx.arena, Dialect::Goccy, true)
         } else {
-            json::parse(text, cx.arena, false)
+            json::parse(text, cx.arena, Dialect::Goccy, false)
         };
         let parsed = match parsed {
             Ok(it @ Value::Map(_)) => it,

@@ -159,4 +159,6 @@ pub(crate) struct Cx<'a, 'w> {
     pub(crate) warning: Option<Failure>,
     /// The time at the start of the chunk.
     pub(crate) now: Instant,
+    /// Texts may hold bytes that are no UTF-8: see `kept_bytes`.
+    pub(crate) raw_text: bool,
 }

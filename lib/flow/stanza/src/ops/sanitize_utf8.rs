@@ -1,8 +1,10 @@
-//! `sanitize_utf8`: bytes become text, what is no UTF-8 in them U+FFFD. Text is always valid here.
+//! `sanitize_utf8`: bytes become text, what is no UTF-8 in them U+FFFD. Text is valid already, but for what
+//! `encoding: utf-8-raw` has kept.
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
 use crate::field::{Field, Root};
+use crate::kept_bytes;
 use crate::section::Section;
 use crate::value::{Value, type_name};
 use config::Fault;
@@ -23,6 +25,10 @@ pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
 impl Operator for SanitizeUtf8 {
     fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
         match self.field.get(entry, cx.arena) {
+            Some(Value::Str(text)) if cx.raw_text => {
+                let text = kept_bytes::replaced(text, cx.arena);
+                self.field.set(entry, Value::Str(text), cx.arena)?;
+            }
             Some(Value::Str(_)) => {}
             Some(Value::Bytes(bytes)) => {
                 let text = utf8::text(bytes, cx.arena);

@@ -1,6 +1,7 @@
 //! How far a file is safe: nothing may be forgotten that has not been handed over.
 
 use super::*;
+use crate::Body;
 
 fn last() -> Value {
     json!([{ "type": "recombine", "combine_field": "body", "is_last_entry": "body == 'end'" }])
@@ -137,7 +138,7 @@ fn the_receivers_own_attributes_come_before_those_of_the_file() {
             text("broken", "EXPR(attributes.none.x)"),
         ],
         resource: vec![text("service.name", "shop"), text("k", "EXPR(upper(body))-x")],
-        raw: false,
+        body: Body::Text,
     };
     let mut worker = Pipeline::new(&[], options).unwrap().worker();
     feed(&mut worker, &file(1, None), &["hello"]);
@@ -150,7 +151,7 @@ fn the_receivers_own_attributes_come_before_those_of_the_file() {
 #[test]
 fn raw_bodies_are_bytes() {
     let mut worker =
-        Pipeline::new(&[], Options { raw: true, ..Options::default() }).unwrap().worker();
+        Pipeline::new(&[], Options { body: Body::Bytes, ..Options::default() }).unwrap().worker();
     worker.line(&file(1, None), b"\xff\x00a", 0..4, None);
     assert_eq!(records(&worker.take().logs)[0]["body"], json!([255, 0, 97]));
 }

@@ -20,6 +20,23 @@ fn json_numbers_are_floats_unless_integers_are_wanted() {
 }
 
 #[test]
+fn json_that_go_takes_is_taken() {
+    let line = "{\"msg\":\"a\tb\u{1b}[0m\",\"id\":007,\"pct\":0050.50,\"n\":[-01,1.]}";
+    let want = json!({ "msg": "a\tb\u{1b}[0m", "id": 7.0, "pct": 50.5, "n": [-1.0, 1.0] });
+    assert_eq!(after(&[], line), want);
+    let ints = json!([{ "type": "json_parser", "parse_ints": true }]);
+    let want = json!({ "msg": "a\tb\u{1b}[0m", "id": 7, "pct": 50.5, "n": [-1, 1.0] });
+    assert_eq!(attributes(ints, line), want);
+    // With parse_ints the first document of several counts.
+    let ints = json!([{ "type": "json_parser", "parse_ints": true }]);
+    assert_eq!(attributes(ints, "{\"a\":01} {"), json!({ "a": 1 }));
+    for line in ["{\"a\":\"\0\"}", "{\"a\":+1}", "{\"a\":NaN}", "{a:1}", "{\"a\":1,}"] {
+        assert_eq!(after(&[], line), json!({}), "{line}");
+    }
+    assert_eq!(after(&[], "null"), json!({}));
+}
+
+#[test]
 fn what_is_no_json_object_goes_on_as_it_is() {
     for line in ["[1]", "\"a\"", "1", "{\"a\":1", "{\"a\":1} x", "text"] {
         assert_eq!(after(&[], line), json!({}), "{line}");

@@ -82,6 +82,14 @@ fn json_arrays() {
     let written = r#"{"n":1.50,"t":"a\u0041 \"","n":2}"#;
     let line = format!("[1,2, {}]", written.replace(",\"", " ,\n\""));
     check(headed(), &line, json!({ "a": 1, "b": 2, "c": written }));
+    // As little is asked of strings and numbers as upstream asks.
+    check(headed(), "[\"a\tb\\x\",007,-08]", json!({ "a": "a\tb\\x", "b": 7, "c": -8 }));
+    check(headed(), r#"["\ud83d",1.5e3,nan]"#, json!({ "a": "\\ud83d", "b": 0, "c": 0 }));
+    check(
+        headed(),
+        "[1,99999999999999999999,{\"k\": \"\t01\", \"n\":01}]",
+        json!({ "a": 1, "b": 0, "c": "{\"k\":\"\t01\",\"n\":01}" }),
+    );
     for line in [r#"["x",2]"#, r#"["y",[1],3]"#, "{}", "x", r#"[1,2,{"a":}]"#, "[1,2,3"] {
         check(headed(), line, json!({}));
     }

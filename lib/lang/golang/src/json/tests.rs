@@ -25,7 +25,7 @@ fn floats(value: serde_json::Value) -> serde_json::Value {
 }
 
 fn ours(text: &str, ints: bool) -> Option<serde_json::Value> {
-    parse(text, &Bump::new(), ints).ok().map(|it| to_serde(&it))
+    parse(text, &Bump::new(), Dialect::Standard, ints).ok().map(|it| to_serde(&it))
 }
 
 fn check(text: &str, want: &str) {
@@ -35,7 +35,11 @@ fn check(text: &str, want: &str) {
 
 fn refused(text: &str, problem: &str) {
     let arena = Bump::new();
-    assert_eq!(parse(text, &arena, false).unwrap_err().problem, problem, "{text}");
+    assert_eq!(
+        parse(text, &arena, Dialect::Standard, false).unwrap_err().problem,
+        problem,
+        "{text}"
+    );
 }
 
 #[test]
@@ -74,13 +78,64 @@ fn what_go_refuses_is_refused() {
     refused("\"a\tb\"", "invalid character in string literal");
     refused("1e400", "number out of range");
     refused(&"[".repeat(200), "exceeded max depth");
-    assert!(parse_first("{\"a\":1} x", &Bump::new(), true).is_ok());
+    assert!(parse_first("{\"a\":1} x", &Bump::new(), Dialect::Standard, true).is_ok());
+}
+
+#[test]
+fn what_goccy_takes_beyond_the_standard_is_taken() {
+    let read = |text: &str, ints| {
+        let arena = Bump::new();
+        let read = parse(text, &arena, Dialect::Goccy, ints);
+        read.map(|it| to_serde(&it).to_string()).map_err(|it| it.problem)
+    };
+    for (text, want) in [
+        ("\"a\tb\nc\u{1}\\td\"", r#""a\tb\nc\u0001\td""#),
+        ("{\"a\tb\":\"\u{1f}\"}", r#"{"a\tb":"\u001f"}"#),
+        ("007", "7.0"),
+        ("00", "0.0"),
+        ("-01", "-1.0"),
+        ("007.50", "7.5"),
+        ("1.", "1.0"),
+        ("1.e5", "100000.0"),
+        ("-.5", "-0.5"),
+        ("[01,-0]", "[1.0,-0.0]"),
+    ] {
+        assert_eq!(read(text, false).as_deref(), Ok(want), "{text}");
+    }
+    assert_eq!(read("[007,-08,0.50,1.]", true).as_deref(), Ok("[7,-8,0.5,1.0]"));
+    for text in
+        ["\"a\0b\"", "+1", ".5", "1e", "-", "1-2", "1.2.3", "12ab", "1_0", "NaN", "'x'", "1e400"]
+    {
+        assert!(read(text, false).is_err() && read(text, true).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn fastjson_keeps_what_it_does_not_understand() {
+    let read = |text: &str| {
+        let arena = Bump::new();
+        parse(text, &arena, Dialect::Fastjson, true).ok().map(|it| to_serde(&it).to_string())
+    };
+    for (text, want) in [
+        ("\"a\0b\t\"", r#""a\u0000b\t""#),
+        (r#""\x41\'\u12\u00zz\ud83dx""#, r#""\\x41\\'\\u12\\u00zz\\ud83dx""#),
+        (r#""\ufffd\ud83d\ude00\n""#, "\"\u{fffd}\u{1f600}\\n\""),
+        ("[01,-08,+1,.5,1-2,e,1e]", "[1,-8,1.0,0.5,0.0,0.0,0.0]"),
+        ("[nan,-Inf,null]", "[0.0,0.0,null]"),
+    ] {
+        assert_eq!(read(text).as_deref(), Some(want), "{text}");
+    }
+    for text in ["[12ab]", "[nul]", "[1,]", "[x]", "[-]", "[1_0]"] {
+        assert_eq!(read(text), None, "{text}");
+    }
 }
 
 #[test]
 fn numbers_are_exact_to_the_last_bit() {
     for text in ["0.1", "1718000000.123", "-0", "1e-7", "123456789012345678", "99999999999999"] {
-        let Ok(Value::Double(got)) = parse(text, &Bump::new(), false) else { panic!("{text}") };
+        let Ok(Value::Double(got)) = parse(text, &Bump::new(), Dialect::Standard, false) else {
+            panic!("{text}")
+        };
         assert_eq!(got.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! JSON texts to values, as leniently as the decoder of OTTL (github.com/goccy/go-json), unlike `golang::json`: control
-//! signs may stand in strings, numbers may begin with zeros.
+//! JSON texts to values, as leniently as the decoder of OTTL (github.com/goccy/go-json): control signs may
+//! stand in strings, numbers may begin with zeros. `golang::json` has the same dialect, but not the Collector's texts.
 
 use std::borrow::Cow;
 

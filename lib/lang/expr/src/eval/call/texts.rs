@@ -1,7 +1,7 @@
 //! Functions on text.
 
 use bumpalo::collections::String as ArenaString;
-use golang::json;
+use golang::json::{self, Dialect};
 use golang::value::Value;
 use pdata::text::Base64;
 
@@ -34,7 +34,8 @@ pub(super) fn call<'a>(
         Builtin::IndexOf => pair(builtin, args).map(|(a, b)| at(a.find(b))),
         Builtin::LastIndexOf => pair(builtin, args).map(|(a, b)| at(a.rfind(b))),
         Builtin::FromJson => text(builtin, &args[0]).and_then(|it| {
-            json::parse(it, env.arena, false).map_err(|problem| Stop::Wrong(problem.to_string()))
+            json::parse(it, env.arena, Dialect::Standard, false)
+                .map_err(|problem| Stop::Wrong(problem.to_string()))
         }),
         _ => return None,
     };
