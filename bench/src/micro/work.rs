@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use compression::{Compressor, Encoding, Params, Type, decompress};
+use ottl::{Context, Editors, ErrorMode, Prefixes, Scratch, Statements};
 use pdata::{
     AttributesEdit, Data, Depth, Field, Keep, Limits, Logs, ResourceLogs, Signal, Value, ValueRef,
 };
@@ -25,6 +26,18 @@ pub fn rows() -> Vec<Row> {
     let logs = Logs::try_from_otlp(bytes.clone(), &Limits::default()).unwrap_or_default();
     let mut rows = vec![check(&bytes), read(&logs, &bytes), field(&logs)];
     rows.extend(changes(&logs, &bytes));
+    rows.push(statements(
+        &logs,
+        "set",
+        "one OTTL statement",
+        include_str!("../../configs/P12.yaml"),
+    ));
+    rows.push(statements(
+        &logs,
+        "five",
+        "five OTTL statements",
+        include_str!("../../configs/P11.yaml"),
+    ));
     rows.push(join(&logs, &bytes));
     rows.extend(json(&logs));
     rows.extend(compressed(&bytes));
@@ -118,6 +131,32 @@ fn changes(logs: &Logs, bytes: &Bytes) -> Vec<Row> {
         Row::new("filter", "filter by severity", RECORDS, filter)
             .beside(usual::filter(bytes), 37.0),
     ]
+}
+
+/// The statements of a configuration of the P rows, without the pipeline around them.
+fn statements(logs: &Logs, id: &'static str, what: &'static str, config: &str) -> Row {
+    let texts = config.lines().filter_map(|it| it.strip_prefix("          - ")).map(str::to_owned);
+    let texts: Vec<String> = texts.collect();
+    let statements = Statements::new(
+        &texts,
+        Context::Log,
+        Prefixes::Optional,
+        Editors::Transform,
+        ErrorMode::Propagate,
+    );
+    let statements = statements.unwrap_or_else(|wrong| panic!("{id}: {wrong:?}"));
+    let mut scratch = Scratch::default();
+    let ours = change(logs, move |logs| {
+        logs.edit(Depth::Item, |place| {
+            if place.depth() == Depth::Item
+                && let Err(error) = statements.run(place, &mut scratch)
+            {
+                panic!("{error}");
+            }
+            Keep::Enter
+        })
+    });
+    Row::new(id, what, RECORDS, ours)
 }
 
 fn join(logs: &Logs, bytes: &Bytes) -> Row {

@@ -34,7 +34,7 @@ pub use edit::{
     AttributesEdit, Depth, Empty, Field, Keep, Key, MetricKind, Numbers, PathError, Place,
 };
 pub use json::JsonError;
-pub use owned_value::{ValueBuf, ValueScratch};
+pub use owned_value::{AttributeBuf, ValueBuf, ValueScratch};
 pub use signal::Signal;
 pub use stats::{not_utf8_total, unreadable_total};
 pub use value::Value;

@@ -1,11 +1,12 @@
 //! Values that are kept, or made one after another in memory that is used again.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::build::ValueWriter;
 use crate::value::Value;
-use crate::view::ValueRef;
-use crate::wire::Writer;
+use crate::view::{ValueRef, key_value_ranges};
+use crate::wire::{Writer, only};
 
 /// Memory for values that are made one after another, so that each costs no allocation.
 #[derive(Debug, Default)]
@@ -54,6 +55,31 @@ impl ValueBuf {
     #[inline]
     pub fn value(&self) -> Value<'_> {
         Value::Encoded(&self.encoded)
+    }
+}
+
+/// An attribute that is kept: a constant key and value, encoded, so that setting it is one copy.
+#[derive(Debug, Clone)]
+pub struct AttributeBuf {
+    /// The body of a `KeyValue` message.
+    pub(crate) body: Box<[u8]>,
+    pub(crate) key: Range<usize>,
+    pub(crate) value: Range<usize>,
+}
+
+impl AttributeBuf {
+    /// Key and value.
+    pub fn new<'a>(key: &str, value: impl Into<Value<'a>>) -> Self {
+        let mut out = Writer::default();
+        value.into().write_entry(1, key.as_bytes(), &mut out);
+        let body = only(&out.buf, 1).map_or(&[][..], |it| it.payload.bytes());
+        let (key, value) = key_value_ranges(body);
+        Self { body: body.into(), key, value }
+    }
+
+    #[inline]
+    pub(crate) fn key(&self) -> &[u8] {
+        self.body.get(self.key.clone()).unwrap_or_default()
     }
 }
 

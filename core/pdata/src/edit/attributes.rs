@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::level::{Level, Place};
 use crate::build::ValueWriter;
+use crate::owned_value::AttributeBuf;
 use crate::value::Value;
 use crate::view::{AttributesRef, ValueRef, text};
 
@@ -90,6 +91,13 @@ impl<'e> AttributesEdit<'e> {
         self.level.put(index, self.number, key.as_bytes(), &value.into());
     }
 
+    /// Sets an attribute that was encoded before.
+    #[inline]
+    pub fn set_buf(&mut self, attribute: &AttributeBuf) {
+        let index = self.level.find(self.src, self.number, attribute.key());
+        self.level.put_buf(index, self.number, attribute);
+    }
+
     /// Sets an attribute to what `write` streams.
     pub fn set_with(&mut self, key: &str, write: impl FnOnce(&mut ValueWriter<'_>)) {
         let index = self.find(key);
@@ -139,11 +147,10 @@ impl<'e> AttributesEdit<'e> {
     /// Removes all attributes with this key: true if there was one.
     pub fn remove(&mut self, key: &str) -> bool {
         let Some(first) = self.find(key) else { return false };
-        for index in first..self.level.entries.len() {
-            let Some(entry) = self.level.entries.get(index) else { break };
-            if entry.place != Place::Gone && self.level.key(self.src, entry) == key.as_bytes() {
-                self.level.remove(index);
-            }
+        let mut next = Some(first);
+        while let Some(index) = next {
+            self.level.remove(index);
+            next = self.level.listed_from(index + 1, self.src, key.as_bytes());
         }
         true
     }

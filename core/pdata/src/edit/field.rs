@@ -301,6 +301,11 @@ impl Field {
     /// What a visitor notes for itself while it is at one place: a map that is never written.
     pub const CACHE: Self = field(Of::Cache, 1, Kind::Attributes);
 
+    #[inline]
+    pub(super) fn is_attributes(self) -> bool {
+        self.kind == Kind::Attributes
+    }
+
     /// Where it stands; `data` is the field number of the data of the metric around it. `None` if metrics
     /// of this kind do not have it.
     #[inline]

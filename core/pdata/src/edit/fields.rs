@@ -135,6 +135,9 @@ pub(super) fn set(
     spot: Spot,
     value: &Value<'_>,
 ) -> Result<(), PathError> {
+    if spot.outer == 0 && spot.kind != Kind::Number {
+        return level.set_one(spot.number, |out| write(spot, value, out));
+    }
     let mut field = std::mem::take(&mut level.rendered);
     field.buf.clear();
     let written = write(spot, value, &mut field);

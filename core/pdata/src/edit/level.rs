@@ -8,9 +8,10 @@
 use std::cell::OnceCell;
 
 use super::splice::Splice;
+use crate::owned_value::AttributeBuf;
 use crate::value::Value;
-use crate::view::{self, AttributesRef, key_value_parts};
-use crate::wire::{BYTES, Payload, Reader, Writer, only, varint_len};
+use crate::view::{self, AttributesRef, key_value_ranges};
+use crate::wire::{self, BYTES, Payload, Reader, Writer, only, varint_len};
 
 /// A range of bytes, in the source message or in the arena.
 pub(crate) type Range = (u32, u32);
@@ -56,6 +57,8 @@ pub(crate) struct Cut {
 struct Override {
     /// Bit n: field n.
     mask: u32,
+    /// There is one at most in the source.
+    once: bool,
     arena: Range,
     written: bool,
 }
@@ -170,17 +173,18 @@ impl Level {
             if field.number != number {
                 continue;
             }
-            let body = field.payload.bytes();
-            let (key, value) = key_value_parts(body);
+            let (key, value) = key_value_at(&field);
             self.entries.push(Entry {
                 place: Place::Source,
                 source: (field.start as u32, field.end as u32),
                 field: (0, 0),
-                key: range_in(src, key),
-                value: range_in(src, value),
+                key,
+                value,
             });
         }
-        self.entries.rotate_left(new);
+        if new > 0 {
+            self.entries.rotate_left(new);
+        }
     }
 
     /// The key of an attribute.
@@ -208,12 +212,20 @@ impl Level {
     /// The first listed attribute with this key.
     #[inline]
     pub(crate) fn listed(&self, src: &[u8], key: &[u8]) -> Option<usize> {
-        self.entries.iter().position(|it| {
+        self.listed_from(0, src, key)
+    }
+
+    /// The first one from `start` on.
+    #[inline]
+    pub(crate) fn listed_from(&self, start: usize, src: &[u8], key: &[u8]) -> Option<usize> {
+        let entries = self.entries.get(start..)?;
+        let found = entries.iter().position(|it| {
             // Most keys are told apart by their length.
             (it.key.1 - it.key.0) as usize == key.len()
                 && it.place != Place::Gone
                 && self.key(src, it) == key
-        })
+        });
+        found.map(|at| start + at)
     }
 
     /// The encoded value of the first attribute with this key, as it is now.
@@ -258,6 +270,18 @@ impl Level {
         let key_end = value_at - 1 - varint_len((end - value_at) as u64);
         let key = ((key_end - key.len()) as u32, key_end as u32);
         self.place(index, start, key, (value_at as u32, end as u32));
+    }
+
+    /// Writes an attribute that was encoded before.
+    #[inline]
+    pub(crate) fn put_buf(&mut self, index: Option<usize>, number: u32, attribute: &AttributeBuf) {
+        let start = self.arena.len();
+        self.arena.bytes_field(number, &attribute.body);
+        let base = self.arena.len() - attribute.body.len();
+        let at = |range: &std::ops::Range<usize>| {
+            ((base + range.start) as u32, (base + range.end) as u32)
+        };
+        self.place(index, start, at(&attribute.key), at(&attribute.value));
     }
 
     /// Writes the attribute `key` with a value that `write` streams.
@@ -307,8 +331,7 @@ impl Level {
     /// Reads back the attribute written at `start`.
     fn placed(&mut self, index: Option<usize>, start: usize) {
         let Some(field) = Reader::starting_at(&self.arena.buf, start).next() else { return };
-        let (key, value) = key_value_parts(field.payload.bytes());
-        let (key, value) = (range_in(&self.arena.buf, key), range_in(&self.arena.buf, value));
+        let (key, value) = key_value_at(&field);
         self.place(index, start, key, value);
     }
 
@@ -344,14 +367,36 @@ impl Level {
         }
     }
 
-    /// Replaces the fields in `mask` by what `write` writes.
+    /// Replaces the fields in `mask`, of which there may be any number, by what `write` writes.
     pub(crate) fn set(&mut self, mask: u32, write: impl FnOnce(&mut Writer)) {
-        let start = self.arena.len() as u32;
+        let start = self.arena.len();
         write(&mut self.arena);
-        let arena = (start, self.arena.len() as u32);
+        self.override_with(mask, false, start);
+    }
+
+    /// Replaces the field `number`, of which there is one at most, by what `write` writes.
+    ///
+    /// # Errors
+    /// Those of `write`; nothing is replaced then.
+    pub(crate) fn set_one<E>(
+        &mut self,
+        number: u32,
+        write: impl FnOnce(&mut Writer) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = self.arena.len();
+        let written = write(&mut self.arena);
+        match written {
+            Ok(()) => self.override_with(1 << number, true, start),
+            Err(_) => self.arena.buf.truncate(start),
+        }
+        written
+    }
+
+    fn override_with(&mut self, mask: u32, once: bool, start: usize) {
+        let arena = (start as u32, self.arena.len() as u32);
         self.touch();
         self.overrides.retain(|it| it.mask & mask == 0);
-        self.overrides.push(Override { mask, arena, written: false });
+        self.overrides.push(Override { mask, once, arena, written: false });
     }
 
     /// Works out cuts and tail.
@@ -378,6 +423,8 @@ impl Level {
     }
 
     fn plan_overrides(&mut self, src: &[u8]) {
+        // The source need not be read to its end once all are found of which there is one at most.
+        let mut left = self.overrides.len();
         for it in &mut self.overrides {
             it.written = false;
         }
@@ -386,9 +433,13 @@ impl Level {
             let Some(it) = self.overrides.iter_mut().find(|it| it.mask & bit != 0) else {
                 continue;
             };
-            let arena = if it.written { (0, 0) } else { it.arena };
-            it.written = true;
+            let first = !std::mem::replace(&mut it.written, true);
+            let arena = if first { it.arena } else { (0, 0) };
             self.plan.push(Cut { source: (field.start as u32, field.end as u32), arena });
+            left -= usize::from(it.once && first);
+            if left == 0 {
+                break;
+            }
         }
         self.tail.extend(self.overrides.iter().filter(|it| !it.written).map(|it| it.arena));
     }
@@ -440,12 +491,14 @@ fn has_key(src: &[u8], number: u32, key: &[u8]) -> bool {
         .any(|field| field.number == number && view::has_key(field.payload.bytes(), key))
 }
 
-/// Where `part`, a slice of `whole`, lies in it.
+/// Where key and encoded value of the attribute that is `field` stand in what it was read from.
 #[inline]
-fn range_in(whole: &[u8], part: &[u8]) -> Range {
-    if part.is_empty() {
-        return (0, 0);
-    }
-    let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
-    (start as u32, (start + part.len()) as u32)
+fn key_value_at(field: &wire::Field<'_>) -> (Range, Range) {
+    let body = field.payload.bytes();
+    let base = (field.end - body.len()) as u32;
+    let (key, value) = key_value_ranges(body);
+    (
+        (base + key.start as u32, base + key.end as u32),
+        (base + value.start as u32, base + value.end as u32),
+    )
 }

@@ -149,6 +149,25 @@ impl Place<'_> {
         path::get(value, rest).map(|it| it.map(ValueRef::decode))
     }
 
+    /// The value of a key in a field: of attributes, or of a body that is a map.
+    #[inline]
+    pub fn entry(&self, field: Field, key: &str) -> Option<ValueRef<'_>> {
+        if !field.is_attributes() {
+            return self.get(field, &[key.into()]).ok().flatten();
+        }
+        self.entry_encoded(field, key).map(ValueRef::decode)
+    }
+
+    /// The value of a key of attributes, encoded: what `Value::Encoded` takes.
+    #[inline]
+    pub fn entry_encoded(&self, field: Field, key: &str) -> Option<&[u8]> {
+        let (at, spot) = self.find(field).ok()?;
+        if spot.kind != Kind::Attributes {
+            return None;
+        }
+        self.scratch.level(at).value_of(self.src(at), spot.number, key.as_bytes())
+    }
+
     /// A field that is a whole number.
     #[inline]
     pub fn int(&self, field: Field) -> Option<i64> {
@@ -310,6 +329,16 @@ impl Place<'_> {
             level.put(None, spot.number, key, &Value::Encoded(value));
         }
         Ok(())
+    }
+
+    /// Lists the attributes of what it is at, so that each is found at once from then on. Worth it for those
+    /// who look for more than one.
+    #[inline]
+    pub fn list_attributes(&mut self) {
+        if let Ok((at, spot)) = self.find(self.own_attributes()) {
+            let (level, src) = self.split(at);
+            level.load(src, spot.number);
+        }
     }
 
     /// The attributes of a field, to be changed in place.

@@ -1,6 +1,7 @@
 //! Attributes and attribute values, read in place.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::fields::{any, key_value};
 use crate::stats;
@@ -191,17 +192,24 @@ const KEY: u8 = (key_value::KEY as u8) << 3 | BYTES;
 const VALUE: u8 = (key_value::VALUE as u8) << 3 | BYTES;
 const TEXT: u8 = (any::STRING as u8) << 3 | BYTES;
 
+/// Where key and encoded value stand in a `KeyValue` message.
+#[inline]
+pub(crate) fn key_value_ranges(body: &[u8]) -> (Range<usize>, Range<usize>) {
+    if let [KEY, key @ ..0x80, rest @ ..] = body
+        && let Some([VALUE, length @ ..0x80, value @ ..]) = rest.get(usize::from(*key)..)
+        && usize::from(*length) == value.len()
+    {
+        let end = 2 + usize::from(*key);
+        return (2..end, end + 2..body.len());
+    }
+    unusual_ranges(body)
+}
+
 /// Key and encoded value of a `KeyValue` message.
 #[inline]
 pub(crate) fn key_value_parts(body: &[u8]) -> (&[u8], &[u8]) {
-    if let [KEY, key @ ..0x80, rest @ ..] = body
-        && let Some((key, [VALUE, length @ ..0x80, value @ ..])) =
-            rest.split_at_checked(usize::from(*key))
-        && usize::from(*length) == value.len()
-    {
-        return (key, value);
-    }
-    unusual_parts(body)
+    let (key, value) = key_value_ranges(body);
+    (body.get(key).unwrap_or_default(), body.get(value).unwrap_or_default())
 }
 
 /// Whether the key of a `KeyValue` message is this one. Most keys are told apart by their length.
@@ -216,12 +224,13 @@ pub(crate) fn has_key(body: &[u8], key: &[u8]) -> bool {
 }
 
 /// Those of a message that is not just a key and then a value, each shorter than 128 bytes.
-fn unusual_parts(body: &[u8]) -> (&[u8], &[u8]) {
-    let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
+fn unusual_ranges(body: &[u8]) -> (Range<usize>, Range<usize>) {
+    let (mut key, mut value) = (0..0, 0..0);
     for field in Reader::new(body) {
+        let range = field.end - field.payload.bytes().len()..field.end;
         match field.number {
-            key_value::KEY => key = field.payload.bytes(),
-            key_value::VALUE => value = field.payload.bytes(),
+            key_value::KEY => key = range,
+            key_value::VALUE => value = range,
             _ => {}
         }
     }

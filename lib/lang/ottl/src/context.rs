@@ -114,7 +114,7 @@ impl<'a> Scene<'a> {
     /// The value of a key of a field; nothing if there is none.
     #[inline]
     pub(crate) fn entry(self, field: Field, key: &str) -> Option<ValueRef<'a>> {
-        self.place?.get(field, &[key.into()]).ok().flatten()
+        self.place?.entry(field, key)
     }
 
     /// A field that is a whole number.

@@ -20,6 +20,8 @@ pub struct Statement {
     text: String,
     edit: Edit,
     test: Option<Test>,
+    /// How often it looks for an attribute of what it is about.
+    looks: usize,
 }
 
 impl Statement {
@@ -38,11 +40,11 @@ impl Statement {
             Prefixes::Optional => Prefixed::new(text, context)?,
         };
         let compiled = whole.compile(context, editors);
-        let (edit, test) = compiled.map_err(|mut error| {
+        let (edit, test, looks) = compiled.map_err(|mut error| {
             error.span = whole.origin(error.span.start)..whole.origin(error.span.end);
             error.within(format_args!("unable to parse OTTL statement {:?}", whole.text))
         })?;
-        Ok(Self { text: whole.text, edit, test })
+        Ok(Self { text: whole.text, edit, test, looks })
     }
 }
 
@@ -69,6 +71,8 @@ impl Statement {
 pub struct Statements {
     list: Vec<Statement>,
     mode: ErrorMode,
+    /// Attributes are looked for more than once, so it pays to list them first.
+    lists: bool,
 }
 
 impl Statements {
@@ -90,7 +94,8 @@ impl Statements {
                 Err(error) => wrong.push((at, error)),
             }
         }
-        if wrong.is_empty() { Ok(Self { list, mode }) } else { Err(wrong) }
+        let lists = list.iter().map(|it: &Statement| it.looks).sum::<usize>() > 1;
+        if wrong.is_empty() { Ok(Self { list, mode, lists }) } else { Err(wrong) }
     }
 
     /// Runs all at a place.
@@ -99,6 +104,9 @@ impl Statements {
     /// Why the payload has to be refused, in the Collector's words.
     #[inline]
     pub fn run(&self, place: &mut Place<'_>, scratch: &mut Scratch) -> Result<(), String> {
+        if self.lists {
+            place.list_attributes();
+        }
         for statement in &self.list {
             if let Err(error) = statement.run(place, scratch) {
                 self.failed(statement, error)?;
@@ -159,13 +167,26 @@ impl Prefixed {
         Ok(whole)
     }
 
-    fn compile(&self, context: Context, editors: Editors) -> Result<(Edit, Option<Test>), Error> {
+    fn compile(
+        &self,
+        context: Context,
+        editors: Editors,
+    ) -> Result<(Edit, Option<Test>, usize), Error> {
         let tree = parse::statement(&self.text)?;
         let prefixes = Prefixes::Required;
         let mut compiler = Compiler { text: &self.text, context, prefixes };
         let edit = compiler.edit(editors, &tree.editor)?;
         let test = tree.condition.as_ref().map(|it| compiler.test(it)).transpose()?;
-        Ok((edit, test))
+        // Only `set` writes without reading.
+        let mut looks = usize::from(tree.editor.name != "set");
+        tree.visit(&mut |it| {
+            if let Node::Path(path) = &it.node
+                && let [first, second, ..] = path.fields.as_slice()
+            {
+                looks += usize::from(first.name == context.name() && second.name == "attributes");
+            }
+        });
+        Ok((edit, test, looks))
     }
 
     /// Where in the user's text a position is.

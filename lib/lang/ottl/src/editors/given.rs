@@ -9,7 +9,7 @@ use crate::value::{Instant, List, Map, Value};
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) value: ValueScratch,
-    text: String,
+    pub(super) text: String,
 }
 
 /// A value to write, and what Go calls its type.

@@ -9,10 +9,12 @@ use crate::path::Takes;
 use crate::value::{List, Value};
 
 pub(super) const ALL: &[Editor] = &[
-    editor("set", &[TARGET, takes("value", Kind::Any)], set).says(
-        "Sets what a path leads to. nil changes nothing; maps on the way are made.",
-        "set(log.attributes[\"http\"][\"status\"], 200)",
-    ),
+    editor("set", &[TARGET, takes("value", Kind::Any)], set)
+        .prepared(|slots| Ok(prepare_set(slots)))
+        .says(
+            "Sets what a path leads to. nil changes nothing; maps on the way are made.",
+            "set(log.attributes[\"http\"][\"status\"], 200)",
+        ),
     editor(
         "append",
         &[TARGET, may_take("value", Kind::Any), may_take("values", Kind::EachAny)],
@@ -38,9 +40,34 @@ pub(super) const ALL: &[Editor] = &[
     ),
 ];
 
+/// What most statements are, an attribute that becomes a constant, is encoded once.
+fn prepare_set(slots: &[Slot]) -> State {
+    let mut scratch = super::Scratch::default();
+    match slots {
+        [Slot::Target(target), Slot::One(Getter::Const(constant))] => {
+            let value = scratch.keep_constant(constant).value();
+            let attribute = target.attribute().zip(value);
+            attribute.map_or(State::None, |(key, value)| {
+                State::Attribute(pdata::AttributeBuf::new(key, value))
+            })
+        }
+        _ => State::None,
+    }
+}
+
 fn set(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
+    if let State::Attribute(attribute) = work.state
+        && let Some(mut attributes) = work.place.attributes(target.field.at)
+    {
+        attributes.set_buf(attribute);
+        return Ok(());
+    }
     let Some(Slot::One(getter)) = work.arguments.get(1) else { return Ok(()) };
+    if let (Some(key), Some((from, of))) = (target.attribute(), getter.attribute()) {
+        copy_attribute(work, (from, of), (target.field.at, key));
+        return Ok(());
+    }
     if let Some(constant) = getter.constant() {
         let given = work.scratch.keep_constant(constant);
         return if matches!(constant, Value::Nil) {
@@ -58,6 +85,21 @@ fn set(work: &mut Work<'_, '_>) -> Result<(), String> {
     }
     let given = work.scratch.keep(&value);
     target.set(work.place, &given)
+}
+
+/// Copies the value of an attribute, byte for byte.
+fn copy_attribute(
+    work: &mut Work<'_, '_>,
+    (from, of): (pdata::Field, &str),
+    (to, key): (pdata::Field, &str),
+) {
+    let Some(encoded) = work.place.entry_encoded(from, of).filter(|it| !it.is_empty()) else {
+        return;
+    };
+    let value = work.scratch.value.encode(|out| out.put(pdata::Value::Encoded(encoded)));
+    if let Some(mut attributes) = work.place.attributes(to) {
+        attributes.set(key, value);
+    }
 }
 
 /// Copies messages of a place to others of it: the negative buckets to the positive ones.

@@ -70,7 +70,7 @@ fn retain(work: &mut Work<'_, '_>, matching: bool) -> Result<(), String> {
     let fresh: Regex;
     let regex = match work.state {
         State::Regex(it) => it,
-        State::None => {
+        State::None | State::Attribute(_) => {
             fresh = dynamic_regex(&work.text(1)?)?;
             &fresh
         }

@@ -57,6 +57,8 @@ pub(crate) enum State {
     #[default]
     None,
     Regex(Regex),
+    /// An attribute that is set to a constant.
+    Attribute(pdata::AttributeBuf),
 }
 
 /// What an editor works with.

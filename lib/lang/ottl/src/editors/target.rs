@@ -50,8 +50,29 @@ impl Target {
         Ok(keys)
     }
 
+    /// The key, if it is one of attributes and the same for all items: what most statements are about.
+    #[inline]
+    pub(super) fn attribute(&self) -> Option<&str> {
+        match (self.field.takes, self.keys.as_slice()) {
+            (Takes::Map, [Key::Text(key)]) => Some(key),
+            _ => None,
+        }
+    }
+
     /// Sets it.
+    #[inline]
     pub(super) fn set(&self, place: &mut Place<'_>, given: &Given<'_>) -> Result<(), String> {
+        if let Some(key) = self.attribute()
+            && let Some(value) = given.value()
+            && let Some(mut attributes) = place.attributes(self.field.at)
+        {
+            attributes.set(key, value);
+            return Ok(());
+        }
+        self.set_any(place, given)
+    }
+
+    fn set_any(&self, place: &mut Place<'_>, given: &Given<'_>) -> Result<(), String> {
         let Field { at: field, takes } = self.field;
         match takes {
             Takes::Map | Takes::Any if !self.keys.is_empty() => {
@@ -60,7 +81,9 @@ impl Target {
             Takes::TraceState => return self.set_trace_state(place, field, given),
             _ => {}
         }
-        if let (Otlp::METRIC_POINTS, Value::Opaque(wanted, _)) = (field, self.get(place)?) {
+        if field == Otlp::METRIC_POINTS
+            && let Value::Opaque(wanted, _) = self.get(place)?
+        {
             // Points come from points alone, and those are copied as they are.
             return Err(format!("expects {wanted} but got {}", given.go_type()));
         }
@@ -129,12 +152,19 @@ impl Target {
     }
 
     /// Changes the map that is there.
+    #[inline]
     pub(super) fn edit_map<R>(
         &self,
         place: &mut Place<'_>,
         edit: impl FnOnce(&mut AttributesEdit<'_>) -> R,
     ) -> Result<R, String> {
         let Field { at: field, takes } = self.field;
+        if self.keys.is_empty()
+            && takes == Takes::Map
+            && let Some(mut attributes) = place.attributes(field)
+        {
+            return Ok(edit(&mut attributes));
+        }
         if !matches!(takes, Takes::Map | Takes::Any) {
             return Err(no_map(self.get(place)?.go_type()));
         }

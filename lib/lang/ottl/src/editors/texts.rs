@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use pdata::{AttributesEdit, ValueRef};
-use regex::{Captures, Regex};
+use regex::Regex;
 
 use super::{
     Editor, FORMAT, FUNCTION, MAP, PATTERN, REPLACEMENT, State, TARGET, Work, constant_bool,
@@ -110,38 +110,60 @@ impl Work<'_, '_> {
         Ok(Some(format.replacen("%s", &text, 1)))
     }
 
-    /// A text with all matches replaced; nothing if there is none. `at` is the position of the replacement.
-    fn replaced(&self, regex: &Regex, text: &str, at: usize) -> Result<Option<String>, String> {
+    /// Writes a text with all matches replaced: false if there is none. `at` is the position of the
+    /// replacement.
+    fn replaced(
+        &self,
+        regex: &Regex,
+        text: &str,
+        at: usize,
+        out: &mut String,
+    ) -> Result<bool, String> {
         let replacement = self.text(at)?;
+        out.clear();
         if !matches!(self.arguments.get(at + 1), Some(Slot::Function(_))) {
-            return Ok(match regex.replace_all(text, replacement.as_ref()) {
-                Cow::Borrowed(_) => None,
-                Cow::Owned(it) => Some(it),
-            });
+            return Ok(replace_all(regex, text, &replacement, out));
         }
-        let mut out = String::with_capacity(text.len());
-        let mut done = 0;
+        let mut done = None;
         for captures in regex.captures_iter(text) {
             let Some(whole) = captures.get(0) else { continue };
-            out.push_str(text.get(done..whole.start()).unwrap_or_default());
-            done = whole.end();
-            let expanded = expand(&captures, &replacement);
+            out.push_str(text.get(done.unwrap_or(0)..whole.start()).unwrap_or_default());
+            done = Some(whole.end());
+            let mut expanded = String::new();
+            captures.expand(&replacement, &mut expanded);
             let applied = self.applied(at + 1, expanded)?;
             let applied = applied.ok_or("the replacement value must be a string")?;
             out.push_str(&applied);
         }
-        if done == 0 && out.is_empty() {
-            return Ok(None);
-        }
-        out.push_str(text.get(done..).unwrap_or_default());
-        Ok(Some(out))
+        out.push_str(text.get(done.unwrap_or(0)..).unwrap_or_default());
+        Ok(done.is_some())
     }
 }
 
-fn expand(captures: &Captures<'_>, replacement: &str) -> String {
-    let mut out = String::new();
-    captures.expand(replacement, &mut out);
-    out
+/// Appends a text with all matches replaced: false if there is none. `Regex::replace_all` does the same with a
+/// new text each time.
+fn replace_all(regex: &Regex, text: &str, replacement: &str, out: &mut String) -> bool {
+    let mut done = None;
+    let mut before = |start: usize, end: usize, out: &mut String| {
+        out.push_str(text.get(done.unwrap_or(0)..start).unwrap_or_default());
+        done = Some(end);
+    };
+    if replacement.contains('$') {
+        for captures in regex.captures_iter(text) {
+            let Some(whole) = captures.get(0) else { continue };
+            before(whole.start(), whole.end(), out);
+            captures.expand(replacement, out);
+        }
+    } else {
+        // Groups that nobody names cost a second search.
+        for whole in regex.find_iter(text) {
+            before(whole.start(), whole.end(), out);
+            out.push_str(replacement);
+        }
+    }
+    let Some(done) = done else { return false };
+    out.push_str(text.get(done..).unwrap_or_default());
+    true
 }
 
 /// `%s` once or more, and no other verb.
@@ -155,17 +177,23 @@ fn replace_pattern(work: &mut Work<'_, '_>) -> Result<(), String> {
     let fresh;
     let regex = match work.state {
         State::Regex(it) => it,
-        State::None => {
+        State::None | State::Attribute(_) => {
             fresh = dynamic_regex(&work.text(1)?)?;
             &fresh
         }
     };
-    let new = match target.get(work.place)? {
-        Value::Text(old) => work.replaced(regex, &old, 2)?,
-        _ => None,
+    let mut new = std::mem::take(&mut work.scratch.text);
+    let changed = match target.get(work.place)? {
+        Value::Text(old) => work.replaced(regex, &old, 2, &mut new),
+        _ => Ok(false),
     };
-    let Some(new) = new else { return Ok(()) };
-    target.set(work.place, &super::Given::Text(&new))
+    let result = match changed {
+        Ok(true) => target.set(work.place, &super::Given::Text(&new)),
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
+    work.scratch.text = new;
+    result
 }
 
 fn replace_match(work: &mut Work<'_, '_>) -> Result<(), String> {
@@ -173,7 +201,7 @@ fn replace_match(work: &mut Work<'_, '_>) -> Result<(), String> {
     let fresh;
     let glob = match work.state {
         State::Regex(it) => it,
-        State::None => {
+        State::None | State::Attribute(_) => {
             fresh = dynamic_glob(&work.text(1)?, "replace_match")?;
             &fresh
         }
@@ -194,7 +222,7 @@ fn replace_all_matches(work: &mut Work<'_, '_>) -> Result<(), String> {
     let fresh;
     let glob = match work.state {
         State::Regex(it) => it,
-        State::None => {
+        State::None | State::Attribute(_) => {
             fresh = dynamic_glob(&work.text(1)?, "replace_all_matches")?;
             &fresh
         }
@@ -224,7 +252,7 @@ fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
     let fresh;
     let regex = match work.state {
         State::Regex(it) => it,
-        State::None => {
+        State::None | State::Attribute(_) => {
             fresh = dynamic_regex(&work.text(2)?)?;
             &fresh
         }
@@ -232,14 +260,16 @@ fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
     let of_keys = constant_text(work.arguments, 1) == Some("key");
     if !of_keys && !matches!(work.arguments.get(4), Some(Slot::Function(_))) {
         let replacement = work.text(3)?;
+        let new = &mut work.scratch.text;
         return target.edit_map(work.place, |map| {
             map.for_each(|_, value, out| {
                 let ValueRef::Str(text) = value else { return false };
-                let Cow::Owned(new) = regex.replace_all(text, replacement.as_ref()) else {
-                    return false;
-                };
-                out.put(new.as_str());
-                true
+                new.clear();
+                let changed = replace_all(regex, text, &replacement, new);
+                if changed {
+                    out.put(new.as_str());
+                }
+                changed
             });
         });
     }
@@ -253,7 +283,8 @@ fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
                 _ => continue,
             };
             // What a function cannot take stays as it is.
-            if let Ok(Some(new)) = work.replaced(regex, text, 3) {
+            let mut new = String::new();
+            if let Ok(true) = work.replaced(regex, text, 3, &mut new) {
                 changes.push((key.into_owned(), new));
             }
         }

@@ -94,6 +94,17 @@ impl Getter {
         }
     }
 
+    /// Field and key, if it is an attribute whose key is the same for all items.
+    pub(crate) fn attribute(&self) -> Option<(pdata::Field, &str)> {
+        match self {
+            Getter::Keyed(Field { at, takes: Takes::Map }, keys) => match keys.as_slice() {
+                [Key::Text(key)] => Some((*at, key)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The value, if it is the same for all items.
     pub(crate) fn constant(&self) -> Option<&Value<'static>> {
         match self {
@@ -112,11 +123,23 @@ fn borrowed<'a>(value: &'a Value<'static>) -> Value<'a> {
     }
 }
 
+/// What stands at keys of a field.
+#[inline]
 pub(crate) fn at_path<'a>(
     field: Field,
     keys: &'a [Key],
     scene: Scene<'a>,
 ) -> Result<Value<'a>, String> {
+    match (field.takes, keys) {
+        // What most paths are: an attribute.
+        (Takes::Map, [Key::Text(key)]) => {
+            Ok(scene.entry(field.at, key).map_or(Value::Nil, Value::from))
+        }
+        _ => at_any_path(field, keys, scene),
+    }
+}
+
+fn at_any_path<'a>(field: Field, keys: &'a [Key], scene: Scene<'a>) -> Result<Value<'a>, String> {
     let Some((first, rest)) = keys.split_first() else { return Ok(field.value(scene)) };
     let entry = || {
         let key = text_key(first, scene).map_err(|it| format!("cannot get map value: {it}"))?;
