@@ -33,7 +33,6 @@ mod shape;
 mod shown;
 #[cfg(test)]
 mod tests;
-mod text_or;
 mod value;
 
 pub use choice::{Choice, Choices};
@@ -47,7 +46,6 @@ pub use secret::{MapList, Secret};
 pub use section::Section;
 pub use shape::Show;
 pub use shown::to_value;
-pub use text_or::TextOr;
 pub use value::Value;
 
 /// What stands for a secret.

@@ -8,7 +8,7 @@ use crate::config::Config;
 /// Mistakes in the operators.
 fn operators(config: &Config, problems: &mut Problems) {
     for fault in config.pipeline().err().unwrap_or_default() {
-        problems.add(fault.within("operators"));
+        problems.add(fault);
     }
     if let Some(Err(fault)) = config.header.as_ref().map(crate::header::compile) {
         problems.add(fault);

@@ -7,7 +7,7 @@ use component::config::{Duration, Fault, Value};
 use fileconsumer::Encoding;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
-use stanza::{Body, Options, Pipeline};
+use stanza::{Additions, Body, Options, Pipeline};
 
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -42,7 +42,7 @@ pub struct Config {
     /// Most files open at the same time. Default 1024.
     #[config(omit_empty)]
     pub max_concurrent_files: i64,
-    /// Accepted, without effect: all files have their turn.
+    /// Only so many times half of `max_concurrent_files` are read: the first ones. Default 0: all.
     #[config(omit_empty)]
     pub max_batches: i64,
     /// Of the files. Default utf-8.
@@ -87,7 +87,7 @@ pub struct Config {
     /// Adds `log.file.record_offset`. Default false.
     #[config(omit_empty)]
     pub include_file_record_offset: bool,
-    /// gzip: all files are; auto: those named `*.gz`. Default none.
+    /// gzip: all files are; auto: those that begin as gzip does, whatever their names. Default none.
     #[config(omit_empty)]
     pub compression: String,
     /// Which of the matching files are read. Default all.
@@ -126,7 +126,7 @@ pub struct Config {
     /// Accepted, without effect.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Accepted, without effect.
+    /// The operators that get the records. Default: the first.
     pub output: Vec<String>,
 }
 
@@ -175,7 +175,7 @@ pub struct SortBy {
     /// timestamp: its layout in strptime's letters. Required there.
     #[config(omit_empty)]
     pub layout: String,
-    /// Accepted, without effect: all files share a zone.
+    /// timestamp: a place of the time zone database. All files share it, so it does not change their order.
     #[config(omit_empty)]
     pub location: String,
 }
@@ -276,20 +276,31 @@ impl Default for Config {
 
 impl Config {
     /// The operators, compiled.
+    ///
+    /// # Errors
+    /// Mistakes in the operators, and in what else says where records go and what is added to them.
     pub fn pipeline(&self) -> Result<Pipeline, Vec<Fault>> {
-        let list = |map: &BTreeMap<String, String>| {
-            map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        let additions = |key: &str, map: &BTreeMap<String, String>| {
+            let texts = map.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+            Additions::new(texts).map_err(|it| vec![it.within(key)])
         };
         let options = Options {
-            attributes: list(&self.attributes),
-            resource: list(&self.resource),
+            attributes: additions("attributes", &self.attributes)?,
+            resource: additions("resource", &self.resource)?,
             body: match Encoding::parse(&self.encoding) {
                 Ok(Encoding::Nop) => Body::Bytes,
                 Ok(Encoding::Utf8Raw) => Body::RawText,
                 _ => Body::Text,
             },
         };
-        Pipeline::new(&Operator::sections(&self.operators), options)
+        let pipeline = Pipeline::new(&Operator::sections(&self.operators), options);
+        let within = |faults: Vec<Fault>| {
+            faults.into_iter().map(|it| it.within("operators")).collect::<Vec<_>>()
+        };
+        pipeline.map_err(within)?.entered_at(&self.output).map_err(|mut it| {
+            it.about("output");
+            vec![it]
+        })
     }
 }
 

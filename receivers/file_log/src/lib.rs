@@ -112,10 +112,16 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, Fault> {
         }
     };
     let compression = match config.compression.as_str() {
+        "" | "none" => Compression::None,
         "gzip" => Compression::Gzip,
         "auto" => Compression::Auto,
-        _ => Compression::None,
+        other => {
+            let text = format!("unsupported compression '{other}': use gzip or auto");
+            return Err(wrong(text, |it| it.one_of("compression", &["gzip", "auto"])));
+        }
     };
+    let half = config.max_concurrent_files / 2;
+    let first = (config.max_batches > 0).then(|| config.max_batches.saturating_mul(half.max(1)));
     let globs = |name: &str, list: &[String]| {
         let globs: Result<Vec<Glob>, _> = list.iter().map(|it| Glob::new(it)).collect();
         globs.map_err(|error| wrong(format!("{name}: {error}"), |it| it.about(name)))
@@ -128,6 +134,7 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, Fault> {
             exclude_older_than: span(config.exclude_older_than),
             ordering: order::compile(&config.ordering_criteria)
                 .map_err(|it| it.within("ordering_criteria"))?,
+            first: first.map(size),
         },
         start_at,
         poll_interval: config.poll_interval.std(),

@@ -3,6 +3,7 @@
 use component::config::Fault;
 use fileconsumer::{Layout, Ordering, Rule, SortKind};
 use golang::go_regex;
+use golang::time::Zone;
 use regex::Regex;
 
 use crate::config::{OrderingCriteria, SortBy};
@@ -43,13 +44,19 @@ pub(crate) fn compile(criteria: &OrderingCriteria) -> Result<Option<Ordering>, F
 }
 
 fn rule(by: &SortBy) -> Result<Rule, Fault> {
-    let SortBy { sort_type, regex_key, ascending, layout, .. } = by;
+    let SortBy { sort_type, regex_key, ascending, layout, location } = by;
     let kind = match sort_type.as_str() {
         "numeric" => SortKind::Numeric,
         "alphabetical" => SortKind::Alphabetical,
         "timestamp" if layout.is_empty() => {
             let text = "timestamp sort: layout must be specified";
             return Err(wrong(text, |it| it.about("layout")));
+        }
+        "timestamp" if Zone::named(location).is_none() => {
+            let text = format!(
+                "timestamp sort: load location UTC: failed to load location {location}: unknown time zone {location}"
+            );
+            return Err(wrong(text, |it| it.about("location")));
         }
         "timestamp" => {
             let layout = Layout::parse(layout);

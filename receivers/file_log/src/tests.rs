@@ -97,6 +97,22 @@ fn mistakes_have_the_collectors_texts() {
             "compile line start regex: error parsing regexp: missing closing ): `(?m)x(`",
         ),
         (
+            "{include: [x], ordering_criteria: {regex: x, sort_by: [{sort_type: timestamp, regex_key: n, layout: '%Y', location: Nowhere}]}}",
+            "timestamp sort: load location UTC: failed to load location Nowhere: unknown time zone Nowhere",
+        ),
+        (
+            "{include: [x], attributes: {a: 'EXPR(()'}}",
+            "compile embedded expression: unexpected token EOF (1:1)\n | (\n | ^: {\"operator_id\":\"file_input\"}",
+        ),
+        (
+            "{include: [x], output: [nowhere]}",
+            "operator 'nowhere' does not exist: {\"operator_id\":\"file_input\"}",
+        ),
+        (
+            "{include: [x], encoding: Nop, multiline: {line_end_pattern: x}}",
+            "line_end_pattern should not be set when using nop encoding",
+        ),
+        (
             "{include: [x], ordering_criteria: {regex: x, sort_by: [{sort_type: size, regex_key: n}]}}",
             "'sort_type' must be specified",
         ),

@@ -21,6 +21,9 @@ use crate::sink::Sink;
 use crate::source::{Source, open_file};
 use crate::track::Tracked;
 
+/// RFC 1952, section 2.3.1.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
 /// File systems whose files change without this kernel knowing: NFS, SMB2, CIFS, FUSE, 9P, Ceph.
 /// `statfs(2)` and `linux/magic.h`.
 const REMOTE: [u32; 6] = [0x6969, 0xfe53_4d42, 0xff53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
@@ -244,7 +247,7 @@ impl<S: Sink> Engine<S> {
             || match self.settings.compression {
                 Compression::None => false,
                 Compression::Gzip => true,
-                Compression::Auto => path.file_name().and_then(OsStr::to_str).is_some_and(is_gzip),
+                Compression::Auto => begins_as_gzip(&file, path),
             };
         let mut source = Source::new(file, gzip);
         let mut head = vec![0; self.settings.fingerprint_bytes];
@@ -457,4 +460,13 @@ fn decompressed_size(source: &mut Source) -> u64 {
         size += n as u64;
     }
     size
+}
+
+/// By its first bytes, as upstream tells it; by its name while there are none.
+fn begins_as_gzip(file: &File, path: &Path) -> bool {
+    let mut magic = [0; 2];
+    match read_at(file, &mut magic, 0) {
+        Ok(2) => magic == GZIP_MAGIC,
+        _ => path.file_name().and_then(OsStr::to_str).is_some_and(is_gzip),
+    }
 }

@@ -28,6 +28,8 @@ pub struct Finder {
     pub exclude_older_than: Option<Duration>,
     /// Chooses among the files.
     pub ordering: Option<Ordering>,
+    /// Of what remains only so many, the first ones.
+    pub first: Option<usize>,
 }
 
 /// A file that matches.
@@ -97,6 +99,7 @@ impl Finder {
         if let Some(ordering) = &self.ordering {
             files = ordering.choose(files);
         }
+        files.truncate(self.first.unwrap_or(FILES_MAX));
         let files = files.into_iter().map(|(path, it)| Found {
             path,
             device: it.dev(),
@@ -119,7 +122,7 @@ impl Finder {
 
     /// True when a single new file can be taken without looking at the others.
     pub(crate) fn decides_alone(&self) -> bool {
-        self.ordering.is_none() && self.exclude_older_than.is_none()
+        self.ordering.is_none() && self.exclude_older_than.is_none() && self.first.is_none()
     }
 
     fn is_excluded(&self, path: &Path) -> bool {
@@ -259,6 +262,7 @@ mod tests {
                 exclude: exclude.iter().map(glob).collect(),
                 exclude_older_than: None,
                 ordering: None,
+                first: None,
             }
         }
 

@@ -199,9 +199,8 @@ fn start(pattern: &Regex, omit: bool, buffer: &[u8], flush: bool) -> Option<(Ran
         return Some((0..first.start(), first.start()));
     }
     let from = if omit { first.end() } else { 0 };
-    // An empty match would be found again at the same place.
-    let after = first.end().max(1);
-    let second = if after < buffer.len() { pattern.find_at(buffer, after) } else { None };
+    // As upstream: what begins where the first match ends does not begin another record.
+    let second = pattern.find_iter(buffer).find(|it| it.start() > first.end());
     match second {
         Some(second) => Some((from..second.start(), second.start())),
         None if flush => Some((from..buffer.len(), buffer.len())),
@@ -281,6 +280,9 @@ mod tests {
 
     #[test]
     fn a_start_pattern_cuts_before_each_match() {
+        // What begins where a match ends does not begin another record.
+        check(&starts("S", false), "SSaSbSS\nSc", &["SSa", "Sb", "SS\n"]);
+        check(&starts("S", true), "SSaSbSS\nSc", &["Sa", "b", "S\n"]);
         let one = "LOGSTART 123 log1LOGSTART 123 a";
         check(&starts(r"LOGSTART \d+ ", false), one, &["LOGSTART 123 log1"]);
         let three = "LOGSTART 123 log1 LOGSTART 234 log2 LOGSTART 345 foo";

@@ -10,15 +10,36 @@ use crate::section::Section;
 use expr::{Program, Template};
 
 /// What the receiver itself adds to every record.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Options {
-    /// The receiver's `attributes:`; a value may hold `EXPR(...)`.
-    pub attributes: Vec<(String, String)>,
-    /// The receiver's `resource:`; a value may hold `EXPR(...)`.
-    pub resource: Vec<(String, String)>,
+    /// The receiver's `attributes:`.
+    pub attributes: Additions,
+    /// The receiver's `resource:`.
+    pub resource: Additions,
     /// What bodies are made of.
     pub body: Body,
 }
+
+/// Texts by their names, compiled: they may hold `EXPR(...)`.
+#[derive(Debug, Default)]
+pub struct Additions(Vec<(String, Template)>);
+
+impl Additions {
+    /// Compiles.
+    ///
+    /// # Errors
+    /// An expression that does not compile, with the Collector's text, by its name.
+    pub fn new<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, Fault> {
+        let compile = |(name, text): (&'t str, &'t str)| match Template::new(text) {
+            Ok(template) => Ok((name.to_owned(), template)),
+            Err(problem) => Err(Fault::create(format!("{problem}: {INPUT}")).within_key(name)),
+        };
+        texts.into_iter().map(compile).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// How the Collector's texts name the receiver among its operators.
+pub(crate) const INPUT: &str = "{\"operator_id\":\"file_input\"}";
 
 /// What becomes of the bytes of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,8 +58,6 @@ pub enum Body {
 pub(crate) struct Graph {
     /// In the order of the list. An output equal to their number is the end.
     pub(crate) nodes: Vec<Node>,
-    /// Where records enter.
-    pub(crate) first: usize,
     /// Added to every record.
     pub(crate) attributes: Vec<(String, Template)>,
     /// Added to the resource of every record, unless it is fixed.
@@ -136,18 +155,13 @@ impl Graph {
         }
         number_ids(&mut loose);
         let nodes = connect(loose).map_err(|it| vec![it])?;
-        let templates = |pairs: Vec<(String, String)>| -> Result<Vec<_>, Fault> {
-            let all = pairs.into_iter().map(|(key, text)| Ok((key, Template::new(&text)?)));
-            all.collect::<Result<_, Fault>>()
-        };
-        let attributes = templates(options.attributes).map_err(|it| vec![it])?;
-        let resource = templates(options.resource).map_err(|it| vec![it])?;
+        let Options { attributes: Additions(attributes), resource: Additions(resource), body } =
+            options;
         let resource_is_fixed = resource.iter().all(|(_, it)| it.fixed().is_some());
         let base = resource.iter().filter(|_| resource_is_fixed);
         let base = base.map(|(key, it)| (key.clone(), it.fixed().unwrap_or_default().to_owned()));
         let resource_base = base.collect();
-        let body = options.body;
-        Ok(Self { nodes, first: 0, attributes, resource, resource_is_fixed, resource_base, body })
+        Ok(Self { nodes, attributes, resource, resource_is_fixed, resource_base, body })
     }
 }
 

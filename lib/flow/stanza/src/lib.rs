@@ -21,7 +21,7 @@ mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
-pub use graph::{Body, Options};
+pub use graph::{Additions, Body, Options};
 pub use pipeline::Pipeline;
 pub use worker::{Batch, Worker};
 

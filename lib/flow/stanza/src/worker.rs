@@ -37,6 +37,8 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Worker {
     graph: Arc<Graph>,
+    /// Where lines enter.
+    first: Arc<[usize]>,
     arena: Bump,
     files: Files,
     states: Vec<State>,
@@ -64,13 +66,13 @@ struct Complaint {
 }
 
 impl Worker {
-    pub(crate) fn new(graph: Arc<Graph>) -> Self {
+    pub(crate) fn new(graph: Arc<Graph>, first: Arc<[usize]>) -> Self {
         let states = graph.nodes.iter().map(|it| it.operator.state()).collect();
         let complaints = vec![Complaint::default(); graph.nodes.len() + 1];
         let files = Files::new(Arc::clone(&graph.resource_base));
         let (arena, output) = (Bump::new(), Output::default());
         let (held, gone, clock) = (Vec::new(), Vec::new(), None);
-        Self { graph, arena, files, states, complaints, output, held, gone, clock }
+        Self { graph, first, arena, files, states, complaints, output, held, gone, clock }
     }
 
     /// Feeds one line without its terminator. `span` is its byte range in the file, terminator
@@ -98,7 +100,7 @@ impl Worker {
         };
         entry.origins = arena.alloc_slice_copy(&[Origin { file: at, start: span.start }]);
         run.describe(&mut entry, from, span.start, number);
-        run.from(graph.first, entry);
+        run.fan_out(run.first, entry);
         self.files.saw(at, span.end);
     }
 
@@ -211,14 +213,15 @@ impl Worker {
     }
 
     fn run(&mut self, clock: Clock) -> (Run<'_, '_>, &Bump, &Graph) {
-        let Self { graph, arena, files, states, complaints, output, .. } = self;
-        (Run { graph, arena, files, states, complaints, output, clock }, arena, graph)
+        let Self { graph, first, arena, files, states, complaints, output, .. } = self;
+        (Run { graph, first, arena, files, states, complaints, output, clock }, arena, graph)
     }
 }
 
 /// What a record meets on its way.
 struct Run<'a, 'w> {
     graph: &'a Graph,
+    first: &'a [usize],
     arena: &'a Bump,
     files: &'a Files,
     states: &'w mut [State],
@@ -241,14 +244,20 @@ impl<'a> Run<'a, '_> {
             for (key, template) in &graph.resource {
                 match template.render(entry, self.arena) {
                     Ok(text) => put(entry.resource.own(self.arena), key, Value::Str(text)),
-                    Err(text) => self.complain(None, true, &Failure::Text(text)),
+                    Err(text) => {
+                        let failure = Failure::Text(text).at("add resource keys to entry");
+                        self.complain(None, true, &failure);
+                    }
                 }
             }
         }
         for (key, template) in &graph.attributes {
             match template.render(entry, self.arena) {
                 Ok(text) => put(&mut entry.attributes, key, Value::Str(text)),
-                Err(text) => self.complain(None, true, &Failure::Text(text)),
+                Err(text) => {
+                    let failure = Failure::Text(text).at("add attributes to entry");
+                    self.complain(None, true, &failure);
+                }
             }
         }
         let meta = file.meta();

@@ -4,7 +4,7 @@
 //! into a tree, evaluated on a record without allocation as long as the expression makes no new value.
 
 use bumpalo::Bump;
-use golang::value::{Pair, Value, type_name};
+use golang::value::{Pair, Value, display};
 
 mod builtin;
 mod eval;
@@ -122,13 +122,14 @@ impl Template {
         let mut rest = text;
         while let Some(at) = rest.find("EXPR(") {
             let inside = &rest[at + "EXPR(".len()..];
-            let Some(end) = closing(inside) else { break };
+            let Some(end) = closing(inside).or_else(|| last_closing(inside)) else { break };
             if at > 0 {
                 parts.push(Part::Text(rest[..at].to_owned()));
             }
-            parts.push(Part::Expression(Program::new(&inside[..end]).map_err(|problem| {
-                format!("failed to compile expression '{}': {problem}", &inside[..end])
-            })?));
+            parts.push(Part::Expression(
+                Program::new(&inside[..end])
+                    .map_err(|problem| format!("compile embedded expression: {problem}"))?,
+            ));
             rest = &inside[end + 1..];
         }
         if !rest.is_empty() {
@@ -162,13 +163,16 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(text) => all.push_str(text),
-                Part::Expression(program) => match program.value(record, arena)? {
-                    Value::Str(text) => all.push_str(text),
-                    other => {
-                        let got = type_name(&other);
-                        return Err(format!("expected string, but got {got}"));
+                Part::Expression(program) => {
+                    let value = program.value(record, arena);
+                    match value.map_err(|it| format!("render embedded expression: {it}"))? {
+                        Value::Str(text) => all.push_str(text),
+                        other => {
+                            let got = display(&other);
+                            return Err(format!("embedded expression returned non-string {got}"));
+                        }
                     }
-                },
+                }
             }
         }
         Ok(all.into_bump_str())
@@ -194,6 +198,13 @@ fn closing(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// The last bracket before the next expression: where upstream looks for it in any case. Here it is looked for where
+/// brackets do not match, so that what is no expression is not taken for text in silence.
+fn last_closing(text: &str) -> Option<usize> {
+    let end = text.find("EXPR(").unwrap_or(text.len());
+    text[..end].rfind(')')
 }
 
 #[cfg(test)]

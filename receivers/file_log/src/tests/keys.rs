@@ -28,6 +28,12 @@ async fn read(keys: &str, files: &[(&str, &[u8])], wanted: usize) -> Vec<String>
     bodies(&sink)
 }
 
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
 fn wide(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(bytes).collect()
 }
@@ -63,7 +69,7 @@ async fn patterns_are_about_characters_in_every_encoding() {
             let pattern = r"line_start_pattern: '^\d{4}-\d\d-\d\d '";
             let keys =
                 format!("encoding: {encoding}, multiline: {{{pattern}, omit_pattern: {omit}}}");
-            assert_eq!(read(&keys, &[("a.log", &bytes)], 3).await, want, "{keys}");
+            assert_eq!(read(&keys, &[("a.log", bytes)], 3).await, want, "{keys}");
         }
     }
     let ends = wide("a\u{20ac};b\nc;", u16::to_le_bytes);
@@ -103,4 +109,43 @@ async fn a_character_that_the_runtime_has_cut_is_whole_again() {
     let other = "encoding: utf8-raw, operators: [{type: sanitize_utf8}, \
                  {type: regex_replace, field: body, regex: '\u{fffd}', replace_with: '?'}]";
     assert_eq!(read(other, &[("a.log", b"a\xffb\n")], 1).await, ["a?b"]);
+}
+
+#[tokio::test]
+async fn compressed_files_are_told_by_what_is_in_them() {
+    let files: [(&str, &[u8]); 3] =
+        [("a.log", &gzip("packed\n")), ("b.gz.log", b"plain\n"), ("c.log", b"x\n")];
+    let mut got = read("compression: auto", &files, 3).await;
+    got.sort();
+    assert_eq!(got, ["packed", "plain", "x"]);
+    let got = read("compression: gzip", &[("a.log", &gzip("one\ntwo"))], 2).await;
+    assert_eq!(got, ["one", "two"]);
+    assert_eq!(read("compression: none", &[("a.log", b"x\n")], 1).await, ["x"]);
+    let refused = create("{include: [x], compression: zstd}", &Sink::new());
+    assert_eq!(refused.err().unwrap(), "unsupported compression 'zstd': use gzip or auto");
+}
+
+#[tokio::test]
+async fn max_batches_leaves_later_files_alone() {
+    let files: [(&str, &[u8]); 4] =
+        [("a.log", b"one\n"), ("b.log", b"two\n"), ("c.log", b"3\n"), ("d.log", b"4\n")];
+    for (keys, want) in [
+        ("max_concurrent_files: 4, max_batches: 1", &["one", "two"][..]),
+        ("max_concurrent_files: 2, max_batches: 3", &["3", "one", "two"]),
+        ("max_concurrent_files: 1, max_batches: 1", &["one"]),
+        ("max_concurrent_files: 1", &["3", "4", "one", "two"]),
+    ] {
+        let mut got = read(keys, &files, want.len()).await;
+        got.sort();
+        assert_eq!(got, want, "{keys}");
+    }
+}
+
+#[tokio::test]
+async fn records_go_to_the_operators_that_output_names() {
+    let operators = "operators: [{type: add, field: body, value: first}, \
+                     {type: noop, id: second}, {type: add, field: attributes.x, value: 1}]";
+    let keys = format!("output: [second], {operators}");
+    assert_eq!(read(&keys, &[("a.log", b"as written\n")], 1).await, ["as written"]);
+    assert_eq!(read(operators, &[("a.log", b"as written\n")], 1).await, ["first"]);
 }

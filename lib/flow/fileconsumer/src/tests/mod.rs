@@ -52,6 +52,7 @@ impl Rig {
             exclude: vec![],
             exclude_older_than: None,
             ordering: None,
+            first: None,
         };
         let splitter = Splitter {
             mode: Mode::Newline,

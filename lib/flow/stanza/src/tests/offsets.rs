@@ -1,7 +1,7 @@
 //! How far a file is safe: nothing may be forgotten that has not been handed over.
 
 use super::*;
-use crate::Body;
+use crate::{Additions, Body};
 
 fn last() -> Value {
     json!([{ "type": "recombine", "combine_field": "body", "is_last_entry": "body == 'end'" }])
@@ -129,15 +129,16 @@ fn consecutive_records_of_one_resource_share_a_group() {
 
 #[test]
 fn the_receivers_own_attributes_come_before_those_of_the_file() {
-    let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let options = Options {
-        attributes: vec![
-            text("team", "blue"),
-            text("size", "EXPR(string(len(body)))"),
-            text("log.file.name", "mine"),
-            text("broken", "EXPR(attributes.none.x)"),
-        ],
-        resource: vec![text("service.name", "shop"), text("k", "EXPR(upper(body))-x")],
+        attributes: Additions::new([
+            ("team", "blue"),
+            ("size", "EXPR(string(len(body)))"),
+            ("log.file.name", "mine"),
+            ("broken", "EXPR(attributes.none.x)"),
+            ("number", "EXPR(len(body))"),
+        ])
+        .unwrap(),
+        resource: Additions::new([("service.name", "shop"), ("k", "EXPR(upper(body))-x")]).unwrap(),
         body: Body::Text,
     };
     let mut worker = Pipeline::new(&[], options).unwrap().worker();
@@ -154,4 +155,30 @@ fn raw_bodies_are_bytes() {
         Pipeline::new(&[], Options { body: Body::Bytes, ..Options::default() }).unwrap().worker();
     worker.line(&file(1, None), b"\xff\x00a", 0..4, None);
     assert_eq!(records(&worker.take().logs)[0]["body"], json!([255, 0, 97]));
+}
+
+#[test]
+fn records_enter_where_the_receivers_output_says() {
+    let add = |id: &str| json!({ "type": "add", "id": id, "field": format!("attributes.{id}"), "value": 1 });
+    let entered = |ids: &[&str]| {
+        let ids: Vec<String> = ids.iter().map(|it| (*it).to_owned()).collect();
+        let pipeline = compile(json!([add("a"), add("b"), add("c")])).unwrap().entered_at(&ids);
+        let mut worker = pipeline.map_err(|it| it.text)?.worker();
+        feed(&mut worker, &file(1, None), &["x"]);
+        let all = records(&worker.take().logs);
+        let keys = |it: &Value| it["attributes"].as_object().unwrap().len() - 1;
+        Ok::<Vec<usize>, String>(all.iter().map(keys).collect())
+    };
+    assert_eq!(entered(&[]), Ok(vec![3]));
+    assert_eq!(entered(&["b"]), Ok(vec![2]));
+    assert_eq!(entered(&["a", "c"]), Ok(vec![3, 1]));
+    let text = "operator 'nope' does not exist: {\"operator_id\":\"file_input\"}";
+    assert_eq!(entered(&["nope"]), Err(text.to_owned()));
+}
+
+#[test]
+fn expressions_of_the_receiver_that_do_not_compile_are_refused() {
+    let fault = Additions::new([("fine", "EXPR(body)"), ("k.v", "EXPR(()")]).unwrap_err();
+    let want = "compile embedded expression: unexpected token EOF (1:1)\n | (\n | ^: {\"operator_id\":\"file_input\"}";
+    assert_eq!(fault.text, want);
 }
