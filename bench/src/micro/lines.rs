@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use component::config::Value;
+use component::Problems;
+use component::config::{Tagged, Value};
 use golang::json::Elements;
 use ledger::Line;
 use serde::Deserialize;
-use stanza::{FileKey, FileMeta, Options, Pipeline};
+use stanza::{FileKey, FileMeta, OperatorConfig, Options, Pipeline};
 
 use super::{Row, Work, usual};
 use crate::load::files::json_line;
@@ -94,8 +95,10 @@ fn usual_lines(line: String, one: fn(&str) -> Vec<u8>) -> Work {
 
 /// `lines` times this line through the operators, then what they made is taken.
 fn through(operators: &[Value], line: Vec<u8>, lines: u64) -> impl FnMut() + use<> {
-    let pipeline = Pipeline::new(operators, Options::default());
-    let mut worker = pipeline.ok().map(|it| it.worker());
+    let operators: Vec<Tagged<OperatorConfig>> =
+        operators.iter().map(|it| it.clone().into()).collect();
+    let pipeline = Pipeline::plan(&operators, Options::default(), &mut Problems::default());
+    let mut worker = pipeline.map(|it| it.worker());
     let path = "/var/log/pods/shop_cart-0_4f2b9c1e-0000-4000-8000-000000000001/app/0.log";
     let attributes = vec![("log.file.path".to_owned(), path.to_owned())];
     let file = Arc::new(FileMeta { key: FileKey(1), attributes, record_offset: false });

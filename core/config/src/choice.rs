@@ -7,7 +7,7 @@ use std::ops::Deref;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fault::Stage;
+use crate::fault::{Fault, Stage};
 use crate::marks::CHOICE;
 
 /// A type whose values are words in a configuration.
@@ -44,6 +44,16 @@ pub struct Choice<T> {
 }
 
 impl<T: Choices> Choice<T> {
+    /// Why the word of `key` is none of those that are known. In an item of a tagged list only words with the stage `Read`
+    /// are found by themselves.
+    pub fn refused(&self, key: &str) -> Option<Fault> {
+        let word = self.unknown.as_deref()?;
+        let mut fault = Fault::new(T::STAGE, T::unknown(word));
+        let names: Vec<&str> = T::NAMES.iter().map(|it| it.0).take(T::SHOWN).collect();
+        fault.one_of(key, &names);
+        Some(fault)
+    }
+
     /// The word.
     pub fn word(&self) -> &str {
         match &self.unknown {

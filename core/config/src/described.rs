@@ -31,6 +31,8 @@ pub enum Inside {
     Maybe(Box<Item>),
     /// Any keys, whose values are alike.
     Entries(Box<Item>),
+    /// The keys depend on the value of the key `type`: each value, what it stands for, and what is inside then.
+    Tagged(Vec<(&'static str, &'static str, fn() -> Box<Item>)>),
 }
 
 /// A key.

@@ -108,6 +108,18 @@ pub enum Remedy {
     Part(Range<usize>, Vec<String>),
 }
 
+/// A part of a section that the Collector reads on its own. It writes a sentence above the first mistake in there,
+/// and names what is wrong by its path from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// How many of the steps lead to the part.
+    depth: usize,
+    /// The sentence, if this is the first mistake in the part.
+    intro: Option<String>,
+    /// A part in it that is read on its own as well.
+    inner: Option<Box<Envelope>>,
+}
+
 /// One mistake in a configuration, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -126,6 +138,8 @@ pub struct Fault {
     pub wanted: Option<Wanted>,
     /// The only pipelines that it concerns, by the name of their signal; `None` for all.
     pub signal: Option<&'static str>,
+    /// The outermost part that is read on its own.
+    pub envelope: Option<Box<Envelope>>,
 }
 
 impl Fault {
@@ -139,6 +153,7 @@ impl Fault {
             remedy: None,
             wanted: None,
             signal: None,
+            envelope: None,
         }
     }
 
@@ -174,24 +189,42 @@ impl Fault {
     pub fn within(mut self, path: &str) -> Self {
         let before = self.place.len();
         self.place.splice(..0, steps(path));
-        self.named += self.place.len() - before;
-        self
+        let steps = self.place.len() - before;
+        self.moved(steps)
     }
 
     /// The same fault as seen from outside one key, whatever is in its name.
     #[must_use]
     pub fn within_key(mut self, key: &str) -> Self {
         self.place.insert(0, Step::Key(key.to_owned()));
-        self.named += 1;
-        self
+        self.moved(1)
     }
 
     /// The same fault as seen from outside a list.
     #[must_use]
     pub fn within_item(mut self, at: usize) -> Self {
         self.place.insert(0, Step::At(at));
-        self.named += 1;
+        self.moved(1)
+    }
+
+    /// After `steps` were put before its place.
+    fn moved(mut self, steps: usize) -> Self {
+        self.named += steps;
+        let mut next = self.envelope.as_deref_mut();
+        while let Some(envelope) = next {
+            envelope.depth += steps;
+            next = envelope.inner.as_deref_mut();
+        }
         self
+    }
+
+    /// The mistakes of a part that the Collector reads on its own: `intro` stands above the first.
+    pub(crate) fn enclose(faults: &mut [Fault], intro: &str) {
+        for (at, fault) in faults.iter_mut().enumerate() {
+            let intro = (at == 0).then(|| intro.to_owned());
+            let inner = fault.envelope.take();
+            fault.envelope = Some(Box::new(Envelope { depth: 0, intro, inner }));
+        }
     }
 
     /// What the Collector's text names.
@@ -206,10 +239,19 @@ impl Fault {
 
     /// The Collector's text below its envelope for what cannot be read: `'a.b[0]' expected type ...`.
     pub fn read_text(&self) -> String {
-        match self.key_at_fault() {
-            Some((section, key)) => format!("'{}' has invalid keys: {key}", dotted(section)),
-            None => format!("'{}' {}", dotted(self.named_place()), self.text),
+        if let Some((section, key)) = self.key_at_fault() {
+            return format!("'{}' has invalid keys: {key}", dotted(section));
         }
+        let (mut text, mut from) = (String::new(), 0);
+        let part = |from, to| self.named_place().get(from..to).unwrap_or_default();
+        let mut next = self.envelope.as_deref();
+        while let Some(envelope) = next {
+            if let Some(intro) = &envelope.intro {
+                text = format!("{text}'{}' {intro}\n\n", dotted(part(from, envelope.depth)));
+            }
+            (from, next) = (envelope.depth, envelope.inner.as_deref());
+        }
+        format!("{text}'{}' {}", dotted(part(from, self.named_place().len())), self.text)
     }
 
     /// The same of several faults: all unknown keys of one section are in the text of the first, sorted, and

@@ -31,8 +31,10 @@ mod secret;
 mod section;
 mod shape;
 mod shown;
+mod tagged;
 #[cfg(test)]
 mod tests;
+mod together;
 mod value;
 
 pub use choice::{Choice, Choices};
@@ -46,6 +48,8 @@ pub use secret::{MapList, Secret};
 pub use section::Section;
 pub use shape::Show;
 pub use shown::to_value;
+pub use tagged::{Tag, Tagged, Tags};
+pub use together::Together;
 pub use value::Value;
 
 /// What stands for a secret.

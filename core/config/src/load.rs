@@ -22,8 +22,24 @@ pub fn load<C>(section: &Value) -> Result<C, Vec<Fault>>
 where
     C: Default + Serialize + DeserializeOwned,
 {
-    let base = Shape::of(&C::default())
-        .map_err(|it| vec![Fault::read(format!("the defaults cannot be written: {it}"))])?;
+    match examine(section) {
+        (Some(config), faults) if faults.is_empty() => Ok(config),
+        (_, faults) => Err(faults),
+    }
+}
+
+/// The same, with what can be read of a section in which something is wrong.
+pub(crate) fn examine<C>(section: &Value) -> (Option<C>, Vec<Fault>)
+where
+    C: Default + Serialize + DeserializeOwned,
+{
+    let base = match Shape::of(&C::default()) {
+        Ok(base) => base,
+        Err(it) => {
+            return (None, vec![Fault::read(format!("the defaults cannot be written: {it}"))]);
+        }
+    };
+    let mut read = None;
     let mut user = section.clone();
     let mut removed: Vec<Vec<Step>> = Vec::new();
     let mut issues: Vec<Fault> = Vec::new();
@@ -35,9 +51,7 @@ where
                     words.map(|it| Fault { place: in_original(&removed, it.place.clone()), ..it }),
                 );
                 issues.extend(unknown_keys(&base, &config, &user, &removed));
-                if issues.is_empty() {
-                    return Ok(config);
-                }
+                read = Some(config);
                 break;
             }
             Err(fault) => fault,
@@ -63,7 +77,7 @@ where
             owners(&base, key, &mut Vec::new(), elsewhere);
         }
     }
-    Err(issues)
+    (read, issues)
 }
 
 /// Reads a section and applies its rules. Mistakes that are noticed later are among the problems.

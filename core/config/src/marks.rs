@@ -13,3 +13,5 @@ pub(super) const DURATION: &str = "$duration";
 pub(super) const VALUE: &str = "$value";
 /// Marks [`crate::Choice`].
 pub(crate) const CHOICE: &str = "$choice";
+/// Marks [`crate::Together`].
+pub(crate) const TOGETHER: &str = "$together";

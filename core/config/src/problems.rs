@@ -1,6 +1,6 @@
 //! What a component finds in its own section.
 
-use crate::fault::{Fault, Stage};
+use crate::fault::{Fault, Stage, Step};
 
 /// What [`crate::Config::validate`] and the plan of a component found.
 #[derive(Debug, Default)]
@@ -24,6 +24,10 @@ pub enum Caution {
     NoFiles,
     /// A time span in nanoseconds.
     NoUnit,
+    /// A key that is not known where the Collector ignores such keys.
+    IgnoredKey,
+    /// A value that has no effect.
+    NoEffect,
 }
 
 impl Problems {
@@ -51,6 +55,32 @@ impl Problems {
         text: impl Into<String>,
     ) -> &mut Fault {
         &mut push(&mut self.warnings, (caution, Fault::check(text).within(key.as_ref()))).1
+    }
+
+    /// Takes over what was found in a part of the section; `place` says of each where it is.
+    pub fn take(&mut self, part: Problems, place: impl Fn(Fault) -> Fault) {
+        self.faults.extend(part.faults.into_iter().map(&place));
+        self.warnings.extend(part.warnings.into_iter().map(|(caution, it)| (caution, place(it))));
+    }
+
+    /// Puts the mistakes of a part in order that the Collector reads on its own: those of reading come first, in the order of
+    /// `keys`, below `intro`. What only follows from one of them goes.
+    pub(crate) fn settle(&mut self, keys: &[&str], intro: &str) {
+        let (mut unread, mut others): (Vec<Fault>, Vec<Fault>) =
+            std::mem::take(&mut self.faults).into_iter().partition(|it| it.stage == Stage::Read);
+        unread.sort_by_key(|it| match it.place.first() {
+            Some(Step::Key(key)) => keys.iter().position(|it| it == key),
+            _ => None,
+        });
+        others.retain(|it| {
+            let same = |unread: &Fault| {
+                it.place.starts_with(&unread.place) || unread.place.starts_with(&it.place)
+            };
+            !unread.iter().any(same)
+        });
+        Fault::enclose(&mut unread, intro);
+        self.faults = unread;
+        self.faults.append(&mut others);
     }
 
     /// The mistakes of one stage, in the order found.

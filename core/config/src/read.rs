@@ -9,7 +9,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fault::{Fault, Type};
-use super::marks::{DURATION, SECTION, VALUE};
+use super::marks::{DURATION, SECTION, TOGETHER, VALUE};
 use super::overlay::{self, Laid};
 use super::shape::State;
 use super::value::Value;
@@ -159,6 +159,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 }
                 _ => visitor.visit_newtype_struct(Pair(State::On.code(), self)),
             },
+            (TOGETHER, _) => visitor.visit_seq(Twice { laid: self.0, times: 2 }),
             (VALUE, Laid::Free(it)) => visitor.visit_newtype_struct(Free(it)),
             (VALUE, other) => visitor.visit_newtype_struct(Free(&other.to_value())),
             _ => visitor.visit_newtype_struct(self),
@@ -242,6 +243,27 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
     fn size_hint(&self) -> Option<usize> {
         Some(self.list.len())
+    }
+}
+
+/// The same section again and again: each reader takes the keys that it knows.
+struct Twice<'a> {
+    laid: &'a Laid,
+    times: usize,
+}
+
+impl<'de> SeqAccess<'de> for Twice<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
+        if self.times == 0 {
+            return Ok(None);
+        }
+        self.times -= 1;
+        seed.deserialize(Reader(self.laid)).map(Some)
     }
 }
 

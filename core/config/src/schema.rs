@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::described::{Described, Inside, Item, flat};
 use super::shape::{Shape, Show, Word};
+use super::tagged::TYPE;
 
 /// `{"$ref": REFERENCE}` is a value that `${...}` stands for; who puts the schema together defines it.
 pub const REFERENCE: &str = "#/$defs/reference";
@@ -76,12 +77,29 @@ fn absent(item: &Item) -> Json {
         Inside::TextOr(other) => {
             return either([json!({"type": "string"}), absent(other)], Json::Null);
         }
+        Inside::Tagged(types) => {
+            let ways = types.iter().map(|(name, text, item)| tagged(name, text, &item()));
+            return json!({"anyOf": ways.collect::<Vec<_>>()});
+        }
         _ => {}
     }
     let mut schema = of(&item.shape, &item.inside);
     if let Json::Object(entries) = &mut schema {
         entries.remove("default");
     }
+    schema
+}
+
+/// An item of this type. The type is written as a list of one word: by these an editor chooses what to complain of.
+fn tagged(name: &str, text: &str, item: &Item) -> Json {
+    let Shape::Struct(entries) = &item.shape else { return json!({}) };
+    let mut schema = structure(entries, &item.inside, false);
+    schema["properties"][TYPE]["enum"] = json!([name]);
+    if let Json::Object(key) = &mut schema["properties"][TYPE] {
+        key.retain(|it, _| it == "enum" || it == "description");
+    }
+    schema["required"] = json!([TYPE]);
+    schema["description"] = text.into();
     schema
 }
 

@@ -7,7 +7,7 @@ use serde::ser::{self, Impossible, Serialize, Serializer};
 
 use super::duration::Duration;
 use super::fault::Stage;
-use super::marks::{CHOICE, DURATION, HEADERS, SECRET, SECTION, VALUE};
+use super::marks::{CHOICE, DURATION, HEADERS, SECRET, SECTION, TOGETHER, VALUE};
 use super::value::Value;
 
 /// One value of a configuration, with what serde forgets.
@@ -276,6 +276,7 @@ impl Serializer for Shaper {
                 other => Ok(other),
             },
             VALUE => Ok(Shape::Free(inside()?.show(Show::default()))),
+            TOGETHER => Ok(together(inside()?)),
             _ => it.serialize(Shaper::PLAIN),
         }
     }
@@ -348,6 +349,16 @@ fn section(shape: Shape) -> Result<Shape, ShapeError> {
     }
 }
 
+/// The keys of structs that stand side by side as those of one.
+fn together(parts: Shape) -> Shape {
+    let Shape::List(parts) = parts else { return parts };
+    let keys = parts.into_iter().flat_map(|it| match it {
+        Shape::Struct(keys) => keys,
+        _ => Vec::new(),
+    });
+    Shape::Struct(keys.collect())
+}
+
 /// As a choice serialises inside its mark.
 fn choice(shape: Shape) -> Result<Shape, ShapeError> {
     let text = |it: Shape| match it {
@@ -382,43 +393,27 @@ impl Items {
     }
 }
 
-impl ser::SerializeSeq for Items {
-    type Ok = Shape;
-    type Error = ShapeError;
+macro_rules! items {
+    ($($kind:ident $push:ident)*) => {$(
+        impl ser::$kind for Items {
+            type Ok = Shape;
+            type Error = ShapeError;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, it: &T) -> Result<(), ShapeError> {
-        self.push(it)
-    }
+            fn $push<T: Serialize + ?Sized>(&mut self, it: &T) -> Result<(), ShapeError> {
+                self.push(it)
+            }
 
-    fn end(self) -> Result<Shape, ShapeError> {
-        Ok(Shape::List(self.0))
-    }
+            fn end(self) -> Result<Shape, ShapeError> {
+                Ok(Shape::List(self.0))
+            }
+        }
+    )*};
 }
 
-impl ser::SerializeTuple for Items {
-    type Ok = Shape;
-    type Error = ShapeError;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, it: &T) -> Result<(), ShapeError> {
-        self.push(it)
-    }
-
-    fn end(self) -> Result<Shape, ShapeError> {
-        Ok(Shape::List(self.0))
-    }
-}
-
-impl ser::SerializeTupleStruct for Items {
-    type Ok = Shape;
-    type Error = ShapeError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, it: &T) -> Result<(), ShapeError> {
-        self.push(it)
-    }
-
-    fn end(self) -> Result<Shape, ShapeError> {
-        Ok(Shape::List(self.0))
-    }
+items! {
+    SerializeSeq serialize_element
+    SerializeTuple serialize_element
+    SerializeTupleStruct serialize_field
 }
 
 /// Collects a map or struct.

@@ -81,5 +81,10 @@ pub const EMPTY: &str = "SL0311";
 /// An endpoint with a scheme too many or too few.
 pub const ENDPOINT_FORM: &str = "SL0312";
 
+/// A key that is not known where such keys are ignored.
+pub const IGNORED_KEY: &str = "SL0313";
+/// Something that has no effect.
+pub const NO_EFFECT: &str = "SL0314";
+
 /// A component that does not start.
 pub const START: &str = "SL0400";

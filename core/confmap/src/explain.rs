@@ -50,7 +50,7 @@ const fn about(code: &'static str, texts: [&'static str; 5]) -> Explanation {
 }
 
 /// Every code, in order.
-pub const ALL: [Explanation; 40] = [
+pub const ALL: [Explanation; 42] = [
     about(
         code::NO_LOCATION,
         [
@@ -439,6 +439,26 @@ pub const ALL: [Explanation; 40] = [
             "otlp_http:\n  endpoint: localhost:4318",
             "otlp_http:\n  endpoint: http://localhost:4318",
             "add or remove the scheme",
+        ],
+    ),
+    about(
+        code::IGNORED_KEY,
+        [
+            "key that is ignored",
+            "The Collector ignores keys of an operator that it does not know, so a misspelt key leaves the default in force.",
+            "operators:\n  - type: json_parser\n    parse_form: attributes.text",
+            "operators:\n  - type: json_parser\n    parse_from: attributes.text",
+            "correct the key, or remove it",
+        ],
+    ),
+    about(
+        code::NO_EFFECT,
+        [
+            "setting without effect",
+            "It is read, but it does nothing: the Collector knows no such word here and does not say so.",
+            "mapping:\n  warnning: 300",
+            "mapping:\n  warn: 300",
+            "correct it, or remove it",
         ],
     ),
     about(

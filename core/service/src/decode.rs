@@ -146,11 +146,10 @@ impl<'a> Decoder<'a> {
             Err(faults) => self.section_issues(name, key, id, &faults),
             Ok(checked) => {
                 let unread: Vec<Fault> = checked.problems.of(Stage::Read).cloned().collect();
-                if unread.is_empty() {
-                    self.checked.push((kind, id.clone(), checked));
-                } else {
+                if !unread.is_empty() {
                     self.section_issues(name, key, id, &unread);
                 }
+                self.checked.push((kind, id.clone(), checked));
             }
         }
     }

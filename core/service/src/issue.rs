@@ -264,6 +264,8 @@ pub(crate) fn caution_code(caution: Caution) -> &'static str {
         Caution::EndpointForm => code::ENDPOINT_FORM,
         Caution::NoFiles => code::NO_FILES,
         Caution::NoUnit => code::NO_UNIT,
+        Caution::IgnoredKey => code::IGNORED_KEY,
+        Caution::NoEffect => code::NO_EFFECT,
     }
 }
 

@@ -56,7 +56,7 @@ fn programs(
     texts: &[String],
 ) -> Result<Vec<Program>, (&'static str, usize, String)> {
     let compile = |(at, text): (usize, &String)| {
-        Program::point_condition(text).map_err(|problem| (key, at, problem))
+        Program::point_condition(text).map_err(|problem| (key, at, problem.text))
     };
     texts.iter().enumerate().map(compile).collect()
 }

@@ -7,12 +7,10 @@ use crate::config::Config;
 
 /// Mistakes in the operators.
 fn operators(config: &Config, problems: &mut Problems) {
-    for fault in config.pipeline().err().unwrap_or_default() {
-        problems.add(fault);
+    if let Some(header) = &config.header {
+        crate::header::compile(header, problems);
     }
-    if let Some(Err(fault)) = config.header.as_ref().map(crate::header::compile) {
-        problems.add(fault);
-    }
+    config.pipeline(problems);
 }
 
 /// Mistakes in what is said about files; upstream says them when it creates the receiver.
@@ -39,7 +37,8 @@ fn nothing_to_read(config: &Config, problems: &mut Problems) {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        operators(self, problems);
+        // The Collector builds what reads the files first: it is the first of the operators.
         files(self, problems);
+        operators(self, problems);
     }
 }

@@ -1,13 +1,12 @@
 //! The section and its defaults. `receiver/filelogreceiver`, `pkg/stanza/fileconsumer/config.go`, v0.156.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use component::config::{Duration, Fault, Value};
+use component::Problems;
+use component::config::{Duration, Tagged};
 use fileconsumer::Encoding;
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize};
-use stanza::{Additions, Body, Options, Pipeline};
+use serde::{Deserialize, Serialize};
+use stanza::{Body, ByteSize, OperatorConfig, Options, Pipeline};
 
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -112,7 +111,7 @@ pub struct Config {
     #[config(omit_empty)]
     pub on_truncate: String,
     /// What becomes of each record.
-    pub operators: Vec<Operator>,
+    pub operators: Vec<Tagged<OperatorConfig>>,
     /// A storage extension: offsets outlive the process. Default none.
     pub storage: Option<String>,
     /// Waits between attempts to deliver.
@@ -187,19 +186,7 @@ pub struct Header {
     /// What a line of the header matches. The first that does not is the first record.
     pub pattern: String,
     /// Make attributes of each line of the header; every record of the file has them.
-    pub metadata_operators: Vec<Operator>,
-}
-
-/// One entry of `operators:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-#[serde(transparent)]
-pub struct Operator(pub(crate) Value);
-
-impl Operator {
-    /// What is written there.
-    pub fn sections(list: &[Self]) -> Vec<Value> {
-        list.iter().map(|it| it.0.clone()).collect()
-    }
+    pub metadata_operators: Vec<Tagged<OperatorConfig>>,
 }
 
 /// `retry_on_failure:`
@@ -275,112 +262,28 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The operators, compiled.
-    ///
-    /// # Errors
-    /// Mistakes in the operators, and in what else says where records go and what is added to them.
-    pub fn pipeline(&self) -> Result<Pipeline, Vec<Fault>> {
-        let additions = |key: &str, map: &BTreeMap<String, String>| {
-            let texts = map.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-            Additions::new(texts).map_err(|it| vec![it.within(key)])
+    /// The operators, compiled. What is wrong in them, or has no effect, is found by its place in the section.
+    pub fn pipeline(&self, found: &mut Problems) -> Option<Pipeline> {
+        let body = match Encoding::parse(&self.encoding) {
+            Ok(Encoding::Nop) => Body::Bytes,
+            Ok(Encoding::Utf8Raw) => Body::RawText,
+            _ => Body::Text,
         };
-        let options = Options {
-            attributes: additions("attributes", &self.attributes)?,
-            resource: additions("resource", &self.resource)?,
-            body: match Encoding::parse(&self.encoding) {
-                Ok(Encoding::Nop) => Body::Bytes,
-                Ok(Encoding::Utf8Raw) => Body::RawText,
-                _ => Body::Text,
-            },
-        };
-        let pipeline = Pipeline::new(&Operator::sections(&self.operators), options);
-        let within = |faults: Vec<Fault>| {
-            faults.into_iter().map(|it| it.within("operators")).collect::<Vec<_>>()
-        };
-        pipeline.map_err(within)?.entered_at(&self.output).map_err(|mut it| {
-            it.about("output");
-            vec![it]
-        })
-    }
-}
-
-/// A number of bytes: `1000`, `16kiB`, `1.5MB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, config::Described)]
-#[serde(transparent)]
-pub struct ByteSize(pub i64);
-
-impl ByteSize {
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let end =
-            text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(text.len());
-        let (number, unit) = text.split_at(end);
-        let unit = unit.trim().to_ascii_lowercase();
-        let (letter, base) = match unit.strip_suffix("ib") {
-            Some(letter) => (letter, 1024_f64),
-            None => (unit.strip_suffix('b').unwrap_or(&unit), 1000.0),
-        };
-        let power = match letter {
-            "" => 0,
-            "k" => 1,
-            "m" => 2,
-            "g" => 3,
-            "t" => 4,
-            "p" => 5,
-            _ => return None,
-        };
-        Some(Self(whole(number.parse::<f64>().ok()? * base.powi(power))))
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "upstream cuts the fraction off, too")]
-fn whole(bytes: f64) -> i64 {
-    bytes as i64
-}
-
-impl<'de> Deserialize<'de> for ByteSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = ByteSize;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("helper.ByteSize")
-            }
-
-            fn visit_i64<E>(self, bytes: i64) -> Result<ByteSize, E> {
-                Ok(ByteSize(bytes))
-            }
-
-            fn visit_u64<E>(self, bytes: u64) -> Result<ByteSize, E> {
-                Ok(ByteSize(i64::try_from(bytes).unwrap_or(i64::MAX)))
-            }
-
-            fn visit_f64<E>(self, bytes: f64) -> Result<ByteSize, E> {
-                Ok(ByteSize(whole(bytes)))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ByteSize, E> {
-                ByteSize::parse(text)
-                    .ok_or_else(|| E::custom(format!("invalid byte size '{text}'")))
-            }
-        }
-        deserializer.deserialize_any(Bytes)
+        let options = Options::new(&self.attributes, &self.resource, body, found);
+        let mut inside = Problems::default();
+        let is_right = options.is_some();
+        let pipeline = Pipeline::plan(&self.operators, options.unwrap_or_default(), &mut inside);
+        found.take(inside, |fault| fault.within("operators"));
+        let mut entry = Problems::default();
+        let pipeline = pipeline.and_then(|it| it.entered_at(&self.output, &mut entry));
+        found.take(entry, |fault| fault.within("output"));
+        pipeline.filter(|_| is_right)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn byte_sizes_have_decimal_and_binary_units() {
-        let cases = [("1000", 1000), ("16KiB", 16_384), ("1.5 MB", 1_500_000), ("2gib", 2 << 30)];
-        for (text, want) in cases {
-            assert_eq!(ByteSize::parse(text), Some(ByteSize(want)), "{text}");
-        }
-        assert_eq!(ByteSize::parse("1xb"), None);
-    }
 
     #[test]
     fn an_unknown_operator_is_refused_by_its_place() {

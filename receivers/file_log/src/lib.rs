@@ -24,6 +24,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use component::Problems;
 use component::config::Fault;
 use component::{
     BoxError, Component, Host, Id, Kind, Outputs, Ownership, Receiver, Settings, Signal, Stability,
@@ -39,7 +40,7 @@ use stanza::{FileMeta, Pipeline, Worker};
 
 use header::HeaderLines;
 
-pub use config::{ByteSize, Config, Header, Multiline, Operator, OrderingCriteria, Retry, SortBy};
+pub use config::{Config, Header, Multiline, OrderingCriteria, Retry, SortBy};
 
 /// Most bytes that are handed on and not answered: what may come twice after a crash.
 const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
@@ -66,15 +67,14 @@ impl Receiver for FileLog {
 
     fn create(settings: Settings, config: Config, out: Outputs) -> Result<Self, BoxError> {
         // `validate` has found these mistakes before.
-        let text = |fault: Fault| fault.text;
-        let pipeline = config.pipeline().map_err(|faults| {
-            let texts: Vec<String> = faults.into_iter().map(text).collect();
-            texts.join("; ")
-        })?;
-        let mut files = files(&config).map_err(text)?;
+        let mut files = files(&config).map_err(|fault| fault.text)?;
+        let mut found = Problems::default();
+        let compiled = config.header.as_ref().map(|it| header::compile(it, &mut found));
+        let pipeline = config.pipeline(&mut found);
+        let texts: Vec<&str> = found.faults().iter().map(|it| it.text.as_str()).collect();
+        let pipeline = pipeline.filter(|_| texts.is_empty()).ok_or_else(|| texts.join("; "))?;
         let mut header = None;
-        if let Some(section) = &config.header {
-            let (pattern, operators) = header::compile(section).map_err(text)?;
+        if let Some((pattern, operators)) = compiled.flatten() {
             files.header = Some(pattern);
             header = Some(operators);
         }

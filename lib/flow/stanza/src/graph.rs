@@ -1,41 +1,23 @@
 //! From the `operators:` list to something that can run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use config::{Fault, Stage, Type, Value, Wanted};
-
-use crate::ops::{Build, Built, OPERATORS, Operator};
-use crate::section::Section;
+use config::{Caution, Fault, Problems, Stage, Tagged};
 use expr::{Program, Template};
+
+use crate::keys::{OnError, templates};
+use crate::ops::{Built, Operator, OperatorConfig};
 
 /// What the receiver itself adds to every record.
 #[derive(Debug, Default)]
 pub struct Options {
     /// The receiver's `attributes:`.
-    pub attributes: Additions,
+    attributes: Vec<(String, Template)>,
     /// The receiver's `resource:`.
-    pub resource: Additions,
+    resource: Vec<(String, Template)>,
     /// What bodies are made of.
-    pub body: Body,
-}
-
-/// Texts by their names, compiled: they may hold `EXPR(...)`.
-#[derive(Debug, Default)]
-pub struct Additions(Vec<(String, Template)>);
-
-impl Additions {
-    /// Compiles.
-    ///
-    /// # Errors
-    /// An expression that does not compile, with the Collector's text, by its name.
-    pub fn new<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, Fault> {
-        let compile = |(name, text): (&'t str, &'t str)| match Template::new(text) {
-            Ok(template) => Ok((name.to_owned(), template)),
-            Err(problem) => Err(Fault::create(format!("{problem}: {INPUT}")).within_key(name)),
-        };
-        texts.into_iter().map(compile).collect::<Result<_, _>>().map(Self)
-    }
+    body: Body,
 }
 
 /// How the Collector's texts name the receiver among its operators.
@@ -89,79 +71,56 @@ pub(crate) struct Node {
     pub(crate) routes: Vec<Vec<usize>>,
 }
 
-/// What happens with a record that an operator fails on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnError {
-    Send,
-    SendQuiet,
-    Drop,
-    DropQuiet,
-}
-
-impl OnError {
-    const ALL: [OnError; 4] =
-        [OnError::Send, OnError::Drop, OnError::SendQuiet, OnError::DropQuiet];
-
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "" | "send" => OnError::Send,
-            "send_quiet" => OnError::SendQuiet,
-            "drop" => OnError::Drop,
-            "drop_quiet" => OnError::DropQuiet,
-            _ => return None,
-        })
-    }
-
-    /// As written.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            OnError::Send => "send",
-            OnError::SendQuiet => "send_quiet",
-            OnError::Drop => "drop",
-            OnError::DropQuiet => "drop_quiet",
-        }
-    }
-}
-
 /// An operator before it is connected.
 struct Loose {
-    node: Node,
+    id: String,
+    kind: &'static str,
     /// The id was not written, so it may be numbered.
     implicit: bool,
-    outputs: Vec<String>,
-    routes: Vec<Vec<String>>,
-    is_router: bool,
+    /// The ids that it sends records to, with their keys.
+    outputs: Vec<(String, Vec<String>)>,
+    /// `None` if there is something wrong with it.
+    built: Option<(Built, OnError, Option<Program>)>,
+}
+
+impl Options {
+    /// The receiver's `attributes:` and `resource:`; mistakes are found below keys of these names.
+    pub fn new(
+        attributes: &BTreeMap<String, String>,
+        resource: &BTreeMap<String, String>,
+        body: Body,
+        found: &mut Problems,
+    ) -> Option<Self> {
+        let text = |problem: &expr::Mistake| format!("{problem}: {INPUT}");
+        let attributes = templates("attributes", attributes, found, text);
+        let resource = templates("resource", resource, found, text);
+        Some(Self { attributes: attributes?, resource: resource?, body })
+    }
 }
 
 impl Graph {
     /// Compiles and connects.
-    pub(crate) fn new(operators: &[Value], options: Options) -> Result<Self, Vec<Fault>> {
-        let made: Vec<Result<Loose, Fault>> = operators.iter().map(make).collect();
-        // The Collector reads all sections, then validates, then builds.
-        let mut loose: Vec<Loose> = Vec::with_capacity(made.len());
-        let mut faults: Vec<Fault> = Vec::new();
-        for (at, it) in made.into_iter().enumerate() {
-            match it {
-                Ok(it) => loose.push(it),
-                Err(fault) => faults.push(placed(fault, at)),
-            }
+    pub(crate) fn new(
+        operators: &[Tagged<OperatorConfig>],
+        options: Options,
+        found: &mut Problems,
+    ) -> Option<Self> {
+        let mut loose = Vec::with_capacity(operators.len());
+        for (at, entry) in operators.iter().enumerate() {
+            let mut own = Problems::default();
+            loose.push(make(entry, &mut own));
+            found.take(own, |fault| placed(fault, at));
         }
-        faults.sort_by_key(|it| it.stage);
-        if let Some(first) = faults.first() {
-            let unread = faults.iter().take_while(|it| it.stage == Stage::Read).count();
-            let shown = if first.stage == Stage::Read { unread } else { 1 };
-            faults.truncate(shown);
-            return Err(faults);
-        }
+        // Of an operator that cannot be read the id is not known: whether others may name it, nobody can say.
+        let mut loose = loose.into_iter().collect::<Option<Vec<Loose>>>()?;
         number_ids(&mut loose);
-        let nodes = connect(loose).map_err(|it| vec![it])?;
-        let Options { attributes: Additions(attributes), resource: Additions(resource), body } =
-            options;
+        let nodes = connect(loose, operators, found)?;
+        let Options { attributes, resource, body } = options;
         let resource_is_fixed = resource.iter().all(|(_, it)| it.fixed().is_some());
         let base = resource.iter().filter(|_| resource_is_fixed);
         let base = base.map(|(key, it)| (key.clone(), it.fixed().unwrap_or_default().to_owned()));
         let resource_base = base.collect();
-        Ok(Self { nodes, attributes, resource, resource_is_fixed, resource_base, body })
+        Some(Self { nodes, attributes, resource, resource_is_fixed, resource_base, body })
     }
 }
 
@@ -173,143 +132,142 @@ fn placed(fault: Fault, at: usize) -> Fault {
     }
 }
 
-fn make(value: &Value) -> Result<Loose, Fault> {
-    let kind = match value.get("type") {
-        None | Some(Value::Null) => {
-            let mut fault = Fault::read("missing required field 'type'");
-            fault.require("type", "noop");
-            return Err(fault);
+/// Reads and compiles one operator. `None` only if it cannot even be said which one it is.
+fn make(entry: &Tagged<OperatorConfig>, found: &mut Problems) -> Option<Loose> {
+    let mut loose = None;
+    let built = entry.plan(found, |config, found| {
+        let keys = config.keys();
+        let basic = keys.basic();
+        let kind = entry.tag().ok()?.name;
+        let implicit = basic.id.is_empty() || basic.id == kind;
+        let id = if implicit { kind.to_owned() } else { basic.id.clone() };
+        let outputs = keys.outputs().into_iter().map(|(key, ids)| (key, ids.to_vec())).collect();
+        loose = Some(Loose { id, kind, implicit, outputs, built: None });
+        let (on_error, condition) = keys.common(found);
+        let built = keys.plan(found)?;
+        if !built.transformer && condition.is_some() {
+            let text = format!("`if` has no effect on {kind}, as in the Collector");
+            found.warn(Caution::NoEffect, "", text).about("if");
         }
-        Some(kind) => kind.as_str().ok_or_else(|| {
-            let mut fault = Fault::read("non-string type for field 'type'");
-            fault.about("type").wanted = Some(Wanted::Type(Type::Text));
-            fault
-        })?,
-    };
-    let found: Option<&(&'static str, Build)> = OPERATORS.iter().find(|(name, _)| *name == kind);
-    let Some((kind, build)) = found else {
-        let mut fault = Fault::read(format!("unsupported type '{kind}'"));
-        let known: Vec<&str> = OPERATORS.iter().map(|it| it.0).collect();
-        fault.one_of("type", &known);
-        return Err(fault);
-    };
-    let mut section = Section::new(value);
-    let id = section.text("id").filter(|it| !it.is_empty());
-    let outputs = section.texts("output");
-    let on_error = section.text("on_error").unwrap_or_default();
-    let condition = section.text("if").unwrap_or_default();
-    let in_kind = |fault: Fault| match fault.stage {
-        Stage::Read => Fault { text: format!("unmarshal to {kind}: {}", fault.text), ..fault },
-        Stage::Check | Stage::Create => fault,
-    };
-    section.check().map_err(in_kind)?;
-    let built = match build(&mut section) {
-        // The common part is built before the rest.
-        Err(fault) if fault.stage != Stage::Create => return Err(in_kind(fault)),
-        built => built,
-    };
-    let common = common(on_error, condition);
-    let Built { operator, transformer, routes } = match (common, built) {
-        (Err(fault), Ok(Built { transformer: true, .. }) | Err(_)) => return Err(fault),
-        (_, built) => built?,
-    };
-    let (on_error, condition) =
-        if transformer { self::common(on_error, condition)? } else { (OnError::Send, None) };
-    let node = Node {
-        id: id.unwrap_or(kind).to_owned(),
-        kind,
-        operator,
-        condition,
-        on_error,
-        outputs: Vec::new(),
-        routes: Vec::new(),
-    };
-    let (implicit, is_router) = (id.is_none_or(|it| it == *kind), *kind == "router");
-    Ok(Loose { node, implicit, outputs, routes, is_router })
-}
-
-fn common(on_error: &str, condition: &str) -> Result<(OnError, Option<Program>), Fault> {
-    let action = OnError::parse(on_error).ok_or_else(|| {
-        let text = "operator config has an invalid `on_error` field.";
-        let mut fault = Fault::create(format!("{text}: {{\"on_error\":\"{on_error}\"}}"));
-        fault.one_of("on_error", &OnError::ALL.map(OnError::name));
-        fault
-    })?;
-    if condition.is_empty() {
-        return Ok((action, None));
-    }
-    let program = Program::condition(condition).map_err(|problem| {
-        let text = format!("failed to compile expression '{condition}': {problem}");
-        let mut fault = Fault::create(text);
-        fault.about("if");
-        fault
-    })?;
-    Ok((action, Some(program)))
+        let condition = condition.filter(|_| built.transformer);
+        Some((built, on_error, condition))
+    });
+    loose.map(|it| Loose { built, ..it })
 }
 
 /// The second operator of a type without an id of its own gets a number, and so on.
 fn number_ids(loose: &mut [Loose]) {
-    let mut taken: HashSet<String> = HashSet::new();
     let mut counts: HashMap<&'static str, usize> = HashMap::new();
     let explicit: Vec<String> =
-        loose.iter().filter(|it| !it.implicit).map(|it| it.node.id.clone()).collect();
+        loose.iter().filter(|it| !it.implicit).map(|it| it.id.clone()).collect();
     for it in loose.iter_mut().filter(|it| it.implicit) {
-        let count = counts.entry(it.node.kind).or_insert(0);
-        while *count > 0 && explicit.contains(&format!("{}{count}", it.node.kind)) {
+        let count = counts.entry(it.kind).or_insert(0);
+        while *count > 0 && explicit.contains(&format!("{}{count}", it.kind)) {
             *count += 1;
         }
         if *count > 0 {
-            it.node.id = format!("{}{count}", it.node.kind);
+            it.id = format!("{}{count}", it.kind);
         }
         *count += 1;
-        taken.insert(it.node.id.clone());
     }
 }
 
 /// Resolves outputs to positions.
-fn connect(loose: Vec<Loose>) -> Result<Vec<Node>, Fault> {
+fn connect(
+    loose: Vec<Loose>,
+    operators: &[Tagged<OperatorConfig>],
+    found: &mut Problems,
+) -> Option<Vec<Node>> {
     let end = loose.len();
-    let mut at: HashMap<String, usize> = HashMap::new();
-    for (i, it) in loose.iter().enumerate() {
-        if at.insert(it.node.id.clone(), i).is_some() {
-            let text = format!("operator with id '{}' already exists in pipeline", it.node.id);
-            return Err(Fault::create(text).within_item(i));
-        }
-    }
+    let ids: Vec<String> = loose.iter().map(|it| it.id.clone()).collect();
     let mut nodes = Vec::with_capacity(end);
-    for (i, it) in loose.into_iter().enumerate() {
-        let Loose { mut node, outputs, routes, is_router, .. } = it;
-        let id = node.id.clone();
-        let resolve = |names: &[String]| -> Result<Vec<usize>, Fault> {
-            let all = names.iter().map(|name| {
-                at.get(name).copied().ok_or_else(|| {
-                    let text =
-                        format!("operator '{name}' does not exist: {{\"operator_id\":\"{id}\"}}");
-                    Fault::create(text).within_item(i)
-                })
-            });
-            all.collect()
+    for (at, it) in loose.into_iter().enumerate() {
+        let Loose { id, kind, outputs, built, .. } = it;
+        let mut lists = Vec::with_capacity(outputs.len());
+        for (key, names) in &outputs {
+            lists.push(resolve(names, &ids, |item, name| {
+                let text = if kind == "router" {
+                    format!("failed to set outputs on route: operator {name} does not exist")
+                } else {
+                    format!("operator '{name}' does not exist")
+                };
+                let fault = Fault::create(format!("{text}: {{\"operator_id\":\"{id}\"}}"));
+                let fault = fault.within_item(at);
+                let others: Vec<&str> =
+                    ids.iter().filter(|it| **it != id).map(String::as_str).collect();
+                found.add(fault).one_of(&format!("{key}::{item}"), &others);
+            }));
+        }
+        let (Some((built, on_error, condition)), Some(mut lists)) =
+            (built, lists.into_iter().collect::<Option<Vec<_>>>())
+        else {
+            continue;
         };
-        node.outputs = match outputs.as_slice() {
-            [] if is_router => Vec::new(),
-            [] => vec![i + 1],
-            names => resolve(names)?,
+        let (outputs, routes) = match lists.pop() {
+            Some(only) if !built.router && only.is_empty() => (vec![at + 1], Vec::new()),
+            Some(only) if !built.router => (only, Vec::new()),
+            last => {
+                lists.extend(last);
+                (Vec::new(), lists)
+            }
         };
-        node.routes = routes.iter().map(|it| resolve(it)).collect::<Result<_, _>>()?;
-        nodes.push(node);
+        let operator = built.operator;
+        nodes.push(Node { id, kind, operator, condition, on_error, outputs, routes });
     }
-    refuse_cycles(&nodes)?;
-    Ok(nodes)
+    refuse_doubles(&ids, operators, found);
+    if nodes.len() < end || !found.faults().is_empty() {
+        return None;
+    }
+    refuse_cycles(&nodes, found);
+    found.faults().is_empty().then_some(nodes)
 }
 
-fn refuse_cycles(nodes: &[Node]) -> Result<(), Fault> {
-    // Peels off what only leads to what was peeled off before; a cycle is what remains.
+/// The positions of the operators that are named; `unknown` is told of each name that is none, with its position.
+fn resolve(
+    names: &[String],
+    ids: &[String],
+    mut unknown: impl FnMut(usize, &str),
+) -> Option<Vec<usize>> {
+    let mut all = Some(Vec::with_capacity(names.len()));
+    for (item, name) in names.iter().enumerate() {
+        match (ids.iter().position(|it| it == name), &mut all) {
+            (Some(at), Some(all)) => all.push(at),
+            (Some(_), None) => {}
+            (None, _) => {
+                unknown(item, name);
+                all = None;
+            }
+        }
+    }
+    all
+}
+
+fn refuse_doubles(ids: &[String], operators: &[Tagged<OperatorConfig>], found: &mut Problems) {
+    for (at, id) in ids.iter().enumerate() {
+        if !ids[..at].contains(id) {
+            continue;
+        }
+        let text = format!("operator with id '{id}' already exists in pipeline");
+        let fault = found.add(Fault::create(text).within_item(at));
+        if operators.get(at).is_some_and(|it| it.written().get("id").is_some()) {
+            // Of so many names one at least is free.
+            let others = (2..ids.len() + 3).map(|it| format!("{id}_{it}"));
+            let free = others.into_iter().find(|it| !ids.contains(it));
+            fault.set("id", free.unwrap_or_default());
+        }
+    }
+}
+
+fn refuse_cycles(nodes: &[Node], found: &mut Problems) {
+    // Peels off what only leads to what was peeled off before; what remains leads to a cycle or is in one.
+    let targets = |it: &Node| -> Vec<usize> {
+        it.outputs.iter().chain(it.routes.iter().flatten()).copied().collect()
+    };
     let mut done = vec![false; nodes.len()];
     loop {
         let mut progress = false;
         for (i, node) in nodes.iter().enumerate() {
-            let mut targets = node.outputs.iter().chain(node.routes.iter().flatten());
-            if !done[i] && targets.all(|it| *it == nodes.len() || done[*it]) {
+            if !done[i] && targets(node).iter().all(|it| *it == nodes.len() || done[*it]) {
                 done[i] = true;
                 progress = true;
             }
@@ -318,11 +276,33 @@ fn refuse_cycles(nodes: &[Node]) -> Result<(), Fault> {
             break;
         }
     }
-    match done.iter().position(|it| !it) {
-        None => Ok(()),
-        Some(i) => Err(Fault::create(format!(
-            "pipeline has a circular dependency: {{\"operator_id\":\"{}\"}}",
-            nodes[i].id
-        ))),
-    }
+    let Some(start) = done.iter().position(|it| !it) else { return };
+    // From there each step that stays among the rest ends up in a cycle.
+    let mut path = vec![start];
+    let cycle = loop {
+        let here = path[path.len() - 1];
+        let next = targets(&nodes[here]).into_iter().find(|it| *it < nodes.len() && !done[*it]);
+        let Some(next) = next else { return };
+        if let Some(first) = path.iter().position(|it| *it == next) {
+            break path.split_off(first);
+        }
+        path.push(next);
+    };
+    // The one that leads back is the one to look at.
+    let last = cycle.iter().copied().max().unwrap_or(start);
+    let mut names: Vec<&str> = cycle.iter().map(|it| nodes[*it].id.as_str()).collect();
+    names.sort_by_key(|it| fnv(it));
+    let text = format!(
+        "pipeline has a circular dependency: {{\"cycles\":\"({} -> {})\"}}",
+        names.join(" -> "),
+        names[0]
+    );
+    let fault = found.add(Fault::create(text).within_item(last));
+    fault.about(if nodes[last].routes.is_empty() { "output" } else { "routes" });
+}
+
+/// The number by which the Collector sorts the names of a cycle: FNV-1a of 64 bits.
+fn fnv(text: &str) -> i64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step).cast_signed()
 }

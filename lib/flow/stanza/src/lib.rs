@@ -11,17 +11,19 @@ mod files;
 mod frozen;
 mod graph;
 mod kept_bytes;
+mod keys;
 mod ops;
 mod output;
 mod pipeline;
-mod section;
 mod severity;
 mod timestamp;
 mod value;
 mod worker;
 
 pub use files::{FileKey, FileMeta};
-pub use graph::{Additions, Body, Options};
+pub use graph::{Body, Options};
+pub use keys::ByteSize;
+pub use ops::OperatorConfig;
 pub use pipeline::Pipeline;
 pub use worker::{Batch, Worker};
 

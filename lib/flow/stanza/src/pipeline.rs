@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use config::{Fault, Value};
+use config::{Problems, Tagged};
 
 use crate::graph::{Graph, INPUT, Options};
+use crate::ops::OperatorConfig;
 use crate::worker::Worker;
 
 /// The compiled operators of one receiver. Cloning counts a reference.
@@ -16,29 +17,37 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Compiles the list.
-    ///
-    /// # Errors
-    /// Every operator that cannot be read, or else the first mistake; by their places in the list.
-    pub fn new(operators: &[Value], options: Options) -> Result<Self, Vec<Fault>> {
-        let graph = Arc::new(Graph::new(operators, options)?);
-        Ok(Self { graph, first: [0].into() })
+    /// Compiles the list. What is wrong or has no effect is found by its place in the list.
+    pub fn plan(
+        operators: &[Tagged<OperatorConfig>],
+        options: Options,
+        found: &mut Problems,
+    ) -> Option<Self> {
+        let graph = Arc::new(Graph::new(operators, options, found)?);
+        Some(Self { graph, first: [0].into() })
     }
 
-    /// The same with the receiver's `output:`: records enter at these operators, not at the first.
-    ///
-    /// # Errors
-    /// A name that no operator has.
-    pub fn entered_at(self, ids: &[String]) -> Result<Self, Fault> {
+    /// The same with the receiver's `output:`: records enter at these operators, not at the first. A name that no operator
+    /// has is found at its place in the list.
+    pub fn entered_at(self, ids: &[String], found: &mut Problems) -> Option<Self> {
         if ids.is_empty() {
-            return Ok(self);
+            return Some(self);
         }
-        let place = |id: &String| {
-            let found = self.graph.nodes.iter().position(|it| it.id == *id);
-            found.ok_or_else(|| Fault::create(format!("operator '{id}' does not exist: {INPUT}")))
-        };
-        let first = ids.iter().map(place).collect::<Result<_, Fault>>()?;
-        Ok(Self { first, ..self })
+        let known: Vec<&str> = self.graph.nodes.iter().map(|it| it.id.as_str()).collect();
+        let mut first = Some(Vec::with_capacity(ids.len()));
+        for (item, id) in ids.iter().enumerate() {
+            match (known.iter().position(|it| it == id), &mut first) {
+                (Some(at), Some(first)) => first.push(at),
+                (Some(_), None) => {}
+                (None, _) => {
+                    let text = format!("operator '{id}' does not exist: {INPUT}");
+                    found.late("", text).one_of(&item.to_string(), &known);
+                    first = None;
+                }
+            }
+        }
+        let first = first?.into();
+        Some(Self { first, ..self })
     }
 
     /// State for one thread.

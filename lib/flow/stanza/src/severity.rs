@@ -1,16 +1,18 @@
 //! Words and numbers to OpenTelemetry severities.
 
-use config::Fault;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bumpalo::Bump;
-use config::Value as Setting;
+use config::{
+    Caution, Choice, Choices, Described, Fault, Problems, Stage, Value as Setting, Wanted,
+};
 use golang::severity::NAMES;
+use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::field::Field;
-use crate::section::Section;
+use crate::keys::Place;
 use crate::value::{Value, type_name};
 
 /// Longest word that is looked up; what is longer is no severity.
@@ -33,27 +35,68 @@ struct Mapping {
     preset: HashMap<String, u8>,
 }
 
+/// The keys of `severity_parser`, and of the `severity:` block.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+#[serde(default)]
+pub(crate) struct SeverityKeys {
+    /// The field that holds the severity as a word or a number. Required.
+    parse_from: Place,
+    /// The words that are known from the start: `default` (`trace` to `fatal`, `warning`, `err`, each also with 2 to 4 behind it, and
+    /// 1 to 24), `otel` (the same without `warning` and `err`; `aliases` is another name for it), or `none`. Default
+    /// `default`.
+    preset: Choice<Preset>,
+    /// More words: for a severity (`trace`, `debug`, `info`, `warn`, `error`, `fatal`, each also with 2 to 4 behind it) a word, a
+    /// number, a range such as `{min: 100, max: 199}`, `2xx` to `5xx`, or a list of these. They come before those of the
+    /// preset. Default: none.
+    mapping: BTreeMap<String, Setting>,
+    /// The record gets the usual name of its severity (`WARN`), not the word that was found. Default false.
+    overwrite_text: bool,
+}
+
+/// Words that are known from the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Preset {
+    #[default]
+    Default,
+    Otel,
+    None,
+}
+
+impl Choices for Preset {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("default", Preset::Default),
+        ("otel", Preset::Otel),
+        ("none", Preset::None),
+        ("aliases", Preset::Otel),
+        ("", Preset::Default),
+    ];
+    const SHOWN: usize = 3;
+    const STAGE: Stage = Stage::Create;
+
+    /// The Collector takes any other word for `default`.
+    fn unknown(word: &str) -> String {
+        format!("no preset is named {word}: it is read as default")
+    }
+}
+
 impl SeverityParser {
-    /// Reads `parse_from`, `preset`, `mapping` and `overwrite_text`.
-    pub(crate) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
-        let parse_from = section.field("parse_from", false);
-        let preset = section.text("preset").unwrap_or_default();
-        let overwrite_text = section.flag("overwrite_text", false);
-        let mut mapping = Mapping::new(preset);
-        match section.value("mapping") {
-            None => {}
-            Some(Setting::Map(pairs)) => {
-                for (alias, values) in pairs {
-                    mapping.add(number(alias), values)?;
-                }
+    /// Compiles.
+    pub(crate) fn new(keys: &SeverityKeys, found: &mut Problems) -> Option<Self> {
+        if let Some(fault) = keys.preset.refused("preset") {
+            *found.warn(Caution::NoEffect, "", "") = fault;
+        }
+        let mut mapping = Mapping::new(*keys.preset);
+        for (alias, values) in &keys.mapping {
+            if number(alias) == 0 && alias != "0" && !alias.eq_ignore_ascii_case(NAMES[0]) {
+                unknown_severity(alias, found);
             }
-            Some(_) => {
-                section.complain("mapping", "expected a map");
+            if let Err(fault) = mapping.add(number(alias), values) {
+                found.add(fault.within_key(alias).within("mapping"));
             }
         }
-        section.check()?;
-        let parse_from = parse_from.ok_or("missing required field 'parse_from'")?;
-        Ok(Self { parse_from, mapping, overwrite_text })
+        let missing = "missing required field 'parse_from'";
+        let parse_from = keys.parse_from.required("parse_from", missing, found)?;
+        Some(Self { parse_from, mapping, overwrite_text: keys.overwrite_text })
     }
 
     /// Sets the severity of a record.
@@ -84,6 +127,15 @@ impl SeverityParser {
     }
 }
 
+/// The Collector gives a severity that it does not know the number 0, in silence.
+fn unknown_severity(alias: &str, found: &mut Problems) {
+    let names = NAMES.iter().skip(1).map(|it| it.to_ascii_lowercase()).collect();
+    let text = format!("no severity is named {alias}: what is listed here gets none");
+    let fault = found.warn(Caution::NoEffect, "", text);
+    *fault = fault.clone().within_key(alias).within("mapping");
+    fault.wanted = Some(Wanted::Key(names, Vec::new()));
+}
+
 fn whole(it: i64, arena: &Bump) -> &str {
     use std::fmt::Write as _;
     let mut text = bumpalo::collections::String::with_capacity_in(20, arena);
@@ -100,16 +152,16 @@ fn number(alias: &str) -> u8 {
 }
 
 /// The words and numbers of a preset.
-fn preset(preset: &str) -> HashMap<String, u8> {
+fn preset(preset: Preset) -> HashMap<String, u8> {
     let mut words = HashMap::new();
-    if preset == "none" {
+    if preset == Preset::None {
         return words;
     }
     for (number, name) in NAMES.iter().enumerate().skip(1) {
         words.insert(name.to_ascii_lowercase(), number as u8);
         words.insert(number.to_string(), number as u8);
     }
-    if preset != "otel" && preset != "aliases" {
+    if preset == Preset::Default {
         for (word, first) in [("warning", 13), ("err", 17)] {
             words.insert(word.to_owned(), first);
             (1..4).for_each(|it| {
@@ -121,14 +173,16 @@ fn preset(preset: &str) -> HashMap<String, u8> {
 }
 
 impl Mapping {
-    fn new(preset_name: &str) -> Self {
-        Self { preset: preset(preset_name), ..Self::default() }
+    fn new(name: Preset) -> Self {
+        Self { preset: preset(name), ..Self::default() }
     }
 
     /// What stands at one level of `mapping`.
     fn add(&mut self, number: u8, values: &Setting) -> Result<(), Fault> {
         match values.plain() {
-            Setting::List(list) => list.iter().try_for_each(|it| self.add_one(number, it)),
+            Setting::List(list) => list.iter().enumerate().try_for_each(|(at, it)| {
+                self.add_one(number, it).map_err(|fault| fault.within_item(at))
+            }),
             // As if the key was not there.
             Setting::Null => Ok(()),
             _ => self.add_one(number, values),

@@ -1,14 +1,16 @@
 //! Timestamps: what `time_parser` and the `timestamp:` blocks read.
 
+use std::collections::BTreeMap;
+
 use bumpalo::Bump;
-use config::Fault;
-use config::Value as Setting;
+use config::{Choice, Choices, Described, Fault, Problems, Stage};
 use golang::time::{Clock, Layout, Zone, in_64_bits};
+use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::field::Field;
-use crate::section::Section;
+use crate::keys::{Place, no_zone, unknown_zone};
 use crate::value::{Value, type_name};
 
 const SECOND: i128 = 1_000_000_000;
@@ -36,49 +38,66 @@ struct Epoch {
     split: bool,
 }
 
+/// The keys of `time_parser`, and of the `timestamp:` block.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+#[serde(default)]
+pub(crate) struct TimeKeys {
+    /// The field that holds the time. Required.
+    parse_from: Place,
+    /// How the time is written: `%Y-%m-%d %H:%M:%S.%L` for `strptime`, `2006-01-02 15:04:05.000` for `gotime`, and for `epoch` what is
+    /// counted since 1970: `s`, `ms`, `us`, `ns`, or `s.ms`, `s.us`, `s.ns` for seconds with a fraction. Required.
+    layout: String,
+    /// In which notation `layout` is: `strptime`, `gotime` or `epoch`; `native` takes no text. Default `strptime`.
+    layout_type: Choice<LayoutType>,
+    /// The time zone of times that are written without one, such as `Europe/Berlin`. Default: UTC for a layout that ends in `Z`, else
+    /// that of the host.
+    location: String,
+    /// What abbreviations of time zones mean, such as `{IST: Asia/Kolkata}`; the layout needs `%Z` (`gotime`: `MST`).
+    time_zone_locations: BTreeMap<String, String>,
+}
+
+/// The notation of a layout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum LayoutType {
+    #[default]
+    Strptime,
+    Gotime,
+    Epoch,
+    Native,
+}
+
+impl Choices for LayoutType {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("strptime", LayoutType::Strptime),
+        ("gotime", LayoutType::Gotime),
+        ("epoch", LayoutType::Epoch),
+        ("native", LayoutType::Native),
+        ("", LayoutType::Strptime),
+    ];
+    const SHOWN: usize = 3;
+    const STAGE: Stage = Stage::Check;
+
+    fn unknown(word: &str) -> String {
+        format!("unsupported layout_type {word}")
+    }
+}
+
 impl TimeParser {
-    /// Reads `parse_from`, `layout_type`, `layout`, `location` and `time_zone_locations`.
-    pub(crate) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
-        let parse_from = section.field("parse_from", false);
-        let layout_type = section.text("layout_type").unwrap_or("strptime");
-        let text = section.text("layout").unwrap_or_default();
-        let location = section.text("location").unwrap_or_default();
-        let abbreviations = match section.value("time_zone_locations") {
-            Some(Setting::Map(pairs)) => pairs.as_slice(),
-            _ => &[],
-        };
-        section.check()?;
-        let invalid = |text: String| Fault::check(text);
-        let parse_from =
-            parse_from.ok_or_else(|| invalid("missing required parameter 'parse_from'".into()))?;
-        if text.is_empty() && layout_type != "native" {
-            return Err(invalid("missing required configuration parameter `layout`".into()));
-        }
-        let how = match layout_type {
-            "native" => How::Native,
-            "epoch" => How::Epoch(
-                Epoch::new(text)
-                    .ok_or_else(|| invalid(format!("invalid `layout` for `epoch` type: {text}")))?,
-            ),
-            "gotime" | "strptime" => {
-                let layout = match layout_type {
-                    "strptime" => Layout::strptime(text)
-                        .map_err(|it| invalid(format!("invalid strptime layout: {it}")))?,
-                    _ => Layout::new(text),
-                };
-                let mut clock = Clock::new(layout, location).map_err(invalid)?;
-                for (name, place) in abbreviations {
-                    let place = place.as_str().unwrap_or_default();
-                    let zone = Zone::named(place).ok_or_else(|| {
-                        invalid(format!("invalid 'time_zone_locations': unknown time zone {place}"))
-                    })?;
-                    clock.set_abbreviation(name, zone);
-                }
-                How::Clock(clock)
+    /// Compiles. As in the Collector, the first mistake is the only one.
+    pub(crate) fn new(keys: &TimeKeys, found: &mut Problems) -> Option<Self> {
+        let text = "missing required parameter 'parse_from'";
+        let how = match keys.how() {
+            _ if keys.parse_from == Place::default() => {
+                found.at("", text).require("parse_from", "attributes.time");
+                return None;
             }
-            other => return Err(invalid(format!("unsupported layout_type {other}"))),
+            Ok(how) => how,
+            Err(fault) => {
+                found.add(fault);
+                return None;
+            }
         };
-        Ok(Self { parse_from, how })
+        Some(Self { parse_from: keys.parse_from.field("parse_from", found)?, how })
     }
 
     /// Sets the timestamp of a record.
@@ -109,7 +128,74 @@ impl TimeParser {
     }
 }
 
+impl TimeKeys {
+    fn how(&self) -> Result<How, Fault> {
+        let (text, kind) = (self.layout.as_str(), *self.layout_type);
+        if text.is_empty() && kind != LayoutType::Native {
+            let mut fault = Fault::check("missing required configuration parameter `layout`");
+            fault.require("layout", "'%Y-%m-%dT%H:%M:%S%j'");
+            return Err(fault);
+        }
+        if let Some(fault) = self.layout_type.refused("layout_type") {
+            return Err(fault);
+        }
+        let layout = match kind {
+            LayoutType::Native => return Ok(How::Native),
+            LayoutType::Epoch => {
+                return Epoch::new(text).map(How::Epoch).ok_or_else(|| {
+                    let mut fault = Fault::check("invalid `layout` for `epoch` type");
+                    fault.one_of("layout", &Epoch::LAYOUTS);
+                    fault
+                });
+            }
+            LayoutType::Gotime => Layout::new(text),
+            LayoutType::Strptime => Layout::strptime(text).map_err(|problem| {
+                let mut fault = Fault::check(format!("invalid strptime layout: {problem}"));
+                fault.about("layout");
+                fault
+            })?,
+        };
+        if Zone::named(&self.location).is_none() {
+            let text = format!("invalid 'location': {}", unknown_zone(&self.location));
+            let mut fault = Fault::check(text);
+            no_zone("location", &self.location, &mut fault);
+            return Err(fault);
+        }
+        let mut clock = Clock::new(layout, &self.location).map_err(Fault::check)?;
+        self.abbreviations(&mut clock)?;
+        Ok(How::Clock(clock))
+    }
+
+    fn abbreviations(&self, clock: &mut Clock) -> Result<(), Fault> {
+        const KEY: &str = "time_zone_locations";
+        let directive = if *self.layout_type == LayoutType::Gotime { "MST" } else { "%Z" };
+        if !self.time_zone_locations.is_empty() && !self.layout.contains(directive) {
+            let mut fault = Fault::check(format!(
+                "'{KEY}' requires the layout to contain a timezone abbreviation directive (%Z for \
+                 strptime / MST for gotime), but layout {:?} has none",
+                self.layout
+            ));
+            fault.remove(KEY);
+            return Err(fault);
+        }
+        for (name, place) in &self.time_zone_locations {
+            let zone = Zone::named(place).ok_or_else(|| {
+                let mut fault = Fault::check(format!(
+                    "invalid {KEY} entry {name:?}: failed to load location {place:?}: unknown time \
+                     zone {place}"
+                ));
+                no_zone(&format!("{KEY}::{name}"), place, &mut fault);
+                fault
+            })?;
+            clock.set_abbreviation(name, zone);
+        }
+        Ok(())
+    }
+}
+
 impl Epoch {
+    const LAYOUTS: [&'static str; 7] = ["s", "ms", "us", "ns", "s.ms", "s.us", "s.ns"];
+
     fn new(layout: &str) -> Option<Self> {
         let (unit, split) = match layout {
             "s" => (1_000_000_000, false),

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
+use config::Choices as _;
 use pdata::Logs;
 
 use crate::entry::{Entry, Origin, Resource};
 use crate::failure::Failure;
 use crate::files::{File, FileKey, FileMeta, Files};
-use crate::graph::{Body, Graph, Node, OnError};
+use crate::graph::{Body, Graph, Node};
 use crate::kept_bytes;
+use crate::keys::OnError;
 use crate::ops::{Cx, Flow, Flush, State};
 use crate::output::Output;
 use crate::value::{Value, put};
@@ -372,7 +374,7 @@ impl<'a> Run<'a, '_> {
             return;
         };
         let (id, kind) = node.map_or(("file_input", "file_input"), |it| (&it.id, it.kind));
-        let action = node.map_or("send", |it| it.on_error.name());
+        let action = node.map_or("send", |it| it.on_error.word());
         if !loud {
             tracing::debug!(operator_id = id, operator_type = kind, action, error = %failure, "Failed to process entry");
             return;

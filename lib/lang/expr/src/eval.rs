@@ -481,7 +481,7 @@ fn texts(operator: Operator, a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
         Operator::StartsWith => text.starts_with(other),
         Operator::EndsWith => text.ends_with(other),
         // A pattern that comes from the record: compiled each time, as upstream.
-        _ => golang::regexp::compile(other)?.is_match(text),
+        _ => golang::regexp::compile(other).map_err(|it| it.text)?.is_match(text),
     })
 }
 

@@ -3,6 +3,9 @@
 //! The subset of expr-lang (github.com/expr-lang/expr 1.17) that makes sense on a log record: parsed once
 //! into a tree, evaluated on a record without allocation as long as the expression makes no new value.
 
+use std::fmt;
+use std::ops::Range;
+
 use bumpalo::Bump;
 use golang::value::{Pair, Value, display};
 
@@ -34,6 +37,23 @@ pub trait Record<'a> {
     fn timestamp(&self) -> Option<i64>;
 }
 
+/// Why a text is no expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// In the words of expr-lang, with position and excerpt.
+    pub text: String,
+    /// The bytes of the text that are wrong; `None` if it is the text as a whole, or its end.
+    pub at: Option<Range<usize>>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Mistake {}
+
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Program {
@@ -44,8 +64,8 @@ impl Program {
     /// Compiles.
     ///
     /// # Errors
-    /// The text of expr-lang, with position and excerpt.
-    pub fn new(text: &str) -> Result<Self, String> {
+    /// What expr-lang says.
+    pub fn new(text: &str) -> Result<Self, Mistake> {
         Ok(Self { root: parse::parse(text, World::Record)? })
     }
 
@@ -53,7 +73,7 @@ impl Program {
     ///
     /// # Errors
     /// The same, or the type that it has.
-    pub fn condition(text: &str) -> Result<Self, String> {
+    pub fn condition(text: &str) -> Result<Self, Mistake> {
         Self::new(text)?.bool()
     }
 
@@ -62,15 +82,17 @@ impl Program {
     ///
     /// # Errors
     /// As for a condition, and for names that a point does not have.
-    pub fn point_condition(text: &str) -> Result<Self, String> {
+    pub fn point_condition(text: &str) -> Result<Self, Mistake> {
         Self { root: parse::parse(text, World::Point)? }.bool()
     }
 
     /// Itself, unless it certainly is no condition.
-    fn bool(self) -> Result<Self, String> {
+    fn bool(self) -> Result<Self, Mistake> {
         match self.root.constant_type() {
             None | Some("bool") => Ok(self),
-            Some(other) => Err(format!("expected bool, but got {other}")),
+            Some(other) => {
+                Err(Mistake { text: format!("expected bool, but got {other}"), at: None })
+            }
         }
     }
 
@@ -117,19 +139,20 @@ impl Template {
     ///
     /// # Errors
     /// The expression that does not compile, and why.
-    pub fn new(text: &str) -> Result<Self, String> {
+    pub fn new(text: &str) -> Result<Self, Mistake> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find("EXPR(") {
             let inside = &rest[at + "EXPR(".len()..];
+            let before = text.len() - inside.len();
             let Some(end) = closing(inside).or_else(|| last_closing(inside)) else { break };
             if at > 0 {
                 parts.push(Part::Text(rest[..at].to_owned()));
             }
-            parts.push(Part::Expression(
-                Program::new(&inside[..end])
-                    .map_err(|problem| format!("compile embedded expression: {problem}"))?,
-            ));
+            parts.push(Part::Expression(Program::new(&inside[..end]).map_err(|it| Mistake {
+                text: format!("compile embedded expression: {it}"),
+                at: it.at.map(|it| before + it.start..before + it.end),
+            })?));
             rest = &inside[end + 1..];
         }
         if !rest.is_empty() {

@@ -1,5 +1,6 @@
 //! Tokens to a tree, by precedence climbing as expr-lang does it.
 
+use super::Mistake;
 use super::builtin::Builtin;
 use super::lex::{Kind, Token, Wrong, lex};
 use super::tree::{Node, Operator};
@@ -23,7 +24,7 @@ pub(super) enum World {
 }
 
 /// Parses a whole expression.
-pub(super) fn parse(text: &str, world: World) -> Result<Node, String> {
+pub(super) fn parse(text: &str, world: World) -> Result<Node, Mistake> {
     let source: Vec<char> = text.chars().collect();
     let parsed = lex(&source).and_then(|tokens| {
         let variables = Vec::new();
@@ -34,7 +35,12 @@ pub(super) fn parse(text: &str, world: World) -> Result<Node, String> {
             _ => Err(parser.unexpected()),
         }
     });
-    parsed.map_err(|wrong| show(&source, &wrong))
+    parsed.map_err(|wrong| {
+        let bytes = |chars: &[char]| chars.iter().map(|it| it.len_utf8()).sum::<usize>();
+        let before = bytes(&source[..wrong.at.min(source.len())]);
+        let at = source.get(wrong.at).map(|it| before..before + it.len_utf8());
+        Mistake { text: show(&source, &wrong), at }
+    })
 }
 
 /// Message, position and excerpt as expr-lang prints them.

@@ -3,18 +3,42 @@
 //! What differs is rewritten: `\d \w \s \b` mean ASCII in Go, a lone `{` is a character, `[` within a class too,
 //! `\Q...\E`, `\z` and octal escapes exist. Common mistakes get Go's text.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::iter::Peekable;
+use std::ops::Range;
 use std::str::CharIndices;
 
 use regex::Regex;
+
+/// Why a text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// `error parsing regexp: ...`, as Go prints it.
+    pub text: String,
+    /// The bytes of the pattern that are wrong; `None` if it is the pattern as a whole.
+    pub at: Option<Range<usize>>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+impl From<Mistake> for String {
+    fn from(it: Mistake) -> String {
+        it.text
+    }
+}
 
 /// Compiles a pattern as Go would.
 ///
 /// # Errors
 /// `error parsing regexp: ...`, as Go prints it.
-pub fn compile(pattern: &str) -> Result<Regex, String> {
-    go_regex(pattern, Regex::new)
+pub fn compile(pattern: &str) -> Result<Regex, Mistake> {
+    build_with(pattern, Regex::new)
 }
 
 /// The same, for whatever `build` makes of the pattern in this crate's syntax.
@@ -25,8 +49,15 @@ pub fn go_regex<R>(
     pattern: &str,
     build: impl FnOnce(&str) -> Result<R, regex::Error>,
 ) -> Result<R, String> {
+    build_with(pattern, build).map_err(|it| it.text)
+}
+
+fn build_with<R>(
+    pattern: &str,
+    build: impl FnOnce(&str) -> Result<R, regex::Error>,
+) -> Result<R, Mistake> {
     let translated = Translator::new(pattern).run()?;
-    build(&translated).map_err(|problem| match problem {
+    let built = build(&translated).map_err(|problem| match problem {
         regex::Error::CompiledTooBig(_) => {
             format!("error parsing regexp: expression too large: `{pattern}`")
         }
@@ -35,11 +66,8 @@ pub fn go_regex<R>(
             let reason = text.lines().rev().find_map(|it| it.strip_prefix("error: "));
             format!("error parsing regexp: {}: `{pattern}`", reason.unwrap_or("invalid syntax"))
         }
-    })
-}
-
-fn wrong<T>(problem: &str, excerpt: &str) -> Result<T, String> {
-    Err(format!("error parsing regexp: {problem}: `{excerpt}`"))
+    });
+    built.map_err(|text| Mistake { text, at: None })
 }
 
 struct Translator<'p> {
@@ -61,7 +89,7 @@ impl<'p> Translator<'p> {
         Self { pattern, chars, out, open: 0, operand: false, repeated: None }
     }
 
-    fn run(mut self) -> Result<String, String> {
+    fn run(mut self) -> Result<String, Mistake> {
         while let Some((at, c)) = self.chars.next() {
             match c {
                 '\\' => self.escape(at)?,
@@ -69,7 +97,7 @@ impl<'p> Translator<'p> {
                 '(' => self.group(at)?,
                 ')' => {
                     if self.open == 0 {
-                        return wrong("unexpected )", self.pattern);
+                        return self.wrong("unexpected )", self.pattern);
                     }
                     self.open -= 1;
                     self.atom(")");
@@ -94,8 +122,16 @@ impl<'p> Translator<'p> {
         }
         match self.open {
             0 => Ok(self.out),
-            _ => wrong("missing closing )", self.pattern),
+            _ => self.wrong("missing closing )", self.pattern),
         }
+    }
+
+    /// `excerpt` is a part of the pattern: it is where the mistake is.
+    fn wrong<T>(&self, problem: &str, excerpt: &str) -> Result<T, Mistake> {
+        let text = format!("error parsing regexp: {problem}: `{excerpt}`");
+        let start = excerpt.as_ptr().addr().wrapping_sub(self.pattern.as_ptr().addr());
+        let is_part = excerpt.len() < self.pattern.len();
+        Err(Mistake { text, at: is_part.then(|| start..start + excerpt.len()) })
     }
 
     fn atom(&mut self, text: &str) {
@@ -103,18 +139,18 @@ impl<'p> Translator<'p> {
         (self.operand, self.repeated) = (true, None);
     }
 
-    fn repeat(&mut self, at: usize, end: usize) -> Result<(), String> {
+    fn repeat(&mut self, at: usize, end: usize) -> Result<(), Mistake> {
         let operator = &self.pattern[at..end];
         if !self.operand {
-            return wrong("missing argument to repetition operator", operator);
+            return self.wrong("missing argument to repetition operator", operator);
         }
         if let Some(first) = self.repeated {
-            return wrong("invalid nested repetition operator", &self.pattern[first..end]);
+            return self.wrong("invalid nested repetition operator", &self.pattern[first..end]);
         }
         while self.chars.next_if(|(i, _)| *i < end).is_some() {}
         self.out.push_str(operator);
         if operator.starts_with('{') && too_often(operator) {
-            return wrong("invalid repeat count", operator);
+            return self.wrong("invalid repeat count", operator);
         }
         if self.chars.next_if(|(_, c)| *c == '?').is_some() {
             self.out.push('?');
@@ -123,7 +159,7 @@ impl<'p> Translator<'p> {
         Ok(())
     }
 
-    fn group(&mut self, at: usize) -> Result<(), String> {
+    fn group(&mut self, at: usize) -> Result<(), Mistake> {
         self.open += 1;
         (self.operand, self.repeated) = (false, None);
         let rest = &self.pattern[at..];
@@ -135,11 +171,11 @@ impl<'p> Translator<'p> {
         let head = if let Some(name) = named.filter(|it| !it.starts_with(['=', '!'])) {
             let start = rest.len() - name.len();
             let Some(end) = name.find('>') else {
-                return wrong("invalid named capture", rest);
+                return self.wrong("invalid named capture", rest);
             };
             let valid = name[..end].chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             if end == 0 || !valid {
-                return wrong("invalid named capture", &rest[..=start + end]);
+                return self.wrong("invalid named capture", &rest[..=start + end]);
             }
             write!(self.out, "(?P<{}>", &name[..end]).ok();
             start + end + 1
@@ -154,10 +190,10 @@ impl<'p> Translator<'p> {
                     }
                     end + 1
                 }
-                None => return wrong("missing closing )", self.pattern),
+                None => return self.wrong("missing closing )", self.pattern),
                 Some(c) => {
                     let end = end + c.len_utf8();
-                    return wrong("invalid or unsupported Perl syntax", &rest[..end]);
+                    return self.wrong("invalid or unsupported Perl syntax", &rest[..end]);
                 }
             }
         };
@@ -165,11 +201,11 @@ impl<'p> Translator<'p> {
         Ok(())
     }
 
-    fn escape(&mut self, at: usize) -> Result<(), String> {
+    fn escape(&mut self, at: usize) -> Result<(), Mistake> {
         let Some((next, c)) = self.chars.next() else {
-            return Err(
-                "error parsing regexp: trailing backslash at end of expression: ``".to_owned()
-            );
+            let text =
+                "error parsing regexp: trailing backslash at end of expression: ``".to_owned();
+            return Err(Mistake { text, at: Some(at..at + 1) });
         };
         let text = match c {
             'A' => "\\A",
@@ -211,7 +247,7 @@ impl<'p> Translator<'p> {
     }
 
     /// An escaped single character, ready for a class or outside of one.
-    fn literal(&mut self, at: usize, c: char) -> Result<String, String> {
+    fn literal(&mut self, at: usize, c: char) -> Result<String, Mistake> {
         let code = match c {
             'a' => 7,
             'f' => 12,
@@ -231,20 +267,20 @@ impl<'p> Translator<'p> {
                 }
                 // A single digit other than 0 would be a backreference.
                 if more == 0 && c != '0' {
-                    return wrong("invalid escape sequence", &self.pattern[at..at + 2]);
+                    return self.wrong("invalid escape sequence", &self.pattern[at..at + 2]);
                 }
                 code
             }
             c if c.is_ascii() && !c.is_ascii_alphanumeric() => c as u32,
             c => {
                 let end = at + 1 + c.len_utf8();
-                return wrong("invalid escape sequence", &self.pattern[at..end]);
+                return self.wrong("invalid escape sequence", &self.pattern[at..end]);
             }
         };
         Ok(format!("\\x{{{code:x}}}"))
     }
 
-    fn hex(&mut self, at: usize) -> Result<String, String> {
+    fn hex(&mut self, at: usize) -> Result<String, Mistake> {
         let rest = &self.pattern[at + 2..];
         let (digits, len) = match rest.strip_prefix('{') {
             Some(inside) => {
@@ -257,25 +293,25 @@ impl<'p> Translator<'p> {
         let Some(code) = code else {
             let end = (at + 2 + len).min(self.pattern.len());
             let excerpt = self.pattern.get(at..end).unwrap_or(&self.pattern[at..]);
-            return wrong("invalid escape sequence", excerpt);
+            return self.wrong("invalid escape sequence", excerpt);
         };
         while self.chars.next_if(|(i, _)| *i < at + 2 + len).is_some() {}
         Ok(format!("\\x{{{code:x}}}"))
     }
 
-    fn unicode_class(&mut self, at: usize) -> Result<String, String> {
+    fn unicode_class(&mut self, at: usize) -> Result<String, Mistake> {
         let rest = &self.pattern[at..];
         let len = match rest[2..].chars().next() {
             Some('{') => rest.find('}').map(|it| it + 1),
             Some(c) => Some(2 + c.len_utf8()),
             None => None,
         };
-        let Some(len) = len else { return wrong("invalid character class range", rest) };
+        let Some(len) = len else { return self.wrong("invalid character class range", rest) };
         while self.chars.next_if(|(i, _)| *i < at + len).is_some() {}
         Ok(rest[..len].to_owned())
     }
 
-    fn class(&mut self, at: usize) -> Result<(), String> {
+    fn class(&mut self, at: usize) -> Result<(), Mistake> {
         let mut out = String::from("[");
         if self.chars.next_if(|(_, c)| *c == '^').is_some() {
             out.push('^');
@@ -283,7 +319,7 @@ impl<'p> Translator<'p> {
         let mut first = true;
         loop {
             let Some((i, c)) = self.chars.next() else {
-                return wrong("missing closing ]", &self.pattern[at..]);
+                return self.wrong("missing closing ]", &self.pattern[at..]);
             };
             match c {
                 ']' if !first => break,
@@ -299,7 +335,7 @@ impl<'p> Translator<'p> {
                 }
                 '\\' => {
                     let Some((_, c)) = self.chars.next() else {
-                        return wrong("missing closing ]", &self.pattern[at..]);
+                        return self.wrong("missing closing ]", &self.pattern[at..]);
                     };
                     match c {
                         'd' => out.push_str("0-9"),
@@ -353,7 +389,7 @@ mod tests {
     }
 
     fn refused(pattern: &str, want: &str) {
-        assert_eq!(compile(pattern).unwrap_err(), format!("error parsing regexp: {want}"));
+        assert_eq!(compile(pattern).unwrap_err().text, format!("error parsing regexp: {want}"));
     }
 
     #[test]

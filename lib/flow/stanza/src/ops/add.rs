@@ -1,12 +1,13 @@
 //! `add`: puts a value into a field, fixed or from an expression.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::Section;
+use crate::keys::Place;
 use crate::value::Literal;
-use config::Fault;
+use config::{Caution, Described, Problems, Remedy, Value as Setting};
 use expr::Program;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 struct Add {
@@ -21,27 +22,51 @@ enum What {
     Missing,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let field = section.field("field", true);
-    section.check()?;
-    let field = field.ok_or("add: field is empty")?;
-    let what = match section.value("value") {
-        None => What::Missing,
-        Some(value) => {
-            let text = value.as_str().filter(|it| it.starts_with("EXPR(") && it.ends_with(')'));
-            match text {
-                Some(text) => {
-                    let inside = &text["EXPR(".len()..text.len() - 1];
-                    What::Expression(Program::new(inside).map_err(|problem| {
-                        format!("failed to compile expression '{inside}': {problem}")
-                    })?)
-                }
-                None => What::Literal(Literal::new(value)),
+/// The keys of `add`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// Where the value goes, such as `attributes.env`. What is there is overwritten. Required.
+    field: Place,
+    /// Any value of YAML, also a list or a map. A text of the form `EXPR(...)` is an expression: its result is what is added,
+    /// of whatever type it is. Required.
+    value: Setting,
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let what = match &self.value {
+            Setting::Null => {
+                found
+                    .warn(Caution::NoEffect, "", "no value: every record fails here")
+                    .about("value");
+                Some(What::Missing)
             }
-        }
+            value => match value.as_str().and_then(inside) {
+                Some((start, text)) => expression(start, text, found).map(What::Expression),
+                None => Some(What::Literal(Literal::new(value))),
+            },
+        };
+        let field = self.field.required("field", "add: field is empty", found)?;
+        Some(Built::transformer(Add { field, what: what? }))
+    }
+}
+
+/// The expression in `EXPR(...)`, and where it begins.
+fn inside(text: &str) -> Option<(usize, &str)> {
+    const START: &str = "EXPR(";
+    Some((START.len(), text.strip_prefix(START)?.strip_suffix(')')?))
+}
+
+fn expression(start: usize, text: &str, found: &mut Problems) -> Option<Program> {
+    let problem = match Program::new(text) {
+        Ok(program) => return Some(program),
+        Err(problem) => problem,
     };
-    Ok(Built::transformer(Add { field, what }))
+    let fault = found.late("value", format!("failed to compile expression '{text}': {problem}"));
+    if let Some(at) = problem.at {
+        fault.remedy = Some(Remedy::Part(start + at.start..start + at.end, Vec::new()));
+    }
+    None
 }
 
 impl Operator for Add {

@@ -1,11 +1,12 @@
 //! `assign_keys`: a list becomes a map with the given keys.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::Section;
+use crate::keys::Place;
 use crate::value::{Pairs, Value, put, type_name};
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 struct AssignKeys {
@@ -13,16 +14,24 @@ struct AssignKeys {
     keys: Vec<String>,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let field = section.field("field", false);
-    let keys = section.texts("keys");
-    section.check()?;
-    let field = field.ok_or("assign_keys missing required field 'field'")?;
-    if keys.is_empty() {
-        return Err("assign_keys missing required field keys".into());
+/// The keys of `assign_keys`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The list that becomes a map. Required.
+    field: Place,
+    /// The names of its items, as many as it has. Required.
+    keys: Vec<String>,
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        if self.keys.is_empty() {
+            let text = "assign_keys missing required field keys";
+            found.late("", text).require("keys", "[first, second]");
+        }
+        let field = self.field.required("field", "invalid field type: <nil>", found)?;
+        Some(Built::transformer(AssignKeys { field, keys: self.keys.clone() }))
     }
-    Ok(Built::transformer(AssignKeys { field, keys }))
 }
 
 impl Operator for AssignKeys {

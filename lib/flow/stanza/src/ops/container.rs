@@ -3,24 +3,25 @@
 //!
 //! The common case, a complete CRI line with nothing configured, neither allocates nor looks anything up.
 
-use config::Fault;
+use config::{Choice, Choices, Described, Problems, Stage};
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::parser::Parser;
 use super::recombine::{Held, Part, Rules};
-use super::{Built, Cx, Failure, Flow, Flush, Operator, State};
+use super::{Built, Cx, Failure, Flow, Flush, Operator, ParserOperator, State};
 use crate::entry::{Entry, Resource};
 use crate::field::{Field, Root};
 use crate::files::{FILE_PATH, pod_of};
-use crate::section::Section;
+use crate::keys::ByteSize;
 use crate::value::{Value, display, find, merge, put, take, type_name};
 use golang::json::{self, Dialect};
 use golang::time::Layout;
 use golang::time::{in_64_bits, rfc3339_at_start};
 
 /// Bytes of a joined record at most. pkg/stanza/operator/parser/container/config.go, v0.156.
-const MAX_LOG_SIZE: u64 = 1024 * 1024;
+const MAX_LOG_SIZE: i64 = 1024 * 1024;
 /// Files with unfinished lines; the same source.
 const MAX_SOURCES: usize = 1000;
 /// Longest wait for the rest of a line; the same source.
@@ -36,8 +37,12 @@ struct Container {
     rules: Rules,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+/// How lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Found out line by line.
+    #[default]
+    Any,
     Docker,
     Crio,
     Containerd,
@@ -46,6 +51,7 @@ enum Format {
 impl Format {
     const fn name(self) -> &'static str {
         match self {
+            Format::Any => "container",
             Format::Docker => "docker container",
             Format::Crio => "cri-o container",
             Format::Containerd => "containerd",
@@ -53,36 +59,65 @@ impl Format {
     }
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let format = section.text("format").unwrap_or_default();
-    let add_metadata = section.flag("add_metadata_from_filepath", true);
-    let max_log_size = section.bytes("max_log_size", MAX_LOG_SIZE);
-    let on_error = section.text("on_error").unwrap_or("send");
-    let parser = Parser::new(section)?;
-    let format = match format {
-        "" => None,
-        "docker" => Some(Format::Docker),
-        "crio" => Some(Format::Crio),
-        "containerd" => Some(Format::Containerd),
-        _ => {
-            // The detail shows on_error, as upstream does.
-            let text = "operator config has an invalid `format` field.";
-            return Err(format!("{text}: {{\"format\":\"{on_error}\"}}").into());
+/// The keys of `container`.
+#[derive(Debug, Clone, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// How the lines are written: `docker`, `crio` or `containerd`. Default: found out for each line.
+    format: Choice<Format>,
+    /// Adds namespace, pod, uid, container and restart count to the resource, from the path of the file; the receiver needs
+    /// `include_file_path: true` for it. Default true.
+    add_metadata_from_filepath: bool,
+    /// A line of several parts is complete when it has more bytes than this; 0 is no limit. Default 1 MiB.
+    max_log_size: ByteSize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            format: Choice::default(),
+            add_metadata_from_filepath: true,
+            max_log_size: ByteSize(MAX_LOG_SIZE),
         }
-    };
-    let rules = Rules {
-        combine_field: Field::root(Root::Body),
-        combine_with: String::new(),
-        newest: false,
-        max_batch_size: 0,
-        max_unmatched_batch_size: 0,
-        max_log_size,
-        max_sources: MAX_SOURCES,
-        force_flush_period: FORCE_FLUSH_PERIOD,
-    };
-    let plain = parser.is_plain();
-    Ok(Built::transformer(Container { parser, plain, format, add_metadata, rules }))
+    }
+}
+
+impl Choices for Format {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("docker", Format::Docker),
+        ("crio", Format::Crio),
+        ("containerd", Format::Containerd),
+        ("", Format::Any),
+    ];
+    const SHOWN: usize = 3;
+    const STAGE: Stage = Stage::Create;
+
+    /// The Collector shows `on_error` here, not the word: `send`, as long as nobody has set it.
+    fn unknown(_: &str) -> String {
+        "operator config has an invalid `format` field.: {\"format\":\"send\"}".to_owned()
+    }
+}
+
+impl ParserOperator for Config {
+    fn plan(&self, parser: Option<Parser>, found: &mut Problems) -> Option<Built> {
+        if let Some(fault) = self.format.refused("format") {
+            found.add(fault);
+        }
+        let rules = Rules {
+            combine_field: Field::root(Root::Body),
+            combine_with: String::new(),
+            newest: false,
+            max_batch_size: 0,
+            max_unmatched_batch_size: 0,
+            max_log_size: self.max_log_size.bytes(),
+            max_sources: MAX_SOURCES,
+            force_flush_period: FORCE_FLUSH_PERIOD,
+        };
+        let parser = parser?;
+        let plain = parser.is_plain();
+        let format = Some(*self.format).filter(|it| *it != Format::Any);
+        let add_metadata = self.add_metadata_from_filepath;
+        Some(Built::transformer(Container { parser, plain, format, add_metadata, rules }))
+    }
 }
 
 impl Operator for Container {

@@ -1,10 +1,11 @@
 //! `copy` and `move`: a value from one field to another. What is there is overwritten, maps merge.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::Section;
-use config::Fault;
+use crate::keys::Place;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 struct Copy {
@@ -18,22 +19,38 @@ struct Move {
     to: Field,
 }
 
-/// Makes `copy`.
-pub(crate) fn build_copy(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let (from, to) = (section.field("from", false), section.field("to", false));
-    section.check()?;
-    let from = from.ok_or("copy: missing from field")?;
-    let to = to.ok_or("copy: missing to field")?;
-    Ok(Built::transformer(Copy { from, to }))
+/// The keys of `copy`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct CopyConfig {
+    /// Where the value is. Required.
+    from: Place,
+    /// Where it goes as well. What is there is overwritten; two maps are merged. Required.
+    to: Place,
 }
 
-/// Makes `move`.
-pub(crate) fn build_move(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let (from, to) = (section.field("from", true), section.field("to", true));
-    section.check()?;
-    let from = from.ok_or("move: missing from field")?;
-    let to = to.ok_or("move: missing to field")?;
-    Ok(Built::transformer(Move { from, to }))
+/// The keys of `move`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct MoveConfig {
+    /// Where the value is. It is gone from there afterwards. Required.
+    from: Place,
+    /// Where it goes. What is there is overwritten; two maps are merged. Required.
+    to: Place,
+}
+
+impl Transformer for CopyConfig {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let from = self.from.required("from", "copy: missing from field", found);
+        let to = self.to.required("to", "copy: missing to field", found);
+        Some(Built::transformer(Copy { from: from?, to: to? }))
+    }
+}
+
+impl Transformer for MoveConfig {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let from = self.from.required("from", "move: missing from field", found);
+        let to = self.to.required("to", "move: missing to field", found);
+        Some(Built::transformer(Move { from: from?, to: to? }))
+    }
 }
 
 impl Operator for Copy {

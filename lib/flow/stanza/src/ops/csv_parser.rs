@@ -2,12 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 use super::parser::Parser;
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
-use crate::section::Section;
 use crate::value::{Pairs, Value, find, put, type_name};
 
 #[derive(Debug)]
@@ -26,44 +26,91 @@ enum Header {
     Attribute(String),
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let header = section.text("header").unwrap_or_default();
-    let attribute = section.text("header_attribute").unwrap_or_default();
-    let delimiter = section.text("delimiter").filter(|it| !it.is_empty()).unwrap_or(",");
-    let header_delimiter = section.text("header_delimiter").filter(|it| !it.is_empty());
-    let lazy_quotes = section.flag("lazy_quotes", false);
-    let ignore_quotes = section.flag("ignore_quotes", false);
-    let parser = Parser::new(section)?;
-    if lazy_quotes && ignore_quotes {
-        return Err("only one of 'ignore_quotes' or 'lazy_quotes' can be true".into());
-    }
-    let header_delimiter = header_delimiter.unwrap_or(delimiter).to_owned();
-    let single = |text: &str| {
-        let mut chars = text.chars();
-        chars.next().filter(|_| chars.next().is_none())
-    };
-    let Some(delimiter) = single(delimiter) else {
-        return Err(format!("invalid 'delimiter': '{delimiter}'").into());
-    };
-    if single(&header_delimiter).is_none() {
-        return Err(format!("invalid 'header_delimiter': '{header_delimiter}'").into());
-    }
-    let header = match (header, attribute) {
-        ("", "") => return Err("missing required field 'header' or 'header_attribute'".into()),
-        ("", attribute) => Header::Attribute(attribute.to_owned()),
-        (header, "") if !header.contains(&header_delimiter) => {
-            return Err(format!("missing field delimiter in header: '{header}'").into());
+/// The keys of `csv_parser`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The names of the fields, with the delimiter between them. Required unless there is `header_attribute`.
+    header: String,
+    /// What stands between the names in the header: one character. Default: as `delimiter`.
+    header_delimiter: String,
+    /// The attribute that holds the header of this line. Required unless there is `header`.
+    header_attribute: String,
+    /// What stands between the fields: one character. Default `,`.
+    delimiter: String,
+    /// A quote may stand in a field that is not quoted, and a single one in a field that is. Default false.
+    lazy_quotes: bool,
+    /// Quotes mean nothing: the line is cut at each delimiter. Default false.
+    ignore_quotes: bool,
+}
+
+impl ParserOperator for Config {
+    fn plan(&self, parser: Option<Parser>, found: &mut Problems) -> Option<Built> {
+        let delimiter = if self.delimiter.is_empty() { "," } else { &self.delimiter };
+        let header_delimiter = match self.header_delimiter.as_str() {
+            "" => delimiter,
+            other => other,
+        };
+        if self.ignore_quotes && self.lazy_quotes {
+            let text = "only one of 'ignore_quotes' or 'lazy_quotes' can be true";
+            found.late("", text).set("lazy_quotes", "false");
         }
-        (header, "") => Header::Fixed(header.split(&header_delimiter).map(str::to_owned).collect()),
-        _ => {
-            return Err(
-                "only one header parameter can be set: 'header' or 'header_attribute'".into()
-            );
+        let cut = single(delimiter);
+        if cut.is_none() {
+            let text = format!("invalid 'delimiter': '{delimiter}'");
+            found.late("", text).set("delimiter", first(delimiter));
+        } else if single(header_delimiter).is_none() {
+            let text = format!("invalid 'header_delimiter': '{header_delimiter}'");
+            found.late("", text).set("header_delimiter", first(header_delimiter));
         }
-    };
-    let csv = CsvParser { parser, header, delimiter, header_delimiter, lazy_quotes, ignore_quotes };
-    Ok(Built::transformer(csv))
+        let header = self.header(header_delimiter, found);
+        Some(Built::transformer(CsvParser {
+            parser: parser?,
+            header: header?,
+            delimiter: cut?,
+            header_delimiter: header_delimiter.to_owned(),
+            lazy_quotes: self.lazy_quotes,
+            ignore_quotes: self.ignore_quotes,
+        }))
+    }
+}
+
+impl Config {
+    fn header(&self, delimiter: &str, found: &mut Problems) -> Option<Header> {
+        match (self.header.as_str(), self.header_attribute.as_str()) {
+            ("", "") => {
+                let text = "missing required field 'header' or 'header_attribute'";
+                found.late("", text).require("header", format!("\"first{delimiter}second\""));
+                None
+            }
+            ("", attribute) => Some(Header::Attribute(attribute.to_owned())),
+            (header, "") if !header.contains(delimiter) => {
+                found.late("", "missing field delimiter in header").about("header");
+                None
+            }
+            (header, "") => {
+                Some(Header::Fixed(header.split(delimiter).map(str::to_owned).collect()))
+            }
+            _ => {
+                let text = "only one header parameter can be set: 'header' or 'header_attribute'";
+                found.late("", text).remove("header_attribute");
+                None
+            }
+        }
+    }
+}
+
+/// The only character of a text.
+fn single(text: &str) -> Option<char> {
+    let mut chars = text.chars();
+    chars.next().filter(|_| chars.next().is_none())
+}
+
+/// The first character in quotes. What is written as backslash and t within single quotes is meant as a tab.
+fn first(text: &str) -> String {
+    match text {
+        "\\t" => "\"\\t\"".to_owned(),
+        text => format!("{:?}", text.chars().take(1).collect::<String>()),
+    }
 }
 
 impl Operator for CsvParser {

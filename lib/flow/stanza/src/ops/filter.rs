@@ -1,11 +1,12 @@
 //! `filter`: drops the records for which an expression is true.
 
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
-use crate::section::Section;
+use crate::keys::condition;
 use expr::Program;
 
 #[derive(Debug)]
@@ -16,21 +17,41 @@ struct Filter {
     random: AtomicU64,
 }
 
-/// Makes it. `if` and `on_error` have no meaning here, as in the Collector.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let text = section.text("expr").unwrap_or_default();
-    let drop_ratio = section.float("drop_ratio", 1.0);
-    section.check()?;
-    if text.is_empty() {
-        return Err("missing required field 'expr'".into());
+/// The keys of `filter`.
+#[derive(Debug, Clone, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// An expression. A record for which it is true is thrown away. Required.
+    expr: String,
+    /// Of the records for which it is true, the share that is thrown away, from 0 to 1. Default 1: all of them.
+    drop_ratio: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { expr: String::new(), drop_ratio: 1.0 }
     }
-    let expression = Program::condition(text)
-        .map_err(|problem| format!("failed to compile expression '{text}': {problem}"))?;
-    if !(0.0..=1.0).contains(&drop_ratio) {
-        return Err("drop_ratio must be a number between 0 and 1".into());
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let text = &self.expr;
+        let expression = condition("expr", text, found, |why| {
+            format!("failed to compile expression '{text}': {why}")
+        });
+        let drop_ratio = self.drop_ratio;
+        if !(0.0..=1.0).contains(&drop_ratio) {
+            let text = "drop_ratio must be a number between 0 and 1";
+            let percent = drop_ratio / 100.0;
+            let better = if (0.0..=1.0).contains(&percent) { percent } else { 1.0 };
+            found.late("", text).set("drop_ratio", better.to_string());
+        }
+        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        Some(Built::plain(Filter {
+            expression: expression?,
+            drop_ratio,
+            random: AtomicU64::new(seed),
+        }))
     }
-    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-    Ok(Built::plain(Filter { expression, drop_ratio, random: AtomicU64::new(seed) }))
 }
 
 impl Operator for Filter {

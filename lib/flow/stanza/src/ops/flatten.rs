@@ -1,11 +1,12 @@
 //! `flatten`: lifts the entries of a map one level up, in place of the map.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::Section;
+use crate::keys::Place;
 use crate::value::{Value, type_name};
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 struct Flatten {
@@ -13,16 +14,20 @@ struct Flatten {
     parent: Field,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let field = section.field("field", true);
-    section.check()?;
-    let field = field.ok_or("missing required parameter 'field'")?;
-    let Some(parent) = field.parent() else {
-        let text = format!("field cannot be a root: {field}");
-        return Err(text.into());
-    };
-    Ok(Built::transformer(Flatten { field, parent }))
+/// The keys of `flatten`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The map whose entries go one level up, where they replace it. Required.
+    field: Place,
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let field = self.field.required("field", "invalid field type: <nil>", found)?;
+        // The body has nothing above it: its entries stay where they are.
+        let parent = field.parent().unwrap_or_else(|| field.clone());
+        Some(Built::transformer(Flatten { field, parent }))
+    }
 }
 
 impl Operator for Flatten {

@@ -2,12 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 use super::parser::Parser;
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
-use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
 use golang::json::{self, Dialect, Elements};
 
@@ -17,12 +17,22 @@ struct JsonArrayParser {
     header: Box<[String]>,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let header = section.text("header").filter(|it| !it.is_empty());
-    let header = header.map(|it| it.split(',').map(str::to_owned).collect()).unwrap_or_default();
-    let parser = Parser::new(section)?;
-    Ok(Built::transformer(JsonArrayParser { parser, header }))
+/// The keys of `json_array_parser`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The names of the items, with commas between them: the list becomes a map. Without it, it stays a list, and `parse_to`
+    /// has to name a field.
+    header: String,
+}
+
+impl ParserOperator for Config {
+    fn plan(&self, parser: Option<Parser>, _: &mut Problems) -> Option<Built> {
+        let header = match self.header.as_str() {
+            "" => Box::default(),
+            names => names.split(',').map(str::to_owned).collect(),
+        };
+        Some(Built::transformer(JsonArrayParser { parser: parser?, header }))
+    }
 }
 
 impl Operator for JsonArrayParser {

@@ -1,12 +1,12 @@
 //! `json_parser`: an object in text becomes attributes. Numbers are floats unless `parse_ints`.
 
 use super::parser::Parser;
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
-use crate::section::Section;
 use crate::value::{Value, type_name};
-use config::Fault;
+use config::{Described, Problems};
 use golang::json::{self, Dialect};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 struct JsonParser {
@@ -14,11 +14,17 @@ struct JsonParser {
     parse_ints: bool,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let parse_ints = section.flag("parse_ints", false);
-    let parser = Parser::new(section)?;
-    Ok(Built::transformer(JsonParser { parser, parse_ints }))
+/// The keys of `json_parser`.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// Whole numbers stay whole numbers; without it every number is a float. Default false.
+    parse_ints: bool,
+}
+
+impl ParserOperator for Config {
+    fn plan(&self, parser: Option<Parser>, _: &mut Problems) -> Option<Built> {
+        Some(Built::transformer(JsonParser { parser: parser?, parse_ints: self.parse_ints }))
+    }
 }
 
 impl Operator for JsonParser {

@@ -2,12 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 use super::parser::Parser;
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
-use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
 
 #[derive(Debug)]
@@ -17,19 +17,37 @@ struct KeyValueParser {
     pair_delimiter: String,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let delimiter = section.text("delimiter").unwrap_or("=").to_owned();
-    let pair_delimiter = section.text("pair_delimiter").unwrap_or_default();
-    let pair_delimiter = if pair_delimiter.is_empty() { " " } else { pair_delimiter }.to_owned();
-    let parser = Parser::new(section)?;
-    if delimiter == pair_delimiter {
-        return Err("delimiter and pair_delimiter cannot be the same value".into());
+/// The keys of `key_value_parser`.
+#[derive(Debug, Clone, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// What stands between a name and its value. Default `=`.
+    delimiter: String,
+    /// What stands between two pairs. Default: a space.
+    pair_delimiter: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { delimiter: "=".to_owned(), pair_delimiter: " ".to_owned() }
     }
-    if delimiter.is_empty() {
-        return Err("delimiter is a required parameter".into());
+}
+
+impl ParserOperator for Config {
+    fn plan(&self, parser: Option<Parser>, found: &mut Problems) -> Option<Built> {
+        let delimiter = self.delimiter.clone();
+        let pair_delimiter = match self.pair_delimiter.as_str() {
+            "" => " ".to_owned(),
+            other => other.to_owned(),
+        };
+        if delimiter.is_empty() {
+            found.late("", "delimiter is a required parameter").set("delimiter", "\"=\"");
+        } else if delimiter == pair_delimiter {
+            let text = "delimiter and pair_delimiter cannot be the same value";
+            let other = if delimiter == "=" { "\",\"" } else { "\"=\"" };
+            found.late("", text).set("delimiter", other);
+        }
+        Some(Built::transformer(KeyValueParser { parser: parser?, delimiter, pair_delimiter }))
     }
-    Ok(Built::transformer(KeyValueParser { parser, delimiter, pair_delimiter }))
 }
 
 impl Operator for KeyValueParser {

@@ -1,15 +1,19 @@
-//! What an operator is, and the list of those that exist: adding one is a file and a line here.
+//! What an operator is, and the list of those that exist: adding one is a file and an entry here.
 
-use config::Fault;
 use std::fmt;
 use std::time::Instant;
 
 use bumpalo::Bump;
+use config::{Problems, Tag, Tags, Together};
+use expr::Program;
 
+use self::parser::{Parser, ParserKeys};
 use crate::entry::Entry;
 pub(crate) use crate::failure::Failure;
 use crate::files::Files;
-use crate::section::Section;
+use crate::keys::{Basic, Common, OnError};
+use crate::severity::SeverityKeys;
+use crate::timestamp::TimeKeys;
 
 mod add;
 mod assign_keys;
@@ -38,53 +42,234 @@ mod trace_parser;
 mod unquote;
 mod uri_parser;
 
-/// Makes an operator from its keys.
-pub(crate) type Build = fn(&mut Section<'_>) -> Result<Built, Fault>;
+/// The keys of one operator of any type: one entry of `operators:`.
+#[derive(Debug)]
+pub struct OperatorConfig(Box<dyn Keys>);
 
-/// Every operator by its `type`, sorted.
-pub(crate) const OPERATORS: &[(&str, Build)] = &[
-    ("add", add::build),
-    ("assign_keys", assign_keys::build),
-    ("container", container::build),
-    ("copy", copy_move::build_copy),
-    ("csv_parser", csv_parser::build),
-    ("filter", filter::build),
-    ("flatten", flatten::build),
-    ("json_array_parser", json_array_parser::build),
-    ("json_parser", json_parser::build),
-    ("key_value_parser", key_value_parser::build),
-    ("move", copy_move::build_move),
-    ("noop", noop::build),
-    ("recombine", recombine::build),
-    ("regex_parser", regex_parser::build),
-    ("regex_replace", regex_replace::build),
-    ("remove", remove::build),
-    ("retain", retain::build),
-    ("router", router::build),
-    ("sanitize_utf8", sanitize_utf8::build),
-    ("scope_name_parser", scope_name_parser::build),
-    ("severity_parser", severity_parser::build),
-    ("syslog_parser", syslog_parser::build),
-    ("time_parser", time_parser::build),
-    ("trace_parser", trace_parser::build),
-    ("unquote", unquote::build),
-    ("uri_parser", uri_parser::build),
-];
+impl OperatorConfig {
+    /// What all operators have in common, and what is special.
+    pub(crate) fn keys(&self) -> &dyn Keys {
+        &*self.0
+    }
+}
+
+impl<K: Keys + 'static> From<K> for OperatorConfig {
+    fn from(keys: K) -> Self {
+        Self(Box::new(keys))
+    }
+}
+
+/// The operators with `if`, `output` and `on_error`.
+type Transforms<K> = Together<K, Common>;
+/// Those that parse.
+type Parses<K> = Together<K, Together<ParserKeys, Common>>;
+
+impl Tags for OperatorConfig {
+    const TAGS: &'static [Tag<Self>] = &[
+        Tag::of::<Transforms<add::Config>>(
+            "add",
+            "Puts a value into a field: a fixed one, or the result of an expression.",
+        ),
+        Tag::of::<Transforms<assign_keys::Config>>(
+            "assign_keys",
+            "Makes a map of a list: each item gets a name.",
+        ),
+        Tag::of::<Parses<container::Config>>(
+            "container",
+            "Reads lines as container runtimes write them (Docker, CRI-O, containerd): takes the text out, with its time and \
+             stream, adds the pod from the path of the file, and joins the parts of long lines.",
+        ),
+        Tag::of::<Transforms<copy_move::CopyConfig>>("copy", "Copies a value to another field."),
+        Tag::of::<Parses<csv_parser::Config>>(
+            "csv_parser",
+            "Parses a line of separated values, such as CSV, with the names of a header.",
+        ),
+        Tag::of::<Transforms<filter::Config>>(
+            "filter",
+            "Throws records away for which an expression is true.",
+        ),
+        Tag::of::<Transforms<flatten::Config>>(
+            "flatten",
+            "Moves the entries of a map one level up, in place of the map.",
+        ),
+        Tag::of::<Parses<json_array_parser::Config>>(
+            "json_array_parser",
+            "Parses a JSON array to a list, or with a header to a map.",
+        ),
+        Tag::of::<Parses<json_parser::Config>>("json_parser", "Parses a JSON object."),
+        Tag::of::<Parses<key_value_parser::Config>>(
+            "key_value_parser",
+            "Parses pairs such as `level=info took=5ms`.",
+        ),
+        Tag::of::<Transforms<copy_move::MoveConfig>>("move", "Moves a value to another field."),
+        Tag::of::<Transforms<noop::Config>>(
+            "noop",
+            "Passes records on as they are: a place for `output` and `router` to send records to.",
+        ),
+        Tag::of::<Transforms<recombine::Config>>(
+            "recombine",
+            "Joins records that belong together into one, such as the lines of a stack trace.",
+        ),
+        Tag::of::<Parses<regex_parser::Config>>(
+            "regex_parser",
+            "Parses with a regular expression: its named groups become attributes.",
+        ),
+        Tag::of::<Transforms<regex_replace::Config>>(
+            "regex_replace",
+            "Replaces what a regular expression matches in a text.",
+        ),
+        Tag::of::<Transforms<remove::Config>>("remove", "Removes a field."),
+        Tag::of::<Transforms<retain::Config>>(
+            "retain",
+            "Keeps the listed fields and removes all others.",
+        ),
+        Tag::of::<Together<router::Config, Basic>>(
+            "router",
+            "Sends each record to the operators of the first route whose expression is true.",
+        ),
+        Tag::of::<Transforms<sanitize_utf8::Config>>(
+            "sanitize_utf8",
+            "Replaces bytes that are not valid UTF-8 by the replacement character.",
+        ),
+        Tag::of::<Transforms<parser::ScopeKeys>>(
+            "scope_name_parser",
+            "Sets the name of the scope of a record from a field.",
+        ),
+        Tag::of::<Transforms<SeverityKeys>>(
+            "severity_parser",
+            "Sets the severity of a record from a field.",
+        ),
+        Tag::of::<Parses<syslog_parser::Config>>(
+            "syslog_parser",
+            "Parses messages of syslog: RFC 3164 and RFC 5424.",
+        ),
+        Tag::of::<Transforms<TimeKeys>>("time_parser", "Sets the time of a record from a field."),
+        Tag::of::<Transforms<parser::TraceKeys>>(
+            "trace_parser",
+            "Sets the ids of trace and span of a record from its fields.",
+        ),
+        Tag::of::<Transforms<unquote::Config>>(
+            "unquote",
+            "Takes the quotes off a text, and what is escaped in it.",
+        ),
+        Tag::of::<Parses<uri_parser::Config>>("uri_parser", "Parses a URI to its parts."),
+    ];
+    const PLAIN: &'static str = "noop";
+    const MISSING: &'static str = "missing required field 'type'";
+
+    fn no_text(go_type: &str) -> String {
+        format!("non-string type {go_type} for field 'type'")
+    }
+
+    fn unknown(name: &str) -> String {
+        format!("unsupported type '{name}'")
+    }
+
+    fn intro(name: &str) -> String {
+        format!("unmarshal to {name}: decoding failed due to the following error(s):")
+    }
+}
+
+/// The keys of an operator, whatever its type.
+pub(crate) trait Keys: fmt::Debug {
+    /// What every operator has.
+    fn basic(&self) -> &Basic;
+
+    /// Where it sends records, with the keys that say so.
+    fn outputs(&self) -> Vec<(String, &[String])>;
+
+    /// `if` and `on_error`; the router has none.
+    fn common(&self, found: &mut Problems) -> (OnError, Option<Program>);
+
+    /// Compiles what is special. Mistakes are found in the order in which the Collector looks for them.
+    fn plan(&self, found: &mut Problems) -> Option<Built>;
+}
+
+/// The keys of an operator that is no parser.
+pub(crate) trait Transformer: fmt::Debug {
+    /// How the Collector's texts about `if` and `on_error` begin.
+    const WITHIN: &'static str = "";
+
+    /// Compiles them.
+    fn plan(&self, found: &mut Problems) -> Option<Built>;
+}
+
+/// The keys of a parser, without those that all parsers have.
+pub(crate) trait ParserOperator: fmt::Debug {
+    /// Compiles them; without the common part it is only looked for mistakes.
+    fn plan(&self, parser: Option<Parser>, found: &mut Problems) -> Option<Built>;
+}
+
+impl<K: Transformer> Keys for Transforms<K> {
+    fn basic(&self) -> &Basic {
+        &self.common.basic
+    }
+
+    fn outputs(&self) -> Vec<(String, &[String])> {
+        vec![("output".to_owned(), &self.common.output)]
+    }
+
+    fn common(&self, found: &mut Problems) -> (OnError, Option<Program>) {
+        self.common.plan(K::WITHIN, found)
+    }
+
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        self.own.plan(found)
+    }
+}
+
+impl<K: ParserOperator> Keys for Parses<K> {
+    fn basic(&self) -> &Basic {
+        &self.common.common.basic
+    }
+
+    fn outputs(&self) -> Vec<(String, &[String])> {
+        vec![("output".to_owned(), &self.common.common.output)]
+    }
+
+    fn common(&self, found: &mut Problems) -> (OnError, Option<Program>) {
+        self.common.common.plan("", found)
+    }
+
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let parser = Parser::new(&self.common.own, found);
+        self.own.plan(parser, found)
+    }
+}
+
+impl Keys for Together<router::Config, Basic> {
+    fn basic(&self) -> &Basic {
+        &self.common
+    }
+
+    fn outputs(&self) -> Vec<(String, &[String])> {
+        self.own.outputs()
+    }
+
+    fn common(&self, _: &mut Problems) -> (OnError, Option<Program>) {
+        (OnError::Send, None)
+    }
+
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        self.own.plan(found)
+    }
+}
 
 /// An operator and how the pipeline treats it.
+#[derive(Debug)]
 pub(crate) struct Built {
     /// The operator.
     pub(crate) operator: Box<dyn Operator>,
-    /// False for the few that know neither `if` nor `on_error`.
+    /// False for the few for which `if` and `on_error` have no meaning, as in the Collector.
     pub(crate) transformer: bool,
-    /// Ids that [`Flow::To`] selects from; only the router has them.
-    pub(crate) routes: Vec<Vec<String>>,
+    /// It sends each record to one of its lists of outputs, not to all of them.
+    pub(crate) router: bool,
 }
 
 impl Built {
     /// With `if` and `on_error`.
     pub(crate) fn transformer(operator: impl Operator + 'static) -> Self {
-        Self { operator: Box::new(operator), transformer: true, routes: Vec::new() }
+        Self { operator: Box::new(operator), transformer: true, router: false }
     }
 
     /// Without.

@@ -1,17 +1,21 @@
 //! `noop`: passes records on. A place to send records to; `if` has no meaning here.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
-use crate::section::Section;
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 struct Noop;
 
-/// Makes it.
-#[expect(clippy::unnecessary_wraps, reason = "all operators are made alike")]
-pub(crate) fn build(_: &mut Section<'_>) -> Result<Built, Fault> {
-    Ok(Built::plain(Noop))
+/// `noop` has no keys of its own.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {}
+
+impl Transformer for Config {
+    fn plan(&self, _: &mut Problems) -> Option<Built> {
+        Some(Built::plain(Noop))
+    }
 }
 
 impl Operator for Noop {

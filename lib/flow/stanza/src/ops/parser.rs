@@ -2,20 +2,21 @@
 //! read time, severity, trace and scope from it.
 
 use bumpalo::Bump;
-use config::Fault;
+use config::{Described, Problems};
 use pdata::text::from_hex;
+use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use crate::entry::Entry;
 use crate::field::{Field, Root};
-use crate::section::Section;
-use crate::severity::SeverityParser;
-use crate::timestamp::TimeParser;
+use crate::keys::Place;
+use crate::severity::{SeverityKeys, SeverityParser};
+use crate::timestamp::{TimeKeys, TimeParser};
 use crate::value::{Value, display, type_name};
 
 /// The common part of a parser.
 #[derive(Debug)]
-pub(super) struct Parser {
+pub(crate) struct Parser {
     parse_from: Field,
     parse_to: Field,
     body: Option<Field>,
@@ -25,33 +26,63 @@ pub(super) struct Parser {
     scope: Option<ScopeParser>,
 }
 
-impl Parser {
-    /// Reads the common keys.
-    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
-        let parse_from = section.field("parse_from", true).unwrap_or(Field::root(Root::Body));
-        let parse_to = section.field("parse_to", true).unwrap_or(Field::root(Root::Attributes));
-        let body = section.field("body", false);
-        let time = match section.block("timestamp") {
-            Some(mut block) => Some(TimeParser::new(&mut block)?),
-            None => None,
-        };
-        let severity = match section.block("severity") {
-            Some(mut block) => Some(SeverityParser::new(&mut block)?),
-            None => None,
-        };
-        let trace = match section.block("trace") {
-            Some(mut block) => Some(TraceParser::new(&mut block)?),
-            None => None,
-        };
-        let scope = match section.block("scope_name") {
-            Some(mut block) => Some(ScopeParser::new(&mut block)?),
-            None => None,
-        };
-        section.check()?;
-        if body.is_some() && parse_to == Field::root(Root::Body) {
-            return Err("`parse_to: body` not allowed when `body` is configured".into());
+/// The keys of every parser.
+#[derive(Debug, Clone, Serialize, Deserialize, Described)]
+pub(crate) struct ParserKeys {
+    /// The field that is parsed. It stays as it is. Default `body`.
+    parse_from: Place,
+    /// Where the result goes: a field, or all attributes, body or resource. What is there already is merged with it. Default
+    /// `attributes`.
+    parse_to: Place,
+    /// The field that becomes the body afterwards. Default: none.
+    body: Place,
+    /// Reads the time of the record from the result, as `time_parser`.
+    timestamp: Option<TimeKeys>,
+    /// Reads the severity of the record from the result, as `severity_parser`.
+    severity: Option<SeverityKeys>,
+    /// Reads the ids of trace and span from the result, as `trace_parser`.
+    trace: Option<TraceKeys>,
+    /// Reads the name of the scope from the result, as `scope_name_parser`.
+    scope_name: Option<ScopeKeys>,
+}
+
+impl Default for ParserKeys {
+    fn default() -> Self {
+        Self {
+            parse_from: "body".into(),
+            parse_to: "attributes".into(),
+            body: Place::default(),
+            timestamp: None,
+            severity: None,
+            trace: None,
+            scope_name: None,
         }
-        Ok(Self { parse_from, parse_to, body, time, severity, trace, scope })
+    }
+}
+
+impl Parser {
+    /// Compiles the common keys.
+    pub(super) fn new(keys: &ParserKeys, found: &mut Problems) -> Option<Self> {
+        let parse_from = keys.parse_from.field("parse_from", found);
+        let parse_to = keys.parse_to.root("parse_to", found);
+        let body = keys.body.field("body", found);
+        if body.is_some() && parse_to == Some(Field::root(Root::Body)) {
+            let text = "`parse_to: body` not allowed when `body` is configured";
+            found.late("", text).remove("body");
+        }
+        let time = block("timestamp", keys.timestamp.as_ref(), found, TimeParser::new);
+        let severity = block("severity", keys.severity.as_ref(), found, SeverityParser::new);
+        let trace = block("trace", keys.trace.as_ref(), found, TraceParser::new);
+        let scope = block("scope_name", keys.scope_name.as_ref(), found, ScopeParser::new);
+        Some(Self {
+            parse_from: parse_from?,
+            parse_to: parse_to?,
+            body,
+            time,
+            severity,
+            trace,
+            scope,
+        })
     }
 
     /// The value to parse.
@@ -97,6 +128,39 @@ impl Parser {
     }
 }
 
+/// Compiles a block of keys within those of the parser.
+fn block<K, T>(
+    key: &str,
+    keys: Option<&K>,
+    found: &mut Problems,
+    new: impl Fn(&K, &mut Problems) -> Option<T>,
+) -> Option<T> {
+    let mut inside = Problems::default();
+    let made = new(keys?, &mut inside);
+    found.take(inside, |fault| fault.within(key));
+    made
+}
+
+/// The keys of `trace_parser`, and of the `trace:` block.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+#[serde(default)]
+pub(crate) struct TraceKeys {
+    /// Where the id of the trace is, in hexadecimal digits. Default `body.trace_id`.
+    trace_id: From,
+    /// Where the id of the span is, in hexadecimal digits. Default `body.span_id`.
+    span_id: From,
+    /// Where the flags are, in hexadecimal digits. Default `body.trace_flags`.
+    trace_flags: From,
+}
+
+/// Where one value comes from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+#[serde(default)]
+pub(crate) struct From {
+    /// The field.
+    parse_from: Place,
+}
+
 /// `trace_parser`, and the `trace:` block.
 #[derive(Debug)]
 pub(super) struct TraceParser {
@@ -106,20 +170,18 @@ pub(super) struct TraceParser {
 }
 
 impl TraceParser {
-    /// Reads the three `parse_from`.
-    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
-        let mut field = |key: &str| {
-            let mut block = section.block(key);
-            let field = block.as_mut().and_then(|it| it.field("parse_from", false));
-            if let Some(block) = block {
-                section.absorb(block);
+    /// Compiles.
+    pub(super) fn new(keys: &TraceKeys, found: &mut Problems) -> Option<Self> {
+        let mut field = |key: &str, from: &From| {
+            if from.parse_from == Place::default() {
+                return Some(Field::key(Root::Body, key));
             }
-            field.unwrap_or_else(|| Field::key(Root::Body, key))
+            from.parse_from.field(&format!("{key}::parse_from"), found)
         };
-        let (trace_id, span_id) = (field("trace_id"), field("span_id"));
-        let trace_flags = field("trace_flags");
-        section.check()?;
-        Ok(Self { trace_id, span_id, trace_flags })
+        let trace_id = field("trace_id", &keys.trace_id);
+        let span_id = field("span_id", &keys.span_id);
+        let trace_flags = field("trace_flags", &keys.trace_flags);
+        Some(Self { trace_id: trace_id?, span_id: span_id?, trace_flags: trace_flags? })
     }
 
     /// Sets the ids; what is missing or no hexadecimal text becomes empty.
@@ -141,6 +203,20 @@ impl TraceParser {
     }
 }
 
+/// The keys of `scope_name_parser`, and of the `scope_name:` block.
+#[derive(Debug, Clone, Serialize, Deserialize, Described)]
+#[serde(default)]
+pub(crate) struct ScopeKeys {
+    /// The field with the name of the scope. Default `body`.
+    parse_from: Place,
+}
+
+impl Default for ScopeKeys {
+    fn default() -> Self {
+        Self { parse_from: "body".into() }
+    }
+}
+
 /// `scope_name_parser`, and the `scope_name:` block.
 #[derive(Debug)]
 pub(super) struct ScopeParser {
@@ -148,11 +224,9 @@ pub(super) struct ScopeParser {
 }
 
 impl ScopeParser {
-    /// Reads `parse_from`.
-    pub(super) fn new(section: &mut Section<'_>) -> Result<Self, Fault> {
-        let parse_from = section.field("parse_from", false);
-        section.check()?;
-        Ok(Self { parse_from: parse_from.unwrap_or(Field::root(Root::Body)) })
+    /// Compiles.
+    pub(super) fn new(keys: &ScopeKeys, found: &mut Problems) -> Option<Self> {
+        Some(Self { parse_from: keys.parse_from.field("parse_from", found)? })
     }
 
     /// Sets the scope.

@@ -1,14 +1,15 @@
 //! `recombine`: joins consecutive records of one source into one. `container` joins its parts with it, too.
 
-use config::Fault;
+use config::{Choice, Choices, Described, Problems, Stage};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::{Built, Cx, Failure, Flow, Flush, Operator, State};
+use super::{Built, Cx, Failure, Flow, Flush, Operator, State, Transformer};
 use crate::entry::{Entry, Origin};
 use crate::field::{Field, Root};
 use crate::frozen;
-use crate::section::Section;
+use crate::keys::{ByteSize, Place, condition};
 use crate::value::Value;
 use expr::Program;
 
@@ -250,52 +251,118 @@ struct Recombine {
     source: Field,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let first = section.text("is_first_entry").filter(|it| !it.is_empty());
-    let last = section.text("is_last_entry").filter(|it| !it.is_empty());
-    let combine_field = section.field("combine_field", false);
-    let combine_with = section.text("combine_with").unwrap_or("\n").to_owned();
-    let source = section.field("source_identifier", false);
-    let overwrite_with = section.text("overwrite_with").unwrap_or("oldest");
-    let mut size = |key: &str, default| usize::try_from(section.int(key, default)).unwrap_or(0);
-    let (max_batch_size, max_unmatched_batch_size) =
-        (size("max_batch_size", 1000), size("max_unmatched_batch_size", 100));
-    let max_sources = size("max_sources", 1000);
-    let max_log_size = section.bytes("max_log_size", 0);
-    let period = section.duration("force_flush_period", config::Duration::from_secs(5));
-    section.check()?;
-    let (name, text) = match (first, last) {
-        (Some(_), Some(_)) => {
-            return Err("only one of is_first_entry and is_last_entry can be set".into());
+/// The keys of `recombine`.
+#[derive(Debug, Clone, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// An expression that is true for the first of the records that belong together. Required unless there is `is_last_entry`.
+    is_first_entry: String,
+    /// An expression that is true for the last of the records that belong together. Required unless there is
+    /// `is_first_entry`.
+    is_last_entry: String,
+    /// Most records in one; 0 is no limit. Default 1000.
+    max_batch_size: i64,
+    /// Most records in one as long as none has matched; 0 is no limit. Default 100.
+    max_unmatched_batch_size: i64,
+    /// Where the texts are that become one. Required.
+    combine_field: Place,
+    /// What is put between two texts. Default: a line break.
+    combine_with: String,
+    /// Only records with the same value here are combined. Default `attributes["log.file.path"]`; without it, records of the
+    /// same file.
+    source_identifier: Place,
+    /// Which record supplies all other fields: `oldest` or `newest`. Default `oldest`.
+    overwrite_with: Choice<Overwrite>,
+    /// How long a record waits for others at most. Default 5s.
+    force_flush_period: config::Duration,
+    /// Most sources with unfinished records; beyond that, all of them are released. Default 1000.
+    max_sources: i64,
+    /// A record is complete when it has more bytes than this; 0 is no limit. Default 0.
+    max_log_size: ByteSize,
+}
+
+/// Which record supplies the other fields.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Overwrite {
+    #[default]
+    Oldest,
+    Newest,
+}
+
+impl Choices for Overwrite {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("oldest", Overwrite::Oldest), ("newest", Overwrite::Newest), ("", Overwrite::Oldest)];
+    const SHOWN: usize = 2;
+    const STAGE: Stage = Stage::Create;
+
+    fn unknown(word: &str) -> String {
+        format!("invalid value '{word}' for parameter 'overwrite_with'")
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            is_first_entry: String::new(),
+            is_last_entry: String::new(),
+            max_batch_size: 1000,
+            max_unmatched_batch_size: 100,
+            combine_field: Place::default(),
+            combine_with: "\n".to_owned(),
+            source_identifier: "attributes[\"log.file.path\"]".into(),
+            overwrite_with: Choice::default(),
+            force_flush_period: config::Duration::from_secs(5),
+            max_sources: 1000,
+            max_log_size: ByteSize(0),
         }
-        (None, None) => return Err("one of is_first_entry and is_last_entry must be set".into()),
-        (Some(text), None) => ("is_first_entry", text),
-        (None, Some(text)) => ("is_last_entry", text),
-    };
-    let expression = Program::condition(text)
-        .map_err(|problem| format!("failed to compile {name}: {problem}"))?;
-    let combine_field = combine_field.ok_or("missing required argument 'combine_field'")?;
-    let newest = match overwrite_with {
-        "newest" => true,
-        "oldest" | "" => false,
-        other => {
-            return Err(format!("invalid value '{other}' for parameter 'overwrite_with'").into());
+    }
+}
+
+impl Transformer for Config {
+    const WITHIN: &'static str = "failed to build transformer config: ";
+
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let is_first = !self.is_first_entry.is_empty();
+        let expression = self.expression(found);
+        let missing = "missing required argument 'combine_field'";
+        let combine_field = self.combine_field.required("combine_field", missing, found);
+        let source = self.source_identifier.field("source_identifier", found);
+        if let Some(fault) = self.overwrite_with.refused("overwrite_with") {
+            found.add(fault);
         }
-    };
-    let rules = Rules {
-        combine_field,
-        combine_with,
-        newest,
-        max_batch_size,
-        max_unmatched_batch_size,
-        max_log_size,
-        max_sources,
-        force_flush_period: period.std(),
-    };
-    let source = source.unwrap_or_else(|| Field::key(Root::Attributes, "log.file.path"));
-    let first = first.is_some();
-    Ok(Built::transformer(Recombine { rules, expression, first, source }))
+        let size = |it: i64| usize::try_from(it).unwrap_or(0);
+        let rules = Rules {
+            combine_field: combine_field?,
+            combine_with: self.combine_with.clone(),
+            newest: self.overwrite_with == Overwrite::Newest,
+            max_batch_size: size(self.max_batch_size),
+            max_unmatched_batch_size: size(self.max_unmatched_batch_size),
+            max_log_size: self.max_log_size.bytes(),
+            max_sources: size(self.max_sources),
+            force_flush_period: self.force_flush_period.std(),
+        };
+        let (expression, source) = (expression?, source?);
+        Some(Built::transformer(Recombine { rules, expression, first: is_first, source }))
+    }
+}
+
+impl Config {
+    fn expression(&self, found: &mut Problems) -> Option<Program> {
+        let (key, text) = match (self.is_first_entry.as_str(), self.is_last_entry.as_str()) {
+            ("", "") => {
+                let text = "one of is_first_entry and is_last_entry must be set";
+                found.late("", text).require("is_first_entry", "body matches \"^[^\\\\s]\"");
+                return None;
+            }
+            (text, "") => ("is_first_entry", text),
+            ("", text) => ("is_last_entry", text),
+            _ => {
+                let text = "only one of is_first_entry and is_last_entry can be set";
+                found.late("", text).remove("is_last_entry");
+                return None;
+            }
+        };
+        condition(key, text, found, |why| format!("failed to compile {key}: {why}"))
+    }
 }
 
 impl Operator for Recombine {

@@ -1,14 +1,14 @@
 //! `regex_parser`: the named groups of a pattern become attributes, all of them text.
 
-use config::Fault;
+use config::{Described, Problems};
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use super::parser::Parser;
-use super::{Built, Cx, Failure, Flow, Operator, State};
+use super::{Built, Cx, Failure, Flow, Operator, ParserOperator, State};
 use crate::entry::Entry;
-use crate::section::Section;
+use crate::keys::pattern;
 use crate::value::{Pairs, Value, put, type_name};
-use golang::regexp;
 
 #[derive(Debug)]
 struct RegexParser {
@@ -18,32 +18,39 @@ struct RegexParser {
     groups: Vec<(usize, String)>,
 }
 
-/// Makes it. `cache` is accepted and has no effect: matching is faster than the cache of the Collector.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let pattern = section.text("regex").unwrap_or_default();
-    let parser = Parser::new(section)?;
-    if pattern.is_empty() {
-        return Err("missing required field 'regex'".into());
-    }
-    let regex = regexp::compile(pattern).map_err(|problem| unreadable(pattern, &problem))?;
-    let names = regex.capture_names().enumerate();
-    let groups: Vec<(usize, String)> =
-        names.filter_map(|(at, name)| Some((at, name?.to_owned()))).collect();
-    if groups.is_empty() {
-        return Err("no named capture groups in regex pattern".into());
-    }
-    Ok(Built::transformer(RegexParser { parser, regex, groups }))
+/// The keys of `regex_parser`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// A pattern in the syntax of RE2. Each named group, such as `(?P<level>[A-Z]+)`, becomes an attribute of that name.
+    /// Required.
+    regex: String,
+    /// Accepted, without effect: matching is faster here than the cache of the Collector.
+    cache: Cache,
 }
 
-/// A pattern that is none. Where a closing bracket makes it one, that was probably forgotten.
-fn unreadable(pattern: &str, problem: &str) -> Fault {
-    let mut fault = Fault::create(format!("compiling regex: {problem}"));
-    let closed = [')', ']'].map(|sign| format!("{pattern}{sign}"));
-    match closed.iter().find(|it| regexp::compile(it).is_ok()) {
-        Some(closed) => fault.set("regex", format!("'{}'", closed.replace('\'', "''"))),
-        None => fault.about("regex"),
-    };
-    fault
+/// `cache:`
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Cache {
+    /// Accepted, without effect. Default 0.
+    size: u16,
+}
+
+impl ParserOperator for Config {
+    fn plan(&self, parser: Option<Parser>, found: &mut Problems) -> Option<Built> {
+        if self.regex.is_empty() {
+            let fault = found.late("", "missing required field 'regex'");
+            fault.require("regex", "'^(?P<message>.*)$'");
+            return None;
+        }
+        let regex = pattern("regex", &self.regex, "compiling regex: ", found)?;
+        let names = regex.capture_names().enumerate();
+        let groups: Vec<(usize, String)> =
+            names.filter_map(|(at, name)| Some((at, name?.to_owned()))).collect();
+        if groups.is_empty() {
+            found.late("", "no named capture groups in regex pattern").about("regex");
+        }
+        Some(Built::transformer(RegexParser { parser: parser?, regex, groups }))
+    }
 }
 
 impl Operator for RegexParser {

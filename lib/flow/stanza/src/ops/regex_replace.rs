@@ -1,14 +1,15 @@
 //! `regex_replace`: replaces what a pattern matches.
 
-use config::Fault;
+use config::{Choice, Choices, Described, Problems, Stage};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 use regex::Regex;
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::Section;
+use crate::keys::{Place, pattern};
 use crate::value::{Value, type_name};
 use golang::regexp;
 
@@ -22,22 +23,68 @@ struct RegexReplace {
     replacement: String,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let field = section.field("field", false);
-    let regex = section.text("regex").filter(|it| !it.is_empty());
-    let name = section.text("regex_name").filter(|it| !it.is_empty());
-    let replacement = section.text("replace_with").unwrap_or_default();
-    section.check()?;
-    let field = field.ok_or("missing required parameter 'field'")?;
-    let pattern = match (regex, name) {
-        (Some(pattern), None) => pattern,
-        (None, Some("ansi_control_sequences")) => ANSI,
-        (None, Some(other)) => return Err(format!("regex_name {other} is unknown").into()),
-        _ => return Err("exactly one of regex or regex_name must be set".into()),
-    };
-    let regex = regexp::compile(pattern)?;
-    Ok(Built::transformer(RegexReplace { field, regex, replacement: replacement.to_owned() }))
+/// The keys of `regex_replace`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The name of a pattern instead of `regex`: `ansi_control_sequences`, the colours and cursor movements of a terminal.
+    regex_name: Choice<Name>,
+    /// A pattern in the syntax of RE2: what it matches is replaced. Required unless there is `regex_name`.
+    regex: String,
+    /// What comes in its place; `$1` and `${name}` stand for groups (in YAML `$$1` and `$${name}`). Default: nothing.
+    replace_with: String,
+    /// The text in which to replace. Required.
+    field: Place,
+}
+
+/// A pattern that has a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Name {
+    #[default]
+    None,
+    Ansi,
+}
+
+impl Choices for Name {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("ansi_control_sequences", Name::Ansi), ("", Name::None)];
+    const SHOWN: usize = 1;
+    const STAGE: Stage = Stage::Create;
+
+    fn unknown(word: &str) -> String {
+        format!("regex_name {word} is unknown")
+    }
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let field = self.field.required("field", "missing required parameter 'field'", found);
+        let regex = self.regex(found);
+        let replacement = self.replace_with.clone();
+        Some(Built::transformer(RegexReplace { field: field?, regex: regex?, replacement }))
+    }
+}
+
+impl Config {
+    fn regex(&self, found: &mut Problems) -> Option<Regex> {
+        const EITHER: &str = "either regex or regex_name must be set";
+        let is_named = !self.regex_name.word().is_empty();
+        match (is_named, self.regex.is_empty()) {
+            (true, false) => {
+                found.late("", EITHER).remove("regex_name");
+            }
+            (false, true) => {
+                found.late("", EITHER).require("regex_name", "ansi_control_sequences");
+            }
+            (false, false) => return pattern("regex", &self.regex, "", found),
+            (true, true) => match self.regex_name.refused("regex_name") {
+                None => return regexp::compile(ANSI).ok(),
+                Some(fault) => {
+                    found.add(fault);
+                }
+            },
+        }
+        None
+    }
 }
 
 impl Operator for RegexReplace {

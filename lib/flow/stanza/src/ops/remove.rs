@@ -1,21 +1,29 @@
 //! `remove`: takes a field away; `attributes` or `resource` alone empties it.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::Section;
-use config::Fault;
+use crate::keys::Place;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 struct Remove {
     field: Field,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let field = section.field("field", true);
-    section.check()?;
-    Ok(Built::transformer(Remove { field: field.ok_or("remove: field is empty")? }))
+/// The keys of `remove`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// What goes: a field, or `attributes` or `resource` for all of them. Required.
+    field: Place,
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let field = self.field.required_root("field", "remove: field is empty", found)?;
+        Some(Built::transformer(Remove { field }))
+    }
 }
 
 impl Operator for Remove {

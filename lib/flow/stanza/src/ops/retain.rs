@@ -1,12 +1,13 @@
 //! `retain`: keeps the listed fields and drops everything else of the places that the list mentions.
 
 use bumpalo::collections::Vec as ArenaVec;
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
 use crate::field::{Field, Root};
-use crate::section::Section;
+use crate::keys::Place;
 use crate::value::Value;
 
 #[derive(Debug)]
@@ -14,22 +15,26 @@ struct Retain {
     fields: Vec<Field>,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let mut fields = Vec::new();
-    for (i, text) in section.texts("fields").iter().enumerate() {
-        match Field::parse(text, true) {
-            Ok(field) => fields.push(field),
-            Err(problem) => {
-                section.complain(&format!("fields[{i}]"), problem.text());
-            }
+/// The keys of `retain`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The fields to keep. Of the body, the attributes and the resource, everything else goes from those that the list
+    /// mentions; those that it does not mention stay as they are. Required.
+    fields: Vec<Place>,
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        if self.fields.is_empty() {
+            found.late("", "retain: 'fields' is empty").require("fields", "[body]");
+            return None;
         }
+        let fields = self.fields.iter().enumerate();
+        let fields: Vec<Option<Field>> =
+            fields.map(|(at, it)| it.field(&format!("fields::{at}"), found)).collect();
+        let fields = fields.into_iter().collect::<Option<Vec<Field>>>()?;
+        Some(Built::transformer(Retain { fields }))
     }
-    section.check()?;
-    if fields.is_empty() {
-        return Err("retain: 'fields' is empty".into());
-    }
-    Ok(Built::transformer(Retain { fields }))
 }
 
 impl Operator for Retain {

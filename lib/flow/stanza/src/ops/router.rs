@@ -1,11 +1,13 @@
 //! `router`: sends a record to the outputs of the first route whose expression is true.
 
-use config::Fault;
-use config::Value as Setting;
+use std::collections::BTreeMap;
+
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 use super::{Built, Cx, Failure, Flow, Operator};
 use crate::entry::Entry;
-use crate::section::Section;
+use crate::keys::{condition, templates};
 use crate::value::{Value, put};
 use expr::{Program, Template};
 
@@ -21,46 +23,58 @@ struct Route {
     attributes: Vec<(String, Template)>,
 }
 
-/// Makes it. `if` and `on_error` have no meaning here, as in the Collector.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let mut outputs = Vec::new();
-    let mut routes = Vec::new();
-    let list = match section.value("routes") {
-        Some(Setting::List(list)) => list.as_slice(),
-        _ => &[],
-    };
-    let default = section.texts("default");
-    section.check()?;
-    for value in list {
-        let mut route = Section::new(value);
-        let text = route.text("expr").unwrap_or_default();
-        let output = route.texts("output");
-        let attributes = attributes(&mut route)?;
-        route.check()?;
-        let expression = Program::condition(text).map_err(|problem| {
-            format!("failed to compile routing expression '{text}': {problem}")
-        })?;
-        outputs.push(output);
-        routes.push(Route { expression, attributes });
-    }
-    let has_default = !default.is_empty();
-    outputs.push(default);
-    let mut built = Built::plain(Router { routes, has_default });
-    built.routes = outputs;
-    Ok(built)
+/// The keys of `router`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// Where records go: to the first of these whose expression is true for them.
+    routes: Vec<RouteConfig>,
+    /// The ids of the operators that get the records for which no route is. Default: they are thrown away.
+    default: Vec<String>,
 }
 
-fn attributes(route: &mut Section<'_>) -> Result<Vec<(String, Template)>, Fault> {
-    let Some(Setting::Map(pairs)) = route.value("attributes") else { return Ok(Vec::new()) };
-    let mut all = Vec::with_capacity(pairs.len());
-    for (key, value) in pairs {
-        let Some(text) = value.as_str() else {
-            route.complain(&format!("attributes[{key}]"), "expected type 'string'");
-            continue;
-        };
-        all.push((key.clone(), Template::new(text)?));
+/// One entry of `routes:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+#[serde(default)]
+pub(crate) struct RouteConfig {
+    /// An expression that is true for the records of this route. Required.
+    expr: String,
+    /// The ids of the operators that get them. Required.
+    output: Vec<String>,
+    /// Attributes to add to them; a value may hold `EXPR(...)`. Default: none.
+    attributes: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Where records go, with the keys that say so.
+    pub(crate) fn outputs(&self) -> Vec<(String, &[String])> {
+        let routes = self.routes.iter().enumerate();
+        let routes = routes.map(|(at, it)| (format!("routes::{at}::output"), it.output.as_slice()));
+        routes.chain([("default".to_owned(), self.default.as_slice())]).collect()
     }
-    Ok(all)
+
+    /// Compiles. There is no `if` and no `on_error` here, as in the Collector.
+    pub(crate) fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let routes = self.routes.iter().enumerate();
+        let routes: Vec<Option<Route>> =
+            routes.map(|(at, it)| it.plan(&format!("routes::{at}"), found)).collect();
+        let routes = routes.into_iter().collect::<Option<Vec<Route>>>()?;
+        let router = Router { routes, has_default: !self.default.is_empty() };
+        Some(Built { router: true, ..Built::plain(router) })
+    }
+}
+
+impl RouteConfig {
+    fn plan(&self, place: &str, found: &mut Problems) -> Option<Route> {
+        let text = &self.expr;
+        let expression = condition(&format!("{place}::expr"), text, found, |why| {
+            format!("failed to compile expression '{text}': {why}")
+        });
+        let attributes =
+            templates(&format!("{place}::attributes"), &self.attributes, found, |why| {
+                format!("failed to build attributer for route '{text}': {why}")
+            });
+        Some(Route { expression: expression?, attributes: attributes? })
+    }
 }
 
 impl Operator for Router {

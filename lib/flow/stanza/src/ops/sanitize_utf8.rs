@@ -1,25 +1,39 @@
 //! `sanitize_utf8`: bytes become text, what is no UTF-8 in them U+FFFD. Text is valid already, but for what
 //! `encoding: utf-8-raw` has kept.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
-use crate::field::{Field, Root};
+use crate::field::Field;
 use crate::kept_bytes;
-use crate::section::Section;
+use crate::keys::Place;
 use crate::value::{Value, type_name};
-use config::Fault;
+use config::{Described, Problems};
 use golang::utf8;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 struct SanitizeUtf8 {
     field: Field,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let field = section.field("field", false).unwrap_or(Field::root(Root::Body));
-    section.check()?;
-    Ok(Built::transformer(SanitizeUtf8 { field }))
+/// The keys of `sanitize_utf8`.
+#[derive(Debug, Clone, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The text to put right. Default `body`.
+    field: Place,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { field: "body".into() }
+    }
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let field = self.field.field("field", found)?;
+        Some(Built::transformer(SanitizeUtf8 { field }))
+    }
 }
 
 impl Operator for SanitizeUtf8 {

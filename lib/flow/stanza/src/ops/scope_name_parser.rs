@@ -1,14 +1,14 @@
 //! `scope_name_parser`: sets the name of the scope of a record from its fields.
 
-use super::parser::ScopeParser;
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::parser::{ScopeKeys, ScopeParser};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
-use crate::section::Section;
-use config::Fault;
+use config::Problems;
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    Ok(Built::transformer(ScopeParser::new(section)?))
+impl Transformer for ScopeKeys {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        ScopeParser::new(self, found).map(Built::transformer)
+    }
 }
 
 impl Operator for ScopeParser {

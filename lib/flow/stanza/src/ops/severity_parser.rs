@@ -1,14 +1,14 @@
 //! `severity_parser`: sets the severity of a record from one of its fields.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
-use crate::section::Section;
-use crate::severity::SeverityParser;
-use config::Fault;
+use crate::severity::{SeverityKeys, SeverityParser};
+use config::Problems;
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    Ok(Built::transformer(SeverityParser::new(section)?))
+impl Transformer for SeverityKeys {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        SeverityParser::new(self, found).map(Built::transformer)
+    }
 }
 
 impl Operator for SeverityParser {

@@ -1,14 +1,14 @@
 //! `time_parser`: sets the timestamp of a record from one of its fields.
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
-use crate::section::Section;
-use crate::timestamp::TimeParser;
-use config::Fault;
+use crate::timestamp::{TimeKeys, TimeParser};
+use config::Problems;
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    Ok(Built::transformer(TimeParser::new(section)?))
+impl Transformer for TimeKeys {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        TimeParser::new(self, found).map(Built::transformer)
+    }
 }
 
 impl Operator for TimeParser {

@@ -1,14 +1,14 @@
 //! `trace_parser`: sets the ids of trace and span of a record from its fields.
 
-use super::parser::TraceParser;
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::parser::{TraceKeys, TraceParser};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
-use crate::section::Section;
-use config::Fault;
+use config::Problems;
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    Ok(Built::transformer(TraceParser::new(section)?))
+impl Transformer for TraceKeys {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        TraceParser::new(self, found).map(Built::transformer)
+    }
 }
 
 impl Operator for TraceParser {

@@ -2,12 +2,13 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer};
 use crate::entry::Entry;
 use crate::field::Field;
-use crate::section::Section;
+use crate::keys::Place;
 use crate::value::{Value, type_name};
 use golang::utf8;
 
@@ -16,11 +17,18 @@ struct Unquote {
     field: Field,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let field = section.field("field", false);
-    section.check()?;
-    Ok(Built::transformer(Unquote { field: field.ok_or("missing required parameter 'field'")? }))
+/// The keys of `unquote`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The text in quotes. Required.
+    field: Place,
+}
+
+impl Transformer for Config {
+    fn plan(&self, found: &mut Problems) -> Option<Built> {
+        let field = self.field.required("field", "missing required parameter 'field'", found)?;
+        Some(Built::transformer(Unquote { field }))
+    }
 }
 
 impl Operator for Unquote {

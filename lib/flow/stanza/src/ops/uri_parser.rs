@@ -2,12 +2,12 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
-use config::Fault;
+use config::{Described, Problems};
+use serde::{Deserialize, Serialize};
 
 use super::parser::Parser;
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
-use crate::section::Section;
 use crate::value::{Pairs, Value, put, type_name};
 use golang::utf8;
 
@@ -16,9 +16,14 @@ struct UriParser {
     parser: Parser,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    Ok(Built::transformer(UriParser { parser: Parser::new(section)? }))
+/// `uri_parser` has no keys of its own.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {}
+
+impl ParserOperator for Config {
+    fn plan(&self, parser: Option<Parser>, _: &mut Problems) -> Option<Built> {
+        Some(Built::transformer(UriParser { parser: parser? }))
+    }
 }
 
 impl Operator for UriParser {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use config::{Stage, Value as Setting};
+use config::{Problems, Stage, Tagged, Value as Setting};
 use pdata::{AttributesRef, Logs, ValueRef};
 use serde_json::{Value, json};
 
-use crate::{FileKey, FileMeta, Options, Pipeline, Worker};
+use crate::{FileKey, FileMeta, OperatorConfig, Options, Pipeline, Worker};
 
 mod container;
 mod container_more;
@@ -19,15 +19,33 @@ mod survive;
 
 /// Compiles operators written as JSON.
 fn compile(operators: Value) -> Result<Pipeline, String> {
+    let mut found = Problems::default();
+    let pipeline = plan(operators, &mut found);
+    pipeline.ok_or_else(|| texts(&found))
+}
+
+fn plan(operators: Value, found: &mut Problems) -> Option<Pipeline> {
     let operators: Vec<Setting> = serde_json::from_value(operators).unwrap();
-    Pipeline::new(&operators, Options::default()).map_err(|mut faults| {
-        let fault = faults.swap_remove(0).within("operators");
-        match fault.stage {
-            Stage::Read => fault.read_text(),
-            Stage::Check => fault.rule_text(),
-            Stage::Create => fault.text,
-        }
-    })
+    let operators: Vec<Tagged<OperatorConfig>> = operators.into_iter().map(Into::into).collect();
+    let mut inside = Problems::default();
+    let pipeline = Pipeline::plan(&operators, Options::default(), &mut inside);
+    found.take(inside, |fault| fault.within("operators"));
+    pipeline
+}
+
+/// What the Collector says: everything of the first stage that something is wrong at, and of creating only the first.
+fn texts(found: &Problems) -> String {
+    let stages = [Stage::Read, Stage::Check, Stage::Create];
+    let stage = stages.into_iter().find(|it| found.of(*it).next().is_some()).unwrap();
+    let texts: Vec<String> = found
+        .of(stage)
+        .map(|it| match stage {
+            Stage::Read => it.read_text(),
+            Stage::Check => it.rule_text(),
+            Stage::Create => it.text.clone(),
+        })
+        .collect();
+    if stage == Stage::Create { texts[0].clone() } else { texts.join("\n") }
 }
 
 /// A file of which `log.file.path` is known, or only a name.

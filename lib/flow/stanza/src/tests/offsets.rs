@@ -1,7 +1,9 @@
 //! How far a file is safe: nothing may be forgotten that has not been handed over.
 
+use std::collections::BTreeMap;
+
 use super::*;
-use crate::{Additions, Body};
+use crate::Body;
 
 fn last() -> Value {
     json!([{ "type": "recombine", "combine_field": "body", "is_last_entry": "body == 'end'" }])
@@ -127,21 +129,31 @@ fn consecutive_records_of_one_resource_share_a_group() {
     assert_eq!(groups, [2, 1, 1]);
 }
 
+/// Of a receiver without operators.
+fn worker(
+    attributes: &BTreeMap<String, String>,
+    resource: &BTreeMap<String, String>,
+    body: Body,
+) -> Worker {
+    let mut found = Problems::default();
+    let options = Options::new(attributes, resource, body, &mut found).unwrap();
+    Pipeline::plan(&[], options, &mut found).unwrap().worker()
+}
+
 #[test]
 fn the_receivers_own_attributes_come_before_those_of_the_file() {
-    let options = Options {
-        attributes: Additions::new([
-            ("team", "blue"),
-            ("size", "EXPR(string(len(body)))"),
-            ("log.file.name", "mine"),
-            ("broken", "EXPR(attributes.none.x)"),
-            ("number", "EXPR(len(body))"),
-        ])
-        .unwrap(),
-        resource: Additions::new([("service.name", "shop"), ("k", "EXPR(upper(body))-x")]).unwrap(),
-        body: Body::Text,
+    let map = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect()
     };
-    let mut worker = Pipeline::new(&[], options).unwrap().worker();
+    let attributes = map(&[
+        ("team", "blue"),
+        ("size", "EXPR(string(len(body)))"),
+        ("log.file.name", "mine"),
+        ("broken", "EXPR(attributes.none.x)"),
+        ("number", "EXPR(len(body))"),
+    ]);
+    let resource = map(&[("service.name", "shop"), ("k", "EXPR(upper(body))-x")]);
+    let mut worker = worker(&attributes, &resource, Body::Text);
     feed(&mut worker, &file(1, None), &["hello"]);
     let got = records(&worker.take().logs);
     let want = json!({ "team": "blue", "size": "5", "log.file.name": "app.log" });
@@ -151,8 +163,7 @@ fn the_receivers_own_attributes_come_before_those_of_the_file() {
 
 #[test]
 fn raw_bodies_are_bytes() {
-    let mut worker =
-        Pipeline::new(&[], Options { body: Body::Bytes, ..Options::default() }).unwrap().worker();
+    let mut worker = worker(&BTreeMap::new(), &BTreeMap::new(), Body::Bytes);
     worker.line(&file(1, None), b"\xff\x00a", 0..4, None);
     assert_eq!(records(&worker.take().logs)[0]["body"], json!([255, 0, 97]));
 }
@@ -162,8 +173,10 @@ fn records_enter_where_the_receivers_output_says() {
     let add = |id: &str| json!({ "type": "add", "id": id, "field": format!("attributes.{id}"), "value": 1 });
     let entered = |ids: &[&str]| {
         let ids: Vec<String> = ids.iter().map(|it| (*it).to_owned()).collect();
-        let pipeline = compile(json!([add("a"), add("b"), add("c")])).unwrap().entered_at(&ids);
-        let mut worker = pipeline.map_err(|it| it.text)?.worker();
+        let mut found = Problems::default();
+        let pipeline = compile(json!([add("a"), add("b"), add("c")])).unwrap();
+        let pipeline = pipeline.entered_at(&ids, &mut found);
+        let mut worker = pipeline.ok_or_else(|| texts(&found))?.worker();
         feed(&mut worker, &file(1, None), &["x"]);
         let all = records(&worker.take().logs);
         let keys = |it: &Value| it["attributes"].as_object().unwrap().len() - 1;
@@ -178,7 +191,13 @@ fn records_enter_where_the_receivers_output_says() {
 
 #[test]
 fn expressions_of_the_receiver_that_do_not_compile_are_refused() {
-    let fault = Additions::new([("fine", "EXPR(body)"), ("k.v", "EXPR(()")]).unwrap_err();
+    let attributes = [("fine", "EXPR(body)"), ("k.v", "EXPR(()")];
+    let attributes = attributes.map(|(key, text)| (key.to_owned(), text.to_owned()));
+    let mut found = Problems::default();
+    let options = Options::new(&attributes.into(), &BTreeMap::new(), Body::Text, &mut found);
+    assert!(options.is_none());
+    let fault = &found.faults()[0];
+    assert_eq!(fault.place, ["attributes".into(), "k.v".into()]);
     let want = "compile embedded expression: unexpected token EOF (1:1)\n | (\n | ^: {\"operator_id\":\"file_input\"}";
     assert_eq!(fault.text, want);
 }

@@ -313,6 +313,6 @@ fn configurations_that_make_no_sense_are_refused() {
     );
     refused(
         json!({ "type": "regex_replace", "field": "body" }),
-        "exactly one of regex or regex_name must be set",
+        "either regex or regex_name must be set",
     );
 }

@@ -1,5 +1,7 @@
 //! What is wrong with a configuration, in the Collector's words.
 
+use config::{Fault, Remedy};
+
 use super::*;
 
 fn check(operators: Value, want: &str) {
@@ -109,7 +111,7 @@ fn connections_that_lead_nowhere() {
     );
     check(
         json!([{ "type": "noop", "id": "a" }, { "type": "noop", "id": "b", "output": "a" }]),
-        "pipeline has a circular dependency: {\"operator_id\":\"a\"}",
+        "pipeline has a circular dependency: {\"cycles\":\"(a -> b -> a)\"}",
     );
 }
 
@@ -123,4 +125,169 @@ fn operators_without_an_id_are_numbered() {
         { "type": "add", "field": "attributes.y", "value": 2 },
     ]);
     assert_eq!(attributes(operators, "x"), json!({ "y": 2 }));
+}
+
+/// Where each mistake is, and what the Collector says of all of them.
+fn check_all(operators: Value, places: &[&str], want: &str) {
+    let mut found = Problems::default();
+    assert!(plan(operators, &mut found).is_none());
+    let got: Vec<String> = found.faults().iter().map(place).collect();
+    assert_eq!(got, places);
+    assert_eq!(texts(&found), want);
+}
+
+/// Without the step that only the Collector's texts have.
+fn place(fault: &Fault) -> String {
+    let steps = fault.place.iter().map(ToString::to_string);
+    steps.filter(|it| it != "builder").collect::<Vec<_>>().join("::")
+}
+
+#[test]
+fn every_operator_with_a_mistake_is_reported_with_one_sentence_above_its_mistakes() {
+    check_all(
+        json!([
+            { "type": "move", "to": "foo", "from": "bar" },
+            { "type": "noop" },
+            { "type": "csv_parser", "lazy_quotes": 1, "parse_from": "x", "on_error": [], "header": {} },
+            { "type": "nope" },
+            { "id": "x" },
+            "json_parser",
+            { "type": 5 },
+        ]),
+        &[
+            "operators::0::from",
+            "operators::0::to",
+            "operators::2::header",
+            "operators::2::lazy_quotes",
+            "operators::2::parse_from",
+            "operators::2::on_error",
+            "operators::3::type",
+            "operators::4::type",
+            "operators::5",
+            "operators::6::type",
+        ],
+        "'operators[0]' unmarshal to move: decoding failed due to the following error(s):\n\n\
+         'from' unrecognized prefix\n\
+         'to' unrecognized prefix\n\
+         'operators[2]' unmarshal to csv_parser: decoding failed due to the following error(s):\n\n\
+         'header' expected type 'string', got unconvertible type 'map[string]interface {}'\n\
+         'lazy_quotes' expected type 'bool', got unconvertible type 'int'\n\
+         'parse_from' unrecognized prefix\n\
+         'on_error' expected type 'string', got unconvertible type '[]interface {}'\n\
+         'operators[3]' unsupported type 'nope'\n\
+         'operators[4]' missing required field 'type'\n\
+         'operators[5]' expected a map or struct, got \"string\"\n\
+         'operators[6]' non-string type int for field 'type'",
+    );
+}
+
+#[test]
+fn what_only_follows_from_another_mistake_is_not_reported() {
+    // Without its value `from` is not missing.
+    check_all(
+        json!([{ "type": "move", "from": "bar", "to": "body" }]),
+        &["operators::0::from"],
+        "'operators[0]' unmarshal to move: decoding failed due to the following error(s):\n\n'from' \
+         unrecognized prefix",
+    );
+    // Nobody knows the id of an operator that cannot be read.
+    check_all(
+        json!([{ "type": "nope" }, { "type": "noop", "output": "nope" }]),
+        &["operators::0::type"],
+        "'operators[0]' unsupported type 'nope'",
+    );
+}
+
+#[test]
+fn each_mistake_is_at_its_key_or_item() {
+    let check = |operator: Value, want: &str| {
+        let mut found = Problems::default();
+        plan(json!([operator]), &mut found);
+        let got: Vec<String> = found.faults().iter().map(place).collect();
+        assert_eq!(got, [format!("operators::0::{want}")]);
+    };
+    let time = |more: Value| {
+        let mut all = json!({ "type": "time_parser", "parse_from": "body", "layout": "%Y" });
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    check(json!({ "type": "container", "format": "podman" }), "format");
+    check(json!({ "type": "noop", "output": "nowhere" }), "output::0");
+    check(json!({ "type": "noop", "if": "1 +" }), "if");
+    check(json!({ "type": "filter", "expr": "body ==" }), "expr");
+    check(json!({ "type": "retain", "fields": ["body", "level"] }), "fields::1");
+    check(json!({ "type": "regex_parser", "regex": "(?P<a>\\q)" }), "regex");
+    check(json!({ "type": "regex_replace", "field": "body", "regex_name": "ansi" }), "regex_name");
+    check(json!({ "type": "syslog_parser", "protocol": "rfc9999" }), "protocol");
+    check(json!({ "type": "syslog_parser", "protocol": "rfc3164", "location": "X/Y" }), "location");
+    check(json!({ "type": "add", "field": "body", "value": "EXPR(1 +)" }), "value");
+    check(
+        json!({ "type": "recombine", "combine_field": "body", "is_last_entry": "true", "overwrite_with": "last" }),
+        "overwrite_with",
+    );
+    check(time(json!({ "layout": "%Q" })), "layout");
+    check(time(json!({ "layout_type": "posix" })), "layout_type");
+    check(time(json!({ "location": "Europe/Berlni" })), "location");
+    check(
+        json!({ "type": "json_parser", "timestamp": { "parse_from": "attributes.t", "layout": "%Q" } }),
+        "timestamp::layout",
+    );
+    check(
+        json!({ "type": "json_parser", "severity": { "parse_from": "level" } }),
+        "severity::parse_from",
+    );
+    check(
+        json!({ "type": "severity_parser", "parse_from": "body", "mapping": { "warn": ["w", { "min": 1 }] } }),
+        "mapping::warn::1",
+    );
+    check(
+        json!({ "type": "router", "routes": [{ "expr": "true", "output": ["nowhere"] }] }),
+        "routes::0::output::0",
+    );
+    check(json!({ "type": "router", "default": "nowhere" }), "default::0");
+    check(
+        json!({ "type": "router", "routes": [{ "expr": "true", "attributes": { "k": "EXPR(" } }, { "expr": "(" }] }),
+        "routes::1::expr",
+    );
+}
+
+#[test]
+fn what_the_collector_ignores_in_silence_is_a_warning_with_its_place() {
+    let check = |operator: Value, want: &str| {
+        let mut found = Problems::default();
+        assert!(plan(json!([operator]), &mut found).is_some());
+        let got: Vec<String> = found.warnings().iter().map(|it| place(&it.1)).collect();
+        assert_eq!(got, [format!("operators::0::{want}")]);
+    };
+    check(json!({ "type": "json_parser", "parse_form": "body" }), "parse_form");
+    check(json!({ "type": "router", "on_error": "drop" }), "on_error");
+    check(
+        json!({ "type": "json_parser", "severity": { "parse_from": "body", "mappings": {} } }),
+        "severity::mappings",
+    );
+    check(
+        json!({ "type": "severity_parser", "parse_from": "body", "mapping": { "warnning": "w" } }),
+        "mapping::warnning",
+    );
+    check(json!({ "type": "severity_parser", "parse_from": "body", "preset": "otle" }), "preset");
+    check(json!({ "type": "filter", "expr": "false", "if": "true" }), "if");
+    check(json!({ "type": "add", "field": "body" }), "value");
+}
+
+#[test]
+fn a_mistake_in_an_expression_or_pattern_is_at_its_characters() {
+    let check = |operator: Value, text: &str, want: &str| {
+        let mut found = Problems::default();
+        plan(json!([operator]), &mut found);
+        let Some(Remedy::Part(span, _)) = &found.faults()[0].remedy else { panic!("{found:?}") };
+        assert_eq!(&text[span.clone()], want);
+    };
+    let text = "body == 'a' adn true";
+    check(json!({ "type": "noop", "if": text }), text, "a");
+    let text = "EXPR(body # 1)";
+    check(json!({ "type": "add", "field": "body", "value": text }), text, "#");
+    let text = "^(?P<a>\\d++)";
+    check(json!({ "type": "regex_parser", "regex": text }), text, "++");
+    let text = "(?P<a-b>x)";
+    check(json!({ "type": "regex_parser", "regex": text }), text, "(?P<a-b>");
 }

@@ -30,6 +30,11 @@ impl Zone {
         }
     }
 
+    /// The names of all zones, for who has misspelt one.
+    pub fn names() -> impl Iterator<Item = String> {
+        jiff::tz::db().available().map(|it| it.to_string())
+    }
+
     /// `location`; without it UTC for layouts that end in `Z`, else the host's.
     pub(super) fn configured(location: &str, layout: &str) -> Result<Self, String> {
         if !location.is_empty() {

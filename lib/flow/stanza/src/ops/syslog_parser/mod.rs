@@ -2,12 +2,13 @@
 //! and severity.
 
 use bumpalo::Bump;
-use config::Fault;
+use config::{Choice, Choices, Described, Problems, Stage};
+use serde::{Deserialize, Serialize};
 
 use super::parser::Parser;
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
-use crate::section::Section;
+use crate::keys::{no_zone, unknown_zone};
 use crate::value::{Pairs, Value, put, take, type_name};
 use golang::time::{Zone, in_64_bits};
 
@@ -66,8 +67,11 @@ struct SyslogParser {
     allow_skip_pri_header: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+/// The format of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    #[default]
+    Missing,
     Rfc3164,
     Rfc5424,
     None,
@@ -95,47 +99,119 @@ struct Message<'a> {
     text: Option<&'a str>,
 }
 
-/// Makes it.
-pub(crate) fn build(section: &mut Section<'_>) -> Result<Built, Fault> {
-    let protocol = section.text("protocol").unwrap_or_default().to_ascii_lowercase();
-    let location = section.text("location").unwrap_or_default();
-    let octet_counting = section.flag("enable_octet_counting", false);
-    let trailer = section.text("non_transparent_framing_trailer").filter(|it| !it.is_empty());
-    let allow_skip_pri_header = section.flag("allow_skip_pri_header", false);
-    let octets = section.int("max_octets", 0);
-    let parser = Parser::new(section)?;
-    let protocol = match protocol.as_str() {
-        "rfc3164" => Protocol::Rfc3164,
-        "rfc5424" => Protocol::Rfc5424,
-        "none" => Protocol::None,
-        "" => return Err("missing field 'protocol'".into()),
-        other => return Err(format!("unsupported protocol version: {other}").into()),
-    };
-    let framing = match (octet_counting, trailer) {
-        (true, Some(_)) => {
+/// The keys of `syslog_parser`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+pub(crate) struct Config {
+    /// The format of the messages: `rfc3164`, `rfc5424`, or `none` for other text, of which only a priority in front is
+    /// read. Required.
+    protocol: Choice<Protocol>,
+    /// Where the clock of the sender is, such as `Europe/Berlin`: times of RFC 3164 have no zone. Default `UTC`.
+    location: String,
+    /// Each message begins with its length. Default false.
+    enable_octet_counting: bool,
+    /// A message without the priority in front is accepted. Default false.
+    allow_skip_pri_header: bool,
+    /// What stands behind each message: `LF` or `NUL`; only with `rfc5424`. Default: nothing.
+    non_transparent_framing_trailer: Choice<Trailer>,
+    /// Longest message in bytes where the length stands in front; 0 is 8192. Default 0.
+    max_octets: i64,
+}
+
+impl Choices for Protocol {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("rfc5424", Protocol::Rfc5424),
+        ("rfc3164", Protocol::Rfc3164),
+        ("none", Protocol::None),
+        ("", Protocol::Missing),
+    ];
+    const SHOWN: usize = 3;
+    const ANY_CASE: bool = true;
+    const STAGE: Stage = Stage::Create;
+
+    fn unknown(word: &str) -> String {
+        format!("unsupported protocol version: {}", word.to_lowercase())
+    }
+}
+
+/// What stands behind a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Trailer {
+    #[default]
+    None,
+    Lf,
+    Nul,
+}
+
+impl Choices for Trailer {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("LF", Trailer::Lf), ("NUL", Trailer::Nul), ("", Trailer::None)];
+    const SHOWN: usize = 2;
+    const STAGE: Stage = Stage::Create;
+
+    fn unknown(word: &str) -> String {
+        format!("invalid non_transparent_framing_trailer '{word}'. Must be either 'LF' or 'NUL'")
+    }
+}
+
+impl ParserOperator for Config {
+    fn plan(&self, parser: Option<Parser>, found: &mut Problems) -> Option<Built> {
+        let protocol = self.protocol(found);
+        let framing = self.framing(protocol, found);
+        let location = if self.location.is_empty() { "UTC" } else { &self.location };
+        let place = Zone::named(location);
+        if place.is_none() {
+            no_zone("location", location, found.late("", unknown_zone(location)));
+        }
+        Some(Built::transformer(SyslogParser {
+            parser: parser?,
+            protocol: protocol?,
+            place: place?,
+            framing,
+            allow_skip_pri_header: self.allow_skip_pri_header,
+        }))
+    }
+}
+
+impl Config {
+    fn protocol(&self, found: &mut Problems) -> Option<Protocol> {
+        if let Some(fault) = self.protocol.refused("protocol") {
+            found.add(fault);
+            return None;
+        }
+        if self.protocol == Protocol::Missing {
+            found.late("", "missing field 'protocol'").require("protocol", "rfc5424");
+            return None;
+        }
+        Some(*self.protocol)
+    }
+
+    /// How a stream of messages is cut.
+    fn framing(&self, protocol: Option<Protocol>, found: &mut Problems) -> Framing {
+        const KEY: &str = "non_transparent_framing_trailer";
+        let is_given = !self.non_transparent_framing_trailer.word().is_empty();
+        if is_given && self.enable_octet_counting {
             let text = "only one of octet_counting or non_transparent_framing can be enabled";
-            return Err(text.into());
+            found.late("", text).remove(KEY);
+        } else if is_given && protocol == Some(Protocol::None) {
+            found
+                .late("", "non_transparent_framing is not compatible with protocol none")
+                .remove(KEY);
+        } else if is_given && protocol == Some(Protocol::Rfc3164) {
+            let text = "non_transparent_framing is only compatible with protocol rfc5424";
+            found.late("", text).remove(KEY);
+        } else if let Some(fault) = self.non_transparent_framing_trailer.refused(KEY) {
+            found.add(fault);
         }
-        (true, None) => {
-            let max = usize::try_from(octets).ok().filter(|it| *it > 0).unwrap_or(OCTETS_MAX);
-            Framing::OctetCounting(max)
+        if self.enable_octet_counting {
+            let max = usize::try_from(self.max_octets).ok().filter(|it| *it > 0);
+            return Framing::OctetCounting(max.unwrap_or(OCTETS_MAX));
         }
-        (false, Some("LF")) => Framing::Trailer('\n'),
-        (false, Some("NUL")) => Framing::Trailer('\0'),
-        (false, Some(other)) => {
-            return Err(format!(
-                "invalid non_transparent_framing_trailer '{other}'. Must be either 'LF' or 'NUL'"
-            )
-            .into());
+        match *self.non_transparent_framing_trailer {
+            Trailer::None => Framing::None,
+            Trailer::Lf => Framing::Trailer('\n'),
+            Trailer::Nul => Framing::Trailer('\0'),
         }
-        (false, None) => Framing::None,
-    };
-    let location = if location.is_empty() { "UTC" } else { location };
-    let place = Zone::named(location).ok_or_else(|| {
-        format!("failed to load location {location}: unknown time zone {location}")
-    })?;
-    let it = SyslogParser { parser, protocol, place, framing, allow_skip_pri_header };
-    Ok(Built::transformer(it))
+    }
 }
 
 impl Operator for SyslogParser {
@@ -226,7 +302,7 @@ impl SyslogParser {
         let mut message = Message { priority, ..Message::default() };
         match self.protocol {
             // The priority is not cut off.
-            Protocol::None => message.text = Some(text),
+            Protocol::None | Protocol::Missing => message.text = Some(text),
             Protocol::Rfc3164 => rfc3164::read(rest, &self.place, now, &mut message)?,
             Protocol::Rfc5424 => rfc5424::read(rest, arena, &mut message)?,
         }
