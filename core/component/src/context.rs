@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::place::Place;
 use crate::trace::{Span, SpanContext};
 
 /// Which answer the caller of [`crate::Consumer::consume`] waits for.
@@ -41,6 +42,8 @@ pub struct Context {
     /// The caller sends little more before it has an answer: who gathers (a batch, a queue) sends this on at
     /// once together with what is there already, instead of waiting for more.
     pub flush: bool,
+    /// Kept by whoever stores the data and passes it on in order; `None` where order does not matter.
+    pub place: Option<Place>,
     /// Who sent the data; `None` for data that was made here.
     pub client: Option<Arc<Client>>,
     /// The span of what is being done, if spans are made.
@@ -57,6 +60,13 @@ impl Context {
     #[must_use]
     pub fn below(&self, span: &Span) -> Self {
         Self { span: Some(span.context()), ..self.clone() }
+    }
+
+    /// The data is stored, and goes on before everything that comes later.
+    pub fn keep_place(&self) {
+        if let Some(place) = &self.place {
+            place.keep();
+        }
     }
 
     /// True when `Ok` has to mean delivered.

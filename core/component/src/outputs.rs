@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use pdata::{Data, Signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ConsumeError, Context, Id, Next, PipelineId, Switch, Tracer};
+use crate::{ConsumeError, Context, Id, Next, PipelineId, Place, Switch, Tracer};
 
 /// The pipelines behind a receiver or connector. All clones are the same: when the configuration is
 /// reloaded, a component that stays calls other pipelines from then on.
@@ -108,28 +108,45 @@ impl Outputs {
         if let Some(absent) = ids.iter().find(|id| pipelines.iter().all(|(it, _)| it != *id)) {
             return Err(ConsumeError::retryable(format!("there is no pipeline \"{absent}\"")));
         }
-        fan_out(ctx, pipelines.iter().filter(|(id, _)| ids.contains(id)), data).await
+        let nexts = pipelines.iter().filter(|(id, _)| ids.contains(id));
+        fan_out(ctx, nexts.map(|it| &it.1), data).await
     }
 
     async fn deliver(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let signal = data.signal();
         let pipelines = self.pipelines.get();
-        fan_out(ctx, pipelines.iter().filter(|(id, _)| id.signal() == signal), data).await
+        let nexts = pipelines.iter().filter(|(id, _)| id.signal() == signal);
+        fan_out(ctx, nexts.map(|it| &it.1), data).await
     }
 }
 
-/// Calls all of `nexts` at the same time and joins their answers.
-async fn fan_out(
+/// Calls all of `nexts` at the same time: `Ok` when all took it (ADR 0003). What is stored by all of them has kept
+/// its place.
+///
+/// # Errors
+/// Those of all calls, as one.
+pub async fn fan_out<'a>(
     ctx: &Context,
-    mut nexts: impl Iterator<Item = &(PipelineId, Next)>,
+    mut nexts: impl Iterator<Item = &'a Next>,
     data: Data,
 ) -> Result<(), ConsumeError> {
-    let Some((_, first)) = nexts.next() else { return Ok(()) };
-    let rest: Vec<_> = nexts.map(|(_, next)| next.consume(ctx, data.clone())).collect();
+    let Some(first) = nexts.next() else { return Ok(()) };
+    let rest: Vec<&Next> = nexts.collect();
     if rest.is_empty() {
         return first.consume(ctx, data).await;
     }
-    let (first, rest) = tokio::join!(first.consume(ctx, data.clone()), join_all(rest));
-    let errors = std::iter::once(first).chain(rest).filter_map(Result::err);
+    let places: Vec<Place> = ctx.place.iter().flat_map(|it| it.branches(1 + rest.len())).collect();
+    let mut places = places.into_iter();
+    let calls = std::iter::once(first).chain(rest).map(|next| {
+        let branch = places.next().map(|it| Context { place: Some(it), ..ctx.clone() });
+        let data = data.clone();
+        async move {
+            let ctx = branch.as_ref().unwrap_or(ctx);
+            let answer = next.consume(ctx, data).await;
+            ctx.keep_place();
+            answer
+        }
+    });
+    let errors = join_all(calls).await.into_iter().filter_map(Result::err);
     ConsumeError::combine(errors).map_or(Ok(()), Err)
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use component::config::Value;
 use component::{
     Component, ConsumeError, Consumer, Context, Data, Host, Id, Kind, Next, Outputs, PipelineId,
-    async_trait,
+    async_trait, fan_out,
 };
 use exporterhelper::Helper;
-use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
@@ -104,8 +103,6 @@ impl FanOut {
 #[async_trait]
 impl Consumer for FanOut {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let calls = self.ends.iter().map(|end| end.consume(ctx, data.clone()));
-        let errors = join_all(calls).await.into_iter().filter_map(Result::err);
-        ConsumeError::combine(errors).map_or(Ok(()), Err)
+        fan_out(ctx, self.ends.iter(), data).await
     }
 }

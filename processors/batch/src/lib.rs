@@ -25,8 +25,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use component::config::Duration as GoDuration;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Problems, Processor,
-    ProcessorSettings, RetryConfig, Signal, Sizer, Stability, async_trait,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Place, Problems,
+    Processor, ProcessorSettings, RetryConfig, Signal, Sizer, Stability, async_trait,
 };
 use exporterhelper::{Backoff, Buffer, Claim, Partitioner, Request, Rules, Values};
 use futures_util::StreamExt;
@@ -134,27 +134,35 @@ impl Batch {
     async fn send_all(&self) {
         let mut sending = FuturesUnordered::new();
         let mut in_order = false;
+        let mut last = Place::default();
+        last.keep();
         loop {
+            // Where no queue stores it, the next one leaves after the answer for the one before: as upstream.
+            let may_follow = !in_order && last.is_kept() && sending.len() < IN_FLIGHT_MAX;
             tokio::select! {
                 biased;
                 Some(()) = sending.next() => in_order = in_order && !sending.is_empty(),
-                batch = self.buffer.take(), if !in_order && sending.len() < IN_FLIGHT_MAX => {
+                () = last.kept(), if !last.is_kept() => {}
+                batch = self.buffer.take(), if may_follow => {
                     let Some(batch) = batch else { break };
                     in_order = !batch.is_claimed();
-                    sending.push(self.send(batch));
+                    last = Place::default();
+                    sending.push(self.send(batch, last.clone()));
                 }
             }
         }
         while sending.next().await.is_some() {}
     }
 
-    async fn send(&self, mut batch: exporterhelper::Batch) {
+    async fn send(&self, mut batch: exporterhelper::Batch, place: Place) {
         if !batch.is_wanted() {
-            return;
+            return place.keep();
         }
         let (ctx, data) = (batch.context(), batch.data(self.signal));
+        let ctx = Context { place: Some(place), ..ctx };
         self.metrics.sent(batch.trigger(), data.items(), data.bytes());
         let result = self.offer(&ctx, data, batch.items_accepted() > 0).await;
+        ctx.keep_place();
         let accepted = batch.items_accepted();
         if let (Err(error), 1..) = (&result, accepted) {
             let lost = match (error.is_permanent(), self.is_stopping()) {
@@ -246,6 +254,7 @@ impl Consumer for Batch {
             // It has been replaced while this call was on its way, and gathers nothing any more.
             return self.next.consume(ctx, request.data).await;
         }
+        ctx.keep_place();
         match waiting {
             Some(waiting) => waiting.answer().await,
             None => Ok(()),

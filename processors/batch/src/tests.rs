@@ -266,3 +266,16 @@ async fn what_hangs_beyond_the_grace_is_counted() {
     tokio::task::yield_now().await;
     assert_eq!(bench.lost("shutdown_deadline"), Some(7.0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_a_queue_behind_it_a_batch_leaves_after_the_answer_for_the_one_before() {
+    let bench = Bench::new("send_batch_size: 2").await;
+    bench.sink.answers_only();
+    bench.sink.answer(Answer::Delay(Duration::from_secs(1)));
+    let start = Instant::now();
+    let replays: Vec<_> = (0..5).map(|_| bench.spawn(Context::delivered(), 2)).collect();
+    for replay in replays {
+        replay.await.unwrap().unwrap();
+    }
+    assert_eq!((start.elapsed().as_secs(), bench.sink.in_flight_max()), (5, 1));
+}

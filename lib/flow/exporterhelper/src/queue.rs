@@ -106,7 +106,10 @@ impl Queue {
         let partition = self.partitioner.values(ctx);
         let request = Request { ctx: ctx.clone(), data, claim, room: Some(room), partition };
         match self.buffer.push(request) {
-            Ok(()) => Ok(waiting),
+            Ok(()) => {
+                ctx.keep_place();
+                Ok(waiting)
+            }
             Err(_) => Err(stopped()),
         }
     }

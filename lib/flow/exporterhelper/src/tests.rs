@@ -6,7 +6,7 @@ use std::time::Duration;
 use component::config::{Duration as GoDuration, Section};
 use component::{
     BatchConfig, Component, ConsumeError, Consumer, Context, Data, Delivery, ExporterSettings,
-    QueueConfig, RetryConfig, Signal, Sizer,
+    Next, Place, QueueConfig, RetryConfig, Signal, Sizer, fan_out,
 };
 use componenttest::{Answer, Line, Sink, TestHost, captured, exporter_settings, logs, metric};
 use tokio::task::JoinHandle;
@@ -447,4 +447,42 @@ async fn a_queue_on_disk_is_refused_with_a_remedy() {
         "{error}"
     );
     assert!(error.contains("remove the key"), "{error}");
+}
+
+/// With a place in an order.
+fn placed() -> (Context, Place) {
+    let place = Place::default();
+    (Context { place: Some(place.clone()), ..Context::delivered() }, place)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_has_kept_its_place_and_without_a_queue_the_answer_keeps_it() {
+    for (delivery, wants) in [(queue(small(10)), true), (Delivery::default(), false)] {
+        let bench = Bench::new(delivery).await;
+        bench.sink.answers_only();
+        bench.sink.answer(Answer::Hang);
+        let (ctx, place) = placed();
+        let _call = bench.spawn(ctx, 1);
+        bench.sink.wait_for_calls(1).await;
+        assert_eq!(place.is_kept(), wants);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_kept_when_all_exporters_have_the_data_in_a_queue_or_have_answered() {
+    let (queued, direct) = (Bench::new(queue(small(10))).await, Sink::new());
+    queued.sink.answer(Answer::Hang);
+    direct.answers_only();
+    direct.answer(Answer::Hang);
+    let (ctx, place) = placed();
+    let nexts: [Next; 2] = [Arc::clone(&queued.helper) as Next, direct.next()];
+    let call = componenttest::spawn(async move { fan_out(&ctx, nexts.iter(), logs(1)).await });
+    queued.sink.wait_for_calls(1).await;
+    direct.wait_for_calls(1).await;
+    assert!(!place.is_kept());
+    direct.release(Answer::Ok);
+    place.kept().await;
+    assert!(!call.is_finished());
+    queued.sink.release(Answer::Ok);
+    call.await.unwrap().unwrap();
 }

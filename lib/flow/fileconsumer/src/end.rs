@@ -6,7 +6,8 @@ use component::{HandedOver, Ownership};
 use tokio::time::Instant;
 
 use crate::FileKey;
-use crate::engine::{CHUNK_BYTES, Engine};
+use crate::chunk::CHUNK_BYTES;
+use crate::engine::Engine;
 use crate::sink::Sink;
 
 /// How long answers are waited for at the end. The Collector's emitter waits as long.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::{BoxError, Host, Meter, Outputs, Ownership, StorageClient};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -32,7 +32,7 @@ use crate::find::TimedScan;
 use crate::gauges::Gauges;
 use crate::identity::Identity;
 use crate::limit::OncePer;
-use crate::send::{CALLS_MAX, Chunk, Done, Sender};
+use crate::send::{Done, Sender};
 use crate::settings::Settings;
 use crate::sink::Sink;
 use crate::track::Tracked;
@@ -40,8 +40,8 @@ use crate::watch::{Event, Watcher};
 
 /// Bytes read from one file before it is the next one's turn.
 pub(crate) const BLOCK_BYTES: usize = 256 * 1024;
-/// A chunk is handed on when it has this size, encoded.
-pub(crate) const CHUNK_BYTES: usize = 128 * 1024;
+/// Longest time that records are held back for the sake of order; then they wait as a chunk.
+pub(crate) const HOLD_MAX: Duration = Duration::from_secs(1);
 /// How often everything is looked at although the kernel tells what changes.
 const SWEEP: Duration = Duration::from_secs(10);
 /// Shortest time between two walks.
@@ -117,7 +117,7 @@ pub struct Engine<S: Sink> {
     /// Chunks without an answer, and their bytes.
     pub(crate) in_flight: (usize, usize),
     /// The same of those that were handed on since the last one that asked for a flush.
-    gathering: (usize, usize),
+    pub(crate) gathering: (usize, usize),
     host: Host,
     pub(crate) sender: Sender,
     pub(crate) answers: mpsc::Receiver<Done>,
@@ -128,6 +128,10 @@ pub struct Engine<S: Sink> {
     walk_not_before: Instant,
     checkpoint_at: Option<Instant>,
     idle_flush_at: Option<Instant>,
+    /// Since when records are held back for the sake of order.
+    pub(crate) held: Option<Instant>,
+    /// Rings when a chunk can no longer be overtaken.
+    pub(crate) kept: Arc<Notify>,
     /// When the kernel's events were last taken.
     looked: Instant,
     /// Bytes read since other tasks had their turn.
@@ -197,6 +201,8 @@ impl<S: Sink> Engine<S> {
             walk_not_before: now,
             checkpoint_at: None,
             idle_flush_at: None,
+            held: None,
+            kept: Arc::default(),
             looked: now,
             unyielded: 0,
             gauges: Gauges::new(meter, receiver),
@@ -239,6 +245,7 @@ impl<S: Sink> Engine<S> {
                 Some(done) = self.answers.recv() => self.settle(&done),
                 walk = finished(&mut self.walk) => self.walked(walk),
                 () = readable(self.watcher.as_mut(), earliest) => self.take_events(),
+                () = self.kept.notified(), if self.held.is_some() => {}
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
@@ -258,7 +265,7 @@ impl<S: Sink> Engine<S> {
             let Some(key) = self.ready.pop_front() else { break };
             self.turn(key);
             // The chunk is not cut at file borders: small files ride together.
-            if self.sink.bytes() >= CHUNK_BYTES {
+            if self.is_due() {
                 self.send();
             }
             blocks += 1;
@@ -284,7 +291,8 @@ impl<S: Sink> Engine<S> {
         // Read to the end of everything: nothing is worth waiting for. First what is whole goes, so that it does
         // not wait for the operators' timers; then what those timers release. Without room both stay with the
         // sink: what it holds back is bounded, and is sent by the pass after the next answer.
-        if self.has_room() && self.ready.is_empty() {
+        let may_follow = self.may_follow();
+        if self.has_room() && self.ready.is_empty() && may_follow {
             self.send();
             self.idle_flush_at =
                 self.sink.flush_idle(Instant::now().into_std()).map(Instant::from_std);
@@ -298,75 +306,10 @@ impl<S: Sink> Engine<S> {
         } else {
             self.idle_flush_at = None;
         }
+        if !may_follow && self.ready.is_empty() {
+            self.held.get_or_insert(Instant::now());
+        }
         self.gauges.show(self.open, self.ready.len(), self.unreadable.len());
-    }
-
-    pub(crate) fn has_room(&self) -> bool {
-        let (calls, bytes) = self.in_flight;
-        calls < CALLS_MAX && bytes < self.settings.in_flight_bytes_max
-    }
-
-    /// Hands on what the sink has ready.
-    pub(crate) fn send(&mut self) {
-        if self.touched.is_empty() && self.sink.bytes() == 0 {
-            return;
-        }
-        let batch = self.sink.take();
-        for (key, safe) in batch.safe {
-            if let Some(file) = self.files.get_mut(&key) {
-                file.safe = file.safe.max(safe);
-                self.touched.insert(key);
-            }
-        }
-        let mut ranges = Vec::with_capacity(self.touched.len());
-        for key in self.touched.drain() {
-            let Some(file) = self.files.get_mut(&key) else { continue };
-            let end = file.sendable();
-            if let Some(ticket) = file.watermark.open(end) {
-                ranges.push((key, ticket));
-            }
-        }
-        let bytes = batch.data.bytes();
-        if batch.data.is_empty() {
-            self.close(&ranges);
-            return;
-        }
-        self.in_flight.0 += 1;
-        self.in_flight.1 += bytes;
-        let flush = self.wants_flush(bytes);
-        self.sender.send(Chunk { data: batch.data, ranges, bytes, flush });
-    }
-
-    /// True for the chunk that makes half of what may be in flight. If a batch held more than that back
-    /// until it is full, both would wait: it for chunks, we for its answer.
-    fn wants_flush(&mut self, bytes: usize) -> bool {
-        let (calls, total) = (self.gathering.0 + 1, self.gathering.1 + bytes);
-        let flush = CALLS_MAX / 2 <= calls || self.settings.in_flight_bytes_max / 2 <= total;
-        self.gathering = if flush { (0, 0) } else { (calls, total) };
-        flush
-    }
-
-    pub(crate) fn settle(&mut self, done: &Done) {
-        self.in_flight.0 -= 1;
-        self.in_flight.1 -= done.bytes;
-        if done.settled {
-            self.close(&done.ranges);
-        }
-    }
-
-    fn close(&mut self, ranges: &[(FileKey, crate::watermark::Ticket)]) {
-        for (key, ticket) in ranges {
-            let Some(file) = self.files.get_mut(key) else { continue };
-            if file.watermark.close(*ticket) {
-                self.moved.insert(*key);
-                if file.is_done() && (file.detached || self.settings.delete_after_read) {
-                    self.timers.push(Reverse((Instant::now(), *key, Timer::Leave)));
-                }
-                if file.is_done() && !file.followers.is_empty() {
-                    self.release_followers(*key);
-                }
-            }
-        }
     }
 
     /// Does what the clock asks for.
@@ -401,7 +344,8 @@ impl<S: Sink> Engine<S> {
     fn next_deadline(&self) -> Instant {
         let walk = self.walk.is_none().then(|| self.walk_at.max(self.walk_not_before));
         let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
-        let all = [walk, timer, self.checkpoint_at, self.idle_flush_at];
+        let held = self.held.map(|it| it + HOLD_MAX);
+        let all = [walk, timer, self.checkpoint_at, self.idle_flush_at, held];
         all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + SWEEP)
     }
 

@@ -15,6 +15,7 @@ mod adopt;
 mod archive;
 mod attributes;
 mod book;
+mod chunk;
 mod decoded;
 mod encoding;
 mod end;

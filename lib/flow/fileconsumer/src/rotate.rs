@@ -127,7 +127,7 @@ impl<S: Sink> Engine<S> {
         self.by_identity.remove(&old.entry.identity);
         let Some(source) = old.source.take() else { return };
         let place = (old.entry.identity, old.path().clone(), old.detached, old.real.take());
-        let attributes = old.attributes.clone();
+        let (attributes, sent) = (old.attributes.clone(), old.place.clone());
         let copied = self.move_to_copy(key, old);
         let (identity, path, detached, real) = place;
         let facts = Facts::of(source.file());
@@ -151,6 +151,7 @@ impl<S: Sink> Engine<S> {
         self.book.note_offset(&entry);
         let mut tracked = Tracked::new(entry, file, source, Head::of(&head));
         tracked.attributes = attributes;
+        tracked.place = sent;
         tracked.in_header = self.settings.header.is_some();
         tracked.detached = detached;
         tracked.unlinked = facts.is_ok_and(|it| it.links == 0);
@@ -259,6 +260,7 @@ impl<S: Sink> Engine<S> {
         for follower in std::mem::take(&mut file.followers) {
             let Some(next) = self.files.get_mut(&follower) else { continue };
             next.after = None;
+            next.place = next.place.take().or_else(|| file.place.clone());
             if std::mem::take(&mut next.is_copy) {
                 next.start_at(file.position, file.number);
                 next.in_header = false;

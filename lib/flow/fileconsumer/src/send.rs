@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use component::meter::Counter;
 use component::{
-    ConsumeError, Context, Data, Host, LostReason, Meter, Outputs, Received, Signal, clock,
+    ConsumeError, Context, Data, Host, LostReason, Meter, Outputs, Place, Received, Signal, clock,
 };
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -21,6 +21,9 @@ const BACKOFF: f64 = 1.5;
 /// Each wait is spread over plus and minus this part of it, as upstream.
 const SPREAD: f64 = 0.5;
 
+/// How long a chunk waits for the one before it.
+const ORDER_WAIT_MAX: Duration = Duration::from_secs(30);
+
 /// Most chunks in flight. A batch that fills in 200 ms still gets more than a thousand chunks a second.
 pub(crate) const CALLS_MAX: usize = 256;
 
@@ -32,6 +35,9 @@ pub(crate) struct Chunk {
     pub data: Data,
     pub ranges: Ranges,
     pub bytes: usize,
+    /// Those of the chunks before it with something of the same files.
+    pub after: Vec<Place>,
+    pub place: Place,
     /// Nobody on its way may wait for more.
     pub flush: bool,
 }
@@ -90,11 +96,14 @@ impl Sender {
 
     /// Delivers a chunk; the answer names its ranges.
     pub(crate) fn send(&self, chunk: Chunk) {
-        let Chunk { data, ranges, bytes, flush } = chunk;
+        let Chunk { data, ranges, bytes, after, place, flush } = chunk;
         let (shared, done) = (Arc::clone(&self.shared), self.done.clone());
         let stopping = self.host.stopping().clone();
         self.host.spawn(async move {
-            let settled = shared.deliver(data, flush, &stopping).await;
+            shared.follow(&after).await;
+            let ctx = Context { flush, place: Some(place.clone()), ..Context::delivered() };
+            let settled = shared.deliver(&ctx, data, &stopping).await;
+            place.keep();
             // Fails when the reader has given up waiting, and then nobody wants to know.
             let _ = done.send(Done { ranges, bytes, settled }).await;
             Ok(())
@@ -126,13 +135,27 @@ impl Fate {
 }
 
 impl Shared {
-    async fn deliver(&self, data: Data, flush: bool, stopping: &CancellationToken) -> bool {
-        let (ctx, started) = (Context { flush, ..Context::delivered() }, Instant::now());
+    /// Waits until what was sent before has arrived, or stands in a queue. When that takes too long, order is
+    /// given up: one request without an answer must not stop a file.
+    async fn follow(&self, after: &[Place]) {
+        let all = async {
+            for place in after {
+                place.kept().await;
+            }
+        };
+        tokio::select! {
+            _ = tokio::time::timeout(ORDER_WAIT_MAX, all) => {}
+            () = self.abandon.cancelled() => {}
+        }
+    }
+
+    async fn deliver(&self, ctx: &Context, data: Data, stopping: &CancellationToken) -> bool {
+        let started = Instant::now();
         let items = data.items() as u64;
         let mut wait = self.retry.initial;
         loop {
             let answer = tokio::select! {
-                answer = self.out.consume(&ctx, data.clone()) => answer,
+                answer = self.out.consume(ctx, data.clone()) => answer,
                 () = self.abandon.cancelled() => return false,
             };
             let Err(error) = answer else {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use component::Place;
 use tokio::time::Instant;
 
 use crate::FileKey;
@@ -64,6 +65,8 @@ pub(crate) struct Tracked<F> {
     pub burst: u64,
     /// An unfinished record: where it ends, and since when.
     pub partial: Option<(u64, Instant)>,
+    /// That of the last chunk with something of this file, or of the one that this one goes on after.
+    pub place: Option<Place>,
     /// Read to its end when last looked at.
     pub ended: bool,
     /// Not read before another one.
@@ -113,6 +116,7 @@ impl<F> Tracked<F> {
             watch: None,
             burst: 0,
             partial: None,
+            place: None,
             ended: false,
             after: None,
             is_copy: false,
@@ -186,6 +190,11 @@ impl<F> Tracked<F> {
     pub fn content(&self) -> Content {
         let fingerprint = self.entry.fingerprint;
         Content { fingerprint, length: self.position, tail: self.tail_hash() }
+    }
+
+    /// False while what was sent of it last could be overtaken.
+    pub fn place_is_kept(&self) -> bool {
+        self.place.as_ref().is_none_or(Place::is_kept)
     }
 
     /// Everything is read and answered.

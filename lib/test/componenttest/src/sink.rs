@@ -53,6 +53,7 @@ struct State {
     in_flight_max: usize,
     withdrawn: usize,
     releases: Vec<Answer>,
+    answers_only: bool,
 }
 
 impl Sink {
@@ -96,6 +97,12 @@ impl Sink {
     /// What was offered, taken or not, in the order of arrival.
     pub fn attempts(&self) -> Vec<(Context, Data)> {
         self.state().attempts.clone()
+    }
+
+    /// Stores nothing: what comes next in an order has to wait for the answer. Otherwise it keeps the order
+    /// as a queue does.
+    pub fn answers_only(&self) {
+        self.state().answers_only = true;
     }
 
     /// Number of calls so far.
@@ -188,6 +195,9 @@ impl Sink {
         state.in_flight_max = state.in_flight_max.max(state.in_flight);
         let answer = state.script.pop_front().unwrap_or_else(|| state.always.clone());
         let since = state.releases.len();
+        if !state.answers_only {
+            ctx.keep_place();
+        }
         drop(state);
         self.changed();
         (answer, since, InFlight { sink: self.clone(), answered: false })

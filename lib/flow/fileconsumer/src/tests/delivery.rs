@@ -195,3 +195,88 @@ async fn a_file_whose_lines_have_no_answer_never_delays_another() {
     assert_eq!(rig.wait(CALLS_MAX + 11).await.last().unwrap(), "slow");
     reader.stop().await;
 }
+
+/// Numbered lines of 100 bytes.
+fn numbered(n: usize) -> String {
+    (0..n).map(|n| format!("{n:099}\n")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn where_nobody_stores_them_the_lines_of_a_file_arrive_in_order() {
+    let rig = Rig::new();
+    rig.append("a.log", &numbered(50_000));
+    rig.sink.answers_only();
+    rig.sink.script([Answer::Hang]);
+    let reader = rig.start();
+    rig.sink.wait_for_calls(1).await;
+    rig.settle().await;
+    assert_eq!(rig.sink.calls(), 1, "the next may overtake the one that has no answer");
+    rig.sink.release(Answer::Ok);
+    let got = rig.wait(50_000).await;
+    assert!(got.is_sorted());
+    assert_eq!(rig.sink.in_flight_max(), 1);
+    reader.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn where_a_queue_stores_them_the_lines_of_a_file_are_stored_in_order_many_at_a_time() {
+    let rig = Rig::new();
+    rig.append("a.log", &numbered(50_000));
+    rig.sink.answer(Answer::Hang);
+    let reader = rig.start();
+    rig.sink.wait_for("many calls", |it| it.in_flight_max() > 3).await;
+    rig.sink.answer(Answer::Ok);
+    rig.sink.release(Answer::Ok);
+    rig.wait(50_000).await;
+    let attempts: Vec<_> = rig.sink.attempts().into_iter().map(|(_, data)| data).collect();
+    assert!(bodies(&attempts).is_sorted());
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn files_do_not_wait_for_the_order_of_each_other() {
+    let rig = Rig::new();
+    rig.sink.answers_only();
+    rig.sink.script([Answer::Hang]);
+    rig.append("slow.log", "slow\n");
+    let reader = rig.start();
+    rig.sink.wait_for_calls(1).await;
+    for n in 1..20 {
+        rig.append("a.log", &format!("{n:03}\n"));
+        rig.wait(n).await;
+    }
+    assert!(rig.bodies().is_sorted() && !rig.bodies().iter().any(|it| it == "slow"));
+    rig.sink.release(Answer::Ok);
+    rig.wait(20).await;
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_chunk_is_not_overtaken_by_the_next() {
+    let rig = Rig::new();
+    rig.append("a.log", &numbered(20_000));
+    rig.sink.answers_only();
+    rig.sink.script([Answer::retryable("busy"), Answer::retryable("busy")]);
+    let reader = rig.start();
+    assert!(rig.wait(20_000).await.is_sorted());
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn the_file_after_a_rotation_does_not_overtake_the_one_before() {
+    let rig = Rig::new();
+    rig.append("a.log", "1\n");
+    rig.sink.answers_only();
+    rig.sink.script([Answer::Ok, Answer::Hang]);
+    let reader = rig.start();
+    rig.wait(1).await;
+    rig.append("a.log", "2\n");
+    rig.sink.wait_for_calls(2).await;
+    rig.rename("a.log", "a.log.1");
+    rig.append("a.log", "3\n");
+    rig.settle().await;
+    assert_eq!(rig.sink.calls(), 2);
+    rig.sink.release(Answer::Ok);
+    assert_eq!(rig.wait(3).await, ["1", "2", "3"]);
+    reader.stop().await;
+}
