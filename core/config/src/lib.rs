@@ -34,6 +34,7 @@ mod shown;
 mod tagged;
 #[cfg(test)]
 mod tests;
+mod text_or;
 mod together;
 mod value;
 
@@ -49,6 +50,7 @@ pub use section::Section;
 pub use shape::Show;
 pub use shown::to_value;
 pub use tagged::{Tag, Tagged, Tags};
+pub use text_or::TextOr;
 pub use together::Together;
 pub use value::Value;
 

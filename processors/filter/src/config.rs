@@ -1,14 +1,11 @@
 //! The section of the filter processor, in all of its three styles.
 
-use std::fmt;
-
 use component::Problems;
 use component::config::Choice;
+use config::TextOr;
 use matching::{Attribute, MatchProperties, RegexpConfig};
 use ottl::ErrorMode;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// `processors: filter:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
@@ -146,14 +143,8 @@ pub struct SeverityNumber {
     pub match_undefined: bool,
 }
 
-/// An entry of `log_conditions:` and its like.
-#[derive(Debug, Clone)]
-pub enum Entry {
-    /// A condition.
-    Text(String),
-    /// Conditions with a context or error mode of their own.
-    Group(Group),
-}
+/// A condition, or conditions with a context or error mode of their own: an entry of `log_conditions:`.
+pub type Entry = TextOr<Group>;
 
 /// Conditions with a context or error mode of their own.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
@@ -165,51 +156,6 @@ pub struct Group {
     pub error_mode: Option<Choice<ErrorMode>>,
     /// The conditions.
     pub conditions: Vec<String>,
-}
-
-impl config::Described for Entry {
-    fn inside() -> config::Inside {
-        config::Inside::TextOr(config::Item::of::<Group>())
-    }
-}
-
-impl Default for Entry {
-    fn default() -> Self {
-        Self::Text(String::new())
-    }
-}
-
-impl Serialize for Entry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Entry::Text(text) => text.serialize(serializer),
-            Entry::Group(group) => group.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnEntry;
-
-        impl<'de> Visitor<'de> for AnEntry {
-            type Value = Entry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("string or map")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Entry, E> {
-                Ok(Entry::Text(text.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
-                Group::deserialize(MapAccessDeserializer::new(map)).map(Entry::Group)
-            }
-        }
-
-        deserializer.deserialize_any(AnEntry)
-    }
 }
 
 impl component::Config for Config {

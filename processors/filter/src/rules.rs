@@ -69,7 +69,7 @@ pub(crate) fn groups(entries: &[Entry]) -> Result<Vec<GroupOf>, (usize, String)>
                 mode: None,
                 texts: vec![text.clone()],
             },
-            Entry::Group(it) => GroupOf {
+            Entry::Map(it) => GroupOf {
                 at,
                 is_text: false,
                 context: it.context.to_lowercase(),

@@ -1,13 +1,10 @@
 //! The section of the transform processor: lists of statements, or of groups of them.
 
-use std::fmt;
-
 use component::Problems;
 use component::config::{Choice, Choices};
+use config::TextOr;
 use ottl::{Context, ErrorMode};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// `processors: transform:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
@@ -29,14 +26,9 @@ pub struct Config {
     pub flatten_data: bool,
 }
 
-/// An entry of `log_statements:` and its like.
-#[derive(Debug, Clone)]
-pub enum Entry {
-    /// A statement.
-    Text(String),
-    /// Statements with a context, conditions or an error mode of their own.
-    Group(Group),
-}
+/// A statement, or statements with a context, conditions or an error mode of their own: an entry of
+/// `log_statements:`.
+pub type Entry = TextOr<Group>;
 
 /// Statements with a context, conditions or an error mode of their own.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
@@ -92,51 +84,6 @@ impl Choices for ContextName {
 
     fn unknown(word: &str) -> String {
         format!("unknown context {}", word.to_lowercase())
-    }
-}
-
-impl config::Described for Entry {
-    fn inside() -> config::Inside {
-        config::Inside::TextOr(config::Item::of::<Group>())
-    }
-}
-
-impl Default for Entry {
-    fn default() -> Self {
-        Self::Text(String::new())
-    }
-}
-
-impl Serialize for Entry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Entry::Text(text) => text.serialize(serializer),
-            Entry::Group(group) => group.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnEntry;
-
-        impl<'de> Visitor<'de> for AnEntry {
-            type Value = Entry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("string or map")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Entry, E> {
-                Ok(Entry::Text(text.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
-                Group::deserialize(MapAccessDeserializer::new(map)).map(Entry::Group)
-            }
-        }
-
-        deserializer.deserialize_any(AnEntry)
     }
 }
 

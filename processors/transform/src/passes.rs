@@ -48,13 +48,13 @@ impl Passes {
         for (at, entry) in entries.iter().enumerate() {
             match entry {
                 Entry::Text(text) => texts.push((at, text.clone())),
-                Entry::Group(_) if !texts.is_empty() => {
+                Entry::Map(_) if !texts.is_empty() => {
                     let message = "configuring multiple configuration styles is not supported, please \
                                    use only Basic configuration or only Advanced configuration";
                     found.at("", message).about(&format!("{key}::{at}"));
                     return Self::default();
                 }
-                Entry::Group(group) if !is_there(group, signal) => {
+                Entry::Map(group) if !is_there(group, signal) => {
                     let message = format!(
                         "unknown context \"{}\" for statements: [{}]",
                         group.context.name(),
@@ -63,7 +63,7 @@ impl Passes {
                     let names: Vec<&str> = contexts(signal).iter().map(|it| it.name()).collect();
                     found.at("", message).one_of(&format!("{key}::{at}::context"), &names);
                 }
-                Entry::Group(group) => {
+                Entry::Map(group) => {
                     let place = |part| match part {
                         Part::Statement(it) => format!("{key}::{at}::statements::{it}"),
                         Part::Condition(it) => format!("{key}::{at}::conditions::{it}"),
