@@ -53,10 +53,8 @@ pub async fn run(demo: &Demo) -> anyhow::Result<bool> {
     }
     let folder = tempfile::Builder::new().prefix("sluice-demo-").tempdir()?;
     let mut screen = Screen::new(demo.duration);
-    screen.say(&format!(
-        "pods write to {}/pods; the backend listens in this process",
-        folder.path().display()
-    ));
+    screen.say(&format!("The pods write to {}/pods.", folder.path().display()));
+    screen.say(screen::HEADER);
     let backend = Backend::start().await?;
     let mut node = Node::create(&folder.path().join("pods")).context("cannot write pod logs")?;
     let mut collector = Collector::spawn(folder.path(), backend.port())?;
@@ -91,11 +89,15 @@ async fn watch(
         }
         node.write(TICK).context("cannot write pod logs")?;
         if now >= whole * 6 / 10 && node.delete_one()? {
-            screen.say("a pod is gone: its folder was removed");
+            screen.say("-- a pod is deleted, and its log folder with it");
         }
         let dead = now >= dead_from && now < dead_to;
         if backend.set_fault(if dead { Fault::Dead } else { Fault::None }) {
-            screen.say(if dead { "the backend plays dead (503)" } else { "the backend is back" });
+            screen.say(if dead {
+                "-- the backend goes down: it answers 503"
+            } else {
+                "-- the backend is back"
+            });
         }
         collector.check()?;
         screen.show(|| Figures::now(started, backend, node, collector.usage()));

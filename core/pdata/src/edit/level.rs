@@ -10,8 +10,8 @@ use std::cell::OnceCell;
 use super::splice::Splice;
 use crate::owned_value::AttributeBuf;
 use crate::value::Value;
-use crate::view::{self, AttributesRef, key_value_ranges};
-use crate::wire::{self, BYTES, Payload, Reader, Writer, only, varint_len};
+use crate::view::{self, AttributesRef, key_value_at};
+use crate::wire::{BYTES, Payload, Reader, Writer, only, varint_len};
 
 /// A range of bytes, in the source message or in the arena.
 pub(crate) type Range = (u32, u32);
@@ -489,16 +489,4 @@ impl Level {
 fn has_key(src: &[u8], number: u32, key: &[u8]) -> bool {
     Reader::new(src)
         .any(|field| field.number == number && view::has_key(field.payload.bytes(), key))
-}
-
-/// Where key and encoded value of the attribute that is `field` stand in what it was read from.
-#[inline]
-fn key_value_at(field: &wire::Field<'_>) -> (Range, Range) {
-    let body = field.payload.bytes();
-    let base = (field.end - body.len()) as u32;
-    let (key, value) = key_value_ranges(body);
-    (
-        (base + key.start as u32, base + key.end as u32),
-        (base + value.start as u32, base + value.end as u32),
-    )
 }

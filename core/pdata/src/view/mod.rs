@@ -25,4 +25,4 @@ pub use points::{
 pub use traces::{ResourceSpans, ScopeSpans, Span, SpanEvent, SpanLink, Status};
 pub use value::{ArrayRef, AttributesRef, ValueRef};
 
-pub(crate) use value::{has_key, key_value_parts, key_value_ranges, text};
+pub(crate) use value::{has_key, key_value_at, key_value_parts, key_value_ranges, text};

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::fields::{any, key_value};
 use crate::stats;
-use crate::wire::{BYTES, Messages, Payload, Reader};
+use crate::wire::{BYTES, Field, Messages, Payload, Reader};
 
 /// The text of a string field. A string that is not UTF-8 is legal in a payload (the Go Collector
 /// forwards it, and so do we, byte for byte); a view yields its valid beginning and counts it.
@@ -203,6 +203,18 @@ pub(crate) fn key_value_ranges(body: &[u8]) -> (Range<usize>, Range<usize>) {
         return (2..end, end + 2..body.len());
     }
     unusual_ranges(body)
+}
+
+/// Where key and encoded value of the attribute that is `field` stand in what it was read from.
+#[inline]
+pub(crate) fn key_value_at(field: &Field<'_>) -> ((u32, u32), (u32, u32)) {
+    let body = field.payload.bytes();
+    let base = (field.end - body.len()) as u32;
+    let (key, value) = key_value_ranges(body);
+    (
+        (base + key.start as u32, base + key.end as u32),
+        (base + value.start as u32, base + value.end as u32),
+    )
 }
 
 /// Key and encoded value of a `KeyValue` message.
