@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::{SLUICE, repository};
 
 /// Fewest configurations.
-const MISTAKES_MIN: usize = 80;
+const MISTAKES_MIN: usize = 200;
 /// Of 100 mistakes, at least so many are put right by our edit.
 const FIXED_PERCENT_MIN: usize = 95;
 
@@ -134,4 +134,81 @@ fn each_mistake_is_found_where_it_is_and_put_right_by_our_edit() {
     assert!(problems.is_empty(), "{} of {}:\n{}", problems.len(), files.len(), problems.join("\n"));
     assert!(files.len() >= MISTAKES_MIN, "only {} mistakes", files.len());
     assert!(fixed * 100 >= files.len() * FIXED_PERCENT_MIN, "only {fixed} of {}", files.len());
+}
+
+/// `SL0102 7:5` of all diagnostics of some configurations that are merged.
+fn found(configs: &[&[u8]]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(SLUICE);
+    command.args(["validate", "-o", "json"]).env_clear();
+    for (at, config) in configs.iter().enumerate() {
+        let file = folder.path().join(format!("{at}.yaml"));
+        fs::write(&file, config).unwrap();
+        command.arg("--config").arg(file);
+    }
+    let found: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    let all = found["diagnostics"].as_array().unwrap().iter();
+    let shown =
+        |it: &Value| format!("{} {}:{}", it["code"].as_str().unwrap(), it["line"], it["column"]);
+    all.map(shown).filter(|it| !it.starts_with("SL0308")).collect()
+}
+
+const OTLP: &str = "receivers:\n  otlp: {protocols: {grpc: }}\n";
+const DEBUG: &str = "exporters:\n  debug:\n";
+const LOGS: &str = "service: {pipelines: {logs: {receivers: [otlp], exporters: [debug]}}}\n";
+
+#[test]
+fn one_mistake_does_not_hide_the_next_one() {
+    let files = "receivers:\n  file_log:\n    include: [/a, [b], 3, {c: d}]\n";
+    let metrics =
+        "service:\n  pipelines:\n    metrics: {receivers: [file_log], exporters: [debug]}\n";
+    let config = [files, DEBUG, metrics].concat();
+    assert_eq!(found(&[config.as_bytes()]), ["SL0103 3:19", "SL0103 3:24", "SL0103 3:27"]);
+
+    let right = files.replace(", [b], 3, {c: d}", "");
+    let traces = "    traces: {receivers: [file_log], exporters: [debug]}\n";
+    let config = [&right, DEBUG, metrics, traces].concat();
+    assert_eq!(found(&[config.as_bytes()]), ["SL0108 8:27", "SL0108 9:26"]);
+
+    let actions = "processors:\n  attributes:\n    actions:\n      - {key: a, action: insrt}\n      \
+                   - {key: b, action: delte}\n      - {key: c, actoin: delete}\n";
+    let config = [OTLP, actions, DEBUG, LOGS].concat();
+    let all = found(&[config.as_bytes()]);
+    for place in ["SL0110 6:26", "SL0110 7:26", "SL0102 8:18"] {
+        assert!(all.iter().any(|it| it == place), "{all:?}");
+    }
+
+    let config = "receivers:\n  otpl:\n  hostmetrics:\nexporters:\n  debgu:\n  loki:\n";
+    let config = [config, LOGS].concat();
+    let all = found(&[config.as_bytes()]);
+    assert_eq!(all, ["SL0101 2:3", "SL0101 3:3", "SL0101 5:3", "SL0116 6:3"]);
+}
+
+#[test]
+fn what_has_no_key_has_a_place() {
+    assert_eq!(found(&[b""]), ["SL0107 1:1"]);
+    assert_eq!(found(&[b"# nothing\n"]), ["SL0107 1:1"]);
+    assert_eq!(found(&[[OTLP, DEBUG].concat().as_bytes()]), ["SL0107 1:1"]);
+    let latin1 =
+        [OTLP.as_bytes(), b"exporters:\n  debug: # Gr\xfc\xdfe\n", LOGS.as_bytes()].concat();
+    assert_eq!(found(&[&latin1]), ["SL0004 4:14"]);
+    let two = [OTLP, DEBUG, LOGS, "---\nreceivers:\n"].concat();
+    assert_eq!(found(&[two.as_bytes()]), ["SL0321 6:1"]);
+    let control = [OTLP, DEBUG, LOGS, "\0"].concat();
+    assert_eq!(found(&[control.as_bytes()]), ["SL0005 6:1"]);
+}
+
+#[test]
+fn an_overlay_that_drops_what_protects_a_pipeline_is_shown() {
+    let processors = "processors:\n  memory_limiter: {check_interval: 1s, limit_mib: 100}\n  batch:\n  \
+                      batch/2:\n";
+    let logs = "service: {pipelines: {logs: {receivers: [otlp], processors: [memory_limiter, batch], \
+                exporters: [debug]}}}\n";
+    let base = [OTLP, processors, DEBUG, logs].concat();
+    let over = b"service:\n  pipelines:\n    logs:\n      processors: [batch/2]\n";
+    let all = found(&[base.as_bytes(), over]);
+    assert!(all.iter().any(|it| it == "SL0325 4:19"), "{all:?}");
+    let kept =
+        b"service:\n  pipelines:\n    logs:\n      processors: [memory_limiter, batch/2, batch]\n";
+    assert!(found(&[base.as_bytes(), kept]).is_empty());
 }

@@ -11,6 +11,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use component::config::Fault;
 use component::meter::{Counter, Descriptor, Level};
 use component::{
     BoxError, Component, Connector, ConnectorSettings, ConsumeError, Consumer, Context, Data,
@@ -49,9 +50,13 @@ impl Connector for Routing {
         plan: Arc<Self::Plan>,
         out: Outputs,
     ) -> Result<Self, BoxError> {
-        for id in plan.pipelines() {
+        for (place, id) in plan.pipelines() {
             if out.pipeline(id.as_str()).is_none() {
-                return Err(format!("pipeline not found: missing consumer: \"{id}\"").into());
+                let text = format!("pipeline not found: missing consumer: \"{id}\"");
+                let mut fault = Fault::create(text);
+                let known = out.pipelines();
+                fault.one_of(&place, &known.iter().map(PipelineId::as_str).collect::<Vec<_>>());
+                return Err(fault.into());
             }
         }
         let unrouted = settings.meter.counter(UNROUTED, &[("connector", settings.id.as_str())]);

@@ -29,6 +29,8 @@ pub struct Row {
     pub(crate) when: When,
     pub(crate) action: Action,
     pub(crate) pipelines: Vec<PipelineId>,
+    /// Its position in the table as written.
+    at: usize,
 }
 
 /// What a route takes.
@@ -80,9 +82,14 @@ impl Table {
         self.error_mode
     }
 
-    /// All pipelines that are named.
-    pub(crate) fn pipelines(&self) -> impl Iterator<Item = &PipelineId> {
-        self.default_pipelines.iter().chain(self.rows.iter().flat_map(|it| &it.pipelines))
+    /// All pipelines that are named, with the place of each.
+    pub(crate) fn pipelines(&self) -> impl Iterator<Item = (String, &PipelineId)> {
+        let default = self.default_pipelines.iter().enumerate();
+        let rows = self.rows.iter().flat_map(|row| {
+            let ids = row.pipelines.iter().enumerate();
+            ids.map(move |(at, id)| (format!("table::{}::pipelines::{at}", row.at), id))
+        });
+        default.map(|(at, id)| (format!("default_pipelines::{at}"), id)).chain(rows)
     }
 }
 
@@ -110,7 +117,7 @@ impl Row {
         } else {
             statement(route, at, found)
         };
-        Some(Self { when: when?, action: route.action, pipelines: pipelines? })
+        Some(Self { at, when: when?, action: route.action, pipelines: pipelines? })
     }
 }
 

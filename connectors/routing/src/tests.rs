@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use component::config::Fault;
 use component::{
     Client, Connector, Consumer, Context, Data, Outputs, PipelineId, Problems, Signal,
 };
@@ -239,6 +240,11 @@ fn a_pipeline_that_does_not_exist_is_named() {
     let plan = Arc::new(plan(&section).unwrap());
     let settings = connector_settings("routing", Signal::Logs);
     let made = Routing::create(settings, plan, Outputs::new(Vec::new()));
-    let error = made.err().map(|it| it.to_string());
-    assert_eq!(error.as_deref(), Some("pipeline not found: missing consumer: \"logs/none\""));
+    let error = made.err().expect("it is refused");
+    let fault: &Fault = error.downcast_ref().expect("the error knows its place");
+    assert_eq!(fault.text, "pipeline not found: missing consumer: \"logs/none\"");
+    assert_eq!(
+        fault.place.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["table", "0", "pipelines", "0"]
+    );
 }

@@ -43,7 +43,7 @@ pub use config_derive::Described;
 pub use described::{Described, Inside, Item, Key};
 pub use duration::Duration;
 pub use fault::{Fault, Remedy, Stage, Step, Type, Wanted};
-pub use load::{bare_durations, check, load};
+pub use load::{bare_durations, check, independent, load, without};
 pub use problems::{Caution, Problems};
 pub use secret::{MapList, Secret};
 pub use section::Section;

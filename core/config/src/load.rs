@@ -94,6 +94,46 @@ pub fn check<C: Config>(section: &Value) -> Result<(C, Problems), Vec<Fault>> {
     Ok((config, problems))
 }
 
+/// A section without the keys at fault, so that the rest of it can be read and checked.
+pub fn without(section: &Value, faults: &[Fault]) -> Value {
+    let mut rest = section.clone();
+    let mut places: Vec<&Vec<Step>> = faults.iter().map(|it| &it.place).collect();
+    // From the last to the first, so that the positions in lists stay right.
+    places.sort_by_key(|it| std::cmp::Reverse(it.iter().map(order).collect::<Vec<_>>()));
+    for place in places.into_iter().filter(|it| matches!(it.last(), Some(Step::Key(_)))) {
+        rest.remove(place);
+    }
+    rest
+}
+
+/// The rules that the rest of a section breaks, but for those that it may break only because a key is gone.
+pub fn independent(problems: &Problems, faults: &[Fault]) -> Vec<Fault> {
+    let is_local = |it: &Fault| it.named > 0 || matches!(it.wanted, Some(Wanted::OneOf(_)));
+    let shown = |place: &[Step]| place.iter().map(ToString::to_string).collect::<Vec<_>>();
+    // What is said of a map that has lost a key, or of another key of an item that has, may follow from that.
+    let concerns = |it: &[String], gone: &[String]| {
+        let map = gone.split_last().map_or(&[][..], |it| it.1);
+        gone.starts_with(it) || (!map.is_empty() && it.starts_with(map) && it.len() == gone.len())
+    };
+    // The Collector puts steps into a path that nobody writes: `clientconfig`.
+    let is_written = |it: &&Step| !matches!(it, Step::Key(key) if key == "clientconfig");
+    let follows = |it: &Fault| {
+        let written: Vec<Step> = it.place.iter().filter(is_written).cloned().collect();
+        let place = shown(&written);
+        is_missing(it) || faults.iter().any(|fault| concerns(&place, &shown(&fault.place)))
+    };
+    let of_rules = problems.faults().iter().filter(|it| it.stage != Stage::Read);
+    of_rules.filter(|it| is_local(it) && !follows(it)).cloned().collect()
+}
+
+/// Sorts steps: positions as numbers.
+fn order(step: &Step) -> (usize, &str) {
+    match step {
+        Step::At(at) => (*at, ""),
+        Step::Key(key) => (0, key),
+    }
+}
+
 /// The sections below `shape` that have `key`.
 fn owners(shape: &Shape, key: &str, path: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
     match shape {
@@ -254,7 +294,10 @@ fn guilty_child<C: DeserializeOwned>(
 
 /// A path in what is left, as it was before list elements were taken away.
 fn in_original(removed: &[Vec<Step>], mut path: Vec<Step>) -> Vec<Step> {
-    for gone in removed.iter().rev() {
+    // Those before it have moved it down; from the first to the last, as each moves those behind it.
+    let mut removed: Vec<&Vec<Step>> = removed.iter().collect();
+    removed.sort_by_key(|it| (it.len(), it.iter().map(order).collect::<Vec<_>>()));
+    for gone in removed {
         let Some((last, parents)) = gone.split_last() else { continue };
         if !path.starts_with(parents) {
             continue;

@@ -85,6 +85,18 @@ pub const ENDPOINT_FORM: &str = "SL0312";
 pub const IGNORED_KEY: &str = "SL0313";
 /// Something that has no effect.
 pub const NO_EFFECT: &str = "SL0314";
+/// A document behind the first.
+pub const IGNORED_DOCUMENT: &str = "SL0321";
+/// A place for a value that nothing fills.
+pub const PLACEHOLDER: &str = "SL0322";
+/// A value that a comment cuts off.
+pub const CUT_OFF: &str = "SL0323";
+/// A number that was probably meant as a text.
+pub const NUMBER_FOR_TEXT: &str = "SL0324";
+/// A list that replaces another and drops what protects the pipeline.
+pub const DROPPED_PROCESSORS: &str = "SL0325";
+/// Quotes that YAML does not know.
+pub const ODD_QUOTES: &str = "SL0326";
 
 /// A component that does not start.
 pub const START: &str = "SL0400";

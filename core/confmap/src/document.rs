@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::code;
 use crate::diagnostic::Diagnostic;
 use crate::repair;
-use crate::source::Source;
+use crate::source::{Origin, Source};
 use crate::syntax;
 use crate::tree::Node;
 use crate::yaml::{self, Failure, TEXT_BYTES_MAX, YamlError};
@@ -27,6 +27,58 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, YamlError> {
             text: format!("yaml: {text}"),
         });
     }
+    let error = match read(source) {
+        Ok(node) => return Ok(node),
+        Err(error) => error,
+    };
+    // What the parser stumbles over may be no mistake of YAML at all.
+    match foreign(source) {
+        Some(problem) => Err(YamlError { list: vec![problem], ..error }),
+        None => Err(error),
+    }
+}
+
+/// Something that is not YAML and was never meant to be.
+fn foreign(source: &Arc<Source>) -> Option<Diagnostic> {
+    let found = |line: usize, column: usize, length: usize, text: &str, help: &str| {
+        let place = Origin::new(source.clone(), line, column, length);
+        Some(Diagnostic::new(code::SYNTAX, text).at(place, "").help(help))
+    };
+    for (at, line) in source.text.lines().enumerate() {
+        let column = |byte: usize| line[..byte].chars().count() + 1;
+        if let Some((byte, c)) = line.char_indices().find(|it| it.1.is_control() && it.1 != '\t') {
+            let text =
+                format!("the control character {:#06x} cannot be in a configuration", u32::from(c));
+            return found(at + 1, column(byte), 1, &text, "remove it");
+        }
+        if let Some(byte) = line.find("{{").filter(|_| !line.trim_start().starts_with('#')) {
+            let length = line[byte..].find("}}").map_or(2, |it| it + 2);
+            let text = "a template stands here that was not rendered";
+            let help = "render the template before it is used as a configuration";
+            return found(
+                at + 1,
+                column(byte),
+                line[byte..byte + length].chars().count(),
+                text,
+                help,
+            );
+        }
+        let section = line.trim_end();
+        if FLUENT_BIT.contains(&section) {
+            let text = "this is the classic format of Fluent Bit, not YAML";
+            let help =
+                "write a configuration of the Collector: receivers, processors, exporters, service";
+            return found(at + 1, 1, section.len(), text, help);
+        }
+    }
+    None
+}
+
+/// Sections of Fluent Bit's classic format.
+const FLUENT_BIT: [&str; 6] =
+    ["[SERVICE]", "[INPUT]", "[FILTER]", "[OUTPUT]", "[PARSER]", "[MULTILINE_PARSER]"];
+
+fn read(source: &Arc<Source>) -> Result<Node, YamlError> {
     let mut text = Cow::Borrowed(source.text.as_str());
     for _ in 0..REPAIRS_MAX {
         let repaired = match yaml::read(source, &text) {

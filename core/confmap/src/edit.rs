@@ -129,19 +129,19 @@ impl Conf {
         let item = list.items().get(at)?;
         if !list.is_flow() {
             let line = item.origin.source.line(item.origin.line)?.trim_start();
-            let alone = last_line(item) == item.origin.line && line.starts_with("- ");
+            let alone = last_line(item) == item.origin.line
+                && (line.starts_with("- ") || line.trim_end() == "-");
             let length = item.origin.source.line(item.origin.line)?.chars().count() + 1;
             let place = Origin { column: 1, length, ..item.origin.clone() };
             return alone.then(|| Fix::replace(&place, ""))?;
         }
         let before = at.checked_sub(1).and_then(|it| list.items().get(it));
+        let after = list.items().get(at + 1).filter(|_| before.is_none());
         let from = before.map_or(item.origin.column, |it| it.origin.column + it.origin.length);
-        let place = Origin {
-            column: from,
-            length: item.origin.column + item.origin.length - from,
-            ..item.origin.clone()
-        };
-        before
+        let to = after.map_or(item.origin.column + item.origin.length, |it| it.origin.column);
+        let place = Origin { column: from, length: to.checked_sub(from)?, ..item.origin.clone() };
+        let neighbour = before.or(after);
+        neighbour
             .is_none_or(|it| it.origin.line == item.origin.line)
             .then(|| Fix::replace(&place, ""))?
     }
@@ -154,13 +154,13 @@ impl Conf {
         shown.then(|| Fix::replace(&list.origin, format!("[{}]", items.join(", "))))?
     }
 
-    /// A block list whose items are maps, as one map: dashes become blanks.
+    /// A block list whose items are maps, as one map: dashes become spaces.
     pub fn undash(&self, path: &[String]) -> Option<Fix> {
         let list = self.node(path)?;
         let (first, last) = (list.items().first()?, last_line(list));
         if list.is_flow() {
             let keys: Option<Vec<String>> =
-                list.items().iter().map(|it| Some(format!("{}: ", text_of(it)?))).collect();
+                list.items().iter().map(|it| Some(format!("{}: ", it.text()?))).collect();
             return Fix::replace(&list.origin, format!("{{{}}}", keys?.join(", ")));
         }
         let source = &list.origin.source;
@@ -258,22 +258,19 @@ impl Node {
         text_at(&self.origin).is_some_and(|it| it.starts_with(['[', '{']))
     }
 
+    /// True for a text in quotes.
+    pub fn is_quoted(&self) -> bool {
+        text_at(&self.origin).is_some_and(|it| it.starts_with(['"', '\'']))
+    }
+
     /// The place of some bytes of its text, if that is written as it is and on one line.
     pub fn part(&self, span: std::ops::Range<usize>) -> Option<Origin> {
-        let text = text_of(self).filter(|_| self.origin.reference.is_none())?;
+        let text = self.text().filter(|_| self.origin.reference.is_none())?;
         let written = text_at(&self.origin)?;
         let quote = written.get(..written.find(text)?)?.chars().count();
         let before = quote + text.get(..span.start)?.chars().count();
         let length = text.get(span)?.chars().count().max(1);
         Some(Origin { column: self.origin.column + before, length, ..self.origin.clone() })
-    }
-}
-
-/// The text of a node that is one.
-fn text_of(node: &Node) -> Option<&str> {
-    match &node.data {
-        Data::String(text) => Some(text),
-        _ => None,
     }
 }
 
@@ -289,7 +286,7 @@ fn after(place: &Origin, count: usize) -> Origin {
 }
 
 /// The last line that a node takes, with the further lines of a text.
-fn last_line(node: &Node) -> usize {
+pub(crate) fn last_line(node: &Node) -> usize {
     let source = &node.origin.source;
     let deepest = match &node.data {
         Data::Map(entries) => entries.iter().map(|it| last_line(&it.value)).max(),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, Fix};
+use crate::doubt;
 use crate::edit;
-use crate::provider::{Reader, Retrieved};
+use crate::provider::{Reader, Refused, Retrieved};
 use crate::redact::{self, REDACTED};
 use crate::source::{Origin, Source};
 use crate::suggest::closest;
@@ -115,6 +116,9 @@ impl Expander<'_, '_> {
 
     fn text(&mut self, mut text: String, origin: &Origin, place: &Place) -> Text {
         let mut parts = Vec::new();
+        if place.chain == 0 {
+            self.reader.doubts.extend(doubt::placeholder(&text, origin, place.sensitive));
+        }
         for _ in 0..=CHAIN_MAX {
             let Some((start, end)) = find_reference(&text) else {
                 return Text::Plain(unescape(&text), parts);
@@ -222,7 +226,8 @@ impl Expander<'_, '_> {
         }
         let found = if uri.contains('$') {
             let uri = if uri.contains(':') { uri.to_owned() } else { format!("env:{uri}") };
-            Err((code::REFERENCE, format!("the uri {uri:?} contains unsupported characters ('$')")))
+            let text = format!("the uri {uri:?} contains unsupported characters ('$')");
+            Err(Refused::new(code::REFERENCE, text))
         } else {
             self.reader.reference(uri)
         };
@@ -236,9 +241,10 @@ impl Expander<'_, '_> {
                 }
                 Some(found)
             }
-            Err((code, text)) => {
+            Err(refused) => {
+                let text = refused.text;
                 let text = if place.sensitive { hide(&text) } else { text };
-                self.refuse(code, text, at, place);
+                self.refuse(refused.code, text, at, place);
                 None
             }
         }
@@ -267,6 +273,15 @@ fn meant(written: &str) -> (String, String) {
     if let Some(default) = rest.strip_prefix('-') {
         let meant = format!("${{env:{first}:-{default}}}");
         return (format!("a default needs the scheme: `{meant}`"), meant);
+    }
+    // `${env.NAME}`, `${env:NAME:=default}`, `${env:NAME=default}`: shells and other programs.
+    if let Some(name) = inner.strip_prefix("env.") {
+        let meant = format!("${{env:{name}}}");
+        return (format!("did you mean `{meant}`?"), meant);
+    }
+    if let Some((name, default)) = rest.split_once('=').filter(|_| first == "env") {
+        let meant = format!("${{env:{}:-{default}}}", name.trim_end_matches(':'));
+        return (format!("a default begins with `:-`: `{meant}`"), meant);
     }
     if let Some(scheme) = closest(first, ["env", "file", "yaml", "http", "https"]) {
         let meant = format!("${{{scheme}:{rest}}}");

@@ -1,5 +1,7 @@
 //! What each code means, for `sluice explain` and the documentation.
 
+mod doubts;
+
 use std::fmt;
 
 use crate::code;
@@ -50,7 +52,7 @@ const fn about(code: &'static str, texts: [&'static str; 5]) -> Explanation {
 }
 
 /// Every code, in order.
-pub const ALL: [Explanation; 42] = [
+pub const ALL: [Explanation; 48] = [
     about(
         code::NO_LOCATION,
         [
@@ -158,7 +160,7 @@ pub const ALL: [Explanation; 42] = [
             "A variable or file refers to itself, directly or through others.",
             "A='${env:A}'",
             "A='value'",
-            "break the circle",
+            "change one of the two, so that neither leads back to itself",
         ],
     ),
     about(
@@ -461,6 +463,12 @@ pub const ALL: [Explanation; 42] = [
             "correct it, or remove it",
         ],
     ),
+    doubts::IGNORED_DOCUMENT,
+    doubts::PLACEHOLDER,
+    doubts::CUT_OFF,
+    doubts::NUMBER_FOR_TEXT,
+    doubts::DROPPED_PROCESSORS,
+    doubts::ODD_QUOTES,
     about(
         code::START,
         [

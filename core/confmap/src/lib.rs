@@ -17,6 +17,7 @@
 pub mod code;
 mod diagnostic;
 mod document;
+mod doubt;
 mod edit;
 mod environment;
 mod expand;
@@ -26,6 +27,7 @@ mod location;
 mod machine;
 mod mend;
 mod merge;
+mod moves;
 mod provider;
 mod redact;
 mod render;

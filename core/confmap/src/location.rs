@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::document;
+use crate::doubt;
 use crate::environment::Environment;
 use crate::expand;
 use crate::merge::{self, Lists};
-use crate::provider::{Provider, Reader, Retrieved, split_uri};
+use crate::provider::{Provider, Reader, Refused, Retrieved, split_uri};
 use crate::redact::hide_in_addresses;
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Conf, Data, Entry, Node};
@@ -66,18 +67,22 @@ pub(crate) fn load_all(
     let mut notices = Vec::new();
     let nowhere = Origin::new(Source::new(SourceKind::Yaml, "yaml:", ""), 1, 1, 1);
     let mut root = Node::new(Data::Null, nowhere);
+    let mut first = None;
     for uri in &uris {
         let map = reader.reference(uri).map_err(retrieval).and_then(|found| {
             notices.extend(found.notice.clone());
+            first.get_or_insert_with(|| found.node.origin.clone());
             as_map(found, uri)
         });
-        match map.and_then(|map| merge_into(&mut root, map, locations.lists)) {
+        let merged = map.and_then(|map| merge_into(&mut root, map, locations.lists));
+        match merged.map(|it| reader.doubts.extend(it)) {
             Ok(()) => {}
             Err((text, list)) => mistakes.add(format!("{RESOLVE}{text}"), list),
         }
     }
     for set in &sets {
-        match set_node(set).and_then(|it| merge_into(&mut root, Some(it), locations.lists)) {
+        let merged = set_node(set).and_then(|it| merge_into(&mut root, Some(it), locations.lists));
+        match merged.map(|it| reader.doubts.extend(it)) {
             Ok(()) => {}
             Err((text, list)) => mistakes.add(format!("{RESOLVE}{text}"), list),
         }
@@ -90,26 +95,37 @@ pub(crate) fn load_all(
         return Err(Diagnostics::new(headline, expanded.mistakes));
     }
     let mut root = expanded.root;
+    root.origin = first.unwrap_or(root.origin);
     split(&mut root).map_err(|(text, list)| Diagnostics::new(format!("{RESOLVE}{text}"), list))?;
     if root.entries().is_empty() {
         root.data = Data::Null;
     }
-    Ok(Conf { root, notices, files: reader.files() })
+    let mut doubts = std::mem::take(&mut reader.doubts);
+    doubts.extend(doubt::values(&root));
+    Ok(Conf { root, notices, doubts, files: reader.files() })
 }
 
-fn retrieval((code, text): (&'static str, String)) -> Refusal {
-    (format!("cannot retrieve the configuration: {text}"), vec![Diagnostic::new(code, text)])
+fn retrieval(refused: Refused) -> Refusal {
+    let Refused { code, text, inside } = refused;
+    let problem = inside.map_or_else(|| Diagnostic::new(code, text.clone()), |it| *it);
+    (format!("cannot retrieve the configuration: {text}"), vec![problem])
 }
 
-fn merge_into(root: &mut Node, map: Option<Node>, lists: Lists) -> Result<(), Refusal> {
-    let Some(mut map) = map else { return Ok(()) };
+/// Lays a map over what is there; what comes of it that is legal and probably wrong.
+fn merge_into(
+    root: &mut Node,
+    map: Option<Node>,
+    lists: Lists,
+) -> Result<Vec<Diagnostic>, Refusal> {
+    let Some(mut map) = map else { return Ok(Vec::new()) };
     split(&mut map)?;
     if root.data == Data::Null {
         *root = map;
-    } else {
-        merge::lay_over(root, map, lists);
+        return Ok(Vec::new());
     }
-    Ok(())
+    let doubts = doubt::dropped_processors(root, &map);
+    merge::lay_over(root, map, lists);
+    Ok(doubts)
 }
 
 /// Splits keys at `::`; what comes of it is not deeper than any other tree.
@@ -199,10 +215,10 @@ fn as_map(found: Retrieved, uri: &str) -> Result<Option<Node>, Refusal> {
 /// `a.b=value` as a map, in places of the flag.
 fn set_node(set: &str) -> Result<Node, Refusal> {
     let (path, text) = set.split_once('=').unwrap_or((set, ""));
-    let blanks = text.chars().take_while(|it| it.is_whitespace()).count();
-    let before = path.chars().count() + 1 + blanks;
+    let spaces = text.chars().take_while(|it| it.is_whitespace()).count();
+    let before = path.chars().count() + 1 + spaces;
     let flag = Source::new(SourceKind::Set, "--set", set);
-    // Blanks instead of the key, so that the value is read at its own column.
+    // Spaces instead of the key, so that the value is read at its own column.
     let indent = if text.trim().contains('\n') { 0 } else { before };
     let padded = format!("{}{}", " ".repeat(indent), text.trim());
     let parsed = document::parse(&Source::new(SourceKind::Set, "--set", padded));

@@ -14,28 +14,41 @@ const TRIALS_MAX: usize = 80;
 /// Signs that cannot begin a plain text, or mean something else there.
 const RESERVED: [char; 8] = ['@', '`', '%', '*', '&', '!', '|', '>'];
 
-/// An edit and what to say about it.
+/// An edit, what it puts right, and how to say it.
 pub(crate) struct Mend {
     pub(crate) fix: Fix,
+    /// What is wrong, as a sentence.
+    pub(crate) cause: &'static str,
     pub(crate) help: String,
 }
 
-/// The first edit that helps; `lines` are the places to look at, most likely first.
-pub(crate) fn find(source: &Arc<Source>, lines: &[usize]) -> Option<Mend> {
+/// The first edit that helps; `lines` are the places to look at, most likely first, and `failed` is the line at which
+/// the text stops to be YAML.
+pub(crate) fn find(source: &Arc<Source>, lines: &[usize], failed: usize) -> Option<Mend> {
     if source.text.len() > TEXT_BYTES_MAX {
         return None;
     }
     let mut all = tabs(source);
     // Small mistakes first: what a person would look for before reading closely.
-    for make in [colons, quotes, brackets, values, indentation] {
+    for make in [colons, ends, quotes, brackets, values, indentation] {
         for number in lines {
             if let Some(text) = source.line(*number) {
                 make(&Line { source, number: *number, text }, &mut all);
             }
         }
     }
-    let mut all = all.into_iter().take(TRIALS_MAX);
-    all.find(|it| apply(&it.fix).is_some_and(|text| yaml::is_yaml(&text)))
+    all.truncate(TRIALS_MAX);
+    // Where there is another mistake below, the right edit is the one that gets the parser past this one.
+    let reaches: Vec<usize> =
+        all.iter().map(|it| apply(&it.fix).map_or(0, |it| reach(&it))).collect();
+    let best = reaches.iter().copied().max().filter(|it| *it > failed + 1)?;
+    let at = reaches.iter().position(|it| *it == best)?;
+    Some(all.swap_remove(at))
+}
+
+/// The line at which a text stops to be YAML; beyond all lines if it is.
+fn reach(text: &str) -> usize {
+    yaml::first_mistake(text).unwrap_or(usize::MAX)
 }
 
 /// The text of a fix's source, edited.
@@ -51,6 +64,18 @@ fn apply(fix: &Fix) -> Option<String> {
     Some([text.get(..from)?, &fix.replacement, text.get(to..)?].concat())
 }
 
+type Cause = &'static str;
+
+const NO_COLON: Cause = "the colon after a key is missing";
+const NO_SPACE: Cause = "the space after a colon is missing";
+const NO_QUOTE: Cause = "a quote has no partner";
+const NO_BRACKET: Cause = "a bracket has no partner";
+const NO_QUOTES: Cause = "this text needs quotes";
+const TABS: Cause = "YAML is indented with spaces, and here is a tab";
+const LEFT_OVER: Cause = "there is something left over at the end of the value";
+const SPACE_INSIDE: Cause = "a reference has spaces inside";
+const INDENTED: Cause = "the line is indented differently from its neighbours";
+
 struct Line<'a> {
     source: &'a Arc<Source>,
     number: usize,
@@ -59,18 +84,18 @@ struct Line<'a> {
 
 impl Line<'_> {
     /// `length` characters from byte `at` on, replaced.
-    fn edit(&self, at: usize, length: usize, replacement: &str, help: &str) -> Mend {
+    fn edit(&self, at: usize, length: usize, replacement: &str, cause: Cause, help: &str) -> Mend {
         let column = self.text[..at].chars().count() + 1;
         let place = Origin::new(self.source.clone(), self.number, column, length);
         let fix = Fix { place: Origin { length, ..place }, replacement: replacement.to_owned() };
-        Mend { fix, help: help.to_owned() }
+        Mend { fix, cause, help: help.to_owned() }
     }
 
-    fn insert(&self, at: usize, text: &str, help: &str) -> Mend {
-        self.edit(at, 0, text, help)
+    fn insert(&self, at: usize, text: &str, cause: Cause, help: &str) -> Mend {
+        self.edit(at, 0, text, cause, help)
     }
 
-    /// Bytes of blanks in front, also behind the dashes of a list.
+    /// Bytes of spaces in front, also behind the dashes of a list.
     fn content(&self) -> usize {
         let mut rest = self.text.trim_start();
         while let Some(inner) = rest.strip_prefix("- ") {
@@ -79,7 +104,7 @@ impl Line<'_> {
         self.text.len() - rest.len()
     }
 
-    /// Where the content ends: before a comment and trailing blanks.
+    /// Where the content ends: before a comment and the spaces at the end.
     fn end(&self) -> usize {
         let end = self.text.find(" #").unwrap_or(self.text.len());
         self.text[..end].trim_end().len()
@@ -98,21 +123,22 @@ fn tabs(source: &Arc<Source>) -> Vec<Mend> {
         let whole: Vec<String> = lines[first..=last]
             .iter()
             .map(|line| {
-                let (blanks, rest) = line.split_at(indent(line));
-                blanks.replace('\t', &" ".repeat(width)) + rest
+                let (spaces, rest) = line.split_at(indent(line));
+                spaces.replace('\t', &" ".repeat(width)) + rest
             })
             .collect();
         // One line keeps its content out of the edit.
         let single = first == last;
         let (length, replacement) = if single {
-            let blanks = &lines[first][..indent(lines[first])];
-            (blanks.len(), blanks.replace('\t', &" ".repeat(width)))
+            let spaces = &lines[first][..indent(lines[first])];
+            (spaces.len(), spaces.replace('\t', &" ".repeat(width)))
         } else {
             let length = lines[first..=last].iter().map(|it| it.chars().count() + 1).sum::<usize>();
             (length - 1, whole.join("\n"))
         };
         let place = Origin::new(source.clone(), first + 1, 1, length);
-        Mend { fix: Fix { place, replacement }, help: "use blanks, not tabs".to_owned() }
+        let help = "use spaces, not tabs".to_owned();
+        Mend { fix: Fix { place, replacement }, cause: TABS, help }
     });
     mends.collect()
 }
@@ -126,28 +152,43 @@ fn is_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-./".contains(&it))
 }
 
-/// `key` and `key value` without a colon, `key:value` without a blank.
+/// `key` and `key value` without a colon, `key:value` without a space.
 fn colons(line: &Line<'_>, out: &mut Vec<Mend>) {
     let (from, to) = (line.content(), line.end());
     let Some(content) = line.text.get(from..to) else { return };
     if is_key(content) {
-        out.push(line.insert(to, ":", &format!("write a colon: `{content}:`")));
+        out.push(line.insert(to, ":", NO_COLON, &format!("write a colon: `{content}:`")));
     }
     if let Some((key, _)) = content.split_once(':').filter(|it| is_key(it.0)) {
         let at = from + key.len() + 1;
         if !line.text[at..].starts_with([' ', '\t']) {
-            let help = format!("write a blank after the colon: `{key}: ...`");
-            out.push(line.insert(at, " ", &help));
+            let help = format!("write a space after the colon: `{key}: ...`");
+            out.push(line.insert(at, " ", NO_SPACE, &help));
         }
     }
     if let Some((key, _)) = content.split_once('=').filter(|it| is_key(it.0.trim())) {
         let at = from + key.trim_end().len();
         let length = line.text[at..].chars().take_while(|it| " =".contains(*it)).count();
-        out.push(line.edit(at, length, ": ", &format!("write a colon: `{}: ...`", key.trim())));
+        let help = format!("write a colon: `{}: ...`", key.trim());
+        out.push(line.edit(at, length, ": ", NO_COLON, &help));
     }
     if let Some((key, _)) = content.split_once(' ').filter(|it| is_key(it.0)) {
         let help = format!("write a colon: `{key}: ...`");
-        out.push(line.insert(from + key.len(), ":", &help));
+        out.push(line.insert(from + key.len(), ":", NO_COLON, &help));
+    }
+}
+
+/// Signs behind a value that is complete, as in JSON and in programs: `[a],`, `[a]:`, `"a";`; and two commas.
+fn ends(line: &Line<'_>, out: &mut Vec<Mend>) {
+    let end = line.end();
+    if let Some((at, last)) = line.text[..end].char_indices().next_back()
+        && matches!(last, ',' | ';' | ':')
+        && line.text[..at].ends_with([']', '}', '"', '\''])
+    {
+        out.push(line.edit(at, 1, "", LEFT_OVER, &format!("remove the `{last}`")));
+    }
+    if let Some(at) = line.text[..end].find(",,") {
+        out.push(line.edit(at, 1, "", "there are two commas", "remove one of the commas"));
     }
 }
 
@@ -161,13 +202,14 @@ fn quotes(line: &Line<'_>, out: &mut Vec<Mend>) {
         let end = line.end();
         let Some(open) = line.text.rfind(quote) else { continue };
         let closers = [end, line.text[..end].trim_end_matches([']', '}', ' ']).len()];
-        out.extend(closers.iter().map(|at| line.insert(*at, &quote.to_string(), &help)));
+        let sign = quote.to_string();
+        out.extend(closers.iter().map(|at| line.insert(*at, &sign, NO_QUOTE, &help)));
         if let Some(comma) = line.text[open..].find(',') {
-            out.push(line.insert(open + comma, &quote.to_string(), &help));
+            out.push(line.insert(open + comma, &sign, NO_QUOTE, &help));
         }
         // The other end may be missing instead.
         if let Some(colon) = line.text[..open].rfind(": ") {
-            out.push(line.insert(colon + 2, &quote.to_string(), &help));
+            out.push(line.insert(colon + 2, &sign, NO_QUOTE, &help));
         }
     }
 }
@@ -179,16 +221,18 @@ fn brackets(line: &Line<'_>, out: &mut Vec<Mend>) {
         let end = line.end();
         if count(open) > count(close) {
             let help = format!("close with `{close}`");
-            out.push(line.insert(end, &close.to_string(), &help));
+            let sign = close.to_string();
+            out.push(line.insert(end, &sign, NO_BRACKET, &help));
             let inner = line.text[..end].trim_end_matches(['}', ']']).len();
-            out.push(line.insert(inner, &close.to_string(), &help));
+            out.push(line.insert(inner, &sign, NO_BRACKET, &help));
         }
         if count(close) > count(open)
             && let Some(at) = line.text.rfind(close)
         {
-            out.push(line.edit(at, 1, "", &format!("remove the `{close}`")));
+            out.push(line.edit(at, 1, "", NO_BRACKET, &format!("remove the `{close}`")));
             if let Some(colon) = line.text.find(": ") {
-                out.push(line.insert(colon + 2, &open.to_string(), &format!("open with `{open}`")));
+                let help = format!("open with `{open}`");
+                out.push(line.insert(colon + 2, &open.to_string(), NO_BRACKET, &help));
             }
         }
     }
@@ -200,6 +244,13 @@ fn values(line: &Line<'_>, out: &mut Vec<Mend>) {
     if let Some(start) = line.text.find("${")
         && let Some(end) = line.text[start..].find('}').map(|it| start + it + 1)
     {
+        let reference = &line.text[start..end];
+        if reference.contains(' ') {
+            let tight = reference.replace(' ', "");
+            let help = format!("write `{tight}`");
+            let length = reference.chars().count();
+            out.push(line.edit(start, length, &tight, SPACE_INSIDE, &help));
+        }
         let more = line.text[end..].find([',', ']', ' ', '}']).unwrap_or(line.text.len() - end);
         let first = line.text[..start].rfind([' ', '[', ',', '{']).map_or(0, |it| it + 1);
         out.push(quoted(line, first, end + more, "quote references inside brackets and braces"));
@@ -209,7 +260,9 @@ fn values(line: &Line<'_>, out: &mut Vec<Mend>) {
         if value.starts_with('"') && value.ends_with('"') && value.contains('\\') {
             let inner = value.trim_matches('"').replace('\'', "''");
             let help = "use single quotes: a backslash means nothing in them";
-            out.push(line.edit(start, value.chars().count(), &format!("'{inner}'"), help));
+            let text = format!("'{inner}'");
+            let cause = "a backslash in double quotes begins an escape";
+            out.push(line.edit(start, value.chars().count(), &text, cause, help));
         }
         // An anchor that is not there was meant as one.
         let anchor = value.strip_prefix(['*', '&']).is_some_and(is_name);
@@ -226,7 +279,7 @@ fn values(line: &Line<'_>, out: &mut Vec<Mend>) {
 fn quoted(line: &Line<'_>, from: usize, to: usize, help: &str) -> Mend {
     let value = &line.text[from..to];
     let text = format!("'{}'", value.replace('\'', "''"));
-    line.edit(from, value.chars().count(), &text, help)
+    line.edit(from, value.chars().count(), &text, NO_QUOTES, help)
 }
 
 /// As deep as a neighbour, or one step deeper.
@@ -243,8 +296,8 @@ fn indentation(line: &Line<'_>, out: &mut Vec<Mend>) {
     depths.sort_by_key(|it| it.abs_diff(own));
     depths.dedup();
     for depth in depths {
-        let help = format!("indent by {depth} instead of {own} blanks");
-        out.push(line.edit(0, own, &" ".repeat(depth), &help));
+        let help = format!("indent by {depth} instead of {own} spaces");
+        out.push(line.edit(0, own, &" ".repeat(depth), INDENTED, &help));
     }
 }
 
@@ -256,7 +309,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, lines: &[usize], want: Option<&str>) {
         let source = Source::new(SourceKind::File, "c.yaml", text);
-        let got = find(&source, lines).and_then(|it| apply(&it.fix));
+        let got = find(&source, lines, lines[0]).and_then(|it| apply(&it.fix));
         assert_eq!(got.as_deref(), want, "{text}");
     }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::code;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::document;
+use crate::doubt;
 use crate::environment::Environment;
 use crate::redact::hide_in_addresses;
 use crate::source::{Origin, Source, SourceKind};
@@ -55,10 +56,28 @@ pub(crate) struct Retrieved {
     pub(crate) invalid: Option<Arc<YamlError>>,
 }
 
+/// Why a location or reference leads to nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    pub(crate) code: &'static str,
+    /// In the Collector's words.
+    pub(crate) text: String,
+    /// What is wrong inside the place that was read.
+    pub(crate) inside: Option<Box<Diagnostic>>,
+}
+
+impl Refused {
+    pub(crate) fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), inside: None }
+    }
+}
+
 /// Reads what schemes lead to, each place once.
 pub(crate) struct Reader<'a> {
     environment: &'a Environment,
-    seen: BTreeMap<String, Result<Retrieved, (&'static str, String)>>,
+    seen: BTreeMap<String, Result<Retrieved, Refused>>,
+    /// What is legal in the texts and probably wrong.
+    pub(crate) doubts: Vec<Diagnostic>,
     /// When downloads have to be done, from the first one on.
     deadline: Option<Instant>,
 }
@@ -73,7 +92,7 @@ pub(crate) fn split_uri(uri: &str) -> Option<(&str, &str)> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(environment: &'a Environment) -> Self {
-        Self { environment, seen: BTreeMap::new(), deadline: None }
+        Self { environment, seen: BTreeMap::new(), doubts: Vec::new(), deadline: None }
     }
 
     /// The files that were asked for.
@@ -84,20 +103,23 @@ impl<'a> Reader<'a> {
     /// What `${uri}` leads to; without a scheme, a variable.
     ///
     /// # Errors
-    /// A code and the Collector's text.
-    pub(crate) fn reference(&mut self, uri: &str) -> Result<Retrieved, (&'static str, String)> {
+    /// The Collector's text.
+    pub(crate) fn reference(&mut self, uri: &str) -> Result<Retrieved, Refused> {
         let with_scheme = if uri.contains(':') { uri.to_owned() } else { format!("env:{uri}") };
         let Some((scheme, rest)) = split_uri(&with_scheme) else {
-            return Err((code::REFERENCE, format!("invalid uri: {with_scheme:?}")));
+            return Err(Refused::new(code::REFERENCE, format!("invalid uri: {with_scheme:?}")));
         };
         let Some(provider) = Provider::of(scheme) else {
             let text = format!("scheme {scheme:?} is not supported for uri {with_scheme:?}");
-            return Err((code::SCHEME, text));
+            return Err(Refused::new(code::SCHEME, text));
         };
         if let Some(seen) = self.seen.get(&with_scheme) {
             return seen.clone();
         }
         let retrieved = self.retrieve(provider, &with_scheme, rest);
+        if let Ok(Retrieved { source: Some(source), .. }) = &retrieved {
+            self.doubts.extend(doubt::further_document(source));
+        }
         self.seen.insert(with_scheme, retrieved.clone());
         retrieved
     }
@@ -107,7 +129,7 @@ impl<'a> Reader<'a> {
         provider: Provider,
         uri: &str,
         rest: &str,
-    ) -> Result<Retrieved, (&'static str, String)> {
+    ) -> Result<Retrieved, Refused> {
         match provider {
             Provider::File => {
                 let text = read_file(rest)?;
@@ -115,7 +137,9 @@ impl<'a> Reader<'a> {
             }
             Provider::Yaml => Ok(retrieved(Some(Source::new(SourceKind::Yaml, "yaml:", rest)))),
             Provider::Environment => self.variable(rest),
-            Provider::Web => self.download(uri).map_err(|text| (code::UNREADABLE, text)),
+            Provider::Web => {
+                self.download(uri).map_err(|text| Refused::new(code::UNREADABLE, text))
+            }
         }
     }
 
@@ -126,11 +150,11 @@ impl<'a> Reader<'a> {
         let bytes = web::get(uri, web::Limits { time, ..web::LIMITS })?;
         let name = hide_in_addresses(uri);
         let text = decoded(bytes)
-            .map_err(|at| format!("the answer of {name:?} is not UTF-8 at byte {at}"))?;
+            .map_err(|it| format!("the answer of {name:?} is not UTF-8 at byte {}", it.at))?;
         Ok(retrieved(Some(Source::new(SourceKind::Web, name, text))))
     }
 
-    fn variable(&self, rest: &str) -> Result<Retrieved, (&'static str, String)> {
+    fn variable(&self, rest: &str) -> Result<Retrieved, Refused> {
         let (name, default) = match rest.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (rest, None),
@@ -141,7 +165,7 @@ impl<'a> Reader<'a> {
             let text = format!(
                 "environment variable {name:?} has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$"
             );
-            return Err((code::VARIABLE_NAME, text));
+            return Err(Refused::new(code::VARIABLE_NAME, text));
         }
         let notice = |severity, message| {
             Some(Notice { severity, message, name: name.to_owned(), origin: None })
@@ -180,9 +204,10 @@ fn retrieved(source: Option<Arc<Source>>) -> Retrieved {
     Retrieved { node, text, source: Some(source), notice: None, invalid }
 }
 
-fn read_file(path: &str) -> Result<String, (&'static str, String)> {
+fn read_file(path: &str) -> Result<String, Refused> {
     let fail = |verb: &str, reason: &str| {
-        (code::UNREADABLE, format!("unable to read the file file:{path}: {verb} {path}: {reason}"))
+        let text = format!("unable to read the file file:{path}: {verb} {path}: {reason}");
+        Refused::new(code::UNREADABLE, text)
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|it| fail("open", &reason(&it)))?;
@@ -192,23 +217,57 @@ fn read_file(path: &str) -> Result<String, (&'static str, String)> {
     if bytes.len() > TEXT_BYTES_MAX {
         return Err(fail("read", &format!("file is larger than {TEXT_BYTES_MAX} bytes")));
     }
-    decoded(bytes).map_err(|at| fail("read", &format!("not UTF-8 at byte {at}")))
+    decoded(bytes).map_err(|wrong| {
+        let inside = Some(Box::new(wrong.diagnostic(path)));
+        Refused { inside, ..fail("read", &format!("not UTF-8 at byte {}", wrong.at)) }
+    })
 }
 
-/// The text without a byte-order mark, which may say that it is UTF-16; `Err` is the first bad byte.
-fn decoded(bytes: Vec<u8>) -> Result<String, usize> {
+/// Bytes that are no text.
+struct NotText {
+    /// Where the first of them is.
+    at: usize,
+    bytes: Vec<u8>,
+}
+
+impl NotText {
+    /// The place of the first bad byte in a file, in characters.
+    fn diagnostic(&self, path: &str) -> Diagnostic {
+        let before = String::from_utf8_lossy(self.bytes.get(..self.at).unwrap_or_default());
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let text = String::from_utf8_lossy(&self.bytes);
+        let byte = self.bytes.get(self.at).copied().unwrap_or_default();
+        let source = Source::new(SourceKind::File, path, text);
+        Diagnostic::new(code::UNREADABLE, format!("the byte 0x{byte:02X} here is not UTF-8"))
+            .at(Origin::new(source, line, column, 1), "")
+            .help("save the file as UTF-8")
+    }
+}
+
+/// The text without a byte-order mark, which may say that it is UTF-16.
+fn decoded(bytes: Vec<u8>) -> Result<String, NotText> {
     let wide = |read: fn([u8; 2]) -> u16| {
         let units = bytes[2..].chunks_exact(2).map(|it| read([it[0], it[1]]));
         let text: Result<String, _> = char::decode_utf16(units).collect();
-        text.map_err(|_| 2)
+        text.ok()
     };
-    match bytes.as_slice() {
-        [0xff, 0xfe, ..] => return wide(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => return wide(u16::from_be_bytes),
-        _ => {}
-    }
-    let text = String::from_utf8(bytes).map_err(|it| it.utf8_error().valid_up_to())?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    let text = match bytes.as_slice() {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => {
+            let text = String::from_utf8(bytes);
+            return text.map(without_mark).map_err(|it| NotText {
+                at: it.utf8_error().valid_up_to(),
+                bytes: it.into_bytes(),
+            });
+        }
+    };
+    text.ok_or(NotText { at: 2, bytes })
+}
+
+fn without_mark(text: String) -> String {
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
 }
 
 /// The system's words as Go prints them.

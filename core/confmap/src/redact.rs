@@ -86,6 +86,13 @@ pub(crate) fn spans(source: &Source, number: usize) -> Vec<Columns> {
             }
         }
     };
+    // A secret may have become a comment: `password: #4711`.
+    if let Some(at) = line.find(" #")
+        && matches!(source.kind, SourceKind::File | SourceKind::Web | SourceKind::Yaml)
+        && by_indentation(source, number).is_some()
+    {
+        spans.push((line[..at].chars().count() + 1, usize::MAX));
+    }
     spans.extend(in_addresses(line));
     spans.retain(|it| !is_reference(line, *it));
     spans.sort_unstable();
@@ -116,7 +123,7 @@ impl Frame {
         let Some(parent) = parent else { return Self { is_map, ..Self::default() } };
         let key = parent.key.as_deref().unwrap_or_default();
         let names_secret = key.split("::").any(looks_sensitive);
-        let is_of_map = key.rsplit(['_', ':', '-']).next().is_some_and(|it| MAPS.contains(&it));
+        let is_of_map = names_map(key);
         let hides_keys = parent.hides_keys
             || if parent.is_map { parent.sensitive || (names_secret && !is_of_map) } else { false };
         Self { is_map, key: None, sensitive: parent.sensitive || names_secret, hides_keys }
@@ -176,19 +183,33 @@ fn by_indentation(source: &Source, number: usize) -> Option<Columns> {
     let lines: Vec<&str> = source.text.lines().take(number).collect();
     let indent = |line: &str| line.len() - line.trim_start().len();
     let line = lines.last()?;
-    if let Some((at, _)) = sensitive_key(line) {
-        return Some((line[..at].chars().count(), usize::MAX));
-    }
     let mut level = indent(line);
     for above in lines.iter().rev().skip(1).filter(|it| !it.trim().is_empty()) {
         if indent(above) < level || (indent(above) == level && line.trim_start().starts_with('-')) {
             level = indent(above);
-            if sensitive_key(above).is_some() {
-                return Some((indent(line), usize::MAX));
+            if let Some((_, key)) = sensitive_key(above) {
+                let from = if names_map(key) { after_name(line) } else { None };
+                return Some((from.unwrap_or(indent(line)), usize::MAX));
             }
         }
     }
-    None
+    let (at, _) = sensitive_key(line)?;
+    Some((line[..at].chars().count(), usize::MAX))
+}
+
+/// True for keys such as `headers`, whose entries have names that are no secrets.
+fn names_map(key: &str) -> bool {
+    let last = key.rsplit(['_', ':', '-']).next();
+    last.is_some_and(|it| MAPS.contains(&it.to_ascii_lowercase().as_str()))
+}
+
+/// The end of the name that begins a line, with the sign behind it: `x-scope: a`, and `x-scope a` without its colon.
+fn after_name(line: &str) -> Option<usize> {
+    let content = line.trim_start();
+    let length = content.find(|it: char| !(it.is_ascii_alphanumeric() || "-_".contains(it)))?;
+    let follows = content[length..].starts_with([':', ' ', '\t']);
+    (length > 0 && follows && !content.starts_with('-'))
+        .then(|| line.len() - content.len() + length + 1)
 }
 
 /// The end of the first sensitive key's colon.
@@ -320,7 +341,9 @@ mod tests {
 
     #[test]
     fn text_that_is_not_yaml_is_hidden_by_indentation() {
-        check("headers:\n  a: b\nx: [", 2, "  ####");
+        check("headers:\n  a: b\nx: [", 2, "  a:##");
+        check("headers:\n  - a b\nx: [", 2, "  #####");
+        check("password:\n  a b\nx: [", 2, "  ###");
         check("x: [\npassword: p", 2, "password:##");
         check("x: [\nother: p", 2, "other: p");
     }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
-use crate::explain;
 use crate::redact::{self, REDACTED};
 use crate::source::{Origin, SourceKind};
 
@@ -55,7 +54,7 @@ pub(crate) fn text(diagnostics: &Diagnostics, style: Style) -> String {
         if !out.is_empty() {
             out += "\n\n";
         }
-        out += &one(problem, &diagnostics.headline, style);
+        out += &one(problem, style);
     }
     let hidden = diagnostics.list.len().saturating_sub(SHOWN_MAX);
     if hidden > 0 {
@@ -64,14 +63,12 @@ pub(crate) fn text(diagnostics: &Diagnostics, style: Style) -> String {
     out
 }
 
-/// One mistake; by its title where `said` has its message already.
-fn one(problem: &Diagnostic, said: &str, style: Style) -> String {
-    let said = said.contains(&problem.message);
-    let message = if said { explain::title(problem.code) } else { &problem.message };
+/// One mistake.
+fn one(problem: &Diagnostic, style: Style) -> String {
     let severity = Part::Severity(problem.severity);
     let head = format!("{}[{}]", problem.severity.name(), problem.code);
     let mut out = style.paint(severity, &head);
-    out += &style.paint(Part::Message, &format!(": {}", printable(message)));
+    out += &style.paint(Part::Message, &format!(": {}", printable(&problem.message)));
     let labels: Vec<(&Label, &str)> = problem
         .primary
         .iter()
@@ -120,7 +117,7 @@ fn place(
     let marked = style.paint(caret, &format!("{}{text}", excerpt.caret));
     let _ = write!(out, "\n{:gutter$} {bar}", "");
     let _ = write!(out, "\n{number} {bar} {}", excerpt.line);
-    let _ = write!(out, "\n{:gutter$} {bar} {}{marked}", "", excerpt.blank);
+    let _ = write!(out, "\n{:gutter$} {bar} {}{marked}", "", excerpt.margin);
 }
 
 /// How a value came to where it is, for values that were written elsewhere.
@@ -137,8 +134,8 @@ pub(crate) fn came_from(origin: &Origin) -> Option<String> {
 
 struct Excerpt {
     line: String,
-    /// Blanks and tabs up to the caret.
-    blank: String,
+    /// Spaces and tabs up to the caret.
+    margin: String,
     caret: String,
 }
 
@@ -153,6 +150,7 @@ impl Excerpt {
         let (start, end) = (origin.column - 1, origin.column - 1 + origin.length);
         let (mut shown, mut from, mut to) = (String::new(), None, None);
         let mut hidden_until = 0;
+        let length = line.trim_end().chars().count();
         for (at, c) in line.chars().enumerate() {
             let shown_width = shown.chars().count();
             if at == start {
@@ -166,8 +164,8 @@ impl Excerpt {
             }
             if let Some(secret) = secrets.iter().find(|it| (it.0..it.1).contains(&at)) {
                 hidden_until = secret.1;
-                // A caret inside what is hidden moves to its beginning.
-                if (at..secret.1).contains(&start) {
+                // A caret inside what is hidden moves to its beginning; one behind it stays there.
+                if (at..secret.1.min(length)).contains(&start) {
                     from = Some(shown_width);
                 }
                 shown += REDACTED;
@@ -188,14 +186,14 @@ impl Excerpt {
         let cut = |n: usize| if n > 0 { "..." } else { "" };
         let (before, after) = (cut(skip), cut(width.saturating_sub(skip + EXCERPT_MAX)));
         let kept: String = line.chars().skip(skip).take(EXCERPT_MAX).collect();
-        let blank: String = before
+        let margin: String = before
             .chars()
             .chain(kept.chars())
             .take(before.len() + from - skip)
             .map(|it| if it == '\t' { '\t' } else { ' ' })
             .collect();
         let carets = (to - from).min(EXCERPT_MAX.saturating_sub(from - skip)).max(1);
-        Self { line: format!("{before}{kept}{after}"), blank, caret: "^".repeat(carets) }
+        Self { line: format!("{before}{kept}{after}"), margin, caret: "^".repeat(carets) }
     }
 }
 

@@ -6,7 +6,7 @@ use saphyr_parser::{Marker, ScanError};
 pub(crate) fn tolerate(text: &str, error: &ScanError) -> Option<String> {
     let info = error.info();
     if info.contains("':' must be followed by a valid YAML whitespace") {
-        let changed = blanks_after_colons(text);
+        let changed = spaces_after_colons(text);
         return (changed != text).then_some(changed);
     }
     if info.contains("invalid indentation in quoted scalar") {
@@ -16,7 +16,7 @@ pub(crate) fn tolerate(text: &str, error: &ScanError) -> Option<String> {
 }
 
 /// The same text with the tabs behind `key:` replaced, in the same columns.
-fn blanks_after_colons(text: &str) -> String {
+fn spaces_after_colons(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let (key, value) = line.split_once(":\t").unwrap_or((line, ""));
@@ -30,18 +30,18 @@ fn blanks_after_colons(text: &str) -> String {
     out
 }
 
-/// The same text with the further lines of a quoted text indented below its first: blanks there
+/// The same text with the further lines of a quoted text indented below its first: spaces there
 /// mean nothing.
 fn indent_quoted(text: &str, start: Marker) -> Option<String> {
     let line_start: usize = text.split_inclusive('\n').take(start.line() - 1).map(str::len).sum();
     let first = text.get(line_start..)?.char_indices().nth(start.col())?.0 + line_start;
     let quote = text[first..].chars().next().filter(|it| matches!(it, '"' | '\''))?;
-    let blanks = " ".repeat(start.col() + 1);
+    let spaces = " ".repeat(start.col() + 1);
     let (mut out, mut escaped, mut changed) = (text[..=first].to_owned(), false, false);
     for (at, c) in text[first + 1..].char_indices() {
         out.push(c);
         if c == '\n' {
-            out += &blanks;
+            out += &spaces;
             changed = true;
         }
         if c == quote && !escaped {

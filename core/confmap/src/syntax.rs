@@ -35,7 +35,7 @@ const WORDS: [(&str, Noticed, &str, &str); 20] = [
         "plain scalar, found a tab",
         Noticed::Scanner,
         "found a tab character that violates indentation",
-        "use blanks, not tabs",
+        "use spaces, not tabs",
     ),
     (
         "flow sequence",
@@ -63,7 +63,7 @@ const WORDS: [(&str, Noticed, &str, &str); 20] = [
         "tab",
         Noticed::Scanner,
         "found character that cannot start any token",
-        "use blanks, not tabs",
+        "use spaces, not tabs",
     ),
     (
         "mapping values are not allowed",
@@ -75,7 +75,7 @@ const WORDS: [(&str, Noticed, &str, &str); 20] = [
         "simple key",
         Noticed::Scanner,
         "could not find expected ':'",
-        "write `key: value`, with a blank after the colon",
+        "write `key: value`, with a space after the colon",
     ),
     (
         "unexpected character",
@@ -154,9 +154,10 @@ pub(crate) fn explain(error: &ScanError, source: &Arc<Source>, open: &[Open]) ->
     if !help.is_empty() {
         problem = problem.help(help);
     }
-    if let Some(mend) = mend::find(source, &suspects(source, mark, open)) {
+    if let Some(mend) = mend::find(source, &suspects(source, mark, open), mark.line()) {
         let place = Origin { length: mend.fix.place.length.max(1), ..mend.fix.place.clone() };
         problem = problem.at(on_one_line(place), "").help(mend.help).fix(Some(mend.fix));
+        mend.cause.clone_into(&mut problem.message);
         problem.related.clear();
     }
     YamlError { text: format!("yaml: {place}{words}"), list: vec![problem] }

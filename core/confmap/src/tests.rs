@@ -425,7 +425,7 @@ fn a_mistake_shows_its_place_and_the_place_it_has_to_do_with() {
     let want = "yaml: unmarshal errors:
   line 3: mapping key \"receivers\" already defined at line 1
 
-error[SL0006]: key twice in one map
+error[SL0006]: mapping key \"receivers\" already defined at line 1
   --> config.yaml:3:1
    |
  3 | receivers: {otlp: {}}
@@ -444,7 +444,7 @@ fn all_bad_references_are_shown_at_once() {
     let want = "failed to get config: cannot resolve the configuration: scheme \"foo\" is not supported for \
                 uri \"foo:bar\"
 
-error[SL0003]: unknown scheme
+error[SL0003]: scheme \"foo\" is not supported for uri \"foo:bar\"
   --> config.yaml:1:5
    |
  1 | a: x${foo:bar}
@@ -470,7 +470,7 @@ fn a_problem_of_a_component_is_found_by_its_path() {
     let got = Diagnostics::new("expected type 'uint32', all of it", vec![problem]).to_string();
     let want = "expected type 'uint32', all of it
 
-error[SL0103]: wrong type
+error[SL0103]: expected type 'uint32'
   --> yaml::3:22
    |
  3 |     send_batch_size: ${env:YES}

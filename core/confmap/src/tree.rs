@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::redact::{self, REDACTED};
-use crate::source::{Origin, Source};
+use crate::source::{Origin, Source, SourceKind};
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,14 @@ impl Node {
         match &self.data {
             Data::Map(entries) => entries,
             _ => &[],
+        }
+    }
+
+    /// The text of a node that is one.
+    pub fn text(&self) -> Option<&str> {
+        match &self.data {
+            Data::String(text) => Some(text),
+            _ => None,
         }
     }
 
@@ -165,6 +173,8 @@ pub struct Conf {
     pub root: Node,
     /// References to unset and empty variables, in the order met.
     pub notices: Vec<Notice>,
+    /// What is legal and probably wrong in the texts themselves, as warnings.
+    pub doubts: Vec<Diagnostic>,
     /// The files that were read, also those that nothing is left of.
     pub files: BTreeSet<PathBuf>,
 }
@@ -182,11 +192,17 @@ impl Conf {
         Some(if at == At::Key { key.unwrap_or(&value.origin) } else { &value.origin })
     }
 
-    /// As [`Conf::origin`]; where the path leads nowhere, the key of the last section on the way.
+    /// As [`Conf::origin`]; where the path leads nowhere, the key of the last section on the way, or where the
+    /// configuration begins.
     pub fn nearest<S: AsRef<str>>(&self, path: &[S], at: At) -> Option<&Origin> {
-        self.origin(path, at).or_else(|| {
-            (1..path.len()).rev().find_map(|depth| self.origin(&path[..depth], At::Key))
-        })
+        self.origin(path, at)
+            .or_else(|| {
+                let above = (1..path.len()).rev();
+                above.map(|depth| self.origin(&path[..depth], At::Key)).find(Option::is_some)?
+            })
+            .or_else(|| {
+                (self.root.origin.source.kind == SourceKind::File).then_some(&self.root.origin)
+            })
     }
 
     /// A mistake at `path`; its place is the nearest that exists.
@@ -214,10 +230,27 @@ impl Conf {
             _ => it.original.as_deref(),
         });
         match value.filter(|it| sensitive && !it.is_empty()) {
-            Some(value) => text.replace(value, REDACTED),
+            Some(value) => without_word(text, value),
             None => text.to_owned(),
         }
     }
+}
+
+/// The text without a word, which may be part of other words.
+fn without_word(text: &str, word: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(word) {
+        let (before, after) = (&rest[..at], &rest[at + word.len()..]);
+        let joined = |it: Option<char>, edge: Option<char>| {
+            it.zip(edge).is_some_and(|(a, b)| a.is_alphanumeric() && b.is_alphanumeric())
+        };
+        let is_part = joined(before.chars().next_back(), word.chars().next())
+            || joined(after.chars().next(), word.chars().next_back());
+        out += before;
+        out += if is_part { word } else { REDACTED };
+        rest = after;
+    }
+    out + rest
 }
 
 fn child<'a>(node: &'a Node, step: &str) -> Option<(Option<&'a Origin>, &'a Node)> {

@@ -8,7 +8,7 @@ use crate::tree::{Data, Entry, Node};
 
 /// Blanks before each deeper level of YAML, as Go's printer has them.
 const YAML_INDENT: usize = 4;
-/// A dash and its blank.
+/// A dash and its space.
 const DASH: usize = 2;
 /// Blanks before each deeper level of JSON.
 const JSON_INDENT: usize = 2;
@@ -25,7 +25,7 @@ pub fn yaml(root: &Node, origins: bool) -> String {
     out.split_off(1)
 }
 
-/// What follows `key:` or `-`; below it, `indent` blanks.
+/// What follows `key:` or `-`; below it, `indent` spaces.
 fn yaml_value(out: &mut String, node: &Node, indent: usize, origins: bool) {
     let text = match &node.data {
         Data::Map(entries) if !entries.is_empty() => {
@@ -48,7 +48,7 @@ fn yaml_value(out: &mut String, node: &Node, indent: usize, origins: bool) {
     out.extend([" ", &text, &origin, "\n"]);
 }
 
-/// The first key stands behind `first` blanks: those before an element's dash are written already.
+/// The first key stands behind `first` spaces: those before an element's dash are written already.
 fn yaml_map(out: &mut String, entries: &[Entry], first: usize, indent: usize, origins: bool) {
     for (n, entry) in sorted(entries).into_iter().enumerate() {
         out.extend(std::iter::repeat_n(' ', if n == 0 { first } else { indent }));

@@ -35,10 +35,14 @@ pub(crate) struct YamlError {
     pub(crate) list: Vec<Diagnostic>,
 }
 
-/// True when the text can be read, whatever it holds.
-pub(crate) fn is_yaml(text: &str) -> bool {
+/// The line of the first mistake of syntax, or of content; `None` for a text that can be read and holds something.
+pub(crate) fn first_mistake(text: &str) -> Option<usize> {
     let source = Source::new(crate::source::SourceKind::Yaml, "", text);
-    read(&source, text).is_ok_and(|it| it.data != Data::Null)
+    match read(&source, text) {
+        Ok(node) => (node.data == Data::Null).then_some(0),
+        Err(Failure::Syntax(error, _)) => Some(error.marker().line()),
+        Err(Failure::Content(_)) => Some(0),
+    }
 }
 
 /// Why a text cannot be read.
@@ -394,7 +398,11 @@ impl<'a> Builder<'a> {
         let line = self.lines.get(start.line().saturating_sub(1)).copied().unwrap_or_default();
         let rest = || {
             let exact = line.len() <= EXACT_BYTES_MAX;
-            if exact { line.trim_end().chars().count().saturating_sub(start.col()) } else { 1 }
+            if exact {
+                line.trim_end_matches([' ', '\t']).chars().count().saturating_sub(start.col())
+            } else {
+                1
+            }
         };
         let length = if end.line() == start.line() {
             (end.col().saturating_sub(start.col())).min(rest().max(1))

@@ -3,6 +3,7 @@
 use component::config::Remedy;
 use confmap::{At, Conf, Data, Diagnostic, Fix, Node, SourceKind, closest, code};
 
+use crate::headline;
 use crate::issue::{Hint, Issue};
 use crate::meant;
 
@@ -17,7 +18,6 @@ const LISTS: [(&str, &[&str]); 5] = [
 
 /// One mistake with its place and, where that can be known, its remedy.
 pub(crate) fn diagnostic(conf: &Conf, issue: &Issue) -> Diagnostic {
-    let text = issue.text.lines().rfind(|line| !line.is_empty()).unwrap_or_default();
     let mut path = settle(conf, &issue.path);
     if let Some(place) =
         remedy_place(conf, issue).filter(|it| it.starts_with(&path) && conf.node(it).is_some())
@@ -31,6 +31,7 @@ pub(crate) fn diagnostic(conf: &Conf, issue: &Issue) -> Diagnostic {
         _ => false,
     });
     let at = if issue.at_key || section { At::Key } else { At::Value };
+    let text = headline::of(conf, issue, &path);
     let mut found = conf.problem(issue.code, text, &path, at);
     for unset in unset_variables(conf, &path, issue) {
         found.notes.push(unset);
@@ -48,16 +49,14 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
                 return moved;
             }
         }
+        Some(hint) => return shift(conf, hint, path, found),
         None => {}
     }
-    if let Some(key) = path.last().filter(|_| issue.at_key).and_then(|it| meant::blanks(it)) {
-        let help = "these are no blanks but no-break spaces, from a web page: type them again";
-        return found.help(help).fix(conf.rename(path, &key));
+    if let Some((help, fix)) = meant::odd_characters(conf, path, issue.at_key) {
+        return found.help(help).fix(fix);
     }
-    if issue.code == code::REMOVED {
-        let id = path.last().map_or("", String::as_str).replacen("logging", "debug", 1);
-        let help = format!("write `{id}`, also in the pipelines");
-        return found.help(help).fix(rename_everywhere(conf, path, &id));
+    if let Some((help, fix)) = headers_in_a_list(conf, issue, path) {
+        return found.help(help).fix(fix);
     }
     let written = match conf.node(path).map(|it| &it.data) {
         Some(Data::String(text)) if !issue.at_key => text.clone(),
@@ -68,9 +67,14 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
         None => (written.as_str(), String::new()),
     };
     let candidates = || issue.candidates.iter().map(String::as_str);
-    let whole = closest(&written, candidates()).map(str::to_owned);
-    let meant = whole.or_else(|| closest(type_name, candidates()).map(|it| format!("{it}{name}")));
-    let meant = meant.or_else(|| meant::id(issue, &written));
+    let whole = || closest(&written, candidates()).map(str::to_owned);
+    // The first segment of an id is a type, or the signal of a pipeline.
+    let of_type = closest(type_name, candidates().filter(|it| !it.contains('/')));
+    let of_type = of_type.filter(|_| !name.is_empty()).map(|it| format!("{it}{name}"));
+    let meant = of_type.or_else(whole);
+    let meant = meant.or_else(|| meant::id(issue, path, &written));
+    let meant =
+        meant.or_else(|| meant::habit(&written, &issue.candidates).filter(|_| issue.at_key));
     if let Some(meant) = meant {
         let found = found.help(format!("did you mean `{meant}`?"));
         return match issue.at_key {
@@ -79,7 +83,8 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
             false => found.fix(conf.set(path, &meant)),
         };
     }
-    if let Some((help, fix)) = meant::value(conf, issue, path) {
+    let advice = meant::value(conf, issue, path).or_else(|| meant::swapped(conf, issue, path));
+    if let Some((help, fix)) = advice {
         return found.help(help).fix(fix);
     }
     if issue.candidates.is_empty() {
@@ -89,11 +94,113 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
     found.help(format!("known here: {known}"))
 }
 
+/// `headers: [x-scope: a, x-b: c]`, where `name` and `value` are wanted: the dashes are too many.
+fn headers_in_a_list(
+    conf: &Conf,
+    issue: &Issue,
+    path: &[String],
+) -> Option<(&'static str, Vec<Fix>)> {
+    let [list @ .., at, _] = path else { return None };
+    let is_pair =
+        issue.at_key && issue.candidates == ["name", "value"] && at.parse::<usize>().is_ok();
+    let single = |it: &Node| it.entries().len() == 1 && it.get("name").is_none();
+    let all = is_pair && conf.node(list).is_some_and(|it| it.items().iter().all(single));
+    all.then(|| ("these are keys, not items of a list: remove the dashes", conf.undash_lines(list)))
+}
+
+/// What belongs elsewhere, is called otherwise, or goes.
+fn shift(conf: &Conf, hint: &Hint, path: &[String], found: Diagnostic) -> Diagnostic {
+    let key = path.last().map_or("", String::as_str);
+    match hint {
+        Hint::Say(text) => found.help(text.as_str()),
+        Hint::Rename(id) => {
+            let fix = if is_component(path) {
+                rename_everywhere(conf, path, id)
+            } else {
+                conf.set(path, id).into_iter().collect()
+            };
+            found.help(format!("did you mean `{id}`?")).fix(fix)
+        }
+        Hint::Replace(id, endpoint) => {
+            let mut fix = rename_everywhere(conf, path, id);
+            fix.extend(meant::replaced_keys(conf, path, *endpoint));
+            found.help(format!("write `{id}`, also in the pipelines")).fix(fix)
+        }
+        Hint::RemoveEverywhere => {
+            let fix = remove_everywhere(conf, path);
+            found.help(format!("remove `{key}`, also from what lists it")).fix(fix)
+        }
+        Hint::Relocate(to) => {
+            found.help(format!("move it to `{}`", to.join("::"))).fix(conf.relocate(path, to))
+        }
+        Hint::Indent { owner, run } => {
+            let of = owner.last().map_or("", String::as_str);
+            found.help(format!("indent it deeper than `{of}`")).fix(conf.indent(run, owner))
+        }
+        Hint::MoveItem(to) => move_item(conf, path, to.as_deref(), found),
+        Hint::Unwrap => {
+            let help = format!("remove `{key}:` and indent everything below it less");
+            found.help(help).fix(conf.unwrap_map(path))
+        }
+        Hint::Do(..) | Hint::Elsewhere(_) => found,
+    }
+}
+
+/// An item of a pipeline's list that belongs into another one.
+fn move_item(conf: &Conf, path: &[String], to: Option<&[String]>, found: Diagnostic) -> Diagnostic {
+    let (Some(Data::String(id)), Some((at, list))) =
+        (conf.node(path).map(|it| &it.data), path.split_last())
+    else {
+        return found;
+    };
+    let Some(to) = to else {
+        return found.help(format!("list `{id}` where it belongs, and remove it here"));
+    };
+    let removal = at.parse().ok().and_then(|at| conf.remove_item(list, at));
+    let key = to.last().map_or("", String::as_str);
+    let there = conf.node(to).map_or(&[][..], Node::items);
+    if there.iter().any(|it| it.text() == Some(id)) {
+        return found.help(format!("remove it: `{key}` has it already")).fix(removal);
+    }
+    let first = id.starts_with("memory_limiter");
+    let fix = removal.and_then(|removal| Some(vec![removal, conf.add_item(to, id, first)?]));
+    found.help(format!("move it to `{key}`")).fix(fix.unwrap_or_default())
+}
+
+/// A component and every mention of it.
+fn remove_everywhere(conf: &Conf, path: &[String]) -> Vec<Fix> {
+    let Some(removal) = conf.remove(path) else { return Vec::new() };
+    let [section, id] = path else { return Vec::new() };
+    let mut fixes = vec![removal];
+    for list in lists_of(conf, section) {
+        let items = conf.node(&list).map_or(&[][..], Node::items);
+        if let Some(at) = items.iter().position(|it| it.text() == Some(id)) {
+            let Some(removal) = conf.remove_item(&list, at) else { return Vec::new() };
+            fixes.push(removal);
+        }
+    }
+    fixes
+}
+
+/// The paths of the lists that may name components of a section.
+fn lists_of(conf: &Conf, section: &str) -> Vec<Vec<String>> {
+    let path = |steps: &[&str]| steps.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    if section == "extensions" {
+        return vec![path(&["service", "extensions"])];
+    }
+    let keys = LISTS.iter().find(|it| it.0 == section).map_or(&[][..], |it| it.1);
+    let pipelines = conf.node(&["service", "pipelines"]).map_or(&[][..], Node::entries);
+    let all = pipelines.iter().flat_map(|pipeline| {
+        keys.iter().map(|key| path(&["service", "pipelines", &pipeline.key, key]))
+    });
+    all.collect()
+}
+
 /// Where the remedy has to be done.
 fn remedy_place(conf: &Conf, issue: &Issue) -> Option<Vec<String>> {
     match issue.hint.as_deref()? {
         Hint::Do(place, _) => Some(settle(conf, place)),
-        Hint::Elsewhere(_) => None,
+        _ => None,
     }
 }
 
@@ -210,15 +317,8 @@ fn is_component(path: &[String]) -> bool {
 pub(crate) fn rename_everywhere(conf: &Conf, path: &[String], id: &str) -> Vec<Fix> {
     let [section, old] = path else { return Vec::new() };
     let mut fixes: Vec<Fix> = conf.rename(path, id).into_iter().collect();
-    let lists = LISTS.iter().find(|it| it.0 == section).map_or(&[][..], |it| it.1);
-    let service = conf.root.get("service");
-    let pipelines = service.and_then(|it| it.get("pipelines")).map_or(&[][..], Node::entries);
-    let mut users: Vec<&Node> =
-        pipelines.iter().flat_map(|it| lists.iter().filter_map(|key| it.value.get(key))).collect();
-    if section == "extensions" {
-        users.extend(service.and_then(|it| it.get("extensions")));
-    }
-    for item in users.into_iter().flat_map(Node::items) {
+    let lists = lists_of(conf, section);
+    for item in lists.iter().filter_map(|it| conf.node(it)).flat_map(Node::items) {
         if item.data == Data::String(old.clone()) {
             fixes.extend(Fix::replace(&item.origin, id));
         }
@@ -235,7 +335,11 @@ fn misplaced(
 ) -> Option<Diagnostic> {
     let (key, here) = path.split_last()?;
     let below = owners.iter().find(|it| it.len() > here.len() && it.starts_with(here));
-    let found = Diagnostic { code: code::NESTING, ..found.clone() };
+    let message = match here {
+        [] => format!("`{key}` does not belong at the top of the configuration"),
+        here => format!("`{key}` does not belong in `{}`", here.join("::")),
+    };
+    let found = Diagnostic { code: code::NESTING, message, ..found.clone() };
     if let Some(owner) = below {
         let short = format!("{}::{key}", owner[here.len()..].join("::"));
         let help = format!("`{key}` belongs to `{}`: `{short}`", owner.join("::"));
@@ -245,9 +349,9 @@ fn misplaced(
     let owner =
         if above.is_empty() { "the top".to_owned() } else { format!("`{}`", above.join("::")) };
     let levels = here.len() - above.len();
-    Some(
-        found
-            .help(format!("`{key}` belongs to {owner}: indent it less"))
-            .fix(conf.outdent(path, levels)),
-    )
+    let fix = match conf.outdent(path, levels) {
+        Some(fix) => vec![fix],
+        None => conf.relocate(path, above),
+    };
+    Some(found.help(format!("`{key}` belongs to {owner}: indent it less")).fix(fix))
 }

@@ -4,24 +4,40 @@ use component::config::{Remedy, Value};
 use component::{Id, Kind, PipelineId, Signal};
 use confmap::{closest, code};
 
-use crate::issue::Issue;
+use crate::issue::{Hint, Issue};
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::unknown::{an, missing_here};
 
 impl Settings {
     /// A reference to nothing: what was meant, or what to define.
     pub(crate) fn undefined(
         &self,
-        mut issue: Issue,
+        issue: Issue,
         id: &Id,
         kinds: &[Kind],
         registry: &Registry,
+        pipeline: Option<&PipelineId>,
     ) -> Issue {
-        issue.code = code::UNDEFINED;
+        let Some(first) = kinds.first() else { return issue };
+        let mut issue = issue.code(code::UNDEFINED);
+        let defined = Kind::ALL.into_iter().find(|it| self.section(*it, id).is_some());
+        if let Some(kind) = defined {
+            issue = issue.cause(format!("`{id}` is {}, not {}", an(kind), an(*first)));
+            if registry.find(*first, id.type_name()).is_none() {
+                return issue.hinted(Hint::MoveItem(place_of(kind, pipeline)));
+            }
+        } else {
+            let text = format!("the {first} `{id}` is listed here, but no section defines it");
+            issue = issue.cause(text);
+        }
         issue.candidates =
             kinds.iter().flat_map(|it| self.of(*it)).map(|it| it.0.to_string()).collect();
-        if closest(id.as_str(), issue.candidates.iter().map(String::as_str)).is_some() {
-            return issue;
+        if let Some(near) = nearest(id, &issue.candidates) {
+            return issue.hinted(Hint::Rename(near));
+        }
+        if let Some(text) = missing_here(registry, kinds, id.type_name()) {
+            return issue.advice(text);
         }
         let made = kinds.iter().find_map(|it| Some((it, smallest(*it, id.type_name(), registry)?)));
         if let Some((kind, section)) = made {
@@ -74,6 +90,7 @@ impl Settings {
         let found = self.service.pipelines.iter().find(|it| it.0 == *pipeline);
         let ids = found.map(|(_, it)| match list {
             "receivers" => &it.receivers,
+            "exporters" => &it.exporters,
             _ => &it.processors,
         });
         let at = ids.and_then(|it| it.iter().position(|it| it == id));
@@ -95,6 +112,32 @@ impl Settings {
         fitting.sort_by_key(|it| is_used(it));
         fitting.first().copied()
     }
+}
+
+/// Where a component of a kind is listed.
+fn place_of(kind: Kind, pipeline: Option<&PipelineId>) -> Option<Vec<String>> {
+    let steps = match (kind, pipeline) {
+        (Kind::Extension, _) => vec!["service", "extensions"],
+        (Kind::Connector, _) | (_, None) => return None,
+        (_, Some(pipeline)) => vec!["service", "pipelines", pipeline.as_str(), kind.section()],
+    };
+    Some(steps.into_iter().map(str::to_owned).collect())
+}
+
+/// The id that was probably meant: nearly the same, or of nearly the same type with the same name.
+fn nearest(id: &Id, candidates: &[String]) -> Option<String> {
+    let whole = closest(id.as_str(), candidates.iter().map(String::as_str));
+    let parts = |it: &str| {
+        let (type_name, name) = it.split_once('/').unwrap_or((it, ""));
+        (type_name.to_owned(), name.to_owned())
+    };
+    let (type_name, name) = parts(id.as_str());
+    let near = |it: &&String| {
+        let (other, other_name) = parts(it);
+        let same_type = closest(&type_name, [other.as_str()]).is_some();
+        same_type && (name == other_name || name.is_empty() || other_name.is_empty())
+    };
+    whole.map(str::to_owned).or_else(|| candidates.iter().find(near).cloned())
 }
 
 /// The smallest section of a type that is valid, in YAML; `None` where that cannot be known.

@@ -6,7 +6,8 @@ use confmap::code;
 
 use crate::decode::Decoder;
 use crate::issue::{
-    Issue, Late, Problem, at_item, caution_code, independent, issue, of_fault, of_rule, rule_text,
+    Issue, Late, Problem, at_item, caution_code, independent, issue, mark_followers, of_fault,
+    of_rule, rule_text,
 };
 use crate::registry::{Checked, Plan, Registry};
 use crate::settings::Settings;
@@ -18,6 +19,8 @@ struct Decoded {
     profiles: Vec<String>,
     /// What cannot be read.
     issues: Vec<Issue>,
+    /// What else is wrong there.
+    later: Vec<Issue>,
     /// What the components say of what can be read.
     checked: Vec<(Kind, Id, Checked)>,
 }
@@ -28,13 +31,15 @@ impl Settings {
     /// # Errors
     /// Every mistake of the first stage that has any.
     pub fn read(root: &Value, registry: &Registry) -> Result<Self, Problem> {
-        let Decoded { mut settings, profiles, issues: wrong, checked } =
+        let Decoded { mut settings, profiles, issues: wrong, later, checked } =
             Self::decode_all(root, registry);
         let mut issues = settings.validate(root, registry, checked);
         if !wrong.is_empty() {
             let mut problem = Problem::new(Stage::Read, wrong);
             issues.extend(settings.said.late.drain(..).map(|it| it.issue));
             problem.more = independent(issues, &problem.issues);
+            problem.more.extend(later);
+            mark_followers(&mut problem.issues, &mut problem.more);
             return Err(problem);
         }
         issues.extend(profiles.iter().map(|id| {
@@ -42,7 +47,8 @@ impl Settings {
                 "service::pipelines: pipeline \"{id}\": profiling signal support is at alpha level, \
                  gated under the \"service.profilesSupport\" feature gate"
             );
-            issue(&["service", "pipelines", id], &text).code(code::GATED).remove()
+            let cause = "pipelines of profiles are behind a feature gate that this build does not have";
+            issue(&["service", "pipelines", id], &text).code(code::GATED).cause(cause).remove()
         }));
         if issues.is_empty() {
             return Ok(settings);
@@ -67,8 +73,8 @@ impl Settings {
     fn decode_all(root: &Value, registry: &Registry) -> Decoded {
         let mut decoder = Decoder::new(registry);
         let settings = decoder.root(root);
-        let Decoder { profiles, issues, checked, .. } = decoder;
-        Decoded { settings, profiles, issues, checked }
+        let Decoder { profiles, issues, later, checked, .. } = decoder;
+        Decoded { settings, profiles, issues, later, checked }
     }
 
     /// What makes the instances of a processor or connector.
@@ -108,12 +114,19 @@ impl Settings {
         let mut issues = Vec::new();
         let no_pipelines = "service::pipelines: service must have at least one pipeline";
         if self.components.values().all(Vec::is_empty) {
-            issues.push(issue(&[], "empty configuration file").code(code::INCOMPLETE));
+            let text = "empty configuration file";
+            let cause = "the configuration defines no component";
+            let help = "a configuration needs `receivers:`, `exporters:` and `service: pipelines:`";
+            issues.push(issue(&[], text).code(code::INCOMPLETE).cause(cause).advice(help));
         } else if self.of(Kind::Receiver).is_empty() {
-            let issue = issue(&[], "no receiver configuration specified in config");
+            let text = "no receiver configuration specified in config";
+            let issue = issue(&[], text)
+                .cause("no receiver is defined: the section `receivers` is missing or empty");
             issues.push(self.without_section(Kind::Receiver, registry, issue));
         } else if self.of(Kind::Exporter).is_empty() {
-            let issue = issue(&[], "no exporter configuration specified in config");
+            let text = "no exporter configuration specified in config";
+            let issue = issue(&[], text)
+                .cause("no exporter is defined: the section `exporters` is missing or empty");
             issues.push(self.without_section(Kind::Exporter, registry, issue));
         } else {
             self.validate_references(registry, &mut issues);
@@ -126,7 +139,10 @@ impl Settings {
             telemetry.of(Stage::Check).map(|it| of_fault(&above, it, rule_text(&above, it))),
         );
         if self.service.pipelines.is_empty() && !has_profiles(root) {
-            let issue = issue(&["service", "pipelines"], no_pipelines).code(code::INCOMPLETE);
+            let cause = "no pipeline is defined: `service: pipelines:` is missing or empty";
+            let issue = issue(&["service", "pipelines"], no_pipelines);
+            let follows = self.components.values().all(Vec::is_empty);
+            let issue = Issue { follows, ..issue.code(code::INCOMPLETE).cause(cause) };
             issues.push(self.with_pipeline(registry, issue));
         }
         for (id, pipeline) in &self.service.pipelines {
@@ -135,7 +151,8 @@ impl Settings {
             for (what, list) in missing {
                 if list.is_empty() {
                     let text = format!("service::pipelines::{id}: must have at least one {what}");
-                    let issue = issue(&path, &text).code(code::INCOMPLETE);
+                    let cause = format!("the pipeline `{id}` has no {what}");
+                    let issue = issue(&path, &text).code(code::INCOMPLETE).cause(cause);
                     let key = format!("{what}s");
                     let kind = if what == "receiver" { Kind::Receiver } else { Kind::Exporter };
                     issues.push(match self.one_for(kind, id.signal(), registry) {
@@ -152,7 +169,8 @@ impl Settings {
                         "service::pipelines::{id}: references processor \"{processor}\" multiple times"
                     );
                     let issue = at_item(&path, "processors", at, &text).code(code::TWICE);
-                    issues.push(issue.remove());
+                    let cause = format!("`{processor}` is listed twice in the pipeline `{id}`");
+                    issues.push(issue.cause(cause).remove());
                 }
             }
         }
@@ -173,7 +191,9 @@ impl Settings {
                  Change one of the components' IDs to eliminate ambiguity (e.g. rename \"{id}\" \
                  connector to \"{id}/connector\")"
             );
-            let mut issue = issue(&["connectors", id.as_str()], &text).code(code::AMBIGUOUS);
+            let cause = format!("`{id}` is the id of a connector and of another {twin}");
+            let mut issue =
+                issue(&["connectors", id.as_str()], &text).code(code::AMBIGUOUS).cause(cause);
             issue.at_key = true;
             issues.push(issue);
         }
@@ -183,7 +203,7 @@ impl Settings {
                     "service::extensions: references extension \"{id}\" which is not configured"
                 );
                 let issue = at_item(&["service"], "extensions", at, &text);
-                issues.push(self.undefined(issue, id, &[Kind::Extension], registry));
+                issues.push(self.undefined(issue, id, &[Kind::Extension], registry, None));
             }
         }
         for (pipeline, config) in &self.service.pipelines {
@@ -207,7 +227,7 @@ impl Settings {
                     );
                     let path = ["service", "pipelines", pipeline.as_str()];
                     let issue = at_item(&path, key, at, &text);
-                    issues.push(self.undefined(issue, id, kinds, registry));
+                    issues.push(self.undefined(issue, id, kinds, registry, Some(pipeline)));
                 }
             }
         }
@@ -226,8 +246,8 @@ impl Settings {
                 .collect();
             self.said.late.extend(late);
             self.said.warnings.extend(problems.warnings().iter().map(|(caution, it)| {
-                let text = it.text.clone();
-                Issue { text, ..of_rule(kind, &id, it).code(caution_code(*caution)) }
+                let (text, cause) = (it.text.clone(), Some(it.text.clone()));
+                Issue { text, cause, ..of_rule(kind, &id, it).code(caution_code(*caution)) }
             }));
             self.plans.extend(plan.map(|it| ((kind, id), it)));
         }

@@ -37,11 +37,9 @@ impl<'a> Connections<'a> {
         })
     }
 
-    /// Each connector needs a pipeline before it and one behind it that fit together.
-    ///
-    /// # Errors
-    /// The first that has not.
-    pub fn check(&self) -> Result<(), Issue> {
+    /// Connectors without a pipeline before them and one behind them that fit together.
+    pub fn lonely(&self) -> Vec<Issue> {
+        let mut found = Vec::new();
         for (connector, _) in self.settings.of(Kind::Connector) {
             let Some(entry) = self.entry(Kind::Connector, connector) else { continue };
             let users = |list: fn(&PipelineConfig) -> &Vec<Id>| {
@@ -52,29 +50,70 @@ impl<'a> Connections<'a> {
             let behind: Vec<&PipelineId> = users(|it| &it.receivers).collect();
             let lonely = before
                 .iter()
-                .find(|from| !behind.iter().any(|to| entry.connects(from.signal(), to.signal())));
-            if let Some(id) = lonely {
+                .filter(|from| !behind.iter().any(|to| entry.connects(from.signal(), to.signal())));
+            for id in lonely {
                 let text = format!(
                     "connector \"{connector}\" used as exporter in [{}] pipeline but not used in any \
                      supported receiver pipeline",
                     names(&before, id.signal())
                 );
-                return Err(issue(&["service", "pipelines", id.as_str(), "exporters"], &text));
+                let cause = format!(
+                    "the connector `{connector}` takes {} in, but no pipeline that it could feed has it as a receiver",
+                    id.signal()
+                );
+                let issue = issue(&["service", "pipelines", id.as_str(), "exporters"], &text);
+                found.push(issue.cause(cause));
             }
             let lonely = behind
                 .iter()
-                .find(|to| !before.iter().any(|from| entry.connects(from.signal(), to.signal())));
-            if let Some(id) = lonely {
+                .filter(|to| !before.iter().any(|from| entry.connects(from.signal(), to.signal())));
+            for id in lonely {
                 let text = format!(
                     "connector \"{connector}\" used as receiver in [{}] pipeline but not used in any \
                      supported exporter pipeline",
                     names(&behind, id.signal())
                 );
-                return Err(issue(&["service", "pipelines", id.as_str(), "receivers"], &text));
+                let cause = format!(
+                    "the connector `{connector}` should bring {} here, but no pipeline that could feed it has it as an \
+                     exporter",
+                    id.signal()
+                );
+                let issue = issue(&["service", "pipelines", id.as_str(), "receivers"], &text);
+                found.push(issue.cause(cause));
             }
         }
-        Ok(())
+        found
     }
+
+    /// Everything in the pipelines that cannot be built, whatever the Collector would stop at.
+    pub fn mistakes(&self) -> Vec<Issue> {
+        let mut found = self.lonely();
+        for (pipeline, config) in &self.settings.service.pipelines {
+            let signal = pipeline.signal();
+            let lists = [
+                (Kind::Receiver, &config.receivers),
+                (Kind::Processor, &config.processors),
+                (Kind::Exporter, &config.exporters),
+            ];
+            for (kind, ids) in lists {
+                let wrong = ids
+                    .iter()
+                    .filter(|id| !self.is_connector(id))
+                    .filter(|id| self.entry(kind, id).is_some_and(|entry| !entry.accepts(signal)));
+                found.extend(wrong.map(|id| {
+                    let cause = unsupported(id, signal);
+                    let issue = issue(&[], &cause).cause(cause.as_str());
+                    self.settings.listed(pipeline, kind.section(), id, issue)
+                }));
+            }
+        }
+        found
+    }
+}
+
+/// Why a component cannot be in a pipeline.
+pub(crate) fn unsupported(id: &Id, signal: Signal) -> String {
+    format!("`{id}` does not support {signal}, which this pipeline carries")
 }
 
 /// Pipelines of one signal, as the Collector lists them.

@@ -6,14 +6,17 @@ use component::config::{self, Fault, Stage, Type, Value, Wanted};
 use component::{Id, Kind, PipelineId};
 use confmap::code;
 
-use crate::issue::{Hint, Issue, elsewhere, in_one_line, issue, of_fault};
+use crate::issue::{Hint, Issue, elsewhere, in_one_line, issue, of_fault, of_rule};
 use crate::registry::{Checked, Registry};
 use crate::settings::{PipelineConfig, ServiceConfig, Settings};
 use crate::telemetry::TelemetryConfig;
+use crate::unknown::{self, Before};
 
 pub(crate) struct Decoder<'a> {
     registry: &'a Registry,
     pub issues: Vec<Issue>,
+    /// What would be wrong with the sections that cannot be read, if they could.
+    pub later: Vec<Issue>,
     /// What the components say of the sections that can be read.
     pub checked: Vec<(Kind, Id, Checked)>,
     /// Pipelines of the one signal that upstream knows and gates.
@@ -22,7 +25,13 @@ pub(crate) struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     pub fn new(registry: &'a Registry) -> Self {
-        Self { registry, issues: Vec::new(), checked: Vec::new(), profiles: Vec::new() }
+        Self {
+            registry,
+            issues: Vec::new(),
+            later: Vec::new(),
+            checked: Vec::new(),
+            profiles: Vec::new(),
+        }
     }
 
     pub fn root(&mut self, root: &Value) -> Settings {
@@ -43,33 +52,37 @@ impl<'a> Decoder<'a> {
     fn refuse_unknown(&mut self, path: &[&str], map: &Value, known: &[&str], text: &str) {
         let Value::Map(entries) = map.plain() else { return };
         let first = self.issues.len();
-        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+        for (key, value) in entries.iter().filter(|it| !known.contains(&it.0.as_str())) {
             let mut issue = issue(path, &format!("{text}: {key}"));
             issue.path.push(key.clone());
             issue.candidates = known.iter().map(|it| (*it).to_owned()).collect();
             issue.at_key = true;
             issue.code = code::UNKNOWN_KEY;
-            issue.hint = elsewhere(self.owners(path, key));
-            self.issues.push(issue);
+            issue.hint = elsewhere(self.owners(path, key, value));
+            self.issues.push(if path.is_empty() {
+                unknown::at_top(issue, key, value)
+            } else {
+                issue
+            });
         }
         in_one_line(&mut self.issues[first..], text);
     }
 
     /// Sections to which a key at the wrong place belongs.
-    fn owners(&self, path: &[&str], key: &str) -> Vec<Vec<String>> {
+    fn owners(&self, path: &[&str], key: &str, value: &Value) -> Vec<Vec<String>> {
         let service = ["extensions", "pipelines", "telemetry"];
+        let is_pipeline = key.parse::<PipelineId>().is_ok();
         let owner = match path {
             [] if service.contains(&key) => vec!["service"],
+            [] | ["service"] if is_pipeline => vec!["service", "pipelines"],
             ["service", ..] if Kind::ALL.iter().any(|it| it.section() == key) && path.len() < 3 => {
                 return vec![Vec::new()];
             }
             [] => {
                 let type_name = key.split('/').next().unwrap_or(key);
-                let mut kinds =
-                    Kind::ALL.iter().filter(|it| self.registry.find(**it, type_name).is_some());
-                match (kinds.next(), kinds.next()) {
-                    (Some(one), None) => vec![one.section()],
-                    _ => return Vec::new(),
+                match unknown::kind_for(self.registry, type_name, value) {
+                    Some(kind) => vec![kind.section()],
+                    None => return Vec::new(),
                 }
             }
             _ => return Vec::new(),
@@ -90,21 +103,30 @@ impl<'a> Decoder<'a> {
         };
         let mut out: Vec<(Id, Value)> = Vec::with_capacity(entries.len());
         let mut seen = BTreeSet::new();
+        let mut before: Option<(&str, Id)> = None;
         for (key, section) in entries {
             match key.parse::<Id>() {
                 Err(error) => {
                     let text = format!("'{name}' '' {error}");
                     let types: Vec<String> =
-                        self.type_names(kind).into_iter().map(str::to_owned).collect();
-                    self.key_issue(&[name, key], &text, &types, code::BAD_ID);
+                        self.registry.of(kind).map(|it| it.type_name.to_owned()).collect();
+                    let cause = format!("`{key}` cannot be the id of {}", unknown::an(kind));
+                    let issue = self.key_issue(&[name, key], &text, &types, code::BAD_ID);
+                    issue.cause = Some(cause);
                 }
                 Ok(id) if !seen.insert(id.clone()) => {
                     let text =
                         format!("'{name}' '' duplicate name \"{id}\" after unmarshaling {key}");
-                    self.key_issue(&[name, key], &text, &[], code::DUPLICATE_KEY);
+                    let issue = self.key_issue(&[name, key], &text, &[], code::DUPLICATE_KEY);
+                    issue.cause = Some(format!("`{id}` is defined twice"));
                 }
                 Ok(id) => {
-                    self.component(kind, key, &id, section);
+                    let known = self.registry.find(kind, id.type_name()).is_some();
+                    let above = before.as_ref().map(|(key, id)| Before { kind, key, id });
+                    self.component(kind, key, &id, section, above);
+                    if known {
+                        before = Some((key, id.clone()));
+                    }
                     out.push((id, section.clone()));
                 }
             }
@@ -112,12 +134,18 @@ impl<'a> Decoder<'a> {
         out
     }
 
-    fn component(&mut self, kind: Kind, key: &str, id: &Id, section: &Value) {
+    fn component(
+        &mut self,
+        kind: Kind,
+        key: &str,
+        id: &Id,
+        section: &Value,
+        before: Option<Before<'_>>,
+    ) {
         let name = kind.section();
         let type_name = id.type_name();
         let Some(entry) = self.registry.find(kind, type_name) else {
-            let gone = (kind, type_name) == (Kind::Exporter, "logging");
-            let text = if gone {
+            let text = if (kind, type_name) == (Kind::Exporter, "logging") {
                 format!(
                     "'{name}' the logging exporter has been deprecated, use the debug exporter instead"
                 )
@@ -128,10 +156,15 @@ impl<'a> Decoder<'a> {
                     valid.join(" ")
                 )
             };
-            let candidates: Vec<String> =
-                self.type_names(kind).into_iter().map(str::to_owned).collect();
-            let code = if gone { code::REMOVED } else { code::UNKNOWN_TYPE };
-            return self.key_issue(&[name, key], &text, &candidates, code);
+            let before = before.filter(|it| unknown::is_key_of(self.registry, *it, key));
+            let issue = self.key_issue(&[name, key], &text, &[], code::UNKNOWN_TYPE).clone();
+            let issue = match before {
+                Some(it) => self.key_of(&[name, it.key], issue, key, unknown::an(kind)),
+                None => unknown::explain(self.registry, (kind, id), section, issue),
+            };
+            self.issues.pop();
+            self.issues.push(issue);
+            return;
         };
         if !matches!(section.plain(), Value::Null | Value::Map(_)) {
             let got = section.go_type();
@@ -140,10 +173,24 @@ impl<'a> Decoder<'a> {
                  'map[string]interface {{}}', got unconvertible type '{got}'"
             );
             // A section of which nothing is known: what the text was meant to be, nobody can say.
-            return self.issues.push(issue(&[name, key], &text).code(code::WRONG_TYPE));
+            let what = match section.plain() {
+                Value::String(_) => "a text",
+                Value::List(_) => "a list",
+                Value::Bool(_) => "a boolean",
+                _ => "a number",
+            };
+            let cause = format!("`{id}` must be a map of keys, but this is {what}");
+            return self
+                .issues
+                .push(issue(&[name, key], &text).code(code::WRONG_TYPE).cause(cause));
         }
         match (entry.check)(section) {
-            Err(faults) => self.section_issues(name, key, id, &faults),
+            Err(faults) => {
+                let (unread, rest): (Vec<Fault>, Vec<Fault>) =
+                    faults.into_iter().partition(|it| it.stage == Stage::Read);
+                self.section_issues(name, key, id, &unread);
+                self.later.extend(rest.iter().map(|it| of_rule(kind, id, it)));
+            }
             Ok(checked) => {
                 let unread: Vec<Fault> = checked.problems.of(Stage::Read).cloned().collect();
                 if !unread.is_empty() {
@@ -170,8 +217,33 @@ impl<'a> Decoder<'a> {
             }
             let mut issue = of_fault(&[name, key], it, it.read_text());
             issue.headline = Some(headline);
+            // What is said of a whole after something in it has been left out follows from that.
+            let inside = |other: &Fault| {
+                it.place.len() < other.place.len() && other.place.starts_with(&it.place)
+            };
+            issue.follows = faults[..n].iter().any(inside);
             self.issues.push(issue);
         }
+    }
+
+    /// A key of the entry `owner` before it that is indented as little as the entry itself. The first one takes the
+    /// others behind it along.
+    fn key_of(&mut self, owner: &[&str], issue: Issue, key: &str, instead: String) -> Issue {
+        let owner: Vec<String> = owner.iter().map(|it| (*it).to_owned()).collect();
+        let of = owner.last().cloned().unwrap_or_default();
+        let cause = format!("`{key}` is a key of `{of}`, but it is indented as {instead}");
+        let mut run = vec![issue.path.clone()];
+        for earlier in &mut self.issues {
+            match earlier.hint.as_deref_mut() {
+                Some(Hint::Indent { owner: other, run: first })
+                    if *other == owner && !first.is_empty() =>
+                {
+                    first.append(&mut run);
+                }
+                _ => {}
+            }
+        }
+        issue.code(code::NESTING).cause(cause).hinted(Hint::Indent { owner, run })
     }
 
     fn type_names(&self, kind: Kind) -> Vec<&'static str> {
@@ -181,11 +253,19 @@ impl<'a> Decoder<'a> {
             .collect()
     }
 
-    fn key_issue(&mut self, path: &[&str], text: &str, candidates: &[String], code: &'static str) {
+    fn key_issue(
+        &mut self,
+        path: &[&str],
+        text: &str,
+        candidates: &[String],
+        code: &'static str,
+    ) -> &mut Issue {
         let mut issue = issue(path, text).code(code);
         issue.at_key = true;
         issue.candidates = candidates.to_vec();
+        let at = self.issues.len();
         self.issues.push(issue);
+        &mut self.issues[at]
     }
 
     fn service(&mut self, section: &Value) -> ServiceConfig {
@@ -257,7 +337,11 @@ impl<'a> Decoder<'a> {
                 Err(error) => {
                     let signals = ["traces", "metrics", "logs"].map(str::to_owned);
                     let text = format!("'service.pipelines' '' {error}");
-                    self.key_issue(&path, &text, &signals, code::BAD_ID);
+                    let issue = self.key_issue(&path, &text, &signals, code::BAD_ID).clone();
+                    self.issues.pop();
+                    let issue =
+                        self.no_pipeline(issue, key, out.last().map(|it: &(PipelineId, _)| &it.0));
+                    self.issues.push(issue);
                     continue;
                 }
             };
@@ -277,6 +361,28 @@ impl<'a> Decoder<'a> {
             out.push((id, config));
         }
         out
+    }
+
+    /// What stands among the pipelines and is none.
+    fn no_pipeline(&mut self, issue: Issue, key: &str, before: Option<&PipelineId>) -> Issue {
+        let lists = ["receivers", "processors", "exporters"];
+        match before {
+            Some(pipeline) if lists.contains(&key) => {
+                let owner = ["service", "pipelines", pipeline.as_str()];
+                self.key_of(&owner, issue, key, "a pipeline".to_owned())
+            }
+            _ if ["extensions", "telemetry"].contains(&key) => {
+                let cause = format!("`{key}` belongs to `service`, not to `pipelines`");
+                let to = vec!["service".to_owned()];
+                issue.code(code::NESTING).cause(cause).hinted(Hint::Relocate(to))
+            }
+            _ => {
+                let text = format!(
+                    "`{key}` is no pipeline: the name begins with `traces`, `metrics` or `logs`"
+                );
+                issue.cause(text)
+            }
+        }
     }
 
     fn ids(&mut self, path: &[&str], place: &str, list: &Value) -> Vec<Id> {
@@ -305,7 +411,7 @@ impl<'a> Decoder<'a> {
                         let text = format!("'{place}[{at}]' {error}");
                         let mut issue = issue(path, &text).code(code::BAD_ID);
                         issue.path.push(at.to_string());
-                        self.issues.push(issue);
+                        self.issues.push(unknown::bad_item(issue, item));
                     }
                 }
             }

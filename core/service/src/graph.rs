@@ -7,15 +7,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use component::config::Value;
+use component::config::{Fault, Value};
 use component::{
     BoxError, BuildInfo, Component, ConnectorSettings, ExporterSettings, Id, Kind, Meter, Next,
     Outputs, PipelineId, ProcessorSettings, Signal,
 };
+use confmap::code;
 use tracing::Span;
 
-use crate::connections::Connections;
-use crate::issue::{Issue, Problem, Refusal, issue};
+use crate::connections::{Connections, unsupported};
+use crate::issue::{Issue, Problem, Refusal, issue, of_fault};
 use crate::node::{FanOut, Key, Node, Outlet, Rewire};
 use crate::observe::{CountOutgoing, Observe};
 use crate::registry::{Make, Plan, Registry, Step};
@@ -67,10 +68,20 @@ impl Graph {
             heads: BTreeMap::new(),
             ends: HashMap::new(),
         };
-        let built = builder.connections.check().map_err(Refusal::from).and_then(|()| builder.all());
+        let lonely = builder.connections.lonely().into_iter().next();
+        let built = lonely.map_or(Ok(()), |it| Err(it.into())).and_then(|()| builder.all());
         match built {
             Ok(()) => Ok(builder.graph),
-            Err(refusal) => Err(settings.said.build_problem(refusal)),
+            Err(refusal) => {
+                let mut problem = settings.said.build_problem(refusal);
+                // The Collector stops at the first; each has its own place here.
+                let others =
+                    builder.connections.mistakes().into_iter().map(|it| it.code(code::BUILD));
+                let is_new = |it: &Issue| problem.issues.iter().all(|first| first.path != it.path);
+                let others: Vec<Issue> = others.filter(is_new).collect();
+                problem.more.extend(others);
+                Err(problem)
+            }
         }
     }
 
@@ -207,7 +218,7 @@ impl Builder<'_> {
         let failed = |why: &str| issue(&["processors", id.as_str()], &attempted(why));
         let entry = self.connections.entry(Kind::Processor, id).filter(|it| it.accepts(signal));
         let Some(counted) = entry.map(|it| it.counted) else {
-            let issue = failed("telemetry type is not supported");
+            let issue = failed("telemetry type is not supported").cause(unsupported(id, signal));
             return Err(self.settings.listed(pipeline, "processors", id, issue).into());
         };
         let key = Key::new(Kind::Processor, id, pipeline.as_str());
@@ -260,13 +271,14 @@ impl Builder<'_> {
         let end = if self.connections.is_connector(id) {
             self.connector(id, signal)?
         } else {
-            self.exporter(id, signal)?
+            self.exporter(id, pipeline)?
         };
         self.ends.insert((id.clone(), signal), Arc::clone(&end));
         Ok(end)
     }
 
-    fn exporter(&mut self, id: &Id, signal: Signal) -> Result<Next, Refusal> {
+    fn exporter(&mut self, id: &Id, pipeline: &PipelineId) -> Result<Next, Refusal> {
+        let signal = pipeline.signal();
         let attempted = |why: &str| {
             format!("failed to create \"{id}\" exporter for data type \"{signal}\": {why}")
         };
@@ -274,7 +286,9 @@ impl Builder<'_> {
             |error: BoxError| issue(&["exporters", id.as_str()], &attempted(&error.to_string()));
         let entry = self.connections.entry(Kind::Exporter, id).filter(|it| it.accepts(signal));
         let Some(Make::Exporter(make)) = entry.map(|it| it.make) else {
-            return Err(failed("telemetry type is not supported".into()).into());
+            let issue = failed("telemetry type is not supported".into());
+            let issue = issue.cause(unsupported(id, signal));
+            return Err(self.settings.listed(pipeline, "exporters", id, issue).into());
         };
         let keys = [signal.name().to_owned(), format!("{signal} queue")]
             .map(|part| Key::new(Kind::Exporter, id, &part));
@@ -319,8 +333,12 @@ impl Builder<'_> {
 
     fn connector(&mut self, id: &Id, signal: Signal) -> Result<Next, Refusal> {
         let attempted = |why: &str| format!("failed to create \"{id}\" connector: {why}");
-        let failed =
-            |error: BoxError| issue(&["connectors", id.as_str()], &attempted(&error.to_string()));
+        let above = ["connectors", id.as_str()];
+        let failed = |error: BoxError| match error.downcast_ref::<Fault>() {
+            // It knows the key to look at.
+            Some(fault) => of_fault(&above, fault, attempted(&fault.text)),
+            None => issue(&above, &attempted(&error.to_string())),
+        };
         let behind = self.connections.fed_by(id, signal);
         let outputs: Vec<(PipelineId, Next)> = behind
             .filter_map(|(it, _)| Some((it.clone(), Arc::clone(self.heads.get(it)?))))
@@ -388,7 +406,8 @@ impl Builder<'_> {
             return Err(failed(first, "unknown type".into()).into());
         };
         if let Some(wrong) = fed.iter().find(|it| !entry.accepts(it.signal())) {
-            let issue = failed(wrong.signal(), "telemetry type is not supported".into());
+            let issue = failed(wrong.signal(), "telemetry type is not supported".into())
+                .cause(unsupported(id, wrong.signal()));
             return Err(self.settings.listed(wrong, "receivers", id, issue).into());
         }
         let outputs: Vec<(PipelineId, Next)> = (fed.iter())

@@ -22,6 +22,12 @@ pub struct Issue {
     pub code: &'static str,
     /// What type the value should have.
     pub wanted: Option<Type>,
+    /// What is wrong, in our words; else it is said by code, place and value.
+    pub cause: Option<String>,
+    /// The key that is required and not there.
+    pub missing: Option<String>,
+    /// It follows from another mistake: the Collector says it, we need not.
+    pub follows: bool,
     /// What is known besides.
     pub hint: Option<Box<Hint>>,
 }
@@ -33,6 +39,27 @@ pub enum Hint {
     Do(Vec<String>, Remedy),
     /// Where the unknown key is known: the paths of its owners.
     Elsewhere(Vec<Vec<String>>),
+    /// Words, without an edit.
+    Say(String),
+    /// The id that was probably meant.
+    Rename(String),
+    /// The id of what replaces it, and a part of the endpoint that changes with it.
+    Replace(String, Option<(&'static str, &'static str)>),
+    /// It goes, and what lists it with it.
+    RemoveEverywhere,
+    /// It belongs into this map.
+    Relocate(Vec<String>),
+    /// It belongs below the entry before it, with these neighbours; there are none where an earlier issue has them.
+    Indent {
+        /// The entry before it.
+        owner: Vec<String>,
+        /// It and its neighbours.
+        run: Vec<Vec<String>>,
+    },
+    /// The item belongs into another list, or into none.
+    MoveItem(Option<Vec<String>>),
+    /// What is in it belongs where it is.
+    Unwrap,
 }
 
 impl Issue {
@@ -46,8 +73,32 @@ impl Issue {
             at_key: false,
             code: code::RULE,
             wanted: None,
+            cause: None,
+            missing: None,
+            follows: false,
             hint: None,
         }
+    }
+
+    /// The last line of the Collector's text.
+    pub(crate) fn line(&self) -> String {
+        self.text.lines().rfind(|it| !it.is_empty()).unwrap_or_default().to_owned()
+    }
+
+    /// What is wrong, in our words.
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// What to do, where there is no edit.
+    pub(crate) fn advice(self, text: impl Into<String>) -> Self {
+        self.hinted(Hint::Say(text.into()))
+    }
+
+    pub(crate) fn hinted(mut self, hint: Hint) -> Self {
+        self.hint = Some(Box::new(hint));
+        self
     }
 
     pub(crate) fn code(mut self, code: &'static str) -> Self {
@@ -62,9 +113,8 @@ impl Issue {
     }
 
     /// What to do, and at which path.
-    pub(crate) fn hint(mut self, path: Vec<String>, remedy: Remedy) -> Self {
-        self.hint = Some(Box::new(Hint::Do(path, remedy)));
-        self
+    pub(crate) fn hint(self, path: Vec<String>, remedy: Remedy) -> Self {
+        self.hinted(Hint::Do(path, remedy))
     }
 
     /// The value that `path` should have, in YAML.
@@ -172,7 +222,8 @@ impl Said {
             }
             Refusal::Known(at, text) => (more.remove(at), text),
         };
-        let issue = Issue { text: format!("failed to build pipelines: {text}"), ..issue };
+        let cause = issue.cause.clone().or(Some(text.clone()));
+        let issue = Issue { text: format!("failed to build pipelines: {text}"), cause, ..issue };
         Problem { more, ..Problem::new(Stage::Create, vec![issue]) }
     }
 }
@@ -217,12 +268,38 @@ pub(crate) fn of_fault(above: &[&str], fault: &Fault, text: String) -> Issue {
             };
             issue.hint = elsewhere(owners.iter().map(below).collect());
         }
-        Some(Wanted::Duration | Wanted::Present) | None => {}
+        Some(Wanted::Present) => {
+            let below = fault.place.get(fault.named..).unwrap_or_default();
+            issue.missing = below.last().map(ToString::to_string);
+        }
+        Some(Wanted::Duration) => {}
+        None => issue.cause = Some(rule(fault)),
     }
     match fault.remedy.clone() {
         Some(remedy) => issue.hint(path, remedy),
         None => issue,
     }
+}
+
+/// The last key of a path, with the position of a list's item as people count.
+pub(crate) fn name(path: &[String]) -> String {
+    match path.split_last() {
+        Some((at, above)) if at.parse::<usize>().is_ok() => {
+            let number = at.parse::<usize>().unwrap_or(0).saturating_add(1);
+            format!("item {number} of {}", name(above))
+        }
+        Some((key, _)) => format!("`{key}`"),
+        None => "the configuration".to_owned(),
+    }
+}
+
+/// What a fault says, with the key that its text does not name.
+fn rule(fault: &Fault) -> String {
+    if fault.named == 0 {
+        return fault.text.clone();
+    }
+    let steps: Vec<String> = fault.place.iter().map(ToString::to_string).collect();
+    format!("{}: {}", name(&steps), fault.text)
 }
 
 /// A broken rule of a component.
@@ -266,6 +343,22 @@ pub(crate) fn caution_code(caution: Caution) -> &'static str {
         Caution::NoUnit => code::NO_UNIT,
         Caution::IgnoredKey => code::IGNORED_KEY,
         Caution::NoEffect => code::NO_EFFECT,
+    }
+}
+
+/// Marks what follows from a wrong indentation: a component lacks the keys that stand beside it.
+pub(crate) fn mark_followers(issues: &mut [Issue], others: &mut [Issue]) {
+    let owners = |list: &[Issue]| -> Vec<Vec<String>> {
+        let owner = |it: &Issue| match it.hint.as_deref() {
+            Some(Hint::Indent { owner, .. }) => Some(owner.clone()),
+            _ => None,
+        };
+        list.iter().filter_map(owner).collect()
+    };
+    let owners = [owners(issues), owners(others)].concat();
+    for it in issues.iter_mut().chain(others) {
+        let lacks = [code::MISSING, code::INCOMPLETE].contains(&it.code);
+        it.follows |= lacks && owners.iter().any(|owner| it.path.starts_with(owner));
     }
 }
 

@@ -18,6 +18,7 @@ mod connections;
 mod decode;
 mod effective;
 mod graph;
+mod headline;
 mod issue;
 pub mod lint;
 pub mod load;
@@ -31,6 +32,8 @@ mod run;
 pub mod schema;
 mod settings;
 mod telemetry;
+mod unknown;
+mod upstream;
 
 pub use effective::Effective;
 pub use graph::Graph;

@@ -15,9 +15,21 @@ const DROPPING: [&str; 3] = ["probabilistic_sampler", "tail_sampling", "filter"]
 pub fn warnings(conf: &Conf, settings: &Settings, registry: &Registry) -> Vec<Diagnostic> {
     let mut all: Vec<Diagnostic> = conf.notices.iter().map(variable).collect();
     all.extend(settings.said.warnings.iter().map(|it| advise::diagnostic(conf, it).warning()));
+    all.extend(conf.doubts.iter().cloned());
     unused(conf, settings, &mut all);
     renamed(conf, settings, registry, &mut all);
     order(conf, settings, registry, &mut all);
+    // An endpoint with a placeholder or with odd quotes has no form yet.
+    let line = |it: &Diagnostic| {
+        it.primary.as_ref().map(|it| it.origin.visible().clone()).map(|it| (it.source, it.line))
+    };
+    let unfilled: Vec<_> = conf
+        .doubts
+        .iter()
+        .filter(|it| [code::PLACEHOLDER, code::ODD_QUOTES].contains(&it.code))
+        .map(line)
+        .collect();
+    all.retain(|it| it.code != code::ENDPOINT_FORM || !unfilled.contains(&line(it)));
     all.sort_by_key(|it| {
         let origin = it.primary.as_ref().map(|it| it.origin.visible());
         origin.map(|it| (it.source.name.clone(), it.line, it.column))

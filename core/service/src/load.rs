@@ -1,7 +1,7 @@
 //! Between `confmap`, which knows places, and the typed configuration, which knows paths.
 
 use component::config::Value;
-use confmap::{Conf, Data, Diagnostics, Node, code};
+use confmap::{Conf, Data, Diagnostic, Diagnostics, Node, code};
 
 use crate::advise;
 use crate::issue::{Issue, Problem};
@@ -20,8 +20,10 @@ pub fn read(conf: &Conf, registry: &Registry, running: bool) -> Result<Settings,
 
 /// Adds the places to a problem.
 pub fn diagnose(conf: &Conf, problem: &Problem, running: bool) -> Diagnostics {
-    let all = problem.issues.iter().chain(&problem.more);
-    let list = all.map(|it| advise::diagnostic(conf, it)).collect();
+    let all = problem.issues.iter().chain(&problem.more).filter(|it| !it.follows);
+    let mut list: Vec<Diagnostic> = all.map(|it| advise::diagnostic(conf, it)).collect();
+    // What is doubtful in the text may be why.
+    list.extend(conf.doubts.iter().cloned());
     Diagnostics::new(problem.text(running), list)
 }
 

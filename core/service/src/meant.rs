@@ -3,6 +3,7 @@
 use component::config::Type;
 use confmap::{Conf, Data, Fix, code};
 
+use crate::headline;
 use crate::issue::Issue;
 
 /// Words that people write for units of time.
@@ -19,21 +20,113 @@ const UNITS: [(&str, &str); 8] = [
 
 type Advice = (String, Vec<Fix>);
 
-/// Blanks that only look like some, from web pages.
-const NO_BREAK: char = '\u{a0}';
+/// What other programs and older versions call a key.
+const HABITS: [(&str, &str); 18] = [
+    ("address", "endpoint"),
+    ("addr", "endpoint"),
+    ("listen", "endpoint"),
+    ("listen_address", "endpoint"),
+    ("bind", "endpoint"),
+    ("host", "endpoint"),
+    ("url", "endpoint"),
+    ("uri", "endpoint"),
+    ("server", "endpoint"),
+    ("file", "include"),
+    ("files", "include"),
+    ("path", "include"),
+    ("paths", "include"),
+    ("filename", "path"),
+    ("loglevel", "verbosity"),
+    ("queued_retry", "retry_on_failure"),
+    ("queue", "sending_queue"),
+    ("batcher", "sending_queue"),
+];
 
-/// A key with real blanks.
-pub(crate) fn blanks(key: &str) -> Option<String> {
-    key.contains(NO_BREAK).then(|| key.replace(NO_BREAK, " "))
+/// The key that somebody from elsewhere means.
+pub(crate) fn habit(key: &str, known: &[String]) -> Option<String> {
+    let meant = HABITS.iter().filter(|it| it.0 == key.to_ascii_lowercase());
+    meant.map(|it| it.1.to_owned()).find(|it| known.contains(it))
+}
+
+/// `detailed: verbosity`.
+pub(crate) fn swapped(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advice> {
+    let key = path.last().filter(|_| issue.at_key)?;
+    let node = conf.node(path)?;
+    let value = node.text().filter(|it| issue.candidates.iter().any(|known| known == it))?;
+    let fix = conf.rename(path, value).into_iter().chain(Fix::replace(&node.origin, key.as_str()));
+    Some((format!("key and value are swapped: `{value}: {key}`"), fix.collect()))
+}
+
+/// In a section whose type was replaced: what its keys are called now, and where it sends to.
+pub(crate) fn replaced_keys(
+    conf: &Conf,
+    path: &[String],
+    endpoint: Option<(&str, &str)>,
+) -> Vec<Fix> {
+    let below = |key: &str| [path, &[key.to_owned()]].concat();
+    let mut fixes = Vec::new();
+    if let Some((old, new)) = endpoint {
+        let at = below("endpoint");
+        let text = conf.node(&at).and_then(|it| it.text()).filter(|it| it.contains(old));
+        fixes.extend(text.and_then(|it| conf.set(&at, &it.replace(old, new))));
+    }
+    let level = below("loglevel");
+    if let Some(text) = conf.node(&level).and_then(|it| it.text()) {
+        let verbosity = match text.to_ascii_lowercase().as_str() {
+            "debug" => "detailed",
+            "info" => "normal",
+            _ => "basic",
+        };
+        fixes.extend(conf.rename(&level, "verbosity"));
+        fixes.extend(conf.set(&level, verbosity));
+    }
+    fixes
+}
+
+/// Characters that only look like those of YAML, from web pages and word processors.
+const ODD: [(char, &str); 9] = [
+    ('\u{a0}', " "),
+    ('\u{202f}', " "),
+    ('\u{200b}', ""),
+    ('\u{feff}', ""),
+    ('\u{201c}', ""),
+    ('\u{201d}', ""),
+    ('\u{2018}', ""),
+    ('\u{2019}', ""),
+    ('\u{2013}', "-"),
+];
+
+/// A key or value without odd characters.
+pub(crate) fn odd_characters(conf: &Conf, path: &[String], at_key: bool) -> Option<Advice> {
+    let clean = |text: &str| {
+        let odd = |c: char| ODD.iter().find(|it| it.0 == c).map(|it| it.1);
+        let is_odd = text.contains(|c| odd(c).is_some());
+        let plain = |c: char| odd(c).map_or(c.to_string(), str::to_owned);
+        is_odd.then(|| text.chars().map(plain).collect::<String>())
+    };
+    let help = "some characters here only look like spaces, quotes or dashes, as in texts from web pages: \
+                type them again";
+    if at_key {
+        let key = clean(path.last()?)?;
+        return Some((help.to_owned(), conf.rename(path, &key).into_iter().collect()));
+    }
+    let text = clean(conf.node(path)?.text()?)?;
+    Some((help.to_owned(), conf.set(path, text.trim()).into_iter().collect()))
 }
 
 /// An id with the signs that it may have.
-pub(crate) fn id(issue: &Issue, written: &str) -> Option<String> {
+pub(crate) fn id(issue: &Issue, path: &[String], written: &str) -> Option<String> {
     if issue.code != code::BAD_ID {
         return None;
     }
-    if let Some(item) = written.strip_prefix('-') {
-        return Some(format!("- {item}"));
+    if let Some(item) = written.strip_prefix(['-', '\u{2013}', '\u{2014}']) {
+        return Some(format!("- {}", item.trim_start()));
+    }
+    let words: Vec<&str> = written.split_whitespace().collect();
+    if words.len() > 1 && words.iter().all(|it| it.parse::<component::Id>().is_ok()) {
+        let in_list = path.last().is_some_and(|it| it.parse::<usize>().is_ok());
+        let all = words.join(", ");
+        return Some(if in_list { all } else { format!("[{all}]") });
     }
     let (kind, name) = written.split_once(['/', ':', '.']).unwrap_or((written, ""));
     let kind: String = kind.trim().chars().map(|it| if it == '-' { '_' } else { it }).collect();
@@ -46,10 +139,15 @@ pub(crate) fn id(issue: &Issue, written: &str) -> Option<String> {
 
 /// Another value for the one at `path`.
 pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advice> {
-    let text = match &conf.node(path)?.data {
-        Data::String(text) => Some(text.as_str()),
-        _ => None,
-    };
+    let node = conf.node(path)?;
+    let secret = headline::is_secret(node, path);
+    if issue.wanted == Some(Type::Text) {
+        return quoted(conf, path, secret);
+    }
+    if secret {
+        return listed_headers(conf, issue, path);
+    }
+    let text = node.text();
     let write =
         |value: String| (format!("write `{value}`"), conf.set(path, &value).into_iter().collect());
     if issue.code == code::DURATION {
@@ -59,33 +157,76 @@ pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advic
         (Type::Bool, Some(text)) => boolean(text).map(|it| write(it.to_owned())),
         (Type::Number, Some(text)) => number(text).map(write),
         (Type::Duration, Some(text)) => duration(text).map(write),
-        (Type::Text, None) => quoted(conf, path),
-        (Type::List, _) => {
-            Some(("write a list of ids: `[a, b]`".into(), conf.dash(path).into_iter().collect()))
-        }
+        (Type::List, _) => Some(as_list(conf, path)),
         (Type::Map, Some(text)) => as_map(conf, path, text),
-        (Type::Map, None) if matches!(conf.node(path)?.data, Data::List(_)) => Some((
-            "these are keys, not items of a list: remove the dashes".into(),
-            conf.undash(path).into_iter().collect(),
-        )),
+        (Type::Map, None) => match conf.node(path)?.data {
+            Data::List(_) => Some((
+                "these are keys, not items of a list: remove the dashes".into(),
+                conf.undash(path).into_iter().collect(),
+            )),
+            Data::Bool(on) => switch(path, on).map(|it| write(it.to_owned())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A list where a map stands: its keys, its one value, or the map as an item.
+fn as_list(conf: &Conf, path: &[String]) -> Advice {
+    let dashed: Vec<Fix> = conf.dash(path).into_iter().collect();
+    let bare = |it: &confmap::Entry| it.value.data == Data::Null;
+    let entries = conf.node(path).map_or(&[][..], confmap::Node::entries);
+    if !dashed.is_empty() || entries.iter().all(bare) {
+        return ("write a list: `[a, b]`".into(), dashed);
+    }
+    let files = path.last().is_some_and(|it| ["include", "exclude"].contains(&it.as_str()));
+    let fix = if files { conf.values_as_items(path) } else { conf.itemise(path) };
+    ("write a list: begin its items with a dash".into(), fix)
+}
+
+/// `headers: [a: b]`: each item is a header of its own, and the dashes are too many.
+fn listed_headers(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advice> {
+    let (at, list) = path.split_last()?;
+    let in_list = at.parse::<usize>().is_ok() && issue.wanted == Some(Type::Map);
+    let help = "write `name: value` without a dash and without quotes".to_owned();
+    (in_list && conf.node(list).is_some()).then_some((help, Vec::new()))
+}
+
+/// What turns a section on or off that is written as a boolean.
+fn switch(path: &[String], on: bool) -> Option<&'static str> {
+    match (path.last()?.as_str(), on) {
+        ("tls", true) => Some("{insecure: false}"),
+        ("tls", false) => Some("{insecure: true}"),
+        ("sending_queue" | "retry_on_failure", true) => Some("{enabled: true}"),
+        ("sending_queue" | "retry_on_failure", false) => Some("{enabled: false}"),
         _ => None,
     }
 }
 
 /// Text for a number, boolean or the like.
-fn quoted(conf: &Conf, path: &[String]) -> Option<Advice> {
+fn quoted(conf: &Conf, path: &[String], secret: bool) -> Option<Advice> {
     let node = conf.node(path)?;
     if !matches!(node.data, Data::Int(_) | Data::Float(_) | Data::Bool(_)) {
         return None;
     }
+    if secret {
+        let end = confmap::Origin {
+            column: node.origin.column + node.origin.length,
+            ..node.origin.clone()
+        };
+        let quotes = [&node.origin, &end].map(|it| Fix::insert(it, "\""));
+        return Some(("put it in quotes".into(), quotes.into_iter().flatten().collect()));
+    }
     let line = node.origin.source.line(node.origin.line)?;
     let written: String =
         line.chars().skip(node.origin.column - 1).take(node.origin.length).collect();
-    let value = format!("\"{written}\"");
+    let is_port =
+        path.last().is_some_and(|it| it == "endpoint") && matches!(node.data, Data::Int(_));
+    let value = if is_port { format!("localhost:{written}") } else { format!("\"{written}\"") };
     Some((format!("write a text: `{value}`"), conf.set(path, &value).into_iter().collect()))
 }
 
-/// A text where keys are wanted: a colon without a blank, or keys without values.
+/// A text where keys are wanted: a colon without a space, or keys without values.
 fn as_map(conf: &Conf, path: &[String], text: &str) -> Option<Advice> {
     let node = conf.node(path)?;
     let is_key = |it: &str| {
@@ -96,7 +237,7 @@ fn as_map(conf: &Conf, path: &[String], text: &str) -> Option<Advice> {
             column: node.origin.column + key.chars().count() + 1,
             ..node.origin.clone()
         };
-        let help = format!("write a blank after the colon: `{key}: ...`");
+        let help = format!("write a space after the colon: `{key}: ...`");
         return Some((help, Fix::insert(&colon, " ").into_iter().collect()));
     }
     if is_key(text) {

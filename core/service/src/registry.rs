@@ -37,7 +37,7 @@ pub struct Entry {
     pub module: &'static str,
     /// What it can carry.
     pub signals: Signals,
-    /// Reads a section and works it out.
+    /// Reads a section and works it out. What cannot be read comes with the rules that the rest breaks.
     pub(crate) check: fn(&Value) -> Result<Checked, Vec<Fault>>,
     /// The JSON Schema of the section.
     pub(crate) schema: fn() -> serde_json::Value,
@@ -300,12 +300,29 @@ fn checked<C: component::Config>(
     section: &Value,
     plan: impl FnOnce(C, &mut Problems) -> Option<Plan>,
 ) -> Result<Checked, Vec<Fault>> {
-    let (config, mut problems) = config::check::<C>(section)?;
+    let (config, mut problems) = match config::check::<C>(section) {
+        Ok(read) => read,
+        Err(faults) => return Err(with_rest::<C>(section, faults, plan)),
+    };
     for (path, nanos) in config::bare_durations::<C>(section) {
         no_unit(&mut problems, &path, nanos);
     }
     let plan = plan(config, &mut problems);
     Ok(Checked { problems, plan })
+}
+
+/// What cannot be read of a section, and what is wrong with the rest of it.
+fn with_rest<C: component::Config>(
+    section: &Value,
+    mut faults: Vec<Fault>,
+    plan: impl FnOnce(C, &mut Problems) -> Option<Plan>,
+) -> Vec<Fault> {
+    let rest = config::without(section, &faults);
+    if let Ok((config, mut problems)) = config::check::<C>(&rest) {
+        plan(config, &mut problems);
+        faults.extend(config::independent(&problems, &faults));
+    }
+    faults
 }
 
 /// A time span in bare nanoseconds is legal; a small one is hardly meant.

@@ -123,8 +123,12 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, Fault> {
     let half = config.max_concurrent_files / 2;
     let first = (config.max_batches > 0).then(|| config.max_batches.saturating_mul(half.max(1)));
     let globs = |name: &str, list: &[String]| {
-        let globs: Result<Vec<Glob>, _> = list.iter().map(|it| Glob::new(it)).collect();
-        globs.map_err(|error| wrong(format!("{name}: {error}"), |it| it.about(name)))
+        let globs = list.iter().enumerate().map(|(at, pattern)| {
+            let place = format!("{name}::{at}");
+            Glob::new(pattern)
+                .map_err(|error| wrong(format!("{name}: {error}"), |it| it.about(&place)))
+        });
+        globs.collect::<Result<Vec<Glob>, Fault>>()
     };
     let span = |it: component::config::Duration| Some(it.std()).filter(|it| !it.is_zero());
     Ok(fileconsumer::Settings {

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use component::config::Value;
+use component::config::{Type, Value, Wanted};
 use component::{BuildInfo, Problems};
 use pdata::{AttributesWriter, Builder, ValueWriter};
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,8 @@ impl ResourceConfig {
             // A variable is a text here whatever it holds, as in every other text.
             if !matches!(value, Value::Null) && value.as_str().is_none() {
                 let rule = format!("legacy resource attribute \"{key}\" must be string or null");
-                problems.at(format!("resource::{key}"), rule);
+                problems.at(format!("resource::{key}"), rule).wanted =
+                    Some(Wanted::Type(Type::Text));
             }
         }
         if !self.declared().is_empty() && self.is_legacy() {

@@ -115,6 +115,13 @@ pub struct MiddlewareConfig {
     pub id: String,
 }
 
+/// The endpoint with a scheme, also where one is misspelt: `htpp://host`, `http:/host`.
+fn with_scheme(endpoint: &str) -> String {
+    let (scheme, host) = endpoint.split_once(":/").unwrap_or(("", endpoint));
+    let scheme = if scheme.ends_with('s') { "https" } else { "http" };
+    format!("{scheme}://{}", host.trim_start_matches('/'))
+}
+
 impl ClientConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
@@ -134,9 +141,7 @@ impl ClientConfig {
         let Some(rest) = endpoint.strip_prefix("http://") else {
             let text = format!("{place} of an HTTP client has no http:// or https://");
             let finding = problems.warn(Caution::EndpointForm, key, text);
-            if !endpoint.contains("://") {
-                finding.set(place, format!("http://{endpoint}"));
-            }
+            finding.set(place, with_scheme(endpoint));
             return;
         };
         let host = rest.split(['/', '?']).next().unwrap_or_default();
