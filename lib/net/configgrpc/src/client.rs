@@ -11,6 +11,7 @@ use component::meter::Calls;
 use component::{GrpcStatus, Meter};
 use compression::{Chunks, Compressor};
 use confignet::dial::Target;
+use confignet::proxy::Proxies;
 use h2::client::SendRequest;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -76,6 +77,15 @@ impl Client {
     /// # Errors
     /// When the section asks for what is not supported yet, or headers are malformed.
     pub fn new(config: &ClientConfig, user_agent: &str, timeout: Duration) -> Result<Self, String> {
+        Self::with_proxies(config, user_agent, timeout, &Proxies::from_environment())
+    }
+
+    fn with_proxies(
+        config: &ClientConfig,
+        user_agent: &str,
+        timeout: Duration,
+        proxies: &Proxies,
+    ) -> Result<Self, String> {
         let endpoint = config.target()?;
         if endpoint.tls {
             return Err(configtls::ClientConfig::refuse_tls());
@@ -90,7 +100,9 @@ impl Client {
         let calls = Arc::new(AtomicUsize::new(0));
         let (sender, link) = watch::channel(Link::Connecting);
         let keepalive = config.keepalive.get().cloned();
-        let keeper = link::Keeper::new(endpoint.target, keepalive, sender, Arc::clone(&calls));
+        let proxy = proxies.choose(true, &endpoint.target)?;
+        let road = link::Road { target: endpoint.target, proxy, user_agent: user_agent.to_owned() };
+        let keeper = link::Keeper::new(road, keepalive, sender, Arc::clone(&calls));
         Ok(Self {
             link,
             task: Mutex::default(),

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client for POST requests to one URL, with a pool of kept-alive connections.
+//! An HTTP/1.1 client for POST requests to one URL and to where it redirects, with a pool of kept-alive connections.
 //!
 //! A connection is driven by the call that uses it; between calls it rests in the pool, undriven. So
 //! there are no tasks, and a dropped call closes its connection.
@@ -16,7 +16,10 @@ use component::Meter;
 use component::meter::Calls;
 use compression::{Chunks, Compressor};
 use confignet::dial::{self, Target};
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
+use confignet::proxy::{Proxies, Proxy};
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -26,6 +29,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 mod config;
+mod redirect;
 mod url;
 
 pub use config::{AuthConfig, ClientConfig, CookiesConfig, MiddlewareConfig};
@@ -40,6 +44,7 @@ const IDLE_CONNECTIONS: usize = 10;
 /// A client for one URL.
 pub struct Client {
     url: Url,
+    proxies: Chosen,
     headers: HeaderMap,
     compressor: Arc<Compressor>,
     timeout: Option<Duration>,
@@ -48,6 +53,23 @@ pub struct Client {
     idle_time: Duration,
     connections: Option<Semaphore>,
     calls: Option<Calls>,
+}
+
+/// What is between this client and its servers.
+enum Chosen {
+    /// `proxy_url`, for all requests.
+    Always(Proxy),
+    /// What the environment says for each server.
+    Environment(Proxies),
+}
+
+impl Chosen {
+    fn of(&self, url: &Url) -> Result<Option<Proxy>, String> {
+        match self {
+            Self::Always(proxy) => Ok(Some(proxy.clone())),
+            Self::Environment(proxies) => proxies.choose(url.is_tls(), url.target()),
+        }
+    }
 }
 
 impl fmt::Debug for Client {
@@ -78,6 +100,8 @@ struct Live {
 struct Idle {
     live: Live,
     since: Instant,
+    /// Where it leads.
+    to: Target,
 }
 
 /// A request that did not bring an answer.
@@ -93,7 +117,21 @@ impl Client {
     /// # Errors
     /// When the section asks for what is not supported yet, or a header is malformed.
     pub fn new(config: &ClientConfig, url: Url, user_agent: &str) -> Result<Self, String> {
+        Self::with_proxies(config, url, user_agent, Proxies::from_environment())
+    }
+
+    fn with_proxies(
+        config: &ClientConfig,
+        url: Url,
+        user_agent: &str,
+        environment: Proxies,
+    ) -> Result<Self, String> {
         config.check_supported()?;
+        let proxies = match config.proxy_url.as_str() {
+            "" => Chosen::Environment(environment),
+            text => Chosen::Always(Proxy::parse(text).map_err(|why| format!("proxy_url: {why}"))?),
+        };
+        proxies.of(&url)?;
         if url.is_tls() {
             return Err(format!(
                 "TLS is not supported yet: set an endpoint with http://, not {url}"
@@ -113,6 +151,7 @@ impl Client {
         Ok(Self {
             headers: headers(config, &url, user_agent)?,
             url,
+            proxies,
             compressor: Arc::new(compressor),
             timeout: Some(config.timeout.std()).filter(|it| !it.is_zero()),
             idle: Mutex::default(),
@@ -151,53 +190,92 @@ impl Client {
         let result = match self.timeout {
             None => call.await,
             Some(limit) => tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
-                Err("context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-                    .into())
+                let why =
+                    "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+                Err(failed(&self.url, why))
             }),
         };
         if let Some((calls, begun, bytes)) = begun {
             let status = result.as_ref().ok().map(|it| it.status);
             crate::metrics::called(calls, bytes, status, begun.elapsed());
         }
-        result.map_err(|why| format!("Post \"{}\": {why}", self.url))
+        result
     }
 
+    /// With the redirects that keep the body.
     async fn post_unlimited(
         &self,
         content_type: HeaderValue,
         body: Chunks,
     ) -> Result<Reply, String> {
-        let body = self.compressor.compress_aside(body).await.map_err(|it| it.to_string())?;
+        let body = self.compressor.compress_aside(body).await;
+        let body = body.map_err(|it| failed(&self.url, &it.to_string()))?;
+        let mut first = self.headers.clone();
+        first.insert(CONTENT_TYPE, content_type);
+        let (mut url, mut headers) = (self.url.clone(), first.clone());
+        for _ in 0..redirect::REQUESTS_MAX {
+            let sent = self.send(&url, headers, body.clone()).await;
+            let reply = sent.map_err(|why| failed(&url, &why))?;
+            let to = match redirect::next(&reply, &url) {
+                None => return Ok(reply),
+                Some(to) => to.map_err(|why| failed(&url, &why))?,
+            };
+            if to.is_tls() {
+                return Err(failed(&to, "TLS is not supported yet: the server redirects to it"));
+            }
+            headers = redirect::headers(&first, &self.url, &url, &to);
+            url = to;
+        }
+        let why = format!("stopped after {} redirects", redirect::REQUESTS_MAX);
+        Err(failed(&url, &why))
+    }
+
+    /// One request to one server, or to the proxy before it.
+    async fn send(&self, url: &Url, headers: HeaderMap, body: Chunks) -> Result<Reply, String> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.url.path().clone();
-        *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert(CONTENT_TYPE, content_type);
+        *request.headers_mut() = headers;
+        let proxy = self.proxies.of(url)?;
+        *request.uri_mut() = match &proxy {
+            None => url.path().clone(),
+            Some(_) => url.absolute()?,
+        };
+        if let Some(login) = proxy.as_ref().and_then(Proxy::authorization) {
+            let mut login = HeaderValue::try_from(login).map_err(|it| it.to_string())?;
+            login.set_sensitive(true);
+            request.headers_mut().insert(PROXY_AUTHORIZATION, login);
+        }
+        let to = proxy.as_ref().map_or(url.target(), Proxy::target);
         let _permit = match &self.connections {
             Some(limit) => limit.acquire().await.ok(),
             None => None,
         };
-        while let Some(live) = self.reuse().await {
-            match self.exchange(live, request).await {
+        while let Some(live) = self.reuse(to).await {
+            match self.exchange(to, live, request).await {
                 Ok(reply) => return Ok(reply),
                 // It ended in the moment it was taken.
                 Err(Broken { unsent: Some(again), .. }) => request = again,
                 Err(broken) => return Err(broken.why),
             }
         }
-        let live = connect(self.url.target()).await?;
-        self.exchange(live, request).await.map_err(|broken| broken.why)
+        let connection = match &proxy {
+            Some(proxy) => proxy.dial().await?,
+            None => dial::dial(to).await?,
+        };
+        let live = shake_hands(connection).await?;
+        self.exchange(to, live, request).await.map_err(|broken| broken.why)
     }
 
-    /// The idle connection used last, if one is still open. Those that are too old are closed.
-    async fn reuse(&self) -> Option<Live> {
+    /// The idle connection to a server used last, if one is still open. Those that are too old are closed.
+    async fn reuse(&self, to: &Target) -> Option<Live> {
         loop {
             let mut live = {
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                 while idle.front().is_some_and(|it| it.since.elapsed() > self.idle_time) {
                     idle.pop_front();
                 }
-                idle.pop_back()?.live
+                let at = idle.iter().rposition(|it| it.to == *to)?;
+                idle.remove(at)?.live
             };
             let Live { send, connection } = &mut live;
             if drive(connection, send.ready()).await.is_ok() && live.connection.is_some() {
@@ -208,6 +286,7 @@ impl Client {
 
     async fn exchange(
         &self,
+        to: &Target,
         mut live: Live,
         request: Request<Full<Chunks>>,
     ) -> Result<Reply, Broken> {
@@ -219,21 +298,26 @@ impl Client {
         let (reply, complete) = read(&mut live.connection, response).await;
         let reply = reply.map_err(|error| Broken { why: why(&error), unsent: None })?;
         if complete && live.connection.is_some() {
-            self.keep(live);
+            self.keep(to, live);
         }
         Ok(reply)
     }
 
-    fn keep(&self, live: Live) {
+    fn keep(&self, to: &Target, live: Live) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < self.idle_max {
-            idle.push_back(Idle { live, since: Instant::now() });
+            idle.push_back(Idle { live, since: Instant::now(), to: to.clone() });
         }
     }
 }
 
-async fn connect(target: &Target) -> Result<Live, String> {
-    let io = TokioIo::new(dial::dial(target).await?);
+/// The text of a call without an answer, as Go's `net/http` has it.
+fn failed(url: &Url, why: &str) -> String {
+    format!("Post \"{url}\": {why}")
+}
+
+async fn shake_hands(connection: dial::Connection) -> Result<Live, String> {
+    let io = TokioIo::new(connection);
     let (send, connection) = http1::handshake(io).await.map_err(|error| why(&error))?;
     Ok(Live { send, connection: Some(Box::pin(connection)) })
 }

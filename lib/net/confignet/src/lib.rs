@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 mod address;
 pub mod dial;
 mod listener;
+pub mod proxy;
 
 pub use address::{go_text, is_local, join_host_port, split_host_port, with_port};
 pub use listener::{Connection, Listener};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use compression::Chunks;
 use confignet::dial::{self, Connection, Target};
+use confignet::proxy::Proxy;
 use h2::client::{Builder, SendRequest};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -31,9 +32,27 @@ const SENT_AWAY_PAUSE: Duration = Duration::from_millis(10);
 
 type Http2 = h2::client::Connection<Connection, Chunks>;
 
+/// How the server is reached.
+pub(super) struct Road {
+    pub(super) target: Target,
+    /// Also for plain text, as in grpc-go: what goes through it is not for the proxy to read.
+    pub(super) proxy: Option<Proxy>,
+    /// For the proxy.
+    pub(super) user_agent: String,
+}
+
+impl Road {
+    async fn dial(&self) -> Result<Connection, String> {
+        match &self.proxy {
+            Some(proxy) => proxy.tunnel(&self.target, &self.user_agent).await,
+            None => dial::dial(&self.target).await,
+        }
+    }
+}
+
 /// The task of a client.
 pub(super) struct Keeper {
-    target: Target,
+    road: Road,
     keepalive: Option<Keepalive>,
     link: watch::Sender<Link>,
     calls: Arc<AtomicUsize>,
@@ -41,12 +60,12 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn new(
-        target: Target,
+        road: Road,
         keepalive: Option<Keepalive>,
         link: watch::Sender<Link>,
         calls: Arc<AtomicUsize>,
     ) -> Self {
-        Self { target, keepalive, link, calls }
+        Self { road, keepalive, link, calls }
     }
 
     /// Runs until the client is dropped.
@@ -58,7 +77,7 @@ impl Keeper {
                 Ok((send, connection)) => {
                     self.link.send_replace(Link::Up(send.clone()));
                     let why = self.drive(connection).await;
-                    tracing::debug!(target = %self.target, why, "gRPC connection ended");
+                    tracing::debug!(target = %self.road.target, why, "gRPC connection ended");
                     // Reconnects at once; only one that ends early as well has to wait.
                     self.link.send_replace(Link::Connecting);
                     if was_sent_away(send).await {
@@ -81,7 +100,7 @@ impl Keeper {
     }
 
     async fn connect(&self) -> Result<(SendRequest<Chunks>, Http2), String> {
-        let io = dial::dial(&self.target).await.map_err(|why| {
+        let io = self.road.dial().await.map_err(|why| {
             format!("connection error: desc = \"transport: Error while dialing: {why}\"")
         })?;
         let mut builder = Builder::new();

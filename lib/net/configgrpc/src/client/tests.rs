@@ -363,3 +363,47 @@ async fn a_server_that_says_goodbye_after_each_answer_costs_no_call() {
     }
     server.abort();
 }
+
+/// A proxy that takes one connection, says `answer` to CONNECT, and then lets through what comes.
+async fn proxy(answer: &'static str, backend: String) -> (Proxies, mpsc::Receiver<String>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://me:pass@{}", listener.local_addr().unwrap());
+    let (sender, seen) = mpsc::channel(16);
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        sender.send(String::from_utf8(head).unwrap()).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        let mut to = TcpStream::connect(backend).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut stream, &mut to).await;
+    });
+    (Proxies::new(|name| (name == "HTTPS_PROXY").then(|| url.clone())), seen)
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_a_tunnel() {
+    let (listener, backend) = listen().await;
+    let (_server, mut arrived) = serve(listener, ok());
+    let config = plain("backend.test:4317".into());
+    let hello = [Bytes::from_static(b"hello")];
+    let established = "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n";
+    let (proxies, mut seen) = proxy(established, backend.clone()).await;
+    let client = Client::with_proxies(&config, "Test/1", Duration::ZERO, &proxies).unwrap();
+    client.start();
+    call(&client, &hello).await.unwrap();
+    let want = "CONNECT backend.test:4317 HTTP/1.1\r\nHost: backend.test:4317\r\nUser-Agent: Test/1\r\n\
+                Proxy-Authorization: Basic bWU6cGFzcw==\r\n\r\n";
+    assert_eq!(seen.recv().await.unwrap(), want);
+    assert_eq!(arrived.recv().await.unwrap().0.uri.authority().unwrap(), "backend.test:4317");
+
+    let (proxies, _seen) = proxy("HTTP/1.1 403 Forbidden\r\n\r\n", backend).await;
+    let client = Client::with_proxies(&config, "Test/1", Duration::ZERO, &proxies).unwrap();
+    client.start();
+    let refused = call(&client, &hello).await.unwrap_err();
+    let why = "failed to do connect handshake, response: \"HTTP/1.1 403 Forbidden\"";
+    assert!(refused.message.contains(why), "{}", refused.message);
+}

@@ -2,6 +2,7 @@
 
 use component::config::{Caution, Choice, Duration, MapList, Problems};
 use compression::{Params, Type};
+use confignet::proxy::Proxy;
 use serde::{Deserialize, Serialize};
 
 /// An HTTP client, with the defaults of the OTLP exporter.
@@ -10,7 +11,7 @@ pub struct ClientConfig {
     /// Base URL.
     #[config(omit_empty)]
     pub endpoint: String,
-    /// Proxy for all requests. Not supported yet.
+    /// Proxy for all requests, with `http://`. Default: what `HTTP_PROXY` and `NO_PROXY` in the environment say.
     #[config(omit_empty)]
     pub proxy_url: String,
     /// TLS for `https://`. Not supported yet.
@@ -128,6 +129,11 @@ impl ClientConfig {
         if let Err(problem) = self.compression.check(self.compression_params) {
             problems.at(key, problem).remove("compression_params");
         }
+        if !self.proxy_url.is_empty()
+            && let Err(problem) = Proxy::parse(&self.proxy_url)
+        {
+            problems.at(key, problem).about("proxy_url");
+        }
         self.tls.validate(&format!("{key}::tls"), problems);
         self.headers.validate(&format!("{key}::headers"), problems);
         self.warn_of(&self.endpoint, key, "endpoint", problems);
@@ -155,7 +161,6 @@ impl ClientConfig {
     /// What a start has to refuse.
     pub(super) fn check_supported(&self) -> Result<(), String> {
         let refused = [
-            (!self.proxy_url.is_empty(), "proxy_url is not supported yet: remove it"),
             (self.auth.is_some(), "auth is not supported yet: remove the auth section"),
             (self.cookies.enabled, "cookies are not supported yet: set cookies.enabled: false"),
             (

@@ -237,17 +237,138 @@ fn mistakes_and_what_is_not_supported_are_named() {
     let config = ClientConfig {
         compression: Type(Some(Encoding::Snappy)).into(),
         compression_params: Params { level: 5 },
-        proxy_url: "http://proxy".into(),
+        proxy_url: "socks5://user:secret@proxy".into(),
         ..ClientConfig::default()
     };
     config.validate("clientconfig", &mut problems);
     let text = "unsupported parameters {Level:5} for compression type \"snappy\"";
     let found: Vec<_> = problems.faults().iter().map(Fault::rule_text).collect();
-    assert_eq!(found, [format!("clientconfig: {text}")]);
+    let proxy = "proxy socks5://proxy cannot be used: only proxies with http:// are supported";
+    assert_eq!(found, [format!("clientconfig: {text}"), format!("clientconfig: {proxy}")]);
     let refused = |config: &ClientConfig, url: &str| {
         Client::new(config, Url::parse(url).unwrap(), "x").unwrap_err()
     };
-    assert!(refused(&config, "http://a").starts_with("proxy_url is not supported yet"));
+    assert_eq!(
+        refused(&config, "http://a"),
+        "proxy_url: proxy socks5://proxy cannot be used: only proxies with http:// are supported"
+    );
     let tls = refused(&ClientConfig::default(), "https://a");
     assert!(tls.starts_with("TLS is not supported yet: set an endpoint with http://"));
+}
+
+fn redirect(status: u16, location: &str) -> String {
+    format!("HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+}
+
+#[tokio::test]
+async fn redirects_that_keep_the_body_are_followed() {
+    let (other, mut arrived) = serve(&[OK]).await;
+    for status in [307, 308] {
+        let answers =
+            [redirect(status, "../next?x=1"), redirect(status, &format!("{other}/v1/logs"))];
+        let (base, mut seen) = serve(&[&answers[0], &answers[1]]).await;
+        let mut config = ClientConfig::default();
+        config.headers.entries.push(("X-Tenant".into(), "a".into()));
+        config.headers.entries.push(("Authorization".into(), "secret".into()));
+        let client = client(&config, &format!("{base}/a/v1/logs"));
+        let reply = post(&client, b"telemetry").await.unwrap();
+        assert_eq!((reply.status, &*reply.body), (StatusCode::OK, b"ok".as_slice()));
+        let (first, second) = (seen.recv().await.unwrap(), seen.recv().await.unwrap());
+        let (_, head, body) = arrived.recv().await.unwrap();
+        assert!(second.1.starts_with("post /a/next?x=1 http/1.1\r\n"), "{}", second.1);
+        assert_eq!(first.0, second.0, "the connection is used again");
+        assert_eq!((&body, &second.2), (&first.2, &first.2), "the compressed body goes along");
+        let to = other.strip_prefix("http://").unwrap();
+        for wanted in [
+            &format!("host: {to}"),
+            &format!("referer: {base}/a/next?x=1"),
+            // The same host on another port is the same domain.
+            "authorization: secret",
+            "x-tenant: a",
+            "content-encoding: gzip",
+            "content-type: application/x-protobuf",
+        ] {
+            assert!(head.lines().any(|it| it == wanted), "{wanted} is not in {head}");
+        }
+    }
+}
+
+#[test]
+fn credentials_stay_with_their_domain() {
+    let url = |text: &str| Url::parse(text).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", HeaderValue::from_static("secret"));
+    headers.insert("x-tenant", HeaderValue::from_static("a"));
+    let kept = |to: &str| {
+        let from = url("http://a.test:4318/x");
+        redirect::headers(&headers, &from, &from, &url(to)).contains_key("authorization")
+    };
+    assert!(kept("http://a.test/") && kept("http://eu.a.test/"));
+    assert!(!kept("http://b.test/") && !kept("http://ba.test/") && !kept("http://10.0.0.1/"));
+}
+
+#[tokio::test]
+async fn redirects_have_an_end_and_others_are_answers() {
+    let (base, mut seen) = serve(&[&redirect(307, "/again")]).await;
+    let error = post(&client(&uncompressed(), &base), b"x").await.unwrap_err();
+    assert_eq!(error, format!("Post \"{base}/again\": stopped after 10 redirects"));
+    for _ in 0..10 {
+        seen.recv().await.unwrap();
+    }
+    assert!(seen.try_recv().is_err());
+    let nowhere = "HTTP/1.1 307 X\r\nContent-Length: 0\r\n\r\n";
+    for (answer, status) in [
+        (redirect(301, "/get"), 301),
+        (redirect(302, "/get"), 302),
+        (redirect(303, "/get"), 303),
+        (nowhere.to_owned(), 307),
+    ] {
+        let (base, _seen) = serve(&[&answer]).await;
+        let reply = post(&client(&uncompressed(), &base), b"x").await.unwrap();
+        assert_eq!(reply.status.as_u16(), status);
+    }
+    for (location, why) in [
+        ("https://a.test/", "Post \"https://a.test/\": TLS is not supported yet"),
+        ("ftp://a/", "failed to parse Location header \"ftp://a/\""),
+    ] {
+        let (base, _seen) = serve(&[&redirect(308, location)]).await;
+        let error = post(&client(&uncompressed(), &base), b"x").await.unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_the_whole_url() {
+    let (proxy, mut seen) = serve(&[&redirect(307, "/moved"), OK]).await;
+    let proxy = proxy.replace("http://", "http://me:pass@");
+    let environment = Proxies::new(|name| (name == "HTTP_PROXY").then(|| proxy.clone()));
+    let url = Url::parse("http://backend.test:4318/v1/logs").unwrap();
+    let client = Client::with_proxies(&uncompressed(), url.clone(), "Test/1", environment).unwrap();
+    post(&client, b"x").await.unwrap();
+    for path in ["v1/logs", "moved"] {
+        let (number, head, _) = seen.recv().await.unwrap();
+        assert_eq!(number, 0);
+        let first = format!("post http://backend.test:4318/{path} http/1.1\r\n");
+        assert!(head.starts_with(&first), "{head}");
+        assert!(head.contains("host: backend.test:4318\r\n"), "{head}");
+        assert!(head.contains("proxy-authorization: basic bwu6cgfzcw=="), "{head}");
+    }
+    // `proxy_url` is for all, also for what is here.
+    let (proxy, mut seen) = serve(&[OK]).await;
+    let config = ClientConfig { proxy_url: proxy, ..uncompressed() };
+    let here = Url::parse("http://localhost:1/v1/logs").unwrap();
+    let never = Proxies::new(|_| Some("*".to_owned()));
+    let client = Client::with_proxies(&config, here, "Test/1", never).unwrap();
+    post(&client, b"x").await.unwrap();
+    let (_, head, _) = seen.recv().await.unwrap();
+    assert!(head.starts_with("post http://localhost:1/v1/logs http/1.1\r\n"), "{head}");
+    // Around a proxy that does not answer nothing is sent.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let gone = Proxies::new(|name| (name == "http_proxy").then(|| address.to_string()));
+    let client = Client::with_proxies(&uncompressed(), url, "Test/1", gone).unwrap();
+    let error = post(&client, b"x").await.unwrap_err();
+    let why = format!("proxyconnect tcp: dial tcp {address}: connect: connection refused");
+    assert_eq!(error, format!("Post \"http://backend.test:4318/v1/logs\": {why}"));
 }

@@ -47,6 +47,48 @@ impl Url {
         Ok(Self { text: text.to_owned(), target, host: host.to_owned(), path, tls })
     }
 
+    /// The URL that a `Location` means, seen from this one. RFC 3986, section 5.2.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub(super) fn join(&self, location: &str) -> Result<Self, String> {
+        let location = location.split('#').next().unwrap_or_default();
+        let scheme = if self.tls { "https" } else { "http" };
+        let path = self.path.path();
+        let text = if has_scheme(location) {
+            let (scheme, rest) = location.split_once(':').unwrap_or_default();
+            format!("{}:{rest}", scheme.to_ascii_lowercase())
+        } else if location.starts_with("//") {
+            format!("{scheme}:{location}")
+        } else if location.starts_with('?') {
+            format!("{scheme}://{}{path}{location}", self.host)
+        } else {
+            let (path_of_it, query) = match location.find('?') {
+                Some(at) => location.split_at(at),
+                None => (location, ""),
+            };
+            let folder = path.rsplit_once('/').map_or("", |it| it.0);
+            let path = match path_of_it.starts_with('/') {
+                true => without_dots(path_of_it),
+                false => without_dots(&format!("{folder}/{path_of_it}")),
+            };
+            format!("{scheme}://{}{path}{query}", self.host)
+        };
+        let url = Self::parse(&text)?;
+        if url.name().is_empty() {
+            return Err(format!("endpoint {text:?} names no host"));
+        }
+        Ok(url)
+    }
+
+    /// The name of the host, without its port.
+    pub(super) fn name(&self) -> &str {
+        match &self.target {
+            Target::Tcp { host, .. } => host,
+            Target::Unix(_) => "",
+        }
+    }
+
     pub(super) fn target(&self) -> &Target {
         &self.target
     }
@@ -59,15 +101,73 @@ impl Url {
         &self.path
     }
 
+    /// As a proxy is asked for it.
+    pub(super) fn absolute(&self) -> Result<Uri, String> {
+        let text = format!("http://{}{}", self.host, self.path);
+        text.parse().map_err(|_| format!("{text} is no URL"))
+    }
+
     /// True for `https://`.
     pub fn is_tls(&self) -> bool {
         self.tls
     }
 }
 
+fn has_scheme(location: &str) -> bool {
+    let end = location.find([':', '/', '?']).unwrap_or(0);
+    location.get(end..).is_some_and(|it| it.starts_with("://"))
+}
+
+/// A path without `.` and `..`.
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    for (at, part) in parts.iter().enumerate() {
+        let last = at + 1 == parts.len();
+        match *part {
+            ".." => _ = kept.pop(),
+            "." => {}
+            other => {
+                kept.push(other);
+                continue;
+            }
+        }
+        if last {
+            kept.push("");
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
 impl fmt::Display for Url {
     /// As it was given.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_seen_from_the_url_that_was_asked() {
+        let base = Url::parse("http://a.test:4318/x/v1/logs?q=1").unwrap();
+        for (location, want) in [
+            ("http://b.test/y", "http://b.test/y"),
+            ("HTTP://b.test", "http://b.test"),
+            ("//b.test:1/y#part", "http://b.test:1/y"),
+            ("/y/./z/../w?p=/../1", "http://a.test:4318/y/w?p=/../1"),
+            ("traces", "http://a.test:4318/x/v1/traces"),
+            ("../v2/logs", "http://a.test:4318/x/v2/logs"),
+            ("../../../..", "http://a.test:4318/"),
+            ("?p=2", "http://a.test:4318/x/v1/logs?p=2"),
+            ("https://a.test/v1/logs", "https://a.test/v1/logs"),
+        ] {
+            assert_eq!(base.join(location).unwrap().to_string(), want, "{location}");
+        }
+        for wrong in ["ftp://a/", "http://", "http://u:p@a/", "http://a:b/"] {
+            assert!(base.join(wrong).is_err(), "{wrong}");
+        }
     }
 }
