@@ -100,7 +100,10 @@ pub fn files() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries.map(|it| it.unwrap().path()).collect();
     files.sort();
     if files.is_empty() {
-        println!("skipped: no configurations at {} (set SLUICE_CONFIGS)", folder().display());
+        crate::support::skipped(format_args!(
+            "no configurations at {} (set SLUICE_CONFIGS)",
+            folder().display()
+        ));
     }
     files
 }

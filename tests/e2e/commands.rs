@@ -18,7 +18,7 @@ pub fn run(program: &str, arguments: &[&str], input: &str) -> Option<(bool, Stri
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        println!("skipped: {program} is not installed");
+        crate::support::skipped(format_args!("{program} is not installed"));
         return None;
     };
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

@@ -41,7 +41,10 @@ impl Node {
     async fn new(preset: &str, number: u8) -> Option<Self> {
         let file = configurations().join("helm").join(preset);
         let Ok(yaml) = fs::read_to_string(&file) else {
-            println!("skipped: no configuration at {} (set SLUICE_CONFIGS)", file.display());
+            crate::support::skipped(format_args!(
+                "no configuration at {} (set SLUICE_CONFIGS)",
+                file.display()
+            ));
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
@@ -63,7 +66,9 @@ impl Node {
         let node = Self { folder, address, oracle, backend, pods: Vec::new(), random };
         let probe = Command::new("unshare").args(node.arguments(&["--version"])).output();
         if !probe.as_ref().is_ok_and(|it| it.status.success()) {
-            println!("skipped: {preset} needs a mount namespace, and there is none: {probe:?}");
+            crate::support::skipped(format_args!(
+                "{preset} needs a mount namespace, and there is none: {probe:?}"
+            ));
             return None;
         }
         Some(node)

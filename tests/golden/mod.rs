@@ -17,7 +17,9 @@ const JOBS: &str = "6";
 #[test]
 fn every_recorded_case_passes_or_is_listed_with_its_reason() {
     if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: python3 is not installed, and the replayer needs it");
+        crate::support::skipped(format_args!(
+            "python3 is not installed, and the replayer needs it"
+        ));
         return;
     }
     let folder = repository().join("tests/golden");
