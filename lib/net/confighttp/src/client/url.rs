@@ -68,9 +68,10 @@ impl Url {
                 None => (location, ""),
             };
             let folder = path.rsplit_once('/').map_or("", |it| it.0);
-            let path = match path_of_it.starts_with('/') {
-                true => without_dots(path_of_it),
-                false => without_dots(&format!("{folder}/{path_of_it}")),
+            let path = if path_of_it.starts_with('/') {
+                without_dots(path_of_it)
+            } else {
+                without_dots(&format!("{folder}/{path_of_it}"))
             };
             format!("{scheme}://{}{path}{query}", self.host)
         };
