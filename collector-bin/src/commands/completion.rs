@@ -14,7 +14,7 @@ pub const COMPLETION: Command = Command {
     about: "Print the completion script for a shell",
     text: "\
 Print the completion script for a shell. To try it: source <(sluice completion bash).
-To keep it, write it where the shell looks; the script's first lines say where.",
+To install it, write it to the file that the first lines of the script name.",
     words: &[Word { name: "shell", takes: Takes::OneOf(SHELLS), required: true }],
     flags: &[],
     run: |matches: &Matches| -> Result<ExitCode, String> {

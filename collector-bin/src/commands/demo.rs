@@ -14,11 +14,11 @@ use crate::{EXIT_CONFIG, EXIT_FAILED};
 pub const COMMAND: Command = Command {
     name: "demo",
     aliases: &[],
-    about: "Tail made-up pods into a backend that fails on the way, and count every line",
+    about: "Send the logs of made-up pods to a backend that fails for a while, and count every line",
     text: "\
-Write pod logs as a kubelet's node does (rotation, partial lines, a pod that goes away), tail them with
-the real pipeline, send them to an embedded OTLP backend that plays dead for three seconds, and count.
-Exits with 1 when a line is missing.",
+Write pod logs as a Kubernetes node does (with rotation, partial lines, and a pod that is deleted), read them
+with a real pipeline, send them to an OTLP backend that is down for three seconds, and count the lines.
+Exits with 1 if a line is missing.",
     words: &[],
     flags: &[&FOR, &PRINT_CONFIG],
     run,
@@ -29,7 +29,7 @@ const FOR: Flag = Flag {
     short: None,
     takes: Takes::Text("duration"),
     default: "20s",
-    about: "How long lines are written; 0 is until Ctrl-C",
+    about: "How long to write lines; 0 means until Ctrl-C",
 };
 
 const PRINT_CONFIG: Flag = Flag {
@@ -37,7 +37,7 @@ const PRINT_CONFIG: Flag = Flag {
     short: None,
     takes: Takes::Nothing,
     default: "",
-    about: "Print the configuration that it runs, and end",
+    about: "Only print the configuration that the demo uses",
 };
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {

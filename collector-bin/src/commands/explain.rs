@@ -12,10 +12,10 @@ use crate::console::say;
 pub const COMMAND: Command = Command {
     name: "explain",
     aliases: &[],
-    about: "Say what a mistake's code means and what to do",
+    about: "Explain the code of a mistake and say what to do",
     text: "\
-Say what the code of a mistake or warning means, with an example and what to do about it.
-Without a code, list all.",
+Explain the code of a mistake or warning, with an example, and say what to do.
+Without a code, list all codes.",
     words: &[Word { name: "code", takes: Takes::Text("code"), required: false }],
     flags: &[],
     run,

@@ -12,8 +12,8 @@ pub const COMMAND: Command = Command {
     aliases: &[],
     about: "List the feature gates, or show one",
     text: "\
-List the feature gates of the Collector, or show the one named.
-Set them with --feature-gates; one that cannot be switched here says so in the log.",
+List the feature gates of the Collector, or show one of them.
+Set gates with --feature-gates. A gate that cannot be switched in Sluice causes a warning in the log.",
     words: &[Word { name: "id", takes: Takes::Text("id"), required: false }],
     flags: &[],
     run,

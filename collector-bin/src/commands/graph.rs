@@ -17,7 +17,7 @@ pub const COMMAND: Command = Command {
     about: "Draw the pipelines of a configuration",
     text: "\
 Draw the pipelines of a configuration: receivers, processors, exporters, and the connectors between pipelines.
-As a Mermaid flowchart, as a digraph for Graphviz (sluice graph -o dot ... | dot -Tsvg), or as plain text.",
+The output is plain text, a Mermaid flowchart, or a digraph for Graphviz (sluice graph -o dot ... | dot -Tsvg).",
     words: &[],
     flags: &[&CONFIG, &SET, &FEATURE_GATES, &OUTPUT],
     run,

@@ -52,7 +52,7 @@ pub const CONFIG: Flag = Flag {
     short: None,
     takes: Takes::Location,
     default: "",
-    about: "A file, file:, env:, yaml:, http:, https:; several are merged in order",
+    about: "A file, or file:, env:, yaml:, http:, https:; several are merged in order",
 };
 
 /// `-o`: the first form holds when none is asked for.
@@ -62,7 +62,7 @@ const fn output(forms: &'static [&'static str]) -> Flag {
         short: Some('o'),
         takes: Takes::OneOf(forms),
         default: forms[0],
-        about: "Form of the output",
+        about: "Format of the output",
     }
 }
 
@@ -72,7 +72,7 @@ pub const SET: Flag = Flag {
     short: None,
     takes: Takes::Text("key=value"),
     default: "",
-    about: "Set a value over all configurations, as --set=processors.batch.timeout=2s",
+    about: "Set one value, which overrides all configurations: --set=processors.batch.timeout=2s",
 };
 
 /// `--feature-gates`.

@@ -20,7 +20,7 @@ const RECORD: Flag = Flag {
     short: Some('r'),
     takes: Takes::Text("file"),
     default: "-",
-    about: "OTLP/JSON: requests, or a single log record; - is standard input",
+    about: "A file with OTLP/JSON requests, or a single log record; - means standard input",
 };
 
 const CONTEXT: Flag = Flag {
@@ -28,7 +28,7 @@ const CONTEXT: Flag = Flag {
     short: Some('c'),
     takes: Takes::Text("context"),
     default: "",
-    about: "log, span, spanevent, metric, datapoint, scope, resource; without it the paths tell",
+    about: "log, span, spanevent, metric, datapoint, scope or resource; without it the paths decide",
 };
 
 /// `sluice ottl`.
@@ -37,8 +37,8 @@ pub const COMMAND: Command = Command {
     aliases: &[],
     about: "Run OTTL statements on a record and show what they change",
     text: "\
-Run OTTL statements, in order, on the telemetry in a file, and show the change as a diff; or say for a condition
-where it holds. What is wrong with a statement is shown under the word that is wrong.
+Run OTTL statements, in order, on the telemetry in a file, and show the changes as a diff. For a condition, show
+where it is true. A mistake in a statement is marked below the wrong word.
 
   sluice ottl eval 'set(log.severity_number, 9)' 'delete_key(log.attributes, \"a\")' --record record.json
   sluice ottl eval --context log 'IsMatch(body, \"^GET\")' --record record.json",

@@ -17,8 +17,8 @@ pub const COMMAND: Command = Command {
     aliases: &["print-initial-config"],
     about: "Print the configuration that is in force",
     text: "\
-Print the configuration that is in force: locations merged, references replaced, defaults filled in.
-Read again, the YAML is the same configuration, but for secrets: see --mode.",
+Print the configuration that is in force: all locations merged, references replaced, defaults filled in.
+The output is a configuration again, but without the secrets: see --mode.",
     words: &[],
     flags: &[&CONFIG, &SET, &FEATURE_GATES, &OUTPUT, &FORMAT, &DEFAULTS, &ORIGIN, &MODE, &VALIDATE],
     run,
@@ -29,7 +29,7 @@ const OUTPUT: Flag = Flag {
     short: Some('o'),
     takes: Takes::Text("yaml|json"),
     default: "",
-    about: "Form of the output (default yaml)",
+    about: "Format of the output (default yaml)",
 };
 
 const FORMAT: Flag = Flag {
@@ -37,7 +37,7 @@ const FORMAT: Flag = Flag {
     short: None,
     takes: Takes::Text("yaml|json"),
     default: "yaml",
-    about: "The same",
+    about: "The same as --output",
 };
 
 const DEFAULTS: Flag = Flag {
@@ -45,7 +45,7 @@ const DEFAULTS: Flag = Flag {
     short: None,
     takes: Takes::Nothing,
     default: "",
-    about: "Also what nobody wrote (default true, but for --mode=unredacted)",
+    about: "Also print default values (default true, except with --mode=unredacted)",
 };
 
 const ORIGIN: Flag = Flag {
@@ -53,7 +53,7 @@ const ORIGIN: Flag = Flag {
     short: None,
     takes: Takes::Nothing,
     default: "",
-    about: "Behind each value where it comes from",
+    about: "Print behind each value where it comes from",
 };
 
 const MODE: Flag = Flag {
@@ -61,7 +61,7 @@ const MODE: Flag = Flag {
     short: None,
     takes: Takes::Text("redacted|unredacted"),
     default: "redacted",
-    about: "Whether secrets are hidden",
+    about: "redacted hides secrets, unredacted shows them",
 };
 
 const VALIDATE: Flag = Flag {

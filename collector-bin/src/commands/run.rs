@@ -19,7 +19,7 @@ const WATCH: Flag = Flag {
     short: None,
     takes: Takes::Nothing,
     default: "",
-    about: "Reload when a file changes that the configuration was read from, as SIGHUP does",
+    about: "Reload the configuration when one of its files changes, as SIGHUP does",
 };
 
 /// The program itself.
@@ -29,8 +29,8 @@ pub const COMMAND: Command = Command {
     about: "Receive, process and export telemetry",
     text: "\
 Sluice receives, processes and exports telemetry. It runs the OpenTelemetry Collector's YAML.
-SIGTERM and SIGINT stop it in order, for up to 25 seconds; a second signal ends it at once.
-SIGHUP reads the configuration again: what has changed is replaced, without a stop.",
+SIGTERM and SIGINT stop it cleanly, in at most 25 seconds; a second signal ends it at once.
+SIGHUP reads the configuration again and replaces the components that have changed, without a stop.",
     words: &[],
     flags: &[&CONFIG, &SET, &FEATURE_GATES, &WATCH, &version::VERSION],
     run,

@@ -12,8 +12,8 @@ pub const COMMAND: Command = Command {
     aliases: &[],
     about: "Print the JSON Schema of configurations",
     text: "\
-Print the JSON Schema of configurations with the components of this build. An editor with a YAML language
-server checks and completes with it: # yaml-language-server: $schema=sluice.schema.json",
+Print the JSON Schema of configurations with the components of this build. Editors with a YAML language
+server use it to check and complete: # yaml-language-server: $schema=sluice.schema.json",
     words: &[],
     flags: &[],
     run,

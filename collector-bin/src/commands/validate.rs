@@ -17,10 +17,10 @@ pub const COMMAND: Command = Command {
     aliases: &[],
     about: "Check a configuration without running it",
     text: "\
-Check a configuration: read it, type it, build its pipelines, start nothing.
-Prints nothing to standard output and exits with 0 when all is well; otherwise says what is wrong where, and
-exits with 1. What is legal and probably wrong is a warning, which `--strict` makes an error.
-`sluice explain CODE` says more about each.",
+Check a configuration without starting anything: read it, check all keys and values, and build its pipelines.
+If all is well it prints nothing and exits with 0. Otherwise it shows each mistake with its place, and exits
+with 1. Warnings are about things that are allowed and probably wrong; with --strict they also cause exit code 1.
+`sluice explain CODE` explains a code.",
     words: &[],
     flags: &[&CONFIG, &SET, &FEATURE_GATES, &OUTPUT, &STRICT, &COLOR],
     run,
@@ -31,7 +31,7 @@ const OUTPUT: Flag = Flag {
     short: Some('o'),
     takes: Takes::OneOf(&["text", "json", "sarif", "github"]),
     default: "text",
-    about: "Form of the mistakes; only text goes to standard error",
+    about: "Format; text goes to standard error, the others to standard output",
 };
 
 const STRICT: Flag = Flag {
@@ -39,7 +39,7 @@ const STRICT: Flag = Flag {
     short: None,
     takes: Takes::Nothing,
     default: "",
-    about: "Exit with 1 on warnings, too",
+    about: "Exit with 1 also on warnings",
 };
 
 const COLOR: Flag = Flag {
@@ -47,7 +47,7 @@ const COLOR: Flag = Flag {
     short: None,
     takes: Takes::OneOf(&["auto", "always", "never"]),
     default: "auto",
-    about: "Colours; auto is on a terminal, unless NO_COLOR is set",
+    about: "Colours; auto means on a terminal, unless NO_COLOR is set",
 };
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
