@@ -72,7 +72,7 @@ pub const SET: Flag = Flag {
     short: None,
     takes: Takes::Text("key=value"),
     default: "",
-    about: "Set one value, which overrides all configurations: --set=processors.batch.timeout=2s",
+    about: "Set one value over all configurations: --set=processors.batch.timeout=2s",
 };
 
 /// `--feature-gates`.

@@ -31,7 +31,7 @@ const OUTPUT: Flag = Flag {
     short: Some('o'),
     takes: Takes::OneOf(&["text", "json", "sarif", "github"]),
     default: "text",
-    about: "Format; text goes to standard error, the others to standard output",
+    about: "Format; text goes to standard error, others to standard output",
 };
 
 const STRICT: Flag = Flag {
