@@ -130,3 +130,18 @@ fn no_location_or_flag_shows_a_secret_when_it_is_wrong() {
         assert!(!text.contains(SECRET), "{arguments:?}: {text}");
     }
 }
+
+#[test]
+fn a_secret_that_became_a_comment_or_comes_from_a_variable_is_not_shown() {
+    let config = "receivers: {nop: }\nexporters:\n  otlp_http:\n    endpoint: http://localhost:4318\n    \
+                  headers:\n      authorization: #hunter2canary\n      x-token: abc #hunter2canary\n    \
+                  timeout: ${PLANTED}\n    tls: {ca_pem: [hunter2canary]}\nservice: {pipelines: {logs: \
+                  {receivers: [nop], exporters: [otlp_http]}}}\n";
+    for format in ["text", "json", "sarif", "github"] {
+        let text = run(&["validate", "-o", format], config);
+        for code in ["SL0323", "SL0109", "SL0103"] {
+            assert!(text.contains(code), "{format}: {code}: {text}");
+        }
+        assert!(!text.contains(SECRET), "{format}: {text}");
+    }
+}

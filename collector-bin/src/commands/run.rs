@@ -27,7 +27,8 @@ pub const COMMAND: Command = Command {
     name: "",
     aliases: &[],
     about: "Receive, process and export telemetry",
-    text: "\
+    text:
+        "\
 Sluice receives, processes and exports telemetry. It runs the OpenTelemetry Collector's YAML.
 SIGTERM and SIGINT stop it cleanly, in at most 25 seconds; a second signal ends it at once.
 SIGHUP reads the configuration again and replaces the components that have changed, without a stop.",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::code;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Fix};
 use crate::repair;
 use crate::source::{Origin, Source};
 use crate::syntax;
@@ -63,6 +63,23 @@ fn foreign(source: &Arc<Source>) -> Option<Diagnostic> {
                 help,
             );
         }
+        if let Some(byte) = line.find('\u{feff}') {
+            let mut problem = found(
+                at + 1,
+                column(byte),
+                1,
+                "a byte order mark stands in the middle of the text",
+                "remove it",
+            )?;
+            problem
+                .fix
+                .extend(problem.primary.as_ref().and_then(|it| Fix::replace(&it.origin, "")));
+            return Some(problem);
+        }
+        if let Some((text, help)) = other_signs(line) {
+            let from = line.len() - line.trim_start().len();
+            return found(at + 1, column(from), line.trim().chars().count(), text, help);
+        }
         let section = line.trim_end();
         if FLUENT_BIT.contains(&section) {
             let text = "this is the classic format of Fluent Bit, not YAML";
@@ -72,6 +89,21 @@ fn foreign(source: &Arc<Source>) -> Option<Diagnostic> {
         }
     }
     None
+}
+
+/// Lines that belong to other languages: their cause, and what to do.
+fn other_signs(line: &str) -> Option<(&'static str, &'static str)> {
+    let line = line.trim();
+    if line.starts_with("//") || line.starts_with("/*") {
+        return Some(("YAML has no comments of this kind", "begin a comment with `#`"));
+    }
+    if ["<<<<<<< ", ">>>>>>> "].iter().any(|it| line.starts_with(it)) || line == "=======" {
+        return Some((
+            "a merge conflict is not resolved here",
+            "keep one of the two sides, and remove the marks",
+        ));
+    }
+    line.starts_with("```").then_some(("this line belongs to Markdown, not to YAML", "remove it"))
 }
 
 /// Sections of Fluent Bit's classic format.

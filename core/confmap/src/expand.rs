@@ -279,6 +279,14 @@ fn meant(written: &str) -> (String, String) {
         let meant = format!("${{env:{name}}}");
         return (format!("did you mean `{meant}`?"), meant);
     }
+    let is_word = |it: &str| it.bytes().all(|c| c.is_ascii_alphabetic() || b"_-".contains(&c));
+    if let Some((name, default)) =
+        rest.split_once('-').filter(|it| first == "env" && !is_word(it.1))
+        && !name.is_empty()
+    {
+        let meant = format!("${{env:{}:-{default}}}", name.trim_end_matches(':'));
+        return (format!("a default begins with `:-`: `{meant}`"), meant);
+    }
     if let Some((name, default)) = rest.split_once('=').filter(|_| first == "env") {
         let meant = format!("${{env:{}:-{default}}}", name.trim_end_matches(':'));
         return (format!("a default begins with `:-`: `{meant}`"), meant);

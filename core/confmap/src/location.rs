@@ -197,7 +197,9 @@ fn as_map(found: Retrieved, uri: &str) -> Result<Option<Node>, Refusal> {
     let text = format!("retrieved value (type={type_name}) cannot be used as a Conf");
     match found.invalid {
         None => {
-            let problem = Diagnostic::new(code::NOT_A_MAP, format!("{uri} does not hold a map"))
+            let what = if matches!(found.node.data, Data::List(_)) { "a list" } else { "a text" };
+            let cause = format!("{uri} holds {what}, not a map of sections");
+            let problem = Diagnostic::new(code::NOT_A_MAP, cause)
                 .at(found.node.origin, "")
                 .help("begin with keys such as `receivers:`");
             Err((text, vec![problem]))

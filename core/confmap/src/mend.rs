@@ -269,6 +269,18 @@ fn values(line: &Line<'_>, out: &mut Vec<Mend>) {
         if value.starts_with(RESERVED) && !anchor {
             out.push(quoted(line, start, to, "quote a text that begins with this sign"));
         }
+        // `timeout: 5s size: 10`: two keys on one line.
+        if let Some((first, second)) = value.split_once(": ").and_then(|it| it.0.rsplit_once(' '))
+            && is_key(second)
+            && !first.contains(' ')
+        {
+            let at = start + first.trim_end().len();
+            let length = value[first.trim_end().len()..].len()
+                - value[first.trim_end().len()..].trim_start().len();
+            let line_break = format!("\n{}", " ".repeat(from));
+            let help = format!("write `{second}` on a line of its own");
+            out.push(line.edit(at, length, &line_break, "two keys stand on one line", &help));
+        }
         if value.contains(": ") || value.ends_with(':') || value.starts_with(['"', '\'', '[', '{'])
         {
             out.push(quoted(line, start, to, "quote the whole text"));

@@ -3,6 +3,7 @@
 use component::config::Remedy;
 use confmap::{At, Conf, Data, Diagnostic, Fix, Node, SourceKind, closest, code};
 
+use crate::habits;
 use crate::headline;
 use crate::issue::{Hint, Issue};
 use crate::meant;
@@ -55,6 +56,9 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
     if let Some((help, fix)) = meant::odd_characters(conf, path, issue.at_key) {
         return found.help(help).fix(fix);
     }
+    if let Some((help, fix)) = habits::more_than_a_name(conf, issue, path) {
+        return found.help(help).fix(fix);
+    }
     if let Some((help, fix)) = headers_in_a_list(conf, issue, path) {
         return found.help(help).fix(fix);
     }
@@ -71,10 +75,13 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
     // The first segment of an id is a type, or the signal of a pipeline.
     let of_type = closest(type_name, candidates().filter(|it| !it.contains('/')));
     let of_type = of_type.filter(|_| !name.is_empty()).map(|it| format!("{it}{name}"));
-    let meant = of_type.or_else(whole);
-    let meant = meant.or_else(|| meant::id(issue, path, &written));
-    let meant =
-        meant.or_else(|| meant::habit(&written, &issue.candidates).filter(|_| issue.at_key));
+    // A sign that no id may have is told apart from a typing mistake.
+    let signs = meant::id(issue, path, &written);
+    let habit = || {
+        let table = if issue.at_key { habits::key } else { habits::word };
+        table(&written, &issue.candidates)
+    };
+    let meant = signs.or(of_type).or_else(whole).or_else(habit);
     if let Some(meant) = meant {
         let found = found.help(format!("did you mean `{meant}`?"));
         return match issue.at_key {
@@ -83,8 +90,7 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
             false => found.fix(conf.set(path, &meant)),
         };
     }
-    let advice = meant::value(conf, issue, path).or_else(|| meant::swapped(conf, issue, path));
-    if let Some((help, fix)) = advice {
+    if let Some((help, fix)) = meant::value(conf, issue, path) {
         return found.help(help).fix(fix);
     }
     if issue.candidates.is_empty() {
@@ -123,7 +129,7 @@ fn shift(conf: &Conf, hint: &Hint, path: &[String], found: Diagnostic) -> Diagno
         }
         Hint::Replace(id, endpoint) => {
             let mut fix = rename_everywhere(conf, path, id);
-            fix.extend(meant::replaced_keys(conf, path, *endpoint));
+            fix.extend(habits::replaced_keys(conf, path, *endpoint));
             found.help(format!("write `{id}`, also in the pipelines")).fix(fix)
         }
         Hint::RemoveEverywhere => {
@@ -243,9 +249,10 @@ fn carry_out(conf: &Conf, path: &[String], remedy: &Remedy, found: Diagnostic) -
                 Some(Data::String(text)) => text.as_str(),
                 _ => "",
             };
-            match closest(written, values.iter().map(String::as_str)) {
+            let near = closest(written, values.iter().map(String::as_str)).map(str::to_owned);
+            match near.or_else(|| habits::word(written, values)) {
                 Some(meant) => {
-                    found.help(format!("did you mean `{meant}`?")).fix(conf.set(path, meant))
+                    found.help(format!("did you mean `{meant}`?")).fix(conf.set(path, &meant))
                 }
                 None => found.help(format!("`{key}` is one of: {}", values.join(", "))),
             }

@@ -62,7 +62,7 @@ impl<'a> Connections<'a> {
                     id.signal()
                 );
                 let issue = issue(&["service", "pipelines", id.as_str(), "exporters"], &text);
-                found.push(issue.cause(cause));
+                found.push(self.settings.listed(id, "exporters", connector, issue.cause(cause)));
             }
             let lonely = behind
                 .iter()
@@ -79,7 +79,7 @@ impl<'a> Connections<'a> {
                     id.signal()
                 );
                 let issue = issue(&["service", "pipelines", id.as_str(), "receivers"], &text);
-                found.push(issue.cause(cause));
+                found.push(self.settings.listed(id, "receivers", connector, issue.cause(cause)));
             }
         }
         found

@@ -22,6 +22,11 @@ pub(crate) fn of(conf: &Conf, issue: &Issue, path: &[String]) -> String {
             Some((key, above)) => format!("unknown key `{key}` in `{}`", above.join("::")),
             None => issue.line(),
         },
+        (code::WRONG_TYPE, Some(Type::Number), _)
+            if node.is_some_and(|it| matches!(it.data, Data::Int(_) | Data::Float(_))) =>
+        {
+            format!("{key} is beyond the range of its type")
+        }
         (code::WRONG_TYPE, Some(wanted), Some(value)) => {
             format!("{key} must be {}, but {value}", article(wanted))
         }

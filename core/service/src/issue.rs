@@ -299,7 +299,8 @@ fn rule(fault: &Fault) -> String {
         return fault.text.clone();
     }
     let steps: Vec<String> = fault.place.iter().map(ToString::to_string).collect();
-    format!("{}: {}", name(&steps), fault.text)
+    let (key, said) = (name(&steps), &fault.text);
+    if said.starts_with(&key) { said.clone() } else { format!("{key}: {said}") }
 }
 
 /// A broken rule of a component.

@@ -18,6 +18,7 @@ mod connections;
 mod decode;
 mod effective;
 mod graph;
+mod habits;
 mod headline;
 mod issue;
 pub mod lint;

@@ -18,70 +18,8 @@ const UNITS: [(&str, &str); 8] = [
     ("msec", "ms"),
 ];
 
-type Advice = (String, Vec<Fix>);
-
-/// What other programs and older versions call a key.
-const HABITS: [(&str, &str); 18] = [
-    ("address", "endpoint"),
-    ("addr", "endpoint"),
-    ("listen", "endpoint"),
-    ("listen_address", "endpoint"),
-    ("bind", "endpoint"),
-    ("host", "endpoint"),
-    ("url", "endpoint"),
-    ("uri", "endpoint"),
-    ("server", "endpoint"),
-    ("file", "include"),
-    ("files", "include"),
-    ("path", "include"),
-    ("paths", "include"),
-    ("filename", "path"),
-    ("loglevel", "verbosity"),
-    ("queued_retry", "retry_on_failure"),
-    ("queue", "sending_queue"),
-    ("batcher", "sending_queue"),
-];
-
-/// The key that somebody from elsewhere means.
-pub(crate) fn habit(key: &str, known: &[String]) -> Option<String> {
-    let meant = HABITS.iter().filter(|it| it.0 == key.to_ascii_lowercase());
-    meant.map(|it| it.1.to_owned()).find(|it| known.contains(it))
-}
-
-/// `detailed: verbosity`.
-pub(crate) fn swapped(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advice> {
-    let key = path.last().filter(|_| issue.at_key)?;
-    let node = conf.node(path)?;
-    let value = node.text().filter(|it| issue.candidates.iter().any(|known| known == it))?;
-    let fix = conf.rename(path, value).into_iter().chain(Fix::replace(&node.origin, key.as_str()));
-    Some((format!("key and value are swapped: `{value}: {key}`"), fix.collect()))
-}
-
-/// In a section whose type was replaced: what its keys are called now, and where it sends to.
-pub(crate) fn replaced_keys(
-    conf: &Conf,
-    path: &[String],
-    endpoint: Option<(&str, &str)>,
-) -> Vec<Fix> {
-    let below = |key: &str| [path, &[key.to_owned()]].concat();
-    let mut fixes = Vec::new();
-    if let Some((old, new)) = endpoint {
-        let at = below("endpoint");
-        let text = conf.node(&at).and_then(|it| it.text()).filter(|it| it.contains(old));
-        fixes.extend(text.and_then(|it| conf.set(&at, &it.replace(old, new))));
-    }
-    let level = below("loglevel");
-    if let Some(text) = conf.node(&level).and_then(|it| it.text()) {
-        let verbosity = match text.to_ascii_lowercase().as_str() {
-            "debug" => "detailed",
-            "info" => "normal",
-            _ => "basic",
-        };
-        fixes.extend(conf.rename(&level, "verbosity"));
-        fixes.extend(conf.set(&level, verbosity));
-    }
-    fixes
-}
+/// What to do, in words and as edits.
+pub(crate) type Advice = (String, Vec<Fix>);
 
 /// Characters that only look like those of YAML, from web pages and word processors.
 const ODD: [(char, &str); 9] = [
@@ -122,8 +60,12 @@ pub(crate) fn id(issue: &Issue, path: &[String], written: &str) -> Option<String
     if let Some(item) = written.strip_prefix(['-', '\u{2013}', '\u{2014}']) {
         return Some(format!("- {}", item.trim_start()));
     }
-    let words: Vec<&str> = written.split_whitespace().collect();
-    if words.len() > 1 && words.iter().all(|it| it.parse::<component::Id>().is_ok()) {
+    // `a b`, `a; b`, `(a)`, `"[a, b]"`: a list of ids, written as a text.
+    let bare = written.trim_matches(['(', ')', '[', ']']);
+    let words: Vec<&str> = bare.split([' ', ',', ';', '\t']).filter(|it| !it.is_empty()).collect();
+    let ids = words.iter().all(|it| it.parse::<component::Id>().is_ok());
+    let names = words.iter().skip(1).all(|it| !it.contains('/')) && bare.contains('/');
+    if ids && !issue.at_key && (words.len() > 1 && !names || bare.len() < written.len()) {
         let in_list = path.last().is_some_and(|it| it.parse::<usize>().is_ok());
         let all = words.join(", ");
         return Some(if in_list { all } else { format!("[{all}]") });
@@ -148,6 +90,15 @@ pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advic
         return listed_headers(conf, issue, path);
     }
     let text = node.text();
+    // A component is a map, whatever is known of it.
+    if issue.code == code::WRONG_TYPE && issue.wanted.is_none() && path.len() == 2 {
+        let is_word = text?.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+        return if is_word { None } else { as_map(conf, path, text?) };
+    }
+    if let Some(reference) = text.filter(|it| it.starts_with("${") && it.ends_with('}')) {
+        let help = format!("`$$` is a literal dollar sign: write `{reference}`");
+        return Some((help, conf.set(path, reference).into_iter().collect()));
+    }
     let write =
         |value: String| (format!("write `{value}`"), conf.set(path, &value).into_iter().collect());
     if issue.code == code::DURATION {
@@ -206,6 +157,19 @@ fn switch(path: &[String], on: bool) -> Option<&'static str> {
 /// Text for a number, boolean or the like.
 fn quoted(conf: &Conf, path: &[String], secret: bool) -> Option<Advice> {
     let node = conf.node(path)?;
+    if let Data::List(items) = &node.data {
+        if secret || node.origin.reference.is_some() {
+            return None;
+        }
+        let [item] = &items[..] else { return None };
+        let written = item.text()?;
+        let fix = if node.is_flow() { conf.set(path, written) } else { None };
+        let fix: Vec<Fix> = match fix {
+            Some(fix) => vec![fix],
+            None => conf.undash_lines(path),
+        };
+        return Some((format!("write a text: `{written}`"), fix));
+    }
     if !matches!(node.data, Data::Int(_) | Data::Float(_) | Data::Bool(_)) {
         return None;
     }
@@ -232,13 +196,18 @@ fn as_map(conf: &Conf, path: &[String], text: &str) -> Option<Advice> {
     let is_key = |it: &str| {
         !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"_/".contains(&it))
     };
-    if let Some((key, _)) = text.split_once(':').filter(|it| is_key(it.0)) {
-        let colon = confmap::Origin {
-            column: node.origin.column + key.chars().count() + 1,
+    // `key:value`, `key = value`, `key => value`: the sign between key and value, with the spaces around it.
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || "_/".contains(c)));
+    if let Some((key, rest)) = end.map(|it| text.split_at(it)).filter(|it| is_key(it.0)) {
+        let value = rest.trim_start_matches([' ', ':', '=', '>', '\u{ff1a}']);
+        let sign = rest.strip_suffix(value).filter(|it| !it.trim().is_empty())?;
+        let place = confmap::Origin {
+            column: node.origin.column + key.chars().count(),
+            length: sign.chars().count(),
             ..node.origin.clone()
         };
-        let help = format!("write a space after the colon: `{key}: ...`");
-        return Some((help, Fix::insert(&colon, " ").into_iter().collect()));
+        let help = format!("write a colon and a space: `{key}: ...`");
+        return Some((help, Fix::replace(&place, ": ").into_iter().collect()));
     }
     if is_key(text) {
         let below = node.origin.line > conf.origin(path, confmap::At::Key)?.line;

@@ -203,7 +203,10 @@ pub(crate) fn bad_item(issue: Issue, item: &Value) -> Issue {
 }
 
 /// Keys at the top that show what a file is really for.
-const FOREIGN: [(&str, &str); 14] = [
+const FOREIGN: [(&str, &str); 17] = [
+    ("mode", "the values of a Helm chart: the configuration is below `config`"),
+    ("presets", "the values of a Helm chart: the configuration is below `config`"),
+    ("image", "the values of a Helm chart: the configuration is below `config`"),
     (
         "apiVersion",
         "a Kubernetes manifest: the configuration is inside, often below `data` or `spec: config`",

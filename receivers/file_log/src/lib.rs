@@ -229,8 +229,10 @@ fn splitter(config: &Config) -> Result<Splitter, Fault> {
     }
     let compile = |which: &str, text: &str| {
         // As upstream: its multi-line flag, and that flag in its texts.
-        go_regex(&format!("(?m){text}"), Regex::new)
-            .map_err(|error| of_multiline(format!("compile line {which} regex: {error}")))
+        go_regex(&format!("(?m){text}"), Regex::new).map_err(|error| {
+            let key = format!("multiline::line_{which}_pattern");
+            wrong(format!("compile line {which} regex: {error}"), |it| it.about(&key))
+        })
     };
     let mode = match (start.as_str(), end.as_str()) {
         _ if raw => Mode::None,

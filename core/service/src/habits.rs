@@ -1,0 +1,149 @@
+//! What people write who come from another program, or from an older version of this one.
+
+use confmap::{Conf, Data, Fix, code};
+
+use crate::issue::Issue;
+use crate::meant::Advice;
+
+/// Other names of keys; those count that are known where the key stands.
+const KEYS: [(&str, &str); 27] = [
+    ("address", "endpoint"),
+    ("addr", "endpoint"),
+    ("listen", "endpoint"),
+    ("listen_address", "endpoint"),
+    ("bind", "endpoint"),
+    ("host", "endpoint"),
+    ("port", "endpoint"),
+    ("url", "endpoint"),
+    ("uri", "endpoint"),
+    ("server", "endpoint"),
+    ("file", "include"),
+    ("files", "include"),
+    ("path", "include"),
+    ("paths", "include"),
+    ("filename", "path"),
+    ("path", "directory"),
+    ("dir", "directory"),
+    ("loglevel", "verbosity"),
+    ("queued_retry", "retry_on_failure"),
+    ("queue", "sending_queue"),
+    ("batcher", "sending_queue"),
+    ("name", "key"),
+    ("attribute", "key"),
+    ("actions", "attributes"),
+    ("attributes", "actions"),
+    ("rules", "statements"),
+    ("routes", "table"),
+];
+
+/// Other words for values; those count that are allowed where the value stands.
+const WORDS: [(&str, &str); 22] = [
+    ("verbose", "debug"),
+    ("trace", "debug"),
+    ("warning", "warn"),
+    ("critical", "error"),
+    ("fatal", "error"),
+    ("off", "none"),
+    ("verbose", "detailed"),
+    ("full", "detailed"),
+    ("debug", "detailed"),
+    ("info", "normal"),
+    ("minimal", "basic"),
+    ("gz", "gzip"),
+    ("zip", "gzip"),
+    ("skip", "ignore"),
+    ("drop", "ignore"),
+    ("fail", "propagate"),
+    ("add", "insert"),
+    ("set", "upsert"),
+    ("replace", "update"),
+    ("remove", "delete"),
+    ("start", "beginning"),
+    ("tail", "end"),
+];
+
+fn find(table: &[(&str, &str)], written: &str, known: &[String]) -> Option<String> {
+    let written = written.to_ascii_lowercase();
+    let meant = table.iter().filter(|it| it.0 == written).map(|it| it.1.to_owned());
+    meant.into_iter().find(|it| known.contains(it))
+}
+
+/// The key that somebody from elsewhere means.
+pub(crate) fn key(written: &str, known: &[String]) -> Option<String> {
+    find(&KEYS, written, known)
+}
+
+/// The word that somebody from elsewhere means.
+pub(crate) fn word(written: &str, known: &[String]) -> Option<String> {
+    find(&WORDS, written, known)
+}
+
+/// Unknown keys with more to change than their name.
+pub(crate) fn more_than_a_name(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advice> {
+    let key = path.last().filter(|_| issue.code == code::UNKNOWN_KEY)?;
+    let node = conf.node(path)?;
+    let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+    match (&steps[..], &node.data) {
+        (["service", "telemetry", "metrics", "address"], Data::String(address)) => {
+            let (host, port) = address.rsplit_once(':')?;
+            let reader = format!(
+                "[{{pull: {{exporter: {{prometheus: {{host: '{host}', port: {port}}}}}}}}}]"
+            );
+            let help = "upstream has replaced `address` by `readers`".to_owned();
+            let fix = conf.rename(path, "readers").into_iter().chain(conf.set(path, &reader));
+            Some((help, fix.collect()))
+        }
+        (["service", "telemetry", "loglevel" | "level"], _) => {
+            let help = "the level of the own logs is `logs: level:`".to_owned();
+            Some((help, conf.rename(path, "logs::level").into_iter().collect()))
+        }
+        (_, Data::Int(port)) if key == "port" && is_known(issue, "endpoint") => {
+            let endpoint = format!("localhost:{port}");
+            let fix = conf.rename(path, "endpoint").into_iter().chain(conf.set(path, &endpoint));
+            Some((format!("write `endpoint: {endpoint}`"), fix.collect()))
+        }
+        // `{verbosity:detailed}`: the space behind the colon is missing.
+        (_, Data::Null) => {
+            let (name, value) = key.split_once(':').filter(|it| is_known(issue, it.0))?;
+            let right = format!("{name}: {value}");
+            Some((format!("write `{right}`"), conf.rename(path, &right).into_iter().collect()))
+        }
+        // `detailed: verbosity`.
+        (_, Data::String(value)) if is_known(issue, value) => {
+            let swapped = conf.rename(path, value).into_iter();
+            let fix = swapped.chain(Fix::replace(&node.origin, key.as_str()));
+            Some((format!("key and value are swapped: `{value}: {key}`"), fix.collect()))
+        }
+        _ => None,
+    }
+}
+
+fn is_known(issue: &Issue, key: &str) -> bool {
+    issue.candidates.iter().any(|it| it == key)
+}
+
+/// In a section whose type was replaced: what its keys are called now, and where it sends to.
+pub(crate) fn replaced_keys(
+    conf: &Conf,
+    path: &[String],
+    endpoint: Option<(&str, &str)>,
+) -> Vec<Fix> {
+    let below = |key: &str| [path, &[key.to_owned()]].concat();
+    let mut fixes = Vec::new();
+    if let Some((old, new)) = endpoint {
+        let at = below("endpoint");
+        let text = conf.node(&at).and_then(|it| it.text()).filter(|it| it.contains(old));
+        fixes.extend(text.and_then(|it| conf.set(&at, &it.replace(old, new))));
+    }
+    let level = below("loglevel");
+    if let Some(text) = conf.node(&level).and_then(|it| it.text()) {
+        let verbosity = match text.to_ascii_lowercase().as_str() {
+            "debug" => "detailed",
+            "info" => "normal",
+            _ => "basic",
+        };
+        fixes.extend(conf.rename(&level, "verbosity"));
+        fixes.extend(conf.set(&level, verbosity));
+    }
+    fixes
+}
