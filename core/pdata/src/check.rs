@@ -348,7 +348,16 @@ fn illegal_tag(start: usize, tag: u64) -> Box<Fault> {
 
 #[cold]
 fn wrong_wire(start: usize, wire: u8, name: &str) -> Box<Fault> {
-    Fault::new(start, format!("proto: wrong wireType = {wire} for field {name}"))
+    Fault::new(start, format!("proto: wrong wireType = {wire} for field {}", go_name(name)))
+}
+
+/// `time_unix_nano` as the Collector's generated code names it: `TimeUnixNano`.
+fn go_name(name: &str) -> String {
+    let capital = |word: &str| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+        first.to_ascii_uppercase() + rest
+    };
+    name.split('_').map(capital).collect()
 }
 
 fn check_packed_varints(body: &[u8], offset: usize) -> Result<bool, Box<Fault>> {

@@ -113,6 +113,7 @@ fn signed(scan: &mut Scanner<'_>, max: u64, names: &Names) -> Result<i64, JsonEr
 fn digits(scan: &mut Scanner<'_>, max: u64, names: &Names) -> Result<u64, JsonError> {
     let first = scan.buf.get(scan.at).copied().unwrap_or(0);
     scan.at = scan.buf.len().min(scan.at + 1);
+    let second = scan.at;
     if !first.is_ascii_digit() {
         return Err(scan.fail(names.inner, "unexpected character: \u{fffd}"));
     }
@@ -123,7 +124,12 @@ fn digits(scan: &mut Scanner<'_>, max: u64, names: &Names) -> Result<u64, JsonEr
         let next = value.checked_mul(10).and_then(|it| it.checked_add(u64::from(digit - b'0')));
         match next {
             Some(next) if next <= max => value = next,
-            _ => return Err(scan.fail(names.inner, "overflow")),
+            _ => {
+                // json-iterator reads eight digits at once where there is room, and stays behind them.
+                let room = scan.buf.len() - second > 10;
+                scan.at = if room { second + 7 } else { second };
+                return Err(scan.fail(names.inner, "overflow"));
+            }
         }
         scan.at += 1;
     }

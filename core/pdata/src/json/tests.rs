@@ -393,6 +393,10 @@ fn wrong_texts_and_literals_are_refused_with_the_collectors_words() {
         (r#"{"severityNumber":null}"#, "ReadEnumValue: unsupported value type"),
         (r#"{"severityNumber":3000000000}"#, "ReadInt32: overflow: 3000000000"),
         (r#"{"flags":4294967296}"#, "readUint32: overflow"),
+        (
+            r#"{"flags": 109951162777600}"#,
+            "readUint32: overflow, error found in #10 byte of ...|: 1099511627776",
+        ),
         ("{\"severityText\":\"a\nb\"}", "ReadString: invalid control character found: 10"),
         (r#"{"severityText":"\x"}"#, "readEscapedChar: invalid escape char after \\"),
         (r#"{"severityText":"\u00g0"}"#, "readU4: expects 0~9 or a~f, but found g"),

@@ -90,9 +90,9 @@ fn illegal_tags_and_numbers_are_refused() {
 #[test]
 fn a_known_field_of_another_wire_type_is_refused() {
     let text = "proto: wrong wireType = 0 for field";
-    refused(&with_record(b"\x28\x01"), &format!("{RECORD}: {text} body at byte 6"));
-    refused(&with_record(b"\x18\x01"), &format!("{RECORD}: {text} severity_text at byte 6"));
-    refused(b"\x08\x01", &format!("{text} resource_logs at byte 0"));
+    refused(&with_record(b"\x28\x01"), &format!("{RECORD}: {text} Body at byte 6"));
+    refused(&with_record(b"\x18\x01"), &format!("{RECORD}: {text} SeverityText at byte 6"));
+    refused(b"\x08\x01", &format!("{text} ResourceLogs at byte 0"));
 }
 
 #[test]

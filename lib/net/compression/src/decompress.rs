@@ -30,6 +30,8 @@ const SNAPPY_FRAMED_MAGIC: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// First bytes of an lz4 frame. `lz4_Frame_format.md`.
 const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+/// Magic, flags, size of the blocks, and a checksum of these. `lz4_Frame_format.md`.
+const LZ4_HEADER_BYTES_MIN: usize = 7;
 /// First guess at the size of a decoded body, as a multiple of the encoded one.
 const RATIO_GUESS: usize = 4;
 
@@ -218,6 +220,12 @@ fn snappy_framed(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> 
 }
 
 fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    // The decoder takes what is shorter than a header for the end of the frames.
+    if (1..LZ4_HEADER_BYTES_MIN).contains(&body.len()) && !body.starts_with(&LZ4_MAGIC) {
+        let is_cut = LZ4_MAGIC.starts_with(body);
+        let bad = DecompressError::Corrupt("lz4: bad magic number");
+        return Err(if is_cut { UNEXPECTED_EOF } else { bad });
+    }
     // The decoder takes a body that was cut between two blocks for a whole one.
     if body.starts_with(&LZ4_MAGIC) && !has_lz4_end(body) {
         return Err(UNEXPECTED_EOF);
@@ -234,14 +242,13 @@ fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
 /// True when the blocks of the first frame lead to its end mark. `lz4_Frame_format.md`.
 fn has_lz4_end(body: &[u8]) -> bool {
     const FLAGS_AT: usize = 4;
-    const HEADER_BYTES_MIN: usize = 7;
     const UNCOMPRESSED: u32 = 1 << 31;
     let flags = body.get(FLAGS_AT).copied().unwrap_or(0);
     let block_checksum = if flags & 0x10 != 0 { 4 } else { 0 };
     let content_size = if flags & 0x08 != 0 { 8 } else { 0 };
     let content_checksum = if flags & 0x04 != 0 { 4 } else { 0 };
     let dictionary = if flags & 0x01 != 0 { 4 } else { 0 };
-    let mut at = HEADER_BYTES_MIN + content_size + dictionary;
+    let mut at = LZ4_HEADER_BYTES_MIN + content_size + dictionary;
     while let Some(size) = body.get(at..).and_then(|it| it.first_chunk()) {
         let size = u32::from_le_bytes(*size);
         if size == 0 {

@@ -129,6 +129,9 @@ fn the_texts_are_those_of_gos_decoders() {
     check_error(Encoding::Snappy, b"", 10, "snappy: corrupt input");
     check_error(Encoding::SnappyFramed, b"plain text", 10, "snappy: corrupt input");
     check_error(Encoding::Lz4, b"plain text", 10, "lz4: bad magic number");
+    check_error(Encoding::Lz4, b"nope", 10, "lz4: bad magic number");
+    check_error(Encoding::Lz4, &LZ4_MAGIC[..2], 10, "unexpected EOF");
+    check_error(Encoding::Lz4, &LZ4_MAGIC, 10, "unexpected EOF");
     let mut damaged = encode(Encoding::Gzip, b"some text");
     let checksum = damaged.len() - 5;
     damaged[checksum] ^= 1;
@@ -139,4 +142,14 @@ fn the_texts_are_those_of_gos_decoders() {
 fn a_bomb_is_stopped_at_the_limit() {
     let body = encode(Encoding::Gzip, &vec![0; 50 << 20]);
     check_error(Encoding::Gzip, &body, 1 << 20, "http: request body too large");
+}
+
+#[test]
+fn what_is_shorter_than_a_header_is_never_an_empty_body() {
+    use Encoding::{Deflate, Gzip, Lz4, Snappy, SnappyFramed, Zlib, Zstd};
+    for encoding in [Deflate, Gzip, Lz4, Snappy, SnappyFramed, Zlib, Zstd] {
+        for body in [&b"x"[..], b"no", b"nope", b"nope!!"] {
+            assert!(decompress(encoding, body, 100).is_err(), "{encoding:?} {body:?}");
+        }
+    }
 }
