@@ -62,6 +62,7 @@ pub fn grpc_code_name(code: i32) -> String {
 pub struct ConsumeError {
     message: Cow<'static, str>,
     permanent: bool,
+    too_large: bool,
     after: Option<Duration>,
     origin: Option<Arc<str>>,
     status: Option<Arc<GrpcStatus>>,
@@ -72,13 +73,26 @@ pub struct ConsumeError {
 impl ConsumeError {
     /// The same data would fail again.
     pub fn permanent(message: impl Into<Cow<'static, str>>) -> Self {
-        let message = message.into();
-        Self { message, permanent: true, after: None, origin: None, status: None, full: None }
+        Self {
+            message: message.into(),
+            permanent: true,
+            too_large: false,
+            after: None,
+            origin: None,
+            status: None,
+            full: None,
+        }
     }
 
     /// The same data may pass later.
     pub fn retryable(message: impl Into<Cow<'static, str>>) -> Self {
         Self { permanent: false, ..Self::permanent(message) }
+    }
+
+    /// A part of the same data may pass: the far end refuses requests of this size.
+    #[must_use]
+    pub fn too_large(self) -> Self {
+        Self { permanent: true, too_large: true, ..self }
     }
 
     /// Not before this time has passed. It comes from outside, so it is not taken without a limit.
@@ -117,6 +131,11 @@ impl ConsumeError {
         self.permanent
     }
 
+    /// True when a part of the same data may pass.
+    pub fn is_too_large(&self) -> bool {
+        self.too_large
+    }
+
     /// The wait that the far end asked for.
     pub fn retry_after(&self) -> Option<Duration> {
         self.after
@@ -146,8 +165,10 @@ impl ConsumeError {
                 if again { a.text().to_owned() } else { format!("{}; {}", a.text(), b.text()) };
             let after = a.after.max(b.after);
             let permanent = a.permanent && b.permanent;
+            let too_large = a.too_large && b.too_large;
             let keep = if a.permanent && !b.permanent { b } else { a };
-            ConsumeError { message: message.into(), after, permanent, full: None, ..keep }
+            let message = message.into();
+            ConsumeError { message, after, permanent, too_large, full: None, ..keep }
         })
     }
 

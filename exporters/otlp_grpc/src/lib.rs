@@ -91,7 +91,7 @@ impl Consumer for OtlpGrpc {
         let reply = client.call(&self.path, data.chunks()).await.map_err(status::classify)?;
         match PartialSuccess::decode(&reply) {
             Ok(None) => {}
-            Ok(Some(partial)) => self.reporter.report(&partial),
+            Ok(Some(partial)) => self.reporter.report(&partial, data.items()),
             // The status said success: sending again would only double the data.
             Err(error) => tracing::debug!(error, "unreadable answer after a success"),
         }

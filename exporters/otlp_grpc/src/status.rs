@@ -17,7 +17,10 @@ pub(crate) fn classify(status: GrpcStatus) -> ConsumeError {
         code::RESOURCE_EXHAUSTED => delay.is_some(),
         _ => false,
     };
-    otlp::refused(status, retryable, delay)
+    // Without a time to come again it is the size that is exhausted: "received message larger than max".
+    let too_large = status.code == code::RESOURCE_EXHAUSTED && delay.is_none();
+    let error = otlp::refused(status, retryable, delay);
+    if too_large { error.too_large() } else { error }
 }
 
 #[cfg(test)]
@@ -33,6 +36,7 @@ mod tests {
         let encoded = rpcstatus::encode(code, "x", delay);
         let error = classify(GrpcStatus { code, message: "x".into(), encoded });
         assert_eq!(error.is_permanent(), want_permanent, "{code}");
+        assert_eq!(error.is_too_large(), code == 8 && want_permanent, "{code}");
         assert_eq!(error.to_string(), want_text);
         assert_eq!(error.retry_after(), delay.filter(|_| !want_permanent));
         assert_eq!(error.status().unwrap().code, code);

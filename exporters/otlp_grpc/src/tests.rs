@@ -162,6 +162,8 @@ fn a_partial_success_is_a_success_with_a_warning_and_a_count() {
     let labels = [("exporter", "otlp_grpc/x"), ("signal", "logs")];
     let counted = metric(&meter, "sluice_exporter_partial_success_rejected", &labels);
     assert_eq!(counted, Some(2.0));
+    let lost = [("reason", "rejected_by_backend")];
+    assert_eq!(metric(&meter, "sluice_lost_total", &lost), Some(2.0));
 }
 
 #[tokio::test]

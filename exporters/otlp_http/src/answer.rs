@@ -47,7 +47,8 @@ pub(crate) fn classify(url: &Url, reply: &Reply, now: SystemTime) -> ConsumeErro
         429 | 503 => retry_after(reply, now),
         _ => None,
     };
-    otlp::refused(status, retryable, delay)
+    let error = otlp::refused(status, retryable, delay);
+    if number == 413 { error.too_large() } else { error }
 }
 
 /// `NewStatusFromMsgAndHTTPCode` of upstream's `httphelper`.
@@ -106,6 +107,13 @@ mod tests {
         let refused = [(301, 2), (400, 3), (401, 16), (403, 7), (404, 12), (408, 2), (500, 2)];
         for (status, code) in refused {
             check(status, true, code);
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_too_large_is_told_from_others() {
+        for status in [400, 413, 429, 500] {
+            assert_eq!(error(&reply(status, None, b"")).is_too_large(), status == 413, "{status}");
         }
     }
 

@@ -105,7 +105,7 @@ impl Consumer for OtlpHttp {
             return Err(answer::classify(client.url(), &reply, component::clock::now()));
         }
         if let Some(partial) = answer::partial_success(&reply)? {
-            self.reporter.report(&partial);
+            self.reporter.report(&partial, data.items());
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use tracing::{error, warn};
 use crate::Batch;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
-use crate::sender::Sender;
+use crate::sender::{Sender, Until};
 use crate::spans::Spans;
 
 /// What the log advises when data was given up that retries would have saved.
@@ -101,7 +101,8 @@ impl Helper {
             return self.hand_over(successor, ctx, data, is_wanted).await;
         }
         let (stopping, again) = (self.stopping(), data.clone());
-        let sent = self.sender.send(ctx, data, &stopping, &self.replaced, &is_wanted).await;
+        let until = Until { stopping: &stopping, replaced: &self.replaced, is_wanted: &is_wanted };
+        let sent = self.sender.send(ctx, data, until).await;
         match (sent, self.successor.get()) {
             (Err(error), Some(successor)) if !error.is_permanent() && is_wanted() => {
                 self.hand_over(successor, ctx, again, is_wanted).await

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::{Helper, in_front_of};
 
 mod replaced;
+mod too_large;
 
 const GRACE: Duration = Duration::from_secs(60);
 

@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Level, OURS};
-use component::{ConsumeError, ExporterSettings, GrpcStatus, Signal};
+use component::{ConsumeError, ExporterSettings, GrpcStatus, LostReason, Signal};
 use http::uri::PathAndQuery;
 use prost::Message as _;
 use rpcstatus::code_name;
@@ -133,6 +133,7 @@ const REJECTED: Descriptor = Descriptor {
 pub struct Reporter {
     signal: Signal,
     rejected: Counter,
+    lost: Counter,
 }
 
 impl Reporter {
@@ -140,13 +141,19 @@ impl Reporter {
     pub fn new(settings: &ExporterSettings) -> Self {
         let signal = settings.signal;
         let attributes = [("exporter", settings.id.as_str()), ("signal", signal.name())];
-        Self { signal, rejected: settings.meter.counter(REJECTED, &attributes) }
+        let meter = &settings.meter;
+        let lost = LostReason::RejectedByBackend.counter(meter);
+        Self { signal, rejected: meter.counter(REJECTED, &attributes), lost }
     }
 
-    /// Warns and counts. The data is not sent again: the backend said that this cannot help.
-    pub fn report(&self, partial: &PartialSuccess) {
+    /// Warns and counts what of `items` the backend refused. The data is not sent again: the backend said that
+    /// this cannot help.
+    pub fn report(&self, partial: &PartialSuccess, items: usize) {
         let PartialSuccess { rejected, message: error_message } = partial;
-        self.rejected.add(u64::try_from(*rejected).unwrap_or(0));
+        // A backend may claim anything; more than was sent it did not refuse.
+        let refused = u64::try_from(*rejected).unwrap_or(0).min(items as u64);
+        self.rejected.add(refused);
+        self.lost.add(refused);
         let text = "Partial success response";
         match self.signal {
             Signal::Traces => tracing::warn!(error_message, dropped_spans = rejected, "{text}"),
