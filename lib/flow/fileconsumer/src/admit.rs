@@ -381,7 +381,7 @@ impl<S: Sink> Engine<S> {
         if gzip && entry.fingerprint.length == 0 && entry.offset > 0 {
             entry.offset = decompressed_size(&mut opened.source);
         }
-        entry = Entry { identity, gzip, fingerprint, ..entry };
+        entry = Entry { identity, gzip, fingerprint, is_complete: false, ..entry };
         let metadata = opened.source.file().metadata();
         let attributes =
             metadata.map(|it| self.settings.attributes.of(&entry.path, &it)).unwrap_or_default();

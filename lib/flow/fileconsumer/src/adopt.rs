@@ -31,6 +31,11 @@ use crate::source::Source;
 /// What the clock may have been set back between a walk and a write.
 const CLOCK_SLACK: Duration = Duration::from_secs(10);
 
+/// Which file is at a path now.
+fn identity_of(path: &Path) -> Option<Identity> {
+    std::fs::metadata(path).ok().map(|it| Identity::of(&it))
+}
+
 /// What an archive is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -76,9 +81,15 @@ impl<S: Sink> Engine<S> {
         for base in bases {
             let dir = directory(&base).to_owned();
             let names = listed.entry(dir).or_insert_with(|| names(&base));
+            let key = self.by_path.get(&base).and_then(|it| self.files.get(it));
+            if key.map(|it| it.entry.identity) != identity_of(&base) {
+                // It was rotated since the walk found it.
+                self.adopt_siblings(&base);
+                continue;
+            }
             for sibling in archives_among(&base, names).siblings {
-                if !self.settings.finder.matches(&sibling.path) && !self.is_known(sibling.identity)
-                {
+                let is_known = self.is_known(sibling.identity, sibling.size);
+                if !is_known && !self.settings.finder.matches(&sibling.path) {
                     self.pass_over(&base, sibling);
                 }
             }
@@ -87,7 +98,7 @@ impl<S: Sink> Engine<S> {
 
     /// Reads on in what rotation has made of `base`, oldest first, before `base` itself.
     pub(crate) fn adopt_siblings(&mut self, base: &Path) {
-        let Archives { mut siblings, present } = archives(base, |it| self.is_known(it));
+        let Archives { mut siblings, present } = archives(base, |it, size| self.is_known(it, size));
         siblings.retain(|it| !self.settings.finder.matches(&it.path));
         // Before any of them is adopted: adopting changes what is known, and so the answers.
         let verdicts = self.recognise(base, &mut siblings);
@@ -126,10 +137,10 @@ impl<S: Sink> Engine<S> {
     }
 
     /// True for a file of which nothing has to be read to know it.
-    fn is_known(&self, identity: Identity) -> bool {
-        let is_done = |it: &Entry| it.passed_over || it.size <= it.offset;
+    fn is_known(&self, identity: Identity, size: u64) -> bool {
         let known = self.by_identity.contains_key(&identity);
-        identity.born != 0 && (known || self.book.find(identity).is_some_and(is_done))
+        let is_done = || self.book.find(identity).is_some_and(|it| it.is_done(size));
+        identity.born != 0 && (known || is_done())
     }
 
     /// Which known file each archive is; no file is two of them.
@@ -161,8 +172,7 @@ impl<S: Sink> Engine<S> {
             let sample = sibling.sample(self.settings.fingerprint_bytes).ok()?;
             entry.fingerprint.fits(&sample.head).then_some(())?;
         }
-        let all = if entry.gzip { entry.size } else { sibling.size };
-        let is_done = entry.passed_over || entry.offset == all;
+        let is_done = entry.is_done(sibling.size);
         Some(if is_done { Verdict::Done(entry.id) } else { Verdict::Closed(entry.id) })
     }
 
@@ -225,11 +235,14 @@ impl<S: Sink> Engine<S> {
         };
         let mut known = siblings.iter().zip(verdicts).filter(|it| is_ours(it.1)).map(|it| it.0);
         let within = known.any(|it| it.rank.mark.shape == Shape::Within);
-        // Where the base is the one that it was, it was not rotated.
-        let current = self.by_path.get(base).and_then(|it| self.files.get(it));
-        let since: Option<SystemTime> = match current {
-            Some(it) if it.resumed => None,
-            _ => self.book.walked_at().and_then(|it| it.checked_sub(CLOCK_SLACK)),
+        // Where the base still is the one that it was, it was not rotated before the archives were listed.
+        let resumed = self.by_path.get(base).and_then(|it| self.files.get(it));
+        let resumed = resumed.filter(|it| it.resumed).map(|it| it.entry.identity);
+        let since: Option<SystemTime> = if resumed.is_some() && resumed == identity_of(base) {
+            None
+        } else {
+            let walked_at = self.book.walked_at().and_then(|it| it.checked_sub(CLOCK_SLACK));
+            walked_at.or(Some(self.born))
         };
         let is_new = |it: &Sibling| since.is_some_and(|since| since <= it.rank.modified);
         let named = |it: &Sibling| within || it.rank.mark.shape == Shape::Behind;
@@ -265,7 +278,7 @@ impl<S: Sink> Engine<S> {
     fn note_done(&mut self, id: EntryId, sibling: &Sibling) -> Option<FileKey> {
         let entry = self.book.claim(id)?;
         let (identity, gzip) = (sibling.identity, sibling.rank.is_gzip);
-        let now = Entry { identity, gzip, size: entry.offset, ..entry.clone() };
+        let now = Entry { identity, gzip, size: entry.offset, is_complete: gzip, ..entry.clone() };
         if now != entry {
             self.book.note_file(&now);
             self.book.note_offset(&now);
@@ -296,7 +309,7 @@ impl<S: Sink> Engine<S> {
 
     /// Entries whose file was not found: what they had not read is gone.
     fn give_up(&mut self, base: &Path, present: &HashSet<Identity>) {
-        let current = std::fs::metadata(base).ok().map(|it| Identity::of(&it));
+        let current = identity_of(base);
         let is_there = |it: &Entry| present.contains(&it.identity) || current == Some(it.identity);
         let gone: Vec<Entry> = self.book.under(base).filter(|it| !is_there(it)).cloned().collect();
         for entry in gone {
@@ -344,9 +357,9 @@ impl<S: Sink> Engine<S> {
 
     /// The archive that has what was read of a file, if there is one: the file itself was truncated.
     pub(crate) fn copy_of(&self, base: &Path, content: &Content) -> Option<(Sibling, Sample)> {
-        let known = |it| self.by_identity.contains_key(&it);
+        let known = |it: Identity, _: u64| self.by_identity.contains_key(&it);
         let siblings = archives(base, known).siblings.into_iter();
-        let mut siblings = siblings.filter(|it| !known(it.identity));
+        let mut siblings = siblings.filter(|it| !known(it.identity, it.size));
         siblings.find_map(|mut sibling| {
             let mut sample = sibling.sample(self.settings.fingerprint_bytes).ok()?;
             let holds = sample.holds(content);

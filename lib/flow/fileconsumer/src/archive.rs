@@ -209,7 +209,7 @@ pub(crate) struct Archives {
 ///
 /// Rotation may go on meanwhile, and a file that changes its name can be missed under both: only two
 /// equal listings are believed.
-pub(crate) fn archives(base: &Path, known: impl Fn(Identity) -> bool) -> Archives {
+pub(crate) fn archives(base: &Path, known: impl Fn(Identity, u64) -> bool) -> Archives {
     let list = || list(base, &names(base), &known);
     let mut before = list();
     for _ in 1..LISTINGS_MAX {
@@ -226,7 +226,7 @@ pub(crate) fn archives(base: &Path, known: impl Fn(Identity) -> bool) -> Archive
 
 /// The same from names that were listed before, none of them opened.
 pub(crate) fn archives_among(base: &Path, names: &BTreeSet<String>) -> Archives {
-    sort(list(base, names, &|_| true))
+    sort(list(base, names, &|_, _| true))
 }
 
 /// The names in the directory of a file.
@@ -242,7 +242,11 @@ pub(crate) fn directory(base: &Path) -> &Path {
     }
 }
 
-fn list(base: &Path, names: &BTreeSet<String>, known: &dyn Fn(Identity) -> bool) -> Vec<Sibling> {
+fn list(
+    base: &Path,
+    names: &BTreeSet<String>,
+    known: &dyn Fn(Identity, u64) -> bool,
+) -> Vec<Sibling> {
     let Some(name) = base.file_name().and_then(OsStr::to_str) else { return Vec::new() };
     // Every name that `mark` takes begins with this.
     let stem = name.rsplit_once('.').map_or(name, |it| it.0);
@@ -268,7 +272,7 @@ fn list(base: &Path, names: &BTreeSet<String>, known: &dyn Fn(Identity) -> bool)
             let mut identity = Identity::at(&path)?;
             let mut size = path.metadata().ok()?.len();
             let mut file = None;
-            if open < OPEN_MAX && !known(identity) {
+            if open < OPEN_MAX && !known(identity, size) {
                 match open_file(&path) {
                     Ok(it) => {
                         let facts = Facts::of(&it).ok()?;

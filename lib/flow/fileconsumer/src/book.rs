@@ -18,6 +18,7 @@ const VERSION: u8 = 1;
 /// Flags of a file.
 const GZIP: u8 = 1;
 const PASSED_OVER: u8 = 2;
+const COMPLETE: u8 = 4;
 /// Key of the record about walks.
 const WALK: &[u8] = b"w";
 /// Most files that are remembered without being open; the oldest is forgotten first.
@@ -50,6 +51,15 @@ pub(crate) struct Entry {
     pub tail: u64,
     /// An archive that was there before us: it is known so that it is not read.
     pub passed_over: bool,
+    /// A compressed archive that was read to its end and answered: its size does not say how much it holds.
+    pub is_complete: bool,
+}
+
+impl Entry {
+    /// True when nothing is left to read of it, if it is of this size.
+    pub(crate) fn is_done(&self, size: u64) -> bool {
+        self.passed_over || self.is_complete || (!self.gzip && self.offset == size)
+    }
 }
 
 /// All entries that no open file owns, and the way to the store.
@@ -293,8 +303,8 @@ fn key_id(key: &[u8]) -> Option<EntryId> {
 
 fn write_file(entry: &Entry) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
-    let (gzip, passed_over) = (u8::from(entry.gzip), u8::from(entry.passed_over));
-    let flags = (GZIP * gzip) | (PASSED_OVER * passed_over);
+    let all = [(GZIP, entry.gzip), (PASSED_OVER, entry.passed_over), (COMPLETE, entry.is_complete)];
+    let flags = all.into_iter().filter(|it| it.1).fold(0, |flags, it| flags | it.0);
     let mut out = vec![VERSION, flags];
     let Identity { device, inode, born } = entry.identity;
     out.extend([device, inode, born.cast_unsigned()].into_iter().flat_map(u64::to_le_bytes));
@@ -331,7 +341,17 @@ fn read_file(mut bytes: &[u8]) -> Option<Entry> {
     }
     let identity = Identity { device, inode, born };
     let (gzip, passed_over) = (flags & GZIP != 0, flags & PASSED_OVER != 0);
-    Some(Entry { identity, gzip, fingerprint, path, attributes, passed_over, ..Entry::default() })
+    let is_complete = flags & COMPLETE != 0;
+    Some(Entry {
+        identity,
+        gzip,
+        fingerprint,
+        path,
+        attributes,
+        passed_over,
+        is_complete,
+        ..Entry::default()
+    })
 }
 
 fn read_offset(mut bytes: &[u8]) -> Option<[u64; 4]> {
@@ -386,6 +406,7 @@ mod tests {
             number: 8,
             tail: 9,
             passed_over: true,
+            is_complete: true,
         }
     }
 

@@ -19,9 +19,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use component::{BoxError, Host, Meter, Outputs, Ownership, StorageClient};
+use component::{BoxError, Host, Meter, Outputs, Ownership, StorageClient, clock};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -114,6 +114,8 @@ pub struct Engine<S: Sink> {
     /// Files with an archive that is still being written.
     pub(crate) look_again: BTreeSet<PathBuf>,
     next_key: u64,
+    /// When this reader began.
+    pub(crate) born: SystemTime,
     /// Chunks without an answer, and their bytes.
     pub(crate) in_flight: (usize, usize),
     /// The same of those that were handed on since the last one that asked for a flush.
@@ -190,6 +192,7 @@ impl<S: Sink> Engine<S> {
             growing: HashMap::new(),
             look_again: BTreeSet::new(),
             next_key: 0,
+            born: clock::now(),
             in_flight: (0, 0),
             gathering: (0, 0),
             host: host.clone(),

@@ -389,6 +389,11 @@ impl<S: Sink> Engine<S> {
         if !file.finished {
             self.sink.forget(key);
         }
+        file.entry.is_complete =
+            file.entry.gzip && file.ended && file.watermark.done() == file.position;
+        if file.entry.is_complete {
+            self.book.note_file(&file.entry);
+        }
         if gone && file.unlinked && !file.archived {
             self.book.forget(file.entry.id);
         } else {
@@ -405,7 +410,7 @@ impl<S: Sink> Engine<S> {
         }
         let (identity, gzip, path) = (file.entry.identity, file.entry.gzip, file.path().clone());
         let mut names = vec![path.clone()];
-        names.extend(archives(&path, |_| true).siblings.into_iter().map(|it| it.path));
+        names.extend(archives(&path, |_, _| true).siblings.into_iter().map(|it| it.path));
         for name in names {
             if let Ok(Some(opened)) = self.open(&name, gzip)
                 && opened.facts.identity == identity

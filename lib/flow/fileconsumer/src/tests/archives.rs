@@ -377,3 +377,50 @@ async fn a_wait_for_a_file_that_is_not_read_ends_and_is_counted() {
     assert!(rig.bodies().contains(&String::from("two")));
     host.stop().await;
 }
+
+#[tokio::test]
+async fn a_file_that_came_and_went_while_the_restart_looked_around_is_read() {
+    let rig = Rig::new();
+    rig.append("0.log", "one\n");
+    let reader = rig.start();
+    rig.wait(1).await;
+    reader.stop().await;
+    let host = TestHost::new();
+    let mut engine = rig.engine(&host);
+    engine.look(&rig.path("0.log"));
+    for n in 1..=2 {
+        rig.rename("0.log", &format!("0.log.20260101-00000{n}"));
+        rig.append("0.log", &format!("{n}\n"));
+    }
+    engine.resume_rotated();
+    host.spawn(engine.run());
+    assert_eq!(rig.wait(3).await, ["one", "1", "2"]);
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn an_archive_of_which_nothing_was_answered_before_a_crash_is_read_again() {
+    let mut rig = Rig::new();
+    rig.append("0.log", "one\n");
+    let reader = rig.start();
+    rig.wait(1).await;
+    reader.stop().await;
+    for n in 1..=3 {
+        rig.rename("0.log", &format!("0.log.{n}"));
+        rig.gzip(&format!("0.log.{n}"));
+        rig.append("0.log", &format!("{n}\n"));
+    }
+    rig.sink.answer(componenttest::Answer::Hang);
+    let reader = rig.start();
+    rig.sink.wait_for_calls(2).await;
+    rig.settle().await;
+    let left = rig.store.as_ref().unwrap().copy();
+    reader.stop().await;
+    rig.store = Some(Arc::new(left));
+    rig.sink.answer(componenttest::Answer::Ok);
+    let reader = rig.start();
+    let mut got = rig.wait(4).await;
+    got.sort();
+    assert_eq!(got, ["1", "2", "3", "one"]);
+    reader.stop().await;
+}
