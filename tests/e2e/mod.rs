@@ -9,4 +9,5 @@ mod logs;
 mod loki;
 mod own_logs;
 mod own_telemetry;
+mod recipes;
 mod start;
