@@ -15,6 +15,15 @@ fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<Strin
         return misfit(root, root.pointer(&place[1..]).expect(place), value, at);
     }
     if let Some(ways) = schema["anyOf"].as_array() {
+        // Of alternatives that differ by a type, as an editor does, only the one that is written.
+        let is_it = |it: &&Value| {
+            let types = it["properties"]["type"]["enum"].as_array();
+            types.is_some_and(|it| it.contains(&value["type"]))
+        };
+        let ways: Vec<&Value> = match ways.iter().find(is_it) {
+            Some(one) => vec![one],
+            None => ways.iter().collect(),
+        };
         let misfits: Vec<String> =
             ways.iter().map_while(|it| misfit(root, it, value, at)).collect();
         // The deepest says most.
@@ -130,6 +139,15 @@ fn what_is_misspelt_does_not_fit() {
             Some(".processors.transform.log_statements[].statement"),
         ),
         ("processors: {filter: {log_conditions: [x, {conditions: [y]}]}}", None),
+        (
+            "receivers: {file_log: {operators: [{type: json_parser, timestamp: {layuot: x}}]}}",
+            Some(".receivers.file_log.operators[].timestamp.layuot"),
+        ),
+        (
+            "receivers: {file_log: {operators: [{type: move, from: body, too: body}]}}",
+            Some(".receivers.file_log.operators[].too"),
+        ),
+        ("receivers: {file_log: {operators: [{type: move, from: body, to: body}]}}", None),
         ("receivers: {otlp: {protocols::grpc: }, otlp/a.b-c: '$${file:x}'}", None),
         ("exporters: {otlp: {endpoint: x, sending_queue: {enabled: false}}}", None),
     ] {
@@ -190,6 +208,40 @@ fn words_and_the_inside_of_lists_are_known() {
     }
     let exporter = &schema["$defs"]["exporters.otlp_http"]["anyOf"][0]["properties"];
     assert_eq!(exporter["encoding"]["anyOf"][0]["enum"], json!(["proto", "json"]));
+}
+
+#[test]
+fn each_operator_has_its_own_keys_and_words() {
+    let schema = schema();
+    let receiver = &schema["$defs"]["receivers.file_log"]["anyOf"][0]["properties"];
+    let header = &receiver["header"]["anyOf"][0]["properties"];
+    for list in [&receiver["operators"], &header["metadata_operators"]] {
+        let operators = list["anyOf"][0]["items"]["anyOf"].as_array().unwrap();
+        assert_eq!(operators.len(), 26);
+        let of = |name: &str| {
+            let found = operators.iter().find(|it| it["properties"]["type"]["enum"][0] == name);
+            &found.expect(name)["properties"]
+        };
+        for operator in operators {
+            assert!(operator["description"].as_str().unwrap().ends_with('.'));
+            assert_eq!(operator["required"], json!(["type"]));
+            let mut found = Vec::new();
+            let keys =
+                undescribed(operator, &operator["properties"]["type"].to_string(), &mut found);
+            assert!(found.is_empty() && keys > 2, "{found:?}");
+        }
+        let words = |key: &Value| key["anyOf"][0]["enum"].clone();
+        assert_eq!(
+            words(&of("noop")["on_error"]),
+            json!(["send", "send_quiet", "drop", "drop_quiet"])
+        );
+        assert_eq!(words(&of("container")["format"]), json!(["docker", "crio", "containerd"]));
+        assert_eq!(words(&of("recombine")["overwrite_with"]), json!(["oldest", "newest"]));
+        let block = &of("json_parser")["timestamp"]["anyOf"][0]["properties"];
+        assert_eq!(words(&block["layout_type"]), json!(["strptime", "gotime", "epoch", "native"]));
+        assert_eq!(of("key_value_parser")["delimiter"]["default"], "=");
+        assert!(of("router").get("if").is_none());
+    }
 }
 
 /// The key `name` in whichever of `ways` has it; a way may itself be a choice.

@@ -186,29 +186,28 @@ impl Fault {
 
     /// The same fault as seen from outside: of what `path` leads to, with `::` between the steps.
     #[must_use]
-    pub fn within(mut self, path: &str) -> Self {
-        let before = self.place.len();
-        self.place.splice(..0, steps(path));
-        let steps = self.place.len() - before;
-        self.moved(steps)
+    pub fn within(self, path: &str) -> Self {
+        self.moved(&steps(path).collect::<Vec<_>>())
     }
 
     /// The same fault as seen from outside one key, whatever is in its name.
     #[must_use]
-    pub fn within_key(mut self, key: &str) -> Self {
-        self.place.insert(0, Step::Key(key.to_owned()));
-        self.moved(1)
+    pub fn within_key(self, key: &str) -> Self {
+        self.moved(&[Step::Key(key.to_owned())])
     }
 
     /// The same fault as seen from outside a list.
     #[must_use]
-    pub fn within_item(mut self, at: usize) -> Self {
-        self.place.insert(0, Step::At(at));
-        self.moved(1)
+    pub fn within_item(self, at: usize) -> Self {
+        self.moved(&[Step::At(at)])
     }
 
-    /// After `steps` were put before its place.
-    fn moved(mut self, steps: usize) -> Self {
+    fn moved(mut self, above: &[Step]) -> Self {
+        self.place.splice(..0, above.iter().cloned());
+        if let Some(Wanted::Key(_, owners)) = &mut self.wanted {
+            owners.iter_mut().for_each(|it| drop(it.splice(..0, above.iter().cloned())));
+        }
+        let steps = above.len();
         self.named += steps;
         let mut next = self.envelope.as_deref_mut();
         while let Some(envelope) = next {
@@ -218,12 +217,12 @@ impl Fault {
         self
     }
 
-    /// The mistakes of a part that the Collector reads on its own: `intro` stands above the first.
-    pub(crate) fn enclose(faults: &mut [Fault], intro: &str) {
+    /// The mistakes of a part that the Collector reads on its own, so many steps down: `intro` stands above the first.
+    pub(crate) fn enclose(faults: &mut [Fault], depth: usize, intro: &str) {
         for (at, fault) in faults.iter_mut().enumerate() {
             let intro = (at == 0).then(|| intro.to_owned());
             let inner = fault.envelope.take();
-            fault.envelope = Some(Box::new(Envelope { depth: 0, intro, inner }));
+            fault.envelope = Some(Box::new(Envelope { depth, intro, inner }));
         }
     }
 

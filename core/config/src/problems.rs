@@ -30,6 +30,9 @@ pub enum Caution {
     NoEffect,
 }
 
+/// What the Collector writes above the mistakes of a part that it reads on its own.
+const PART: &str = "decoding failed due to the following error(s):";
+
 impl Problems {
     /// A broken rule. `key` is the path below the component's section with `::` between keys, empty
     /// for the section.
@@ -64,21 +67,36 @@ impl Problems {
     }
 
     /// Puts the mistakes of a part in order that the Collector reads on its own: those of reading come first, in the order of
-    /// `keys`, below `intro`. What only follows from one of them goes.
-    pub(crate) fn settle(&mut self, keys: &[&str], intro: &str) {
+    /// `keys`, below `intro`. `alone` says of a key at which depth a part begins that is read on its own as well. What only
+    /// follows from one of them goes.
+    pub(crate) fn settle(
+        &mut self,
+        keys: &[&str],
+        alone: impl Fn(&str) -> Option<usize>,
+        intro: &str,
+    ) {
         let (mut unread, mut others): (Vec<Fault>, Vec<Fault>) =
             std::mem::take(&mut self.faults).into_iter().partition(|it| it.stage == Stage::Read);
-        unread.sort_by_key(|it| match it.place.first() {
+        let key = |it: &Fault| match it.place.first() {
             Some(Step::Key(key)) => keys.iter().position(|it| it == key),
             _ => None,
-        });
+        };
+        unread.sort_by_key(key);
         others.retain(|it| {
             let same = |unread: &Fault| {
                 it.place.starts_with(&unread.place) || unread.place.starts_with(&it.place)
             };
             !unread.iter().any(same)
         });
-        Fault::enclose(&mut unread, intro);
+        let depth = |it: &Fault| {
+            key(it).and_then(|it| alone(keys[it])).filter(|depth| *depth < it.place.len())
+        };
+        for part in unread.chunk_by_mut(|a, b| depth(a) == depth(b)) {
+            if let Some(depth) = depth(&part[0]) {
+                Fault::enclose(part, depth, PART);
+            }
+        }
+        Fault::enclose(&mut unread, 0, intro);
         self.faults = unread;
         self.faults.append(&mut others);
     }

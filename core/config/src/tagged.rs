@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Value;
-use crate::described::{Described, Inside, Item, Key};
-use crate::fault::{Fault, Remedy, Type, Wanted};
+use crate::described::{Described, Inside, Item, Key, flat};
+use crate::fault::{Fault, Remedy, Step, Type, Wanted};
 use crate::load::examine;
 use crate::problems::{Caution, Problems};
 
@@ -33,6 +33,11 @@ pub trait Tags: Sized + 'static {
 
     /// What the Collector writes above the mistakes in an item of this type.
     fn intro(name: &str) -> String;
+
+    /// The Collector reads a part of an item of this type on its own, to which this key belongs: how many steps lead to it.
+    fn alone(_name: &str, _key: &str) -> Option<usize> {
+        None
+    }
 }
 
 /// One of the types.
@@ -81,7 +86,8 @@ impl<T: Tags> Tagged<T> {
         let tag = self.tag().map_err(|fault| found.add(fault).stage).ok()?;
         let mut own = Problems::default();
         let planned = (tag.read)(&self.written, &mut own).and_then(|it| plan(it, &mut own));
-        own.settle(&order((tag.item)().inside), &T::intro(tag.name));
+        let keys = order((tag.item)().inside);
+        own.settle(&keys, |key| T::alone(tag.name, key), &T::intro(tag.name));
         let is_right = own.faults().is_empty();
         found.take(own, |it| it);
         planned.filter(|_| is_right)
@@ -92,7 +98,11 @@ impl<T: Tags> Tagged<T> {
     /// # Errors
     /// There is none, or none that is known.
     pub fn tag(&self) -> Result<&'static Tag<T>, Fault> {
-        let Value::Map(entries) = self.written.plain() else { return Err(self.no_map()) };
+        let entries = match self.written.plain() {
+            Value::Map(entries) => entries.as_slice(),
+            Value::Null => &[],
+            _ => return Err(self.no_map()),
+        };
         let name = match entries.iter().find(|it| it.0 == TYPE) {
             None => {
                 let mut fault = Fault::read(T::MISSING);
@@ -104,7 +114,8 @@ impl<T: Tags> Tagged<T> {
                 return Err(fault);
             }
             Some((_, name)) => name.as_str().ok_or_else(|| {
-                let mut fault = Fault::read(T::no_text(name.go_type()));
+                let got = if *name == Value::Null { "<nil>" } else { name.go_type() };
+                let mut fault = Fault::read(T::no_text(got));
                 fault.about(TYPE).wanted = Some(Wanted::Type(Type::Text));
                 fault
             })?,
@@ -149,11 +160,14 @@ fn names<T: Tags>() -> Vec<&'static str> {
 /// Reads what the keys are; those that are not known are ignored, as in the Collector.
 fn read<C>(item: &Value, found: &mut Problems) -> Option<C>
 where
-    C: Default + Serialize + DeserializeOwned,
+    C: Default + Serialize + DeserializeOwned + Described,
 {
     let (config, faults) = examine::<C>(item);
-    for fault in faults {
-        if fault.is_at_key() {
+    for mut fault in faults {
+        if let (Some(Wanted::Key(_, places)), Some(Step::Key(key))) =
+            (&mut fault.wanted, fault.place.last())
+        {
+            owners(C::inside(), key, &mut Vec::new(), places);
             let key = fault.place.iter().map(ToString::to_string).collect::<Vec<_>>().join("::");
             let text = format!("there is no key `{key}` here: it is ignored");
             *found.warn(Caution::IgnoredKey, "", "") = Fault { text, ..fault };
@@ -162,6 +176,25 @@ where
         }
     }
     config
+}
+
+/// The blocks of keys that know `key`.
+fn owners(inside: Inside, key: &str, path: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
+    match inside {
+        Inside::Maybe(item) => owners(item.inside, key, path, found),
+        Inside::Keys(keys) => {
+            let keys = flat(&keys);
+            if !path.is_empty() && keys.iter().any(|it| it.name == key) {
+                found.push(path.clone());
+            }
+            for block in keys {
+                path.push(Step::from(block.name));
+                owners((block.inside)(), key, path, found);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The keys in the order in which the Collector reads them: a struct's own before those of the structs that it embeds.
@@ -213,5 +246,153 @@ impl<'de, T> Deserialize<'de> for Tagged<T> {
 impl<T: Tags> Described for Tagged<T> {
     fn inside() -> Inside {
         Inside::Tagged(T::TAGS.iter().map(|it| (it.name, it.text, it.item)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Stage, Together};
+
+    /// Its keys as they were read.
+    struct Animal(String);
+
+    /// What both have.
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+    struct Common {
+        /// Which it is.
+        #[serde(rename = "type")]
+        kind: String,
+        /// How it is called.
+        name: String,
+    }
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+    struct Tail {
+        /// In centimetres.
+        length: i64,
+    }
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+    struct DogKeys {
+        /// How loud it is.
+        volume: i64,
+        /// What it wags with.
+        tail: Option<Tail>,
+    }
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+    struct CatKeys {
+        /// How many are left.
+        lives: Option<String>,
+    }
+
+    type Dog = Together<DogKeys, Common>;
+    type Cat = Together<CatKeys, Common>;
+
+    impl From<Dog> for Animal {
+        fn from(it: Dog) -> Self {
+            Animal(format!("dog {it:?}"))
+        }
+    }
+
+    impl From<Cat> for Animal {
+        fn from(it: Cat) -> Self {
+            Animal(format!("cat {it:?}"))
+        }
+    }
+
+    impl Tags for Animal {
+        const TAGS: &'static [Tag<Self>] =
+            &[Tag::of::<Cat>("cat", "Meows."), Tag::of::<Dog>("dog", "Barks.")];
+        const PLAIN: &'static str = "cat";
+        const MISSING: &'static str = "no type";
+
+        fn no_text(go_type: &str) -> String {
+            format!("type is a {go_type}")
+        }
+
+        fn unknown(name: &str) -> String {
+            format!("no {name}")
+        }
+
+        fn intro(name: &str) -> String {
+            format!("in {name}:")
+        }
+
+        fn alone(_: &str, key: &str) -> Option<usize> {
+            (key == "tail").then_some(1)
+        }
+    }
+
+    /// What becomes of an item: what it is, or everything that is wrong, then the warnings.
+    fn check(item: &str, want: Result<&str, &[&str]>) {
+        let item: Value = serde_json::from_str(item).unwrap();
+        let mut found = Problems::default();
+        let read = Tagged::<Animal>::from(item).plan(&mut found, |it, _| Some(it.0));
+        let mut texts: Vec<String> = found
+            .of(Stage::Read)
+            .map(|it| it.clone().within_item(3).within("list").read_text())
+            .collect();
+        texts.extend(found.warnings().iter().map(|it| format!("{:?} {}", it.1.place, it.1.text)));
+        match want {
+            Ok(part) => {
+                assert!(read.as_ref().is_some_and(|it| it.contains(part)), "{read:?} {texts:?}")
+            }
+            Err(want) => assert_eq!(texts, want),
+        }
+    }
+
+    #[test]
+    fn the_type_chooses_the_keys() {
+        check(
+            r#"{"type": "dog", "name": "Rex", "volume": 5}"#,
+            Ok("dog Together { own: DogKeys { volume: 5"),
+        );
+        check(r#"{"type": "cat", "lives": "nine"}"#, Ok("lives: Some(\"nine\")"));
+    }
+
+    #[test]
+    fn one_sentence_stands_above_the_mistakes_of_an_item_and_of_a_part_of_it() {
+        check(
+            r#"{"type": "dog", "name": 1, "volume": "loud", "tail": {"length": "x"}}"#,
+            Err(&[
+                "'list[3]' in dog:\n\n'volume' expected type 'int', got unconvertible type 'string'",
+                "'tail' decoding failed due to the following error(s):\n\n'length' expected type 'int', \
+                 got unconvertible type 'string'",
+                "'name' expected type 'string', got unconvertible type 'int'",
+            ]),
+        );
+        check(r#"{"type": "cow"}"#, Err(&["'list[3]' no cow"]));
+        check(r#"{"type": null}"#, Err(&["'list[3]' type is a <nil>"]));
+        check(r#""dog""#, Err(&["'list[3]' expected a map or struct, got \"string\""]));
+    }
+
+    #[test]
+    fn unknown_keys_are_ignored_with_a_warning() {
+        check(
+            r#"{"type": "dog", "length": 5}"#,
+            Err(&["[Key(\"length\")] there is no key `length` here: it is ignored"]),
+        );
+    }
+
+    #[test]
+    fn a_missing_type_is_guessed_from_the_keys() {
+        let remedy = |item: &str| {
+            let item: Value = serde_json::from_str(item).unwrap();
+            Tagged::<Animal>::from(item).tag().err().unwrap().remedy
+        };
+        assert_eq!(remedy(r#"{"volume": 5}"#), Some(Remedy::Set("dog".to_owned())));
+        assert_eq!(remedy(r#"{"name": "Tom"}"#), Some(Remedy::Set("cat".to_owned())));
+    }
+
+    #[test]
+    fn a_key_of_a_block_beside_it_knows_its_block() {
+        let mut found = Problems::default();
+        let item: Value = serde_json::from_str(r#"{"type": "dog", "length": 5}"#).unwrap();
+        Tagged::<Animal>::from(item).plan(&mut found, |_, _| Some(()));
+        let fault = found.warnings()[0].1.clone().within_item(0).within("list");
+        let Some(Wanted::Key(_, owners)) = fault.wanted else { panic!("{fault:?}") };
+        assert_eq!(owners, [[Step::from("list"), Step::from("0"), Step::from("tail")]]);
     }
 }

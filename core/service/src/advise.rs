@@ -224,7 +224,8 @@ fn carry_out(conf: &Conf, path: &[String], remedy: &Remedy, found: Diagnostic) -
             found.help(format!("remove {what}")).fix(fix)
         }
         Remedy::Set(value) => {
-            let text = format!("{key}: {value}");
+            let is_item = key.parse::<usize>().is_ok();
+            let text = if is_item { value.clone() } else { format!("{key}: {value}") };
             let text = text.trim_end();
             if let Some(reference) = node.and_then(|it| variable(it)) {
                 let default = format!("${{env:{}:-{value}}}", reference.0);

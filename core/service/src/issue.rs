@@ -299,8 +299,9 @@ fn rule(fault: &Fault) -> String {
         return fault.text.clone();
     }
     let steps: Vec<String> = fault.place.iter().map(ToString::to_string).collect();
-    let (key, said) = (name(&steps), &fault.text);
-    if said.starts_with(&key) { said.clone() } else { format!("{key}: {said}") }
+    // What follows the first line is an excerpt: the diagnostic shows the place itself.
+    let (key, said) = (name(&steps), fault.text.lines().next().unwrap_or_default());
+    if said.starts_with(&key) { said.to_owned() } else { format!("{key}: {said}") }
 }
 
 /// A broken rule of a component.

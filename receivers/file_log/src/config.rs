@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use component::Problems;
-use component::config::{Duration, Tagged};
+use component::config::{Duration, Stage, Tagged};
 use fileconsumer::Encoding;
 use serde::{Deserialize, Serialize};
 use stanza::{Body, ByteSize, OperatorConfig, Options, Pipeline};
@@ -273,7 +273,11 @@ impl Config {
         let mut inside = Problems::default();
         let is_right = options.is_some();
         let pipeline = Pipeline::plan(&self.operators, options.unwrap_or_default(), &mut inside);
-        found.take(inside, |fault| fault.within("operators"));
+        found.take(inside, |fault| match fault.stage {
+            // So upstream's rules are named.
+            Stage::Check => fault.within("baseconfig::operators"),
+            Stage::Read | Stage::Create => fault.within("operators"),
+        });
         let mut entry = Problems::default();
         let pipeline = pipeline.and_then(|it| it.entered_at(&self.output, &mut entry));
         found.take(entry, |fault| fault.within("output"));

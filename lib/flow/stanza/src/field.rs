@@ -30,20 +30,25 @@ impl Root {
 }
 
 /// Why a text names no place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldError {
     /// It begins with none of the roots.
     Prefix,
-    /// In the Collector's words.
-    Other(String),
+    /// Brackets and quotes do not fit.
+    Split(&'static str),
+    /// All of this root, where only a part of it can be meant.
+    Whole(Root),
 }
 
-impl FieldError {
+impl fmt::Display for FieldError {
     /// In the Collector's words.
-    pub(crate) fn text(&self) -> &str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FieldError::Prefix => "unrecognized prefix",
-            FieldError::Other(text) => text,
+            FieldError::Prefix => f.write_str("unrecognized prefix"),
+            FieldError::Split(why) => write!(f, "splitting field: {why}"),
+            FieldError::Whole(root) => {
+                write!(f, "{} cannot be referenced without subfield", root.name())
+            }
         }
     }
 }
@@ -71,7 +76,7 @@ impl Field {
     /// # Errors
     /// The Collector's texts (pkg/stanza/entry/field.go).
     pub(crate) fn parse(text: &str, rootable: bool) -> Result<Self, FieldError> {
-        let mut keys = split(text).map_err(FieldError::Other)?.into_iter();
+        let mut keys = split(text).map_err(FieldError::Split)?.into_iter();
         let root = match keys.next().as_deref() {
             Some("body") => Root::Body,
             Some("attributes") => Root::Attributes,
@@ -80,8 +85,7 @@ impl Field {
         };
         let keys: Vec<String> = keys.collect();
         if keys.is_empty() && root != Root::Body && !rootable {
-            let text = format!("{} cannot be referenced without subfield", root.name());
-            return Err(FieldError::Other(text));
+            return Err(FieldError::Whole(root));
         }
         Ok(Self { root, keys })
     }
@@ -205,39 +209,51 @@ impl fmt::Display for Field {
 }
 
 /// The keys of the dot and bracket syntax.
-fn split(text: &str) -> Result<Vec<String>, String> {
+fn split(text: &str) -> Result<Vec<String>, &'static str> {
+    if text.is_empty() {
+        return Err("fields size is 0");
+    }
     let mut keys = Vec::new();
     let mut rest = text;
+    let mut in_brackets = text.starts_with('[');
     loop {
-        let end = rest.find(['.', '[']).unwrap_or(rest.len());
-        if end > 0 {
-            keys.push(rest[..end].to_owned());
-        }
-        rest = &rest[end..];
-        while let Some(inside) = rest.strip_prefix('[') {
-            let Some(quote @ ('\'' | '"')) = inside.chars().next() else {
-                return Err(format!("invalid character in brackets of field '{text}'"));
-            };
-            let inside = &inside[1..];
-            let Some((key, after)) = inside.split_once(quote) else {
-                return Err("found unclosed left bracket".to_owned());
-            };
-            let Some(after) = after.strip_prefix(']') else {
-                return Err("found unclosed left bracket".to_owned());
-            };
+        let after = if in_brackets {
+            let (key, after) = bracketed(&rest[1..])?;
             keys.push(key.to_owned());
-            rest = after;
-        }
-        match rest.strip_prefix('.') {
-            Some(more) => rest = more,
-            None if rest.is_empty() => return Ok(keys),
+            after
+        } else {
+            let (key, after) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+            keys.push(key.to_owned());
+            after
+        };
+        in_brackets = after.starts_with('[');
+        rest = match after.strip_prefix('.') {
+            Some(rest) => rest,
+            None if after.is_empty() => return Ok(keys),
+            None if in_brackets => after,
             None => {
                 return Err(
-                    "bracketed access must be followed by a dot or another bracketed access"
-                        .to_owned(),
+                    "bracketed access must be followed by a dot or another bracketed access",
                 );
             }
-        }
+        };
+    }
+}
+
+/// `'key']` or `"key"]`: the key, and what follows.
+fn bracketed(inside: &str) -> Result<(&str, &str), &'static str> {
+    let unclosed = match inside.chars().next() {
+        Some('"') => "found unclosed double quote",
+        Some('\'') => "found unclosed single quote",
+        Some(_) => return Err("strings in brackets must be surrounded by quotes"),
+        None => return Err("found unclosed left bracket"),
+    };
+    let (quote, inside) = inside.split_at(1);
+    let (key, after) = inside.split_once(quote).ok_or(unclosed)?;
+    match after.strip_prefix(']') {
+        Some(after) => Ok((key, after)),
+        None if after.is_empty() => Err("found unclosed left bracket"),
+        None => Err("found characters between closed quote and closing bracket"),
     }
 }
 
@@ -246,8 +262,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str, want: Result<&str, &str>) {
-        let got = Field::parse(text, false).map(|it| it.to_string());
-        assert_eq!(got.as_deref().map_err(FieldError::text), want, "{text}");
+        let got = Field::parse(text, false).map(|it| it.to_string()).map_err(|it| it.to_string());
+        assert_eq!(got.as_deref().map_err(String::as_str), want, "{text}");
     }
 
     #[test]
@@ -263,12 +279,18 @@ mod tests {
     fn what_is_no_field_is_refused_in_the_collectors_words() {
         check("foo.bar", Err("unrecognized prefix"));
         check("$body", Err("unrecognized prefix"));
-        check("", Err("unrecognized prefix"));
+        check("", Err("splitting field: fields size is 0"));
         check("attributes", Err("attributes cannot be referenced without subfield"));
-        check("body[\"a", Err("found unclosed left bracket"));
-        check(
+        let split = |text: &str, want: &str| check(text, Err(&format!("splitting field: {want}")));
+        split("body[\"a", "found unclosed double quote");
+        split("body['a", "found unclosed single quote");
+        split("body['a'", "found unclosed left bracket");
+        split("body[", "found unclosed left bracket");
+        split("body[a]", "strings in brackets must be surrounded by quotes");
+        split("body['a'x]", "found characters between closed quote and closing bracket");
+        split(
             "body['a']b",
-            Err("bracketed access must be followed by a dot or another bracketed access"),
+            "bracketed access must be followed by a dot or another bracketed access",
         );
     }
 }

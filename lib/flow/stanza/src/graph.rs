@@ -293,12 +293,16 @@ fn refuse_cycles(nodes: &[Node], found: &mut Problems) {
     let mut names: Vec<&str> = cycle.iter().map(|it| nodes[*it].id.as_str()).collect();
     names.sort_by_key(|it| fnv(it));
     let text = format!(
-        "pipeline has a circular dependency: {{\"cycles\":\"({} -> {})\"}}",
-        names.join(" -> "),
+        "pipeline has a circular dependency: {{\"cycles\":\"({} -\\u003e {})\"}}",
+        names.join(" -\\u003e "),
         names[0]
     );
     let fault = found.add(Fault::create(text).within_item(last));
-    fault.about(if nodes[last].routes.is_empty() { "output" } else { "routes" });
+    if nodes[last].routes.is_empty() {
+        fault.remove("output");
+    } else {
+        fault.about("routes");
+    }
 }
 
 /// The number by which the Collector sorts the names of a cycle: FNV-1a of 64 bits.

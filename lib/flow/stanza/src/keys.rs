@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use config::{Choice, Choices, Described, Fault, Problems, Remedy, Stage};
 use expr::{Program, Template};
 use golang::regexp;
 use golang::time::Zone;
 use regex::Regex;
-use serde::de::Visitor;
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::field::{Field, FieldError};
@@ -83,6 +84,22 @@ impl Common {
     }
 }
 
+/// Words of expressions that may be misspelt.
+const WORDS: [&str; 12] = [
+    "==",
+    "&&",
+    "||",
+    "and",
+    "or",
+    "not",
+    "in",
+    "matches",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "let",
+];
+
 /// Compiles a condition; `text` makes the Collector's text of what is wrong with it.
 pub(crate) fn condition(
     key: &str,
@@ -93,11 +110,29 @@ pub(crate) fn condition(
     match Program::condition(condition) {
         Ok(program) => Some(program),
         Err(problem) => {
-            let fault = found.late(key, text(&problem));
-            fault.remedy = problem.at.map(|it| Remedy::Part(it, Vec::new()));
+            let remedy = match problem.at.clone() {
+                Some(at) => Some(misspelt(at)),
+                // A text alone is meant as a part of the body.
+                None if condition.starts_with(['"', '\'']) => {
+                    let better = format!("body contains {condition}");
+                    Program::condition(&better).is_ok().then(|| Remedy::Set(quoted(&better)))
+                }
+                None => None,
+            };
+            found.late(key, text(&problem)).remedy = remedy;
             None
         }
     }
+}
+
+/// A word of an expression that was probably meant as another.
+fn misspelt(at: Range<usize>) -> Remedy {
+    Remedy::Part(at, WORDS.iter().map(|it| (*it).to_owned()).collect())
+}
+
+/// A text as YAML has it in single quotes.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Compiles texts that may hold `EXPR(...)`; `text` makes the Collector's text of what is wrong with one.
@@ -122,7 +157,7 @@ pub(crate) fn templates(
     all
 }
 
-/// Compiles a pattern. Where a closing bracket makes it one, that was probably forgotten.
+/// Compiles a pattern.
 pub(crate) fn pattern(
     key: &str,
     pattern: &str,
@@ -133,14 +168,30 @@ pub(crate) fn pattern(
         Ok(regex) => return Some(regex),
         Err(problem) => problem,
     };
-    let closed = [')', ']'].map(|sign| format!("{pattern}{sign}"));
-    let closed = closed.iter().find(|it| regexp::compile(it).is_ok());
-    let remedy = match closed {
-        Some(closed) => Some(Remedy::Set(format!("'{}'", closed.replace('\'', "''")))),
+    let fault = found.late(key, format!("{before}{}", problem.text));
+    fault.remedy = match mended(pattern, problem.at.clone()) {
+        Some(mended) => Some(Remedy::Set(quoted(&mended))),
         None => problem.at.map(|it| Remedy::Part(it, Vec::new())),
     };
-    found.late(key, format!("{before}{}", problem.text)).remedy = remedy;
     None
+}
+
+/// The pattern with what is often forgotten, or differs in other languages: a closing bracket, a sign in the name of a
+/// group, a repetition that gives nothing back (`++`).
+fn mended(pattern: &str, at: Option<Range<usize>>) -> Option<String> {
+    let mut all: Vec<String> = [')', ']'].iter().map(|it| format!("{pattern}{it}")).collect();
+    if let Some(at) = at
+        && let (Some(before), Some(part), Some(after)) =
+            (pattern.get(..at.start), pattern.get(at.clone()), pattern.get(at.end..))
+    {
+        if let Some((head, name)) = part.strip_suffix('>').and_then(|it| it.split_once('<')) {
+            let name = name.replace(|it: char| !it.is_ascii_alphanumeric(), "_");
+            all.push(format!("{before}{head}<{name}>{after}"));
+        }
+        let once = part.strip_suffix('+').unwrap_or(part);
+        all.push(format!("{before}{once}{after}"));
+    }
+    all.into_iter().find(|it| it != pattern && regexp::compile(it).is_ok())
 }
 
 /// What the Collector says of a place that is on no map.
@@ -154,9 +205,56 @@ pub(crate) fn no_zone(key: &str, name: &str, fault: &mut Fault) {
 }
 
 /// A place in a record as it is written, such as `attributes.level` or `body["log.level"]`; empty is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Described)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Described)]
 #[serde(transparent)]
 pub(crate) struct Place(String);
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_string(PlaceVisitor)
+    }
+}
+
+/// To the Collector a field is a struct that can be read from a text.
+struct PlaceVisitor;
+
+impl PlaceVisitor {
+    fn refuse<E: serde::de::Error>(kind: &str) -> Result<Place, E> {
+        Err(E::custom(format!("expected a map or struct, got {kind:?}")))
+    }
+}
+
+impl<'de> Visitor<'de> for PlaceVisitor {
+    type Value = Place;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Place, E> {
+        Ok(text.into())
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Place, E> {
+        Self::refuse("bool")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Place, E> {
+        Self::refuse("int")
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Place, E> {
+        Self::refuse("int")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Place, E> {
+        Self::refuse("float64")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Place, A::Error> {
+        Self::refuse("slice")
+    }
+}
 
 impl From<&str> for Place {
     fn from(text: &str) -> Self {
@@ -165,6 +263,11 @@ impl From<&str> for Place {
 }
 
 impl Place {
+    /// True if nothing is written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The field that it means. A whole map of attributes is none.
     pub(crate) fn field(&self, key: &str, found: &mut Problems) -> Option<Field> {
         self.read(key, false, found)
@@ -199,19 +302,27 @@ impl Place {
     }
 
     fn read(&self, key: &str, rootable: bool, found: &mut Problems) -> Option<Field> {
-        if self.0.is_empty() {
-            return None;
-        }
         match Field::parse(&self.0, rootable) {
             Ok(field) => Some(field),
             Err(problem) => {
-                let fault = found.add(Fault::read(problem.text()).within(key));
-                if problem == FieldError::Prefix {
-                    fault.remedy = Some(Remedy::Set(self.with_prefix()));
-                }
+                let fault = found.add(Fault::read(problem.to_string()).within(key));
+                let meant = match problem {
+                    FieldError::Prefix => Some(self.with_prefix()),
+                    FieldError::Split(_) => self.with_quotes(rootable),
+                    FieldError::Whole(_) => None,
+                };
+                fault.remedy = meant.map(|it| Remedy::Set(quoted(&it)));
                 None
             }
         }
+    }
+
+    /// With what is missing of quotes and brackets, if that makes it a field.
+    fn with_quotes(&self, rootable: bool) -> Option<String> {
+        let text = &self.0;
+        let quoted = text.replace(['\'', '"'], "").replace('[', "[\"").replace(']', "\"]");
+        let all = [format!("{text}]"), format!("{text}\"]"), format!("{text}']"), quoted];
+        all.into_iter().find(|it| Field::parse(it, rootable).is_ok())
     }
 
     /// What was probably meant where the prefix is missing: `$body` and `attribute.a` are known mistakes.

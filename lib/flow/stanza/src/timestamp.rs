@@ -52,7 +52,8 @@ pub(crate) struct TimeKeys {
     /// The time zone of times that are written without one, such as `Europe/Berlin`. Default: UTC for a layout that ends in `Z`, else
     /// that of the host.
     location: String,
-    /// What abbreviations of time zones mean, such as `{IST: Asia/Kolkata}`; the layout needs `%Z` (`gotime`: `MST`).
+    /// What abbreviations of time zones mean, such as `{IST: Asia/Kolkata}`; the layout needs `%Z` (`gotime`: `MST`). Default:
+    /// none.
     time_zone_locations: BTreeMap<String, String>,
 }
 
@@ -85,19 +86,14 @@ impl Choices for LayoutType {
 impl TimeParser {
     /// Compiles. As in the Collector, the first mistake is the only one.
     pub(crate) fn new(keys: &TimeKeys, found: &mut Problems) -> Option<Self> {
-        let text = "missing required parameter 'parse_from'";
-        let how = match keys.how() {
-            _ if keys.parse_from == Place::default() => {
-                found.at("", text).require("parse_from", "attributes.time");
-                return None;
-            }
-            Ok(how) => how,
-            Err(fault) => {
-                found.add(fault);
-                return None;
-            }
-        };
-        Some(Self { parse_from: keys.parse_from.field("parse_from", found)?, how })
+        if keys.parse_from.is_empty() {
+            let text = "missing required parameter 'parse_from'";
+            found.at("", text).require("parse_from", "attributes.time");
+            return None;
+        }
+        let parse_from = keys.parse_from.field("parse_from", found);
+        let how = keys.how().map_err(|fault| found.add(fault).stage).ok()?;
+        Some(Self { parse_from: parse_from?, how })
     }
 
     /// Sets the timestamp of a record.
@@ -144,7 +140,10 @@ impl TimeKeys {
             LayoutType::Epoch => {
                 return Epoch::new(text).map(How::Epoch).ok_or_else(|| {
                     let mut fault = Fault::check("invalid `layout` for `epoch` type");
-                    fault.one_of("layout", &Epoch::LAYOUTS);
+                    match Epoch::meant(text) {
+                        Some(unit) => fault.set("layout", unit),
+                        None => fault.one_of("layout", &Epoch::LAYOUTS),
+                    };
                     fault
                 });
             }
@@ -208,6 +207,23 @@ impl Epoch {
             _ => return None,
         };
         Some(Self { unit, split })
+    }
+
+    /// A unit in words.
+    fn meant(text: &str) -> Option<&'static str> {
+        const WORDS: [(&str, &str); 9] = [
+            ("sec", "s"),
+            ("unix", "s"),
+            ("milli", "ms"),
+            ("msec", "ms"),
+            ("micro", "us"),
+            ("usec", "us"),
+            ("\u{b5}s", "us"),
+            ("nano", "ns"),
+            ("nsec", "ns"),
+        ];
+        let text = text.to_ascii_lowercase();
+        WORDS.iter().find(|it| text.starts_with(it.0)).map(|it| it.1)
     }
 
     /// Decimals that a float is printed with before it is read (upstream `getEpochStamp`).

@@ -38,13 +38,19 @@ pub(super) fn parse(text: &str, world: World) -> Result<Node, Mistake> {
     parsed.map_err(|wrong| {
         let bytes = |chars: &[char]| chars.iter().map(|it| it.len_utf8()).sum::<usize>();
         let before = bytes(&source[..wrong.at.min(source.len())]);
-        let at = source.get(wrong.at).map(|it| before..before + it.len_utf8());
+        let rest = source.get(wrong.at..).unwrap_or_default();
+        let in_word = |it: &&char| it.is_alphanumeric() || **it == '_';
+        let length = rest.iter().take_while(in_word).count().max(1).min(rest.len());
+        let at = (length > 0).then(|| before..before + bytes(&rest[..length]));
         Mistake { text: show(&source, &wrong), at }
     })
 }
 
 /// Message, position and excerpt as expr-lang prints them.
 fn show(source: &[char], wrong: &Wrong) -> String {
+    if source.is_empty() {
+        return wrong.message.clone();
+    }
     let before = &source[..wrong.at.min(source.len())];
     let line = before.iter().filter(|c| **c == '\n').count();
     let column = before.iter().rev().take_while(|c| **c != '\n').count();

@@ -47,8 +47,8 @@ impl Transformer for CopyConfig {
 
 impl Transformer for MoveConfig {
     fn plan(&self, found: &mut Problems) -> Option<Built> {
-        let from = self.from.required("from", "move: missing from field", found);
-        let to = self.to.required("to", "move: missing to field", found);
+        let from = self.from.required("from", "copy: missing from field", found);
+        let to = self.to.required("to", "copy: missing to field", found);
         Some(Built::transformer(Move { from: from?, to: to? }))
     }
 }

@@ -20,8 +20,8 @@ struct JsonArrayParser {
 /// The keys of `json_array_parser`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
 pub(crate) struct Config {
-    /// The names of the items, with commas between them: the list becomes a map. Without it, it stays a list, and `parse_to`
-    /// has to name a field.
+    /// The names of the items, with commas between them: the list becomes a map. Default: none, and the list stays a list, for
+    /// which `parse_to` has to name a field.
     header: String,
 }
 

@@ -86,7 +86,7 @@ impl Tags for OperatorConfig {
         ),
         Tag::of::<Transforms<filter::Config>>(
             "filter",
-            "Throws records away for which an expression is true.",
+            "Throws records away for which an expression is true. `if` has no effect on it.",
         ),
         Tag::of::<Transforms<flatten::Config>>(
             "flatten",
@@ -104,7 +104,7 @@ impl Tags for OperatorConfig {
         Tag::of::<Transforms<copy_move::MoveConfig>>("move", "Moves a value to another field."),
         Tag::of::<Transforms<noop::Config>>(
             "noop",
-            "Passes records on as they are: a place for `output` and `router` to send records to.",
+            "Passes records on as they are: a place for `output` and `router` to send records to. `if` has no effect on it.",
         ),
         Tag::of::<Transforms<recombine::Config>>(
             "recombine",
@@ -167,6 +167,15 @@ impl Tags for OperatorConfig {
 
     fn intro(name: &str) -> String {
         format!("unmarshal to {name}: decoding failed due to the following error(s):")
+    }
+
+    /// Upstream's time parser has a reader of its own.
+    fn alone(name: &str, key: &str) -> Option<usize> {
+        match (name, key) {
+            (_, "timestamp") => Some(1),
+            ("time_parser", "parse_from" | "layout" | "layout_type" | "location") => Some(0),
+            _ => None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! read time, severity, trace and scope from it.
 
 use bumpalo::Bump;
-use config::{Described, Problems};
+use config::{Described, Problems, Stage};
 use pdata::text::from_hex;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ impl Parser {
     pub(super) fn new(keys: &ParserKeys, found: &mut Problems) -> Option<Self> {
         let parse_from = keys.parse_from.field("parse_from", found);
         let parse_to = keys.parse_to.root("parse_to", found);
-        let body = keys.body.field("body", found);
+        let body = if keys.body.is_empty() { None } else { keys.body.field("body", found) };
         if body.is_some() && parse_to == Some(Field::root(Root::Body)) {
             let text = "`parse_to: body` not allowed when `body` is configured";
             found.late("", text).remove("body");
@@ -137,7 +137,11 @@ fn block<K, T>(
 ) -> Option<T> {
     let mut inside = Problems::default();
     let made = new(keys?, &mut inside);
-    found.take(inside, |fault| fault.within(key));
+    found.take(inside, |fault| match fault.stage {
+        // So upstream's rules are named.
+        Stage::Check => fault.within(key).within("parserconfig"),
+        Stage::Read | Stage::Create => fault.within(key),
+    });
     made
 }
 
@@ -157,7 +161,7 @@ pub(crate) struct TraceKeys {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
 #[serde(default)]
 pub(crate) struct From {
-    /// The field.
+    /// The field. Default: see above.
     parse_from: Place,
 }
 
@@ -173,7 +177,7 @@ impl TraceParser {
     /// Compiles.
     pub(super) fn new(keys: &TraceKeys, found: &mut Problems) -> Option<Self> {
         let mut field = |key: &str, from: &From| {
-            if from.parse_from == Place::default() {
+            if from.parse_from.is_empty() {
                 return Some(Field::key(Root::Body, key));
             }
             from.parse_from.field(&format!("{key}::parse_from"), found)

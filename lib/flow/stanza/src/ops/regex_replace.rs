@@ -26,7 +26,8 @@ struct RegexReplace {
 /// The keys of `regex_replace`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
 pub(crate) struct Config {
-    /// The name of a pattern instead of `regex`: `ansi_control_sequences`, the colours and cursor movements of a terminal.
+    /// The name of a pattern instead of `regex`: `ansi_control_sequences` is what colours the output of terminals. Default:
+    /// none.
     regex_name: Choice<Name>,
     /// A pattern in the syntax of RE2: what it matches is replaced. Required unless there is `regex_name`.
     regex: String,

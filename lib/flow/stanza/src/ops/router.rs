@@ -26,7 +26,7 @@ struct Route {
 /// The keys of `router`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
 pub(crate) struct Config {
-    /// Where records go: to the first of these whose expression is true for them.
+    /// Where records go: to the first of these whose expression is true for them. Default: none.
     routes: Vec<RouteConfig>,
     /// The ids of the operators that get the records for which no route is. Default: they are thrown away.
     default: Vec<String>,

@@ -10,6 +10,7 @@ use crate::{FileKey, FileMeta, OperatorConfig, Options, Pipeline, Worker};
 
 mod container;
 mod container_more;
+mod docs;
 mod offsets;
 mod operators;
 mod parsers;
