@@ -258,6 +258,32 @@ impl Node {
         text_at(&self.origin).is_some_and(|it| it.starts_with(['[', '{']))
     }
 
+    /// The same in a text of several lines, whose lines are joined by one sign each.
+    fn part_of_lines(&self, text: &str, span: std::ops::Range<usize>) -> Option<Origin> {
+        let source = &self.origin.source;
+        let mut at = 0;
+        for line in self.origin.line..=last_line(self).max(self.origin.line + text.lines().count())
+        {
+            let written = source.line(line)?;
+            let content = written.trim();
+            let rest = text.get(at..)?;
+            let inner = rest.trim_start_matches(' ');
+            let skipped = rest.len() - inner.len();
+            if !inner.starts_with(content) {
+                return None;
+            }
+            let (from, to) = (at + skipped, at + skipped + content.len());
+            if (from..to).contains(&span.start) {
+                let indent = written.len() - written.trim_start().len();
+                let column = written.get(..indent + span.start - from)?.chars().count() + 1;
+                let length = text.get(span.start..span.end.min(to))?.chars().count();
+                return Some(Origin::new(source.clone(), line, column, length));
+            }
+            at = to + 1;
+        }
+        None
+    }
+
     /// True for a text in quotes.
     pub fn is_quoted(&self) -> bool {
         text_at(&self.origin).is_some_and(|it| it.starts_with(['"', '\'']))
@@ -267,7 +293,8 @@ impl Node {
     pub fn part(&self, span: std::ops::Range<usize>) -> Option<Origin> {
         let text = self.text().filter(|_| self.origin.reference.is_none())?;
         let written = text_at(&self.origin)?;
-        let quote = written.get(..written.find(text)?)?.chars().count();
+        let Some(start) = written.find(text) else { return self.part_of_lines(text, span) };
+        let quote = written.get(..start)?.chars().count();
         let before = quote + text.get(..span.start)?.chars().count();
         let length = text.get(span)?.chars().count().max(1);
         Some(Origin { column: self.origin.column + before, length, ..self.origin.clone() })

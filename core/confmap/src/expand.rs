@@ -245,6 +245,12 @@ impl Expander<'_, '_> {
                 let text = refused.text;
                 let text = if place.sensitive { hide(&text) } else { text };
                 self.refuse(refused.code, text, at, place);
+                // What is known of the file says more than the Collector's text, which stands above.
+                if let (Some(inside), Some(last)) = (refused.inside, self.mistakes.last_mut())
+                    && !place.sensitive
+                {
+                    last.help = inside.help.or(last.help.take());
+                }
                 None
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,16 @@ use crate::doubt;
 use crate::environment::Environment;
 use crate::redact::hide_in_addresses;
 use crate::source::{Origin, Source, SourceKind};
+use crate::suggest::closest;
 use crate::tree::{Data, Node, Notice};
 use crate::web;
 use crate::yaml::{TEXT_BYTES_MAX, YamlError};
 
 /// Longest time that all downloads of one configuration may take.
 const DOWNLOADS_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Most names of a folder that are looked at for the one that was meant.
+const FILES_MAX: usize = 1000;
 
 /// Who answers for a scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,9 +209,15 @@ fn retrieved(source: Option<Arc<Source>>) -> Retrieved {
 }
 
 fn read_file(path: &str) -> Result<String, Refused> {
-    let fail = |verb: &str, reason: &str| {
-        let text = format!("unable to read the file file:{path}: {verb} {path}: {reason}");
-        Refused::new(code::UNREADABLE, text)
+    let fail = |verb: &str, why: &str| {
+        let text = format!("unable to read the file file:{path}: {verb} {path}: {why}");
+        let cause = format!("the file `{path}` cannot be read: {why}");
+        let problem = Diagnostic::new(code::UNREADABLE, cause);
+        let problem = match meant_file(path) {
+            Some(help) => problem.help(help),
+            None => problem,
+        };
+        Refused { inside: Some(Box::new(problem)), ..Refused::new(code::UNREADABLE, text) }
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|it| fail("open", &reason(&it)))?;
@@ -221,6 +231,24 @@ fn read_file(path: &str) -> Result<String, Refused> {
         let inside = Some(Box::new(wrong.diagnostic(path)));
         Refused { inside, ..fail("read", &format!("not UTF-8 at byte {}", wrong.at)) }
     })
+}
+
+/// What a path that cannot be read was probably meant to be.
+fn meant_file(path: &str) -> Option<String> {
+    let whole = Path::new(path);
+    if whole.is_dir() {
+        return Some("name a file in this folder".to_owned());
+    }
+    if path.contains([',', '*', '?']) {
+        return Some("pass each file with a `--config` of its own".to_owned());
+    }
+    let folder = whole.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = whole.file_name()?.to_str()?;
+    let entries = std::fs::read_dir(folder).ok()?.take(FILES_MAX).flatten();
+    let names: Vec<String> =
+        entries.filter_map(|it| it.file_name().to_str().map(str::to_owned)).collect();
+    let near = closest(name, names.iter().map(String::as_str))?;
+    Some(format!("did you mean `{}`?", whole.with_file_name(near).display()))
 }
 
 /// Bytes that are no text.

@@ -41,6 +41,9 @@ pub(crate) fn diagnostic(conf: &Conf, issue: &Issue) -> Diagnostic {
 }
 
 fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Diagnostic {
+    if let Some(moved) = section_inside(conf, issue, path, &found) {
+        return moved;
+    }
     match issue.hint.as_deref() {
         Some(Hint::Do(place, remedy)) => {
             return carry_out(conf, &settle(conf, place), remedy, found);
@@ -57,6 +60,9 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
         return found.help(help).fix(fix);
     }
     if let Some((help, fix)) = habits::more_than_a_name(conf, issue, path) {
+        return found.help(help).fix(fix);
+    }
+    if let Some((help, fix)) = named_extension(conf, issue, path) {
         return found.help(help).fix(fix);
     }
     if let Some((help, fix)) = headers_in_a_list(conf, issue, path) {
@@ -98,6 +104,33 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
     }
     let known = candidates().collect::<Vec<_>>().join(", ");
     found.help(format!("known here: {known}"))
+}
+
+/// An extension that a key names and nothing offers: one with nearly the same id, or what to do.
+fn named_extension(conf: &Conf, issue: &Issue, path: &[String]) -> Option<(String, Vec<Fix>)> {
+    let names_one = |it: &String| ["storage", "authenticator"].contains(&it.as_str());
+    if issue.code != code::START || !path.last().is_some_and(names_one) {
+        return None;
+    }
+    let written = conf.node(path)?.text()?;
+    let ids: Vec<&str> = conf
+        .node(&["extensions"])
+        .map_or(&[][..], Node::entries)
+        .iter()
+        .map(|it| it.key.as_str())
+        .collect();
+    if let Some(meant) = closest(written, ids.iter().copied()) {
+        return Some((
+            format!("did you mean `{meant}`?"),
+            conf.set(path, meant).into_iter().collect(),
+        ));
+    }
+    let undefined = !ids.contains(&written);
+    undefined.then(|| {
+        let help =
+            format!("define `{written}` in `extensions`, and list it in `service: extensions`");
+        (help, Vec::new())
+    })
 }
 
 /// `headers: [x-scope: a, x-b: c]`, where `name` and `value` are wanted: the dashes are too many.
@@ -150,6 +183,33 @@ fn shift(conf: &Conf, hint: &Hint, path: &[String], found: Diagnostic) -> Diagno
         }
         Hint::Do(..) | Hint::Elsewhere(_) => found,
     }
+}
+
+/// A section, such as `exporters` or `telemetry`, inside another one.
+fn section_inside(
+    conf: &Conf,
+    issue: &Issue,
+    path: &[String],
+    found: &Diagnostic,
+) -> Option<Diagnostic> {
+    let unknown = [code::UNKNOWN_KEY, code::UNKNOWN_TYPE].contains(&issue.code);
+    let elsewhere = matches!(issue.hint.as_deref(), Some(Hint::Elsewhere(_)));
+    let (key, above) = path.split_last().filter(|it| unknown && !elsewhere && !it.1.is_empty())?;
+    let is_list = matches!(conf.node(path)?.data, Data::List(_));
+    let home: &[&str] = match key.as_str() {
+        "pipelines" | "telemetry" => &["service"],
+        "extensions" if is_list => &["service"],
+        "service" => &[],
+        key if LISTS.iter().any(|it| it.0 == key) && !is_list => &[],
+        _ => return None,
+    };
+    let home: Vec<String> = home.iter().map(|it| (*it).to_owned()).collect();
+    let to = if home.is_empty() { "the top".to_owned() } else { format!("`{}`", home.join("::")) };
+    let there = conf.node(&[&home[..], std::slice::from_ref(key)].concat()).is_some();
+    let message = format!("`{key}` belongs to {to}, not to `{}`", above.join("::"));
+    let found = Diagnostic { code: code::NESTING, message, ..found.clone() };
+    let fix = if there { Vec::new() } else { conf.relocate(path, &home) };
+    Some(found.help(format!("move it to {to}")).fix(fix))
 }
 
 /// An item of a pipeline's list that belongs into another one.

@@ -345,6 +345,12 @@ impl<'a> Decoder<'a> {
                     continue;
                 }
             };
+            if !matches!(pipeline.plain(), Value::Null | Value::Map(_)) {
+                let got = pipeline.go_kind();
+                let text = format!("'{place}' expected a map or struct, got {got:?}");
+                self.issues.push(issue(&path, &text).wants(Type::Map));
+                continue;
+            }
             let known = ["receivers", "processors", "exporters"];
             let text = format!("'{place}' has invalid keys");
             self.refuse_unknown(&path, pipeline, &known, &text);

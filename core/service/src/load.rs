@@ -1,7 +1,7 @@
 //! Between `confmap`, which knows places, and the typed configuration, which knows paths.
 
 use component::config::Value;
-use confmap::{Conf, Data, Diagnostic, Diagnostics, Node, code};
+use confmap::{Conf, Data, Diagnostic, Diagnostics, Node, Origin, code};
 
 use crate::advise;
 use crate::issue::{Issue, Problem};
@@ -22,6 +22,15 @@ pub fn read(conf: &Conf, registry: &Registry, running: bool) -> Result<Settings,
 pub fn diagnose(conf: &Conf, problem: &Problem, running: bool) -> Diagnostics {
     let all = problem.issues.iter().chain(&problem.more).filter(|it| !it.follows);
     let mut list: Vec<Diagnostic> = all.map(|it| advise::diagnostic(conf, it)).collect();
+    // What an alias repeats is one mistake.
+    let mut seen: Vec<(String, Option<Origin>)> = Vec::new();
+    list.retain(|it| {
+        let place = it.primary.as_ref().map(|it| Origin { reference: None, ..it.origin.clone() });
+        let this = (it.message.clone(), place);
+        let is_new = this.1.is_none() || !seen.contains(&this);
+        seen.push(this);
+        is_new
+    });
     // What is doubtful in the text may be why.
     list.extend(conf.doubts.iter().cloned());
     Diagnostics::new(problem.text(running), list)

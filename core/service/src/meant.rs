@@ -232,6 +232,9 @@ fn number(text: &str) -> Option<String> {
     let text = text.trim();
     let end = text.find(|it: char| !(it.is_ascii_digit() || "._,-".contains(it)));
     let (digits, unit) = text.split_at(end.unwrap_or(text.len()));
+    if !unit.chars().all(|it| it.is_alphabetic() || "% ".contains(it)) {
+        return None;
+    }
     let digits = digits.replace([',', '_'], "");
     let number: f64 = digits.parse().ok()?;
     let factor = match unit.trim().to_ascii_lowercase().as_str() {
@@ -306,7 +309,7 @@ mod tests {
         ] {
             assert_eq!(number(text).as_deref(), Some(want), "{text}");
         }
-        assert_eq!(number("many"), None);
+        assert_eq!((number("many"), number("88a8")), (None, None));
         assert_eq!(
             (boolean("yes"), boolean("Off"), boolean("maybe")),
             (Some("true"), Some("false"), None)

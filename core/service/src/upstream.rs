@@ -1,6 +1,6 @@
 //! The component types of otelcol-contrib, so that one which is not in this build is told from a typing mistake.
 //!
-//! Names as of v0.149 to v0.158, from the `metadata.yaml` of each component. A name without its underscores is an
+//! Names as of v0.149 to v0.162, from the `metadata.yaml` of the components. A name without its underscores is an
 //! older name of the same type (`hostmetrics`), so it is not listed.
 
 use component::Kind;
@@ -25,8 +25,9 @@ const PROCESSORS: &str = "\
     delta_to_cumulative delta_to_rate drain dynamic_sampling filter gen_ai_normalizer geoip \
     groupbyattrs groupbytrace interval isolationforest k8s_attributes log_dedup logstransform \
     lookup memory_limiter metric_start_time metrics_transform metricsgeneration \
-    probabilistic_sampler queuebatch redaction remotetap resource resource_detection schema span \
-    span_pruning sumologic tail_sampling transform unroll";
+    probabilistic_sampler queuebatch redaction remotetap resource resource_detection \
+    rolling_span_latency schema signing span span_pruning sumologic tail_sampling telemetry_policy \
+    transform unroll";
 const EXPORTERS: &str = "\
     alertmanager alibabacloud_logservice awscloudwatchlogs awsemf awskinesis awss3 awsxray \
     azure_blob azuredataexplorer azuremonitor bmc_helix cassandra clickhouse coralogix datadog \

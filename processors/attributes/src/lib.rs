@@ -49,8 +49,8 @@ impl Processor for Attributes {
         let actions = Actions::new(&config.actions, "actions", found);
         let selections = PerSignal::new(|signal| {
             Selection::new(config.include.as_ref(), config.exclude.as_ref(), signal).unwrap_or_else(
-                |text| {
-                    found.late("", text).only_for(signal.name());
+                |fault| {
+                    found.add(fault).only_for(signal.name());
                     Selection::default()
                 },
             )

@@ -1,5 +1,6 @@
 //! The section, compiled for one signal.
 
+use component::config::Fault;
 use component::{Problems, Signal};
 use matching::{MatchProperties, Selection};
 use ottl::{Conditions, Context, Error, ErrorMode, Prefixes, infer};
@@ -132,8 +133,8 @@ impl Rules {
         }
         match selections(config, signal) {
             Ok(it) => rules.selections = it,
-            Err(text) => {
-                found.late("", text).only_for(signal.name());
+            Err(fault) => {
+                found.add(fault).only_for(signal.name());
             }
         }
         rules
@@ -245,7 +246,7 @@ fn say(found: &mut Problems, wrong: Wrong, place: impl Fn(usize) -> String) {
 }
 
 /// What `include` and `exclude` say.
-fn selections(config: &Config, signal: Signal) -> Result<Vec<Selection>, String> {
+fn selections(config: &Config, signal: Signal) -> Result<Vec<Selection>, Fault> {
     match signal {
         Signal::Traces => {
             let (include, exclude) = (&config.spans.include, &config.spans.exclude);
@@ -254,8 +255,10 @@ fn selections(config: &Config, signal: Signal) -> Result<Vec<Selection>, String>
         Signal::Logs => {
             let logs = |it: &Option<LogMatch>| it.as_ref().and_then(of_logs);
             let (include, exclude) = (logs(&config.logs.include), logs(&config.logs.exclude));
-            selection(include, exclude, signal)
-                .map_err(|it| format!("failed to build skip matcher: {it}"))
+            selection(include, exclude, signal).map_err(|it| Fault {
+                text: format!("failed to build skip matcher: {}", it.text),
+                ..it
+            })
         }
         Signal::Metrics => {
             let (include, exclude) = (&config.metrics.include, &config.metrics.exclude);
@@ -274,11 +277,31 @@ fn selection(
     include: Option<MatchProperties>,
     exclude: Option<MatchProperties>,
     signal: Signal,
-) -> Result<Vec<Selection>, String> {
+) -> Result<Vec<Selection>, Fault> {
     if include.is_none() && exclude.is_none() {
         return Ok(Vec::new());
     }
-    Ok(vec![Selection::new(include.as_ref(), exclude.as_ref(), signal)?])
+    let made = Selection::new(include.as_ref(), exclude.as_ref(), signal);
+    Ok(vec![made.map_err(|fault| in_section(fault, signal))?])
+}
+
+/// The place of a fault in the section of a signal, whose keys have other names for logs and metrics.
+fn in_section(mut fault: Fault, signal: Signal) -> Fault {
+    const NAMES: [(&str, &str); 4] = [
+        ("attributes", "record_attributes"),
+        ("resources", "resource_attributes"),
+        ("log_bodies", "bodies"),
+        ("log_severity_texts", "severity_texts"),
+    ];
+    let section = if signal == Signal::Traces { "spans" } else { signal.name() };
+    let steps = fault.place.iter().map(ToString::to_string);
+    let named = steps.map(|step| match NAMES.iter().find(|it| it.0 == step) {
+        Some((_, name)) if signal != Signal::Traces => (*name).to_owned(),
+        _ => step,
+    });
+    let path = std::iter::once(section.to_owned()).chain(named).collect::<Vec<_>>().join("::");
+    fault.about(&path);
+    fault
 }
 
 /// Nothing if there are no properties. A severity that is none is refused by the section's own rules.

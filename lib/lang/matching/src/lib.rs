@@ -4,7 +4,7 @@
 
 mod config;
 
-use ::config::Value;
+use ::config::{Fault, Step, Value};
 use attraction::constant;
 use golang::go_regex;
 use pdata::{
@@ -42,16 +42,17 @@ impl Selection {
     /// Checks and prepares a configuration for `signal`.
     ///
     /// # Errors
-    /// The first thing that is wrong, in the Collector's words.
+    /// The first thing that is wrong, in the Collector's words, which name no place; the place is known here.
     pub fn new(
         include: Option<&MatchProperties>,
         exclude: Option<&MatchProperties>,
         signal: Signal,
-    ) -> Result<Self, String> {
-        let matcher = |properties: Option<&MatchProperties>| {
-            properties.map(|it| Matcher::new(it, signal)).transpose()
+    ) -> Result<Self, Fault> {
+        let matcher = |properties: Option<&MatchProperties>, key: &str| {
+            let made = properties.map(|it| Matcher::new(it, signal)).transpose();
+            made.map_err(|fault| below(key, fault))
         };
-        Ok(Self { include: matcher(include)?, exclude: matcher(exclude)? })
+        Ok(Self { include: matcher(include, "include")?, exclude: matcher(exclude, "exclude")? })
     }
 
     /// True if every item is meant.
@@ -115,48 +116,88 @@ struct Matcher {
     severity_number: Option<SeverityNumber>,
 }
 
+/// A fault below a key that the Collector's text does not name. What is said of `match_type` is said of that key.
+fn below(key: &str, mut fault: Fault) -> Fault {
+    let inner: Vec<String> = fault.place.iter().map(ToString::to_string).collect();
+    let lists = !["include", "exclude"].contains(&key);
+    let path = match inner.first() {
+        Some(first) if first == MATCH_TYPE && lists => first.clone(),
+        _ => [&[key.to_owned()], &inner[..]].concat().join("::"),
+    };
+    fault.about(&path);
+    fault
+}
+
+/// The key that says how texts are compared.
+const MATCH_TYPE: &str = "match_type";
+
 impl Matcher {
-    fn new(config: &MatchProperties, signal: Signal) -> Result<Self, String> {
+    fn new(config: &MatchProperties, signal: Signal) -> Result<Self, Fault> {
         match signal {
             Signal::Traces => check_for_spans(config)?,
             Signal::Logs => check_for_logs(config)?,
             Signal::Metrics => check_for_metrics(config)?,
         }
-        let texts = |list: &[String], what: &str| -> Result<Option<Texts>, String> {
-            let context = |problem| match what {
-                "" => problem,
-                what => format!("error creating {what} filters: {problem}"),
+        let context = |key: &str, what: &str, fault: Fault| {
+            let text = match what {
+                "" => fault.text.clone(),
+                what => format!("error creating {what} filters: {}", fault.text),
             };
+            below(key, Fault { text, ..fault })
+        };
+        let texts = |list: &[String], what: &str, key: &str| -> Result<Option<Texts>, Fault> {
             if list.is_empty() {
                 return Ok(None);
             }
-            Texts::new(list, &config.match_type).map(Some).map_err(context)
+            let made = Texts::new(list, &config.match_type);
+            made.map(Some).map_err(|it| context(key, what, it))
         };
-        let library = |it: &Library| {
-            Ok::<_, String>(LibraryMatcher {
-                name: texts(std::slice::from_ref(&it.name), "library name")?,
-                version: texts(it.version.as_slice(), "library version")?,
+        let library = |(at, it): (usize, &Library)| {
+            let part = |list: &[String], what: &str, key: &str| {
+                let made = texts(list, what, key);
+                // Each is a list of one, whose position is no place.
+                made.map_err(|fault| match fault.place.first() {
+                    Some(Step::Key(first)) if first == MATCH_TYPE => fault,
+                    _ => below(
+                        &format!("libraries::{at}::{key}"),
+                        Fault { place: Vec::new(), ..fault },
+                    ),
+                })
+            };
+            Ok::<_, Fault>(LibraryMatcher {
+                name: part(std::slice::from_ref(&it.name), "library name", "name")?,
+                version: part(it.version.as_slice(), "library version", "version")?,
             })
         };
-        let attributes = |list: &[Attribute], what: &str| {
-            let matchers = list.iter().map(|it| AttributeMatcher::new(it, &config.match_type));
-            matchers
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|problem| format!("error creating {what} filters: {problem}"))
+        let attributes = |list: &[Attribute], what: &str, key: &str| {
+            let matchers = list.iter().enumerate().map(|(at, it)| {
+                AttributeMatcher::new(it, &config.match_type)
+                    .map_err(|fault| context(&format!("{key}::{at}"), what, fault))
+            });
+            matchers.collect::<Result<Vec<_>, _>>()
         };
         let names = match signal {
-            Signal::Metrics => texts(&config.metric_names, "")?,
-            _ => texts(&config.span_names, "span name")?,
+            Signal::Metrics => texts(&config.metric_names, "", "metric_names")?,
+            _ => texts(&config.span_names, "span name", "span_names")?,
         };
         Ok(Self {
-            libraries: config.libraries.iter().map(library).collect::<Result<_, _>>()?,
-            attributes: attributes(&config.attributes, "attribute")?,
-            resources: attributes(&config.resources, "resource")?,
-            services: texts(&config.services, "service name")?,
+            libraries: config
+                .libraries
+                .iter()
+                .enumerate()
+                .map(library)
+                .collect::<Result<_, _>>()?,
+            attributes: attributes(&config.attributes, "attribute", "attributes")?,
+            resources: attributes(&config.resources, "resource", "resources")?,
+            services: texts(&config.services, "service name", "services")?,
             names,
-            kinds: texts(&config.span_kinds, "span kind")?,
-            bodies: texts(&config.log_bodies, "log record body")?,
-            severity_texts: texts(&config.log_severity_texts, "log record severity text")?,
+            kinds: texts(&config.span_kinds, "span kind", "span_kinds")?,
+            bodies: texts(&config.log_bodies, "log record body", "log_bodies")?,
+            severity_texts: texts(
+                &config.log_severity_texts,
+                "log record severity text",
+                "log_severity_texts",
+            )?,
             severity_number: config.log_severity_number.clone(),
         })
     }
@@ -279,17 +320,19 @@ enum Texts {
 }
 
 impl Texts {
-    fn new(list: &[String], match_type: &str) -> Result<Self, String> {
+    fn new(list: &[String], match_type: &str) -> Result<Self, Fault> {
         match match_type {
             "strict" => Ok(Self::Strict(list.to_vec())),
             "regexp" => {
                 // Each on its own first, so that a mistake is Go's.
-                let ours = |it: &String| {
-                    go_regex(it, |it| Regex::new(it).map(|it| it.as_str().to_owned()))
+                let ours = |(at, it): (usize, &String)| {
+                    let made = go_regex(it, |it| Regex::new(it).map(|it| it.as_str().to_owned()));
+                    made.map_err(|text| below(&at.to_string(), Fault::from(text)))
                 };
-                let list = list.iter().map(ours).collect::<Result<Vec<_>, _>>()?;
+                let list = list.iter().enumerate().map(ours).collect::<Result<Vec<_>, _>>()?;
                 let set = RegexSet::new(list);
-                set.map(Self::Regexp).map_err(|error| format!("error parsing regexp: {error}"))
+                set.map(Self::Regexp)
+                    .map_err(|error| Fault::from(format!("error parsing regexp: {error}")))
             }
             other => Err(unrecognized(other)),
         }
@@ -303,8 +346,11 @@ impl Texts {
     }
 }
 
-fn unrecognized(match_type: &str) -> String {
-    format!("unrecognized match_type: '{match_type}', valid types are: [regexp strict]")
+fn unrecognized(match_type: &str) -> Fault {
+    let text = format!("unrecognized match_type: '{match_type}', valid types are: [regexp strict]");
+    let mut fault = Fault::from(text);
+    fault.one_of(MATCH_TYPE, &["regexp", "strict"]);
+    fault
 }
 
 /// An instrumentation scope that must match.
@@ -340,23 +386,28 @@ fn all_match(list: &[AttributeMatcher], attributes: AttributesRef<'_>) -> bool {
 }
 
 impl AttributeMatcher {
-    fn new(config: &Attribute, match_type: &str) -> Result<Self, String> {
+    fn new(config: &Attribute, match_type: &str) -> Result<Self, Fault> {
         if config.key.is_empty() {
-            return Err("can't have empty key in the list of attributes".to_owned());
+            return Err("can't have empty key in the list of attributes".into());
         }
         let constant = constant(&config.value);
         let value = match (match_type, constant.as_ref()) {
             _ if config.value == Value::Null => ValueMatcher::Any,
             ("strict", _) => ValueMatcher::Is(constant),
             ("regexp", ValueRef::Str(pattern)) => {
-                ValueMatcher::Matches(Texts::new(&[pattern.to_owned()], match_type)?)
+                let made = Texts::new(&[pattern.to_owned()], match_type);
+                ValueMatcher::Matches(
+                    made.map_err(|it| Fault { place: Vec::new(), ..it })
+                        .map_err(|it| below("value", it))?,
+                )
             }
             ("regexp", other) => {
-                return Err(format!(
+                let text = format!(
                     "match_type=regexp for {:?} only supports Str, but found {}",
                     config.key,
                     other.type_name()
-                ));
+                );
+                return Err(below("value", Fault::from(text)));
             }
             (other, _) => return Err(unrecognized(other)),
         };
