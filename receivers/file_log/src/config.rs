@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use component::Problems;
 use component::config::{Duration, Stage, Tagged};
-use fileconsumer::Encoding;
+use fileconsumer::{Encoding, parse_encoding};
 use serde::{Deserialize, Serialize};
 use stanza::{Body, ByteSize, OperatorConfig, Options, Pipeline};
 
@@ -264,7 +264,7 @@ impl Default for Config {
 impl Config {
     /// The operators, compiled. What is wrong in them, or has no effect, is found by its place in the section.
     pub fn pipeline(&self, found: &mut Problems) -> Option<Pipeline> {
-        let body = match Encoding::parse(&self.encoding) {
+        let body = match parse_encoding(&self.encoding) {
             Ok(Encoding::Nop) => Body::Bytes,
             Ok(Encoding::Utf8Raw) => Body::RawText,
             _ => Body::Text,

@@ -32,7 +32,7 @@ use component::{
 };
 use fileconsumer::{
     Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
-    Sink, Splitter, StartAt, USUAL_ENCODINGS,
+    Sink, Splitter, StartAt, USUAL_ENCODINGS, parse_encoding,
 };
 use golang::go_regex;
 use regex::bytes::Regex;
@@ -219,7 +219,7 @@ fn splitter(config: &Config) -> Result<Splitter, Fault> {
     let Multiline { line_start_pattern: start, line_end_pattern: end, omit_pattern } =
         &config.multiline;
     let of_multiline = |text: String| wrong(text, |it| it.about("multiline"));
-    let encoding = Encoding::parse(&config.encoding)
+    let encoding = parse_encoding(&config.encoding)
         .map_err(|text| wrong(text, |it| it.one_of("encoding", &USUAL_ENCODINGS)))?;
     let raw = encoding == Encoding::Nop;
     let written = [("line_end_pattern", end), ("line_start_pattern", start)];

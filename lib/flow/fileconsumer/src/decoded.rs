@@ -1,7 +1,9 @@
 //! A block of a file as UTF-8, for patterns: they are about characters, and what they find has to be found again in
 //! the file.
 
-use crate::encoding::{Encoding, by_table};
+use golang::charset::by_table;
+
+use crate::encoding::Encoding;
 
 /// UTF-8 of one byte in an encoding of the web: at most a character that was wrong and one that follows it.
 const UTF8_BYTES_MAX: usize = 16;
@@ -91,11 +93,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::encoding::parse;
 
     #[test]
     fn what_is_found_in_the_text_is_found_again_in_the_file() {
         let check = |name: &str, block: &[u8], text: &str, sources: &[usize]| {
-            let decoded = Decoded::new(Encoding::parse(name).unwrap(), block);
+            let decoded = Decoded::new(parse(name).unwrap(), block);
             assert_eq!(decoded.text, text, "{name}");
             let mut at: Vec<usize> = text.char_indices().map(|it| it.0).collect();
             at.push(text.len());
@@ -116,7 +119,7 @@ mod tests {
             bytes in prop::collection::vec(any::<u8>(), 0..60),
             name in prop::sample::select(vec!["utf-16le", "utf-16be", "gb18030", "big5", "euc-kr", "cp850"]),
         ) {
-            let encoding = Encoding::parse(name).unwrap();
+            let encoding = parse(name).unwrap();
             let decoded = Decoded::new(encoding, &bytes);
             let mut whole = String::new();
             encoding.decode(&bytes, &mut whole);

@@ -43,7 +43,7 @@ mod watch;
 mod watermark;
 
 pub use attributes::Attributes;
-pub use encoding::{Encoding, USUAL as USUAL_ENCODINGS};
+pub use encoding::{Encoding, USUAL as USUAL_ENCODINGS, parse as parse_encoding};
 pub use engine::Engine;
 pub use find::Finder;
 pub use glob::{BadGlob, Glob};

@@ -1,8 +1,9 @@
 //! Go's semantics, which more than one language of the Collector's configuration relies on: regular
-//! expressions, time layouts, escapes, JSON, and how `%v` and `%T` print.
+//! expressions, time layouts, escapes, character encodings, JSON, and how `%v` and `%T` print.
 //!
 //! Everything here answers "what would Go do with this text"; nothing knows what the text is for.
 
+pub mod charset;
 pub mod json;
 pub mod regexp;
 pub mod severity;

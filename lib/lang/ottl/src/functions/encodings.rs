@@ -1,10 +1,8 @@
 //! Texts as other texts: base64, and the character encodings of the IANA register.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::LazyLock;
 
-use encoding_rs::Encoding;
+use golang::charset::Charset;
 use pdata::text::Base64;
 
 use super::{Env, Function, Kind, function, may_take, takes, text};
@@ -82,40 +80,13 @@ fn decode<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, St
     characters(bytes, encoding).map(|it| it.into_owned().into())
 }
 
-/// The tables of encodings by their names.
-static TABLES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
-    let lines = include_str!("../../data/encodings.tsv").lines();
-    let rows = lines.filter(|it| !it.starts_with('#')).filter_map(|it| it.split_once('\t'));
-    rows.flat_map(|(names, table)| names.split(' ').map(move |it| (it, table))).collect()
-});
-
 /// Bytes as characters. What is none becomes U+FFFD.
 fn characters<'b>(bytes: &'b [u8], name: &str) -> Result<Cow<'b, str>, String> {
-    let lower = name.to_ascii_lowercase();
-    let known = match lower.as_str() {
-        "" | "utf-8" | "utf8" | "ascii" | "us-ascii" | "utf-8-raw" | "utf8-raw" | "nop" => {
-            return Ok(String::from_utf8_lossy(bytes));
-        }
-        "utf-16" | "utf16" => "utf-16le",
-        // Names of the register for which the Collector has no table.
-        "gb2312" | "tis-620" => {
-            return Err(format!("no charmap defined for encoding '{name}'"));
-        }
-        other => other,
-    };
-    let wrong = || format!("unsupported encoding '{name}'");
-    let table = TABLES.get(known).ok_or_else(wrong)?;
-    if let Some(label) = table.strip_prefix('=') {
-        let encoding = Encoding::for_label(label.as_bytes()).ok_or_else(wrong)?;
-        return Ok(encoding.decode_without_bom_handling(bytes).0);
+    let charset = Charset::named(name)?;
+    if charset.is_plain() {
+        return Ok(String::from_utf8_lossy(bytes));
     }
-    let codes: Vec<&str> = table.split(' ').collect();
-    // Half a table is of an encoding that begins as ASCII does.
-    let first = 256_usize.saturating_sub(codes.len());
-    let sign = |byte: &u8| {
-        let Some(at) = usize::from(*byte).checked_sub(first) else { return char::from(*byte) };
-        let code = codes.get(at).and_then(|it| u32::from_str_radix(it, 16).ok());
-        code.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER)
-    };
-    Ok(bytes.iter().map(sign).collect())
+    let mut text = String::new();
+    charset.decode(bytes, &mut text);
+    Ok(text.into())
 }
