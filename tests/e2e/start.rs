@@ -106,3 +106,109 @@ service:
     assert!(err.contains("cannot start pipelines: failed to start \"otlp\" receiver"), "{err}");
     assert!(err.contains("address already in use"), "{err}");
 }
+
+/// A section of an exporter, receiver or own metrics, the value that is shown, and what is said of it.
+const NOT_STARTED: [(&str, &str, &str, &str); 12] = [
+    (
+        "exporters",
+        "{otlp_http: {endpoint: 'https://b:1'}}",
+        "'https://b:1'",
+        "TLS is not supported",
+    ),
+    (
+        "exporters",
+        "{otlp_http: {endpoint: 'http://localhost:1', logs_endpoint: 'https://b:1'}}",
+        "'https://b:1'",
+        "TLS is not supported",
+    ),
+    ("exporters", "{otlp_grpc: {endpoint: 'b:1'}}", "'b:1'", "TLS is not supported"),
+    (
+        "exporters",
+        "{otlp_http: {endpoint: 'http://localhost:1', auth: {authenticator: nobody}}}",
+        "nobody",
+        "failed to resolve authenticator \"nobody\": authenticator not found",
+    ),
+    (
+        "exporters",
+        "{otlp_http: {endpoint: 'http://localhost:1', sending_queue: {storage: file_storage}}}",
+        "file_storage",
+        "no storage client extension found",
+    ),
+    ("exporters", "{file: {path: /no/such/out}}", "/no/such/out", "no such file or directory"),
+    (
+        "receivers",
+        "{file_log: {include: [/x], storage: f}}",
+        "f",
+        "no storage client extension found",
+    ),
+    (
+        "receivers",
+        "{otlp: {protocols: {http: {transport: unix, endpoint: /no/such/s}}}}",
+        "/no/such/s",
+        "listen unix /no/such/s: bind: no such file or directory",
+    ),
+    (
+        "receivers",
+        "{otlp: {protocols: {grpc: , http: {endpoint: '127.0.0.1:4317'}}}}",
+        "'127.0.0.1:4317'",
+        "listen tcp 127.0.0.1:4317: bind: address already in use",
+    ),
+    (
+        "receivers",
+        "{otlp: {protocols: {grpc: {auth: {authenticator: nobody}}}}}",
+        "nobody",
+        "authenticator not found",
+    ),
+    ("receivers", "{otlp: {protocols: {grpc: {transport: udp}}}}", "", "unknown network"),
+    (
+        "telemetry",
+        "{metrics: {readers: [{pull: {exporter: {prometheus: {host: h}}}}]}}",
+        "{host: h}",
+        "failed to create meter provider: port must be specified",
+    ),
+];
+
+#[test]
+fn what_would_keep_the_collector_from_starting_is_said_by_validate_at_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    for (section, text, shown, want) in NOT_STARTED {
+        let id = text.trim_start_matches('{').split(':').next().unwrap();
+        let or = |name: &str, other: &str| {
+            if section == name { text.to_owned() } else { other.to_owned() }
+        };
+        let of = |name: &str| if section == name { id } else { "nop" };
+        let yaml = format!(
+            "receivers: {}\nexporters: {}\nservice:\n  telemetry: {}\n  pipelines: {{logs: {{receivers: [{}], exporters: [{}]}}}}\n",
+            or("receivers", "{nop: }"),
+            or("exporters", "{nop: }"),
+            or("telemetry", "{}"),
+            of("receivers"),
+            of("exporters"),
+        );
+        std::fs::write(&file, &yaml).unwrap();
+        let (code, out, _) =
+            sluice(&["validate", "-o", "json", "--config", file.to_str().unwrap()]);
+        let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let headline = found["text"].as_str().unwrap();
+        assert!(code == 1 && headline.contains(want), "{text}: {headline}");
+        let first = &found["diagnostics"][0];
+        if !shown.is_empty() {
+            let at = |line: &str| line.rfind(shown).map(|it| it as u64 + 1);
+            let place = yaml
+                .lines()
+                .enumerate()
+                .find_map(|(n, it)| (it.contains(text)).then(|| (n as u64 + 1, at(it).unwrap())));
+            let got = (first["line"].as_u64().unwrap(), first["column"].as_u64().unwrap());
+            assert_eq!(Some(got), place, "{text}");
+        }
+        // The start says the same.
+        let (code, _, err) = sluice(&["--config", file.to_str().unwrap()]);
+        assert!(code == 1 && err.contains(&format!("Error: {headline}")), "{text}: {err}");
+    }
+    // What no pipeline lists is not started, as upstream.
+    let unused = "receivers: {nop: }\nexporters: {nop: , otlp_http: {endpoint: 'https://b:1'}}\n\
+        service: {pipelines: {logs: {receivers: [nop], exporters: [nop]}}}\n";
+    std::fs::write(&file, unused).unwrap();
+    assert_eq!(sluice(&["validate", "--config", file.to_str().unwrap()]).0, 0);
+}

@@ -133,6 +133,7 @@ fn check(
 ) -> Result<(Conf, service::Settings), Diagnostics> {
     let (conf, settings) = read(locations, registry, false)?;
     Graph::build(&settings, registry, &BUILD, &Meter::default())
+        .and_then(|_| settings.can_start(registry, &BUILD))
         .map_err(|problem| load::diagnose(&conf, &problem, false))?;
     Ok((conf, settings))
 }

@@ -3,11 +3,18 @@
 
 use std::sync::Arc;
 
-use component::config::NoConfig;
 use component::{
     BoxError, Component, Connector, ConnectorSettings, ConsumeError, Consumer, Context, Data,
     Outputs, Problems, Signal, Stability, async_trait,
 };
+use serde::{Deserialize, Serialize};
+
+/// `connectors: forward:`, which has no keys.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "forwardconnector.Config")]
+pub struct Config {}
+
+impl component::Config for Config {}
 
 /// The connector. The answer of its pipelines is its answer.
 pub struct Forward {
@@ -15,8 +22,8 @@ pub struct Forward {
 }
 
 impl Connector for Forward {
-    type Config = NoConfig;
-    type Plan = NoConfig;
+    type Config = Config;
+    type Plan = Config;
     const TYPE: &'static str = "forward";
     const SIGNALS: &'static [(Signal, Signal, Stability)] = &[
         (Signal::Traces, Signal::Traces, Stability::Beta),
@@ -24,13 +31,13 @@ impl Connector for Forward {
         (Signal::Logs, Signal::Logs, Stability::Beta),
     ];
 
-    fn plan(config: NoConfig, _found: &mut Problems) -> Option<NoConfig> {
+    fn plan(config: Config, _found: &mut Problems) -> Option<Config> {
         Some(config)
     }
 
     fn create(
         _settings: ConnectorSettings,
-        _plan: Arc<NoConfig>,
+        _plan: Arc<Config>,
         out: Outputs,
     ) -> Result<Self, BoxError> {
         Ok(Self { out })

@@ -9,6 +9,7 @@ use crate::request::Request;
 /// `connectors: routing:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "routingconnector.Config")]
 pub struct Config {
     /// Pipelines of what no route takes. Default: none, it is dropped and counted.
     pub default_pipelines: Vec<String>,

@@ -1,8 +1,10 @@
 //! What stands in front of an exporter: `timeout`, `retry_on_failure`, `sending_queue`. Plain settings;
 //! the work is in `lib/flow/exporterhelper`.
 
-use config::{Duration, Problems, Section};
+use config::{Choice, Choices, Duration, Need, Problems, Section};
 use serde::{Deserialize, Serialize};
+
+use crate::id::Id;
 
 /// The settings of one exporter's delivery.
 #[derive(Debug, Clone)]
@@ -53,45 +55,56 @@ impl Default for RetryConfig {
 }
 
 impl RetryConfig {
-    /// Checks the section; `key` is its path in the component.
+    /// Checks the section; `key` is its path in the component. As upstream it stops at the first mistake, and
+    /// does not look at a section that is off.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
-        if !(0.0..=1.0).contains(&self.randomization_factor) {
-            problems
-                .at(key, "'randomization_factor' must be within [0, 1]")
-                .set("randomization_factor", "0.5");
-        }
-        if self.multiplier < 0.0 {
-            problems.at(key, "'multiplier' must be non-negative").set("multiplier", "1.5");
-        }
-        let negative = [
-            ("initial_interval", self.initial_interval),
-            ("max_interval", self.max_interval),
-            ("max_elapsed_time", self.max_elapsed_time),
+        let longest = self.initial_interval.max(self.max_interval).to_string();
+        let limited = self.max_elapsed_time > Duration::ZERO;
+        let rules = [
+            (
+                self.initial_interval.is_negative(),
+                "'initial_interval' must be non-negative",
+                ("initial_interval", "5s".to_owned()),
+            ),
+            (
+                !(0.0..=1.0).contains(&self.randomization_factor),
+                "'randomization_factor' must be within [0, 1]",
+                ("randomization_factor", "0.5".to_owned()),
+            ),
+            (
+                self.multiplier < 0.0,
+                "'multiplier' must be non-negative",
+                ("multiplier", "1.5".to_owned()),
+            ),
+            (
+                self.max_interval.is_negative(),
+                "'max_interval' must be non-negative",
+                ("max_interval", "30s".to_owned()),
+            ),
+            (
+                self.max_elapsed_time.is_negative(),
+                "'max_elapsed_time' must be non-negative",
+                ("max_elapsed_time", "5m".to_owned()),
+            ),
+            (
+                limited && self.max_elapsed_time < self.initial_interval,
+                "'max_elapsed_time' must not be less than 'initial_interval'",
+                ("max_elapsed_time", longest.clone()),
+            ),
+            (
+                limited && self.max_elapsed_time < self.max_interval,
+                "'max_elapsed_time' must not be less than 'max_interval'",
+                ("max_elapsed_time", longest),
+            ),
         ];
-        for (name, value) in negative {
-            if value.is_negative() {
-                problems.at(key, format!("'{name}' must be non-negative")).remove(name);
-            }
-        }
-        if self.max_elapsed_time > Duration::ZERO {
-            let longest = self.initial_interval.max(self.max_interval);
-            if self.max_elapsed_time < self.initial_interval {
-                problems
-                    .at(key, "'max_elapsed_time' must not be less than 'initial_interval'")
-                    .set("max_elapsed_time", longest.to_string());
-            }
-            if self.max_elapsed_time < self.max_interval {
-                problems
-                    .at(key, "'max_elapsed_time' must not be less than 'max_interval'")
-                    .set("max_elapsed_time", longest.to_string());
-            }
+        if let Some((_, rule, (name, value))) = rules.into_iter().find(|it| self.enabled && it.0) {
+            problems.at(key, rule).set(name, value);
         }
     }
 }
 
 /// What a queue or batch counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, config::Described)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sizer {
     /// Calls of `consume`.
     #[default]
@@ -102,11 +115,21 @@ pub enum Sizer {
     Bytes,
 }
 
+impl Choices for Sizer {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("requests", Self::Requests), ("items", Self::Items), ("bytes", Self::Bytes)];
+
+    fn unknown(word: &str) -> String {
+        format!("invalid sizer: {word:?}")
+    }
+}
+
 /// `sending_queue:`; off means that the caller waits for the backend. `exporter/exporterhelper/internal/queuebatch/config.go`, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "queuebatch.Config", unmarshals)]
 pub struct QueueConfig {
     /// What `queue_size` counts. Default requests.
-    pub sizer: Sizer,
+    pub sizer: Choice<Sizer>,
     /// Most that may be queued or in flight. Default 1000.
     pub queue_size: i64,
     /// Requests sent at the same time. Default 10.
@@ -116,7 +139,7 @@ pub struct QueueConfig {
     /// Answer when the backend has answered. Default false.
     pub wait_for_result: bool,
     /// A `storage` extension: the queue lives on disk. Default none: in memory.
-    pub storage: Option<String>,
+    pub storage: Option<Id>,
     /// Joins requests before they are sent. Off unless mentioned.
     pub batch: Section<BatchConfig>,
 }
@@ -124,7 +147,7 @@ pub struct QueueConfig {
 impl Default for QueueConfig {
     fn default() -> Self {
         Self {
-            sizer: Sizer::Requests,
+            sizer: Choice::default(),
             queue_size: 1000,
             num_consumers: 10,
             block_on_overflow: false,
@@ -137,11 +160,12 @@ impl Default for QueueConfig {
 
 /// `sending_queue: batch:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "queuebatch.BatchConfig")]
 pub struct BatchConfig {
     /// Longest time that data waits for company. Default 200ms.
     pub flush_timeout: Duration,
     /// What `min_size` and `max_size` count: items or bytes. Default: the queue's, else items.
-    pub sizer: Option<Sizer>,
+    pub sizer: Option<Choice<Sizer>>,
     /// Sent as soon as there is this much. Default 8192.
     pub min_size: i64,
     /// Split above this; 0 is never. Default 0.
@@ -169,51 +193,102 @@ impl Default for BatchConfig {
     }
 }
 
+/// Why a queue with `storage` does not start.
+pub fn on_disk(storage: &Id) -> String {
+    format!(
+        "sending_queue::storage: a queue on disk (\"{storage}\") is not available in this version; remove the \
+         key to queue in memory: receivers that read files keep their position until the data is delivered, \
+         and read it again after a restart"
+    )
+}
+
 impl QueueConfig {
-    /// Checks the section; `key` is its path in the component.
+    /// Checks the section; `key` is its path in the component. As upstream it stops at the first mistake of the
+    /// queue, and at that of the batch.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
-        if self.queue_size <= 0 {
-            problems.at(key, "`queue_size` must be positive").set("queue_size", "1000");
-        }
-        if self.num_consumers <= 0 {
-            problems.at(key, "`num_consumers` must be positive").set("num_consumers", "10");
-        }
-        if self.storage.is_some() && self.wait_for_result {
-            problems.at(
-                key,
+        let batch = self.batch.get();
+        let too_much = |it: &BatchConfig| {
+            it.sizer(*self.sizer) == *self.sizer && it.min_size > self.queue_size
+        };
+        let rules = [
+            (
+                self.num_consumers <= 0,
+                "`num_consumers` must be positive",
+                ("num_consumers", "10".to_owned()),
+            ),
+            (
+                self.queue_size <= 0,
+                "`queue_size` must be positive",
+                ("queue_size", "1000".to_owned()),
+            ),
+            (
+                self.storage.is_some() && self.wait_for_result,
                 "`wait_for_result` is not supported with a persistent queue configured with `storage`",
-            ).set("wait_for_result", "false");
+                ("wait_for_result", "false".to_owned()),
+            ),
+            (
+                batch.is_some_and(too_much),
+                "`min_size` must be less than or equal to `queue_size`",
+                ("batch::min_size", self.queue_size.to_string()),
+            ),
+        ];
+        if let Some((_, rule, (name, value))) = rules.into_iter().find(|it| it.0) {
+            problems.at(key, rule).set(name, value);
         }
-        if let Some(batch) = self.batch.get() {
-            self.validate_batch(batch, &format!("{key}::batch"), problems);
+        if let Some(batch) = batch {
+            batch.validate(batch.sizer(*self.sizer), key, problems);
+        }
+        if let Some(storage) = &self.storage {
+            problems.at_start(key, on_disk(storage)).remove("storage");
+            problems.needs(format!("{key}::storage"), Need::Storage(storage.to_string()));
         }
     }
+}
 
-    fn validate_batch(&self, batch: &BatchConfig, key: &str, problems: &mut Problems) {
-        if batch.flush_timeout <= Duration::ZERO {
-            problems.at(key, "`flush_timeout` must be positive").set("flush_timeout", "200ms");
+impl BatchConfig {
+    /// `key` is the path of the queue: upstream's text has the path of the batch behind a colon.
+    fn validate(&self, sizer: Sizer, key: &str, problems: &mut Problems) {
+        let (flush, min, max) = (self.flush_timeout.nanos(), self.min_size, self.max_size);
+        let rules = [
+            (
+                sizer == Sizer::Requests,
+                "`batch` supports only `items` or `bytes` sizer, found \"requests\"".to_owned(),
+                ("sizer", "items".to_owned()),
+            ),
+            (
+                flush <= 0,
+                format!("`flush_timeout` must be positive, found {flush}"),
+                ("flush_timeout", "200ms".to_owned()),
+            ),
+            (
+                min < 0,
+                format!("`min_size` must be non-negative, found {min}"),
+                ("min_size", "0".to_owned()),
+            ),
+            (
+                max < 0,
+                format!("`max_size` must be non-negative, found {max}"),
+                ("max_size", "0".to_owned()),
+            ),
+            (
+                max > 0 && max < min,
+                format!("`max_size` ({max}) must be greater or equal to `min_size` ({min})"),
+                ("max_size", min.to_string()),
+            ),
+        ];
+        if let Some((_, rule, (name, value))) = rules.into_iter().find(|it| it.0) {
+            problems.at(key, format!("batch: {rule}")).set(&format!("batch::{name}"), value);
         }
-        if batch.min_size < 0 {
-            problems.at(key, "`min_size` must be non-negative").set("min_size", "0");
-        }
-        if batch.max_size < 0 {
-            problems.at(key, "`max_size` must be non-negative").set("max_size", "0");
-        }
-        if batch.max_size > 0 && batch.max_size < batch.min_size {
-            problems
-                .at(key, "`max_size` must be greater or equal to `min_size`")
-                .set("max_size", batch.min_size.to_string());
-        }
-        let sizer = batch.sizer(self.sizer);
-        if sizer == Sizer::Requests {
-            problems
-                .at(key, "`batch` supports only `items` or `bytes` sizer, found \"requests\"")
-                .set("sizer", "items");
-        }
-        if sizer == self.sizer && batch.min_size > self.queue_size {
-            problems
-                .at(key, "`min_size` must be less than or equal to `queue_size`")
-                .set("min_size", self.queue_size.to_string());
+        let mut seen: Vec<String> = Vec::new();
+        for (at, name) in self.partition.metadata_keys.iter().enumerate() {
+            let name = name.to_lowercase();
+            if seen.contains(&name) {
+                let text = format!("duplicate entry in metadata_keys: {name:?} (case-insensitive)");
+                let place = format!("batch::partition::metadata_keys::{at}");
+                problems.at(key, format!("batch: partition: {text}")).remove(&place);
+                return;
+            }
+            seen.push(name);
         }
     }
 }
@@ -221,8 +296,8 @@ impl QueueConfig {
 impl BatchConfig {
     /// What the batch counts, given what its queue counts.
     pub fn sizer(&self, queue: Sizer) -> Sizer {
-        match (self.sizer, queue) {
-            (Some(own), _) => own,
+        match (&self.sizer, queue) {
+            (Some(own), _) => **own,
             (None, Sizer::Bytes) => Sizer::Bytes,
             (None, _) => Sizer::Items,
         }

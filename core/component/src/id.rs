@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use config::{Described, Inside};
 use pdata::Signal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest type name. `component/component.go`, v0.159.
 const TYPE_LENGTH_MAX: usize = 63;
@@ -54,7 +56,7 @@ fn split(text: &str) -> Result<(&str, Option<&str>), IdError> {
     match name {
         Some("") => Err(IdError(format!("in {text:?} id: the part after / should not be empty"))),
         Some(name) if !is_valid_name(name) => {
-            Err(IdError(format!("in {text:?} id: invalid character(s) in name {name:?}")))
+            Err(IdError(format!("in {name:?} id: invalid character(s) in name {name:?}")))
         }
         _ => Ok((kind, name)),
     }
@@ -97,6 +99,31 @@ impl fmt::Display for Id {
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", &*self.full)
+    }
+}
+
+/// Nothing: what is not written.
+impl Default for Id {
+    fn default() -> Self {
+        Self { full: "".into(), type_length: 0 }
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.full)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Described for Id {
+    fn inside() -> Inside {
+        Inside::Plain
     }
 }
 
@@ -170,7 +197,7 @@ mod tests {
         check("otlp/", Err("in \"otlp/\" id: the part after / should not be empty"));
         check("/x", Err("in \"/x\" id: the part before / should not be empty"));
         check("otlp-x", Err("in \"otlp-x\" id: invalid character(s) in type \"otlp-x\""));
-        check("a/b c", Err("in \"a/b c\" id: invalid character(s) in name \"b c\""));
+        check("a/b c", Err("in \"b c\" id: invalid character(s) in name \"b c\""));
     }
 
     #[test]

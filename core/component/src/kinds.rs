@@ -231,6 +231,8 @@ pub trait Extension: Component + Sized {
     const ALIASES: &'static [&'static str] = &[];
     /// How far it can be trusted.
     const STABILITY: Stability = Stability::Beta;
+    /// Whether it offers a storage.
+    const STORES: bool = false;
     /// Makes an inert instance.
     fn create(settings: Settings, config: Self::Config) -> Result<Self, BoxError>;
     /// Its storage, if it offers one.

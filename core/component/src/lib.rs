@@ -39,7 +39,7 @@ pub use clock;
 pub use config::{self, Config, Problems};
 pub use consumer::{Consumer, Next};
 pub use context::{Client, Context, Wants};
-pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
+pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer, on_disk};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use handover::{HandedOver, Handover, Ownership};
 pub use host::{Host, Services, Status};

@@ -53,6 +53,7 @@ pub enum Level {
 }
 
 impl Choices for Level {
+    const GO: &'static str = "configtelemetry.Level";
     const NAMES: &'static [(&'static str, Self)] = &[
         ("none", Self::None),
         ("basic", Self::Basic),

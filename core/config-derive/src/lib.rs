@@ -6,7 +6,8 @@
 //! holds, an enum as anything.
 //!
 //! `#[config(omit_empty)]` on a field is Go's `omitempty`: a printed configuration does not have the key while its
-//! value is Go's zero value.
+//! value is Go's zero value. `#[config(go = "package.Type")]` on a struct is what Go's texts call it, and
+//! `unmarshals` says that it has an `Unmarshal` of its own.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -32,7 +33,13 @@ fn implement(input: &DeriveInput) -> syn::Result<Tokens> {
             }
             Fields::Named(fields) => {
                 let keys = fields.named.iter().map(key).collect::<syn::Result<Vec<_>>>()?;
-                quote! { ::config::Inside::Keys(::std::vec![#(#keys),*]) }
+                let (upstream, unmarshals) = upstream(&input.attrs)?;
+                quote! {
+                    ::config::Inside::Keys(
+                        ::std::vec![#(#keys),*],
+                        ::config::Upstream { name: #upstream, unmarshals: #unmarshals },
+                    )
+                }
             }
         },
     };
@@ -45,6 +52,24 @@ fn implement(input: &DeriveInput) -> syn::Result<Tokens> {
             }
         }
     })
+}
+
+/// `#[config(go = "batchprocessor.Config", unmarshals)]` on a struct.
+fn upstream(attributes: &[Attribute]) -> syn::Result<(String, bool)> {
+    let (mut name, mut unmarshals) = (String::new(), false);
+    for attribute in attributes.iter().filter(|it| it.path().is_ident("config")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("go") {
+                name = meta.value()?.parse::<LitStr>()?.value();
+            } else if meta.path.is_ident("unmarshals") {
+                unmarshals = true;
+            } else {
+                return Err(meta.error("`Described` does not know this"));
+            }
+            Ok(())
+        })?;
+    }
+    Ok((name, unmarshals))
 }
 
 fn key(field: &Field) -> syn::Result<Tokens> {

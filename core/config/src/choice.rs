@@ -19,6 +19,8 @@ pub trait Choices: Copy + Default + PartialEq + 'static {
     const SHOWN: usize = usize::MAX;
     /// Whether upper and lower case are the same.
     const ANY_CASE: bool = false;
+    /// What Go calls the type.
+    const GO: &'static str = "string";
     /// When the Collector notices that a word is none of them.
     const STAGE: Stage = Stage::Read;
 
@@ -123,7 +125,7 @@ impl<T: Choices> Visitor<'_> for Word<T> {
     type Value = Choice<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
+        f.write_str(if T::GO == "string" { "a string" } else { T::GO })
     }
 
     fn visit_str<E>(self, word: &str) -> Result<Choice<T>, E> {

@@ -21,8 +21,8 @@ pub enum Inside {
     Plain,
     /// Several forms: the default does not show them all.
     Any,
-    /// These keys.
-    Keys(Vec<Key>),
+    /// These keys, of the type that upstream calls so.
+    Keys(Vec<Key>, Upstream),
     /// Items, all alike.
     Items(Box<Item>),
     /// A text, or this.
@@ -33,6 +33,15 @@ pub enum Inside {
     Entries(Box<Item>),
     /// The keys depend on the value of the key `type`: each value, what it stands for, and what is inside then.
     Tagged(Vec<(&'static str, &'static str, fn() -> Box<Item>)>),
+}
+
+/// What upstream's texts say of a type.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Upstream {
+    /// Its name in Go; empty where no text names it.
+    pub name: &'static str,
+    /// It reads itself (`Unmarshal`), which starts the paths in texts anew.
+    pub unmarshals: bool,
 }
 
 /// A key.
@@ -72,7 +81,7 @@ pub(crate) fn flat(keys: &[Key]) -> Vec<Key> {
     let mut all = Vec::new();
     for key in keys {
         match (key.is_flat, (key.inside)()) {
-            (true, Inside::Keys(below)) => all.extend(flat(&below)),
+            (true, Inside::Keys(below, _)) => all.extend(flat(&below)),
             _ => all.push(*key),
         }
     }

@@ -61,6 +61,8 @@ pub enum Stage {
     Check,
     /// While it creates the component.
     Create,
+    /// While it starts the component. Here it is known before.
+    Start,
 }
 
 /// A type that a value can have in YAML.
@@ -91,6 +93,8 @@ pub enum Wanted {
     OneOf(Vec<String>),
     /// Anything: nothing is there.
     Present,
+    /// An endpoint of another form.
+    Endpoint,
     /// Another key; these are known there. The second list says where the key is known: below which owners.
     Key(Vec<String>, Vec<Vec<Step>>),
 }
@@ -120,6 +124,15 @@ pub struct Envelope {
     inner: Option<Box<Envelope>>,
 }
 
+/// A place in a text of mapstructure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// What is said around it, once for all faults that it is around.
+    pub(crate) envelope: String,
+    /// The place, or for an unknown key its section.
+    pub(crate) name: String,
+}
+
 /// One mistake in a configuration, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -136,6 +149,8 @@ pub struct Fault {
     pub remedy: Option<Remedy>,
     /// What should stand there.
     pub wanted: Option<Wanted>,
+    /// What the Collector's text calls its place while it reads, where that is known.
+    pub as_named: Option<Box<Named>>,
     /// The only pipelines that it concerns, by the name of their signal; `None` for all.
     pub signal: Option<&'static str>,
     /// The outermost part that is read on its own.
@@ -152,6 +167,7 @@ impl Fault {
             stage,
             remedy: None,
             wanted: None,
+            as_named: None,
             signal: None,
             envelope: None,
         }
@@ -238,8 +254,12 @@ impl Fault {
 
     /// The Collector's text below its envelope for what cannot be read: `'a.b[0]' expected type ...`.
     pub fn read_text(&self) -> String {
-        if let Some((section, key)) = self.key_at_fault() {
-            return format!("'{}' has invalid keys: {key}", dotted(section));
+        let named = self.named();
+        if let Some((_, key)) = self.key_at_fault() {
+            return format!("'{}' has invalid keys: {key}", named.name);
+        }
+        if self.envelope.is_none() {
+            return format!("'{}' {}", named.name, self.text);
         }
         let (mut text, mut from) = (String::new(), 0);
         let part = |from, to| self.named_place().get(from..to).unwrap_or_default();
@@ -253,22 +273,40 @@ impl Fault {
         format!("{text}'{}' {}", dotted(part(from, self.named_place().len())), self.text)
     }
 
-    /// The same of several faults: all unknown keys of one section are in the text of the first, sorted, and
-    /// the texts of the others are empty.
+    /// The same of several faults, with what is around them: all unknown keys of one section are in the text of
+    /// the first, sorted, and the texts of the others are empty.
     pub fn read_texts(faults: &[Fault]) -> Vec<String> {
-        let text = |(at, fault): (usize, &Fault)| {
-            let Some((section, _)) = fault.key_at_fault() else { return fault.read_text() };
-            let same = |it: &&Fault| it.key_at_fault().is_some_and(|it| it.0 == section);
-            if faults[..at].iter().any(|it| same(&it)) {
-                return String::new();
-            }
-            let mut keys: Vec<String> = (faults.iter().filter(same))
-                .filter_map(|it| it.key_at_fault().map(|it| it.1.to_string()))
-                .collect();
-            keys.sort_unstable();
-            format!("'{}' has invalid keys: {}", dotted(section), keys.join(", "))
-        };
-        faults.iter().enumerate().map(text).collect()
+        let mut around = String::new();
+        let mut texts = Vec::with_capacity(faults.len());
+        for (at, fault) in faults.iter().enumerate() {
+            let Named { envelope, name } = fault.named();
+            let text = match fault.key_at_fault() {
+                None => fault.read_text(),
+                Some((section, _)) => {
+                    let same = |it: &&Fault| it.key_at_fault().is_some_and(|it| it.0 == section);
+                    if faults[..at].iter().any(|it| same(&it)) {
+                        texts.push(String::new());
+                        continue;
+                    }
+                    let all = faults.iter().filter(same).filter_map(Fault::key_at_fault);
+                    let mut keys: Vec<String> = all.map(|it| it.1.to_string()).collect();
+                    keys.sort_unstable();
+                    format!("'{name}' has invalid keys: {}", keys.join(", "))
+                }
+            };
+            let new = envelope.strip_prefix(around.as_str()).unwrap_or(&envelope);
+            texts.push(format!("{new}{text}"));
+            around = envelope;
+        }
+        texts
+    }
+
+    /// What the Collector's text calls the place.
+    fn named(&self) -> Named {
+        self.as_named.as_deref().cloned().unwrap_or_else(|| Named {
+            envelope: String::new(),
+            name: dotted(self.key_at_fault().map_or(self.named_place(), |it| it.0)),
+        })
     }
 
     /// The section and the key that it does not know, if that is the fault.
@@ -313,6 +351,12 @@ impl Fault {
     /// `path` is required; it could have this value, in YAML.
     pub fn require(&mut self, path: &str, value: impl Into<String>) -> &mut Self {
         self.wanted = Some(Wanted::Present);
+        self.set(path, value)
+    }
+
+    /// The endpoint at `path` should have another form: this one.
+    pub fn form(&mut self, path: &str, value: impl Into<String>) -> &mut Self {
+        self.wanted = Some(Wanted::Endpoint);
         self.set(path, value)
     }
 

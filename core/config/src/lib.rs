@@ -22,6 +22,7 @@ mod duration;
 mod fault;
 mod load;
 mod marks;
+mod named;
 mod overlay;
 mod problems;
 mod read;
@@ -40,11 +41,11 @@ mod value;
 
 pub use choice::{Choice, Choices};
 pub use config_derive::Described;
-pub use described::{Described, Inside, Item, Key};
+pub use described::{Described, Inside, Item, Key, Upstream};
 pub use duration::Duration;
-pub use fault::{Fault, Remedy, Stage, Step, Type, Wanted};
-pub use load::{bare_durations, check, independent, load, without};
-pub use problems::{Caution, Problems};
+pub use fault::{Fault, Named, Remedy, Stage, Step, Type, Wanted};
+pub use load::{bare_durations, check, independent, load, load_at, without};
+pub use problems::{Caution, Need, Problems};
 pub use secret::{MapList, Secret};
 pub use section::Section;
 pub use shape::Show;
@@ -67,6 +68,7 @@ pub trait Config:
 
 /// A section without keys.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, Described)]
+#[config(go = "struct {}")]
 pub struct NoConfig {}
 
 impl Config for NoConfig {}

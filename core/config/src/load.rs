@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Config;
+use super::described::Described;
 use super::fault::{Fault, Stage, Step, Wanted};
+use super::named;
 use super::overlay;
 use super::problems::Problems;
 use super::read::Reader;
@@ -80,12 +82,26 @@ where
     (read, issues)
 }
 
+/// The same as [`load`], with the places named as in the Collector's texts; `above` is where the section stands.
+///
+/// # Errors
+/// All unknown keys and wrong types at once.
+pub fn load_at<C>(section: &Value, above: &str) -> Result<C, Vec<Fault>>
+where
+    C: Default + Serialize + DeserializeOwned + Described,
+{
+    load(section).map_err(|mut faults| {
+        named::name::<C>(&mut faults, above);
+        faults
+    })
+}
+
 /// Reads a section and applies its rules. Mistakes that are noticed later are among the problems.
 ///
 /// # Errors
 /// What cannot be read.
 pub fn check<C: Config>(section: &Value) -> Result<(C, Problems), Vec<Fault>> {
-    let config: C = load(section)?;
+    let config: C = load_at(section, "")?;
     let mut problems = Problems::default();
     unknown_words(&config).for_each(|it| {
         problems.add(it);

@@ -41,7 +41,7 @@ pub(super) fn lay(base: &Shape, user: &Value) -> Result<Laid, Fault> {
     let laid = match (base, user) {
         (Shape::Free(default), Value::Null) => Laid::Free(default.clone()),
         (Shape::Free(_), user) => Laid::Free(user.clone()),
-        (base, Value::Null) => plain(base),
+        (base, Value::Null) => zero(base),
         (Shape::Text(_) | Shape::Secret(_) | Shape::Choice(_), Value::Sourced { text, value }) => {
             Laid::Sourced { text: text.clone(), value: Box::new(raw(value)), for_text: true }
         }
@@ -58,6 +58,17 @@ pub(super) fn lay(base: &Shape, user: &Value) -> Result<Laid, Fault> {
         (_, user) => raw(user),
     };
     Ok(laid)
+}
+
+/// A key without a value: upstream's zero value for what is no list, map or section. Those keep their default.
+fn zero(base: &Shape) -> Laid {
+    match base {
+        Shape::Bool(_) => Laid::Bool(false),
+        Shape::Int(_) | Shape::Duration(_) => Laid::Int(0),
+        Shape::Float(_) => Laid::Float(0.0),
+        Shape::Text(_) | Shape::Secret(_) | Shape::Choice(_) => Laid::Text(String::new()),
+        _ => plain(base),
+    }
 }
 
 /// From a variable, for what is not text: what it says in YAML. `null` is zero where the default is

@@ -7,6 +7,18 @@ use crate::fault::{Fault, Stage, Step};
 pub struct Problems {
     faults: Vec<Fault>,
     warnings: Vec<(Caution, Fault)>,
+    needs: Vec<(String, Need)>,
+}
+
+/// What a section needs that only the whole configuration can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// A storage extension, by its id.
+    Storage(String),
+    /// An extension that checks or gives credentials, by its id.
+    Authenticator(String),
+    /// An address to listen at: `host:port`, or the path of a unix socket.
+    Address(String),
 }
 
 /// Legal, and probably not what was meant.
@@ -43,6 +55,16 @@ impl Problems {
     /// What upstream says only when it creates the component: the component is not created then.
     pub fn late(&mut self, key: impl AsRef<str>, rule: impl Into<String>) -> &mut Fault {
         self.add(Fault::create(rule).within(key.as_ref()))
+    }
+
+    /// What keeps the component from starting, although upstream says so only then.
+    pub fn at_start(&mut self, key: impl AsRef<str>, why: impl Into<String>) -> &mut Fault {
+        self.add(Fault::new(Stage::Start, why).within(key.as_ref()))
+    }
+
+    /// What the value of `key` names has to be there, or to be free, when the component starts.
+    pub fn needs(&mut self, key: impl Into<String>, need: Need) {
+        self.needs.push((key.into(), need));
     }
 
     /// What somebody else found.
@@ -109,6 +131,11 @@ impl Problems {
     /// Everything that is wrong.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
+    }
+
+    /// What has to be there: keys, and what they name.
+    pub fn needed(&self) -> &[(String, Need)] {
+        &self.needs
     }
 
     /// Warnings, in the order found.

@@ -92,6 +92,8 @@ fn go_type(visitor: &str) -> Go<'_> {
         "f32" => ("float32", Type::Number),
         "f64" => ("float64", Type::Number),
         "time.Duration" => (visitor, Type::Duration),
+        // Texts with a type of their own: `configopaque.String`.
+        other if other.contains('.') && !other.contains(' ') => (other, Type::Text),
         "a map" => ("map[string]interface {}", Type::Map),
         "a sequence" => return Go::List,
         other => match other.split_once(' ') {

@@ -139,7 +139,7 @@ fn either<const N: usize>(ways: [Json; N], default: Json) -> Json {
 
 fn structure(entries: &[(String, Shape)], inside: &Inside, is_section: bool) -> Json {
     let keys = match inside {
-        Inside::Keys(keys) => flat(keys),
+        Inside::Keys(keys, _) => flat(keys),
         _ => Vec::new(),
     };
     let own = entries.iter().map(|(name, shape)| {

@@ -50,7 +50,21 @@ impl Serialize for Guarded<'_> {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
+        deserializer.deserialize_string(Opaque)
+    }
+}
+
+struct Opaque;
+
+impl Visitor<'_> for Opaque {
+    type Value = Secret;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("configopaque.String")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Secret, E> {
+        Ok(Secret::from(text))
     }
 }
 

@@ -116,9 +116,7 @@ impl Shape {
             Shape::Secret(_) => Value::String(super::REDACTED.to_owned()),
             Shape::Free(it) => it,
             Shape::List(list) => Value::List(list.into_iter().map(|it| it.show(how)).collect()),
-            Shape::Headers(list) => {
-                Value::pairs(list.into_iter().map(|(name, it)| (name, it.show(how))))
-            }
+            Shape::Headers(list) => Value::List(list.into_iter().map(|it| pair(it, how)).collect()),
             Shape::Map(list) | Shape::Struct(list) => entries(list),
             Shape::Section { state: State::On, inner } => inner.show(how),
             Shape::Section { state: State::Off, .. } => {
@@ -127,6 +125,16 @@ impl Shape {
             Shape::Section { state: State::Absent, .. } => Value::Null,
         }
     }
+}
+
+/// A header as upstream shows it; it hides an empty one, too.
+fn pair((name, value): (String, Shape), how: Show) -> Value {
+    let value = match value {
+        Shape::Secret(_) if !how.secrets => Value::String(super::REDACTED.to_owned()),
+        value => value.show(how),
+    };
+    let entries = [("name", Value::String(name)), ("value", value)];
+    Value::Map(entries.map(|(key, it)| (key.to_owned(), it)).into())
 }
 
 /// A value that has no place in a configuration.
@@ -158,6 +166,14 @@ impl Shaper {
     const PLAIN: Shaper = Shaper { inside: false };
 }
 
+macro_rules! integers {
+    ($($name:ident: $kind:ty,)*) => {$(
+        fn $name(self, it: $kind) -> Result<Shape, ShapeError> {
+            Ok(Shape::Int(it.into()))
+        }
+    )*};
+}
+
 impl Serializer for Shaper {
     type Ok = Shape;
     type Error = ShapeError;
@@ -177,36 +193,9 @@ impl Serializer for Shaper {
         Ok(Shape::Bool(it))
     }
 
-    fn serialize_i8(self, it: i8) -> Result<Shape, ShapeError> {
-        Ok(Shape::Int(it.into()))
-    }
-
-    fn serialize_i16(self, it: i16) -> Result<Shape, ShapeError> {
-        Ok(Shape::Int(it.into()))
-    }
-
-    fn serialize_i32(self, it: i32) -> Result<Shape, ShapeError> {
-        Ok(Shape::Int(it.into()))
-    }
-
-    fn serialize_i64(self, it: i64) -> Result<Shape, ShapeError> {
-        Ok(Shape::Int(it.into()))
-    }
-
-    fn serialize_u8(self, it: u8) -> Result<Shape, ShapeError> {
-        Ok(Shape::Int(it.into()))
-    }
-
-    fn serialize_u16(self, it: u16) -> Result<Shape, ShapeError> {
-        Ok(Shape::Int(it.into()))
-    }
-
-    fn serialize_u32(self, it: u32) -> Result<Shape, ShapeError> {
-        Ok(Shape::Int(it.into()))
-    }
-
-    fn serialize_u64(self, it: u64) -> Result<Shape, ShapeError> {
-        Ok(Shape::Int(it.into()))
+    integers! {
+        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
     }
 
     fn serialize_f32(self, it: f32) -> Result<Shape, ShapeError> {

@@ -47,7 +47,7 @@ fn without_empty(shape: &mut Shape, base: Option<&Shape>, inside: &Inside) {
                 .iter_mut()
                 .for_each(|it| without_empty(&mut it.1, base.map(|_| &item.shape), &item.inside));
         }
-        (Shape::Struct(entries), Inside::Keys(keys)) => {
+        (Shape::Struct(entries), Inside::Keys(keys, _)) => {
             let keys = flat(keys);
             entries.retain_mut(|(name, shape)| {
                 let Some(key) = keys.iter().find(|it| it.name == name) else { return true };
@@ -75,7 +75,7 @@ fn is_zero(shape: &Shape) -> bool {
         Shape::List(items) => items.is_empty(),
         Shape::Headers(entries) | Shape::Map(entries) => entries.is_empty(),
         Shape::Struct(entries) => entries.iter().all(|it| is_zero(&it.1)),
-        Shape::Section { state, .. } => *state == State::Absent,
+        Shape::Section { state, .. } => *state != State::On,
         _ => false,
     }
 }

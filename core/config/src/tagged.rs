@@ -182,7 +182,7 @@ where
 fn owners(inside: Inside, key: &str, path: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
     match inside {
         Inside::Maybe(item) => owners(item.inside, key, path, found),
-        Inside::Keys(keys) => {
+        Inside::Keys(keys, _) => {
             let keys = flat(&keys);
             if !path.is_empty() && keys.iter().any(|it| it.name == key) {
                 found.push(path.clone());
@@ -203,7 +203,7 @@ fn order(inside: Inside) -> Vec<&'static str> {
     let mut level = vec![inside];
     while !level.is_empty() {
         let keys = level.into_iter().flat_map(|it| match it {
-            Inside::Keys(keys) => keys,
+            Inside::Keys(keys, _) => keys,
             _ => Vec::new(),
         });
         let (embedded, own): (Vec<Key>, Vec<Key>) = keys.partition(|it| it.is_flat);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::*;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
+#[config(go = "sample.Server")]
 struct Server {
     endpoint: String,
     #[config(omit_empty)]
@@ -33,6 +34,7 @@ struct Common {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
+#[config(go = "sample.Keepalive")]
 struct Keepalive {
     time: Duration,
 }
@@ -201,11 +203,18 @@ fn check_error(text: &str, want: &[&str]) {
 }
 
 #[test]
-fn what_is_not_said_keeps_its_default_and_null_says_nothing() {
+fn what_is_not_said_keeps_its_default_and_a_key_without_a_value_is_zero_or_nothing() {
     check("null", |_| {});
     check("{}", |_| {});
-    check(r#"{"timeout": null, "keys": null, "protocols": null, "storage": null}"#, |_| {});
+    check(r#"{"keys": null, "protocols": null, "storage": null, "headers": null}"#, |_| {});
+    let text =
+        r#"{"timeout": null, "on": null, "ratio": null, "queue_size": null, "new_name": null}"#;
+    check(text, |it| {
+        (it.timeout, it.on, it.ratio) = (Duration::ZERO, false, 0.0);
+        (it.queue_size, it.new_name) = (0, String::new());
+    });
     check(r#"{"level": null, "labels": {"b": "2"}}"#, |it| {
+        it.common.level = 0;
         it.labels.insert("b".to_owned(), "2".to_owned());
     });
     check(r#"{"keys": []}"#, |it| it.keys.clear());
@@ -330,6 +339,42 @@ fn unknown_keys_of_one_section_are_one_line_in_the_order_of_the_alphabet() {
             "'queue_size' expected type 'int', got unconvertible type 'string'",
         ]
     );
+}
+
+#[test]
+fn places_are_named_from_the_nearest_type_that_reads_itself() {
+    let text = r#"{"protocols": {"grpc": {"max_mib": "x", "y": 1, "keepalive": {"time": "x", "z": 2}}},
+        "headers": {"a": 1}, "ca_pem": 5}"#;
+    let faults = load_at::<Sample>(&section(text), "service.sample").unwrap_err();
+    let decoding = "decoding failed due to the following error(s):\n\n";
+    let mut want = [
+        format!(
+            "'service.sample.protocols.grpc' {decoding}'max_mib' expected type 'uint32', got \
+             unconvertible type 'string'"
+        ),
+        format!(
+            "'service.sample.protocols.grpc' {decoding}'keepalive' {decoding}'time' time: invalid duration"
+        ),
+        format!("'service.sample.protocols.grpc' {decoding}'sample.Server' has invalid keys: y"),
+        format!(
+            "'service.sample.protocols.grpc' {decoding}'keepalive' {decoding}'sample.Keepalive' has \
+             invalid keys: z"
+        ),
+        format!(
+            "'service.sample.headers' {decoding}'[a]' expected type 'configopaque.String', got \
+             unconvertible type 'int'"
+        ),
+        "'service.sample.ca_pem' expected type 'configopaque.String', got unconvertible type 'int'"
+            .to_owned(),
+    ];
+    let mut got: Vec<String> =
+        faults.iter().flat_map(|it| Fault::read_texts(std::slice::from_ref(it))).collect();
+    got.sort();
+    want.sort();
+    assert_eq!(got, want);
+    // What is around several mistakes is said once.
+    let all = Fault::read_texts(&faults).join("\n");
+    assert_eq!(all.matches("'service.sample.protocols.grpc'").count(), 1, "{all}");
 }
 
 #[test]
@@ -555,7 +600,9 @@ fn headers_are_a_map_or_a_list_of_pairs() {
     assert_eq!(texts, ["headers: duplicate keys in map-style list: [a b]"]);
     check_error(
         r#"{"headers": {"a": 1}}"#,
-        &["headers/a | 'headers.a' expected type 'string', got unconvertible type 'int'"],
+        &[
+            "headers/a | 'headers.a' expected type 'configopaque.String', got unconvertible type 'int'",
+        ],
     );
     check_error(
         r#"{"headers": [{"nmae": "a"}]}"#,

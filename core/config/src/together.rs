@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::described::{Described, Inside, Key};
+use crate::described::{Described, Inside, Key, Upstream};
 use crate::marks::TOGETHER;
 
 /// The keys of `A` and those of `B` in one section. Unlike a struct that serde flattens, both read the section as it is:
@@ -52,6 +52,6 @@ impl<'de, A: Deserialize<'de>, B: Deserialize<'de>> Visitor<'de> for Both<A, B> 
 impl<A: Described, B: Described> Described for Together<A, B> {
     fn inside() -> Inside {
         let key = |inside| Key { name: "", text: "", is_flat: true, omit_empty: false, inside };
-        Inside::Keys(vec![key(A::inside), key(B::inside)])
+        Inside::Keys(vec![key(A::inside), key(B::inside)], Upstream::default())
     }
 }

@@ -63,15 +63,6 @@ impl Value {
 }
 
 impl Value {
-    /// Headers as upstream shows them: `[{name: a, value: b}]`.
-    pub(super) fn pairs(entries: impl Iterator<Item = (String, Value)>) -> Self {
-        let pair = |(name, value)| {
-            let entries = [("name", Value::String(name)), ("value", value)];
-            Value::Map(entries.map(|(key, it)| (key.to_owned(), it)).into())
-        };
-        Value::List(entries.map(pair).collect())
-    }
-
     /// Go's name of the type that YAML gives it.
     pub fn go_type(&self) -> &'static str {
         match self.plain() {

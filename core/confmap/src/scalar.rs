@@ -77,7 +77,8 @@ fn number(text: &str) -> Option<Data> {
     let plain = text.replace('_', "");
     integer(&plain).map(Data::Int).or_else(|| {
         // `str::parse` also reads `inf` and the like; Go's pattern does not.
-        is_float(&plain).then(|| plain.parse().ok().map(Data::Float))?
+        is_float(&plain)
+            .then(|| plain.parse().ok().filter(|it: &f64| it.is_finite()).map(Data::Float))?
     })
 }
 

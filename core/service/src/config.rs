@@ -6,8 +6,8 @@ use confmap::code;
 
 use crate::decode::Decoder;
 use crate::issue::{
-    Issue, Late, Problem, at_item, caution_code, independent, issue, mark_followers, of_fault,
-    of_rule, rule_text,
+    Issue, Late, Needed, Problem, at_item, caution_code, independent, issue, mark_followers,
+    of_fault, of_rule, only_first, rule_text,
 };
 use crate::registry::{Checked, Plan, Registry};
 use crate::settings::Settings;
@@ -130,6 +130,7 @@ impl Settings {
             issues.push(self.without_section(Kind::Exporter, registry, issue));
         } else {
             self.validate_references(registry, &mut issues);
+            only_first(&mut issues);
         }
         self.take_in(checked, &mut issues);
         let mut telemetry = Problems::default();
@@ -146,6 +147,7 @@ impl Settings {
             issues.push(self.with_pipeline(registry, issue));
         }
         for (id, pipeline) in &self.service.pipelines {
+            let first = issues.len();
             let path = ["service", "pipelines", id.as_str()];
             let missing = [("receiver", &pipeline.receivers), ("exporter", &pipeline.exporters)];
             for (what, list) in missing {
@@ -173,6 +175,7 @@ impl Settings {
                     issues.push(issue.cause(cause).remove());
                 }
             }
+            only_first(&mut issues[first..]);
         }
         issues
     }
@@ -237,14 +240,22 @@ impl Settings {
     fn take_in(&mut self, checked: Vec<(Kind, Id, Checked)>, issues: &mut Vec<Issue>) {
         for (kind, id, Checked { problems, plan }) in checked {
             issues.extend(problems.of(Stage::Check).map(|it| of_rule(kind, &id, it)));
-            let late = problems.of(Stage::Create).filter(|it| self.concerns(it, &id));
-            let late: Vec<Late> = late
-                .map(|it| {
-                    let issue = Issue { text: it.text.clone(), ..of_rule(kind, &id, it) };
-                    Late { kind, id: id.clone(), signal: it.signal, issue }
-                })
-                .collect();
-            self.said.late.extend(late);
+            let late = |stage| -> Vec<Late> {
+                (problems.of(stage).filter(|it| self.concerns(it, &id)))
+                    .map(|it| {
+                        let issue = Issue { text: it.text.clone(), ..of_rule(kind, &id, it) };
+                        Late { kind, id: id.clone(), signal: it.signal, issue }
+                    })
+                    .collect()
+            };
+            let (create, start) = (late(Stage::Create), late(Stage::Start));
+            self.said.late.extend(create);
+            self.said.at_start.extend(start);
+            self.said.needs.extend(problems.needed().iter().map(|(key, need)| {
+                let above = [kind.section(), id.as_str()].into_iter();
+                let path = above.chain(key.split("::")).map(str::to_owned).collect();
+                Needed { kind, id: id.clone(), path, need: need.clone() }
+            }));
             self.said.warnings.extend(problems.warnings().iter().map(|(caution, it)| {
                 let (text, cause) = (it.text.clone(), Some(it.text.clone()));
                 Issue { text, cause, ..of_rule(kind, &id, it).code(caution_code(*caution)) }

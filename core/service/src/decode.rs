@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use component::config::{self, Fault, Stage, Type, Value, Wanted};
+use component::config::{self, Fault, Stage, Type, Value};
 use component::{Id, Kind, PipelineId};
 use confmap::code;
 
-use crate::issue::{Hint, Issue, elsewhere, in_one_line, issue, of_fault, of_rule};
+use crate::issue::{Hint, Issue, elsewhere, in_one_line, issue, of_fault, of_rule, only_first};
 use crate::registry::{Checked, Registry};
 use crate::settings::{PipelineConfig, ServiceConfig, Settings};
 use crate::telemetry::TelemetryConfig;
@@ -189,7 +189,9 @@ impl<'a> Decoder<'a> {
                 let (unread, rest): (Vec<Fault>, Vec<Fault>) =
                     faults.into_iter().partition(|it| it.stage == Stage::Read);
                 self.section_issues(name, key, id, &unread);
-                self.later.extend(rest.iter().map(|it| of_rule(kind, id, it)));
+                // What the start would say may follow from what cannot be read.
+                let rest = rest.iter().filter(|it| it.stage != Stage::Start);
+                self.later.extend(rest.map(|it| of_rule(kind, id, it)));
             }
             Ok(checked) => {
                 let unread: Vec<Fault> = checked.problems.of(Stage::Read).cloned().collect();
@@ -208,10 +210,6 @@ impl<'a> Decoder<'a> {
              error(s):"
         );
         for (n, (it, mut headline)) in faults.iter().zip(Fault::read_texts(faults)).enumerate() {
-            if matches!(&it.wanted, Some(Wanted::Key(known, _)) if known.is_empty()) {
-                // A section without keys is an unnamed struct upstream.
-                headline = headline.replacen("''", "'struct {}'", 1);
-            }
             if n == 0 {
                 headline = format!("{intro}\n\n{headline}");
             }
@@ -285,23 +283,10 @@ impl<'a> Decoder<'a> {
     }
 
     fn telemetry(&mut self, section: &Value) -> TelemetryConfig {
-        config::load(section).unwrap_or_else(|faults: Vec<Fault>| {
-            let faults: Vec<Fault> =
-                faults.into_iter().map(|it| it.within("service::telemetry")).collect();
+        config::load_at(section, "service.telemetry").unwrap_or_else(|faults: Vec<Fault>| {
             for (it, headline) in faults.iter().zip(Fault::read_texts(&faults)) {
-                let headline = match it.named_place().split_last() {
-                    Some((last, parents)) if !it.is_at_key() => {
-                        let place: Vec<String> = parents.iter().map(ToString::to_string).collect();
-                        format!(
-                            "'{}' decoding failed due to the following error(s):\n\n'{last}' {}",
-                            place.join("."),
-                            it.text
-                        )
-                    }
-                    _ => headline,
-                };
                 // Sections elsewhere are no help here: the keys of otelconf differ from those before.
-                let mut issue = of_fault(&[], it, it.read_text());
+                let mut issue = of_fault(&["service", "telemetry"], it, it.read_text());
                 issue.headline = Some(headline);
                 issue.hint = issue.hint.filter(|it| matches!(**it, Hint::Do(..)));
                 self.issues.push(issue);
@@ -316,57 +301,67 @@ impl<'a> Decoder<'a> {
             Value::Map(entries) => entries,
             other => {
                 let text = format!(
-                    "'service.pipelines' expected a map or struct, got {:?}",
-                    other.go_kind()
+                    "'service.pipelines' expected type 'pipelines.Config', got unconvertible type '{}'",
+                    other.go_type()
                 );
                 let issue = issue(&["service", "pipelines"], &text).wants(Type::Map);
                 self.issues.push(issue);
                 return Vec::new();
             }
         };
-        let mut out = Vec::with_capacity(entries.len());
+        let first = self.issues.len();
+        let mut ids: Vec<(&String, PipelineId, &Value)> = Vec::with_capacity(entries.len());
         for (key, pipeline) in entries {
             let path = ["service", "pipelines", key.as_str()];
-            let place = format!("service.pipelines[{key}]");
-            let id = match key.parse::<PipelineId>() {
-                Ok(id) => id,
+            match key.parse::<PipelineId>() {
+                Ok(id) if ids.iter().any(|it| it.1 == id) => {
+                    let text = format!(
+                        "'service.pipelines' duplicate name \"{id}\" after unmarshaling {id}"
+                    );
+                    self.key_issue(&path, &text, &[], code::DUPLICATE_KEY);
+                }
+                Ok(id) => ids.push((key, id, pipeline)),
                 Err(_) if key.split('/').next().map(str::trim) == Some("profiles") => {
                     self.profiles.push(key.clone());
-                    continue;
                 }
                 Err(error) => {
                     let signals = ["traces", "metrics", "logs"].map(str::to_owned);
-                    let text = format!("'service.pipelines' '' {error}");
+                    let text = format!("'service.pipelines' {error}");
                     let issue = self.key_issue(&path, &text, &signals, code::BAD_ID).clone();
                     self.issues.pop();
-                    let issue =
-                        self.no_pipeline(issue, key, out.last().map(|it: &(PipelineId, _)| &it.0));
+                    let issue = self.no_pipeline(issue, key, ids.last().map(|it| &it.1));
                     self.issues.push(issue);
-                    continue;
                 }
-            };
-            if !matches!(pipeline.plain(), Value::Null | Value::Map(_)) {
-                let got = pipeline.go_kind();
-                let text = format!("'{place}' expected a map or struct, got {got:?}");
-                self.issues.push(issue(&path, &text).wants(Type::Map));
-                continue;
             }
-            let known = ["receivers", "processors", "exporters"];
-            let text = format!("'{place}' has invalid keys");
-            self.refuse_unknown(&path, pipeline, &known, &text);
-            let mut list = |list: &str| {
-                let ids = pipeline.get(list).unwrap_or(&Value::Null);
-                self.ids(&[path[0], path[1], path[2], list], &format!("{place}.{list}"), ids)
-            };
-            let (receivers, exporters) = (list("receivers"), list("exporters"));
-            let config = PipelineConfig {
-                receivers: without_doubles(receivers),
-                processors: list("processors"),
-                exporters: without_doubles(exporters),
-            };
-            out.push((id, config));
         }
-        out
+        // Upstream stops at the first key that is no id.
+        only_first(&mut self.issues[first..]);
+        ids.into_iter()
+            .filter_map(|(key, id, pipeline)| Some((id, self.pipeline(key, pipeline)?)))
+            .collect()
+    }
+
+    fn pipeline(&mut self, key: &str, pipeline: &Value) -> Option<PipelineConfig> {
+        let path = ["service", "pipelines", key];
+        let place = format!("service.pipelines[{key}]");
+        if !matches!(pipeline.plain(), Value::Null | Value::Map(_)) {
+            let got = pipeline.go_kind();
+            let text = format!("'{place}' expected a map or struct, got {got:?}");
+            self.issues.push(issue(&path, &text).wants(Type::Map));
+            return None;
+        }
+        let mut list = |list: &str| {
+            let ids = pipeline.get(list).unwrap_or(&Value::Null);
+            self.ids(&[path[0], path[1], path[2], list], &format!("{place}.{list}"), ids)
+        };
+        let config = PipelineConfig {
+            receivers: list("receivers"),
+            processors: list("processors"),
+            exporters: list("exporters"),
+        };
+        let known = ["receivers", "processors", "exporters"];
+        self.refuse_unknown(&path, pipeline, &known, &format!("'{place}' has invalid keys"));
+        Some(config)
     }
 
     /// What stands among the pipelines and is none.
@@ -392,47 +387,42 @@ impl<'a> Decoder<'a> {
     }
 
     fn ids(&mut self, path: &[&str], place: &str, list: &Value) -> Vec<Id> {
-        let items: Vec<&Value> = match list.plain() {
+        let items = match list.plain() {
             Value::Null => return Vec::new(),
-            Value::List(items) => items.iter().collect(),
-            Value::Map(_) => {
-                let text = format!("'{place}' source data must be an array or slice, got map");
+            Value::List(items) => items,
+            other => {
+                let got = other.go_kind();
+                let text = format!("'{place}' source data must be an array or slice, got {got}");
                 self.issues.push(issue(path, &text).wants(Type::List));
                 return Vec::new();
             }
-            one => vec![one],
         };
         let mut ids = Vec::with_capacity(items.len());
-        for (at, item) in items.into_iter().enumerate() {
-            let text = item.as_str().unwrap_or_default();
-            // A single text is a list separated by commas, as for every list of texts upstream.
-            for text in if matches!(list.plain(), Value::List(_)) {
-                vec![text]
-            } else {
-                text.split(',').collect()
-            } {
-                match text.parse::<Id>() {
-                    Ok(id) => ids.push(id),
-                    Err(error) => {
-                        let text = format!("'{place}[{at}]' {error}");
-                        let mut issue = issue(path, &text).code(code::BAD_ID);
-                        issue.path.push(at.to_string());
-                        self.issues.push(unknown::bad_item(issue, item));
+        for (at, item) in items.iter().enumerate() {
+            let wrong = match (item.as_str(), item.plain()) {
+                (Some(text), _) => match text.parse::<Id>() {
+                    Ok(id) => {
+                        ids.push(id);
+                        continue;
                     }
+                    Err(error) => (error.to_string(), code::BAD_ID),
+                },
+                // Upstream reads an id without a name, and finds no such component.
+                (None, Value::Null) => ("id must not be empty".to_owned(), code::BAD_ID),
+                (None, Value::Map(entries)) if !entries.is_empty() => {
+                    let mut keys: Vec<&str> = entries.iter().map(|it| it.0.as_str()).collect();
+                    keys.sort_unstable();
+                    (format!("has invalid keys: {}", keys.join(", ")), code::WRONG_TYPE)
                 }
-            }
+                (None, other) => {
+                    let got = other.go_kind();
+                    (format!("expected a map or struct, got {got:?}"), code::WRONG_TYPE)
+                }
+            };
+            let mut issue = issue(path, &format!("'{place}[{at}]' {}", wrong.0)).code(wrong.1);
+            issue.path.push(at.to_string());
+            self.issues.push(unknown::bad_item(issue, item));
         }
         ids
     }
-}
-
-/// A receiver or exporter that is listed twice is one, as upstream.
-fn without_doubles(ids: Vec<Id>) -> Vec<Id> {
-    let mut out: Vec<Id> = Vec::with_capacity(ids.len());
-    for id in ids {
-        if !out.contains(&id) {
-            out.push(id);
-        }
-    }
-    out
 }

@@ -192,8 +192,11 @@ impl Builder<'_> {
 
     fn pipeline(&mut self, id: &PipelineId, config: &PipelineConfig) -> Built {
         let mut ends = Vec::with_capacity(config.exporters.len());
-        for exporter in &config.exporters {
-            ends.push(self.end(exporter, id)?);
+        for (at, exporter) in config.exporters.iter().enumerate() {
+            // One that is listed twice is one, as upstream.
+            if !config.exporters[..at].contains(exporter) {
+                ends.push(self.end(exporter, id)?);
+            }
         }
         let mut next: Next = match ends.pop() {
             Some(one) if ends.is_empty() => one,

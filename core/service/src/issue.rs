@@ -1,6 +1,6 @@
 //! Mistakes by their path, before they have a place.
 
-use component::config::{Caution, Fault, Remedy, Stage, Step, Type, Wanted};
+use component::config::{Caution, Fault, Need, Remedy, Stage, Step, Type, Wanted};
 use component::{Id, Kind};
 use confmap::code;
 
@@ -161,7 +161,7 @@ impl Problem {
             Stage::Create if running => {
                 format!("failed to setup configuration components: {all}")
             }
-            Stage::Create => all,
+            Stage::Create | Stage::Start => all,
         }
     }
 }
@@ -173,6 +173,23 @@ pub struct Said {
     pub late: Vec<Late>,
     /// What is legal and probably not meant.
     pub warnings: Vec<Issue>,
+    /// What will keep components from starting.
+    pub at_start: Vec<Late>,
+    /// What components need that is not in their sections.
+    pub needs: Vec<Needed>,
+}
+
+/// Something that a component needs, and the path of the key that says so.
+#[derive(Debug, Clone)]
+pub struct Needed {
+    /// In which section the component stands.
+    pub kind: Kind,
+    /// As it is written there.
+    pub id: Id,
+    /// From the root to the key.
+    pub path: Vec<String>,
+    /// What it is.
+    pub need: Need,
 }
 
 /// A mistake because of which a component will not be created.
@@ -251,6 +268,11 @@ pub(crate) fn in_one_line(issues: &mut [Issue], intro: &str) {
     }
 }
 
+/// Upstream stops at the first of these; the others are shown, too.
+pub(crate) fn only_first(issues: &mut [Issue]) {
+    issues.iter_mut().skip(1).for_each(|it| it.headline = Some(String::new()));
+}
+
 /// A fault below `above`, where the user can see it.
 pub(crate) fn of_fault(above: &[&str], fault: &Fault, text: String) -> Issue {
     let mut path: Vec<String> = above.iter().map(|it| (*it).to_owned()).collect();
@@ -272,7 +294,7 @@ pub(crate) fn of_fault(above: &[&str], fault: &Fault, text: String) -> Issue {
             let below = fault.place.get(fault.named..).unwrap_or_default();
             issue.missing = below.last().map(ToString::to_string);
         }
-        Some(Wanted::Duration) => {}
+        Some(Wanted::Duration | Wanted::Endpoint) => {}
         None => issue.cause = Some(rule(fault)),
     }
     match fault.remedy.clone() {
@@ -327,9 +349,11 @@ fn fault_code(fault: &Fault) -> &'static str {
         (Some(Wanted::Duration), _) => code::DURATION,
         (Some(Wanted::OneOf(_)), _) | (_, Some(Remedy::OneOf(_))) => code::BAD_VALUE,
         (Some(Wanted::Present), _) => code::MISSING,
+        (Some(Wanted::Endpoint), _) => code::ENDPOINT_FORM,
         (Some(Wanted::Type(_)), _) => code::WRONG_TYPE,
         // A value that its type refuses in words of its own.
         (None, None) if fault.stage == Stage::Read => code::WRONG_TYPE,
+        (None, _) if fault.stage == Stage::Start => code::START,
         (None, _) => code::RULE,
     }
 }

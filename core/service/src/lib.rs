@@ -32,6 +32,7 @@ mod reloads;
 mod run;
 pub mod schema;
 mod settings;
+mod start;
 mod telemetry;
 mod unknown;
 mod upstream;

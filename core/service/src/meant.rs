@@ -18,6 +18,9 @@ const UNITS: [(&str, &str); 8] = [
     ("msec", "ms"),
 ];
 
+/// What people type for the dash before an item.
+const DASHES: [char; 3] = ['-', '\u{2013}', '\u{2014}'];
+
 /// What to do, in words and as edits.
 pub(crate) type Advice = (String, Vec<Fix>);
 
@@ -108,6 +111,7 @@ pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advic
         (Type::Bool, Some(text)) => boolean(text).map(|it| write(it.to_owned())),
         (Type::Number, Some(text)) => number(text).map(write),
         (Type::Duration, Some(text)) => duration(text).map(write),
+        (Type::List, Some(text)) => Some(write(listed(text))),
         (Type::List, _) => Some(as_list(conf, path)),
         (Type::Map, Some(text)) => as_map(conf, path, text),
         (Type::Map, None) => match conf.node(path)?.data {
@@ -120,6 +124,15 @@ pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advic
         },
         _ => None,
     }
+}
+
+/// A text as a list: an item whose dash is glued to it, or ids without brackets.
+fn listed(text: &str) -> String {
+    if let Some(item) = text.strip_prefix(DASHES) {
+        return format!("- {}", item.trim());
+    }
+    let ids = text.split([',', ' ', '(', ')']).filter(|it| !it.is_empty());
+    format!("[{}]", ids.collect::<Vec<_>>().join(", "))
 }
 
 /// A list where a map stands: its keys, its one value, or the map as an item.

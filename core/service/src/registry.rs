@@ -46,6 +46,8 @@ pub struct Entry {
     pub(crate) make: Make,
     /// Of a processor: whether what passes it is counted.
     pub(crate) counted: bool,
+    /// Of an extension: whether it offers a storage.
+    pub(crate) stores: bool,
 }
 
 /// A component that is also an inlet: one object, two faces.
@@ -149,6 +151,7 @@ impl Registry {
                 Ok(Arc::new(R::create(settings, read(section)?, out)?))
             }),
             counted: false,
+            stores: false,
         });
         self
     }
@@ -172,6 +175,7 @@ impl Registry {
             effective: effective::<P::Config>,
             make: Make::Planned,
             counted: P::COUNTED,
+            stores: false,
         });
         self
     }
@@ -194,6 +198,7 @@ impl Registry {
                 Ok((step(E::create(settings, config)?), delivery))
             }),
             counted: false,
+            stores: false,
         });
         self
     }
@@ -217,6 +222,7 @@ impl Registry {
             effective: effective::<C::Config>,
             make: Make::Planned,
             counted: false,
+            stores: false,
         });
         self
     }
@@ -243,6 +249,7 @@ impl Registry {
                 })
             }),
             counted: false,
+            stores: E::STORES,
         });
         self
     }

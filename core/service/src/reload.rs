@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::graph::Graph;
-use crate::issue::{Issue, Problem, issue};
+use crate::issue::{Issue, Problem};
 use crate::node::{Key, Node, Rewire};
 use crate::registry::Registry;
 use crate::reloads::Reloads;
@@ -20,6 +20,7 @@ use crate::run::{
     warn_of_aliases,
 };
 use crate::settings::Settings;
+use crate::start::telemetry_issue;
 use crate::telemetry::{Telemetry, TelemetryConfig};
 
 /// Longest time for what is new to start.
@@ -130,6 +131,7 @@ impl Collector {
             let lost: Vec<Id> =
                 before.iter().filter(|it| !stays(it)).map(|it| it.id.clone()).collect();
             let graph = self.graph.rebuild(settings, registry, build, meter, &lost)?;
+            settings.can_start(registry, build)?;
             return Ok(Candidate {
                 settings: settings.clone(),
                 extensions,
@@ -140,6 +142,7 @@ impl Collector {
         let telemetry = Telemetry::new(own, build, registry);
         let extensions = extensions(&[], settings, registry, build, telemetry.meter())?;
         let graph = Graph::build(settings, registry, build, telemetry.meter())?;
+        settings.can_start(registry, build)?;
         let telemetry = Some((telemetry, telemetry_host(&self.services, &self.handover)));
         Ok(Candidate { settings: settings.clone(), extensions, graph, telemetry })
     }
@@ -162,7 +165,7 @@ impl Collector {
     async fn start_candidate(&self, next: &mut Candidate) -> Result<(), Issue> {
         if let Some((telemetry, host)) = &mut next.telemetry {
             let started = telemetry.start(host).await;
-            started.map_err(|error| issue(&["service", "telemetry"], &error))?;
+            started.map_err(|it| telemetry_issue(&it))?;
         }
         // The collector is ready: who asks a new extension meanwhile is told so.
         let new = next.extensions.iter().filter(|it| it.host.is_none());

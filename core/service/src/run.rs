@@ -21,6 +21,7 @@ use crate::node::{Key, Node};
 use crate::registry::{Make, Offer, Registry};
 use crate::reloads::Reloads;
 use crate::settings::Settings;
+use crate::start::{start_text, telemetry_issue};
 use crate::telemetry::Telemetry;
 
 /// Longest orderly shutdown: `terminationGracePeriodSeconds` of Kubernetes (30 s) less 5 s.
@@ -161,6 +162,7 @@ impl Collector {
         let graph = graph.map_err(RunError::Config)?;
         let extensions = extensions(&[], settings, registry, &build, telemetry.meter());
         let extensions = extensions.map_err(RunError::Config)?;
+        settings.can_start(registry, &build).map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
         let services =
             ServiceHandle { storages: Mutex::default(), fatal: sender, last: Mutex::default() };
@@ -191,7 +193,7 @@ impl Collector {
     async fn start_first(&mut self) -> Result<(), Issue> {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let started = self.telemetry.start(&self.telemetry_host).await;
-        started.map_err(|error| issue(&["service", "telemetry"], &error))?;
+        started.map_err(|it| telemetry_issue(&it))?;
         info!(Version = self.build.version, NumCPU = cpus, "Starting {}...", self.build.command);
         info!("Starting extensions...");
         let (mut extensions, mut graph) =
@@ -358,11 +360,7 @@ async fn stop_one(
 
 fn failed_to_start(kind: Kind, id: &Id, error: &BoxError, span: &Span) -> Issue {
     span.in_scope(|| error!(%error, "Failed to start component"));
-    let text = match kind {
-        Kind::Extension => format!("failed to start extensions: {error}"),
-        _ => format!("cannot start pipelines: failed to start \"{id}\" {kind}: {error}"),
-    };
-    issue(&[kind.section(), id.as_str()], &text)
+    issue(&[kind.section(), id.as_str()], &start_text(kind, id, &error.to_string()))
 }
 
 /// The extensions of `settings`; those that were there `before` stay when their section has not changed.

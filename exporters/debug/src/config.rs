@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// `exporters: debug:`. `exporter/debugexporter/config.go`, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "debugexporter.Config")]
 pub struct Config {
     /// basic: counts; normal: one line per item; detailed: everything. Default basic.
     #[config(omit_empty)]
@@ -50,12 +51,12 @@ pub enum Verbosity {
 }
 
 impl Choices for Verbosity {
+    const GO: &'static str = "configtelemetry.Level";
     const NAMES: &'static [(&'static str, Self)] = &[
         ("basic", Self::Basic),
         ("normal", Self::Normal),
         ("detailed", Self::Detailed),
         ("none", Self::None),
-        ("", Self::None),
     ];
     const SHOWN: usize = 3;
     const ANY_CASE: bool = true;

@@ -1,11 +1,14 @@
 //! The section of the exporter.
 
+use std::path::Path;
+
 use component::config::{Duration, Problems, Section};
 use compression::Params;
 use serde::{Deserialize, Serialize};
 
 /// `exporters: file:`. `exporter/fileexporter/config.go` of contrib, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "fileexporter.Config")]
 pub struct Config {
     /// The file. Required.
     pub path: String,
@@ -128,10 +131,42 @@ impl component::Config for Config {
         if self.group_by.enabled {
             self.validate_group_by(problems);
         }
+        self.check_start(problems);
     }
 }
 
 impl Config {
+    /// What cannot be done yet: the key, whether it is asked for, and why.
+    pub(crate) fn unsupported(&self) -> [(&'static str, bool, &'static str); 2] {
+        [
+            (
+                "group_by",
+                self.group_by.enabled,
+                "group_by is not supported yet: set enabled: false",
+            ),
+            ("encoding", self.encoding.is_some(), "encoding is not supported yet: use format"),
+        ]
+    }
+
+    fn check_start(&self, problems: &mut Problems) {
+        for (key, _, why) in self.unsupported().into_iter().filter(|it| it.1) {
+            problems.at_start("", why).remove(key);
+        }
+        let (path, folder) = (Path::new(&self.path), Path::new(&self.path).parent());
+        let absent = |it: &&Path| !it.as_os_str().is_empty() && !it.exists();
+        let why = if path.is_dir() {
+            "is a directory"
+        } else if folder.as_ref().is_some_and(absent)
+            && !self.create_directory
+            && !self.group_by.enabled
+        {
+            "no such file or directory"
+        } else {
+            return;
+        };
+        problems.at_start("", format!("open {}: {why}", self.path)).about("path");
+    }
+
     /// `directory_permissions` as a number.
     pub(crate) fn permissions(&self) -> Option<u32> {
         u32::from_str_radix(&self.directory_permissions, 8).ok().filter(|it| *it <= 0o777)

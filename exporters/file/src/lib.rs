@@ -71,11 +71,7 @@ impl Exporter for File {
 #[async_trait]
 impl Component for File {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let unsupported = [
-            (self.config.group_by.enabled, "group_by is not supported yet: set enabled: false"),
-            (self.config.encoding.is_some(), "encoding is not supported yet: use format"),
-        ];
-        if let Some((_, why)) = unsupported.into_iter().find(|(asked, _)| *asked) {
+        if let Some((_, _, why)) = self.config.unsupported().into_iter().find(|it| it.1) {
             return Err(format!("{}: {why}", self.name).into());
         }
         let ownership = host.try_ownership();

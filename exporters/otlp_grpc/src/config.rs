@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// `exporters: otlp_grpc:`. `exporter/otlpexporter/config.go`, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "otlpexporter.Config")]
 pub struct Config {
     /// Where and how to connect.
     #[serde(flatten)]

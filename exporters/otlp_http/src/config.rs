@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// `exporters: otlp_http:`. `exporter/otlphttpexporter/config.go`, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "otlphttpexporter.Config")]
 pub struct Config {
     /// Where and how to connect.
     #[serde(flatten)]
@@ -53,6 +54,7 @@ pub enum Encoding {
 }
 
 impl Choices for Encoding {
+    const GO: &'static str = "otlphttpexporter.EncodingType";
     const NAMES: &'static [(&'static str, Self)] = &[("proto", Self::Proto), ("json", Self::Json)];
 
     fn unknown(word: &str) -> String {
@@ -79,6 +81,30 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Each signal's own endpoint, or the one for all.
+    fn check_urls(&self, problems: &mut Problems) {
+        let own = [
+            ("traces_endpoint", &self.traces_endpoint, Signal::Traces),
+            ("metrics_endpoint", &self.metrics_endpoint, Signal::Metrics),
+            ("logs_endpoint", &self.logs_endpoint, Signal::Logs),
+        ];
+        let base = ("clientconfig", "endpoint");
+        if !self.client.endpoint.is_empty() && own.iter().all(|it| it.1.is_empty()) {
+            return self.client.check_url(&self.client.endpoint, base, None, problems);
+        }
+        for (key, endpoint, signal) in own {
+            let (endpoint, place) = match endpoint.as_str() {
+                "" => (&self.client.endpoint, base),
+                _ => (endpoint, ("", key)),
+            };
+            if !endpoint.is_empty() {
+                self.client.check_url(endpoint, place, Some(signal.name()), problems);
+            }
+        }
+    }
+}
+
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         let endpoints = [
@@ -94,14 +120,7 @@ impl component::Config for Config {
                 .require("endpoint", "http://localhost:4318");
         }
         self.client.validate("clientconfig", problems);
-        let own = [
-            ("traces_endpoint", &self.traces_endpoint),
-            ("metrics_endpoint", &self.metrics_endpoint),
-            ("logs_endpoint", &self.logs_endpoint),
-        ];
-        for (key, endpoint) in own {
-            self.client.warn_of(endpoint, "", key, problems);
-        }
+        self.check_urls(problems);
         self.retry_on_failure.validate("retry_on_failure", problems);
         if let Some(queue) = self.sending_queue.get() {
             queue.validate("sending_queue", problems);

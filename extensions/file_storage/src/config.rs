@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// `extensions: file_storage:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "filestorage.Config")]
 pub struct Config {
     /// Where the files live. Default `/var/lib/otelcol/file_storage`.
     #[config(omit_empty)]

@@ -55,6 +55,7 @@ struct Client {
 impl Extension for FileStorage {
     type Config = Config;
     const TYPE: &'static str = "file_storage";
+    const STORES: bool = true;
 
     fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
         Ok(Self { config, clients: Mutex::default() })

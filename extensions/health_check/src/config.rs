@@ -11,6 +11,7 @@ const GATE_OFF: &str = "v2 healthcheck configuration (http/grpc fields) detected
 
 /// `extensions: health_check:`. `extension/healthcheckextension/config.go` of contrib, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "healthcheck.Config", unmarshals)]
 pub struct Config {
     /// Where to listen. Default localhost:13133, one request per connection.
     #[serde(flatten)]

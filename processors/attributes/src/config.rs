@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// `processors: attributes:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "attributesprocessor.Config")]
 pub struct Config {
     /// Which records, spans and metrics to change. Default: all.
     pub include: Option<MatchProperties>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// `processors: batch:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "batchprocessor.Config")]
 pub struct Config {
     /// Longest time that data waits for company. Zero: everything leaves at once. Default 200ms.
     pub timeout: Duration,

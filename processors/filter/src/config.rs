@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// `processors: filter:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "filterprocessor.Config", unmarshals)]
 pub struct Config {
     /// What happens when a condition cannot be looked at: `ignore` logs it and counts it as false, `silent`
     /// only does the latter, `propagate` refuses the payload. Default `ignore`.

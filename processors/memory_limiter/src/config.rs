@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// `processors: memory_limiter:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "memorylimiter.Config")]
 pub struct Config {
     /// How often memory is looked at. Required.
     pub check_interval: Duration,

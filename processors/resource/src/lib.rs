@@ -25,6 +25,7 @@ mod tests;
 /// `processors: resource:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "resourceprocessor.Config")]
 pub struct Config {
     /// What to do, in this order. Required.
     pub attributes: Vec<Action>,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// `processors: transform:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "transformprocessor.Config", unmarshals)]
 pub struct Config {
     /// What happens when a statement fails: `ignore` logs it and goes on with the next one, `silent` only does
     /// the latter, `propagate` refuses the payload. Default `ignore`.
@@ -68,6 +69,7 @@ impl ContextName {
 }
 
 impl Choices for ContextName {
+    const GO: &'static str = "common.ContextID";
     const NAMES: &'static [(&'static str, Self)] = &[
         ("resource", Self::Known(Context::Resource)),
         ("scope", Self::Known(Context::Scope)),

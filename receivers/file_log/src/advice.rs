@@ -1,7 +1,7 @@
 //! What is wrong with the section, where, and what was probably meant.
 
 use component::Problems;
-use component::config::Caution;
+use component::config::{Caution, Need};
 
 use crate::config::Config;
 
@@ -40,5 +40,8 @@ impl component::Config for Config {
         // The Collector builds what reads the files first: it is the first of the operators.
         files(self, problems);
         operators(self, problems);
+        if let Some(storage) = &self.storage {
+            problems.needs("storage", Need::Storage(storage.to_string()));
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use component::Problems;
 use component::config::{Duration, Stage, Tagged};
+use component::{Id, Problems};
 use fileconsumer::{Encoding, parse_encoding};
 use serde::{Deserialize, Serialize};
 use stanza::{Body, ByteSize, OperatorConfig, Options, Pipeline};
@@ -11,6 +11,7 @@ use stanza::{Body, ByteSize, OperatorConfig, Options, Pipeline};
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
+#[config(go = "filelogreceiver.FileLogConfig")]
 pub struct Config {
     /// Files to follow: `*`, `?`, `[...]`, `{a,b}`, `**`. Required.
     #[config(omit_empty)]
@@ -113,7 +114,7 @@ pub struct Config {
     /// What becomes of each record.
     pub operators: Vec<Tagged<OperatorConfig>>,
     /// A storage extension: offsets outlive the process. Default none.
-    pub storage: Option<String>,
+    pub storage: Option<Id>,
     /// Waits between attempts to deliver.
     pub retry_on_failure: Retry,
     /// Added to every record; may hold `EXPR(...)`.
@@ -276,7 +277,7 @@ impl Config {
         found.take(inside, |fault| match fault.stage {
             // So upstream's rules are named.
             Stage::Check => fault.within("baseconfig::operators"),
-            Stage::Read | Stage::Create => fault.within("operators"),
+            Stage::Read | Stage::Create | Stage::Start => fault.within("operators"),
         });
         let mut entry = Problems::default();
         let pipeline = pipeline.and_then(|it| it.entered_at(&self.output, &mut entry));

@@ -50,7 +50,7 @@ fn outside(fault: Fault) -> Fault {
     let text = match fault.stage {
         Stage::Read => return fault,
         Stage::Check => format!("operators::{}", fault.rule_text()),
-        Stage::Create => fault.text.clone(),
+        Stage::Create | Stage::Start => fault.text.clone(),
     };
     let text = format!("invalid config for 'header': failed to build pipelines: {text}");
     Fault { text, stage: Stage::Create, ..fault }

@@ -78,7 +78,7 @@ impl Receiver for FileLog {
             files.header = Some(pattern);
             header = Some(operators);
         }
-        let storage = config.storage.as_deref().map(str::parse).transpose()?;
+        let storage = config.storage.clone();
         let record_offset = config.include_file_record_offset;
         Ok(Self { settings, files, header, pipeline, record_offset, storage, out })
     }

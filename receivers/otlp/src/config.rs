@@ -10,6 +10,7 @@ const GRPC_READ_BUFFER: i64 = 512 * 1024;
 
 /// The section.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "otlpreceiver.Config")]
 pub struct Config {
     /// What is served; at least one.
     pub protocols: Protocols,
@@ -37,6 +38,7 @@ impl Default for Protocols {
 
 /// `protocols: http:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "otlpreceiver.HTTPConfig")]
 pub struct HttpConfig {
     /// The server.
     #[serde(flatten)]

@@ -45,6 +45,7 @@ impl Config for TelemetryConfig {
 /// `service: telemetry: logs:`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, config::Described)]
 #[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
+#[config(go = "migration.LogsConfigV030", unmarshals)]
 pub struct LogsConfig {
     /// Lines below are left out: debug, info, warn, error, or dpanic, panic, fatal, which leave out all.
     /// Default info.
@@ -139,6 +140,7 @@ impl LogLevel {
 
 /// zap's names. Nothing here is worse than an error, so the last three hide every line.
 impl Choices for LogLevel {
+    const GO: &'static str = "zapcore.Level";
     const NAMES: &'static [(&'static str, Self)] = &[
         ("debug", Self("debug")),
         ("info", Self("info")),

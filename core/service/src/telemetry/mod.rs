@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use component::config::{Fault, Stage};
 use component::meter::Level;
 use component::trace::SpanRecord;
 use component::{BuildInfo, Host, Meter, Tracer};
@@ -42,7 +43,7 @@ pub(crate) struct Telemetry {
     config: TelemetryConfig,
     meter: Meter,
     /// What `start` opens, or why it cannot.
-    parts: Result<Parts, String>,
+    parts: Result<Parts, Fault>,
     /// Ended at once.
     servers: JoinSet<()>,
     /// Told to end: they send what they have.
@@ -68,14 +69,13 @@ impl Telemetry {
         let resource = Resource::new(&config.resource, build);
         let mut parts = Parts::default();
         let logs = logs::lines(&config.logs.processors, registry, build, &resource);
-        let logs = logs.map_err(|error| format!("failed to create logger: {error}"));
+        let logs = logs.map_err(|error| failed("logger", &error).within("logs::processors"));
         let tracer = logs.and_then(|(queues, senders)| {
             (parts.line_queues, parts.lines) = (queues, senders);
             parts.tracer(config, registry, build, &resource)
         });
         let read = tracer.and_then(|tracer| {
-            let read = parts.readers(config, registry, build, &resource);
-            read.map_err(|error| format!("failed to create meter provider: {error}"))?;
+            parts.readers(config, registry, build, &resource)?;
             Ok(tracer)
         });
         let (tracer, parts) = match read {
@@ -100,24 +100,29 @@ impl Telemetry {
         &self.meter
     }
 
+    /// Why it will not start, as far as that is known: below `service: telemetry:`.
+    pub fn refused(&self) -> Option<&Fault> {
+        self.parts.as_ref().err()
+    }
+
     /// Opens what readers and senders need; ports are held by `host`. An error is in the Collector's words.
-    pub async fn start(&mut self, host: &Host) -> Result<(), String> {
+    pub async fn start(&mut self, host: &Host) -> Result<(), Fault> {
         self.say();
         let Parts { scrapes, periodic, spans, lines, line_queues } =
             std::mem::replace(&mut self.parts, Ok(Parts::default()))?;
         for sender in lines {
             let started = sender.start().await;
-            started.map_err(|error| format!("failed to create logger: {error}"))?;
+            started.map_err(|error| failed("logger", &error))?;
             self.senders.spawn(sender.run(self.stopping.clone()));
         }
         self.line_queues = line_queues;
         tap::open(&self.line_queues);
         for sender in spans {
             let started = sender.start().await;
-            started.map_err(|error| format!("failed to create tracer provider: {error}"))?;
+            started.map_err(|error| failed("tracer provider", &error))?;
             self.senders.spawn(sender.run(self.stopping.clone()));
         }
-        let failed = |error| format!("failed to create meter provider: {error}");
+        let failed = |error: String| failed("meter provider", &error);
         for scrape in scrapes {
             let metrics = Arc::clone(self.meter.registry());
             scrape.start(metrics, host, &mut self.servers).map_err(failed)?;
@@ -166,6 +171,11 @@ impl Drop for Telemetry {
     }
 }
 
+/// What is known of a start that fails.
+fn failed(what: &str, why: &str) -> Fault {
+    Fault::new(Stage::Start, format!("failed to create {what}: {why}"))
+}
+
 impl Parts {
     fn tracer(
         &mut self,
@@ -173,13 +183,13 @@ impl Parts {
         registry: &Registry,
         build: &BuildInfo,
         resource: &Resource,
-    ) -> Result<Tracer, String> {
+    ) -> Result<Tracer, Fault> {
         if !config.traces.is_on() {
             return Ok(Tracer::default());
         }
         let spans = traces::spans(&config.traces, registry, build, resource);
         let (sink, senders) =
-            spans.map_err(|error| format!("failed to create tracer provider: {error}"))?;
+            spans.map_err(|error| failed("tracer provider", &error).within("traces"))?;
         self.spans = senders;
         Ok(Tracer::new(Arc::new(sink)))
     }
@@ -190,25 +200,33 @@ impl Parts {
         registry: &Registry,
         build: &BuildInfo,
         resource: &Resource,
-    ) -> Result<(), String> {
+    ) -> Result<(), Fault> {
         if config.metrics.level == Level::None {
             return Ok(());
         }
-        for reader in &config.metrics.readers {
+        for (at, reader) in config.metrics.readers.iter().enumerate() {
+            let here = format!("metrics::readers::{at}");
+            let wrong = |why: String, below: &str| {
+                failed("meter provider", &why).within(below).within(&here)
+            };
             match (&reader.pull, &reader.periodic) {
                 (Some(pull), None) => {
-                    let config = pull.exporter.prometheus.as_ref();
-                    let config = config.ok_or("no valid metric exporter")?;
-                    self.scrapes.push(Scrape::new(config, &resource.attributes)?);
+                    let prometheus = "pull::exporter::prometheus";
+                    let Some(config) = &pull.exporter.prometheus else {
+                        return Err(wrong("no valid metric exporter".into(), "pull::exporter"));
+                    };
+                    let scrape = Scrape::new(config, &resource.attributes);
+                    self.scrapes.push(scrape.map_err(|why| wrong(why, prometheus))?);
                 }
                 (None, Some(periodic)) => {
-                    let reader = Periodic::new(periodic, registry, build, resource.clone())?;
-                    self.periodic.push(reader);
+                    let reader = Periodic::new(periodic, registry, build, resource.clone());
+                    self.periodic.push(reader.map_err(|why| wrong(why, "periodic::exporter"))?);
                 }
                 (Some(_), Some(_)) => {
-                    return Err("must not specify multiple metric reader type".into());
+                    let why = "must not specify multiple metric reader type";
+                    return Err(wrong(why.into(), ""));
                 }
-                (None, None) => return Err("no valid metric reader".into()),
+                (None, None) => return Err(wrong("no valid metric reader".into(), "")),
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// `service: telemetry: metrics:`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, config::Described)]
+#[config(go = "migration.MetricsConfigV030", unmarshals)]
 pub struct MetricsConfig {
     /// none, basic, normal or detailed. Default normal.
     pub level: Choice<Level>,
@@ -226,6 +227,20 @@ pub struct BucketsConfig {
     pub boundaries: Vec<f64>,
     /// Accepted, without effect: there is no smallest and largest value.
     pub record_min_max: Option<bool>,
+}
+
+impl MetricsConfig {
+    /// Where own metrics are served: the path of each port, and `host:port`.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (String, String)> {
+        let on = *self.level != Level::None;
+        let readers = self.readers.iter().enumerate().filter(move |_| on);
+        readers.filter_map(|(at, reader)| {
+            let config = reader.pull.as_ref()?.exporter.prometheus.as_ref()?;
+            let address = format!("{}:{}", config.host.as_deref()?, config.port?);
+            let reader = format!("service::telemetry::metrics::readers::{at}");
+            Some((format!("{reader}::pull::exporter::prometheus::port"), address))
+        })
+    }
 }
 
 impl ViewConfig {

@@ -18,6 +18,7 @@ use crate::registry::Registry;
 
 /// `service: telemetry: traces:`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, config::Described)]
+#[config(go = "migration.TracesConfigV030", unmarshals)]
 pub struct TracesConfig {
     /// none or basic. Default basic.
     pub level: Choice<Level>,

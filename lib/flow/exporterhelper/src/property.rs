@@ -54,14 +54,20 @@ fn queue() -> impl Strategy<Value = QueueConfig> {
         let batch = batch.map(|(by_bytes, min, above, limited)| {
             let scale = if by_bytes { 100 } else { 1 };
             BatchConfig {
-                sizer: Some(if by_bytes { Sizer::Bytes } else { Sizer::Items }),
+                sizer: Some(if by_bytes { Sizer::Bytes } else { Sizer::Items }.into()),
                 min_size: min * scale,
                 max_size: if limited { (min + above).max(1) * scale } else { 0 },
                 ..BatchConfig::default()
             }
         });
         let batch = batch.map_or(QueueConfig::default().batch, Section::on);
-        QueueConfig { sizer, queue_size, num_consumers, batch, ..QueueConfig::default() }
+        QueueConfig {
+            sizer: sizer.into(),
+            queue_size,
+            num_consumers,
+            batch,
+            ..QueueConfig::default()
+        }
     })
 }
 
@@ -171,7 +177,8 @@ async fn run(case: Case) -> Result<(), TestCaseError> {
     prop_assert_eq!(accepted, arrived.len() + lost, "accepted = arrived + counted as lost");
     if let Some(limit) = case.queue.batch.get().filter(|it| it.max_size > 0) {
         for data in &delivered {
-            let size = if limit.sizer == Some(Sizer::Bytes) { data.bytes() } else { data.items() };
+            let size =
+                if limit.sizer == Some(Sizer::Bytes.into()) { data.bytes() } else { data.items() };
             let fits = size <= limit.max_size as usize || data.items() == 1;
             prop_assert!(fits, "a batch of {} exceeds {}", size, limit.max_size);
         }

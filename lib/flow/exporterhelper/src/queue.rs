@@ -45,7 +45,7 @@ impl Queue {
         signal: Signal,
         metrics: Metrics,
     ) -> Self {
-        let rules = config.batch.get().map(|batch| rules(batch, config.sizer));
+        let rules = config.batch.get().map(|batch| rules(batch, *config.sizer));
         let partitioner = rules.as_ref().map(|it| it.partitioner.clone()).unwrap_or_default();
         let capacity = usize::try_from(config.queue_size).unwrap_or(1);
         let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
@@ -53,10 +53,10 @@ impl Queue {
         let attributes = [("exporter", settings.id.as_str()), ("data_type", signal.name())];
         let free = Arc::downgrade(&room);
         let size = move || Some((capacity - free.upgrade()?.available_permits()) as f64);
-        settings.meter.observe(Shape::Gauge, queue_size(config.sizer), &attributes, size);
+        settings.meter.observe(Shape::Gauge, queue_size(*config.sizer), &attributes, size);
         let alive = Arc::downgrade(&room);
         let read = move || alive.upgrade().map(|_| capacity as f64);
-        settings.meter.observe(Shape::Gauge, queue_capacity(config.sizer), &attributes, read);
+        settings.meter.observe(Shape::Gauge, queue_capacity(*config.sizer), &attributes, read);
         let buffer = Arc::new(Buffer::new(rules, metrics.lost_at_shutdown.clone()));
         let batches = config.batch.get().map(|_| BatchSizes::new(settings));
         Self { config, buffer, room, capacity, partitioner, metrics, batches }
@@ -66,12 +66,7 @@ impl Queue {
     pub(crate) fn check(&self) -> Result<(), BoxError> {
         match &self.config.storage {
             // The door for the queue on disk: it stands in the place of `Buffer`.
-            Some(storage) => Err(format!(
-                "sending_queue::storage: a queue on disk (\"{storage}\") is not available in this version; \
-                 remove the key to queue in memory: receivers that read files keep their position until \
-                 the data is delivered, and read it again after a restart"
-            )
-            .into()),
+            Some(storage) => Err(component::on_disk(storage).into()),
             None => Ok(()),
         }
     }
@@ -120,7 +115,7 @@ impl Queue {
         ctx: &Context,
         data: &Data,
     ) -> Result<OwnedSemaphorePermit, ConsumeError> {
-        let size = match self.config.sizer {
+        let size = match *self.config.sizer {
             Sizer::Requests => 1,
             Sizer::Items => data.items(),
             Sizer::Bytes => data.bytes(),

@@ -172,7 +172,7 @@ async fn a_push_waits_for_room_or_for_the_result_where_the_configuration_says_so
 
 #[tokio::test(start_paused = true)]
 async fn the_queue_counts_items_or_bytes_where_the_configuration_says_so() {
-    let bench = Bench::new(queue(QueueConfig { sizer: Sizer::Items, ..small(10) })).await;
+    let bench = Bench::new(queue(QueueConfig { sizer: Sizer::Items.into(), ..small(10) })).await;
     bench.sink.answer(Answer::Hang);
     bench.send(&Context::default(), 6).await.unwrap();
     let full = bench.send(&Context::default(), 5).await.unwrap_err();
@@ -187,7 +187,7 @@ async fn the_queue_counts_items_or_bytes_where_the_configuration_says_so() {
     replay.await.unwrap().unwrap();
 
     let bytes = logs(3).bytes() as i64;
-    let bench = Bench::new(queue(QueueConfig { sizer: Sizer::Bytes, ..small(bytes) })).await;
+    let bench = Bench::new(queue(QueueConfig { sizer: Sizer::Bytes.into(), ..small(bytes) })).await;
     bench.sink.answer(Answer::Hang);
     bench.send(&Context::default(), 2).await.unwrap();
     bench.send(&Context::default(), 2).await.unwrap_err();
@@ -438,7 +438,8 @@ async fn what_hangs_beyond_the_grace_is_counted() {
 
 #[tokio::test]
 async fn a_queue_on_disk_is_refused_with_a_remedy() {
-    let config = QueueConfig { storage: Some("file_storage".into()), ..QueueConfig::default() };
+    let config =
+        QueueConfig { storage: Some("file_storage".parse().unwrap()), ..QueueConfig::default() };
     let (sink, host) = (Sink::new(), TestHost::new());
     let settings = exporter_settings("otlp", Signal::Logs);
     let helper = in_front_of(&settings, queue(config), sink.next());

@@ -128,7 +128,7 @@ impl Graph {
 fn placed(fault: Fault, at: usize) -> Fault {
     match fault.stage {
         Stage::Check => fault.within_key("builder").within_item(at),
-        Stage::Read | Stage::Create => fault.within_item(at),
+        Stage::Read | Stage::Create | Stage::Start => fault.within_item(at),
     }
 }
 

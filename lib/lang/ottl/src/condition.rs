@@ -23,6 +23,7 @@ pub enum ErrorMode {
 }
 
 impl Choices for ErrorMode {
+    const GO: &'static str = "ottl.ErrorMode";
     const NAMES: &'static [(&'static str, Self)] =
         &[("ignore", Self::Ignore), ("silent", Self::Silent), ("propagate", Self::Propagate)];
     const ANY_CASE: bool = true;

@@ -69,6 +69,7 @@ impl Type {
 }
 
 impl Choices for Type {
+    const GO: &'static str = "configcompression.Type";
     const NAMES: &'static [(&'static str, Self)] = &[
         ("gzip", Self(Some(Encoding::Gzip))),
         ("zlib", Self(Some(Encoding::Zlib))),

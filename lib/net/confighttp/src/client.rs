@@ -133,9 +133,7 @@ impl Client {
         };
         proxies.of(&url)?;
         if url.is_tls() {
-            return Err(format!(
-                "TLS is not supported yet: set an endpoint with http://, not {url}"
-            ));
+            return Err(config::refuse_tls(&url.to_string()));
         }
         let compressor = Compressor::http(*config.compression, config.compression_params);
         let count = |limit: i64| usize::try_from(limit).ok().filter(|it| *it > 0);

@@ -11,7 +11,7 @@
     )
 )]
 
-use component::config::{Caution, Duration, Problems};
+use component::config::{Caution, Duration, Need, Problems};
 use serde::{Deserialize, Serialize};
 
 mod address;
@@ -69,14 +69,19 @@ impl AddrConfig {
         Self { endpoint: endpoint.to_owned(), transport, dialer: DialerConfig::default() }
     }
 
-    /// For servers: warns of one that everybody can reach.
-    pub fn warn(&self, key: &str, problems: &mut Problems) {
-        if let Some((scheme, rest)) =
-            self.endpoint.split_once("://").filter(|it| it.0.starts_with("http"))
-        {
-            let text = format!("endpoint of a server has a scheme: {scheme}://");
-            problems.warn(Caution::EndpointForm, key, text).set("endpoint", rest);
-            return;
+    /// For servers: says what is known of listening there, and warns of one that everybody can reach. `port` is
+    /// proposed to an endpoint without one.
+    pub fn listens(&self, key: &str, port: &str, problems: &mut Problems) {
+        let address = format!("{key}::endpoint");
+        problems.needs(address.trim_start_matches("::"), Need::Address(self.endpoint.clone()));
+        if let Err(why) = listener::check(&self.transport, &self.endpoint) {
+            let finding = problems.at_start(key, why);
+            finding.about("endpoint");
+            match (self.endpoint.split_once("://"), with_port(&self.endpoint, port)) {
+                (Some((_, rest)), _) => finding.form("endpoint", rest),
+                (None, Some(fixed)) if self.transport != "unix" => finding.set("endpoint", fixed),
+                _ => finding,
+            };
         }
         let Ok((host, port)) = split_host_port(&self.endpoint) else { return };
         if self.transport.starts_with("tcp") && matches!(host, "0.0.0.0" | "::") {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -137,6 +137,27 @@ impl Drop for Listener {
         {
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+/// What is known of an endpoint before it is bound.
+///
+/// # Errors
+/// What binding it would say.
+pub(crate) fn check(network: &str, endpoint: &str) -> Result<(), String> {
+    match network {
+        "" | "tcp" | "tcp4" | "tcp6" => {
+            let network = if network.is_empty() { "tcp" } else { network };
+            let parts = split_host_port(endpoint).and_then(|(_, port)| parse_port(port));
+            parts.map(|_| ()).map_err(|why| format!("listen {network}: {why}"))
+        }
+        "unix" => match Path::new(endpoint).parent() {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.exists() => {
+                Err(format!("listen unix {endpoint}: bind: no such file or directory"))
+            }
+            _ => Ok(()),
+        },
+        _ => Err(format!("listen {network} {endpoint}: unknown network")),
     }
 }
 

@@ -27,7 +27,7 @@ const VERSIONS: [&str; 4] = ["1.0", "1.1", "1.2", "1.3"];
 const CURVES: [&str; 5] = ["P256", "P384", "P521", "X25519", "X25519MLKEM768"];
 
 /// What clients and servers share.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 pub struct CommonConfig {
     /// File with the certificates of accepted authorities. Default: the system's.
     #[config(omit_empty)]
@@ -74,7 +74,7 @@ pub struct CommonConfig {
 }
 
 /// `tpm:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 pub struct TpmConfig {
     /// The key file is a TPM key. Default false.
     pub enabled: bool,
@@ -87,7 +87,7 @@ pub struct TpmConfig {
 }
 
 /// `tls:` of a client.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
 pub struct ClientConfig {
     /// What servers have as well.
     #[serde(flatten)]
@@ -105,6 +105,7 @@ pub struct ClientConfig {
 
 /// `tls:` of a server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "configtls.ServerConfig")]
 pub struct ServerConfig {
     /// What clients have as well.
     #[serde(flatten)]
@@ -194,6 +195,11 @@ impl ClientConfig {
                  (CertFile/CertPem and KeyFile/KeyPem)",
             );
         }
+    }
+
+    /// True when anything is said.
+    pub fn is_set(&self) -> bool {
+        *self != Self::default()
     }
 
     /// True when gRPC without a scheme in its endpoint speaks in plain text.

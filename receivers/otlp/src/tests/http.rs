@@ -276,7 +276,8 @@ fn unknown_and_damaged_encodings_are_refused() {
 #[test]
 fn compression_algorithms_narrow_what_is_accepted() {
     run(async {
-        let change = with_http(|http| http.server.compression_algorithms = vec!["zlib".into()]);
+        let change =
+            with_http(|http| http.server.compression_algorithms = Some(vec!["zlib".into()]));
         let it = Fixture::start(ALL, change).await;
         let reply = post_json(it.http(), "{}").await;
         reply.check_json_error(400, 3, "unsupported Content-Encoding: ");

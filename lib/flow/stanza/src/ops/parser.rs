@@ -140,7 +140,7 @@ fn block<K, T>(
     found.take(inside, |fault| match fault.stage {
         // So upstream's rules are named.
         Stage::Check => fault.within(key).within("parserconfig"),
-        Stage::Read | Stage::Create => fault.within(key),
+        Stage::Read | Stage::Create | Stage::Start => fault.within(key),
     });
     made
 }

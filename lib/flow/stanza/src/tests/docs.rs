@@ -21,12 +21,12 @@ type Described = (String, &'static str);
 
 /// The keys of an operator itself and those that it shares with others, each with the keys of its blocks behind it.
 fn keys(tag: &Tag<OperatorConfig>) -> (Vec<Described>, Vec<Vec<Described>>) {
-    let Inside::Keys(parts) = (tag.item)().inside else { panic!("{} has no keys", tag.name) };
+    let Inside::Keys(parts, _) = (tag.item)().inside else { panic!("{} has no keys", tag.name) };
     let mut shared = Vec::new();
     let mut own = Vec::new();
     for (at, part) in parts.iter().enumerate() {
         assert!(part.is_flat);
-        let Inside::Keys(keys) = (part.inside)() else { panic!("{}", tag.name) };
+        let Inside::Keys(keys, _) = (part.inside)() else { panic!("{}", tag.name) };
         if at == 0 {
             own = listed("", &keys);
         } else {
@@ -43,7 +43,7 @@ fn collect(keys: Vec<Key>, all: &mut Vec<Vec<Described>>) {
         all.push(listed("", &own));
     }
     for key in flat {
-        let Inside::Keys(keys) = (key.inside)() else { continue };
+        let Inside::Keys(keys, _) = (key.inside)() else { continue };
         collect(keys, all);
     }
 }
@@ -60,7 +60,7 @@ fn listed(above: &str, keys: &[Key]) -> Vec<Described> {
             Inside::Items(item) => all.extend(inside(&format!("{name}[]."), &item)),
             // The blocks of parsers are described as operators of their own.
             Inside::Maybe(_) => {}
-            Inside::Keys(keys) => all.extend(listed(&format!("{name}."), &keys)),
+            Inside::Keys(keys, _) => all.extend(listed(&format!("{name}."), &keys)),
             _ => {}
         }
     }
@@ -69,7 +69,7 @@ fn listed(above: &str, keys: &[Key]) -> Vec<Described> {
 
 fn inside(above: &str, item: &Item) -> Vec<Described> {
     match &item.inside {
-        Inside::Keys(keys) => listed(above, keys),
+        Inside::Keys(keys, _) => listed(above, keys),
         _ => Vec::new(),
     }
 }

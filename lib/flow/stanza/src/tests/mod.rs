@@ -43,7 +43,7 @@ fn texts(found: &Problems) -> String {
         .map(|it| match stage {
             Stage::Read => it.read_text(),
             Stage::Check => it.rule_text(),
-            Stage::Create => it.text.clone(),
+            Stage::Create | Stage::Start => it.text.clone(),
         })
         .collect();
     if stage == Stage::Create { texts[0].clone() } else { texts.join("\n") }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use component::config::{Caution, Choice, Duration, MapList, Problems, Section};
+use component::config::{Caution, Choice, Duration, MapList, Need, Problems, Section};
 use compression::{Encoding, Type};
 use confignet::dial::Target;
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ impl Default for ClientConfig {
             endpoint: String::new(),
             compression: Choice::default(),
             tls: configtls::ClientConfig::default(),
-            keepalive: Section::off(Keepalive::default()),
+            keepalive: Section::absent(Keepalive::default()),
             read_buffer_size: 0,
             write_buffer_size: 512 * 1024,
             wait_for_ready: false,
@@ -77,6 +77,7 @@ impl Default for ClientConfig {
 
 /// `keepalive:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "configgrpc.KeepaliveClientConfig")]
 pub struct Keepalive {
     /// Silence before a ping; below 10s counts as 10s. Default 10s.
     pub time: Duration,
@@ -99,6 +100,7 @@ impl Default for Keepalive {
 
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "configauth.Config")]
 pub struct AuthConfig {
     /// Id of the extension.
     #[config(omit_empty)]
@@ -140,6 +142,30 @@ impl ClientConfig {
         self.tls.validate(&format!("{key}::tls"), problems);
         self.headers.validate(&format!("{key}::headers"), problems);
         self.warn(key, problems);
+        self.unsupported(key, problems);
+    }
+
+    /// What cannot be done yet.
+    fn unsupported(&self, key: &str, problems: &mut Problems) {
+        if self.target().is_ok_and(|it| it.tls) {
+            let place = match () {
+                () if self.endpoint.starts_with("https://") || !self.tls.is_set() => "endpoint",
+                () if self.tls.common.has_ca() => "tls",
+                () => "tls::insecure",
+            };
+            problems.at_start(key, configtls::ClientConfig::refuse_tls()).about(place);
+        }
+        if let Err(why) = self.check_compression() {
+            problems.at_start(key, why).set("compression", "gzip");
+        }
+        if let Some(auth) = &self.auth {
+            let id = auth.authenticator.clone();
+            problems.needs(format!("{key}::auth::authenticator"), Need::Authenticator(id));
+        }
+        if !self.middlewares.is_empty() {
+            let text = "middlewares are not supported yet: remove the middlewares list";
+            problems.at_start(key, text).remove("middlewares");
+        }
     }
 
     /// What is legal and probably not meant.

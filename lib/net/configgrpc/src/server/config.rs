@@ -1,6 +1,6 @@
 //! The keys of a gRPC server (`config/configgrpc`, v0.159).
 
-use component::config::{Duration, Problems, Section, Stage};
+use component::config::{Duration, Need, Problems, Section, Stage};
 use confignet::AddrConfig;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,7 @@ const STREAMS_DEFAULT: u32 = 100;
 
 /// A gRPC server.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "configgrpc.ServerConfig")]
 pub struct ServerConfig {
     /// Where to listen.
     #[serde(flatten)]
@@ -68,6 +69,7 @@ impl Default for ServerConfig {
 
 /// `keepalive:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "configgrpc.KeepaliveServerConfig")]
 pub struct Keepalive {
     /// What the server does. Default on.
     #[config(omit_empty)]
@@ -88,6 +90,7 @@ impl Default for Keepalive {
 
 /// `keepalive: server_parameters:`. Zero is "as grpc-go": never, or the value named.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "configgrpc.KeepaliveServerParameters")]
 pub struct ServerParameters {
     /// A connection without calls for this long is asked to leave. Default 0: never.
     #[config(omit_empty)]
@@ -108,6 +111,7 @@ pub struct ServerParameters {
 
 /// `keepalive: enforcement_policy:`. Accepted; the HTTP/2 library answers pings by itself.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "configgrpc.KeepaliveEnforcementPolicy")]
 pub struct EnforcementPolicy {
     /// Shortest pause between pings of a client. Default 0: 5m.
     #[config(omit_empty)]
@@ -121,7 +125,8 @@ impl ServerConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         self.net.validate(&format!("{key}::netaddr"), problems);
-        self.net.warn(key, problems);
+        self.net.listens(key, "4317", problems);
+        self.unsupported(key, problems);
         let mib = self.max_recv_msg_size_mib;
         if !(0..=MESSAGE_MIB_MAX).contains(&mib) {
             problems.at(
@@ -147,6 +152,21 @@ impl ServerConfig {
             for it in own.of(Stage::Check) {
                 problems.at(key, format!("tls: {}", it.text)).about("tls");
             }
+        }
+    }
+
+    /// What cannot be served yet.
+    fn unsupported(&self, key: &str, problems: &mut Problems) {
+        if self.tls.get().is_some() {
+            problems.at_start(key, configtls::ServerConfig::refuse_tls()).remove("tls");
+        }
+        if let Some(auth) = self.auth.get() {
+            let id = auth.authenticator.clone();
+            problems.needs(format!("{key}::auth::authenticator"), Need::Authenticator(id));
+        }
+        if !self.middlewares.is_empty() {
+            let text = "middlewares are not supported yet: remove the middlewares key";
+            problems.at_start(key, text).remove("middlewares");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The keys of an HTTP client (`config/confighttp`, v0.159).
 
-use component::config::{Caution, Choice, Duration, MapList, Problems};
+use super::Url;
+use component::config::{Caution, Choice, Duration, MapList, Need, Problems};
 use compression::{Params, Type};
 use confignet::proxy::Proxy;
 use serde::{Deserialize, Serialize};
@@ -95,8 +96,14 @@ impl Default for ClientConfig {
     }
 }
 
+/// Why nothing is sent to an `https://` URL.
+pub(super) fn refuse_tls(url: &str) -> String {
+    format!("TLS is not supported yet: set an endpoint with http://, not {url}")
+}
+
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "configauth.Config")]
 pub struct AuthConfig {
     /// Id of the extension.
     pub authenticator: String,
@@ -104,6 +111,7 @@ pub struct AuthConfig {
 
 /// `cookies:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "confighttp.CookiesConfig")]
 pub struct CookiesConfig {
     /// Keep and send them. Default false.
     pub enabled: bool,
@@ -136,40 +144,73 @@ impl ClientConfig {
         }
         self.tls.validate(&format!("{key}::tls"), problems);
         self.headers.validate(&format!("{key}::headers"), problems);
-        self.warn_of(&self.endpoint, key, "endpoint", problems);
+        self.unsupported(key, problems);
     }
 
-    /// Warns of an endpoint that would send in plain text to another machine; `place` is its key.
-    pub fn warn_of(&self, endpoint: &str, key: &str, place: &str, problems: &mut Problems) {
-        if endpoint.is_empty() || endpoint.starts_with("https://") {
-            return;
+    /// What cannot be done yet.
+    fn unsupported(&self, key: &str, problems: &mut Problems) {
+        for (name, why) in self.refused() {
+            problems.at_start(key, why).remove(name);
         }
-        let Some(rest) = endpoint.strip_prefix("http://") else {
-            let text = format!("{place} of an HTTP client has no http:// or https://");
-            let finding = problems.warn(Caution::EndpointForm, key, text);
-            finding.set(place, with_scheme(endpoint));
-            return;
+        if let Some(auth) = &self.auth {
+            let id = auth.authenticator.clone();
+            problems.needs(format!("{key}::auth::authenticator"), Need::Authenticator(id));
+        }
+    }
+
+    /// Checks a URL to post to; `place` is its key. It may be used by one signal only.
+    pub fn check_url(
+        &self,
+        text: &str,
+        (key, place): (&str, &str),
+        signal: Option<&'static str>,
+        problems: &mut Problems,
+    ) {
+        let refused = match Url::parse(text) {
+            Err(why) => why,
+            Ok(url) if url.is_tls() => refuse_tls(text),
+            Ok(url) => {
+                let host = confignet::split_host_port(url.host()).map_or(url.host(), |it| it.0);
+                if !confignet::is_local(host.trim_matches(['[', ']'])) {
+                    let text = format!("telemetry goes to {host} unencrypted");
+                    problems.warn(Caution::Plaintext, key, text).about(place);
+                }
+                return;
+            }
         };
-        let host = rest.split(['/', '?']).next().unwrap_or_default();
-        let host = confignet::split_host_port(host).map_or(host, |it| it.0);
-        if !confignet::is_local(host.trim_matches(['[', ']'])) {
-            let text = format!("telemetry goes to {host} unencrypted");
-            problems.warn(Caution::Plaintext, key, text).about(place);
+        let fault = problems.at_start(key, refused).about(place);
+        if !text.starts_with("http://") && !text.starts_with("https://") {
+            fault.form(place, with_scheme(text));
         }
+        if let Some(signal) = signal {
+            fault.only_for(signal);
+        }
+    }
+
+    /// Keys that are set and cannot be honoured, and why.
+    fn refused(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let keys = [
+            (
+                self.cookies.enabled,
+                "cookies",
+                "cookies are not supported yet: set cookies.enabled: false",
+            ),
+            (
+                !self.middlewares.is_empty(),
+                "middlewares",
+                "middlewares are not supported yet: remove the middlewares list",
+            ),
+        ];
+        keys.into_iter().filter(|it| it.0).map(|(_, name, why)| (name, why))
     }
 
     /// What a start has to refuse.
     pub(super) fn check_supported(&self) -> Result<(), String> {
-        let refused = [
-            (self.auth.is_some(), "auth is not supported yet: remove the auth section"),
-            (self.cookies.enabled, "cookies are not supported yet: set cookies.enabled: false"),
-            (
-                !self.middlewares.is_empty(),
-                "middlewares are not supported yet: remove the middlewares list",
-            ),
-        ];
-        match refused.into_iter().find(|(asked, _)| *asked) {
-            Some((_, remedy)) => Err(remedy.into()),
+        match self.refused().next() {
+            Some((_, why)) => Err(why.into()),
+            None if self.auth.is_some() => {
+                Err("auth is not supported yet: remove the auth section".into())
+            }
             None => Ok(()),
         }
     }

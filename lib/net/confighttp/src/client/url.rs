@@ -21,7 +21,7 @@ impl Url {
     /// # Errors
     /// Says what is missing.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let problem = |why: &str| format!("endpoint {text:?} {why}");
+        let problem = |why: &str| format!("endpoint {:?} {why}", without_credentials(text));
         let (tls, rest) = match text.split_once("://") {
             Some(("http", rest)) => (false, rest),
             Some(("https", rest)) => (true, rest),
@@ -138,6 +138,16 @@ fn without_dots(path: &str) -> String {
         }
     }
     format!("/{}", kept.join("/"))
+}
+
+/// A URL for a message.
+fn without_credentials(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    match rest.rsplit_once('@') {
+        Some((_, host)) if scheme.is_empty() => host.to_owned(),
+        Some((_, host)) => format!("{scheme}://{host}"),
+        None => text.to_owned(),
+    }
 }
 
 impl fmt::Display for Url {

@@ -1,6 +1,6 @@
 //! The keys of an HTTP server (`config/confighttp`, v0.159).
 
-use component::config::{Duration, MapList, Problems, Section, Stage};
+use component::config::{Duration, MapList, Need, Problems, Section, Stage};
 use compression::Encoding;
 use confignet::AddrConfig;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub struct ServerConfig {
     /// Content encodings accepted; `""` is none. An empty list passes bodies on as they are.
     /// Default all.
     #[config(omit_empty)]
-    pub compression_algorithms: Vec<String>,
+    pub compression_algorithms: Option<Vec<String>>,
     /// Longest time to read a request; 0 is bounded by a slowest rate instead. Default 0.
     #[config(omit_empty)]
     pub read_timeout: Duration,
@@ -54,8 +54,6 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     /// As the OTLP receiver has it: no timeouts.
     fn default() -> Self {
-        let algorithms =
-            ["", "gzip", "zstd", "zlib", "snappy", "deflate", "lz4", "x-snappy-framed"];
         Self {
             net: AddrConfig::tcp(""),
             tls: Section::absent(configtls::ServerConfig::default()),
@@ -64,7 +62,7 @@ impl Default for ServerConfig {
             max_request_body_size: 0,
             include_metadata: false,
             response_headers: MapList::default(),
-            compression_algorithms: algorithms.map(str::to_owned).into(),
+            compression_algorithms: None,
             read_timeout: Duration::ZERO,
             read_header_timeout: Duration::ZERO,
             write_timeout: Duration::ZERO,
@@ -77,6 +75,7 @@ impl Default for ServerConfig {
 
 /// `cors:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "confighttp.CORSConfig")]
 pub struct CorsConfig {
     /// Origins that may send; one `*` each stands for anything. Default none: no CORS.
     #[config(omit_empty)]
@@ -94,6 +93,7 @@ pub struct CorsConfig {
 
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "confighttp.AuthConfig")]
 pub struct AuthConfig {
     /// Id of the extension.
     #[config(omit_empty)]
@@ -123,13 +123,29 @@ impl ServerConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         self.net.validate(&format!("{key}::netaddr"), problems);
-        self.net.warn(key, problems);
+        self.net.listens(key, "4318", problems);
+        self.unsupported(key, problems);
         if let Some(tls) = self.tls.get() {
             let mut own = Problems::default();
             tls.validate("", &mut own);
             for it in own.of(Stage::Check) {
                 problems.at(key, format!("tls: {}", it.text)).about("tls");
             }
+        }
+    }
+
+    /// What cannot be served yet.
+    fn unsupported(&self, key: &str, problems: &mut Problems) {
+        if self.tls.get().is_some() {
+            problems.at_start(key, configtls::ServerConfig::refuse_tls()).remove("tls");
+        }
+        if let Some(auth) = self.auth.get() {
+            let id = auth.authenticator.clone();
+            problems.needs(format!("{key}::auth::authenticator"), Need::Authenticator(id));
+        }
+        if !self.middlewares.is_empty() {
+            let text = "middlewares are not supported yet: remove the middlewares key";
+            problems.at_start(key, text).remove("middlewares");
         }
     }
 
@@ -160,11 +176,10 @@ impl ServerConfig {
 
     /// What a `Content-Encoding` means; `None` when it is not accepted.
     pub(super) fn coding(&self, name: &str) -> Option<Coding> {
-        if self.compression_algorithms.is_empty() {
-            return Some(Coding::Plain);
-        }
-        if !self.compression_algorithms.iter().any(|it| it == name) {
-            return None;
+        match &self.compression_algorithms {
+            Some(list) if list.is_empty() => return Some(Coding::Plain),
+            Some(list) if !list.iter().any(|it| it == name) => return None,
+            _ => {}
         }
         match name {
             "" => Some(Coding::Plain),
@@ -190,10 +205,11 @@ mod tests {
     #[test]
     fn a_list_of_algorithms_narrows_what_is_accepted() {
         let zlib = vec!["zlib".to_owned()];
-        let config = ServerConfig { compression_algorithms: zlib, ..ServerConfig::default() };
+        let config = ServerConfig { compression_algorithms: Some(zlib), ..ServerConfig::default() };
         assert_eq!(config.coding("zlib"), Some(Coding::Encoded(Encoding::Zlib)));
         assert_eq!(config.coding(""), None);
-        let config = ServerConfig { compression_algorithms: vec![], ..ServerConfig::default() };
+        let config =
+            ServerConfig { compression_algorithms: Some(vec![]), ..ServerConfig::default() };
         assert_eq!(config.coding("anything"), Some(Coding::Plain));
     }
 
