@@ -22,7 +22,7 @@ const UNAVAILABLE: i32 = 14;
 /// That send at once.
 const CLIENTS: usize = 40;
 /// Nobody listens here.
-const NOBODY: &str = "127.0.0.1:1";
+pub const NOBODY: &str = "127.0.0.1:1";
 
 /// What the program is started with so that it may not read everything: root may.
 fn without_privileges() -> Vec<&'static str> {
@@ -150,7 +150,7 @@ service:
 }
 
 /// `POST /v1/logs`: status, head and body.
-fn post(address: &str, body: &[u8]) -> (u16, String, String) {
+pub fn post(address: &str, body: &[u8]) -> (u16, String, String) {
     let mut stream = TcpStream::connect((address, 4318)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!(

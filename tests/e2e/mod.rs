@@ -10,4 +10,5 @@ mod loki;
 mod own_logs;
 mod own_telemetry;
 mod recipes;
+mod shutdown;
 mod start;

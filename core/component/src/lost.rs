@@ -8,7 +8,8 @@ const LOST: Descriptor = Descriptor {
     name: "sluice_lost_total",
     unit: "{item}",
     description: "Items that were taken and will not be delivered, by reason.",
-    level: Level::Basic,
+    // Counted also where nobody reads metrics: the log says at the end what was lost.
+    level: Level::None,
 };
 
 /// Why items that somebody relied on are gone.

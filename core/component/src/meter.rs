@@ -438,7 +438,7 @@ impl Meter {
         attributes: &[(&str, &str)],
         new: impl FnOnce(Option<&View>) -> Instrument,
     ) -> Option<Instrument> {
-        if what.level > self.level || self.level == Level::None {
+        if what.level > self.level {
             return None;
         }
         let view = self.views.iter().find(|it| it.selects(shape, &what));

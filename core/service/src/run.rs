@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use component::config::{Stage, Value};
 use component::{
-    BoxError, BuildInfo, Component, Handover, Host, Id, Kind, Meter, Services, Status, Storage,
+    BoxError, BuildInfo, Component, Handover, Host, Id, Kind, LostReason, Meter, Services, Status,
+    Storage,
 };
 use confmap::code;
 use tokio::sync::mpsc;
@@ -26,6 +27,10 @@ use crate::telemetry::Telemetry;
 
 /// Longest orderly shutdown: `terminationGracePeriodSeconds` of Kubernetes (30 s) less 5 s.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long ending what did not stop in time may take: both together are less than Kubernetes' 30 seconds.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long aborted tasks get to be dropped.
+const ABORT_PAUSE: Duration = Duration::from_millis(100);
 /// Part of it that components have which a reload has replaced and that are not done yet.
 const RETIRED_TIMEOUT: Duration = Duration::from_secs(5);
 /// Memory that was not needed for this long is given back.
@@ -281,7 +286,19 @@ impl Collector {
     /// Stops in order, receivers first, within the grace.
     pub async fn stop(mut self) -> Exit {
         info!("Starting shutdown...");
+        let lost = LostReason::ShutdownDeadline.counter(self.telemetry.meter());
+        let before = lost.value();
         let stopped = tokio::time::timeout(DRAIN_TIMEOUT, self.stop_all()).await;
+        if stopped.is_err() {
+            let _ = tokio::time::timeout(GIVE_UP_TIMEOUT, self.give_up()).await;
+        }
+        let lost_items = lost.value() - before;
+        if lost_items > 0 {
+            error!(
+                lost_items,
+                "Items that clients had handed over could not be sent before the end of the shutdown. They are lost."
+            );
+        }
         match stopped {
             Ok(true) => {
                 info!("Shutdown complete.");
@@ -291,11 +308,25 @@ impl Collector {
             Err(_) => {
                 error!(
                     seconds = DRAIN_TIMEOUT.as_secs(),
-                    "Shutdown took too long; what was not delivered stays where its source keeps it."
+                    "The shutdown took too long and was ended. Log files are read again from their last stored position."
                 );
                 Exit::Failed
             }
         }
+    }
+
+    /// Ends what did not stop in time, so that everything it held is counted, and reports the counts.
+    async fn give_up(&mut self) {
+        for node in &self.graph.nodes {
+            node.host.iter().for_each(Host::abort);
+        }
+        while let Some(node) = self.graph.nodes.pop() {
+            // It is over either way; what matters is that nothing is held any more.
+            let _ = stop_node(&node).await;
+        }
+        // A task that was aborted is dropped by the thread that runs it, with what it held.
+        tokio::time::sleep(ABORT_PAUSE).await;
+        self.telemetry.stop().await;
     }
 
     async fn stop_all(&mut self) -> bool {
@@ -304,8 +335,10 @@ impl Collector {
         // They hand over to what still runs.
         let retired = async { while self.retiring.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(RETIRED_TIMEOUT, retired).await;
-        while let Some(node) = self.graph.nodes.pop() {
-            clean &= stop_node(&node).await;
+        // One that does not stop in time is still there for `give_up`.
+        while let Some(node) = self.graph.nodes.last() {
+            clean &= stop_node(node).await;
+            self.graph.nodes.pop();
         }
         if !self.extensions.is_empty() {
             info!("Stopping extensions...");

@@ -161,7 +161,11 @@ impl Batch {
         let (ctx, data) = (batch.context(), batch.data(self.signal));
         let ctx = Context { place: Some(place), ..ctx };
         self.metrics.sent(batch.trigger(), data.items(), data.bytes());
-        let result = self.offer(&ctx, data, batch.items_accepted() > 0).await;
+        let result = tokio::select! {
+            biased;
+            result = self.offer(&ctx, data, batch.items_accepted() > 0) => result,
+            () = self.unwanted(&batch) => return ctx.keep_place(),
+        };
         ctx.keep_place();
         let accepted = batch.items_accepted();
         if let (Err(error), 1..) = (&result, accepted) {
@@ -198,6 +202,14 @@ impl Batch {
     /// The collector stops: there is no more time. One that was only replaced has all it needs.
     fn is_stopping(&self) -> bool {
         self.host.get().is_some_and(|it| it.stopping().is_cancelled() && !it.is_leaving())
+    }
+
+    /// Ends when the collector stops and everybody who had a part in the batch has left.
+    async fn unwanted(&self, batch: &exporterhelper::Batch) {
+        match self.host.get() {
+            Some(host) if !host.is_leaving() => batch.unwanted(host.stopping()).await,
+            _ => std::future::pending().await,
+        }
     }
 
     async fn stopped(&self) {

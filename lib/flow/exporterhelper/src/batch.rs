@@ -1,11 +1,17 @@
 //! What goes in, and what goes out: requests of callers, and batches of them.
 
+use std::time::Duration;
+
 use component::meter::Counter;
 use component::{ConsumeError, Context, Data, Signal, Wants};
 use pdata::{Logs, Metrics, Traces};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Claim, Values};
+
+/// How often a batch is asked, at a shutdown, whether somebody still waits for it.
+const WANTED_CHECK: Duration = Duration::from_millis(100);
 
 /// What one caller handed over.
 #[derive(Debug)]
@@ -113,6 +119,15 @@ impl Batch {
     /// False once everybody who had a part in it has left.
     pub fn is_wanted(&self) -> bool {
         self.items_accepted > 0 || self.claims.iter().any(|it| !it.is_withdrawn())
+    }
+
+    /// Ends when everybody who had a part in it has left, once the component stops: what a source keeps needs no
+    /// waiting for a backend that does not answer.
+    pub async fn unwanted(&self, stopping: &CancellationToken) {
+        stopping.cancelled().await;
+        while self.is_wanted() {
+            tokio::time::sleep(WANTED_CHECK).await;
+        }
     }
 
     /// Why it left.

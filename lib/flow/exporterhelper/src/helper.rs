@@ -83,9 +83,14 @@ impl Helper {
         if let Some(sizes) = &queue.batches {
             sizes.sent(data.items(), data.bytes());
         }
-        let result = self.send(&ctx, data, || batch.is_wanted()).await;
+        let stopping = self.stopping();
+        let result = tokio::select! {
+            biased;
+            result = self.send(&ctx, data, || batch.is_wanted()) => result,
+            () = batch.unwanted(&stopping) => return,
+        };
         if let Err(error) = &result {
-            self.account(&batch, error, &self.stopping());
+            self.account(&batch, error, &stopping);
         }
         batch.answer(&result);
     }

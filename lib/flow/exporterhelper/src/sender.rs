@@ -187,7 +187,7 @@ impl Sender {
                 return Err(error.within("the exporter was replaced"));
             }
             if !is_wanted() {
-                return Err(error.within("nobody waits for the answer"));
+                return Err(error.within("nobody waits for the answer any more"));
             }
             let asked = error.retry_after();
             if let Some(asked) = asked.filter(|it| *it > ASKED_MAX) {
