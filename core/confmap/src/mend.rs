@@ -14,6 +14,10 @@ const TRIALS_MAX: usize = 80;
 /// Signs that cannot begin a plain text, or mean something else there.
 const RESERVED: [char; 8] = ['@', '`', '%', '*', '&', '!', '|', '>'];
 
+/// Keys at the top of a configuration.
+const SECTIONS: [&str; 6] =
+    ["receivers", "processors", "exporters", "connectors", "extensions", "service"];
+
 /// An edit, what it puts right, and how to say it.
 pub(crate) struct Mend {
     pub(crate) fix: Fix,
@@ -30,7 +34,7 @@ pub(crate) fn find(source: &Arc<Source>, lines: &[usize], failed: usize) -> Opti
     }
     let mut all = tabs(source);
     // Small mistakes first: what a person would look for before reading closely.
-    for make in [colons, ends, quotes, brackets, values, indentation] {
+    for make in [colons, ends, dashes, quotes, brackets, values, indentation] {
         for number in lines {
             if let Some(text) = source.line(*number) {
                 make(&Line { source, number: *number, text }, &mut all);
@@ -118,7 +122,15 @@ fn tabs(source: &Arc<Source>) -> Vec<Mend> {
     let tabbed = |line: &&str| line[..indent(line)].contains('\t');
     let Some(first) = lines.iter().position(tabbed) else { return Vec::new() };
     let last = lines.iter().rposition(tabbed).unwrap_or(first);
-    let widths = [2, 4, 8];
+    // Behind a key that ends its line stands something deeper.
+    let above = lines[..first].iter().rev().find(|it| !it.trim().is_empty());
+    let deeper = above.filter(|it| it.trim_end().ends_with(':')).map(|it| indent(it));
+    let depth = |width: usize| {
+        let spaces = &lines[first][..indent(lines[first])];
+        spaces.replace('\t', &" ".repeat(width)).len()
+    };
+    let mut widths = [2, 4, 8];
+    widths.sort_by_key(|it| deeper.is_some_and(|above| depth(*it) <= above));
     let mends = widths.into_iter().map(|width| {
         let whole: Vec<String> = lines[first..=last]
             .iter()
@@ -192,6 +204,19 @@ fn ends(line: &Line<'_>, out: &mut Vec<Mend>) {
     }
 }
 
+/// An item without its dash, among others that have one.
+fn dashes(line: &Line<'_>, out: &mut Vec<Mend>) {
+    let indent = |text: &str| text.len() - text.trim_start().len();
+    let own = indent(line.text);
+    let above = line.source.line(line.number.saturating_sub(1)).unwrap_or_default();
+    let is_item = |it: &str| it.trim_start().starts_with("- ");
+    if is_item(above) && indent(above) == own && !is_item(line.text) && !line.text.trim().is_empty()
+    {
+        let cause = "the dash of a list item is missing";
+        out.push(line.insert(own, "- ", cause, "write `- ` in front of it"));
+    }
+}
+
 /// A quote without its partner.
 fn quotes(line: &Line<'_>, out: &mut Vec<Mend>) {
     for quote in ['"', '\''] {
@@ -257,6 +282,24 @@ fn values(line: &Line<'_>, out: &mut Vec<Mend>) {
     }
     let start = line.text.find(": ").map_or(from, |it| it + 2);
     if let Some(value) = line.text.get(start..to) {
+        // `'it's'`: other quotes around it.
+        let inner = value.strip_prefix('\'').and_then(|it| it.strip_suffix('\''));
+        if let Some(inner) = inner.filter(|it| it.contains('\'') && !it.contains(['"', '\\'])) {
+            let cause = "a quote inside single quotes ends the text";
+            let help = "use double quotes around it";
+            let text = format!("\"{inner}\"");
+            out.push(line.edit(start, value.chars().count(), &text, cause, help));
+        }
+        // `["C:\\logs"]`: the quoted part alone.
+        let part = value.match_indices('"').map(|it| it.0).collect::<Vec<_>>();
+        for pair in part.chunks_exact(2).filter(|it| value[it[0]..it[1]].contains('\\')) {
+            let (from, to) = (start + pair[0], start + pair[1] + 1);
+            let text = format!("'{}'", line.text[from + 1..to - 1].replace('\'', "''"));
+            let cause = "a backslash in double quotes begins an escape";
+            let help = "use single quotes: a backslash means nothing in them";
+            let length = line.text[from..to].chars().count();
+            out.push(line.edit(from, length, &text, cause, help));
+        }
         if value.starts_with('"') && value.ends_with('"') && value.contains('\\') {
             let inner = value.trim_matches('"').replace('\'', "''");
             let help = "use single quotes: a backslash means nothing in them";
@@ -305,7 +348,10 @@ fn indentation(line: &Line<'_>, out: &mut Vec<Mend>) {
     let mut depths: Vec<usize> =
         above.chain(below).flat_map(|it| [indent(it), indent(it) + 2]).collect();
     depths.retain(|it| *it != own);
-    depths.sort_by_key(|it| it.abs_diff(own));
+    // A section stands at the top.
+    let key = line.text.trim().split(':').next().unwrap_or_default();
+    let at_top = |depth: &usize| SECTIONS.contains(&key) && *depth == 0;
+    depths.sort_by_key(|it| (!at_top(it), it.abs_diff(own)));
     depths.dedup();
     for depth in depths {
         let help = format!("indent by {depth} instead of {own} spaces");

@@ -87,7 +87,7 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
         let table = if issue.at_key { habits::key } else { habits::word };
         table(&written, &issue.candidates)
     };
-    let meant = signs.or(of_type).or_else(whole).or_else(habit);
+    let meant = signs.or_else(habit).or(of_type).or_else(whole);
     if let Some(meant) = meant {
         let found = found.help(format!("did you mean `{meant}`?"));
         return match issue.at_key {

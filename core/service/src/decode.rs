@@ -110,7 +110,11 @@ impl<'a> Decoder<'a> {
                     let text = format!("'{name}' '' {error}");
                     let types: Vec<String> =
                         self.registry.of(kind).map(|it| it.type_name.to_owned()).collect();
-                    let cause = format!("`{key}` cannot be the id of {}", unknown::an(kind));
+                    let cause = if key.contains("${") {
+                        "a reference is replaced in values only, not in a key".to_owned()
+                    } else {
+                        format!("`{key}` cannot be the id of {}", unknown::an(kind))
+                    };
                     let issue = self.key_issue(&[name, key], &text, &types, code::BAD_ID);
                     issue.cause = Some(cause);
                 }

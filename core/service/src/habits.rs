@@ -6,7 +6,9 @@ use crate::issue::Issue;
 use crate::meant::Advice;
 
 /// Other names of keys; those count that are known where the key stands.
-const KEYS: [(&str, &str); 27] = [
+const KEYS: [(&str, &str); 29] = [
+    ("batch_size", "send_batch_size"),
+    ("max_batch_size", "send_batch_max_size"),
     ("address", "endpoint"),
     ("addr", "endpoint"),
     ("listen", "endpoint"),
@@ -97,6 +99,22 @@ pub(crate) fn more_than_a_name(conf: &Conf, issue: &Issue, path: &[String]) -> O
             let help = "the level of the own logs is `logs: level:`".to_owned();
             Some((help, conf.rename(path, "logs::level").into_iter().collect()))
         }
+        (_, Data::Int(gib)) if key == "limit_gib" && is_known(issue, "limit_mib") => {
+            let mib = gib.saturating_mul(1024).to_string();
+            let fix = conf.rename(path, "limit_mib").into_iter().chain(conf.set(path, &mib));
+            Some((format!("write `limit_mib: {mib}`"), fix.collect()))
+        }
+        (_, _) if key == "ballast_size_mib" => {
+            let help = "upstream has removed the ballast: remove the key".to_owned();
+            Some((help, conf.remove(path).into_iter().collect()))
+        }
+        // `timeout_ms: 100`: the unit stands in the value here.
+        (_, Data::Int(number)) if unit_of(issue, key).is_some() => {
+            let (name, unit) = unit_of(issue, key)?;
+            let span = format!("{number}{unit}");
+            let fix = conf.rename(path, name).into_iter().chain(conf.set(path, &span));
+            Some((format!("write `{name}: {span}`"), fix.collect()))
+        }
         (_, Data::Int(port)) if key == "port" && is_known(issue, "endpoint") => {
             let endpoint = format!("localhost:{port}");
             let fix = conf.rename(path, "endpoint").into_iter().chain(conf.set(path, &endpoint));
@@ -116,6 +134,21 @@ pub(crate) fn more_than_a_name(conf: &Conf, issue: &Issue, path: &[String]) -> O
         }
         _ => None,
     }
+}
+
+/// The key of a time span whose unit stands in the key.
+fn unit_of<'a>(issue: &Issue, key: &'a str) -> Option<(&'a str, &'static str)> {
+    let units = [
+        ("_ms", "ms"),
+        ("_millis", "ms"),
+        ("_seconds", "s"),
+        ("_secs", "s"),
+        ("_sec", "s"),
+        ("_s", "s"),
+        ("_minutes", "m"),
+    ];
+    let found = units.iter().find_map(|(end, unit)| Some((key.strip_suffix(end)?, *unit)));
+    found.filter(|it| is_known(issue, it.0))
 }
 
 fn is_known(issue: &Issue, key: &str) -> bool {

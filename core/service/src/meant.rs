@@ -73,7 +73,16 @@ pub(crate) fn id(issue: &Issue, path: &[String], written: &str) -> Option<String
         let all = words.join(", ");
         return Some(if in_list { all } else { format!("[{all}]") });
     }
-    let (kind, name) = written.split_once(['/', ':', '.']).unwrap_or((written, ""));
+    // `logs-app`, `logs_app`: a pipeline with a name.
+    let signals = issue.candidates.iter().filter(|_| issue.at_key && issue.candidates.len() == 3);
+    for signal in signals {
+        let rest = written.strip_prefix(signal.as_str()).and_then(|it| it.strip_prefix(['-', '_']));
+        if let Some(name) = rest.filter(|it| !it.is_empty()) {
+            return Some(format!("{signal}/{name}"));
+        }
+    }
+    let (kind, name) =
+        written.split_once(['/', ':', '.', '@', '#', '|', '\\']).unwrap_or((written, ""));
     let kind: String = kind.trim().chars().map(|it| if it == '-' { '_' } else { it }).collect();
     let plain = |it: char| if it.is_alphanumeric() || "_-.".contains(it) { it } else { '_' };
     let name: String = name.trim().trim_matches('/').chars().map(plain).collect();
@@ -86,6 +95,10 @@ pub(crate) fn id(issue: &Issue, path: &[String], written: &str) -> Option<String
 pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advice> {
     let node = conf.node(path)?;
     let secret = headline::is_secret(node, path);
+    let is_scalar = issue.wanted.is_some_and(|it| !matches!(it, Type::List | Type::Map));
+    if is_scalar && matches!(node.data, Data::List(_)) {
+        return if secret { None } else { only_item(conf, path) };
+    }
     if issue.wanted == Some(Type::Text) {
         return quoted(conf, path, secret);
     }
@@ -108,8 +121,18 @@ pub(crate) fn value(conf: &Conf, issue: &Issue, path: &[String]) -> Option<Advic
         return duration(text?).map(write);
     }
     match (issue.wanted?, text) {
+        (Type::Bool, None) => match node.data {
+            Data::Int(1) => Some(write("true".to_owned())),
+            Data::Int(0) => Some(write("false".to_owned())),
+            _ => None,
+        },
         (Type::Bool, Some(text)) => boolean(text).map(|it| write(it.to_owned())),
-        (Type::Number, Some(text)) => number(text).map(write),
+        (Type::Number, Some(text)) => {
+            let in_mib = path.last().is_some_and(|it| it.ends_with("_mib"));
+            let gib = number(text).filter(|_| in_mib && text.to_ascii_lowercase().contains('g'));
+            let scaled = gib.and_then(|it| Some((it.parse::<u64>().ok()? * 1024).to_string()));
+            scaled.or_else(|| number(text)).map(write)
+        }
         (Type::Duration, Some(text)) => duration(text).map(write),
         (Type::List, Some(text)) => Some(write(listed(text))),
         (Type::List, _) => Some(as_list(conf, path)),
@@ -167,22 +190,22 @@ fn switch(path: &[String], on: bool) -> Option<&'static str> {
     }
 }
 
+/// The only item of a list where something else than a list is wanted.
+fn only_item(conf: &Conf, path: &[String]) -> Option<Advice> {
+    let node = conf.node(path).filter(|it| it.origin.reference.is_none())?;
+    let [item] = node.items() else { return None };
+    let written = item.text()?;
+    let fix = if node.is_flow() {
+        conf.set(path, written).into_iter().collect()
+    } else {
+        conf.undash_lines(path)
+    };
+    Some((format!("write it without the list: `{written}`"), fix))
+}
+
 /// Text for a number, boolean or the like.
 fn quoted(conf: &Conf, path: &[String], secret: bool) -> Option<Advice> {
     let node = conf.node(path)?;
-    if let Data::List(items) = &node.data {
-        if secret || node.origin.reference.is_some() {
-            return None;
-        }
-        let [item] = &items[..] else { return None };
-        let written = item.text()?;
-        let fix = if node.is_flow() { conf.set(path, written) } else { None };
-        let fix: Vec<Fix> = match fix {
-            Some(fix) => vec![fix],
-            None => conf.undash_lines(path),
-        };
-        return Some((format!("write a text: `{written}`"), fix));
-    }
     if !matches!(node.data, Data::Int(_) | Data::Float(_) | Data::Bool(_)) {
         return None;
     }

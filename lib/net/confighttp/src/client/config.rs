@@ -126,7 +126,8 @@ pub struct MiddlewareConfig {
 
 /// The endpoint with a scheme, also where one is misspelt: `htpp://host`, `http:/host`.
 fn with_scheme(endpoint: &str) -> String {
-    let (scheme, host) = endpoint.split_once(":/").unwrap_or(("", endpoint));
+    let endpoint = endpoint.trim().trim_matches(['\'', '"']).replace('\\', "/");
+    let (scheme, host) = endpoint.split_once(":/").unwrap_or(("", &endpoint));
     let scheme = if scheme.ends_with('s') { "https" } else { "http" };
     format!("{scheme}://{}", host.trim_start_matches('/'))
 }
