@@ -59,3 +59,28 @@ service:
     let output = sluice.output();
     assert!(output.contains("They are lost.") && output.contains("\"lost_items\": 13"), "{output}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_that_reads_for_ever_does_not_keep_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let included = folder.path().join("part.yaml");
+    std::fs::write(&included, "{}").unwrap();
+    let yaml = format!(
+        "receivers: {{nop: '${{file:{}}}'}}
+exporters: {{nop: {{}}}}
+service:
+  telemetry: {TELEMETRY}
+  pipelines: {{logs: {{receivers: [nop], exporters: [nop]}}}}
+",
+        included.display()
+    );
+    let mut sluice = Process::collector(SLUICE.as_ref(), folder.path(), &yaml);
+    sluice.ready().await;
+    // A pipe that nobody writes to.
+    std::fs::remove_file(&included).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &included, rustix::fs::Mode::RUSR).unwrap();
+    sluice.hang_up();
+    sluice.says("Config updated, restart service").await;
+    let status = sluice.terminate().await;
+    assert_eq!(status.code(), Some(0), "{}", sluice.output());
+}

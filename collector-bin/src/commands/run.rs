@@ -1,10 +1,12 @@
 //! `sluice --config ...`: runs the pipelines until a signal.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use confmap::{Conf, Diagnostic, Diagnostics, Locations, Notice, Severity, code};
 use service::{Collector, Exit, Logging, Registry, RunError, lint, load};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime, version};
@@ -63,6 +65,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     gates.warn();
     notice(&conf);
     warn_of(&lint::warnings(&conf, &settings, &registry));
+    let (locations, registry) = (Arc::new(locations), Arc::new(registry));
     let mut running = Running { locations, registry, watch, hangup };
     running.watch_files(&conf);
     let code = runtime.block_on(serve(running, &conf, &settings));
@@ -82,14 +85,14 @@ fn warn_of(warnings: &[Diagnostic]) {
 
 /// Runs until a signal or a failure; a second signal ends at once.
 async fn serve(mut running: Running, conf: &Conf, settings: &service::Settings) -> ExitCode {
-    let Ok(mut stop) = Stop::new() else { return without_signals() };
+    let Ok(stop) = stop_signals() else { return without_signals() };
     let mut collector = match Collector::start(settings, &running.registry, BUILD).await {
         Ok(collector) => collector,
         Err(error) => return refuse(&explain(error, conf)),
     };
     let failed = loop {
         tokio::select! {
-            () = stop.told() => break false,
+            () = stop.cancelled() => break false,
             () = running.told_to_reload() => {}
             error = collector.failure() => {
                 error!(%error, "Stopping because a component failed");
@@ -97,14 +100,11 @@ async fn serve(mut running: Running, conf: &Conf, settings: &service::Settings) 
             }
         }
         tokio::select! {
-            () = collector.room_for_reload() => running.reload(&mut collector).await,
-            () = stop.told() => break false,
+            () = collector.room_for_reload() => running.reload(&mut collector, &stop).await,
+            () = stop.cancelled() => break false,
         }
     };
-    let exit = tokio::select! {
-        exit = collector.stop() => exit,
-        () = stop.told() => Exit::Failed,
-    };
+    let exit = collector.stop().await;
     if failed || exit == Exit::Failed { ExitCode::from(EXIT_FAILED) } else { ExitCode::SUCCESS }
 }
 
@@ -113,25 +113,26 @@ fn without_signals() -> ExitCode {
     ExitCode::from(EXIT_FAILED)
 }
 
-/// The signals that end the process.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn new() -> std::io::Result<Self> {
-        let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-        Ok(Self { interrupt: interrupt?, terminate: terminate? })
-    }
-
-    async fn told(&mut self) {
-        let signal = tokio::select! {
-            _ = self.interrupt.recv() => "interrupt",
-            _ = self.terminate.recv() => "terminated",
-        };
-        info!(signal, "Received signal from OS");
-    }
+/// Cancelled by the first SIGTERM or SIGINT. The second one ends the process at once, whatever it does.
+fn stop_signals() -> std::io::Result<CancellationToken> {
+    let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let (mut interrupt, mut terminate) = (interrupt?, terminate?);
+    let stop = CancellationToken::new();
+    let first = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            let signal = tokio::select! {
+                _ = interrupt.recv() => "interrupt",
+                _ = terminate.recv() => "terminated",
+            };
+            if first.is_cancelled() {
+                std::process::exit(EXIT_FAILED.into());
+            }
+            first.cancel();
+            info!(signal, "Received signal from OS");
+        }
+    });
+    Ok(stop)
 }
 
 /// Says in the log which variables are unset or empty.
@@ -163,8 +164,8 @@ async fn switch(
 
 /// Where the configuration is read again.
 struct Running {
-    locations: Locations,
-    registry: Registry,
+    locations: Arc<Locations>,
+    registry: Arc<Registry>,
     watch: Option<Watch>,
     hangup: Signal,
 }
@@ -191,11 +192,19 @@ impl Running {
         }
     }
 
-    /// Runs the configuration as it is now, if it can be run; nothing changes otherwise.
-    async fn reload(&mut self, collector: &mut Collector) {
+    /// Runs the configuration as it is now, if it can be run; nothing changes otherwise. Reading may take for ever (a pipe,
+    /// a network file system that hangs), so `stop` ends the wait.
+    async fn reload(&mut self, collector: &mut Collector, stop: &CancellationToken) {
         warn!("Config updated, restart service");
-        let read = || read(&self.locations, &self.registry, true);
-        let problems = match tokio::task::block_in_place(read) {
+        let (locations, registry) = (Arc::clone(&self.locations), Arc::clone(&self.registry));
+        let reading = tokio::task::spawn_blocking(move || read(&locations, &registry, true));
+        let read = tokio::select! {
+            read = reading => read,
+            () = stop.cancelled() => return,
+        };
+        // Cut short only by the end of the process, or by a panic, which ends it.
+        let Ok(read) = read else { return };
+        let problems = match read {
             Ok((conf, settings)) => {
                 self.watch_files(&conf);
                 warn_of(&lint::warnings(&conf, &settings, &self.registry));
