@@ -8,6 +8,9 @@ use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::value::{self, Value};
 
+/// What the parsers of parts of a record say where their field is not there.
+pub(crate) const NOT_THERE: &str = "log entry does not have the expected parse_from field";
+
 /// What a field starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Root {
@@ -88,6 +91,11 @@ impl Field {
             return Err(FieldError::Whole(root));
         }
         Ok(Self { root, keys })
+    }
+
+    /// A record has nothing there. The text is the Collector's, to which the name of the field is added.
+    pub(crate) fn missing(&self, text: &str) -> Failure {
+        Failure::Text(format!("{text}: {{\"parse_from\":\"{self}\"}}"))
     }
 
     /// What it starts with.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
 use crate::failure::Failure;
-use crate::field::Field;
+use crate::field::{Field, NOT_THERE};
 use crate::keys::Place;
 use crate::value::{Value, type_name};
 
@@ -102,7 +102,7 @@ impl SeverityParser {
     /// Sets the severity of a record.
     pub(crate) fn parse<'a>(&self, entry: &mut Entry<'a>, arena: &'a Bump) -> Result<(), Failure> {
         let Some(value) = self.parse_from.get(entry, arena) else {
-            return Err(Failure::Fixed("log entry does not have the expected parse_from field"));
+            return Err(self.parse_from.missing(NOT_THERE));
         };
         let text = match value {
             Value::Str(text) => text,
@@ -110,7 +110,7 @@ impl SeverityParser {
             Value::Int(it) => whole(it, arena),
             Value::Double(it) if it.fract() == 0.0 && it.abs() < 9e18 => whole(it as i64, arena),
             Value::Double(_) => {
-                let text = "type float64 cannot be a severity unless it is a whole number";
+                let text = "parse: type float64 cannot be a severity unless it is a whole number";
                 return Err(Failure::Fixed(text));
             }
             other => {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
 use crate::failure::Failure;
-use crate::field::Field;
+use crate::field::{Field, NOT_THERE};
 use crate::keys::{Place, no_zone, unknown_zone};
 use crate::value::{Value, type_name};
 
@@ -99,7 +99,7 @@ impl TimeParser {
     /// Sets the timestamp of a record.
     pub(crate) fn parse<'a>(&self, entry: &mut Entry<'a>, arena: &'a Bump) -> Result<(), Failure> {
         let Some(value) = self.parse_from.get(entry, arena) else {
-            return Err(Failure::Fixed("log entry does not have the expected parse_from field"));
+            return Err(self.parse_from.missing(NOT_THERE));
         };
         let nanos = match &self.how {
             How::Clock(clock) => {

@@ -22,6 +22,9 @@ use golang::utf8;
 /// An operator's failures are logged at most this often; the rest is counted.
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
 
+/// What is logged of most failures.
+const FAILED: &str = "Failed to process entry";
+
 /// Bytes of the arena that are kept from one line to the next.
 const ARENA_BYTES_KEPT: usize = 256 * 1024;
 
@@ -248,7 +251,7 @@ impl<'a> Run<'a, '_> {
                     Ok(text) => put(entry.resource.own(self.arena), key, Value::Str(text)),
                     Err(text) => {
                         let failure = Failure::Text(text).at("add resource keys to entry");
-                        self.complain(None, true, &failure);
+                        self.complain(None, Some(FAILED), &failure);
                     }
                 }
             }
@@ -258,7 +261,7 @@ impl<'a> Run<'a, '_> {
                 Ok(text) => put(&mut entry.attributes, key, Value::Str(text)),
                 Err(text) => {
                     let failure = Failure::Text(text).at("add attributes to entry");
-                    self.complain(None, true, &failure);
+                    self.complain(None, Some(FAILED), &failure);
                 }
             }
         }
@@ -350,7 +353,8 @@ impl<'a> Run<'a, '_> {
         let mut cx = Cx { arena, files, state, released, warning: None, now, raw_text };
         let result = node.operator.process(entry, &mut cx);
         if let Some(warning) = cx.warning.take() {
-            self.complain(Some(at), true, &warning);
+            let (message, failure) = warning.parts();
+            self.complain(Some(at), Some(message), failure);
         }
         match result {
             Ok(flow) => flow,
@@ -360,25 +364,25 @@ impl<'a> Run<'a, '_> {
 
     fn failed(&mut self, at: usize, node: &Node, failure: &Failure) -> Flow {
         let loud = matches!(node.on_error, OnError::Send | OnError::Drop);
-        self.complain(Some(at), loud, failure);
+        self.complain(Some(at), loud.then_some(FAILED), failure);
         match node.on_error {
             OnError::Send | OnError::SendQuiet => Flow::Next,
             OnError::Drop | OnError::DropQuiet => Flow::Stop,
         }
     }
 
-    /// Logs a failure, but not each of many.
-    fn complain(&mut self, at: Option<usize>, loud: bool, failure: &Failure) {
+    /// Logs a failure, but not each of many; for the quiet modes of `on_error` without a message.
+    fn complain(&mut self, at: Option<usize>, message: Option<&'static str>, failure: &Failure) {
         let node = at.and_then(|at| self.graph.nodes.get(at));
         let Some(complaint) = self.complaints.get_mut(at.unwrap_or(self.graph.nodes.len())) else {
             return;
         };
         let (id, kind) = node.map_or(("file_input", "file_input"), |it| (&it.id, it.kind));
         let action = node.map_or("send", |it| it.on_error.word());
-        if !loud {
-            tracing::debug!(operator_id = id, operator_type = kind, action, error = %failure, "Failed to process entry");
+        let Some(message) = message else {
+            tracing::debug!(operator_id = id, operator_type = kind, action, error = %failure, "{FAILED}");
             return;
-        }
+        };
         let now = self.clock.now;
         if complaint.last.is_some_and(|it| now.duration_since(it) < COMPLAINT_PERIOD) {
             complaint.unsaid += 1;
@@ -386,7 +390,7 @@ impl<'a> Run<'a, '_> {
         }
         let more = std::mem::take(&mut complaint.unsaid);
         complaint.last = Some(now);
-        tracing::error!(operator_id = id, operator_type = kind, action, error = %failure, more, "Failed to process entry");
+        tracing::error!(operator_id = id, operator_type = kind, action, error = %failure, more, "{message}");
     }
 
     /// Asks every operator for what it held back. True if there was something, and when more is due.

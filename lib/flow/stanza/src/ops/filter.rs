@@ -4,7 +4,7 @@ use config::{Described, Problems};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{Built, Cx, Failure, Flow, Operator, Transformer};
+use super::{Built, Cx, Failure, Flow, Operator, Transformer, Warning};
 use crate::entry::Entry;
 use crate::keys::condition;
 use expr::Program;
@@ -59,7 +59,7 @@ impl Operator for Filter {
         // Upstream drops the record when the expression fails; it goes on here.
         let matches = self.expression.holds(entry, cx.arena).unwrap_or_else(|text| {
             let failure = Failure::Text(text);
-            cx.warning = Some(failure.at("Running expressing returned an error"));
+            cx.warning = Some(Warning::Filter(failure));
             false
         });
         Ok(if matches && self.throw() < self.drop_ratio { Flow::Stop } else { Flow::Next })

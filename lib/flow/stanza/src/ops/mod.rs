@@ -339,6 +339,29 @@ pub(crate) enum Flow {
     Stop,
 }
 
+/// Something that went wrong without stopping the record.
+#[derive(Debug)]
+pub(crate) enum Warning {
+    /// The expression of a filter: upstream drops the record.
+    Filter(Failure),
+    /// The expression of a route, which is passed over.
+    Route(Failure),
+    /// An attribute of a route: upstream drops the record.
+    Label(Failure),
+}
+
+impl Warning {
+    /// In the Collector's words, and what was wrong.
+    pub(crate) fn parts(&self) -> (&'static str, &Failure) {
+        match self {
+            // As it is written there.
+            Warning::Filter(it) => ("Running expressing returned an error", it),
+            Warning::Route(it) => ("Running expression returned an error", it),
+            Warning::Label(it) => ("Failed to label entry", it),
+        }
+    }
+}
+
 /// What an operator may use besides the record.
 pub(crate) struct Cx<'a, 'w> {
     /// Lives as long as the line.
@@ -350,7 +373,7 @@ pub(crate) struct Cx<'a, 'w> {
     /// Records that go to the outputs before the one that is processed.
     pub(crate) released: &'w mut Vec<Entry<'a>>,
     /// Something that went wrong without stopping the record.
-    pub(crate) warning: Option<Failure>,
+    pub(crate) warning: Option<Warning>,
     /// The time at the start of the chunk.
     pub(crate) now: Instant,
     /// Texts may hold bytes that are no UTF-8: see `kept_bytes`.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use crate::entry::Entry;
-use crate::field::{Field, Root};
+use crate::field::{Field, NOT_THERE, Root};
 use crate::keys::Place;
 use crate::severity::{SeverityKeys, SeverityParser};
 use crate::timestamp::{TimeKeys, TimeParser};
@@ -92,7 +92,8 @@ impl Parser {
         arena: &'a Bump,
     ) -> Result<Value<'a>, Failure> {
         let found = self.parse_from.get(entry, arena);
-        found.ok_or(Failure::Fixed("Entry is missing the expected parse_from field."))
+        let missing = "Entry is missing the expected parse_from field.";
+        found.ok_or_else(|| self.parse_from.missing(missing))
     }
 
     /// True if the result goes to the attributes and nothing else happens.
@@ -236,7 +237,7 @@ impl ScopeParser {
     /// Sets the scope.
     pub(super) fn parse<'a>(&self, entry: &mut Entry<'a>, arena: &'a Bump) -> Result<(), Failure> {
         match self.parse_from.get(entry, arena) {
-            None => Err(Failure::Fixed("log entry does not have the expected parse_from field")),
+            None => Err(self.parse_from.missing(NOT_THERE)),
             Some(Value::Str(name)) => {
                 entry.scope = name;
                 Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use config::{Described, Problems};
 use serde::{Deserialize, Serialize};
 
-use super::{Built, Cx, Failure, Flow, Operator};
+use super::{Built, Cx, Failure, Flow, Operator, Warning};
 use crate::entry::Entry;
 use crate::keys::{condition, templates};
 use crate::value::{Value, put};
@@ -86,7 +86,7 @@ impl Operator for Router {
                 // A route whose expression fails is skipped, as in the Collector.
                 Err(text) => {
                     let failure = Failure::Text(text);
-                    cx.warning = Some(failure.at("Running expression returned an error"));
+                    cx.warning = Some(Warning::Route(failure));
                     continue;
                 }
             }
@@ -94,7 +94,7 @@ impl Operator for Router {
                 // Upstream drops the record here; it goes on without the attribute.
                 match template.render(entry, cx.arena) {
                     Ok(text) => put(&mut entry.attributes, key, Value::Str(text)),
-                    Err(text) => cx.warning = Some(Failure::Text(text)),
+                    Err(text) => cx.warning = Some(Warning::Label(Failure::Text(text))),
                 }
             }
             return Ok(Flow::To(at));

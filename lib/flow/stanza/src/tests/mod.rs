@@ -11,6 +11,7 @@ use crate::{FileKey, FileMeta, OperatorConfig, Options, Pipeline, Worker};
 mod container;
 mod container_more;
 mod docs;
+mod failures;
 mod offsets;
 mod operators;
 mod parsers;
