@@ -62,9 +62,6 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
     if let Some((help, fix)) = habits::more_than_a_name(conf, issue, path) {
         return found.help(help).fix(fix);
     }
-    if let Some((help, fix)) = named_extension(conf, issue, path) {
-        return found.help(help).fix(fix);
-    }
     if let Some((help, fix)) = headers_in_a_list(conf, issue, path) {
         return found.help(help).fix(fix);
     }
@@ -104,33 +101,6 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
     }
     let known = candidates().collect::<Vec<_>>().join(", ");
     found.help(format!("known here: {known}"))
-}
-
-/// An extension that a key names and nothing offers: one with nearly the same id, or what to do.
-fn named_extension(conf: &Conf, issue: &Issue, path: &[String]) -> Option<(String, Vec<Fix>)> {
-    let names_one = |it: &String| ["storage", "authenticator"].contains(&it.as_str());
-    if issue.code != code::START || !path.last().is_some_and(names_one) {
-        return None;
-    }
-    let written = conf.node(path)?.text()?;
-    let ids: Vec<&str> = conf
-        .node(&["extensions"])
-        .map_or(&[][..], Node::entries)
-        .iter()
-        .map(|it| it.key.as_str())
-        .collect();
-    if let Some(meant) = closest(written, ids.iter().copied()) {
-        return Some((
-            format!("did you mean `{meant}`?"),
-            conf.set(path, meant).into_iter().collect(),
-        ));
-    }
-    let undefined = !ids.contains(&written);
-    undefined.then(|| {
-        let help =
-            format!("define `{written}` in `extensions`, and list it in `service: extensions`");
-        (help, Vec::new())
-    })
 }
 
 /// `headers: [x-scope: a, x-b: c]`, where `name` and `value` are wanted: the dashes are too many.

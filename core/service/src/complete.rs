@@ -125,7 +125,7 @@ fn place_of(kind: Kind, pipeline: Option<&PipelineId>) -> Option<Vec<String>> {
 }
 
 /// The id that was probably meant: nearly the same, or of nearly the same type with the same name.
-fn nearest(id: &Id, candidates: &[String]) -> Option<String> {
+pub(crate) fn nearest(id: &Id, candidates: &[String]) -> Option<String> {
     let whole = closest(id.as_str(), candidates.iter().map(String::as_str));
     let parts = |it: &str| {
         let (type_name, name) = it.split_once('/').unwrap_or((it, ""));

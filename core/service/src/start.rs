@@ -9,10 +9,12 @@ use component::config::{Fault, Need, Stage};
 use component::{BuildInfo, Id, Kind};
 use confmap::code;
 
-use crate::issue::{Issue, Problem, of_fault};
+use crate::complete::nearest;
+use crate::issue::{Hint, Issue, Problem, of_fault};
 use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
+use crate::unknown::missing_here;
 
 /// In which order components start.
 const ORDER: [Kind; 5] =
@@ -71,7 +73,7 @@ impl Settings {
                 found.extend(why.map(|(text, line)| {
                     let mut issue = Issue::new(needed.path.clone(), text).code(code::START);
                     issue.headline = Some(start_text(kind, &needed.id, &line));
-                    (kind, self.listing(issue, &needed.need))
+                    (kind, self.listing(issue, &needed.need, registry))
                 }));
             }
         }
@@ -79,20 +81,38 @@ impl Settings {
     }
 
     /// An extension that is defined has only to be listed, and a server can have the next port.
-    fn listing(&self, issue: Issue, need: &Need) -> Issue {
-        let id = match need {
-            Need::Storage(id) => id,
+    fn listing(&self, issue: Issue, need: &Need, registry: &Registry) -> Issue {
+        let (id, stores) = match need {
+            Need::Storage(id) => (id, true),
+            Need::Authenticator(id) => (id, false),
             Need::Address(address) => return next_port(issue, address),
-            Need::Authenticator(_) => return issue,
         };
-        let defined = |id: &Id| self.section(Kind::Extension, id).is_some();
-        let Some(id) = id.parse::<Id>().ok().filter(defined) else { return issue };
-        if self.service.extensions.contains(&id) {
+        let Ok(id) = id.parse::<Id>() else { return issue };
+        if self.section(Kind::Extension, &id).is_none() {
+            return self.undefined_extension(issue, &id, registry);
+        }
+        if !stores || self.service.extensions.contains(&id) {
             return issue;
         }
+        let cause =
+            format!("the extension `{id}` is defined, but `service: extensions` does not list it");
         let listed = self.service.extensions.iter().chain([&id]).map(ToString::to_string);
         let list = listed.collect::<Vec<_>>().join(", ");
-        issue.set(&["service", "extensions"], format!("[{list}]"))
+        issue.cause(cause).set(&["service", "extensions"], format!("[{list}]"))
+    }
+
+    /// The extension that was probably meant, or where one could come from.
+    fn undefined_extension(&self, issue: Issue, id: &Id, registry: &Registry) -> Issue {
+        let issue = issue.cause(format!("no extension `{id}` is defined"));
+        let defined: Vec<String> =
+            self.of(Kind::Extension).iter().map(|it| it.0.to_string()).collect();
+        if let Some(near) = nearest(id, &defined) {
+            return issue.hinted(Hint::Rename(near));
+        }
+        let help = missing_here(registry, &[Kind::Extension], id.type_name());
+        issue.advice(help.unwrap_or_else(|| {
+            format!("define `{id}` in `extensions`, and list it in `service: extensions`")
+        }))
     }
 
     /// True for what a pipeline or the service lists.
