@@ -351,7 +351,8 @@ impl<'a> Decoder<'a> {
         if !matches!(pipeline.plain(), Value::Null | Value::Map(_)) {
             let got = pipeline.go_kind();
             let text = format!("'{place}' expected a map or struct, got {got:?}");
-            self.issues.push(issue(&path, &text).wants(Type::Map));
+            let help = "a pipeline is a map: `{receivers: [...], exporters: [...]}`";
+            self.issues.push(issue(&path, &text).wants(Type::Map).advice(help));
             return None;
         }
         let mut list = |list: &str| {

@@ -154,7 +154,7 @@ fn listed(text: &str) -> String {
     if let Some(item) = text.strip_prefix(DASHES) {
         return format!("- {}", item.trim());
     }
-    let ids = text.split([',', ' ', '(', ')']).filter(|it| !it.is_empty());
+    let ids = text.split([',', ';', ' ', '(', ')', '[', ']']).filter(|it| !it.is_empty());
     format!("[{}]", ids.collect::<Vec<_>>().join(", "))
 }
 
