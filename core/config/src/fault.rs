@@ -110,6 +110,10 @@ pub enum Remedy {
     Remove,
     /// Look at these bytes of the text; one of these was probably meant.
     Part(Range<usize>, Vec<String>),
+    /// The item of a list belongs to the one before it: its dash goes.
+    Join,
+    /// Do what this sentence says: there is no edit for it.
+    Say(String),
 }
 
 /// A part of a section that the Collector reads on its own. It writes a sentence above the first mistake in there,
@@ -369,6 +373,12 @@ impl Fault {
     /// These bytes of the text at `path` are wrong; one of `values` was probably meant.
     pub fn part(&mut self, path: &str, span: Range<usize>, values: Vec<String>) -> &mut Self {
         self.remedy = Some(Remedy::Part(span, values));
+        self.about(path)
+    }
+
+    /// What to do about `path`, in a sentence.
+    pub fn say(&mut self, path: &str, sentence: impl Into<String>) -> &mut Self {
+        self.remedy = Some(Remedy::Say(sentence.into()));
         self.about(path)
     }
 

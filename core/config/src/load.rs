@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Config;
-use super::described::Described;
+use super::described::{Described, Inside, flat};
 use super::fault::{Fault, Stage, Step, Wanted};
 use super::named;
 use super::overlay;
@@ -101,7 +101,10 @@ where
 /// # Errors
 /// What cannot be read.
 pub fn check<C: Config>(section: &Value) -> Result<(C, Problems), Vec<Fault>> {
-    let config: C = load_at(section, "")?;
+    let config: C = load_at(section, "").map_err(|mut faults| {
+        faults.iter_mut().for_each(|it| beside_items(it, &C::inside(), section));
+        faults
+    })?;
     let mut problems = Problems::default();
     unknown_words(&config).for_each(|it| {
         problems.add(it);
@@ -147,6 +150,30 @@ fn order(step: &Step) -> (usize, &str) {
     match step {
         Step::At(at) => (*at, ""),
         Step::Key(key) => (0, key),
+    }
+}
+
+/// An unknown key may be one of the last item of a list that it stands beside.
+fn beside_items(fault: &mut Fault, inside: &Inside, section: &Value) {
+    let (Some(Wanted::Key(_, owners)), [Step::Key(key)], Inside::Keys(keys, _)) =
+        (&mut fault.wanted, fault.place.as_slice(), inside)
+    else {
+        return;
+    };
+    for list in flat(keys) {
+        let (Inside::Items(item), Some(Value::List(items))) =
+            ((list.inside)(), section.get(list.name).map(Value::plain))
+        else {
+            continue;
+        };
+        let name = items.last().and_then(|it| it.get("type")).and_then(Value::as_str);
+        if let Inside::Tagged(types) = item.inside
+            && let Some(tag) = types.iter().find(|it| Some(it.0) == name)
+            && let Inside::Keys(known, _) = (tag.2)().inside
+            && flat(&known).iter().any(|it| it.name == key)
+        {
+            owners.insert(0, vec![Step::Key(list.name.to_owned()), Step::At(items.len() - 1)]);
+        }
     }
 }
 

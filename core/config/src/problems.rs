@@ -88,6 +88,11 @@ impl Problems {
         self.warnings.extend(part.warnings.into_iter().map(|(caution, it)| (caution, place(it))));
     }
 
+    /// Changes each mistake.
+    pub fn each(&mut self, change: impl FnMut(&mut Fault)) {
+        self.faults.iter_mut().for_each(change);
+    }
+
     /// Puts the mistakes of a part in order that the Collector reads on its own: those of reading come first, in the order of
     /// `keys`, below `intro`. `alone` says of a key at which depth a part begins that is read on its own as well. What only
     /// follows from one of them goes.

@@ -31,6 +31,11 @@ pub trait Tags: Sized + 'static {
     /// What the Collector says of a type that does not exist.
     fn unknown(name: &str) -> String;
 
+    /// What was meant by a type that does not exist, where that is not the one whose name is most like it.
+    fn meant(_name: &str) -> Option<Remedy> {
+        None
+    }
+
     /// What the Collector writes above the mistakes in an item of this type.
     fn intro(name: &str) -> String;
 
@@ -105,13 +110,7 @@ impl<T: Tags> Tagged<T> {
         };
         let name = match entries.iter().find(|it| it.0 == TYPE) {
             None => {
-                let mut fault = Fault::read(T::MISSING);
-                match guess::<T>(entries).as_slice() {
-                    [one] => fault.require(TYPE, *one),
-                    several => fault.one_of(TYPE, several),
-                };
-                fault.wanted = Some(Wanted::Present);
-                return Err(fault);
+                return Err(missing::<T>(entries));
             }
             Some((_, name)) => name.as_str().ok_or_else(|| {
                 let got = if *name == Value::Null { "<nil>" } else { name.go_type() };
@@ -123,6 +122,10 @@ impl<T: Tags> Tagged<T> {
         T::TAGS.iter().find(|it| it.name == name).ok_or_else(|| {
             let mut fault = Fault::read(T::unknown(name));
             fault.one_of(TYPE, &names::<T>());
+            if let Some(meant) = T::meant(name) {
+                fault.wanted = Some(Wanted::OneOf(Vec::new()));
+                fault.remedy = Some(meant);
+            }
             fault
         })
     }
@@ -137,10 +140,43 @@ impl<T: Tags> Tagged<T> {
         fault
     }
 
+    /// True for an item without a type whose keys are all keys of `before`: then it is a part of that item.
+    pub fn is_part_of(&self, before: &Self) -> bool {
+        let (Value::Map(entries), Ok(tag)) = (self.written.plain(), before.tag()) else {
+            return false;
+        };
+        let keys = order((tag.item)().inside);
+        let fits = |(key, _): &(String, Value)| {
+            key != TYPE && keys.contains(&key.as_str()) && before.written.get(key).is_none()
+        };
+        !entries.is_empty() && entries.iter().all(fits)
+    }
+
     /// What is written there.
     pub fn written(&self) -> &Value {
         &self.written
     }
+}
+
+/// An item without a type. Maybe the type is the only key, and its keys stand below it.
+fn missing<T: Tags>(entries: &[(String, Value)]) -> Fault {
+    let mut fault = Fault::read(T::MISSING);
+    fault.wanted = Some(Wanted::Present);
+    match (entries, guess::<T>(entries).as_slice()) {
+        ([(name, _)], _) if names::<T>().contains(&name.as_str()) => {
+            fault.say(
+                name,
+                format!("write `{TYPE}: {name}`, and beside it the keys that are below it"),
+            );
+        }
+        (_, [one]) => {
+            fault.set(TYPE, *one);
+        }
+        (_, several) => {
+            fault.one_of(TYPE, several);
+        }
+    }
+    fault
 }
 
 /// The types that know all these keys. Where nothing special is among them, it is the plainest one.

@@ -101,6 +101,22 @@ impl Conf {
     /// The lines of all these neighbours one level deeper, below the entry before them.
     pub fn indent(&self, paths: &[Vec<String>], owner: &[String]) -> Vec<Fix> {
         let Some(by) = self.step_below(owner) else { return Vec::new() };
+        self.deeper(paths, by)
+    }
+
+    /// The entry at `path` as one more of the map at `owner`, if that ends in the line before it.
+    pub fn indent_into(&self, path: &[String], owner: &[String]) -> Vec<Fix> {
+        let by = || {
+            let (key, map) = (self.origin(path, At::Key)?, self.node(owner)?);
+            let first = map.entries().first().filter(|_| !map.is_flow())?;
+            let is_next = last_line(map) + 1 == key.line;
+            first.key_origin.column.checked_sub(key.column).filter(|_| is_next)
+        };
+        by().map(|by| self.deeper(&[path.to_vec()], by)).unwrap_or_default()
+    }
+
+    /// The lines of these entries, moved to the right.
+    fn deeper(&self, paths: &[Vec<String>], by: usize) -> Vec<Fix> {
         let mut fixes = Vec::new();
         for path in paths {
             let Some(block) = self.block(path) else { return Vec::new() };
@@ -170,12 +186,15 @@ impl Conf {
     /// The block list at `path` as a map of what its items hold: their dashes become spaces.
     pub fn undash_lines(&self, path: &[String]) -> Vec<Fix> {
         let Some(list) = self.node(path).filter(|it| !it.is_flow()) else { return Vec::new() };
-        let dash = |item: &Node| {
-            let column = item.origin.column.checked_sub(2).filter(|it| *it > 0)?;
-            Fix::replace(&Origin { column, length: 2, ..item.origin.clone() }, "  ")
-        };
-        let fixes: Option<Vec<Fix>> = list.items().iter().map(dash).collect();
+        let fixes: Option<Vec<Fix>> = list.items().iter().map(no_dash).collect();
         fixes.unwrap_or_default()
+    }
+
+    /// The item at `path` of a block list as a part of the item before it.
+    pub fn undash_item(&self, path: &[String]) -> Option<Fix> {
+        let (_, list) = path.split_last()?;
+        self.node(list).filter(|it| !it.is_flow())?;
+        no_dash(self.node(path)?)
     }
 
     /// The list at `path` with one more item, at its beginning or its end; a list that is not there is made.
@@ -208,4 +227,9 @@ impl Conf {
             _ => None,
         }
     }
+}
+/// Spaces for the dash before an item.
+fn no_dash(item: &Node) -> Option<Fix> {
+    let column = item.origin.column.checked_sub(2).filter(|it| *it > 0)?;
+    Fix::replace(&Origin { column, length: 2, ..item.origin.clone() }, "  ")
 }

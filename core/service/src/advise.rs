@@ -275,6 +275,11 @@ fn carry_out(conf: &Conf, path: &[String], remedy: &Remedy, found: Diagnostic) -
             let place = node.and_then(|it| it.part(span.clone()));
             place.map_or(found.clone(), |place| within(place, values, found))
         }
+        Remedy::Join => {
+            let help = "remove the dash: these are keys of the item before it";
+            found.help(help).fix(conf.undash_item(path))
+        }
+        Remedy::Say(sentence) => found.help(sentence.as_str()),
         Remedy::OneOf(values) => {
             let written = match node.map(|it| &it.data) {
                 Some(Data::String(text)) => text.as_str(),
@@ -378,6 +383,17 @@ fn misplaced(
         here => format!("`{key}` does not belong in `{}`", here.join("::")),
     };
     let found = Diagnostic { code: code::NESTING, message, ..found.clone() };
+    if let Some((at, list)) =
+        below.and_then(|it| it.split_last()).filter(|it| it.0.parse::<usize>().is_ok())
+    {
+        // There is no short form for an item of a list.
+        let item = at.parse::<usize>().unwrap_or(0).saturating_add(1);
+        let name = list.last().map_or("", String::as_str);
+        let help =
+            format!("`{key}` belongs to item {item} of `{name}`: indent it as the keys there");
+        let owner = below.map_or(&[][..], Vec::as_slice);
+        return Some(found.help(help).fix(conf.indent_into(path, owner)));
+    }
     if let Some(owner) = below {
         let short = format!("{}::{key}", owner[here.len()..].join("::"));
         let help = format!("`{key}` belongs to `{}`: `{short}`", owner.join("::"));

@@ -1,7 +1,8 @@
 //! What is wrong with the section, where, and what was probably meant.
 
 use component::Problems;
-use component::config::{Caution, Need};
+use component::config::{Caution, Need, Tagged, Value};
+use stanza::OperatorConfig;
 
 use crate::config::Config;
 
@@ -35,6 +36,18 @@ fn nothing_to_read(config: &Config, problems: &mut Problems) {
     }
 }
 
+/// Warns of a `container` that looks for the pod in a path that the records do not have: it fails on each of them.
+fn path_for_container(config: &Config, problems: &mut Problems) {
+    let needs_path = |it: &&Tagged<OperatorConfig>| {
+        let adds = it.written().get("add_metadata_from_filepath").map(Value::plain);
+        it.tag().is_ok_and(|it| it.name == "container") && adds != Some(&Value::Bool(false))
+    };
+    if !config.include_file_path && config.operators.iter().any(|it| needs_path(&it)) {
+        let text = "`container` finds the pod in the path of the file, which the records do not have: it fails on each";
+        problems.warn(Caution::NoEffect, "", text).set("include_file_path", "true");
+    }
+}
+
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         // The Collector builds what reads the files first: it is the first of the operators.
@@ -43,5 +56,6 @@ impl component::Config for Config {
         if let Some(storage) = &self.storage {
             problems.needs("storage", Need::Storage(storage.to_string()));
         }
+        path_for_container(self, problems);
     }
 }

@@ -57,6 +57,20 @@ async fn lines_of_cri_files_arrive_with_partial_ones_joined() {
 }
 
 #[test]
+fn a_container_without_the_path_of_its_file_is_warned_of() {
+    let warnings = |more: &str| {
+        let text = format!("{{include: [/nowhere], {more}}}");
+        let (_, found) =
+            component::config::check::<crate::Config>(&componenttest::section(&text)).unwrap();
+        found.warnings().iter().filter(|it| it.0 == component::config::Caution::NoEffect).count()
+    };
+    assert_eq!(warnings("operators: [{type: container}]"), 1);
+    assert_eq!(warnings("include_file_path: true, operators: [{type: container}]"), 0);
+    let without = "operators: [{type: container, add_metadata_from_filepath: false}]";
+    assert_eq!(warnings(without), 0);
+}
+
+#[test]
 fn mistakes_have_the_collectors_texts() {
     let sink = Sink::new();
     let cases = [

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use config::{Caution, Fault, Problems, Stage, Tagged};
+use config::{Caution, Fault, Problems, Remedy, Stage, Tagged};
 use expr::{Program, Template};
 
 use crate::keys::{OnError, templates};
@@ -109,6 +109,12 @@ impl Graph {
         for (at, entry) in operators.iter().enumerate() {
             let mut own = Problems::default();
             loose.push(make(entry, &mut own));
+            if at.checked_sub(1).is_some_and(|before| entry.is_part_of(&operators[before])) {
+                own.each(|fault| {
+                    fault.remedy = Some(Remedy::Join);
+                    fault.about("");
+                });
+            }
             found.take(own, |fault| placed(fault, at));
         }
         // Of an operator that cannot be read the id is not known: whether others may name it, nobody can say.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use config::{Choice, Choices, Described, Fault, Problems, Remedy, Stage};
+use config::{Caution, Choice, Choices, Described, Fault, Problems, Remedy, Stage};
 use expr::{Program, Template};
 use golang::regexp;
 use golang::time::Zone;
@@ -84,6 +84,9 @@ impl Common {
     }
 }
 
+/// What an expression sees of a record.
+const NAMES: [&str; 4] = ["body", "attributes", "resource", "timestamp"];
+
 /// Words of expressions that may be misspelt.
 const WORDS: [&str; 12] = [
     "==",
@@ -108,7 +111,15 @@ pub(crate) fn condition(
     text: impl FnOnce(&expr::Mistake) -> String,
 ) -> Option<Program> {
     match Program::condition(condition) {
-        Ok(program) => Some(program),
+        Ok(program) => {
+            for name in program.unknown_names() {
+                let said = condition.get(name.clone()).unwrap_or_default();
+                let text = format!("expressions know no name `{said}`: it is nil for every record");
+                let names = NAMES.iter().map(|it| (*it).to_owned()).collect();
+                found.warn(Caution::NoEffect, "", text).part(key, name.clone(), names);
+            }
+            Some(program)
+        }
         Err(problem) => {
             let remedy = match problem.at.clone() {
                 Some(at) => Some(misspelt(at)),
@@ -334,6 +345,9 @@ impl Place {
             "attribute" | "attrs" | "Attributes" => format!("attributes{rest}"),
             "Body" | "message" | "record" => format!("body{rest}"),
             "Resource" | "resources" => format!("resource{rest}"),
+            "k8s" => format!("resource[\"{text}\"]"),
+            // Names of OpenTelemetry have dots in them.
+            "log" | "http" | "url" | "service" | "event" => format!("attributes[\"{text}\"]"),
             _ => format!("attributes.{text}"),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bumpalo::Bump;
-use config::{Choice, Choices, Described, Fault, Problems, Stage};
+use config::{Caution, Choice, Choices, Described, Fault, Problems, Stage};
 use golang::time::{Clock, Layout, Zone, in_64_bits};
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,7 @@ impl TimeParser {
         }
         let parse_from = keys.parse_from.field("parse_from", found);
         let how = keys.how().map_err(|fault| found.add(fault).stage).ok()?;
+        suspicious(&keys.layout, *keys.layout_type, found);
         Some(Self { parse_from: parse_from?, how })
     }
 
@@ -124,6 +125,71 @@ impl TimeParser {
     }
 }
 
+/// Parts of Go's layouts, and what strptime writes for them.
+const GO: [(&str, &str); 22] = [
+    ("2006", "%Y"),
+    ("January", "%B"),
+    ("Jan", "%b"),
+    ("Monday", "%A"),
+    ("Mon", "%a"),
+    (".999999999", ".%s"),
+    (".000000000", ".%s"),
+    (".999999", ".%f"),
+    (".000000", ".%f"),
+    (".999", ".%L"),
+    (".000", ".%L"),
+    (",000", ",%L"),
+    ("Z07:00", "%j"),
+    ("-07:00", "%j"),
+    ("Z0700", "%z"),
+    ("-0700", "%z"),
+    ("MST", "%Z"),
+    ("01", "%m"),
+    ("02", "%d"),
+    ("15", "%H"),
+    ("04", "%M"),
+    ("05", "%S"),
+];
+
+/// The same for those of Java.
+const JAVA: [(&str, &str); 11] = [
+    ("yyyy", "%Y"),
+    ("MMM", "%b"),
+    ("MM", "%m"),
+    ("dd", "%d"),
+    ("HH", "%H"),
+    ("mm", "%M"),
+    ("ss", "%S"),
+    ("SSS", "%L"),
+    ("XXX", "%j"),
+    ("Z", "%z"),
+    ("'T'", "T"),
+];
+
+/// A layout of another notation in that of strptime, if that makes it one.
+fn translated(layout: &str, parts: &[(&str, &str)]) -> Option<String> {
+    let made = parts.iter().fold(layout.to_owned(), |it, (from, to)| it.replacen(from, to, 1));
+    (made != layout && made.contains('%') && Layout::strptime(&made).is_ok()).then_some(made)
+}
+
+/// A layout without anything in it that its notation knows fits no time; the Collector does not say so.
+fn suspicious(text: &str, kind: LayoutType, found: &mut Problems) {
+    let part = match kind {
+        LayoutType::Strptime if !text.contains('%') => "directive such as `%Y`",
+        LayoutType::Gotime if Layout::strptime(text).is_ok() && translated(text, &GO).is_none() => {
+            "part such as `2006`"
+        }
+        _ => return,
+    };
+    let said = format!("the layout has no {part} in it: it fits no time");
+    let fault = found.warn(Caution::NoEffect, "", said);
+    match translated(text, &JAVA) {
+        _ if text.contains('%') => fault.set("layout_type", "strptime"),
+        Some(better) if kind == LayoutType::Strptime => fault.set("layout", format!("'{better}'")),
+        _ => fault.about("layout"),
+    };
+}
+
 impl TimeKeys {
     fn how(&self) -> Result<How, Fault> {
         let (text, kind) = (self.layout.as_str(), *self.layout_type);
@@ -150,7 +216,10 @@ impl TimeKeys {
             LayoutType::Gotime => Layout::new(text),
             LayoutType::Strptime => Layout::strptime(text).map_err(|problem| {
                 let mut fault = Fault::check(format!("invalid strptime layout: {problem}"));
-                fault.about("layout");
+                match translated(text, &GO) {
+                    Some(layout) => fault.set("layout", format!("'{layout}'")),
+                    None => fault.about("layout"),
+                };
                 fault
             })?,
         };

@@ -58,6 +58,7 @@ impl std::error::Error for Mistake {}
 #[derive(Debug)]
 pub struct Program {
     root: Node,
+    unknown: Vec<Range<usize>>,
 }
 
 impl Program {
@@ -66,7 +67,8 @@ impl Program {
     /// # Errors
     /// What expr-lang says.
     pub fn new(text: &str) -> Result<Self, Mistake> {
-        Ok(Self { root: parse::parse(text, World::Record)? })
+        let (root, unknown) = parse::parse(text, World::Record)?;
+        Ok(Self { root, unknown })
     }
 
     /// Compiles what must be true or false; what certainly is neither is refused.
@@ -83,7 +85,13 @@ impl Program {
     /// # Errors
     /// As for a condition, and for names that a point does not have.
     pub fn point_condition(text: &str) -> Result<Self, Mistake> {
-        Self { root: parse::parse(text, World::Point)? }.bool()
+        let (root, unknown) = parse::parse(text, World::Point)?;
+        Self { root, unknown }.bool()
+    }
+
+    /// The bytes of its text that are names which mean nothing: they are nil for every record.
+    pub fn unknown_names(&self) -> &[Range<usize>] {
+        &self.unknown
     }
 
     /// Itself, unless it certainly is no condition.

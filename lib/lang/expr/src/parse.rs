@@ -1,5 +1,7 @@
 //! Tokens to a tree, by precedence climbing as expr-lang does it.
 
+use std::ops::Range;
+
 use super::Mistake;
 use super::builtin::Builtin;
 use super::lex::{Kind, Token, Wrong, lex};
@@ -14,8 +16,9 @@ const NOT: u32 = 50;
 const SIGN: u32 = 90;
 
 /// What names mean in an expression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum World {
+    #[default]
     /// A log record: `body`, `attributes`, `resource`, `timestamp`. Other names are nil.
     Record,
     /// A data point: `MetricName`, `MetricType`, `HasLabel(key)`, `Label(key)`. Other names are refused.
@@ -23,27 +26,33 @@ pub(super) enum World {
     Point,
 }
 
-/// Parses a whole expression.
-pub(super) fn parse(text: &str, world: World) -> Result<Node, Mistake> {
+/// Parses a whole expression. The names in it that mean nothing come with it, with their places.
+pub(super) fn parse(text: &str, world: World) -> Result<(Node, Vec<Range<usize>>), Mistake> {
     let source: Vec<char> = text.chars().collect();
+    let bytes = |chars: &[char]| chars.iter().map(|it| it.len_utf8()).sum::<usize>();
+    // The word at a position, or the character.
+    let place = |at: usize| {
+        let before = bytes(&source[..at.min(source.len())]);
+        let rest = source.get(at..).unwrap_or_default();
+        let in_word = |it: &&char| it.is_alphanumeric() || **it == '_';
+        let length = rest.iter().take_while(in_word).count().max(1).min(rest.len());
+        before..before + bytes(&rest[..length])
+    };
     let parsed = lex(&source).and_then(|tokens| {
-        let variables = Vec::new();
-        let mut parser = Parser { tokens, at: 0, depth: 0, closures: 0, variables, world };
+        let mut parser = Parser { tokens, world, ..Parser::default() };
         let node = parser.sequence()?;
         match parser.token().kind {
-            Kind::End => Ok(node),
+            Kind::End => Ok((node, parser.unknown)),
             _ => Err(parser.unexpected()),
         }
     });
-    parsed.map_err(|wrong| {
-        let bytes = |chars: &[char]| chars.iter().map(|it| it.len_utf8()).sum::<usize>();
-        let before = bytes(&source[..wrong.at.min(source.len())]);
-        let rest = source.get(wrong.at..).unwrap_or_default();
-        let in_word = |it: &&char| it.is_alphanumeric() || **it == '_';
-        let length = rest.iter().take_while(in_word).count().max(1).min(rest.len());
-        let at = (length > 0).then(|| before..before + bytes(&rest[..length]));
-        Mistake { text: show(&source, &wrong), at }
-    })
+    match parsed {
+        Ok((node, unknown)) => Ok((node, unknown.into_iter().map(place).collect())),
+        Err(wrong) => {
+            let at = Some(place(wrong.at)).filter(|it| !it.is_empty());
+            Err(Mistake { text: show(&source, &wrong), at })
+        }
+    }
 }
 
 /// Message, position and excerpt as expr-lang prints them.
@@ -60,6 +69,7 @@ fn show(source: &[char], wrong: &Wrong) -> String {
     format!("{} ({}:{})\n | {excerpt}\n | {dots}^", wrong.message, line + 1, column + 1)
 }
 
+#[derive(Default)]
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
@@ -67,6 +77,8 @@ struct Parser {
     closures: usize,
     variables: Vec<String>,
     world: World,
+    /// Where names are that mean nothing.
+    unknown: Vec<usize>,
 }
 
 impl Parser {
@@ -275,7 +287,10 @@ impl Parser {
             "attributes" => Node::Attributes,
             "resource" => Node::Resource,
             "timestamp" => Node::Timestamp,
-            _ => Node::Unknown,
+            _ => {
+                self.unknown.push(token.at);
+                Node::Unknown
+            }
         })
     }
 

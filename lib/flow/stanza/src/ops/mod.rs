@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use bumpalo::Bump;
-use config::{Problems, Tag, Tags, Together};
+use config::{Problems, Remedy, Tag, Tags, Together};
 use expr::Program;
 
 use self::parser::{Parser, ParserKeys};
@@ -165,6 +165,14 @@ impl Tags for OperatorConfig {
         format!("unsupported type '{name}'")
     }
 
+    fn meant(name: &str) -> Option<Remedy> {
+        if let Some((_, advice)) = ELSEWHERE.iter().find(|it| it.0 == name) {
+            return Some(Remedy::Say((*advice).to_owned()));
+        }
+        let found = HABITS.iter().find(|it| it.0 == name)?;
+        Some(Remedy::Set(found.1.to_owned()))
+    }
+
     fn intro(name: &str) -> String {
         format!("unmarshal to {name}: decoding failed due to the following error(s):")
     }
@@ -178,6 +186,47 @@ impl Tags for OperatorConfig {
         }
     }
 }
+
+/// What people call an operator, and its type.
+const HABITS: [(&str, &str); 24] = [
+    ("json", "json_parser"),
+    ("regex", "regex_parser"),
+    ("regexp", "regex_parser"),
+    ("grok", "regex_parser"),
+    ("csv", "csv_parser"),
+    ("kv", "key_value_parser"),
+    ("kv_parser", "key_value_parser"),
+    ("logfmt", "key_value_parser"),
+    ("logfmt_parser", "key_value_parser"),
+    ("syslog", "syslog_parser"),
+    ("url_parser", "uri_parser"),
+    ("uri", "uri_parser"),
+    ("time", "time_parser"),
+    ("timestamp", "time_parser"),
+    ("timestamp_parser", "time_parser"),
+    ("severity", "severity_parser"),
+    ("level", "severity_parser"),
+    ("trace", "trace_parser"),
+    ("multiline", "recombine"),
+    ("cri", "container"),
+    ("docker", "container"),
+    ("rename", "move"),
+    ("delete", "remove"),
+    ("drop", "filter"),
+];
+
+/// Operators of the Collector that this build lacks, and what to do instead.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("file_input", "the receiver itself reads the files: remove this operator"),
+    ("file_output", "it exists in the Go Collector, not in this build: use the `file` exporter"),
+    ("stdout", "it exists in the Go Collector, not in this build: use the `debug` exporter"),
+    ("drop_output", "it exists in the Go Collector, not in this build: use `filter`"),
+    ("stdin", "operators do not read anything here: that is what receivers are for"),
+    ("tcp_input", "operators do not read anything here: that is what receivers are for"),
+    ("udp_input", "operators do not read anything here: that is what receivers are for"),
+    ("syslog_input", "operators do not read anything here: that is what receivers are for"),
+    ("journald_input", "operators do not read anything here: that is what receivers are for"),
+];
 
 /// The keys of an operator, whatever its type.
 pub(crate) trait Keys: fmt::Debug {

@@ -271,6 +271,8 @@ fn what_the_collector_ignores_in_silence_is_a_warning_with_its_place() {
     );
     check(json!({ "type": "severity_parser", "parse_from": "body", "preset": "otle" }), "preset");
     check(json!({ "type": "filter", "expr": "false", "if": "true" }), "if");
+    check(json!({ "type": "filter", "expr": "attribute.level == 'debug'" }), "expr");
+    check(json!({ "type": "json_parser", "if": "any(body, {# == level})" }), "if");
     check(json!({ "type": "add", "field": "body" }), "value");
 }
 
@@ -310,4 +312,48 @@ fn what_was_probably_meant_is_proposed() {
     check(json!({ "type": "remove", "field": "attributes[\"a.b" }), "'attributes[\"a.b\"]'");
     check(json!({ "type": "remove", "field": "$body.a" }), "'body.a'");
     check(json!({ "type": "remove", "field": "level" }), "'attributes.level'");
+}
+
+#[test]
+fn habits_of_writing_operators_are_understood() {
+    let remedies = |operators: Value| -> Vec<Remedy> {
+        let mut found = Problems::default();
+        plan(operators, &mut found);
+        found.faults().iter().filter_map(|it| it.remedy.clone()).collect()
+    };
+    let set = |text: &str| vec![Remedy::Set(text.to_owned())];
+    assert_eq!(remedies(json!([{ "type": "json" }])), set("json_parser"));
+    assert_eq!(remedies(json!([{ "type": "rename" }])), set("move"));
+    assert_eq!(remedies(json!(["json_parser"])), set("{type: json_parser}"));
+    let [Remedy::Say(text)] = &remedies(json!([{ "type": "stdout" }]))[..] else { panic!() };
+    assert!(text.contains("`debug` exporter"), "{text}");
+    let [Remedy::Say(text)] = &remedies(json!([{ "json_parser": { "parse_ints": true } }]))[..]
+    else {
+        panic!()
+    };
+    assert!(text.contains("`type: json_parser`"), "{text}");
+    let apart = json!([{ "type": "time_parser", "layout": "%Y" }, { "parse_from": "body", "location": "UTC" }]);
+    assert!(remedies(apart).contains(&Remedy::Join));
+}
+
+#[test]
+fn layouts_of_other_notations_are_recognised() {
+    let check = |kind: &str, layout: &str, want: Option<&str>| {
+        let mut found = Problems::default();
+        let keys = json!({
+            "type": "time_parser", "parse_from": "body", "layout_type": kind, "layout": layout
+        });
+        plan(json!([keys]), &mut found);
+        let warnings = found.warnings().iter().map(|it| &it.1);
+        let remedy = found.faults().iter().chain(warnings).find_map(|it| it.remedy.clone());
+        assert_eq!(remedy, want.map(|it| Remedy::Set(it.to_owned())), "{layout}");
+    };
+    check("strptime", "2006-01-02T15:04:05.000Z07:00", Some("'%Y-%m-%dT%H:%M:%S.%L%j'"));
+    check("strptime", "yyyy-MM-dd'T'HH:mm:ss,SSSXXX", Some("'%Y-%m-%dT%H:%M:%S,%L%j'"));
+    check("gotime", "%Y-%m-%d", Some("strptime"));
+    check("gotime", "2006-01-02", None);
+    check("gotime", "Jan _2 15:04:05", None);
+    check("gotime", "3:04PM", None);
+    check("strptime", "%s", None);
+    check("strptime", "%H:%M", None);
 }
