@@ -2,7 +2,7 @@
 
 use component::config::{Choice, Choices, Problems, Section};
 use component::{QueueConfig, RetryConfig, Signal};
-use confighttp::client::ClientConfig;
+use confighttp::client::{ClientConfig, is_no_url};
 use serde::{Deserialize, Serialize};
 
 /// `exporters: otlp_http:`. `exporter/otlphttpexporter/config.go`, v0.159.
@@ -90,6 +90,11 @@ impl Config {
             ("logs_endpoint", &self.logs_endpoint, Signal::Logs),
         ];
         let base = ("clientconfig", "endpoint");
+        // Upstream looks at these when it creates the exporter.
+        if is_no_url(&self.client.endpoint) {
+            problems.late("", "endpoint must be a valid URL").about("endpoint");
+            return;
+        }
         if !self.client.endpoint.is_empty() && own.iter().all(|it| it.1.is_empty()) {
             return self.client.check_url(&self.client.endpoint, base, None, problems);
         }
@@ -98,7 +103,10 @@ impl Config {
                 "" => (&self.client.endpoint, base),
                 _ => (endpoint, ("", key)),
             };
-            if !endpoint.is_empty() {
+            if is_no_url(endpoint) {
+                let fault = problems.late("", format!("{key} must be a valid URL"));
+                fault.about(key).only_for(signal.name());
+            } else if !endpoint.is_empty() {
                 self.client.check_url(endpoint, place, Some(signal.name()), problems);
             }
         }

@@ -6,6 +6,9 @@ use component::Problems;
 use component::config::Duration;
 use serde::{Deserialize, Serialize};
 
+/// Where the files live unless the section says otherwise.
+const DIRECTORY: &str = "/var/lib/otelcol/file_storage";
+
 /// `extensions: file_storage:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[config(go = "filestorage.Config")]
@@ -65,7 +68,7 @@ impl Default for Compaction {
         Self {
             on_start: false,
             on_rebound: false,
-            directory: String::new(),
+            directory: DIRECTORY.to_owned(),
             rebound_needed_threshold_mib: 100,
             rebound_trigger_threshold_mib: 10,
             max_transaction_size: 65_536,
@@ -78,7 +81,7 @@ impl Default for Compaction {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            directory: PathBuf::from("/var/lib/otelcol/file_storage"),
+            directory: PathBuf::from(DIRECTORY),
             timeout: Duration::from_secs(1),
             compaction: Compaction::default(),
             fsync: false,
@@ -97,12 +100,33 @@ impl Config {
 }
 
 impl component::Config for Config {
+    /// As upstream it stops at the first mistake.
     fn validate(&self, problems: &mut Problems) {
-        if let Err(rule) = usable(&self.directory, self.create_directory) {
-            problems.at("", rule).set("create_directory", "true");
+        let compaction = &self.compaction;
+        let mut folders = vec![self.directory.as_path()];
+        if compaction.on_start || compaction.on_rebound {
+            folders.push(Path::new(&compaction.directory));
         }
-        if self.create_directory && self.mode().is_none() {
-            problems.at("", "directory_permissions value must be a valid octal representation of file permissions").set("directory_permissions", "\"0750\"");
+        for folder in folders {
+            if let Err(rule) = usable(folder, self.create_directory) {
+                problems.at("", rule).set("create_directory", "true");
+                return;
+            }
+        }
+        if compaction.max_transaction_size < 0 {
+            let rule = "max transaction size for compaction cannot be less than 0";
+            problems.at("", rule).set("compaction::max_transaction_size", "65536");
+        } else if compaction.on_rebound && compaction.check_interval <= Duration::ZERO {
+            let rule = "compaction check interval must be positive when rebound compaction is set";
+            problems.at("", rule).set("compaction::check_interval", "5s");
+        } else if self.create_directory && self.mode().is_none() {
+            let is_octal = i32::from_str_radix(&self.directory_permissions, 8).is_ok();
+            let rule = if is_octal {
+                "directory_permissions contain invalid bits for file access"
+            } else {
+                "directory_permissions value must be a valid octal representation"
+            };
+            problems.at("", rule).set("directory_permissions", "\"0750\"");
         }
     }
 }

@@ -81,14 +81,14 @@ impl Default for CheckCollectorPipeline {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         if self.server.net.endpoint.is_empty() {
-            problems.at("", "http endpoint required").require("endpoint", "localhost:13133");
+            problems.at("config", "http endpoint required").require("endpoint", "localhost:13133");
         }
         if !self.path.starts_with('/') {
-            problems.at("", "path must start with /").set("path", format!("/{}", self.path));
+            problems.at("config", "path must start with /").set("path", format!("/{}", self.path));
         }
         if self.http != Value::Null || self.grpc != Value::Null {
             problems.at("", GATE_OFF);
         }
-        self.server.validate("serverconfig", problems);
+        self.server.validate("config::legacyconfig::serverconfig", "", problems);
     }
 }

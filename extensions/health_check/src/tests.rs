@@ -113,7 +113,7 @@ fn mistakes_are_named_in_the_collectors_words() {
         let found = problems::<Config>(section);
         assert!(found.len() == 1 && found[0].starts_with(want), "{found:?}");
     };
-    check(r#"{"endpoint": ""}"#, "http endpoint required");
-    check(r#"{"path": "x"}"#, "path must start with /");
+    check(r#"{"endpoint": ""}"#, "config: http endpoint required");
+    check(r#"{"path": "x"}"#, "config: path must start with /");
     check(r#"{"http": {"endpoint": "a:1"}}"#, "v2 healthcheck configuration (http/grpc fields)");
 }

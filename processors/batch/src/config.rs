@@ -42,9 +42,14 @@ impl component::Config for Config {
                 .at("", "send_batch_max_size must be greater or equal to send_batch_size")
                 .set("send_batch_max_size", self.send_batch_size.to_string());
         }
+        // As upstream it stops at the first mistake.
+        if !problems.faults().is_empty() {
+            return;
+        }
         if let Some(key) = Partitioner::new(&self.metadata_keys).duplicate() {
             let rule = format!("duplicate entry in metadata_keys: {key:?} (case-insensitive)");
             problems.at("", rule).about("metadata_keys");
+            return;
         }
         if self.timeout.is_negative() {
             problems.at("", "timeout must be greater or equal to 0").set("timeout", "200ms");

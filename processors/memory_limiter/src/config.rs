@@ -67,7 +67,7 @@ impl component::Config for Config {
             ),
             (
                 self.limit_percentage > 100 || self.spike_limit_percentage > 100,
-                "'limit_percentage' and 'spike_limit_percentage' must be at most 100",
+                "'limit_percentage' and 'spike_limit_percentage' must be greater than zero and less than or equal to hundred",
                 if self.limit_percentage > 100 {
                     ("limit_percentage", "80".to_owned())
                 } else {

@@ -1,9 +1,12 @@
 //! `receivers: otlp:` (`receiver/otlpreceiver/config.go`, v0.159).
 
+use std::fmt;
+
 use component::Problems;
 use component::config::Section;
 use confignet::AddrConfig;
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Read buffer of the gRPC server, in bytes; kept because it is in everybody's resolved configuration.
 const GRPC_READ_BUFFER: i64 = 512 * 1024;
@@ -45,13 +48,13 @@ pub struct HttpConfig {
     pub server: confighttp::server::ServerConfig,
     /// Path of traces. Default /v1/traces.
     #[config(omit_empty)]
-    pub traces_url_path: String,
+    pub traces_url_path: UrlPath,
     /// Path of metrics. Default /v1/metrics.
     #[config(omit_empty)]
-    pub metrics_url_path: String,
+    pub metrics_url_path: UrlPath,
     /// Path of logs. Default /v1/logs.
     #[config(omit_empty)]
-    pub logs_url_path: String,
+    pub logs_url_path: UrlPath,
 }
 
 impl Default for HttpConfig {
@@ -78,29 +81,66 @@ impl component::Config for Config {
             grpc.validate("protocols::grpc", problems);
         }
         if let Some(http) = http {
-            http.server.validate("protocols::http", problems);
-            for path in [&http.traces_url_path, &http.metrics_url_path, &http.logs_url_path] {
-                if let Err(why) = url_path(path) {
-                    problems.at("protocols::http", why);
-                }
-            }
+            http.server.validate("protocols::http", "serverconfig", problems);
         }
     }
 }
 
 /// A path as served: with a slash in front. What cannot be a URL is refused as Go's `url.Parse` does.
-pub(crate) fn url_path(path: &str) -> Result<String, String> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, config::Described)]
+pub struct UrlPath(String);
+
+impl UrlPath {
+    /// The path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for UrlPath {
+    fn from(path: &str) -> Self {
+        Self(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
+    }
+}
+
+impl<'de> Deserialize<'de> for UrlPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Sanitized;
+
+        impl Visitor<'_> for Sanitized {
+            type Value = UrlPath;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("otlpreceiver.SanitizedURLPath")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<UrlPath, E> {
+                match wrong(path) {
+                    None => Ok(UrlPath::from(path)),
+                    Some(why) => Err(E::custom(format!(
+                        "invalid HTTP URL path set for signal: parse {path:?}: {why}"
+                    ))),
+                }
+            }
+        }
+
+        deserializer.deserialize_string(Sanitized)
+    }
+}
+
+/// Why Go does not read a path.
+fn wrong(path: &str) -> Option<String> {
     if path.starts_with(':') {
-        return Err(format!(
-            "invalid HTTP URL path set for signal: parse {path:?}: missing protocol scheme"
-        ));
+        return Some("missing protocol scheme".into());
     }
     if path.bytes().any(|it| it < b' ' || it == 0x7f) {
-        return Err(format!(
-            "invalid HTTP URL path set for signal: parse {path:?}: net/url: invalid control character in URL"
-        ));
+        return Some("net/url: invalid control character in URL".into());
     }
-    Ok(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
+    path.match_indices('%').find_map(|(at, _)| {
+        let escape: String = path[at..].chars().take(3).collect();
+        let is_hex = escape.len() == 3 && escape[1..].bytes().all(|it| it.is_ascii_hexdigit());
+        (!is_hex).then(|| format!("invalid URL escape {escape:?}"))
+    })
 }
 
 #[cfg(test)]
@@ -161,21 +201,29 @@ mod tests {
             )],
         );
         check(
-            r#"{"protocols": {"grpc": {"transport": "pigeon"}}}"#,
-            &[("protocols::grpc::netaddr", "unsupported transport type \"pigeon\"")],
-        );
-        check(
-            r#"{"protocols": {"http": {"logs_url_path": ":invalid"}}}"#,
-            &[(
-                "protocols::http",
-                "invalid HTTP URL path set for signal: parse \":invalid\": missing protocol scheme",
-            )],
+            r#"{"protocols": {"grpc": {"transport": ""}}}"#,
+            &[("protocols::grpc", "netaddr: invalid transport type \"\"")],
         );
     }
 
     #[test]
     fn paths_get_the_slash_that_they_lack() {
-        assert_eq!(url_path("in/logs"), Ok("/in/logs".into()));
-        assert_eq!(url_path("/t"), Ok("/t".into()));
+        assert_eq!(UrlPath::from("in/logs").as_str(), "/in/logs");
+        assert_eq!(UrlPath::from("/t").as_str(), "/t");
+    }
+
+    #[test]
+    fn paths_that_go_does_not_read_are_refused_while_the_section_is_read() {
+        for (path, why) in [
+            (":invalid", "missing protocol scheme"),
+            ("/%zz", "invalid URL escape \"%zz\""),
+            ("/a%4", "invalid URL escape \"%4\""),
+        ] {
+            let text = format!(r#"{{"protocols": {{"http": {{"logs_url_path": "{path}"}}}}}}"#);
+            let section = componenttest::section(&text);
+            let faults = component::config::load::<Config>(&section).unwrap_err();
+            let want = format!("invalid HTTP URL path set for signal: parse {path:?}: {why}");
+            assert_eq!(faults[0].text, want);
+        }
     }
 }

@@ -71,14 +71,14 @@ impl Otlp {
         wanted.map(move |signal| Intake::new(&self.settings, signal, transport, self.out.clone()))
     }
 
-    fn paths(&self, config: &HttpConfig) -> Result<Vec<http::Path>, String> {
+    fn paths(&self, config: &HttpConfig) -> Vec<http::Path> {
         let path = |intake: Intake| {
             let path = match intake.signal {
                 Signal::Traces => &config.traces_url_path,
                 Signal::Metrics => &config.metrics_url_path,
                 Signal::Logs => &config.logs_url_path,
             };
-            Ok(http::Path { path: config::url_path(path)?, intake })
+            http::Path { path: path.as_str().to_owned(), intake }
         };
         self.intakes("http").map(path).collect()
     }
@@ -93,7 +93,7 @@ impl Component for Otlp {
             bound.grpc = configgrpc::server::serve(config, routes, (host, &self.settings.meter))?;
         }
         if let Some(config) = self.config.protocols.http.get() {
-            let handler = http::Paths { paths: self.paths(config)?, limits: Limits::default() };
+            let handler = http::Paths { paths: self.paths(config), limits: Limits::default() };
             let around = (host, &self.settings.meter);
             bound.http = confighttp::server::serve(&config.server, Arc::new(handler), around)?;
         }

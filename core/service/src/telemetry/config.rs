@@ -28,10 +28,9 @@ pub struct TelemetryConfig {
 impl Config for TelemetryConfig {
     fn validate(&self, problems: &mut Problems) {
         if self.metrics.level != meter::Level::None && self.metrics.readers.is_empty() {
-            problems.at(
-                "metrics",
-                "collector telemetry metrics reader should exist when metric level is not none",
-            );
+            let rule =
+                "collector telemetry metrics reader should exist when metric level is not none";
+            problems.at("", rule).about("metrics::readers");
         }
         if self.metrics.views.is_some() && self.metrics.level != meter::Level::Detailed {
             let rule = "service::telemetry::metrics::views can only be set when \

@@ -58,13 +58,14 @@ fn wrong(text: impl Into<String>, key: &str) -> Fault {
 
 /// How many places a value is to come from.
 fn sources(action: &Action) -> usize {
-    usize::from(action.value != Value::Null)
+    usize::from(*action.value.plain() != Value::Null)
         + usize::from(!action.from_attribute.is_empty())
         + usize::from(!action.from_context.is_empty())
 }
 
 fn write(action: &Action, name: &str, when: When) -> Result<Step, Fault> {
-    let default = (action.default_value != Value::Null).then(|| constant(&action.default_value));
+    let default =
+        (*action.default_value.plain() != Value::Null).then(|| constant(&action.default_value));
     if sources(action) == 0 && default.is_none() {
         let text = ". Either field \"value\", \"from_attribute\", \"from_context\", or \
                     \"default_value\" must be specified";

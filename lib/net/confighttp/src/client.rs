@@ -33,7 +33,7 @@ mod redirect;
 mod url;
 
 pub use config::{AuthConfig, ClientConfig, CookiesConfig, MiddlewareConfig};
-pub use url::Url;
+pub use url::{Url, is_no_url};
 
 /// Most of an answer's body that is read, in bytes. `maxHTTPResponseReadBytes` of upstream's
 /// exporter.

@@ -11,7 +11,7 @@
     )
 )]
 
-use component::config::{Caution, Duration, Need, Problems};
+use component::config::{Caution, Choice, Choices, Duration, Need, Problems};
 use serde::{Deserialize, Serialize};
 
 mod address;
@@ -30,7 +30,7 @@ pub struct AddrConfig {
     pub endpoint: String,
     /// tcp, tcp4, tcp6, unix; upstream's others are known but cannot be served. Default tcp.
     #[config(omit_empty)]
-    pub transport: String,
+    pub transport: Choice<Transport>,
     /// For clients.
     #[config(omit_empty)]
     pub dialer: DialerConfig,
@@ -44,28 +44,40 @@ pub struct DialerConfig {
     pub timeout: Duration,
 }
 
-/// Transports that upstream accepts. `confignet.go`, `TransportType.UnmarshalText`, v0.159.
-const TRANSPORTS: [&str; 14] = [
-    "tcp",
-    "tcp4",
-    "tcp6",
-    "udp",
-    "udp4",
-    "udp6",
-    "ip",
-    "ip4",
-    "ip6",
-    "unix",
-    "unixgram",
-    "unixpacket",
-    "npipe",
-    "",
-];
+/// How to listen or connect; nothing is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Transport(&'static str);
+
+/// `confignet.go`, `TransportType.UnmarshalText`, v0.159.
+impl Choices for Transport {
+    const GO: &'static str = "confignet.TransportType";
+    const SHOWN: usize = 13;
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("tcp", Self("tcp")),
+        ("tcp4", Self("tcp4")),
+        ("tcp6", Self("tcp6")),
+        ("udp", Self("udp")),
+        ("udp4", Self("udp4")),
+        ("udp6", Self("udp6")),
+        ("ip", Self("ip")),
+        ("ip4", Self("ip4")),
+        ("ip6", Self("ip6")),
+        ("unix", Self("unix")),
+        ("unixgram", Self("unixgram")),
+        ("unixpacket", Self("unixpacket")),
+        ("npipe", Self("npipe")),
+        ("", Self("")),
+    ];
+
+    fn unknown(word: &str) -> String {
+        format!("unsupported transport type {word:?}")
+    }
+}
 
 impl AddrConfig {
     /// A TCP endpoint.
     pub fn tcp(endpoint: &str) -> Self {
-        let transport = "tcp".to_owned();
+        let transport = Transport("tcp").into();
         Self { endpoint: endpoint.to_owned(), transport, dialer: DialerConfig::default() }
     }
 
@@ -74,29 +86,22 @@ impl AddrConfig {
     pub fn listens(&self, key: &str, port: &str, problems: &mut Problems) {
         let address = format!("{key}::endpoint");
         problems.needs(address.trim_start_matches("::"), Need::Address(self.endpoint.clone()));
-        if let Err(why) = listener::check(&self.transport, &self.endpoint) {
+        if let Err(why) = listener::check(self.transport.word(), &self.endpoint) {
             let finding = problems.at_start(key, why);
             finding.about("endpoint");
             match (self.endpoint.split_once("://"), with_port(&self.endpoint, port)) {
                 (Some((_, rest)), _) => finding.form("endpoint", rest),
-                (None, Some(fixed)) if self.transport != "unix" => finding.set("endpoint", fixed),
+                (None, Some(fixed)) if self.transport.word() != "unix" => {
+                    finding.set("endpoint", fixed)
+                }
                 _ => finding,
             };
         }
         let Ok((host, port)) = split_host_port(&self.endpoint) else { return };
-        if self.transport.starts_with("tcp") && matches!(host, "0.0.0.0" | "::") {
+        if self.transport.word().starts_with("tcp") && matches!(host, "0.0.0.0" | "::") {
             let text = format!("{} listens on every network of this machine", self.endpoint);
             let finding = problems.warn(Caution::Everywhere, key, text);
             finding.set("endpoint", format!("localhost:{port}"));
-        }
-    }
-
-    /// Checks the section; `key` is its path in the component.
-    pub fn validate(&self, key: &str, problems: &mut Problems) {
-        if !TRANSPORTS.contains(&self.transport.as_str()) {
-            problems
-                .at(key, format!("unsupported transport type {:?}", self.transport))
-                .one_of("transport", &TRANSPORTS[..TRANSPORTS.len() - 1]);
         }
     }
 }

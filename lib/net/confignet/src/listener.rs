@@ -58,7 +58,7 @@ impl Listener {
     /// # Errors
     /// In Go's words: `listen tcp 127.0.0.1:4317: bind: address already in use`.
     pub fn bind(config: &AddrConfig, host: &Host) -> Result<Self, String> {
-        let network = config.transport.as_str();
+        let network = config.transport.word();
         let (address, opened) = match network {
             "" | "tcp" | "tcp4" | "tcp6" => bind_tcp(network, &config.endpoint, host)?,
             "unix" => bind_unix(&config.endpoint, host)?,
@@ -360,10 +360,18 @@ mod tests {
     use componenttest::TestHost;
     use tokio::io::AsyncReadExt;
 
+    use component::config::{Choice, Choices};
+
     use super::*;
+    use crate::Transport;
+
+    fn named(transport: &str) -> Choice<Transport> {
+        let found = Transport::NAMES.iter().find(|it| it.0 == transport).unwrap();
+        found.1.into()
+    }
 
     fn error(endpoint: &str, transport: &str) -> String {
-        let config = AddrConfig { transport: transport.into(), ..AddrConfig::tcp(endpoint) };
+        let config = AddrConfig { transport: named(transport), ..AddrConfig::tcp(endpoint) };
         Listener::bind(&config, &TestHost::new()).err().unwrap()
     }
 
@@ -413,7 +421,7 @@ mod tests {
         std::fs::create_dir_all(&directory).unwrap();
         let path = directory.join("s");
         let endpoint = path.to_str().unwrap();
-        let config = AddrConfig { transport: "unix".into(), ..AddrConfig::tcp(endpoint) };
+        let config = AddrConfig { transport: named("unix"), ..AddrConfig::tcp(endpoint) };
         let listener = Listener::bind(&config, &TestHost::new()).unwrap();
         let _client = UnixStream::connect(&path).await.unwrap();
         assert_eq!(listener.accept().await.peer(), None);
@@ -472,7 +480,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let config =
-            AddrConfig { transport: "unix".into(), ..AddrConfig::tcp(path.to_str().unwrap()) };
+            AddrConfig { transport: named("unix"), ..AddrConfig::tcp(path.to_str().unwrap()) };
         let first = TestHost::new();
         let old = Listener::bind(&config, &first).unwrap();
         first.set_leaving(true);

@@ -14,7 +14,7 @@
     )
 )]
 
-use component::config::{Duration, Problems, Secret};
+use component::config::{Duration, Fault, Problems, Secret, Stage};
 use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
@@ -25,6 +25,10 @@ const VERSIONS: [&str; 4] = ["1.0", "1.1", "1.2", "1.3"];
 
 /// Elliptic curves that upstream knows.
 const CURVES: [&str; 5] = ["P256", "P384", "P521", "X25519", "X25519MLKEM768"];
+
+/// Of a certificate and its key one is missing.
+const NO_PAIR: &str =
+    "TLS configuration must include both certificate and key (CertFile/CertPem and KeyFile/KeyPem)";
 
 /// What clients and servers share.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
@@ -133,19 +137,17 @@ impl CommonConfig {
         }
         if both(&self.cert_file, &self.cert_pem) {
             problems
-                .at(key, "provide either a certificate or the PEM-encoded string, but not both")
+                .at(key, "provide either certificate file or PEM, but not both")
                 .remove("cert_file");
         }
         if both(&self.key_file, &self.key_pem) {
-            problems
-                .at(key, "provide either a key or the PEM-encoded string, but not both")
-                .remove("key_file");
+            problems.at(key, "provide either key file or PEM, but not both").remove("key_file");
         }
         self.validate_versions(key, problems);
         for curve in &self.curve_preferences {
             if !CURVES.contains(&curve.as_str()) {
                 problems
-                    .at(key, format!("invalid curve type: {curve:?}"))
+                    .at_start(key, format!("invalid curve type: {curve:?}"))
                     .one_of("curve_preferences", &CURVES);
             }
         }
@@ -189,11 +191,7 @@ impl ClientConfig {
     pub fn validate(&self, key: &str, problems: &mut Problems) {
         self.common.validate(key, problems);
         if !self.common.has_pair() {
-            problems.at(
-                key,
-                "TLS configuration must include both certificate and key \
-                 (CertFile/CertPem and KeyFile/KeyPem)",
-            );
+            problems.at(key, NO_PAIR);
         }
     }
 
@@ -216,16 +214,26 @@ impl ClientConfig {
 }
 
 impl ServerConfig {
-    /// Checks the section; `key` is its path in the component.
-    pub fn validate(&self, key: &str, problems: &mut Problems) {
-        self.common.validate(key, problems);
-        let no_cert = self.common.cert_file.is_empty() && self.common.cert_pem.expose().is_empty();
-        if no_cert || !self.common.has_pair() {
-            problems.at(
-                key,
+    /// What is wrong with the section. Upstream names the part that clients have as well `config`.
+    pub fn mistakes(&self) -> Vec<Fault> {
+        let pair = self.common.cert_file.is_empty() && self.common.cert_pem.expose().is_empty();
+        let key = self.common.key_file.is_empty() && self.common.key_pem.expose().is_empty();
+        let mut own = Problems::default();
+        if pair && key {
+            own.at(
+                "",
                 "TLS configuration must include both certificate and key for server connections",
             );
         }
+        let mut common = Problems::default();
+        self.common.validate("", &mut common);
+        if !self.common.has_pair() {
+            common.at("", NO_PAIR);
+        }
+        let inner = common
+            .of(Stage::Check)
+            .map(|it| Fault { text: format!("config: {}", it.text), ..it.clone() });
+        own.of(Stage::Check).cloned().chain(inner).collect()
     }
 
     /// The start error of a server that would need TLS.

@@ -55,7 +55,6 @@ fn an_authority_means_tls_even_when_insecure() {
 
 #[test]
 fn a_server_needs_a_certificate() {
-    let mut problems = Problems::default();
-    ServerConfig::default().validate("tls", &mut problems);
-    assert!(problems.faults()[0].text.contains("for server connections"));
+    let mistakes = ServerConfig::default().mistakes();
+    assert!(mistakes[0].text.contains("for server connections"));
 }

@@ -1,6 +1,6 @@
 //! The keys of a gRPC server (`config/configgrpc`, v0.159).
 
-use component::config::{Duration, Need, Problems, Section, Stage};
+use component::config::{Duration, Need, Problems, Section};
 use confignet::AddrConfig;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,9 @@ const MESSAGE_MIB_MAX: i64 = i64::MAX / 1024 / 1024;
 /// Streams of one connection when `max_concurrent_streams` is 0. grpc-go has no limit then; clients
 /// wait for a free stream, so the limit costs nobody a call.
 const STREAMS_DEFAULT: u32 = 100;
+
+/// In upstream's words.
+const NO_TRANSPORT: &str = "netaddr: invalid transport type \"\"";
 
 /// A gRPC server.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -124,7 +127,9 @@ pub struct EnforcementPolicy {
 impl ServerConfig {
     /// Checks the section; `key` is its path in the component.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
-        self.net.validate(&format!("{key}::netaddr"), problems);
+        if self.net.transport.word().is_empty() {
+            problems.at(key, NO_TRANSPORT).set("transport", "tcp");
+        }
         self.net.listens(key, "4317", problems);
         self.unsupported(key, problems);
         let mib = self.max_recv_msg_size_mib;
@@ -141,17 +146,13 @@ impl ServerConfig {
             ("read_buffer_size", self.read_buffer_size),
             ("write_buffer_size", self.write_buffer_size),
         ];
-        for (name, size) in sizes {
-            if size < 0 {
-                problems.at(key, format!("invalid {name} value: {size}")).remove(name);
-            }
+        // As upstream it stops at the first mistake.
+        let wrong = sizes.into_iter().find(|it| it.1 < 0 && (0..=MESSAGE_MIB_MAX).contains(&mib));
+        if let Some((name, size)) = wrong {
+            problems.at(key, format!("invalid {name} value: {size}")).remove(name);
         }
-        if let Some(tls) = self.tls.get() {
-            let mut own = Problems::default();
-            tls.validate("", &mut own);
-            for it in own.of(Stage::Check) {
-                problems.at(key, format!("tls: {}", it.text)).about("tls");
-            }
+        for it in self.tls.get().map(configtls::ServerConfig::mistakes).unwrap_or_default() {
+            problems.at(key, format!("tls: {}", it.text)).about("tls");
         }
     }
 

@@ -372,3 +372,37 @@ async fn a_proxy_is_asked_for_the_whole_url() {
     let why = format!("proxyconnect tcp: dial tcp {address}: connect: connection refused");
     assert_eq!(error, format!("Post \"http://backend.test:4318/v1/logs\": {why}"));
 }
+
+#[test]
+fn what_go_does_not_read_as_a_url_is_known() {
+    let wrong = [
+        "127.0.0.1:4318",
+        "h st:1/x:y",
+        "http://h:x",
+        "http://h/%zz",
+        "http://h\n",
+        "http://a b",
+        ":x",
+        "2024-01-15T10:00:00Z",
+        "%x",
+        "http://[::1]x",
+    ];
+    for text in wrong {
+        assert!(is_no_url(text), "{text:?}");
+    }
+    let right = [
+        "",
+        "h",
+        "h:4318",
+        "http://h",
+        "http://h:",
+        "http://h:1/a%20b?c=%zz",
+        "unix:///x",
+        "http://[::1]:1/",
+        "2024-01-15",
+        "/a:b",
+    ];
+    for text in right {
+        assert!(!is_no_url(text), "{text:?}");
+    }
+}

@@ -140,6 +140,49 @@ fn without_dots(path: &str) -> String {
     format!("/{}", kept.join("/"))
 }
 
+/// True for what Go's `url.Parse` refuses. `net/url`, Go 1.26.
+pub fn is_no_url(text: &str) -> bool {
+    let text = text.split_once('#').map_or(text, |it| it.0);
+    if text.bytes().any(|it| it < b' ' || it == 0x7f) || text.starts_with(':') {
+        return true;
+    }
+    let (scheme, rest) = match text.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+        _ => ("", text),
+    };
+    let rest = rest.split_once('?').map_or(rest, |it| it.0);
+    if !rest.starts_with('/') {
+        // What follows a scheme without a slash is taken as it is.
+        let first = rest.split('/').next().unwrap_or_default();
+        return scheme.is_empty() && (first.contains(':') || has_bad_escape(rest));
+    }
+    let Some(after) = rest.strip_prefix("//") else { return has_bad_escape(rest) };
+    let (authority, path) = after.split_at(after.find('/').unwrap_or(after.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |it| it.1);
+    let port = match host.rsplit_once(']') {
+        Some((_, port)) => port,
+        None => host.find(':').map_or("", |at| &host[at..]),
+    };
+    let is_port = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|it| it.bytes().all(|it| it.is_ascii_digit()));
+    !is_port
+        || host.contains([' ', '"', '<', '>', '\\', '^', '`', '{', '|', '}', '%'])
+        || has_bad_escape(path)
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|it: char| it.is_ascii_alphabetic())
+        && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"+-.".contains(&it))
+}
+
+/// A `%` without two hexadecimal digits behind it.
+fn has_bad_escape(text: &str) -> bool {
+    text.split('%').skip(1).any(|it| {
+        let mut digits = it.bytes().take(2);
+        !(digits.len() == 2 && digits.all(|it| it.is_ascii_hexdigit()))
+    })
+}
+
 /// A URL for a message.
 fn without_credentials(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));

@@ -120,17 +120,28 @@ pub(super) enum Coding {
 }
 
 impl ServerConfig {
-    /// Checks the section; `key` is its path in the component.
-    pub fn validate(&self, key: &str, problems: &mut Problems) {
-        self.net.validate(&format!("{key}::netaddr"), problems);
+    /// Checks the section; `key` is its path in the component. Upstream's texts have what is `below` it behind a
+    /// colon.
+    pub fn validate(&self, key: &str, below: &str, problems: &mut Problems) {
+        let say = |name: &str, text: &str, problems: &mut Problems| {
+            match below {
+                "" => problems.at(format!("{key}::{name}"), text),
+                below => problems.at(key, format!("{below}::{name}: {text}")).about(name),
+            };
+        };
+        if self.net.transport.word().is_empty() {
+            say("netaddr", "invalid transport type \"\"", problems);
+        }
         self.net.listens(key, "4318", problems);
         self.unsupported(key, problems);
-        if let Some(tls) = self.tls.get() {
-            let mut own = Problems::default();
-            tls.validate("", &mut own);
-            for it in own.of(Stage::Check) {
-                problems.at(key, format!("tls: {}", it.text)).about("tls");
-            }
+        let tls = self.tls.get().map(configtls::ServerConfig::mistakes).unwrap_or_default();
+        for it in tls {
+            say("tls", &it.text, problems);
+        }
+        let mut headers = Problems::default();
+        self.response_headers.validate("", &mut headers);
+        for it in headers.of(Stage::Check) {
+            say("response_headers", &it.text, problems);
         }
     }
 
