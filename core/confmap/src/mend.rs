@@ -43,11 +43,17 @@ pub(crate) fn find(source: &Arc<Source>, lines: &[usize], failed: usize) -> Opti
     }
     all.truncate(TRIALS_MAX);
     // Where there is another mistake below, the right edit is the one that gets the parser past this one.
-    let reaches: Vec<usize> =
-        all.iter().map(|it| apply(&it.fix).map_or(0, |it| reach(&it))).collect();
-    let best = reaches.iter().copied().max().filter(|it| *it > failed + 1)?;
-    let at = reaches.iter().position(|it| *it == best)?;
-    Some(all.swap_remove(at))
+    let (mut best, mut at) = (failed + 1, None);
+    for (number, mend) in all.iter().enumerate() {
+        let reached = apply(&mend.fix).map_or(0, |it| reach(&it));
+        if reached > best {
+            (best, at) = (reached, Some(number));
+        }
+        if best == usize::MAX {
+            break;
+        }
+    }
+    Some(all.swap_remove(at?))
 }
 
 /// The line at which a text stops to be YAML; beyond all lines if it is.
