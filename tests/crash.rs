@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use component::Next;
-use ledger::{Oracle, Pod, PodName};
+use ledger::{Fault, Oracle, Pod, PodName};
 
 use crate::support::{Endpoint, Process, SLUICE, eventually};
 
@@ -124,6 +124,61 @@ async fn no_line_is_lost_through_kill_9_and_rotation() {
     // The run must have hurt: lines came twice, and files were rotated under the reader.
     assert!(tally.doubled > 0 && u64::from(rotations) > kills / 4, "the test has no teeth");
     assert!(doubled_max <= bound, "{doubled_max} doubled after one kill, at most {bound}");
+    backend.stop().await;
+}
+
+/// As a newcomer has it: no storage.
+fn plain_config(folder: &Path, backend: &Endpoint) -> String {
+    format!(
+        "receivers:
+  file_log: {{include: ['{folder}/pods/*/*/*.log'], start_at: beginning, include_file_path: true,
+    operators: [{{type: container}}]}}
+exporters:
+  otlp_grpc: {{endpoint: {endpoint}, tls: {{insecure: true}}}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{logs: {{receivers: [file_log], exporters: [otlp_grpc]}}}}
+",
+        folder = folder.display(),
+        endpoint = backend.grpc
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_defaults_nothing_is_lost_when_the_collector_dies_while_the_backend_is_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let oracle = Arc::new(Oracle::default());
+    let backend = Endpoint::start(Arc::clone(&oracle) as Next).await;
+    let yaml = plain_config(folder.path(), &backend);
+    let mut pods = pods(&folder.path().join("pods"));
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.says("offsets are kept in the default directory").await;
+    sluice.ready().await;
+    oracle.set_fault(Fault::Dead);
+    let mut random = fastrand::Rng::with_seed(1);
+    for _ in 0..20 {
+        write_some(&mut pods, &mut random);
+    }
+    assert!(eventually(|| oracle.tally().refused > 0).await);
+    sluice.kill();
+    for _ in 0..20 {
+        write_some(&mut pods, &mut random);
+    }
+    oracle.set_fault(Fault::None);
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    let all = || pods.iter().all(|it| oracle.delivered(it.writer()) == it.written());
+    assert!(eventually(all).await, "{:?}", oracle.tally());
+    assert!(sluice.terminate().await.success());
+    // What has arrived is not sent again.
+    let doubled = oracle.tally().doubled;
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.says_next("resuming").await;
+    pods[0].write_line(100).unwrap();
+    assert!(
+        eventually(|| pods.iter().all(|it| oracle.delivered(it.writer()) == it.written())).await
+    );
+    assert_eq!(oracle.tally().doubled, doubled);
+    assert!(sluice.terminate().await.success());
     backend.stop().await;
 }
 

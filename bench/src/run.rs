@@ -88,6 +88,8 @@ impl Process {
             Command::new(path)
         };
         command.args(program.args.iter().map(|it| fill.text(it))).envs(&program.env);
+        // Offsets of one run are none of the next.
+        command.env("STATE_DIRECTORY", fill.folder.join("state"));
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let child = command.spawn();
         let child = child.with_context(|| format!("cannot start {}", path.display()))?;

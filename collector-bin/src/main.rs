@@ -6,6 +6,7 @@ mod components;
 mod console;
 mod demo;
 mod gates;
+mod state;
 mod watch;
 
 use std::process::ExitCode;

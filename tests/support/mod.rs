@@ -107,6 +107,8 @@ impl Process {
         let out = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let child = Command::new(program)
             .args(arguments)
+            // Offsets of one test are none of another's.
+            .env("STATE_DIRECTORY", folder.join("state"))
             .envs(environment.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())

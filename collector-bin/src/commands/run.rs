@@ -13,7 +13,7 @@ use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime,
 use crate::cli::{Command, Flag, Matches, Takes};
 use crate::console::{complain, refuse};
 use crate::watch::Watch;
-use crate::{BUILD, EXIT_FAILED, components::components};
+use crate::{BUILD, EXIT_FAILED, components::components, state};
 
 /// `--watch`.
 const WATCH: Flag = Flag {
@@ -44,7 +44,8 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         return version::short();
     }
     let gates = feature_gates(matches)?;
-    let (locations, registry) = (locations(matches)?, components());
+    let locations = locations(matches)?;
+    let registry = components().with_storage(state::storage(&locations));
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return Ok(code),

@@ -10,6 +10,7 @@ use crate::EXIT_CONFIG;
 use crate::cli::{Command, Flag, Matches, Takes};
 use crate::components::components;
 use crate::console::{complain, say, style};
+use crate::state;
 
 /// `sluice validate`.
 pub const COMMAND: Command = Command {
@@ -52,8 +53,9 @@ const COLOR: Flag = Flag {
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
     feature_gates(matches)?;
-    let registry = components();
-    let found = match check(&locations(matches)?, &registry) {
+    let locations = locations(matches)?;
+    let registry = components().with_storage(state::storage(&locations));
+    let found = match check(&locations, &registry) {
         Ok((conf, settings)) => Diagnostics::new("", lint::warnings(&conf, &settings, &registry)),
         Err(problems) => problems,
     };
@@ -78,4 +80,32 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     };
     let refused = errors || (matches.is_on(&STRICT) && found.count(Severity::Warning) > 0);
     Ok(if refused { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS })
+}
+
+#[cfg(test)]
+mod tests {
+    use component::DefaultStorage;
+    use confmap::Locations;
+
+    use super::*;
+
+    /// Codes of the warnings where no directory can be written.
+    fn warned(storage: &str) -> Vec<&'static str> {
+        let yaml = format!(
+            "{{receivers: {{file_log: {{include: [/etc/hostname], {storage}}}}}, exporters: {{debug: }}, service: \
+             {{pipelines: {{logs: {{receivers: [file_log], exporters: [debug]}}}}}}}}"
+        );
+        let locations = Locations { config: vec![format!("yaml:{yaml}")], ..Locations::default() };
+        let nowhere = DefaultStorage { storage: None, place: "tried /x".into() };
+        let registry = components().with_storage(nowhere);
+        let (conf, settings) = check(&locations, &registry).unwrap();
+        lint::warnings(&conf, &settings, &registry).iter().map(|it| it.code).collect()
+    }
+
+    #[test]
+    fn where_no_directory_can_be_written_a_warning_says_what_a_restart_forgets() {
+        assert!(warned("storage: ").contains(&"SL0331"));
+        assert!(warned("start_at: end").contains(&"SL0331"));
+        assert!(!warned("storage: none").contains(&"SL0331"));
+    }
 }

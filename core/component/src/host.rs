@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{BoxError, Handover, Id, InFlight, Ownership, Storage};
+use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Ownership, Storage};
 
 /// How a component says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,10 @@ pub trait Services: Send + Sync {
     /// A storage extension that is listed in `service::extensions`: `Err` when there is no such
     /// extension, `Ok(None)` when it offers no storage.
     fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError>;
+    /// Where state is kept for which no storage is named.
+    fn default_storage(&self) -> DefaultStorage {
+        DefaultStorage::default()
+    }
 }
 
 impl Host {
@@ -124,6 +128,11 @@ impl Host {
         self.services
             .storage(id)?
             .ok_or_else(|| "requested extension is not a storage extension".into())
+    }
+
+    /// Where state is kept for which the configuration names no storage.
+    pub fn default_storage(&self) -> DefaultStorage {
+        self.services.default_storage()
     }
 
     /// The bytes of requests under way in all components.

@@ -10,6 +10,21 @@ pub trait Storage: Send + Sync {
     fn open(&self, kind: Kind, id: &Id, name: &str) -> Result<Arc<dyn StorageClient>, BoxError>;
 }
 
+/// Where components keep their state for which the configuration names no storage.
+#[derive(Clone)]
+pub struct DefaultStorage {
+    /// `None` when there is none.
+    pub storage: Option<Arc<dyn Storage>>,
+    /// The directory, or why there is none.
+    pub place: String,
+}
+
+impl Default for DefaultStorage {
+    fn default() -> Self {
+        Self { storage: None, place: "this program keeps none".into() }
+    }
+}
+
 /// One change in a [`StorageClient::write`].
 #[derive(Debug, Clone, Copy)]
 pub enum Write<'a> {

@@ -98,5 +98,8 @@ pub const DROPPED_PROCESSORS: &str = "SL0325";
 /// Quotes that YAML does not know.
 pub const ODD_QUOTES: &str = "SL0326";
 
+/// Offsets that die with the process.
+pub const FORGETFUL: &str = "SL0331";
+
 /// A component that does not start.
 pub const START: &str = "SL0400";

@@ -52,7 +52,7 @@ const fn about(code: &'static str, texts: [&'static str; 5]) -> Explanation {
 }
 
 /// Every code, in order.
-pub const ALL: [Explanation; 48] = [
+pub const ALL: [Explanation; 49] = [
     about(
         code::NO_LOCATION,
         [
@@ -469,6 +469,16 @@ pub const ALL: [Explanation; 48] = [
     doubts::NUMBER_FOR_TEXT,
     doubts::DROPPED_PROCESSORS,
     doubts::ODD_QUOTES,
+    about(
+        code::FORGETFUL,
+        [
+            "offsets are forgotten",
+            "The receiver keeps its offsets in memory only: after a restart it begins where `start_at` says, and what was read and not delivered is lost.",
+            "file_log:\n  include: [/var/log/app.log]   # and no directory for state can be written",
+            "file_log:\n  include: [/var/log/app.log]\n  storage: file_storage",
+            "set `$STATE_DIRECTORY` to a directory that can be written, or name a `storage`; `storage: none` says that this is meant",
+        ],
+    ),
     about(
         code::START,
         [

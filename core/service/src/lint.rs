@@ -1,5 +1,6 @@
 //! What is legal and probably wrong.
 
+use component::config::Value;
 use component::{Id, Kind};
 use confmap::{Conf, Diagnostic, Severity, code};
 
@@ -10,6 +11,9 @@ use crate::settings::Settings;
 
 /// Processors that drop: what comes before them works for nothing.
 const DROPPING: [&str; 3] = ["probabilistic_sampler", "tail_sampling", "filter"];
+
+/// The receiver that goes on where it has ended.
+const KEEPS_OFFSETS: &str = "file_log";
 
 /// Everything worth a warning in a configuration without mistakes, in the order of the files.
 pub fn warnings(conf: &Conf, settings: &Settings, registry: &Registry) -> Vec<Diagnostic> {
@@ -30,6 +34,7 @@ pub fn warnings(conf: &Conf, settings: &Settings, registry: &Registry) -> Vec<Di
         .map(line)
         .collect();
     all.retain(|it| it.code != code::ENDPOINT_FORM || !unfilled.contains(&line(it)));
+    forgetful(conf, settings, registry, &mut all);
     all.sort_by_key(|it| {
         let origin = it.primary.as_ref().map(|it| it.origin.visible());
         origin.map(|it| (it.source.name.clone(), it.line, it.column))
@@ -79,6 +84,34 @@ fn key(path: &[&str], text: &str, code: &'static str) -> Issue {
     let mut issue = issue(path, text).code(code);
     issue.at_key = true;
     issue
+}
+
+/// Receivers whose offsets die with the process, although nobody has said so.
+fn forgetful(conf: &Conf, settings: &Settings, registry: &Registry, all: &mut Vec<Diagnostic>) {
+    let storage = registry.default_storage();
+    if storage.storage.is_some() {
+        return;
+    }
+    for (id, section) in settings.components.get(&Kind::Receiver).into_iter().flatten() {
+        let entry = registry.find(Kind::Receiver, id.type_name());
+        let keeps_offsets = entry.is_some_and(|it| it.type_name == KEEPS_OFFSETS);
+        let is_used = settings.service.pipelines.iter().any(|(_, it)| it.receivers.contains(id));
+        let is_said = section.get("storage").is_some_and(|it| *it.plain() != Value::Null);
+        if !keeps_offsets || !is_used || is_said {
+            continue;
+        }
+        let text = format!(
+            "\"{id}\" has no storage, and no directory for its offsets can be written ({}): a restart \
+             forgets what was read, and loses what was not delivered",
+            storage.place
+        );
+        let path = [Kind::Receiver.section(), id.as_str()];
+        let found = advise::diagnostic(conf, &key(&path, &text, code::FORGETFUL)).warning();
+        all.push(found.help(
+            "make one of the directories writable, or name a `file_storage` in `storage`; \
+             `storage: none` if nothing shall be remembered",
+        ));
+    }
 }
 
 /// Deprecated names.

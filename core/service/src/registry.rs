@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use component::config::{self, Caution, Fault, Show, Value};
 use component::{
-    BoxError, Component, Connector, ConnectorSettings, Consumer, Delivery, Exporter,
-    ExporterSettings, Extension, Kind, Next, Outputs, Problems, Processor, ProcessorSettings,
-    Receiver, Settings, Signal, Stability, Storage,
+    BoxError, Component, Connector, ConnectorSettings, Consumer, DefaultStorage, Delivery,
+    Exporter, ExporterSettings, Extension, Kind, Next, Outputs, Problems, Processor,
+    ProcessorSettings, Receiver, Settings, Signal, Stability, Storage,
 };
 
 /// Time spans from here on may well be meant in nanoseconds.
@@ -132,9 +132,21 @@ fn step<T: Component + Consumer>(it: T) -> Step {
 #[derive(Clone, Default)]
 pub struct Registry {
     entries: Vec<Entry>,
+    storage: DefaultStorage,
 }
 
 impl Registry {
+    /// Where components keep state for which no storage is named.
+    #[must_use]
+    pub fn with_storage(self, storage: DefaultStorage) -> Self {
+        Self { storage, ..self }
+    }
+
+    /// Where components keep state for which no storage is named.
+    pub fn default_storage(&self) -> &DefaultStorage {
+        &self.storage
+    }
+
     /// Adds a receiver type.
     #[must_use]
     pub fn receiver<R: Receiver>(mut self) -> Self {

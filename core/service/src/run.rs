@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use component::config::{Stage, Value};
 use component::{
-    BoxError, BuildInfo, Component, Handover, Host, Id, Kind, LostReason, Meter, Services, Status,
-    Storage,
+    BoxError, BuildInfo, Component, DefaultStorage, Handover, Host, Id, Kind, LostReason, Meter,
+    Services, Status, Storage,
 };
 use confmap::code;
 use tokio::sync::mpsc;
@@ -103,6 +103,7 @@ pub enum RunError {
 /// What components may ask of the service.
 pub(crate) struct ServiceHandle {
     storages: Mutex<HashMap<Id, Option<Arc<dyn Storage>>>>,
+    storage: DefaultStorage,
     fatal: mpsc::Sender<String>,
     last: Mutex<HashMap<String, Status>>,
 }
@@ -139,6 +140,10 @@ impl Services for ServiceHandle {
         last.insert(component.to_owned(), status);
     }
 
+    fn default_storage(&self) -> DefaultStorage {
+        self.storage.clone()
+    }
+
     fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError> {
         let storages = self.storages.lock().unwrap_or_else(PoisonError::into_inner);
         storages.get(id).cloned().ok_or_else(|| {
@@ -169,8 +174,12 @@ impl Collector {
         let extensions = extensions.map_err(RunError::Config)?;
         settings.can_start(registry, &build).map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
-        let services =
-            ServiceHandle { storages: Mutex::default(), fatal: sender, last: Mutex::default() };
+        let services = ServiceHandle {
+            storages: Mutex::default(),
+            storage: registry.default_storage().clone(),
+            fatal: sender,
+            last: Mutex::default(),
+        };
         let (services, handover) = (Arc::new(services), Handover::default());
         let mut collector = Self {
             telemetry_host: telemetry_host(&services, &handover),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use component::{Component, Extension, Id, Kind, Storage, Write};
+use component::{Component, Extension, Id, Kind, Write};
 use componenttest::{TestHost, settings};
 
-use crate::{Config, FileStorage, file_name};
+use crate::{Config, FileStorage};
 
 fn storage(directory: &std::path::Path) -> Arc<FileStorage> {
     let directory = directory.to_owned();
@@ -26,6 +26,7 @@ async fn a_store_has_one_client_and_outlives_it() {
     let folder = tempfile::tempdir().unwrap();
     let (storage, host) = (storage(folder.path()), TestHost::new());
     Arc::clone(&storage).start(&host).await.unwrap();
+    let storage = Extension::storage(storage).unwrap();
     let client = storage.open(Kind::Receiver, &id("file_log/a"), "").unwrap();
     client.write(&[Write::Put(b"k", b"v")]).unwrap();
     client.sync().unwrap();
@@ -35,9 +36,4 @@ async fn a_store_has_one_client_and_outlives_it() {
     drop(client);
     let again = storage.open(Kind::Receiver, &id("file_log/a"), "").unwrap();
     assert_eq!(again.scan().unwrap(), [(b"k".to_vec(), b"v".to_vec())]);
-}
-
-#[test]
-fn names_are_safe_as_upstream() {
-    assert_eq!(file_name(Kind::Receiver, &id("file_log/a/b"), "x"), "receiver_file_log_a~002Fb_x");
 }

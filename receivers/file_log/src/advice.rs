@@ -4,7 +4,7 @@ use component::Problems;
 use component::config::{Caution, Need, Tagged, Value};
 use stanza::OperatorConfig;
 
-use crate::config::Config;
+use crate::config::{Config, NO_STORAGE};
 
 /// Mistakes in the operators.
 fn operators(config: &Config, problems: &mut Problems) {
@@ -53,7 +53,8 @@ impl component::Config for Config {
         // The Collector builds what reads the files first: it is the first of the operators.
         files(self, problems);
         operators(self, problems);
-        if let Some(storage) = &self.storage {
+        let storage = self.storage.as_ref().filter(|it| it.as_str() != NO_STORAGE);
+        if let Some(storage) = storage {
             problems.needs("storage", Need::Storage(storage.to_string()));
         }
         path_for_container(self, problems);

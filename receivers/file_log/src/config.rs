@@ -8,6 +8,9 @@ use fileconsumer::{Encoding, parse_encoding};
 use serde::{Deserialize, Serialize};
 use stanza::{Body, ByteSize, OperatorConfig, Options, Pipeline};
 
+/// The `storage` that keeps nothing.
+pub(crate) const NO_STORAGE: &str = "none";
+
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
@@ -113,7 +116,8 @@ pub struct Config {
     pub on_truncate: String,
     /// What becomes of each record.
     pub operators: Vec<Tagged<OperatorConfig>>,
-    /// A storage extension: offsets outlive the process. Default none.
+    /// A storage extension that keeps the offsets. Default: the collector's own directory, when one can be written;
+    /// `none` keeps them in memory only.
     pub storage: Option<Id>,
     /// Waits between attempts to deliver.
     pub retry_on_failure: Retry,

@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 use component::Problems;
 use component::config::Fault;
 use component::{
-    BoxError, Component, Host, Id, Kind, Outputs, Ownership, Receiver, Settings, Signal, Stability,
-    Storage, async_trait,
+    BoxError, Component, DefaultStorage, Host, Id, Kind, Outputs, Ownership, Receiver, Settings,
+    Signal, Stability, Storage, async_trait,
 };
 use fileconsumer::{
     Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
@@ -45,8 +45,14 @@ pub use config::{Config, Header, Multiline, OrderingCriteria, Retry, SortBy};
 /// Most bytes that are handed on and not answered: what may come twice after a crash.
 const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
 
+/// Shortest time between two checkpoints where nobody has asked for any: they must not cost anything.
+const BY_DEFAULT_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Wait before a store that could not be opened is tried again.
 const OPEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a collector that stops may still hold the default directory: its reader ends in less.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The receiver.
 pub struct FileLog {
@@ -55,8 +61,18 @@ pub struct FileLog {
     header: Option<Pipeline>,
     pipeline: Pipeline,
     record_offset: bool,
-    storage: Option<Id>,
+    keeps: Keeps,
     out: Outputs,
+}
+
+/// Where the offsets are kept.
+enum Keeps {
+    /// In a storage extension.
+    In(Id),
+    /// In the collector's own directory.
+    ByDefault,
+    /// Nowhere.
+    Nothing,
 }
 
 impl Receiver for FileLog {
@@ -78,9 +94,13 @@ impl Receiver for FileLog {
             files.header = Some(pattern);
             header = Some(operators);
         }
-        let storage = config.storage.clone();
+        let keeps = match config.storage.clone() {
+            Some(id) if id.as_str() == config::NO_STORAGE => Keeps::Nothing,
+            Some(id) => Keeps::In(id),
+            None => Keeps::ByDefault,
+        };
         let record_offset = config.include_file_record_offset;
-        Ok(Self { settings, files, header, pipeline, record_offset, storage, out })
+        Ok(Self { settings, files, header, pipeline, record_offset, keeps, out })
     }
 }
 
@@ -166,6 +186,10 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, Fault> {
             initial: config.retry_on_failure.initial_interval.std(),
             max: config.retry_on_failure.max_interval.std(),
             give_up_after: span(config.retry_on_failure.max_elapsed_time),
+        },
+        checkpoint_interval: match config.storage {
+            Some(_) => Duration::ZERO,
+            None => BY_DEFAULT_INTERVAL,
         },
         in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,
     })
@@ -267,18 +291,44 @@ fn splitter(config: &Config) -> Result<Splitter, Fault> {
 #[async_trait]
 impl Component for FileLog {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let storage = self.storage.as_ref().map(|id| host.storage(id)).transpose()?;
-        if let Some(ownership) = host.try_ownership() {
-            host.spawn(self.engine(storage.as_deref(), host)?.owning(ownership).run());
+        let storage = self.storage(host)?;
+        let Some(ownership) = host.try_ownership() else {
+            let (ownership, host) = (host.ownership(), host.clone());
+            host.clone().spawn(async move { self.follow(ownership, storage, host).await });
             return Ok(());
+        };
+        match self.engine(storage.as_deref(), host) {
+            Ok(engine) => host.spawn(engine.owning(ownership).run()),
+            Err(error) if matches!(self.keeps, Keeps::ByDefault) => {
+                tracing::info!(%error, "waiting for the offsets");
+                let own = host.clone();
+                host.spawn(async move { self.follow(async { ownership }, storage, own).await });
+            }
+            Err(error) => return Err(error),
         }
-        let (ownership, host) = (host.ownership(), host.clone());
-        host.clone().spawn(async move { self.follow(ownership, storage, host).await });
         Ok(())
     }
 }
 
 impl FileLog {
+    fn storage(&self, host: &Host) -> Result<Option<Arc<dyn Storage>>, BoxError> {
+        match &self.keeps {
+            Keeps::In(id) => host.storage(id).map(Some),
+            Keeps::Nothing => Ok(None),
+            Keeps::ByDefault => {
+                let DefaultStorage { storage, place } = host.default_storage();
+                if storage.is_some() {
+                    tracing::info!(
+                        directory = place,
+                        "No storage is set: offsets are kept in the default directory, and a \
+                        restart goes on there. 'storage: none' turns this off."
+                    );
+                }
+                Ok(storage)
+            }
+        }
+    }
+
     fn engine(
         &self,
         storage: Option<&dyn Storage>,
@@ -307,12 +357,21 @@ impl FileLog {
             ownership = ownership => ownership,
             () = stopping.cancelled() => return Ok(()),
         };
+        let since = tokio::time::Instant::now();
         let engine = loop {
             let error = match self.engine(storage.as_deref(), &host) {
                 Ok(engine) => break engine,
                 Err(error) => error,
             };
-            tracing::error!(%error, "the files are not read: correct the storage; trying again");
+            if matches!(self.keeps, Keeps::ByDefault) {
+                if since.elapsed() > PATIENCE {
+                    tracing::warn!(%error, "offsets are not kept: a restart forgets what was read; run \
+                        one collector per configuration, or name a storage");
+                    break self.engine(None, &host)?;
+                }
+            } else {
+                tracing::error!(%error, "the files are not read: correct the storage; trying again");
+            }
             tokio::select! {
                 () = tokio::time::sleep(OPEN_PAUSE) => {}
                 () = stopping.cancelled() => return Ok(()),

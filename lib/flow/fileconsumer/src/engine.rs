@@ -51,7 +51,7 @@ const WALK_SHARE: u32 = 20;
 /// While a chunk has no answer, events that come within this time are handled together: what was read at
 /// once would wait behind it, and a hundred pods that write now and then cost a thousand wake-ups a second.
 const PASS_PAUSE: Duration = Duration::from_millis(8);
-/// Checkpoints are written at most this often.
+/// After the first answer a checkpoint is written so soon.
 const CHECKPOINT_PAUSE: Duration = Duration::from_millis(10);
 /// The same where nobody keeps them.
 const FORGETFUL_PAUSE: Duration = Duration::from_secs(1);
@@ -129,6 +129,7 @@ pub struct Engine<S: Sink> {
     walk_at: Instant,
     walk_not_before: Instant,
     checkpoint_at: Option<Instant>,
+    checkpointed: Instant,
     idle_flush_at: Option<Instant>,
     /// Since when records are held back for the sake of order.
     pub(crate) held: Option<Instant>,
@@ -203,6 +204,7 @@ impl<S: Sink> Engine<S> {
             walk_at: now,
             walk_not_before: now,
             checkpoint_at: None,
+            checkpointed: now,
             idle_flush_at: None,
             held: None,
             kept: Arc::default(),
@@ -336,9 +338,10 @@ impl<S: Sink> Engine<S> {
         }
         if !self.moved.is_empty() || self.book.is_dirty() {
             let pause = if self.remembers { CHECKPOINT_PAUSE } else { FORGETFUL_PAUSE };
-            let at = *self.checkpoint_at.get_or_insert(now + pause);
+            let soon = (now + pause).max(self.checkpointed + self.settings.checkpoint_interval);
+            let at = *self.checkpoint_at.get_or_insert(soon);
             if at <= now {
-                self.checkpoint_at = None;
+                (self.checkpoint_at, self.checkpointed) = (None, now);
                 self.checkpoint();
             }
         }

@@ -319,6 +319,11 @@ impl<S: Sink> Engine<S> {
         }
         if let Some(Ok(facts)) = file.source.as_ref().map(|it| Facts::of(it.file())) {
             file.unlinked = facts.links == 0;
+            let is_plain = file.source.as_ref().is_some_and(|it| !it.is_gzip());
+            if is_plain && file.known_end() < facts.size {
+                // Written since it was read, and nobody has told yet.
+                return self.enqueue(key);
+            }
         }
         let quiet = match (file.entry.gzip, file.unlinked) {
             (true, _) => Duration::ZERO,

@@ -94,6 +94,8 @@ pub struct Settings {
     pub on_truncate: OnTruncate,
     /// Waits between attempts.
     pub retry: Retry,
+    /// Shortest time between two checkpoints: what was answered in it may come twice after a crash.
+    pub checkpoint_interval: Duration,
     /// Most bytes that are handed on and not answered.
     pub in_flight_bytes_max: usize,
 }

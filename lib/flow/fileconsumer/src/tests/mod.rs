@@ -83,6 +83,7 @@ impl Rig {
                 max: Duration::from_millis(100),
                 give_up_after: None,
             },
+            checkpoint_interval: Duration::ZERO,
             in_flight_bytes_max: 16 << 20,
         };
         let store = Some(Arc::default());
