@@ -48,8 +48,18 @@ fn path_for_container(config: &Config, problems: &mut Problems) {
     }
 }
 
+/// Warns of what is read and does nothing here.
+fn without_effect(config: &Config, problems: &mut Problems) {
+    if config.polls_to_archive != 0 {
+        let text =
+            "polls_to_archive has no effect: what is known of a file is kept while it is there";
+        problems.warn(Caution::NoEffect, "", text).about("polls_to_archive");
+    }
+}
+
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
+        without_effect(self, problems);
         // The Collector builds what reads the files first: it is the first of the operators.
         files(self, problems);
         operators(self, problems);

@@ -1,6 +1,7 @@
 //! What keys of the section do, seen from the records of real files.
 
 use super::*;
+use crate::Config;
 
 /// Reads files by a section until so many records have come. `DIR` in the section is the folder of the files.
 async fn read(keys: &str, files: &[(&str, &[u8])], wanted: usize) -> Vec<String> {
@@ -148,4 +149,16 @@ async fn records_go_to_the_operators_that_output_names() {
     let keys = format!("output: [second], {operators}");
     assert_eq!(read(&keys, &[("a.log", b"as written\n")], 1).await, ["as written"]);
     assert_eq!(read(operators, &[("a.log", b"as written\n")], 1).await, ["first"]);
+}
+
+#[test]
+fn a_key_that_can_have_no_effect_is_told() {
+    let warned = |section: &str| {
+        let section: Config = config(section);
+        let mut problems = component::Problems::default();
+        component::Config::validate(&section, &mut problems);
+        problems.warnings().iter().any(|it| it.1.text.starts_with("polls_to_archive has no effect"))
+    };
+    assert!(warned("{include: [x], polls_to_archive: 5}"));
+    assert!(!warned("{include: [x], polls_to_archive: 0}"));
 }

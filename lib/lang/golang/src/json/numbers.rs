@@ -36,6 +36,7 @@ impl<'a> Parser<'a> {
         Some(())
     }
 
+    #[inline]
     fn standard_number(&mut self) -> Option<Value<'a>> {
         let start = self.at;
         let negative = self.peek() == Some(b'-');

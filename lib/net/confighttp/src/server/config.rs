@@ -1,6 +1,6 @@
 //! The keys of an HTTP server (`config/confighttp`, v0.159).
 
-use component::config::{Duration, MapList, Need, Problems, Section, Stage};
+use component::config::{Caution, Duration, MapList, Need, Problems, Section, Stage};
 use compression::Encoding;
 use confignet::AddrConfig;
 use serde::{Deserialize, Serialize};
@@ -143,6 +143,16 @@ impl ServerConfig {
         for it in headers.of(Stage::Check) {
             say("response_headers", &it.text, problems);
         }
+        if let Err(why) = super::response_headers(self) {
+            problems.at_start(key, why).about("response_headers");
+        }
+        for (at, name) in self.compression_algorithms.iter().flatten().enumerate() {
+            if !name.is_empty() && Encoding::from_name(name).is_none() {
+                let text = format!("no request comes with the encoding {name}: it is not known");
+                let place = format!("compression_algorithms::{at}");
+                problems.warn(Caution::NoEffect, key, text).about(&place);
+            }
+        }
     }
 
     /// What cannot be served yet.
@@ -222,6 +232,21 @@ mod tests {
         let config =
             ServerConfig { compression_algorithms: Some(vec![]), ..ServerConfig::default() };
         assert_eq!(config.coding("anything"), Some(Coding::Plain));
+    }
+
+    #[test]
+    fn names_that_can_have_no_effect_are_told() {
+        let algorithms = Some(vec![String::new(), "gzip".to_owned(), "br".to_owned()]);
+        let mut config =
+            ServerConfig { compression_algorithms: algorithms, ..ServerConfig::default() };
+        config.net.endpoint = "localhost:4318".into();
+        config.response_headers.entries.push(("bad name".into(), "x".into()));
+        let mut problems = Problems::default();
+        config.validate("http", "", &mut problems);
+        let texts: Vec<&str> = problems.faults().iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(texts, ["response_headers: bad name cannot be sent as a header: correct it"]);
+        let warned = problems.warnings().iter().any(|it| it.1.text.contains("encoding br"));
+        assert!(warned);
     }
 
     #[test]
