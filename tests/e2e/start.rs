@@ -212,3 +212,27 @@ fn what_would_keep_the_collector_from_starting_is_said_by_validate_at_its_key() 
     std::fs::write(&file, unused).unwrap();
     assert_eq!(sluice(&["validate", "--config", file.to_str().unwrap()]).0, 0);
 }
+
+#[test]
+fn a_variable_is_mentioned_only_where_it_has_to_do_with_the_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    let notes = |section: &str| {
+        let yaml = format!(
+            "receivers: {{nop: }}\nexporters: {{otlp_http: {section}}}\n\
+             service: {{pipelines: {{logs: {{receivers: [nop], exporters: [otlp_http]}}}}}}\n"
+        );
+        std::fs::write(&file, yaml).unwrap();
+        let (_, out, _) = sluice(&["validate", "-o", "json", "--config", file.to_str().unwrap()]);
+        let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+        found["diagnostics"][0]["notes"].to_string()
+    };
+    let unset = "environment variable NO_SUCH_ is not set or empty";
+    assert!(notes("{endpoint: '${env:NO_SUCH_}'}").contains(unset));
+    let other =
+        "{endpoint: 'http://localhost:1', user_agent_: 1, logs_endpoint: '${env:NO_SUCH_}'}";
+    assert!(!notes(other).contains(unset), "{}", notes(other));
+    let beside =
+        "{endpoint: 'http://localhost:1', timeout: 5 sec, headers: {a: '${env:NO_SUCH_}'}}";
+    assert!(!notes(beside).contains(unset), "{}", notes(beside));
+}

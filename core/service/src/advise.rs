@@ -321,13 +321,15 @@ fn variable(node: &Node) -> Option<(&str, confmap::Origin)> {
 fn unset_variables(conf: &Conf, path: &[String], issue: &Issue) -> Vec<String> {
     let place = remedy_place(conf, issue).unwrap_or_else(|| path.to_vec());
     let node = conf.node(&place).or_else(|| conf.node(path));
-    let Some(origin) = node.map(|it| it.origin.visible().clone()) else { return Vec::new() };
-    let here = conf.notices.iter().filter(|it| {
-        it.origin
-            .as_ref()
-            .map(confmap::Origin::visible)
-            .is_some_and(|it| it.source == origin.source && it.line == origin.line)
-    });
+    // What stands somewhere in a section has nothing to do with it.
+    let value = node.filter(|it| !matches!(it.data, Data::Map(_) | Data::List(_)));
+    let Some(origin) = value.map(|it| it.origin.visible().clone()) else { return Vec::new() };
+    let within = |it: &confmap::Origin| {
+        let columns = origin.column..origin.column + origin.length;
+        it.source == origin.source && it.line == origin.line && columns.contains(&it.column)
+    };
+    let here =
+        conf.notices.iter().filter(|it| it.origin.as_ref().is_some_and(|it| within(it.visible())));
     here.map(|it| format!("environment variable {} is not set or empty", it.name)).collect()
 }
 
