@@ -170,6 +170,16 @@ fn one_mistake_does_not_hide_the_next_one() {
     let config = [&right, DEBUG, metrics, traces].concat();
     assert_eq!(found(&[config.as_bytes()]), ["SL0108 8:27", "SL0108 9:26"]);
 
+    let operators = "receivers:\n  file_log:\n    include: [/a]\n    strat_at: end\n    operators:\n      \
+                     - {type: json_parser, parse_from: foo}\n      - {type: nope}\n      \
+                     - {type: container, format: podman}\n      - {type: time_parser, parse_from: body, layout: '%Q'}\n      \
+                     - {type: noop, output: nowhere}\n";
+    let logs = "service: {pipelines: {logs: {receivers: [file_log], exporters: [debug]}}}\n";
+    let all = found(&[[operators, DEBUG, logs].concat().as_bytes()]);
+    for place in ["SL0102 4:5", "SL0106 6:41", "SL0110 7:16", "SL0110 8:35", "SL0106 9:55"] {
+        assert!(all.iter().any(|it| it == place), "{place}: {all:?}");
+    }
+
     let actions = "processors:\n  attributes:\n    actions:\n      - {key: a, action: insrt}\n      \
                    - {key: b, action: delte}\n      - {key: c, actoin: delete}\n";
     let config = [OTLP, actions, DEBUG, LOGS].concat();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use component::config::{self, Caution, Fault, Show, Value};
+use component::config::{self, Caution, Fault, Show, Stage, Value};
 use component::{
     BoxError, Component, Connector, ConnectorSettings, Consumer, DefaultStorage, Delivery,
     Exporter, ExporterSettings, Extension, Kind, Next, Outputs, Problems, Processor,
@@ -339,7 +339,11 @@ fn with_rest<C: component::Config>(
     let rest = config::without(section, &faults);
     if let Ok((config, mut problems)) = config::check::<C>(&rest) {
         plan(config, &mut problems);
-        faults.extend(config::independent(&problems, &faults));
+        let more = config::independent(&problems, &faults);
+        // What a component reads itself, such as operators; the Collector names unknown keys behind that.
+        let at = faults.iter().position(Fault::is_at_key).unwrap_or(faults.len());
+        faults.splice(at..at, problems.of(Stage::Read).cloned());
+        faults.extend(more);
     }
     faults
 }

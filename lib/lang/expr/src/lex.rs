@@ -168,7 +168,7 @@ fn number(source: &[char], at: &mut usize) -> Result<Kind, Wrong> {
 fn raw(source: &[char], at: &mut usize) -> Result<Kind, Wrong> {
     let start = *at + 1;
     let Some(len) = source[start..].iter().position(|c| *c == '`') else {
-        return Err(Wrong::new("literal not terminated", *at));
+        return Err(Wrong::new("literal not terminated", source.len()));
     };
     *at = start + len + 1;
     Ok(Kind::Text(source[start..start + len].iter().collect()))
@@ -180,7 +180,7 @@ fn text(source: &[char], at: &mut usize) -> Result<Kind, Wrong> {
     *at += 1;
     loop {
         let Some(&c) = source.get(*at) else {
-            return Err(Wrong::new("literal not terminated", start));
+            return Err(Wrong::new("literal not terminated", *at));
         };
         *at += 1;
         match c {
