@@ -115,6 +115,11 @@ fn without_signals() -> ExitCode {
 }
 
 /// Cancelled by the first SIGTERM or SIGINT. The second one ends the process at once, whatever it does.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::exit,
+    reason = "it belongs to no component, and ends the process"
+)]
 fn stop_signals() -> std::io::Result<CancellationToken> {
     let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     let (mut interrupt, mut terminate) = (interrupt?, terminate?);

@@ -107,7 +107,7 @@ pub const ALL: [Explanation; 49] = [
         code::DUPLICATE_KEY,
         [
             "key twice in one map",
-            "Only one of the two could count, so neither does.",
+            "Only one of the two could be used, so neither is.",
             "exporters:\n  debug:\nexporters:\n  otlp_grpc:",
             "exporters:\n  debug:\n  otlp_grpc:",
             "move everything below one of the two; a second component of a type is `type/name`",
@@ -130,14 +130,14 @@ pub const ALL: [Explanation; 49] = [
             "Texts, nesting, references and values are bounded, so that no input can use up memory or time.",
             "a: &a [*b, *b]   # doubled many times over",
             "a: [1, 2]",
-            "make it smaller; docs/compatibility.md lists the limits",
+            "make it smaller; docs/configuration.md lists the limits",
         ],
     ),
     about(
         code::REFERENCE,
         [
             "bad reference",
-            "What stands in `${...}` cannot be understood.",
+            "The text between `${` and `}` is not a valid reference.",
             "endpoint: ${LOKI:-localhost:3100}",
             "endpoint: ${env:LOKI:-localhost:3100}",
             "write `${env:NAME}`, `${env:NAME:-default}` or `${file:PATH}`; write `$${` for a literal `${`",
@@ -187,10 +187,10 @@ pub const ALL: [Explanation; 49] = [
         code::WRONG_TYPE,
         [
             "wrong type",
-            "A number, a text, a list, or a map is wanted, and something else stands there.",
+            "The key needs a number, a text, a list or a map, and has a value of another type.",
             "batch:\n  send_batch_size: \"8192\"",
             "batch:\n  send_batch_size: 8192",
-            "write what is wanted; `true` and `false` are the only booleans, and numbers have no quotes or units",
+            "write a value of the type in the message; `true` and `false` are the only booleans, and numbers have no quotes or units",
         ],
     ),
     about(
@@ -200,7 +200,7 @@ pub const ALL: [Explanation; 49] = [
             "A component is `type` or `type/name`, a pipeline is `traces`, `metrics` or `logs`, each with an optional `/name`.",
             "pipelines:\n  log:",
             "pipelines:\n  logs:",
-            "write the id so",
+            "write `type` or `type/name`",
         ],
     ),
     about(
@@ -217,17 +217,17 @@ pub const ALL: [Explanation; 49] = [
         code::RULE,
         [
             "value breaks a rule",
-            "The value is of the right type, but the component cannot work with it.",
+            "The value has the right type, but the component does not allow it.",
             "batch:\n  send_batch_size: 100\n  send_batch_max_size: 10",
             "batch:\n  send_batch_size: 100\n  send_batch_max_size: 100",
-            "follow the rule in the message",
+            "change the value as the message says",
         ],
     ),
     about(
         code::INCOMPLETE,
         [
             "incomplete configuration",
-            "Something is missing without which nothing can run: receivers, exporters, a pipeline.",
+            "Something is missing that every configuration needs: receivers, exporters, or a pipeline.",
             "service:\n  pipelines:\n    logs:\n      receivers: [otlp]",
             "service:\n  pipelines:\n    logs:\n      receivers: [otlp]\n      exporters: [debug]",
             "add what is missing",
@@ -237,30 +237,30 @@ pub const ALL: [Explanation; 49] = [
         code::BUILD,
         [
             "pipelines cannot be built",
-            "Each part is right by itself, but together they make no pipeline: a signal that a component does not carry, a connector with one end, a circle.",
+            "Each component is right, but the pipelines do not work together: a component does not support the signal, a connector is used on one side only, or pipelines form a cycle.",
             "metrics:\n  receivers: [file_log]",
             "logs:\n  receivers: [file_log]",
-            "follow the message; `sluice components` lists the signals of each type",
+            "change what the message names; `sluice components` lists the signals of each type",
         ],
     ),
     about(
         code::DURATION,
         [
             "bad time span",
-            "A time span is numbers with units: `ns`, `us`, `ms`, `s`, `m`, `h`.",
+            "A time span is a number with a unit: `ns`, `us`, `ms`, `s`, `m` or `h`. Several can be combined: `1h30m`.",
             "timeout: 5 sec",
             "timeout: 5s",
-            "write it so; there are no days: `24h`",
+            "write a number and a unit, such as `5s`; there is no unit for days: `24h`",
         ],
     ),
     about(
         code::BAD_VALUE,
         [
             "value is none of those allowed",
-            "Only certain words may stand here.",
+            "The key allows only certain words.",
             "verbosity: detail",
             "verbosity: detailed",
-            "write one of those in the message",
+            "write one of the words in the message",
         ],
     ),
     about(
@@ -277,7 +277,7 @@ pub const ALL: [Explanation; 49] = [
         code::AMBIGUOUS,
         [
             "same id twice",
-            "A pipeline could not tell which of the two is meant.",
+            "It is not clear which of the two a pipeline means.",
             "exporters:\n  forward:\nconnectors:\n  forward:",
             "connectors:\n  forward/connector:",
             "rename one: `type/name`",
@@ -287,7 +287,7 @@ pub const ALL: [Explanation; 49] = [
         code::GATED,
         [
             "behind a feature gate",
-            "Upstream does not consider this stable; this build does not have it.",
+            "Upstream offers this only behind a feature gate, and this build does not have it.",
             "pipelines:\n  profiles:",
             "pipelines:\n  logs:",
             "remove it",
@@ -297,7 +297,7 @@ pub const ALL: [Explanation; 49] = [
         code::MISSING,
         [
             "required key is missing",
-            "The component has no default for this and cannot work without.",
+            "The component needs this key and has no default for it.",
             "otlp_grpc: {}",
             "otlp_grpc:\n  endpoint: backend:4317",
             "add the key; if its value is a variable, set the variable",
@@ -316,11 +316,11 @@ pub const ALL: [Explanation; 49] = [
     about(
         code::REMOVED,
         [
-            "component exists no more",
-            "Upstream has removed the component; another one does its work.",
+            "component was removed",
+            "Upstream has removed the component. Another one does its job.",
             "exporters:\n  logging:\n    loglevel: debug",
             "exporters:\n  debug:\n    verbosity: detailed",
-            "use the other one, also in the pipelines",
+            "use the component that the message names, also in the pipelines",
         ],
     ),
     about(
@@ -337,7 +337,7 @@ pub const ALL: [Explanation; 49] = [
         code::LIMITER_NOT_FIRST,
         [
             "`memory_limiter` is not the first processor",
-            "It can refuse only what reaches it: processors before it take up memory without limit.",
+            "It can refuse only data that reaches it. Processors before it use memory without a limit.",
             "processors: [batch, memory_limiter]",
             "processors: [memory_limiter, batch]",
             "list it first",
@@ -347,7 +347,7 @@ pub const ALL: [Explanation; 49] = [
         code::BATCH_BEFORE_SAMPLING,
         [
             "`batch` before a processor that drops",
-            "Batches are filled with what is dropped right after, and leave smaller than configured.",
+            "Batches are filled with data that is dropped afterwards, so they are smaller than configured.",
             "processors: [batch, probabilistic_sampler]",
             "processors: [probabilistic_sampler, batch]",
             "list `batch` last",
@@ -360,7 +360,7 @@ pub const ALL: [Explanation; 49] = [
             "A gRPC endpoint is `host:port`. The scheme is accepted and decides about TLS, whatever `tls: insecure:` says.",
             "endpoint: http://backend:4317",
             "endpoint: backend:4317\ntls:\n  insecure: true",
-            "remove the scheme and say `tls: insecure: true` if the connection is to be unencrypted",
+            "remove the scheme, and write `tls: insecure: true` if the connection must not be encrypted",
         ],
     ),
     about(
@@ -387,7 +387,7 @@ pub const ALL: [Explanation; 49] = [
         code::EVERYWHERE,
         [
             "listens on every network",
-            "Anybody who reaches any address of this machine can send to it.",
+            "Everybody who can reach one of the addresses of this machine can send data to it.",
             "endpoint: 0.0.0.0:4317",
             "endpoint: ${env:MY_POD_IP}:4317",
             "listen on `localhost` or the address that clients use",
@@ -397,7 +397,7 @@ pub const ALL: [Explanation; 49] = [
         code::NO_FILES,
         [
             "pattern matches no file",
-            "There is nothing to read now. Files that appear later are read.",
+            "No file matches now. Files that are created later will be read.",
             "include: [/var/log/pod/*.log]",
             "include: [/var/log/pods/*/*/*.log]",
             "check the pattern, the mounts of the container, and the permissions of the folders",
@@ -407,7 +407,7 @@ pub const ALL: [Explanation; 49] = [
         code::NO_UNIT,
         [
             "time span without a unit",
-            "A bare number is nanoseconds, as in Go. Hardly anybody means that.",
+            "A number without a unit means nanoseconds, as in Go. That is rarely what was meant.",
             "timeout: 5",
             "timeout: 5s",
             "add the unit",
@@ -417,7 +417,7 @@ pub const ALL: [Explanation; 49] = [
         code::UNSET,
         [
             "variable is not set",
-            "It counts as empty.",
+            "A variable that is not set is treated as empty.",
             "endpoint: ${env:NOT_SET}:4317",
             "endpoint: ${env:NOT_SET:-localhost}:4317",
             "set it, or give a default",
@@ -427,17 +427,17 @@ pub const ALL: [Explanation; 49] = [
         code::EMPTY,
         [
             "variable is empty",
-            "It is set, and there is nothing in it.",
+            "The variable is set to the empty text.",
             "BACKEND=''",
             "BACKEND='backend:4317'",
-            "set it to something, if that was not meant",
+            "set it to a value, if it should not be empty",
         ],
     ),
     about(
         code::ENDPOINT_FORM,
         [
             "endpoint of another form",
-            "HTTP exporters want `http://` or `https://`, servers want `host:port` without it. It cannot start so.",
+            "HTTP exporters need an endpoint with `http://` or `https://`. Servers need `host:port` without a scheme.",
             "otlp_http:\n  endpoint: localhost:4318",
             "otlp_http:\n  endpoint: http://localhost:4318",
             "add or remove the scheme",
@@ -457,7 +457,7 @@ pub const ALL: [Explanation; 49] = [
         code::NO_EFFECT,
         [
             "setting without effect",
-            "It is read, but it does nothing: the Collector knows no such word here and does not say so.",
+            "The setting is accepted and has no effect: the Collector does not know this word here, and does not report it.",
             "mapping:\n  warnning: 300",
             "mapping:\n  warn: 300",
             "correct it, or remove it",
@@ -483,10 +483,10 @@ pub const ALL: [Explanation; 49] = [
         code::START,
         [
             "component does not start",
-            "The configuration is right, but something it needs is not there: a port that is taken, a file, a permission.",
+            "The configuration is right, but something that it needs is missing: a port is in use, or a file or a permission is missing.",
             "endpoint: localhost:4317   # while another program has it",
             "endpoint: localhost:14317",
-            "follow the message; everything that had started has been stopped again",
+            "correct what the message names; everything that had started was stopped again",
         ],
     ),
 ];
