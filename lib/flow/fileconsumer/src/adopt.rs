@@ -14,6 +14,7 @@
 //! rotation. An entry that no archive fits is a file that is gone: said once, and counted.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -235,16 +236,9 @@ impl<S: Sink> Engine<S> {
         };
         let mut known = siblings.iter().zip(verdicts).filter(|it| is_ours(it.1)).map(|it| it.0);
         let within = known.any(|it| it.rank.mark.shape == Shape::Within);
-        // Where the base still is the one that it was, it was not rotated before the archives were listed.
-        let resumed = self.by_path.get(base).and_then(|it| self.files.get(it));
-        let resumed = resumed.filter(|it| it.resumed).map(|it| it.entry.identity);
-        let since: Option<SystemTime> = if resumed.is_some() && resumed == identity_of(base) {
-            None
-        } else {
-            let walked_at = self.book.walked_at().and_then(|it| it.checked_sub(CLOCK_SLACK));
-            walked_at.or(Some(self.born))
-        };
-        let is_new = |it: &Sibling| since.is_some_and(|since| since <= it.rank.modified);
+        let walked_at = self.book.walked_at().and_then(|it| it.checked_sub(CLOCK_SLACK));
+        let since: SystemTime = walked_at.unwrap_or(self.born);
+        let is_new = |it: &Sibling| since <= it.rank.modified;
         let named = |it: &Sibling| within || it.rank.mark.shape == Shape::Behind;
         siblings.iter().map(|it| is_new(it) && named(it)).collect()
     }
@@ -329,7 +323,13 @@ impl<S: Sink> Engine<S> {
         let opened = match sibling.open().and_then(|it| self.take_up(it, &sibling.path, gzip)) {
             Ok(opened) => opened?,
             Err(error) => {
-                self.complain_unreadable(&sibling.path, &error);
+                if error.kind() == io::ErrorKind::NotFound {
+                    // Renamed or compressed since it was listed.
+                    self.look_again.insert(entry.path.clone());
+                    self.walk_soon();
+                } else {
+                    self.complain_unreadable(&sibling.path, &error);
+                }
                 self.book.put_back(entry);
                 return None;
             }
