@@ -113,7 +113,8 @@ impl Level {
     }
 
     /// The field `number` of the message as it is now.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a filter by one field does little else")]
+    #[inline(always)]
     pub(crate) fn field<'x>(&'x self, src: &'x [u8], number: u32) -> Option<Payload<'x>> {
         let set = self.overrides.iter().find(|it| it.mask >> number & 1 != 0);
         let buf = set.map_or(src, |it| slice(&self.arena.buf, it.arena));

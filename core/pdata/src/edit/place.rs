@@ -169,7 +169,8 @@ impl Place<'_> {
     }
 
     /// A field that is a whole number.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a filter by one field does little else")]
+    #[inline(always)]
     pub fn int(&self, field: Field) -> Option<i64> {
         let (at, spot) = self.find(field).ok()?;
         fields::int(self.scratch.level(at), self.src(at), spot)
