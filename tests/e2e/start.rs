@@ -225,10 +225,16 @@ fn a_variable_is_mentioned_only_where_it_has_to_do_with_the_mistake() {
         std::fs::write(&file, yaml).unwrap();
         let (_, out, _) = sluice(&["validate", "-o", "json", "--config", file.to_str().unwrap()]);
         let found: serde_json::Value = serde_json::from_str(&out).unwrap();
-        found["diagnostics"][0]["notes"].to_string()
+        let first = &found["diagnostics"][0];
+        format!("{} {}", first["message"].as_str().unwrap(), first["notes"])
     };
-    let unset = "environment variable NO_SUCH_ is not set or empty";
-    assert!(notes("{endpoint: '${env:NO_SUCH_}'}").contains(unset));
+    let unset = "the variable NO_SUCH_ is not set";
+    let whole = "the variable NO_SUCH_ is not set, so `endpoint` has no value []";
+    assert_eq!(notes("{endpoint: '${env:NO_SUCH_}'}"), whole);
+    let empty = "{endpoint: $BACKEND}";
+    assert!(notes(empty).starts_with("endpoint \"$BACKEND\" must begin"), "{}", notes(empty));
+    let part = "the variable NO_SUCH_ is not set, so `endpoint` is not complete: endpoint must be a valid URL []";
+    assert_eq!(notes("{endpoint: '${env:NO_SUCH_}:4318'}"), part);
     let other =
         "{endpoint: 'http://localhost:1', user_agent_: 1, logs_endpoint: '${env:NO_SUCH_}'}";
     assert!(!notes(other).contains(unset), "{}", notes(other));

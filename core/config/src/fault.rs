@@ -112,6 +112,8 @@ pub enum Remedy {
     Part(Range<usize>, Vec<String>),
     /// The item of a list belongs to the one before it: its dash goes.
     Join,
+    /// The key is a value of this key: `regex_parser:` for `type: regex_parser`.
+    ValueOf(String),
     /// Do what this sentence says: there is no edit for it.
     Say(String),
 }

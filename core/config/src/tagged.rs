@@ -163,11 +163,17 @@ fn missing<T: Tags>(entries: &[(String, Value)]) -> Fault {
     let mut fault = Fault::read(T::MISSING);
     fault.wanted = Some(Wanted::Present);
     match (entries, guess::<T>(entries).as_slice()) {
-        ([(name, _)], _) if names::<T>().contains(&name.as_str()) => {
-            fault.say(
-                name,
-                format!("write `{TYPE}: {name}`, and beside it the keys that are below it"),
-            );
+        ([(name, below)], _) if names::<T>().contains(&name.as_str()) => {
+            let help =
+                format!("write `- {TYPE}: {name}`, and beside it the keys that are below it");
+            let is_alone = *below.plain() == Value::Null;
+            fault.say(name, help);
+            if is_alone {
+                fault.remedy = Some(Remedy::ValueOf(TYPE.to_owned()));
+            }
+        }
+        (_, []) => {
+            fault.one_of(TYPE, &names::<T>());
         }
         (_, [one]) => {
             fault.set(TYPE, *one);

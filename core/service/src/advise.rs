@@ -3,6 +3,7 @@
 use component::config::Remedy;
 use confmap::{At, Conf, Data, Diagnostic, Fix, Node, SourceKind, closest, code};
 
+use crate::cause::{self, remedy_place, settle};
 use crate::habits;
 use crate::headline;
 use crate::issue::{Hint, Issue};
@@ -33,11 +34,15 @@ pub(crate) fn diagnostic(conf: &Conf, issue: &Issue) -> Diagnostic {
     });
     let at = if issue.at_key || section { At::Key } else { At::Value };
     let text = headline::of(conf, issue, &path);
-    let mut found = conf.problem(issue.code, text, &path, at);
-    for unset in unset_variables(conf, &path, issue) {
-        found.notes.push(unset);
+    let found = conf.problem(issue.code, text, &path, at);
+    let unset = cause::unset_variables(conf, &path, issue);
+    if unset.is_empty() {
+        return remedy(conf, issue, &path, found);
     }
-    remedy(conf, issue, &path, found)
+    let (found, help) = cause::because_unset(conf, issue, &path, (&unset, found));
+    let found =
+        if cause::is_empty(conf, issue, &path) { remedy(conf, issue, &path, found) } else { found };
+    if found.help.is_some() { found } else { found.help(help) }
 }
 
 fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Diagnostic {
@@ -232,14 +237,6 @@ fn lists_of(conf: &Conf, section: &str) -> Vec<Vec<String>> {
     all.collect()
 }
 
-/// Where the remedy has to be done.
-fn remedy_place(conf: &Conf, issue: &Issue) -> Option<Vec<String>> {
-    match issue.hint.as_deref()? {
-        Hint::Do(place, _) => Some(settle(conf, place)),
-        _ => None,
-    }
-}
-
 /// What the remedy says, in words and as an edit.
 fn carry_out(conf: &Conf, path: &[String], remedy: &Remedy, found: Diagnostic) -> Diagnostic {
     let key = path.last().map_or("", String::as_str);
@@ -279,6 +276,10 @@ fn carry_out(conf: &Conf, path: &[String], remedy: &Remedy, found: Diagnostic) -
             let help = "remove the dash: these are keys of the item before it";
             found.help(help).fix(conf.undash_item(path))
         }
+        Remedy::ValueOf(other) => {
+            let fix = conf.rename(path, other).into_iter().chain(conf.set(path, key));
+            found.help(format!("write `- {other}: {key}`")).fix(fix)
+        }
         Remedy::Say(sentence) => found.help(sentence.as_str()),
         Remedy::OneOf(values) => {
             let written = match node.map(|it| &it.data) {
@@ -305,7 +306,10 @@ fn within(place: confmap::Origin, values: &[String], found: Diagnostic) -> Diagn
         Some(meant) => {
             found.help(format!("did you mean `{meant}`?")).fix(Fix::replace(&place, meant))
         }
-        None => found,
+        None => match habits::pattern(&written) {
+            Some(help) => found.help(help),
+            None => found,
+        },
     }
 }
 
@@ -315,42 +319,6 @@ fn variable(node: &Node) -> Option<(&str, confmap::Origin)> {
     let source = &node.origin.source;
     let whole = source.kind == SourceKind::Environment && node.data == Data::Null;
     whole.then(|| (source.name.as_str(), reference.visible().clone()))
-}
-
-/// Notes on variables without a value that stand at the place or below.
-fn unset_variables(conf: &Conf, path: &[String], issue: &Issue) -> Vec<String> {
-    let place = remedy_place(conf, issue).unwrap_or_else(|| path.to_vec());
-    let node = conf.node(&place).or_else(|| conf.node(path));
-    // What stands somewhere in a section has nothing to do with it.
-    let value = node.filter(|it| !matches!(it.data, Data::Map(_) | Data::List(_)));
-    let Some(origin) = value.map(|it| it.origin.visible().clone()) else { return Vec::new() };
-    let within = |it: &confmap::Origin| {
-        let columns = origin.column..origin.column + origin.length;
-        it.source == origin.source && it.line == origin.line && columns.contains(&it.column)
-    };
-    let here =
-        conf.notices.iter().filter(|it| it.origin.as_ref().is_some_and(|it| within(it.visible())));
-    here.map(|it| format!("environment variable {} is not set or empty", it.name)).collect()
-}
-
-/// The path without steps that exist only upstream, such as `clientconfig`: what is there below them
-/// is found one level up.
-pub(crate) fn settle(conf: &Conf, path: &[String]) -> Vec<String> {
-    let mut out: Vec<String> = Vec::with_capacity(path.len());
-    for (at, step) in path.iter().enumerate() {
-        let parent = conf.node(&out).filter(|_| at > 0).map(|it| &it.data);
-        if matches!(parent, Some(Data::String(_))) && step.parse::<usize>().is_ok() {
-            // A single text that is read as a list.
-            break;
-        }
-        out.push(step.clone());
-        let is_last = at + 1 == path.len();
-        let exists = conf.node(&out).is_some();
-        if at >= 2 && !exists && !is_last {
-            out.pop();
-        }
-    }
-    out
 }
 
 /// `receivers: <id>:` and the like.

@@ -55,6 +55,7 @@ impl Settings {
         }
         let mut problem = Problem::new(Stage::Check, issues);
         problem.more = settings.said.late.into_iter().map(|it| it.issue).collect();
+        problem.warnings = settings.said.warnings;
         Err(problem)
     }
 

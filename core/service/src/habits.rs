@@ -64,6 +64,22 @@ const WORDS: [(&str, &str); 22] = [
     ("tail", "end"),
 ];
 
+/// What patterns of other languages have and RE2 has not.
+const PATTERNS: [(&str, &str); 5] = [
+    ("(?=", LOOKAROUND),
+    ("(?!", LOOKAROUND),
+    ("(?<", LOOKAROUND),
+    ("(?>", "RE2 has no atomic groups: write `(?:` instead"),
+    ("\\", "RE2 has no escape of this name, and no reference to a group such as `\\1`"),
+];
+const LOOKAROUND: &str =
+    "RE2 has no lookahead and no lookbehind: match what stands there as a part of the pattern";
+
+/// What to do about a part of a pattern.
+pub(crate) fn pattern(written: &str) -> Option<&'static str> {
+    PATTERNS.iter().find(|it| written.starts_with(it.0)).map(|it| it.1)
+}
+
 fn find(table: &[(&str, &str)], written: &str, known: &[String]) -> Option<String> {
     let written = written.to_ascii_lowercase();
     let meant = table.iter().filter(|it| it.0 == written).map(|it| it.1.to_owned());

@@ -139,12 +139,14 @@ pub struct Problem {
     pub issues: Vec<Issue>,
     /// What later stages would find; the Collector says it when these are put right.
     pub more: Vec<Issue>,
+    /// Warnings of the components: a key that is ignored may be a misspelt one that is missing.
+    pub warnings: Vec<Issue>,
 }
 
 impl Problem {
     /// Mistakes of one stage.
     pub fn new(stage: Stage, issues: Vec<Issue>) -> Self {
-        Self { stage, issues, more: Vec::new() }
+        Self { stage, issues, more: Vec::new(), warnings: Vec::new() }
     }
 
     /// What the Collector prints after `Error: `; `running` is false for `validate`.
@@ -239,9 +241,14 @@ impl Said {
             }
             Refusal::Known(at, text) => (more.remove(at), text),
         };
-        let cause = issue.cause.clone().or(Some(text.clone()));
+        let said = issue.missing.is_none().then(|| text.clone());
+        let cause = issue.cause.clone().or(said);
         let issue = Issue { text: format!("failed to build pipelines: {text}"), cause, ..issue };
-        Problem { more, ..Problem::new(Stage::Create, vec![issue]) }
+        Problem {
+            more,
+            warnings: self.warnings.clone(),
+            ..Problem::new(Stage::Create, vec![issue])
+        }
     }
 }
 
@@ -289,6 +296,12 @@ pub(crate) fn of_fault(above: &[&str], fault: &Fault, text: String) -> Issue {
                 above.chain(owner.iter().map(ToString::to_string)).collect()
             };
             issue.hint = elsewhere(owners.iter().map(below).collect());
+        }
+        // The place is that of a key that stands there instead.
+        Some(Wanted::Present)
+            if matches!(fault.remedy, Some(Remedy::ValueOf(_) | Remedy::Say(_))) =>
+        {
+            issue.cause = Some(rule(fault));
         }
         Some(Wanted::Present) => {
             let below = fault.place.get(fault.named..).unwrap_or_default();

@@ -12,6 +12,7 @@
 )]
 
 mod advise;
+mod cause;
 mod complete;
 mod config;
 mod connections;

@@ -4,6 +4,7 @@ use component::config::Value;
 use confmap::{Conf, Data, Diagnostic, Diagnostics, Node, Origin, code};
 
 use crate::advise;
+use crate::cause;
 use crate::issue::{Issue, Problem};
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -21,7 +22,13 @@ pub fn read(conf: &Conf, registry: &Registry, running: bool) -> Result<Settings,
 /// Adds the places to a problem.
 pub fn diagnose(conf: &Conf, problem: &Problem, running: bool) -> Diagnostics {
     let all = problem.issues.iter().chain(&problem.more).filter(|it| !it.follows);
-    let mut list: Vec<Diagnostic> = all.map(|it| advise::diagnostic(conf, it)).collect();
+    let mut list: Vec<Diagnostic> = all
+        .map(|it| match cause::misspelt(conf, it, &problem.warnings) {
+            Some(unknown) => advise::diagnostic(conf, &unknown),
+            None => advise::diagnostic(conf, it),
+        })
+        .map(|it| cause::unfilled(conf, it))
+        .collect();
     // What an alias repeats is one mistake.
     let mut seen: Vec<(String, Option<Origin>)> = Vec::new();
     list.retain(|it| {

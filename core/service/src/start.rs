@@ -72,6 +72,9 @@ impl Settings {
                 };
                 found.extend(why.map(|(text, line)| {
                     let mut issue = Issue::new(needed.path.clone(), text).code(code::START);
+                    // What cannot be had at all need not be defined.
+                    issue.follows =
+                        self.said.at_start.iter().any(|it| it.issue.path == needed.path);
                     issue.headline = Some(start_text(kind, &needed.id, &line));
                     (kind, self.listing(issue, &needed.need, registry))
                 }));

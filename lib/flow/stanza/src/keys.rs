@@ -120,6 +120,10 @@ pub(crate) fn condition(
             }
             Some(program)
         }
+        Err(problem) if condition.is_empty() => {
+            found.late("", text(&problem)).require(key, "'body contains \"text\"'");
+            None
+        }
         Err(problem) => {
             let remedy = match problem.at.clone() {
                 Some(at) => Some(misspelt(at)),

@@ -331,7 +331,7 @@ fn habits_of_writing_operators_are_understood() {
     else {
         panic!()
     };
-    assert!(text.contains("`type: json_parser`"), "{text}");
+    assert!(text.contains("`- type: json_parser`"), "{text}");
     let apart = json!([{ "type": "time_parser", "layout": "%Y" }, { "parse_from": "body", "location": "UTC" }]);
     assert!(remedies(apart).contains(&Remedy::Join));
 }
