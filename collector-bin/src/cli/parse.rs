@@ -4,6 +4,11 @@ use confmap::closest;
 
 use super::{Command, Flag, HELP, Matches, PROGRAM, Takes};
 
+/// How the names of configurations end.
+const ENDINGS: [&str; 3] = [".yaml", ".yml", ".json"];
+/// What people write for the program itself.
+const RUN: [&str; 2] = ["run", "start"];
+
 /// Reads the arguments after the program's name.
 ///
 /// # Errors
@@ -19,7 +24,7 @@ pub fn parse(
         Some(at) => {
             let name = rest.remove(at);
             let found = named.iter().find(|it| it.is_called(&name));
-            found.ok_or_else(|| unknown_command(&name, named))?
+            found.ok_or_else(|| unknown_command(&name, &rest, named))?
         }
     };
     let matches = flags(command, &rest)?;
@@ -152,7 +157,9 @@ fn check_words(matches: &Matches) -> Result<(), String> {
         }
         let bound = if wanted.is_empty() { "" } else { "at most " };
         let given = matches.words.len();
-        return Err(format!("accepts {bound}{} arg(s), received {given}", wanted.len()));
+        let text = format!("accepts {bound}{} arg(s), received {given}", wanted.len());
+        let reads = matches.command.flags.iter().any(|it| it.takes == Takes::Location);
+        return Err(if reads { text + &as_flags("", &matches.words) } else { text });
     }
     for (n, word) in wanted.iter().enumerate() {
         match (matches.word(n), word.takes) {
@@ -170,12 +177,29 @@ fn check_words(matches: &Matches) -> Result<(), String> {
     Ok(())
 }
 
-fn unknown_command(name: &str, commands: &[&Command]) -> String {
+/// Words that are meant as the configuration, which is the most natural mistake of all.
+fn as_flags(before: &str, words: &[String]) -> String {
+    let flags: String = words.iter().map(|it| format!(" --config {it}")).collect();
+    format!("\ndid you mean `{}`?", format!("{before}{flags}").trim_start())
+}
+
+fn unknown_command(name: &str, rest: &[String], commands: &[&Command]) -> String {
     let names = || commands.iter().map(|it| it.name);
     let close = closest(name, names());
     let meant = names().filter(|it| it.starts_with(name) || close == Some(it));
-    let meant: String = meant.map(|it| format!("\t{it}\n")).collect();
-    let meant = if meant.is_empty() { meant } else { format!("\n\nDid you mean this?\n{meant}") };
+    let mut meant: String = meant.map(|it| format!("\t{it}\n")).collect();
+    if !meant.is_empty() {
+        meant.insert_str(0, "\n\nDid you mean this?\n");
+    }
+    let is_file = ENDINGS.iter().any(|it| name.ends_with(it)) || name.contains(['/', ':']);
+    if is_file {
+        meant = as_flags(PROGRAM, &[name.to_owned()]);
+    } else if RUN.contains(&name) {
+        // The program itself runs what it is given.
+        let words: Vec<String> = rest.iter().filter(|it| !it.starts_with('-')).cloned().collect();
+        let words = if words.is_empty() { vec!["FILE".to_owned()] } else { words };
+        meant = as_flags(PROGRAM, &words);
+    }
     format!(
         "unknown command \"{name}\" for \"{PROGRAM}\"{meant}\nRun '{PROGRAM} --help' for usage."
     )
@@ -270,6 +294,25 @@ mod tests {
         assert!(read("valdate").unwrap_err().contains("Did you mean this?\n\tvalidate\n"));
         assert!(read("comp").unwrap_err().contains("\tcompletion\n\tcomponents\n"));
         refused("--confg a", "unknown flag: --confg (did you mean --config?)");
+    }
+
+    #[test]
+    fn a_file_without_its_flag_is_told_the_flag() {
+        let check = |arguments: &str, want: &str| {
+            let text = read(arguments).unwrap_err();
+            assert_eq!(text.lines().nth(1), Some(want), "{arguments}: {text}");
+        };
+        for command in ["validate", "graph", "print-config"] {
+            let arguments = format!("{command} config.yaml");
+            check(&arguments, "did you mean `--config config.yaml`?");
+            refused(&arguments, "accepts 0 arg(s), received 1");
+        }
+        check("validate a.yaml b.yaml", "did you mean `--config a.yaml --config b.yaml`?");
+        check("config.yaml", "did you mean `sluice --config config.yaml`?");
+        check("/etc/otelcol/config", "did you mean `sluice --config /etc/otelcol/config`?");
+        check("run config.yaml", "did you mean `sluice --config config.yaml`?");
+        check("run --config config.yaml", "did you mean `sluice --config config.yaml`?");
+        assert!(!read("components x").unwrap_err().contains("did you mean"));
     }
 
     #[test]

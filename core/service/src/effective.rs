@@ -48,6 +48,9 @@ impl Effective {
         let mut entries = Vec::new();
         for kind in Kind::ALL {
             let section = conf.root.get(kind.section());
+            if section.is_none() && !self.defaults {
+                continue;
+            }
             let components = settings.of(kind).iter().map(|(id, value)| {
                 let user = section.and_then(|it| find(it, id));
                 let shown = registry.find(kind, id.type_name());
