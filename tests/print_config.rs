@@ -149,3 +149,15 @@ fn headers_are_pairs_and_what_is_unset_and_silent_upstream_is_not_there() {
     let shown = headers(&["--mode=unredacted", "--defaults"]);
     assert_eq!(shown["otlp_http"]["headers"], pairs([("a", "2024-01-15"), ("z", "secret")]));
 }
+
+#[test]
+fn without_defaults_no_kind_is_printed_that_nobody_wrote() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("config.yaml");
+    let text = "receivers: {nop: }\nexporters: {nop: }\nprocessors: {}\n\
+                service: {pipelines: {logs: {receivers: [nop], exporters: [nop]}}}\n";
+    fs::write(&file, text).unwrap();
+    let shown = stdout(&print(&file, &["--defaults=false", "--origin"], true));
+    assert!(!shown.contains("connectors") && !shown.contains("extensions"), "{shown}");
+    assert!(shown.contains("processors: {}"), "{shown}");
+}

@@ -242,3 +242,33 @@ fn a_variable_is_mentioned_only_where_it_has_to_do_with_the_mistake() {
         "{endpoint: 'http://localhost:1', timeout: 5 sec, headers: {a: '${env:NO_SUCH_}'}}";
     assert!(!notes(beside).contains(unset), "{}", notes(beside));
 }
+
+#[test]
+fn what_cannot_be_read_or_found_says_what_to_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    let help = |location: &str| {
+        let (_, out, _) = sluice(&["validate", "-o", "json", "--config", location]);
+        let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let first = &found["diagnostics"][0];
+        format!("{} {}", first["code"].as_str().unwrap(), first["help"].as_str().unwrap())
+    };
+    assert!(help("no/such/config").starts_with("SL0004 check the path, which is seen from"));
+    assert!(help("http://127.0.0.1:1/x").starts_with("SL0004 check the address"));
+    let yaml = "receivers: {file_log: {include: [/no/such/*.log]}}\nexporters: {debug: }\n\
+                service: {pipelines: {logs: {receivers: [file_log], exporters: [debug]}}}\n";
+    std::fs::write(&file, yaml).unwrap();
+    assert!(help(file.to_str().unwrap()).starts_with("SL0308 check the pattern"));
+    let tls = yaml
+        .replace("debug: }", "otlp_http: {endpoint: 'https://a'}}")
+        .replace("[debug]", "[otlp_http]");
+    std::fs::write(&file, &tls).unwrap();
+    assert!(help(file.to_str().unwrap()).starts_with("SL0400 TLS is not in this build yet"));
+    let tls = tls.replace("otlp_http: {endpoint: 'https://a'}", "otlp_grpc: {endpoint: 'a:1'}");
+    std::fs::write(&file, tls.replace("[otlp_http]", "[otlp_grpc]")).unwrap();
+    assert!(help(file.to_str().unwrap()).starts_with("SL0400 TLS is not in this build yet"));
+    let auth = yaml
+        .replace("file_log: {include: [/no/such/*.log]}", "otlp: {protocols: {grpc: {auth: {}}}}");
+    std::fs::write(&file, auth.replace("[file_log]", "[otlp]")).unwrap();
+    assert!(help(file.to_str().unwrap()).starts_with("SL0400 remove `auth` if everybody"));
+}

@@ -99,6 +99,24 @@ enum Work {
     Condition(Context, Condition),
 }
 
+/// The true cause where statements, or a condition, are right but for their paths: these do not name their context.
+fn without_context(texts: &[String], text: &str, known: &[Context]) -> Option<Error> {
+    let fits = |it: &&Context| {
+        let is_condition = |text: &String| Condition::new(text, **it, Prefixes::Optional).is_ok();
+        let is_statement = |text: &String| {
+            Statement::new(text, **it, Prefixes::Optional, Editors::Transform).is_ok()
+        };
+        matches!(texts, [only] if is_condition(only)) || texts.iter().all(is_statement)
+    };
+    let context = known.iter().find(fits)?;
+    let message = format!(
+        "the paths do not say which context they belong to: write `{context}.` before each, as in `{context}.{}`, or \
+         give `--context {context}`",
+        if *context == Context::Log { "body" } else { "attributes" }
+    );
+    Some(Error { message, span: 0..text.len(), candidates: Vec::new() })
+}
+
 /// The contexts of a signal, innermost first.
 fn contexts(signal: Signal) -> &'static [Context] {
     match signal {
@@ -131,7 +149,9 @@ impl Work {
                 let at = match it.0 {
                     ottl::Part::Statement(at) | ottl::Part::Condition(at) => at,
                 };
-                (texts.get(at).cloned().unwrap_or_else(whole), it.1)
+                let text = texts.get(at).cloned().unwrap_or_else(whole);
+                let error = without_context(texts, &text, known).unwrap_or(it.1);
+                (text, error)
             })?,
         };
         let compile = |text: &String| {
@@ -253,6 +273,15 @@ mod tests {
     fn a_condition_says_where_it_holds() {
         check(&["IsMatch(body, \"^GET\")"], Some(Context::Log), "log 1: true\n");
         check(&["log.severity_number >= 9"], None, "log 1: false\n");
+    }
+
+    #[test]
+    fn paths_without_their_context_are_named_as_the_cause() {
+        let cause = "the paths do not say which context they belong to: write `log.` before each, as in `log.body`, or \
+                     give `--context log`";
+        for text in ["IsMatch(body, \"^GET\")", "set(body, \"x\")", "body == \"x\""] {
+            check(&[text], None, &format!("{cause}\n  {text}\n  {}", "^".repeat(text.len())));
+        }
     }
 
     #[test]

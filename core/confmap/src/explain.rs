@@ -475,7 +475,7 @@ pub const ALL: [Explanation; 49] = [
             "offsets are forgotten",
             "The receiver keeps its offsets in memory only: after a restart it begins where `start_at` says, and what was read and not delivered is lost.",
             "file_log:\n  include: [/var/log/app.log]   # and no directory for state can be written",
-            "file_log:\n  include: [/var/log/app.log]\n  storage: file_storage",
+            "extensions:\n  file_storage:\n    directory: /var/lib/sluice/offsets\n    create_directory: true\nreceivers:\n  file_log:\n    include: [/var/log/app.log]\n    storage: file_storage\nexporters:\n  debug:\nservice:\n  extensions: [file_storage]\n  pipelines:\n    logs:\n      receivers: [file_log]\n      exporters: [debug]",
             "set `$STATE_DIRECTORY` to a directory that can be written, or name a `storage`; `storage: none` says that this is meant",
         ],
     ),

@@ -52,7 +52,7 @@ pub use merge::Lists;
 pub use redact::{REDACTED, hide_in_addresses, is_sensitive};
 pub use render::Style;
 pub use source::{Origin, Source, SourceKind};
-pub use suggest::closest;
+pub use suggest::{closest, likest};
 pub use tree::{At, Conf, Data, Entry, Node, Notice};
 
 /// Reads, merges and expands `locations`. It reads files and may download, for up to half a minute: not

@@ -141,9 +141,13 @@ impl<'a> Reader<'a> {
             }
             Provider::Yaml => Ok(retrieved(Some(Source::new(SourceKind::Yaml, "yaml:", rest)))),
             Provider::Environment => self.variable(rest),
-            Provider::Web => {
-                self.download(uri).map_err(|text| Refused::new(code::UNREADABLE, text))
-            }
+            Provider::Web => self.download(uri).map_err(|text| {
+                let problem = Diagnostic::new(code::UNREADABLE, text.clone()).help(
+                    "check the address, and that its server can be reached from this machine",
+                );
+                let inside = Some(Box::new(problem));
+                Refused { inside, ..Refused::new(code::UNREADABLE, text) }
+            }),
         }
     }
 
@@ -213,10 +217,15 @@ fn read_file(path: &str) -> Result<String, Refused> {
         let text = format!("unable to read the file file:{path}: {verb} {path}: {why}");
         let cause = format!("the file `{path}` cannot be read: {why}");
         let problem = Diagnostic::new(code::UNREADABLE, cause);
-        let problem = match meant_file(path) {
-            Some(help) => problem.help(help),
-            None => problem,
-        };
+        let help = meant_file(path).unwrap_or_else(|| {
+            let from = if path.starts_with('/') {
+                ""
+            } else {
+                ", which is seen from the folder where sluice was started"
+            };
+            format!("check the path{from}, and that the user that runs sluice may read the file")
+        });
+        let problem = problem.help(help);
         Refused { inside: Some(Box::new(problem)), ..Refused::new(code::UNREADABLE, text) }
     };
     let mut bytes = Vec::new();

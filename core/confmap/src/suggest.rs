@@ -26,6 +26,13 @@ pub fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     })
 }
 
+/// The candidates that are most like `text`, the most alike first.
+pub fn likest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut all: Vec<&str> = candidates.into_iter().collect();
+    all.sort_by_cached_key(|it| distance(text, it).saturating_sub(it.len().abs_diff(text.len())));
+    all
+}
+
 fn near<'a>(text: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let limit = (text.chars().count() / 3).max(1);
     candidates

@@ -1,13 +1,16 @@
 //! From an issue to a diagnostic: its place, what was probably meant, and the edit that does it.
 
 use component::config::Remedy;
-use confmap::{At, Conf, Data, Diagnostic, Fix, Node, SourceKind, closest, code};
+use confmap::{At, Conf, Data, Diagnostic, Fix, Node, SourceKind, closest, code, likest};
 
 use crate::cause::{self, remedy_place, settle};
 use crate::habits;
 use crate::headline;
 use crate::issue::{Hint, Issue};
 use crate::meant;
+
+/// Most keys that a help lists.
+const KNOWN_MAX: usize = 8;
 
 /// Sections that a pipeline lists its components in, and where those are defined.
 const LISTS: [(&str, &[&str]); 5] = [
@@ -91,6 +94,12 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
     };
     let meant = signs.or_else(habit).or(of_type).or_else(whole);
     if let Some(meant) = meant {
+        let above = path.split_last().map_or(&[][..], |it| it.1);
+        if issue.at_key && conf.node(&[above, std::slice::from_ref(&meant)].concat()).is_some() {
+            let help =
+                format!("did you mean `{meant}`? That key is there already: put both together");
+            return found.help(help);
+        }
         let found = found.help(format!("did you mean `{meant}`?"));
         return match issue.at_key {
             true if is_component(path) => found.fix(rename_everywhere(conf, path, &meant)),
@@ -104,8 +113,23 @@ fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Dia
     if issue.candidates.is_empty() {
         return found;
     }
-    let known = candidates().collect::<Vec<_>>().join(", ");
-    found.help(format!("known here: {known}"))
+    found.help(known_here(&written, path, &issue.candidates))
+}
+
+/// What is known at a place; of many things those that are most like what is written.
+fn known_here(written: &str, path: &[String], candidates: &[String]) -> String {
+    if candidates.len() <= KNOWN_MAX {
+        return format!("known here: {}", candidates.join(", "));
+    }
+    let near = likest(written, candidates.iter().map(String::as_str));
+    let near = near.get(..KNOWN_MAX).unwrap_or_default().join(", ");
+    match path {
+        [section, id, ..] if LISTS.iter().any(|it| it.0 == section) => {
+            let type_name = id.split('/').next().unwrap_or(id);
+            format!("known here: {near}, ..., see the README of `{type_name}`")
+        }
+        _ => format!("known here: {near}, ..."),
+    }
 }
 
 /// `headers: [x-scope: a, x-b: c]`, where `name` and `value` are wanted: the dashes are too many.
@@ -137,8 +161,10 @@ fn shift(conf: &Conf, hint: &Hint, path: &[String], found: Diagnostic) -> Diagno
         }
         Hint::Replace(id, endpoint) => {
             let mut fix = rename_everywhere(conf, path, id);
-            fix.extend(habits::replaced_keys(conf, path, *endpoint));
-            found.help(format!("write `{id}`, also in the pipelines")).fix(fix)
+            let (endpoint, keys) = habits::replaced_keys(conf, path, *endpoint);
+            fix.extend(keys);
+            let set = endpoint.map_or(String::new(), |it| format!(", and set `endpoint: {it}`"));
+            found.help(format!("write `{id}`, also in the pipelines{set}")).fix(fix)
         }
         Hint::RemoveEverywhere => {
             let fix = remove_everywhere(conf, path);

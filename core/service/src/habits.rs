@@ -1,12 +1,13 @@
 //! What people write who come from another program, or from an older version of this one.
 
-use confmap::{Conf, Data, Fix, code};
+use confmap::{Conf, Data, Fix, Node, code};
 
 use crate::issue::Issue;
 use crate::meant::Advice;
+use crate::upstream::Moved;
 
 /// Other names of keys; those count that are known where the key stands.
-const KEYS: [(&str, &str); 29] = [
+const KEYS: [(&str, &str); 44] = [
     ("batch_size", "send_batch_size"),
     ("max_batch_size", "send_batch_max_size"),
     ("address", "endpoint"),
@@ -30,6 +31,21 @@ const KEYS: [(&str, &str); 29] = [
     ("queued_retry", "retry_on_failure"),
     ("queue", "sending_queue"),
     ("batcher", "sending_queue"),
+    ("start_from", "start_at"),
+    ("start", "start_at"),
+    ("from", "start_at"),
+    ("position", "start_at"),
+    ("critical", "fatal"),
+    ("crit", "fatal"),
+    ("emergency", "fatal"),
+    ("emerg", "fatal"),
+    ("alert", "fatal"),
+    ("panic", "fatal"),
+    ("severe", "fatal"),
+    ("notice", "info"),
+    ("verbose", "trace"),
+    ("finest", "trace"),
+    ("fine", "debug"),
     ("name", "key"),
     ("attribute", "key"),
     ("actions", "attributes"),
@@ -171,18 +187,24 @@ fn is_known(issue: &Issue, key: &str) -> bool {
     issue.candidates.iter().any(|it| it == key)
 }
 
-/// In a section whose type was replaced: what its keys are called now, and where it sends to.
+/// In a section whose type was replaced: where it sends to, and the edits for that and for the names of its keys.
 pub(crate) fn replaced_keys(
     conf: &Conf,
     path: &[String],
-    endpoint: Option<(&str, &str)>,
-) -> Vec<Fix> {
+    endpoint: Option<Moved>,
+) -> (Option<String>, Vec<Fix>) {
     let below = |key: &str| [path, &[key.to_owned()]].concat();
+    let at = below("endpoint");
+    let written = conf.node(&at).filter(|it| it.parts.is_empty()).and_then(Node::text);
+    let right = endpoint.map(|it| match written.map(|text| moved(text, it)) {
+        Some(right) if !right.contains('@') => right,
+        _ => it.example.to_owned(),
+    });
     let mut fixes = Vec::new();
-    if let Some((old, new)) = endpoint {
-        let at = below("endpoint");
-        let text = conf.node(&at).and_then(|it| it.text()).filter(|it| it.contains(old));
-        fixes.extend(text.and_then(|it| conf.set(&at, &it.replace(old, new))));
+    if let (Some(right), Some(written)) = (&right, written)
+        && right != written
+    {
+        fixes.extend(conf.set(&at, right));
     }
     let level = below("loglevel");
     if let Some(text) = conf.node(&level).and_then(|it| it.text()) {
@@ -194,5 +216,17 @@ pub(crate) fn replaced_keys(
         fixes.extend(conf.rename(&level, "verbosity"));
         fixes.extend(conf.set(&level, verbosity));
     }
-    fixes
+    (right, fixes)
+}
+
+/// An endpoint as the successor needs it.
+fn moved(text: &str, by: Moved) -> String {
+    match text.trim_end_matches('/').strip_suffix(by.old) {
+        Some(host) => format!("{host}{}", by.new),
+        // A path, where none is written.
+        None if by.new.starts_with('/') && text.matches('/').count() < 3 => {
+            format!("{text}{}", by.new)
+        }
+        None => text.to_owned(),
+    }
 }

@@ -4,6 +4,8 @@ use component::config::{Caution, Fault, Need, Remedy, Stage, Step, Type, Wanted}
 use component::{Id, Kind};
 use confmap::code;
 
+use crate::upstream::Moved;
+
 /// One mistake in the configuration.
 #[derive(Debug, Clone)]
 pub struct Issue {
@@ -43,8 +45,8 @@ pub enum Hint {
     Say(String),
     /// The id that was probably meant.
     Rename(String),
-    /// The id of what replaces it, and a part of the endpoint that changes with it.
-    Replace(String, Option<(&'static str, &'static str)>),
+    /// The id of what replaces it, and how its endpoint changes.
+    Replace(String, Option<Moved>),
     /// It goes, and what lists it with it.
     RemoveEverywhere,
     /// It belongs into this map.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use component::config::{Fault, Need, Stage};
+use component::config::{Fault, Need, Remedy, Stage};
 use component::{BuildInfo, Id, Kind};
 use confmap::code;
 
@@ -85,16 +85,16 @@ impl Settings {
 
     /// An extension that is defined has only to be listed, and a server can have the next port.
     fn listing(&self, issue: Issue, need: &Need, registry: &Registry) -> Issue {
-        let (id, stores) = match need {
-            Need::Storage(id) => (id, true),
-            Need::Authenticator(id) => (id, false),
+        let id = match need {
+            Need::Storage(id) => id,
+            Need::Authenticator(_) => return without_auth(issue),
             Need::Address(address) => return next_port(issue, address),
         };
         let Ok(id) = id.parse::<Id>() else { return issue };
         if self.section(Kind::Extension, &id).is_none() {
             return self.undefined_extension(issue, &id, registry);
         }
-        if !stores || self.service.extensions.contains(&id) {
+        if self.service.extensions.contains(&id) {
             return issue;
         }
         let cause =
@@ -157,6 +157,20 @@ impl Settings {
         };
         (text.clone(), text)
     }
+}
+
+/// No extension of this program knows who sends, or says who we are. A server without `auth:` is open to everybody, so
+/// there it is the user's decision to remove it.
+fn without_auth(issue: Issue) -> Issue {
+    let section = issue.path.split_last().map_or(Vec::new(), |it| it.1.to_vec());
+    let is_client = issue.path.first().is_some_and(|it| it == Kind::Exporter.section());
+    let issue = issue.cause("`auth` cannot be used: authentication is not in this build");
+    if is_client {
+        return issue.hint(section, Remedy::Remove);
+    }
+    issue.advice(
+        "remove `auth` if everybody who reaches this server may send, or put a proxy before it that checks who sends",
+    )
 }
 
 fn next_port(issue: Issue, address: &str) -> Issue {

@@ -77,8 +77,23 @@ pub(crate) struct Removed {
     name: &'static str,
     /// What does its work today; of some nothing does.
     pub by: Option<(Kind, &'static str)>,
-    /// What else changes with the name: a part of the endpoint, and what stands there instead.
-    pub endpoint: Option<(&'static str, &'static str)>,
+    /// What else changes with the name.
+    pub endpoint: Option<Moved>,
+}
+
+/// Where the successor of a type sends to.
+#[derive(Debug, Clone, Copy)]
+pub struct Moved {
+    /// The end of the endpoint, which changes.
+    pub old: &'static str,
+    /// What stands there instead.
+    pub new: &'static str,
+    /// A whole endpoint.
+    pub example: &'static str,
+}
+
+const fn moved(old: &'static str, new: &'static str, example: &'static str) -> Moved {
+    Moved { old, new, example }
 }
 
 const fn removed(kind: Kind, name: &'static str, by: Option<(Kind, &'static str)>) -> Removed {
@@ -94,15 +109,21 @@ const PROMETHEUS: Option<(Kind, &str)> = Some((Kind::Receiver, "prometheus"));
 const REMOVED: &[Removed] = &[
     removed(Kind::Exporter, "logging", Some((Kind::Exporter, "debug"))),
     Removed {
-        endpoint: Some(("/loki/api/v1/push", "/otlp")),
+        endpoint: Some(moved("/loki/api/v1/push", "/otlp", "http://HOST:3100/otlp")),
         ..removed(Kind::Exporter, "loki", HTTP)
     },
-    Removed { endpoint: Some((":14250", ":4317")), ..removed(Kind::Exporter, "jaeger", GRPC) },
     Removed {
-        endpoint: Some((":14268/api/traces", ":4318")),
+        endpoint: Some(moved(":14250", ":4317", "HOST:4317")),
+        ..removed(Kind::Exporter, "jaeger", GRPC)
+    },
+    Removed {
+        endpoint: Some(moved(":14268/api/traces", ":4318", "http://HOST:4318")),
         ..removed(Kind::Exporter, "jaeger_thrift", HTTP)
     },
-    Removed { endpoint: Some((":55678", ":4317")), ..removed(Kind::Exporter, "opencensus", GRPC) },
+    Removed {
+        endpoint: Some(moved(":55678", ":4317", "HOST:4317")),
+        ..removed(Kind::Exporter, "opencensus", GRPC)
+    },
     removed(Kind::Exporter, "carbon", None),
     removed(Kind::Exporter, "sapm", HTTP),
     removed(Kind::Exporter, "skywalking", GRPC),

@@ -1,6 +1,6 @@
 //! The section of the exporter.
 
-use component::config::{Choice, Choices, Problems, Section};
+use component::config::{Caution, Choice, Choices, Problems, Section};
 use component::{QueueConfig, RetryConfig, Signal};
 use confighttp::client::{ClientConfig, is_no_url};
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,17 @@ impl Config {
     }
 }
 
+/// Where Loki takes its own protocol. OTLP it takes elsewhere.
+const LOKI_PUSH: &str = "/loki/api/v1/push";
+
+/// An endpoint of Loki that answers every request with an error.
+fn warn_of_loki((key, endpoint): (&str, &str), problems: &mut Problems) {
+    let Some(host) = endpoint.trim_end_matches('/').strip_suffix(LOKI_PUSH) else { return };
+    let path = if key == "endpoint" { "/otlp" } else { "/otlp/v1/logs" };
+    let text = format!("Loki takes OTLP at `{path}`, not at `{LOKI_PUSH}`");
+    problems.warn(Caution::EndpointForm, "", text).set(key, format!("{host}{path}"));
+}
+
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         let endpoints = [
@@ -129,6 +140,8 @@ impl component::Config for Config {
         }
         self.client.validate("clientconfig", problems);
         self.check_urls(problems);
+        let of_logs = [("endpoint", &self.client.endpoint), ("logs_endpoint", &self.logs_endpoint)];
+        of_logs.iter().for_each(|(key, it)| warn_of_loki((key, it), problems));
         self.retry_on_failure.validate("retry_on_failure", problems);
         if let Some(queue) = self.sending_queue.get() {
             queue.validate("sending_queue", problems);

@@ -31,7 +31,9 @@ fn nothing_to_read(config: &Config, problems: &mut Problems) {
         let one = Config { include: vec![pattern.clone()], exclude: excluded(), ..config.clone() };
         if crate::files(&one).is_ok_and(|it| it.finder.is_empty()) {
             let text = format!("{pattern} matches no file now");
-            problems.warn(Caution::NoFiles, "", text).about(&format!("include::{at}"));
+            let help = "check the pattern, and that the user that runs sluice may read its folders; files that come \
+                        later will be read";
+            problems.warn(Caution::NoFiles, "", text).say(&format!("include::{at}"), help);
         }
     }
 }

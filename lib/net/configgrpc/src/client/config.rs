@@ -100,6 +100,7 @@ impl Default for Keepalive {
 
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[serde(default)]
 #[config(go = "configauth.Config")]
 pub struct AuthConfig {
     /// Id of the extension.
@@ -153,7 +154,11 @@ impl ClientConfig {
                 () if self.tls.common.has_ca() => "tls",
                 () => "tls::insecure",
             };
-            problems.at_start(key, configtls::ClientConfig::refuse_tls()).about(place);
+            problems.at_start(key, configtls::ClientConfig::refuse_tls()).say(
+                place,
+                "TLS is not in this build yet: use `http://` before the endpoint, or `tls: {insecure: true}`, for \
+                 example through a local proxy that speaks TLS to the backend",
+            );
         }
         if let Err(why) = self.check_compression() {
             problems.at_start(key, why).set("compression", "gzip");

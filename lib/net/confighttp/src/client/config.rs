@@ -103,6 +103,7 @@ pub(super) fn refuse_tls(url: &str) -> String {
 
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[serde(default)]
 #[config(go = "configauth.Config")]
 pub struct AuthConfig {
     /// Id of the extension.
@@ -167,9 +168,10 @@ impl ClientConfig {
         signal: Option<&'static str>,
         problems: &mut Problems,
     ) {
+        let is_tls = text.starts_with("https://");
         let refused = match Url::parse(text) {
             Err(why) => why,
-            Ok(url) if url.is_tls() => refuse_tls(text),
+            Ok(_) if is_tls => refuse_tls(text),
             Ok(url) => {
                 let host = confignet::split_host_port(url.host()).map_or(url.host(), |it| it.0);
                 if !confignet::is_local(host.trim_matches(['[', ']'])) {
@@ -180,7 +182,10 @@ impl ClientConfig {
             }
         };
         let fault = problems.at_start(key, refused).about(place);
-        if !text.starts_with("http://") && !text.starts_with("https://") {
+        if is_tls {
+            fault.say(place, "TLS is not in this build yet: use `http://`, for example through a local proxy that \
+                              speaks TLS to the backend");
+        } else if !text.starts_with("http://") {
             fault.form(place, with_scheme(text));
         }
         if let Some(signal) = signal {

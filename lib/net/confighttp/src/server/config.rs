@@ -93,6 +93,7 @@ pub struct CorsConfig {
 
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[serde(default)]
 #[config(go = "confighttp.AuthConfig")]
 pub struct AuthConfig {
     /// Id of the extension.
