@@ -231,6 +231,10 @@ fn a_variable_is_mentioned_only_where_it_has_to_do_with_the_mistake() {
     let unset = "the variable NO_SUCH_ is not set";
     let whole = "the variable NO_SUCH_ is not set, so `endpoint` has no value []";
     assert_eq!(notes("{endpoint: '${env:NO_SUCH_}'}"), whole);
+    let word = "{endpoint: 'http://a', encoding: '${env:NO_SUCH_}'}";
+    assert!(
+        notes(word).starts_with("the variable NO_SUCH_ is not set, so `encoding` has no value")
+    );
     let empty = "{endpoint: $BACKEND}";
     assert!(notes(empty).starts_with("endpoint \"$BACKEND\" must begin"), "{}", notes(empty));
     let part = "the variable NO_SUCH_ is not set, so `endpoint` is not complete: endpoint must be a valid URL []";
@@ -267,6 +271,15 @@ fn what_cannot_be_read_or_found_says_what_to_check() {
     let tls = tls.replace("otlp_http: {endpoint: 'https://a'}", "otlp_grpc: {endpoint: 'a:1'}");
     std::fs::write(&file, tls.replace("[otlp_http]", "[otlp_grpc]")).unwrap();
     assert!(help(file.to_str().unwrap()).starts_with("SL0400 TLS is not in this build yet"));
+    for pattern in [
+        "multiline: {line_start_pattern: '(?!x)a'}",
+        "operators: [{type: filter, expr: 'body matches \"(?<=x)a\"'}]",
+    ] {
+        let yaml = yaml.replace("[/no/such/*.log]", &format!("[/no/such/*.log], {pattern}"));
+        std::fs::write(&file, yaml).unwrap();
+        let said = help(file.to_str().unwrap());
+        assert!(said.starts_with("SL0106 RE2 has no lookahead and no lookbehind"), "{said}");
+    }
     let auth = yaml
         .replace("file_log: {include: [/no/such/*.log]}", "otlp: {protocols: {grpc: {auth: {}}}}");
     std::fs::write(&file, auth.replace("[file_log]", "[otlp]")).unwrap();

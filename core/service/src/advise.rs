@@ -39,13 +39,19 @@ pub(crate) fn diagnostic(conf: &Conf, issue: &Issue) -> Diagnostic {
     let text = headline::of(conf, issue, &path);
     let found = conf.problem(issue.code, text, &path, at);
     let unset = cause::unset_variables(conf, &path, issue);
-    if unset.is_empty() {
-        return remedy(conf, issue, &path, found);
+    if !unset.is_empty() {
+        let (found, help) = cause::because_unset(conf, issue, &path, (&unset, found));
+        // Only a value for all of it has a remedy besides: the default of the variable.
+        let sets = matches!(issue.hint.as_deref(), Some(Hint::Do(_, Remedy::Set(_))));
+        let is_all = sets && cause::is_empty(conf, issue, &path);
+        let found = if is_all { remedy(conf, issue, &path, found) } else { found };
+        return if found.help.is_some() { found } else { found.help(help) };
     }
-    let (found, help) = cause::because_unset(conf, issue, &path, (&unset, found));
-    let found =
-        if cause::is_empty(conf, issue, &path) { remedy(conf, issue, &path, found) } else { found };
-    if found.help.is_some() { found } else { found.help(help) }
+    let found = remedy(conf, issue, &path, found);
+    match conf.node(&path).and_then(Node::text).and_then(habits::lookaround) {
+        Some(help) if found.help.is_none() => found.help(help),
+        _ => found,
+    }
 }
 
 fn remedy(conf: &Conf, issue: &Issue, path: &[String], found: Diagnostic) -> Diagnostic {

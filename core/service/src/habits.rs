@@ -91,6 +91,11 @@ const PATTERNS: [(&str, &str); 5] = [
 const LOOKAROUND: &str =
     "RE2 has no lookahead and no lookbehind: match what stands there as a part of the pattern";
 
+/// What to do about a value with a pattern in it that RE2 has not.
+pub(crate) fn lookaround(text: &str) -> Option<&'static str> {
+    ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|it| text.contains(it)).then_some(LOOKAROUND)
+}
+
 /// What to do about a part of a pattern.
 pub(crate) fn pattern(written: &str) -> Option<&'static str> {
     PATTERNS.iter().find(|it| written.starts_with(it.0)).map(|it| it.1)
