@@ -162,15 +162,20 @@ impl<T: Tags> Tagged<T> {
 fn missing<T: Tags>(entries: &[(String, Value)]) -> Fault {
     let mut fault = Fault::read(T::MISSING);
     fault.wanted = Some(Wanted::Present);
+    let is_type = |it: &str| names::<T>().contains(&it);
+    // `- regex_parser:`, with or without its keys beside it.
+    if let Some((name, _)) =
+        entries.iter().find(|it| is_type(&it.0) && *it.1.plain() == Value::Null)
+    {
+        fault.remedy = Some(Remedy::ValueOf(TYPE.to_owned()));
+        fault.about(name);
+        return fault;
+    }
     match (entries, guess::<T>(entries).as_slice()) {
-        ([(name, below)], _) if names::<T>().contains(&name.as_str()) => {
+        ([(name, _)], _) if is_type(name) => {
             let help =
                 format!("write `- {TYPE}: {name}`, and beside it the keys that are below it");
-            let is_alone = *below.plain() == Value::Null;
             fault.say(name, help);
-            if is_alone {
-                fault.remedy = Some(Remedy::ValueOf(TYPE.to_owned()));
-            }
         }
         (_, []) => {
             fault.one_of(TYPE, &names::<T>());

@@ -10,29 +10,31 @@ pub(crate) fn misspelt(conf: &Conf, issue: &Issue, warnings: &[Issue]) -> Option
     let missing = issue.missing.as_ref()?;
     let place = remedy_place(conf, issue)?;
     let above = place.split_last()?.1;
-    let is_meant = |written: &str, known: &[String]| {
+    // Of two keys with names alike, one may be required: `regex` or `regex_name`.
+    let meant = |written: &str, known: &[String]| {
         let known = || known.iter().map(String::as_str);
-        let near = || closest(written, known()).or_else(|| closest(written, [missing.as_str()]));
-        habits::key(written, std::slice::from_ref(missing)).is_some()
-            || near() == Some(missing.as_str())
+        let alike = |it: &&str| it == missing || closest(it, [missing.as_str()]).is_some();
+        let habit = habits::key(written, std::slice::from_ref(missing));
+        let near = closest(written, known()).or_else(|| closest(written, [missing.as_str()]));
+        habit.or_else(|| near.filter(alike).map(str::to_owned))
     };
-    let ignored = warnings.iter().find(|it| {
-        let (written, beside) = it.path.split_last().unwrap_or((missing, &[]));
-        it.code == code::IGNORED_KEY
-            && settle(conf, beside) == above
-            && is_meant(written, &it.candidates)
+    let ignored = warnings.iter().find_map(|it| {
+        let (written, beside) = it.path.split_last()?;
+        let is_here = it.code == code::IGNORED_KEY && settle(conf, beside) == above;
+        let meant = meant(written, &it.candidates).filter(|_| is_here)?;
+        Some((it.path.clone(), meant))
     });
     // Without a type nobody can say which keys are ignored.
     let beside = conf.node(above).map_or(&[][..], Node::entries).iter();
-    let mut untyped = beside.filter(|it| missing == "type" && is_meant(&it.key, &[]));
-    let path = match ignored {
-        Some(it) => it.path.clone(),
-        None => [above, &[untyped.next()?.key.clone()]].concat(),
+    let mut untyped = beside.filter(|it| missing == "type" && meant(&it.key, &[]).is_some());
+    let (path, meant) = match ignored {
+        Some(found) => found,
+        None => ([above, &[untyped.next()?.key.clone()]].concat(), missing.clone()),
     };
     let found = Issue {
         path,
         at_key: true,
-        candidates: vec![missing.clone()],
+        candidates: vec![meant],
         hint: None,
         cause: None,
         ..issue.clone()
