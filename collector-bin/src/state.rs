@@ -6,7 +6,7 @@
 //! not share offsets, and one whose configuration was edited still knows its own.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,19 +16,39 @@ use journal::Directory;
 
 /// Where packages keep state, by the Filesystem Hierarchy Standard.
 const SYSTEM: &str = "/var/lib/sluice";
+/// Length of the name of a configuration's directory.
+const NAME_DIGITS: usize = 16;
+/// Most directories of other configurations that are named.
+const OTHERS_MAX: usize = 3;
 
 /// Where state is kept of a collector with this configuration.
 pub fn storage(locations: &Locations) -> DefaultStorage {
     let candidates = candidates(|name| std::env::var_os(name).filter(|it| !it.is_empty()));
     let Some(base) = candidates.iter().find(|it| can_be_written(it)) else {
         let all: Vec<String> = candidates.iter().map(|it| it.display().to_string()).collect();
-        return DefaultStorage { storage: None, place: format!("tried {}", all.join(", ")) };
+        let place = format!("tried {}", all.join(", "));
+        return DefaultStorage { place, ..DefaultStorage::default() };
     };
     let path = base.join(name(&locations.config));
     let place = path.display().to_string();
+    let others = if path.exists() { Vec::new() } else { others(base) };
     // Whoever waits for a collector that stops does so without blocking.
     let directory = Directory::new(path, Duration::ZERO, false);
-    DefaultStorage { storage: Some(Arc::new(directory)), place }
+    DefaultStorage { storage: Some(Arc::new(directory)), place, others }
+}
+
+/// Directories of configurations, the one that was used last first.
+fn others(base: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(base).into_iter().flatten().flatten();
+    let is_name = |it: &OsString| {
+        it.len() == NAME_DIGITS
+            && it.to_str().is_some_and(|it| it.bytes().all(|it| it.is_ascii_hexdigit()))
+    };
+    let named = entries.filter(|it| is_name(&it.file_name()));
+    let mut all: Vec<_> =
+        named.filter_map(|it| Some((it.metadata().ok()?.modified().ok()?, it.path()))).collect();
+    all.sort_unstable_by(|a, b| b.cmp(a));
+    all.into_iter().take(OTHERS_MAX).map(|(_, path)| path.display().to_string()).collect()
 }
 
 fn candidates(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
@@ -53,11 +73,24 @@ fn name(config: &[String]) -> String {
     let sources = config.iter().map(|it| {
         let path = it.strip_prefix("file:").unwrap_or(it);
         let absolute = std::path::absolute(path).ok().filter(|it| it.exists());
+        let absolute = absolute.map(|it| without_parents(&it));
         absolute
             .map_or_else(|| it.clone().into_bytes(), |it| it.into_os_string().into_encoded_bytes())
     });
     let all: Vec<Vec<u8>> = sources.collect();
-    format!("{:016x}", journal::hash(&all.join(&0)))
+    format!("{:0NAME_DIGITS$x}", journal::hash(&all.join(&0)))
+}
+
+/// `/a/../b` is `/b`.
+fn without_parents(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(out.pop()),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -97,5 +130,16 @@ mod tests {
         assert_eq!(of(&["Cargo.toml"]), of(&["file:Cargo.toml"]));
         assert_ne!(of(&["Cargo.toml"]), of(&["src/main.rs"]));
         assert_ne!(of(&["a", "b"]), of(&["ab"]));
+        assert_eq!(of(&["src/../Cargo.toml"]), of(&["./Cargo.toml"]));
+    }
+
+    #[test]
+    fn a_configuration_that_was_moved_is_told_of_the_directories_of_others() {
+        let base = tempfile::tempdir().unwrap();
+        assert!(others(base.path()).is_empty());
+        std::fs::create_dir(base.path().join("lost+found")).unwrap();
+        std::fs::create_dir(base.path().join("0123456789abcdef")).unwrap();
+        let want = base.path().join("0123456789abcdef").display().to_string();
+        assert_eq!(others(base.path()), [want]);
     }
 }

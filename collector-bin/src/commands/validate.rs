@@ -96,7 +96,7 @@ mod tests {
              {{pipelines: {{logs: {{receivers: [file_log], exporters: [debug]}}}}}}}}"
         );
         let locations = Locations { config: vec![format!("yaml:{yaml}")], ..Locations::default() };
-        let nowhere = DefaultStorage { storage: None, place: "tried /x".into() };
+        let nowhere = DefaultStorage { place: "tried /x".into(), ..DefaultStorage::default() };
         let registry = components().with_storage(nowhere);
         let (conf, settings) = check(&locations, &registry).unwrap();
         lint::warnings(&conf, &settings, &registry).iter().map(|it| it.code).collect()

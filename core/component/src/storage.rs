@@ -17,11 +17,14 @@ pub struct DefaultStorage {
     pub storage: Option<Arc<dyn Storage>>,
     /// The directory, or why there is none.
     pub place: String,
+    /// The directories of other configurations, newest first, if this one has none yet: one of them may be its own,
+    /// from before it was moved.
+    pub others: Vec<String>,
 }
 
 impl Default for DefaultStorage {
     fn default() -> Self {
-        Self { storage: None, place: "this program keeps none".into() }
+        Self { storage: None, place: "this program keeps none".into(), others: Vec::new() }
     }
 }
 

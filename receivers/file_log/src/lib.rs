@@ -316,12 +316,21 @@ impl FileLog {
             Keeps::In(id) => host.storage(id).map(Some),
             Keeps::Nothing => Ok(None),
             Keeps::ByDefault => {
-                let DefaultStorage { storage, place } = host.default_storage();
+                let DefaultStorage { storage, place, others } = host.default_storage();
                 if storage.is_some() {
                     tracing::info!(
                         directory = place,
                         "No storage is set: offsets are kept in the default directory, and a \
                         restart goes on there. 'storage: none' turns this off."
+                    );
+                }
+                if storage.is_some() && !others.is_empty() {
+                    tracing::warn!(
+                        directory = place,
+                        others = others.join(", "),
+                        "This configuration has no stored offsets yet, and other configurations have. \
+                        Offsets belong to the path of the configuration: if you moved or renamed it, stop, \
+                        and rename the directory of the old path to this one."
                     );
                 }
                 Ok(storage)

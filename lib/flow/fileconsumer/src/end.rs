@@ -39,12 +39,12 @@ impl<S: Sink> Engine<S> {
         }
         if self.in_flight.0 > 0 && !awaited {
             let (chunks, bytes) = self.in_flight;
-            tracing::warn!(
-                chunks,
-                bytes,
-                "stopped before all records were acknowledged; with a \
-                'storage' they are read again at the next start"
-            );
+            let after = if self.remembers {
+                "they are read again at the next start"
+            } else {
+                "offsets are not stored, so the next start begins where 'start_at' says"
+            };
+            tracing::warn!(chunks, bytes, "stopped before all records were acknowledged: {after}");
         }
         self.checkpoint();
         if let Some(client) = self.book.client() {

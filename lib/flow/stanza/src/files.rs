@@ -140,6 +140,12 @@ impl Files {
         changed
     }
 
+    /// What people know the file of the last line by: its path, or the first of its attributes, which is its name.
+    pub(crate) fn current_name(&self) -> Option<&str> {
+        let file = self.get(self.current)?;
+        file.path().or_else(|| file.meta.attributes.first().map(|(_, name)| name.as_str()))
+    }
+
     /// The receiver's own resource.
     pub(crate) fn base(&self) -> &Shared {
         &self.base

@@ -388,9 +388,17 @@ impl<'a> Run<'a, '_> {
             complaint.unsaid += 1;
             return;
         }
-        let more = std::mem::take(&mut complaint.unsaid);
+        let not_logged_before = std::mem::take(&mut complaint.unsaid);
         complaint.last = Some(now);
-        tracing::error!(operator_id = id, operator_type = kind, action, error = %failure, more, "{message}");
+        tracing::error!(
+            operator_id = id,
+            operator_type = kind,
+            action,
+            error = %failure,
+            file = self.files.current_name(),
+            not_logged_before,
+            "{message}"
+        );
     }
 
     /// Asks every operator for what it held back. True if there was something, and when more is due.
