@@ -35,7 +35,7 @@ pub(crate) struct Common {
     /// What becomes of a record on which the operator fails: `send` passes it on as it is at that moment, `drop` throws it
     /// away. Both write an error into the log; `send_quiet` and `drop_quiet` do not. Default `send`.
     pub(crate) on_error: Choice<OnError>,
-    /// An expression. A record for which it is false passes by untouched. Default: none does.
+    /// An expression. The operator runs only for records for which it is true. Default: for all records.
     #[serde(rename = "if")]
     pub(crate) condition: String,
 }

@@ -18,8 +18,8 @@ struct Retain {
 /// The keys of `retain`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
 pub(crate) struct Config {
-    /// The fields to keep. Of the body, the attributes and the resource, everything else goes from those that the list
-    /// mentions; those that it does not mention stay as they are. Required.
+    /// The fields to keep. If the list names a field of the body, of the attributes or of the resource, all other fields
+    /// of that part are removed. A part of which the list names no field stays as it is. Required.
     fields: Vec<Place>,
 }
 

@@ -28,7 +28,7 @@ struct Route {
 pub(crate) struct Config {
     /// Where records go: to the first of these whose expression is true for them. Default: none.
     routes: Vec<RouteConfig>,
-    /// The ids of the operators that get the records for which no route is. Default: they are thrown away.
+    /// The ids of the operators that get the records that no route takes. Default: these records are dropped.
     default: Vec<String>,
 }
 
