@@ -49,7 +49,8 @@ fn scalar(kind: Kind, payload: Option<Payload<'_>>) -> Option<ValueRef<'_>> {
 }
 
 /// The field if it is a whole number.
-#[inline]
+#[expect(clippy::inline_always, reason = "a filter by one field does little else")]
+#[inline(always)]
 pub(super) fn int(level: &Level, src: &[u8], spot: Spot) -> Option<i64> {
     if spot.outer != 0 || matches!(spot.kind, Kind::Number) {
         return get(level, src, spot).and_then(ValueRef::as_int);
