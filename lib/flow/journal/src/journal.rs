@@ -27,6 +27,8 @@ pub struct Journal {
     live_bytes: u64,
     file_bytes: u64,
     sequence: u64,
+    /// It is compacted when it is larger than this.
+    compact_above: u64,
 }
 
 /// How a journal was found.
@@ -77,7 +79,9 @@ impl Journal {
         }
         let live_bytes = entries.iter().map(|(k, v)| entry_bytes(k, v)).sum();
         let path = path.to_owned();
-        Ok((Self { path, file, entries, live_bytes, file_bytes: end as u64, sequence }, found))
+        let (file_bytes, compact_above) = (end as u64, COMPACT_BYTES_MIN);
+        let own = Self { path, file, entries, live_bytes, file_bytes, sequence, compact_above };
+        Ok((own, found))
     }
 
     /// One value.
@@ -117,10 +121,23 @@ impl Journal {
                 }
             }
         }
-        if self.file_bytes > COMPACT_BYTES_MIN && self.file_bytes > 4 * self.live_bytes {
-            self.compact()?;
+        if self.file_bytes > self.compact_above && self.file_bytes > 4 * self.live_bytes {
+            self.try_compact();
         }
         Ok(())
+    }
+
+    /// The change is written already: a journal that cannot be made smaller now (a full disk) is only larger, and is
+    /// tried again when it has twice the size.
+    fn try_compact(&mut self) {
+        self.compact_above = COMPACT_BYTES_MIN;
+        if let Err(error) = self.compact() {
+            self.compact_above = self.file_bytes * 2;
+            let (path, bytes) = (&self.path, self.file_bytes);
+            tracing::warn!(%error, ?path, bytes, "a store could not be made smaller; it is tried again later");
+            // What is left of it takes room on a disk that may be full.
+            let _ = fs::remove_file(temporary(&self.path));
+        }
     }
 
     fn append(&mut self, body: &[u8]) -> io::Result<()> {
@@ -144,6 +161,8 @@ impl Journal {
         let temporary = temporary(&self.path);
         let mut bytes = MAGIC.to_vec();
         bytes.extend(framed(self.sequence, &body));
+        // One that was not finished may still be there.
+        remove_if_there(&temporary)?;
         let mut file = OpenOptions::new().create_new(true).append(true).open(&temporary)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
@@ -290,6 +309,28 @@ mod tests {
             write(&mut journal, "offset", &format!("{n:020}"));
         }
         assert!(fs::metadata(&path).unwrap().len() < 2 * COMPACT_BYTES_MIN);
+        drop(journal);
+        let (journal, _) = Journal::open(&path).unwrap();
+        assert_eq!(all(&journal), [("offset".to_owned(), format!("{:020}", 19_999))]);
+    }
+
+    #[test]
+    fn a_compaction_that_failed_once_blocks_no_later_one_and_no_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        // A folder in its place: neither to be removed as a file nor to be made anew.
+        fs::create_dir(temporary(&path)).unwrap();
+        let size = || fs::metadata(&path).unwrap().len();
+        while size() < 2 * COMPACT_BYTES_MIN {
+            write(&mut journal, "offset", "00000000000000000000");
+        }
+        fs::remove_dir(temporary(&path)).unwrap();
+        fs::write(temporary(&path), "left over").unwrap();
+        for n in 0..20_000 {
+            write(&mut journal, "offset", &format!("{n:020}"));
+        }
+        assert!(size() < 2 * COMPACT_BYTES_MIN, "{}", size());
         drop(journal);
         let (journal, _) = Journal::open(&path).unwrap();
         assert_eq!(all(&journal), [("offset".to_owned(), format!("{:020}", 19_999))]);
