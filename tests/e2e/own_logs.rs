@@ -168,7 +168,17 @@ async fn a_reload_opens_the_files_again_and_changes_the_encoding() {
     assert!(eventually(|| file.exists()).await);
     assert_eq!(sluice.terminate().await.code(), Some(0), "{}", sluice.output());
     let read = |path| std::fs::read_to_string(path).unwrap();
-    assert!(read(&rotated).contains("\tEverything is ready."), "{}", read(&rotated));
+    let before = read(&rotated);
+    assert!(before.contains("\tEverything is ready."), "{before}");
+    let mistake = before.lines().find(|it| it.contains("cannot be used")).unwrap();
+    for part in [
+        "no encoder registered for name \\\"logfmt\\\"",
+        "\"code\": \"SL",
+        "sluice.yaml:",
+        "\"help\": ",
+    ] {
+        assert!(mistake.contains(part), "no {part} in {mistake}");
+    }
     let last = read(&file);
     assert!(last.lines().all(|it| it.starts_with("{\"level\":\"info\"")), "{last}");
     assert!(last.contains("\"msg\":\"Shutdown complete.\""), "{last}");

@@ -225,7 +225,16 @@ impl Running {
             }
         };
         refuse(&problems);
-        error!("The new configuration cannot be used; the running configuration stays.");
+        // Where log lines are collected nobody sees standard error.
+        let first = problems.list.iter().find(|it| it.severity == Severity::Error);
+        let place = first.and_then(|it| it.primary.as_ref());
+        error!(
+            error = problems.headline,
+            code = first.map(|it| it.code),
+            place = place.map(|it| it.origin.visible().to_string()),
+            help = first.and_then(|it| it.help.as_deref()),
+            "The new configuration cannot be used; the running configuration stays."
+        );
     }
 }
 
