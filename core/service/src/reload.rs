@@ -131,7 +131,7 @@ impl Collector {
             let lost: Vec<Id> =
                 before.iter().filter(|it| !stays(it)).map(|it| it.id.clone()).collect();
             let graph = self.graph.rebuild(settings, registry, build, meter, &lost)?;
-            settings.can_start(registry, build)?;
+            settings.can_start_with(&self.telemetry, registry)?;
             return Ok(Candidate {
                 settings: settings.clone(),
                 extensions,
@@ -142,7 +142,7 @@ impl Collector {
         let telemetry = Telemetry::new(own, build, registry);
         let extensions = extensions(&[], settings, registry, build, telemetry.meter())?;
         let graph = Graph::build(settings, registry, build, telemetry.meter())?;
-        settings.can_start(registry, build)?;
+        settings.can_start_with(&telemetry, registry)?;
         let telemetry = Some((telemetry, telemetry_host(&self.services, &self.handover)));
         Ok(Candidate { settings: settings.clone(), extensions, graph, telemetry })
     }

@@ -172,7 +172,7 @@ impl Collector {
         let graph = graph.map_err(RunError::Config)?;
         let extensions = extensions(&[], settings, registry, &build, telemetry.meter());
         let extensions = extensions.map_err(RunError::Config)?;
-        settings.can_start(registry, &build).map_err(RunError::Config)?;
+        settings.can_start_with(&telemetry, registry).map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
         let services = ServiceHandle {
             storages: Mutex::default(),

@@ -39,7 +39,15 @@ impl Settings {
     /// # Errors
     /// The first mistake in the order of the start; the others are behind it.
     pub fn can_start(&self, registry: &Registry, build: &BuildInfo) -> Result<(), Problem> {
-        let telemetry = Telemetry::new(&self.service.telemetry, build, registry);
+        self.can_start_with(&Telemetry::new(&self.service.telemetry, build, registry), registry)
+    }
+
+    /// The same for own telemetry that was made already.
+    pub(crate) fn can_start_with(
+        &self,
+        telemetry: &Telemetry,
+        registry: &Registry,
+    ) -> Result<(), Problem> {
         let own = telemetry.refused().map(telemetry_issue);
         let mut found = self.unmet(registry);
         found.extend(self.said.at_start.iter().filter(|it| self.starts(it.kind, &it.id)).map(

@@ -3,6 +3,7 @@
 //! A connection is driven by the call that uses it; between calls it rests in the pool, undriven. So
 //! there are no tasks, and a dropped call closes its connection.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -208,9 +209,12 @@ impl Client {
     ) -> Result<Reply, String> {
         let body = self.compressor.compress_aside(body).await;
         let body = body.map_err(|it| failed(&self.url, &it.to_string()))?;
-        let mut first = self.headers.clone();
-        first.insert(CONTENT_TYPE, content_type);
-        let (mut url, mut headers) = (self.url.clone(), first.clone());
+        let first = || {
+            let mut headers = self.headers.clone();
+            headers.insert(CONTENT_TYPE, content_type.clone());
+            headers
+        };
+        let (mut url, mut headers) = (Cow::Borrowed(&self.url), first());
         for _ in 0..redirect::REQUESTS_MAX {
             let sent = self.send(&url, headers, body.clone()).await;
             let reply = sent.map_err(|why| failed(&url, &why))?;
@@ -221,8 +225,8 @@ impl Client {
             if to.is_tls() {
                 return Err(failed(&to, "TLS is not supported yet: the server redirects to it"));
             }
-            headers = redirect::headers(&first, &self.url, &url, &to);
-            url = to;
+            headers = redirect::headers(&first(), &self.url, &url, &to);
+            url = Cow::Owned(to);
         }
         let why = format!("stopped after {} redirects", redirect::REQUESTS_MAX);
         Err(failed(&url, &why))
