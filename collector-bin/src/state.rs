@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use component::DefaultStorage;
 use confmap::Locations;
+use golang::fnv::fnv1a_64;
 use journal::Directory;
 
 /// Where packages keep state, by the Filesystem Hierarchy Standard.
@@ -78,7 +79,7 @@ fn name(config: &[String]) -> String {
             .map_or_else(|| it.clone().into_bytes(), |it| it.into_os_string().into_encoded_bytes())
     });
     let all: Vec<Vec<u8>> = sources.collect();
-    format!("{:0NAME_DIGITS$x}", journal::hash(&all.join(&0)))
+    format!("{:0NAME_DIGITS$x}", fnv1a_64(&all.join(&0)))
 }
 
 /// `/a/../b` is `/b`.

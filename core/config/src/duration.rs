@@ -35,6 +35,11 @@ impl Duration {
         Self { nanos: secs * 1_000_000_000 }
     }
 
+    /// The same as the standard library's, at most what 64 bits hold.
+    pub fn of(time: std::time::Duration) -> Self {
+        Self { nanos: i64::try_from(time.as_nanos()).unwrap_or(i64::MAX) }
+    }
+
     /// In nanoseconds.
     pub const fn nanos(self) -> i64 {
         self.nanos

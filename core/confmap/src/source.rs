@@ -89,6 +89,12 @@ impl Origin {
         Self { source, line, column, length: length.max(1), reference: None }
     }
 
+    /// True if `other` begins within it.
+    pub fn covers(&self, other: &Self) -> bool {
+        let columns = self.column..self.column + self.length;
+        other.source == self.source && other.line == self.line && columns.contains(&other.column)
+    }
+
     /// The place of every value that is not in the configuration.
     pub fn default_value() -> Self {
         Self::new(Source::new(SourceKind::Default, "", ""), 1, 1, 1)

@@ -46,12 +46,9 @@ pub(crate) fn misspelt(conf: &Conf, issue: &Issue, warnings: &[Issue]) -> Option
 pub(crate) fn unfilled(conf: &Conf, found: Diagnostic) -> Diagnostic {
     let origin = |it: &Diagnostic| it.primary.as_ref().map(|it| it.origin.visible().clone());
     let Some(value) = origin(&found) else { return found };
-    let within = |it: &confmap::Origin| {
-        let columns = value.column..value.column + value.length;
-        it.source == value.source && it.line == value.line && columns.contains(&it.column)
+    let is_here = |it: &&Diagnostic| {
+        it.code == code::PLACEHOLDER && origin(it).is_some_and(|it| value.covers(&it))
     };
-    let is_here =
-        |it: &&Diagnostic| it.code == code::PLACEHOLDER && origin(it).is_some_and(|it| within(&it));
     match conf.doubts.iter().find(is_here) {
         Some(doubt) => Diagnostic { help: doubt.help.clone(), fix: doubt.fix.clone(), ..found },
         None => found,
@@ -107,13 +104,8 @@ pub(crate) fn unset_variables<'a>(
     // What stands somewhere in a section has nothing to do with it.
     let value = node.filter(|it| !matches!(it.data, Data::Map(_) | Data::List(_)));
     let Some(origin) = value.map(|it| it.origin.visible().clone()) else { return Vec::new() };
-    let within = |it: &confmap::Origin| {
-        let columns = origin.column..origin.column + origin.length;
-        it.source == origin.source && it.line == origin.line && columns.contains(&it.column)
-    };
-    let here =
-        conf.notices.iter().filter(|it| it.origin.as_ref().is_some_and(|it| within(it.visible())));
-    here.collect()
+    let is_here = |it: &&Notice| it.origin.as_ref().is_some_and(|it| origin.covers(it.visible()));
+    conf.notices.iter().filter(is_here).collect()
 }
 
 /// Where the remedy has to be done.

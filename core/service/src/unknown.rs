@@ -134,7 +134,7 @@ fn unknown(kind: Kind, id: &Id, issue: Issue) -> Issue {
 /// The right name, with the part behind the slash.
 fn meant(id: &Id, name: &str, issue: Issue) -> Issue {
     let right = id.as_str().replacen(id.type_name(), name, 1);
-    Issue { hint: Some(Box::new(Hint::Rename(right))), ..issue }
+    issue.hinted(Hint::Rename(right))
 }
 
 fn not_here(kind: Kind, written: &str, name: &str, issue: Issue) -> Issue {
@@ -155,7 +155,7 @@ fn gone(
     let issue = issue.code(code::REMOVED);
     let Some((by_kind, by)) = removed.by else {
         let text = format!("upstream has removed the {kind} `{written}`, and nothing replaces it");
-        return Issue { hint: Some(Box::new(Hint::RemoveEverywhere)), ..issue.cause(text) };
+        return issue.cause(text).hinted(Hint::RemoveEverywhere);
     };
     let what = if by_kind == kind { format!("`{by}`") } else { format!("the {by_kind} `{by}`") };
     let text = format!("upstream has removed the {kind} `{written}`; {what} does its work today");
@@ -172,7 +172,7 @@ fn gone(
             .advice(format!("write `{by}`, also in the pipelines, and let the clients send OTLP"));
     }
     let right = id.as_str().replacen(written, by, 1);
-    Issue { hint: Some(Box::new(Hint::Replace(right, removed.endpoint))), ..issue }
+    issue.hinted(Hint::Replace(right, removed.endpoint))
 }
 
 /// `filelogreceiver`, `file_exporter`: the names of Go's modules.

@@ -1,6 +1,6 @@
 //! The component types of otelcol-contrib, so that one which is not in this build is told from a typing mistake.
 //!
-//! Names as of v0.149 to v0.162, from the `metadata.yaml` of the components. A name without its underscores is an
+//! Names as of v0.149 to v0.158, from the `metadata.yaml` of the components, and a few of later ones. A name without its underscores is an
 //! older name of the same type (`hostmetrics`), so it is not listed.
 
 use component::Kind;

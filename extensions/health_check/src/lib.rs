@@ -122,7 +122,6 @@ fn json(ready: Option<(SystemTime, Instant)>) -> String {
             .into();
     };
     let since = humantime::format_rfc3339_nanos(since);
-    let nanos = i64::try_from(instant.elapsed().as_nanos()).unwrap_or(i64::MAX);
-    let uptime = component::config::Duration::from_nanos(nanos);
+    let uptime = component::config::Duration::of(instant.elapsed());
     format!(r#"{{"status":"Server available","upSince":"{since}","uptime":"{uptime}"}}"#)
 }

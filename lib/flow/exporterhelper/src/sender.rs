@@ -192,14 +192,14 @@ impl Sender {
             let asked = error.retry_after();
             if let Some(asked) = asked.filter(|it| *it > ASKED_MAX) {
                 warn!(
-                    asked = %go_duration(asked),
+                    asked = %GoDuration::of(asked),
                     "The backend asks for a wait of more than 5 minutes. It is tried again after 5 minutes."
                 );
             }
             let asked = asked.map(|it| it.min(ASKED_MAX));
             let wait = backoff.next(start.elapsed(), asked, fastrand::f64());
             let Some(wait) = wait else { return Err(error.within("no more retries left")) };
-            let interval = go_duration(wait);
+            let interval = GoDuration::of(wait);
             info!(%error, %interval, "Exporting failed. Will retry the request after interval.");
             tokio::select! {
                 biased;
@@ -243,8 +243,4 @@ fn halves(data: Data) -> Vec<Data> {
     let mut parts = data.split_items(half);
     parts.reverse();
     parts
-}
-
-fn go_duration(time: Duration) -> GoDuration {
-    GoDuration::from_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use golang::fnv::fnv1a_64;
 use rustix::fs::FlockOperation;
 
 use crate::FileKey;
@@ -14,7 +15,7 @@ use crate::archive::{Content, Holds, Sample};
 use crate::book::{Entry, TAIL_BYTES};
 use crate::engine::Engine;
 use crate::find::Scan;
-use crate::identity::{Facts, Fingerprint, Head, Identity, hash, read_at};
+use crate::identity::{Facts, Fingerprint, Head, Identity, read_at};
 use crate::settings::{Compression, OnTruncate, StartAt};
 use crate::siblings::{are_related, is_gzip};
 use crate::sink::Sink;
@@ -298,7 +299,7 @@ impl<S: Sink> Engine<S> {
         }
         let from = offset - tail.len() as u64;
         let read = read_at(file, &mut tail, from).unwrap_or(0);
-        let same = entry.tail == 0 || read == tail.len() && hash(&tail) == entry.tail;
+        let same = entry.tail == 0 || read == tail.len() && fnv1a_64(&tail) == entry.tail;
         if same {
             return entry;
         }

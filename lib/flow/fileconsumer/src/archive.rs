@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use component::clock;
+use golang::fnv::fnv1a_64;
 
 use crate::book::{Entry, TAIL_BYTES};
-use crate::identity::{Facts, Identity, hash, read_at};
+use crate::identity::{Facts, Identity, read_at};
 use crate::siblings::{Mark, Rank, is_gzip, mark, oldest_first};
 use crate::source::{Source, open_file};
 
@@ -139,7 +140,7 @@ impl Sample {
         let length = usize::try_from(offset).map_or(TAIL_BYTES, |it| it.min(TAIL_BYTES));
         let mut bytes = vec![0; length];
         let n = self.source.read_at(&mut bytes, offset - length as u64).ok()?;
-        (n == length).then(|| hash(&bytes))
+        (n == length).then(|| fnv1a_64(&bytes))
     }
 
     /// Whether this is a copy of what an open file holds, or of its beginning when that is long enough to tell.

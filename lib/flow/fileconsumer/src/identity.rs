@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use golang::fnv::fnv1a_64;
+
 /// First bytes that are compared whenever a file is taken up again.
 const HEAD_BYTES: usize = 64;
 
@@ -77,12 +79,12 @@ fn nanos(since: Duration) -> i64 {
 
 impl Fingerprint {
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self { length: u32::try_from(bytes.len()).unwrap_or(u32::MAX), hash: hash(bytes) }
+        Self { length: u32::try_from(bytes.len()).unwrap_or(u32::MAX), hash: fnv1a_64(bytes) }
     }
 
     /// True when `bytes`, read from the start, begin with what was seen.
     pub(crate) fn fits(self, bytes: &[u8]) -> bool {
-        bytes.get(..self.length as usize).is_some_and(|it| hash(it) == self.hash)
+        bytes.get(..self.length as usize).is_some_and(|it| fnv1a_64(it) == self.hash)
     }
 }
 
@@ -115,13 +117,6 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
             done => return done,
         }
     }
-}
-
-/// FNV-1a with 64 bits: the same in every release, and nobody chooses the bytes to deceive it.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

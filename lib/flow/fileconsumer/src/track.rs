@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use component::Place;
+use golang::fnv::fnv1a_64;
 use tokio::time::Instant;
 
 use crate::FileKey;
 use crate::archive::Content;
 use crate::book::{Entry, TAIL_BYTES};
-use crate::identity::{Head, hash};
+use crate::identity::Head;
 use crate::source::Source;
 use crate::watch::Watch;
 use crate::watermark::Watermark;
@@ -165,7 +166,7 @@ impl<F> Tracked<F> {
     /// Hash of the bytes before `position`; 0 when they are not all known.
     pub fn tail_hash(&self) -> u64 {
         let known = self.tail.len() as u64 == self.position.min(TAIL_BYTES as u64);
-        if known { hash(&self.tail) } else { 0 }
+        if known { fnv1a_64(&self.tail) } else { 0 }
     }
 
     /// Moves the checkpoint to the watermark.

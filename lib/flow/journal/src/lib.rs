@@ -29,8 +29,6 @@ use tracing::warn;
 use journal::{Found, Journal};
 use name::file_name;
 
-pub use name::hash;
-
 /// Pause between two attempts at a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 

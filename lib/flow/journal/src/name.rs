@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use component::{Id, Kind};
+use golang::fnv::fnv1a_64;
 
 /// Longest name. File systems take 255 bytes (`NAME_MAX`, limits.h); a journal has files with longer endings beside
 /// it while it is compacted or put aside.
@@ -21,18 +22,11 @@ pub(crate) fn file_name(kind: Kind, id: &Id, name: &str) -> String {
         }
     }
     if out.len() > NAME_BYTES_MAX {
-        let end = format!("~~{:016x}", hash(plain.as_bytes()));
+        let end = format!("~~{:016x}", fnv1a_64(plain.as_bytes()));
         out.truncate(NAME_BYTES_MAX - end.len());
         out.push_str(&end);
     }
     out
-}
-
-/// FNV-1a with 64 bits: the same in every release.
-pub fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

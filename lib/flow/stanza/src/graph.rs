@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use config::{Caution, Fault, Problems, Remedy, Stage, Tagged};
 use expr::{Program, Template};
+use golang::fnv::fnv1a_64;
 
 use crate::keys::{OnError, templates};
 use crate::ops::{Built, Operator, OperatorConfig};
@@ -297,7 +298,8 @@ fn refuse_cycles(nodes: &[Node], found: &mut Problems) {
     // The one that leads back is the one to look at.
     let last = cycle.iter().copied().max().unwrap_or(start);
     let mut names: Vec<&str> = cycle.iter().map(|it| nodes[*it].id.as_str()).collect();
-    names.sort_by_key(|it| fnv(it));
+    // As the Collector sorts the names of a cycle.
+    names.sort_by_key(|it| fnv1a_64(it.as_bytes()).cast_signed());
     let text = format!(
         "pipeline has a circular dependency: {{\"cycles\":\"({} -\\u003e {})\"}}",
         names.join(" -\\u003e "),
@@ -309,10 +311,4 @@ fn refuse_cycles(nodes: &[Node], found: &mut Problems) {
     } else {
         fault.about("routes");
     }
-}
-
-/// The number by which the Collector sorts the names of a cycle: FNV-1a of 64 bits.
-fn fnv(text: &str) -> i64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, step).cast_signed()
 }

@@ -3,7 +3,6 @@
 //! The subset of expr-lang (github.com/expr-lang/expr 1.17) that makes sense on a log record: parsed once
 //! into a tree, evaluated on a record without allocation as long as the expression makes no new value.
 
-use std::fmt;
 use std::ops::Range;
 
 use bumpalo::Bump;
@@ -14,6 +13,8 @@ mod eval;
 mod lex;
 mod parse;
 mod tree;
+
+pub use golang::Mistake;
 
 use eval::{Env, Val};
 use parse::World;
@@ -36,23 +37,6 @@ pub trait Record<'a> {
     /// `timestamp`, in nanoseconds since 1970.
     fn timestamp(&self) -> Option<i64>;
 }
-
-/// Why a text is no expression.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    /// In the words of expr-lang, with position and excerpt.
-    pub text: String,
-    /// The bytes of the text that are wrong; `None` if it is the text as a whole, or its end.
-    pub at: Option<Range<usize>>,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Mistake {}
 
 /// A compiled expression.
 #[derive(Debug)]

@@ -4,7 +4,9 @@
 //! Everything here answers "what would Go do with this text"; nothing knows what the text is for.
 
 pub mod charset;
+pub mod fnv;
 pub mod json;
+mod mistake;
 pub mod regexp;
 pub mod severity;
 pub mod strconv;
@@ -12,4 +14,5 @@ pub mod time;
 pub mod utf8;
 pub mod value;
 
+pub use mistake::Mistake;
 pub use regexp::go_regex;

@@ -3,35 +3,13 @@
 //! What differs is rewritten: `\d \w \s \b` mean ASCII in Go, a lone `{` is a character, `[` within a class too,
 //! `\Q...\E`, `\z` and octal escapes exist. Common mistakes get Go's text.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::iter::Peekable;
-use std::ops::Range;
 use std::str::CharIndices;
 
 use regex::Regex;
 
-/// Why a text is no pattern.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    /// `error parsing regexp: ...`, as Go prints it.
-    pub text: String,
-    /// The bytes of the pattern that are wrong; `None` if it is the pattern as a whole.
-    pub at: Option<Range<usize>>,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Mistake {}
-
-impl From<Mistake> for String {
-    fn from(it: Mistake) -> String {
-        it.text
-    }
-}
+use crate::Mistake;
 
 /// Compiles a pattern as Go would.
 ///

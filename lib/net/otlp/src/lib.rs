@@ -48,8 +48,7 @@ pub fn refused(status: GrpcStatus, retryable: bool, delay: Option<Duration>) -> 
         }
         (true, None) => ConsumeError::retryable(text).with_status(status),
         (true, Some(delay)) => {
-            let nanos = i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX);
-            let wait = component::config::Duration::from_nanos(nanos);
+            let wait = component::config::Duration::of(delay);
             let text = format!("Throttle ({wait}), error: {text}");
             let status = GrpcStatus { message: text.clone(), ..status };
             ConsumeError::retryable(text).after(delay).with_status(status)

@@ -1,7 +1,6 @@
 //! Editors of maps: which keys stay, and maps into maps.
 
 use pdata::{AttributesEdit, ValueRef};
-use regex::Regex;
 
 use super::{Editor, MAP, PATTERN, State, Work, dynamic_regex, editor, pattern_at, read};
 use crate::functions::{Getter, Kind, Slot, takes};
@@ -67,14 +66,7 @@ fn keep_matching_keys(work: &mut Work<'_, '_>) -> Result<(), String> {
 /// Keeps the keys that match, or the others.
 fn retain(work: &mut Work<'_, '_>, matching: bool) -> Result<(), String> {
     let target = work.target()?;
-    let fresh: Regex;
-    let regex = match work.state {
-        State::Regex(it) => it,
-        State::None | State::Attribute(_) => {
-            fresh = dynamic_regex(&work.text(1)?)?;
-            &fresh
-        }
-    };
+    let regex = work.pattern(1, dynamic_regex)?;
     target.edit_map(work.place, |map| map.retain(|key, _| regex.is_match(key) == matching))
 }
 

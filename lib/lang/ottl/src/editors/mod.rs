@@ -165,6 +165,18 @@ impl<'w> Work<'w, '_> {
         }
     }
 
+    /// The pattern that is an argument: prepared, or compiled now if it is not the same for all items.
+    fn pattern(
+        &self,
+        at: usize,
+        compile: impl FnOnce(&str) -> Result<Regex, String>,
+    ) -> Result<Cow<'w, Regex>, String> {
+        match self.state {
+            State::Regex(it) => Ok(Cow::Borrowed(it)),
+            State::None | State::Attribute(_) => compile(&self.text(at)?).map(Cow::Owned),
+        }
+    }
+
     fn getter(&self, at: usize) -> Option<&'w Getter> {
         match self.arguments.get(at) {
             Some(Slot::One(it)) => Some(it),

@@ -174,17 +174,10 @@ fn is_format(format: &str) -> bool {
 
 fn replace_pattern(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
-    let fresh;
-    let regex = match work.state {
-        State::Regex(it) => it,
-        State::None | State::Attribute(_) => {
-            fresh = dynamic_regex(&work.text(1)?)?;
-            &fresh
-        }
-    };
+    let regex = work.pattern(1, dynamic_regex)?;
     let mut new = std::mem::take(&mut work.scratch.text);
     let changed = match target.get(work.place)? {
-        Value::Text(old) => work.replaced(regex, &old, 2, &mut new),
+        Value::Text(old) => work.replaced(&regex, &old, 2, &mut new),
         _ => Ok(false),
     };
     let result = match changed {
@@ -198,14 +191,7 @@ fn replace_pattern(work: &mut Work<'_, '_>) -> Result<(), String> {
 
 fn replace_match(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
-    let fresh;
-    let glob = match work.state {
-        State::Regex(it) => it,
-        State::None | State::Attribute(_) => {
-            fresh = dynamic_glob(&work.text(1)?, "replace_match")?;
-            &fresh
-        }
-    };
+    let glob = work.pattern(1, |it| dynamic_glob(it, "replace_match"))?;
     let replacement = work.replacement(2)?.into_owned();
     let matches = match target.get(work.place)? {
         Value::Text(old) => glob.is_match(&old),
@@ -219,14 +205,7 @@ fn replace_match(work: &mut Work<'_, '_>) -> Result<(), String> {
 
 fn replace_all_matches(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
-    let fresh;
-    let glob = match work.state {
-        State::Regex(it) => it,
-        State::None | State::Attribute(_) => {
-            fresh = dynamic_glob(&work.text(1)?, "replace_all_matches")?;
-            &fresh
-        }
-    };
+    let glob = work.pattern(1, |it| dynamic_glob(it, "replace_all_matches"))?;
     let replacement = work.replacement(2)?.into_owned();
     target.edit_map(work.place, |map| {
         map.for_each(|_, value, out| {
@@ -249,14 +228,7 @@ fn check_mode(slots: &[Slot]) -> Result<State, String> {
 
 fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
-    let fresh;
-    let regex = match work.state {
-        State::Regex(it) => it,
-        State::None | State::Attribute(_) => {
-            fresh = dynamic_regex(&work.text(2)?)?;
-            &fresh
-        }
-    };
+    let regex = work.pattern(2, dynamic_regex)?;
     let of_keys = constant_text(work.arguments, 1) == Some("key");
     if !of_keys && !matches!(work.arguments.get(4), Some(Slot::Function(_))) {
         let replacement = work.text(3)?;
@@ -265,7 +237,7 @@ fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
             map.for_each(|_, value, out| {
                 let ValueRef::Str(text) = value else { return false };
                 new.clear();
-                let changed = replace_all(regex, text, &replacement, new);
+                let changed = replace_all(&regex, text, &replacement, new);
                 if changed {
                     out.put(new.as_str());
                 }
@@ -284,7 +256,7 @@ fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
             };
             // What a function cannot take stays as it is.
             let mut new = String::new();
-            if let Ok(true) = work.replaced(regex, text, 3, &mut new) {
+            if let Ok(true) = work.replaced(&regex, text, 3, &mut new) {
                 changes.push((key.into_owned(), new));
             }
         }

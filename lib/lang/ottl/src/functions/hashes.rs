@@ -1,5 +1,6 @@
 //! Digests of texts.
 
+use golang::fnv::fnv1a_64;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
@@ -24,10 +25,11 @@ pub(super) const ALL: &[Function] = &[
     ),
     function("SHA512", &[TARGET], |_, it| Ok(hex(&Sha512::digest(text(it, 0))).into()))
         .says("The SHA-512 digest, in hex.", "Len(SHA512(\"pass\")) == 128"),
-    function("FNV", &[TARGET], |_, it| Ok(Value::Int(fnv(text(it, 0).as_bytes())))).says(
-        "The FNV-1a hash of 64 bits, as a whole number.",
-        "FNV(\"pass\") == 266877920130663416",
-    ),
+    function("FNV", &[TARGET], |_, it| Ok(Value::Int(fnv1a_64(text(it, 0).as_bytes()) as i64)))
+        .says(
+            "The FNV-1a hash of 64 bits, as a whole number.",
+            "FNV(\"pass\") == 266877920130663416",
+        ),
     function("Murmur3Hash", &[TARGET], |_, it| {
         Ok(hex(&murmur3(text(it, 0).as_bytes()).to_le_bytes()).into())
     })
@@ -54,15 +56,6 @@ pub(super) const ALL: &[Function] = &[
         "XXH128(\"abc\") == \"06b05ab6733a618578af5f94892f3950\"",
     ),
 ];
-
-/// FNV-1a of 64 bits.
-fn fnv(bytes: &[u8]) -> i64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in bytes {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-    }
-    hash as i64
-}
 
 /// MurmurHash3_x86_32 without a seed.
 fn murmur3(bytes: &[u8]) -> u32 {

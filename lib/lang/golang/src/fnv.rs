@@ -1,0 +1,26 @@
+//! `hash/fnv`.
+
+/// FNV-1a with 64 bits: the same in every release, for bytes that nobody chooses to deceive it. `New64a`.
+pub fn fnv1a_64(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_of_go() {
+        // https://github.com/golang/go/blob/go1.26.0/src/hash/fnv/fnv_test.go, golden64a.
+        for (text, want) in [
+            ("", 0xcbf2_9ce4_8422_2325),
+            ("a", 0xaf63_dc4c_8601_ec8c),
+            ("ab", 0x089c_4407_b545_986a),
+            ("abc", 0xe71f_a219_0541_574b),
+        ] {
+            assert_eq!(fnv1a_64(text.as_bytes()), want, "{text}");
+        }
+    }
+}
