@@ -12,3 +12,4 @@ mod own_telemetry;
 mod recipes;
 mod shutdown;
 mod start;
+mod strange_files;

@@ -309,12 +309,12 @@ impl<S: Sink> Engine<S> {
 
     /// Recognises a copy that rotation made of a file in the same directory.
     fn copy(&mut self, path: &Path, opened: &Opened, fresh: &Entry) -> Option<Begin> {
-        let (dir, name) = (path.parent()?, path.file_name()?.to_str()?);
+        let (dir, name) = (path.parent()?, path.file_name()?.to_string_lossy());
         let related = |entry: &Entry| {
-            let other = entry.path.file_name().and_then(OsStr::to_str);
+            let other = entry.path.file_name().map(OsStr::to_string_lossy);
             entry.path.parent() == Some(dir)
                 && entry.path != path
-                && other.is_some_and(|it| are_related(it, name))
+                && other.is_some_and(|it| are_related(&it, &name))
         };
         let short = |it: &Tracked<S::File>| {
             (it.entry.fingerprint.length as usize) < self.settings.fingerprint_bytes
@@ -468,6 +468,6 @@ fn begins_as_gzip(file: &File, path: &Path) -> bool {
     let mut magic = [0; 2];
     match read_at(file, &mut magic, 0) {
         Ok(2) => magic == GZIP_MAGIC,
-        _ => path.file_name().and_then(OsStr::to_str).is_some_and(is_gzip),
+        _ => path.file_name().is_some_and(|it| is_gzip(&it.to_string_lossy())),
     }
 }

@@ -14,6 +14,7 @@
 //! rotation. An entry that no archive fits is a file that is gone: said once, and counted.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -77,7 +78,7 @@ impl<S: Sink> Engine<S> {
 
     /// Takes note of the archives beside all files. Each directory is listed once.
     fn pass_over_all(&mut self) {
-        let mut listed: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
+        let mut listed: HashMap<PathBuf, BTreeSet<OsString>> = HashMap::new();
         let bases: Vec<PathBuf> = self.by_path.keys().cloned().collect();
         for base in bases {
             let dir = directory(&base).to_owned();

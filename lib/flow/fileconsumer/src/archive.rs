@@ -5,10 +5,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -226,14 +227,14 @@ pub(crate) fn archives(base: &Path, known: impl Fn(Identity, u64) -> bool) -> Ar
 }
 
 /// The same from names that were listed before, none of them opened.
-pub(crate) fn archives_among(base: &Path, names: &BTreeSet<String>) -> Archives {
+pub(crate) fn archives_among(base: &Path, names: &BTreeSet<OsString>) -> Archives {
     sort(list(base, names, &|_, _| true))
 }
 
 /// The names in the directory of a file.
-pub(crate) fn names(base: &Path) -> BTreeSet<String> {
+pub(crate) fn names(base: &Path) -> BTreeSet<OsString> {
     let entries = std::fs::read_dir(directory(base)).into_iter().flatten().flatten();
-    entries.filter_map(|it| it.file_name().into_string().ok()).collect()
+    entries.map(|it| it.file_name()).collect()
 }
 
 pub(crate) fn directory(base: &Path) -> &Path {
@@ -245,15 +246,17 @@ pub(crate) fn directory(base: &Path) -> &Path {
 
 fn list(
     base: &Path,
-    names: &BTreeSet<String>,
+    names: &BTreeSet<OsString>,
     known: &dyn Fn(Identity, u64) -> bool,
 ) -> Vec<Sibling> {
-    let Some(name) = base.file_name().and_then(OsStr::to_str) else { return Vec::new() };
+    let (Some(name), Some(stem)) = (base.file_name(), base.file_stem()) else { return Vec::new() };
     // Every name that `mark` takes begins with this.
-    let stem = name.rsplit_once('.').map_or(name, |it| it.0);
     let from = (Bound::Included(stem), Bound::Unbounded);
-    let names = names.range::<str, _>(from).take_while(|it| it.starts_with(stem));
-    let found = names.filter_map(|it| Some((mark(name, it)?, base.with_file_name(it))));
+    let begins = |it: &&OsString| it.as_bytes().starts_with(stem.as_bytes());
+    let names = names.range::<OsStr, _>(from).take_while(begins);
+    let name = name.to_string_lossy();
+    let marked = |it: &OsString| mark(&name, &it.to_string_lossy());
+    let found = names.filter_map(|it| Some((marked(it)?, base.with_file_name(it))));
     let mut found: Vec<(SystemTime, Mark, PathBuf)> = found
         .filter_map(|(mark, path)| {
             let metadata =
@@ -285,7 +288,7 @@ fn list(
                     Err(_) => {}
                 }
             }
-            let is_gzip = path.file_name().and_then(OsStr::to_str).is_some_and(is_gzip);
+            let is_gzip = path.file_name().is_some_and(|it| is_gzip(&it.to_string_lossy()));
             Some(Sibling { rank: Rank { mark, is_gzip, modified }, path, identity, size, file })
         })
         .collect()

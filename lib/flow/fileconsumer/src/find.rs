@@ -1,6 +1,7 @@
 //! Which files there are: expands the patterns, and says which directories could grow a match.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -152,7 +153,7 @@ impl Walk {
         let Some((first, after)) = rest.split_first() else { return };
         match first {
             Component::Literal(name) => {
-                let path = join(dir, name);
+                let path = join(dir, name.as_ref());
                 let entered = self.enter(&path, after, fixed, above);
                 if !fixed || !entered {
                     self.directories.insert(dir.to_owned());
@@ -207,18 +208,17 @@ impl Walk {
     }
 
     /// The names in a directory; on the way to the only one that counts, just the next name.
-    fn names(&mut self, dir: &Path) -> Vec<String> {
+    fn names(&mut self, dir: &Path) -> Vec<OsString> {
         let next = self.only.as_ref().and_then(|it| it.strip_prefix(dir).ok()?.components().next());
         match next {
-            Some(next) => vec![next.as_os_str().to_string_lossy().into_owned()],
+            Some(next) => vec![next.as_os_str().to_owned()],
             None => self.list(dir),
         }
     }
 
-    fn list(&mut self, dir: &Path) -> Vec<String> {
-        let names = std::fs::read_dir(dir).and_then(|entries| {
-            entries.map(|it| it.map(|it| it.file_name().to_string_lossy().into_owned())).collect()
-        });
+    fn list(&mut self, dir: &Path) -> Vec<OsString> {
+        let names = std::fs::read_dir(dir)
+            .and_then(|entries| entries.map(|it| it.map(|it| it.file_name())).collect());
         match names {
             Ok(names) => {
                 self.directories.insert(dir.to_owned());
@@ -234,7 +234,7 @@ impl Walk {
 }
 
 /// Paths look as the pattern was written: `x` stays `x`, not `./x`.
-fn join(dir: &Path, name: &str) -> PathBuf {
+fn join(dir: &Path, name: &OsStr) -> PathBuf {
     if dir == Path::new(".") { PathBuf::from(name) } else { dir.join(name) }
 }
 

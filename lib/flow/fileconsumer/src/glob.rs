@@ -3,6 +3,8 @@
 //! Braces are expanded first, so what is left is a list of components, and a walk opens only
 //! directories that can hold a match.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Most alternatives that the braces of one pattern may expand to.
@@ -60,8 +62,8 @@ impl Glob {
 
     /// True when the whole path matches.
     pub fn matches(&self, path: &Path) -> bool {
-        let text = path.to_string_lossy();
-        let names: Vec<&str> = text.split('/').collect();
+        let names = path.as_os_str().as_bytes().split(|it| *it == b'/');
+        let names: Vec<&OsStr> = names.map(OsStr::from_bytes).collect();
         self.alternatives.iter().any(|it| match_components(it, &names))
     }
 
@@ -71,7 +73,7 @@ impl Glob {
     }
 }
 
-fn match_components(pattern: &[Component], names: &[&str]) -> bool {
+fn match_components(pattern: &[Component], names: &[&OsStr]) -> bool {
     let Some((first, rest)) = pattern.split_first() else { return names.is_empty() };
     match first {
         Component::Deep => (0..=names.len()).any(|skip| match_components(rest, &names[skip..])),
@@ -83,18 +85,26 @@ fn match_components(pattern: &[Component], names: &[&str]) -> bool {
 
 impl Component {
     /// True when a file or directory of this name fits. `**` fits every name.
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &OsStr) -> bool {
         match self {
-            Component::Literal(it) => it == name,
+            Component::Literal(it) => name == OsStr::new(it),
             Component::Wild(pieces) => match_pieces(pieces, name),
             Component::Deep => true,
         }
     }
 }
 
+/// The characters that a pattern sees. A name may be any bytes; each byte that is no UTF-8 is one U+FFFD, as Go
+/// decodes it.
+fn characters(name: &OsStr) -> Vec<char> {
+    let chunks = name.as_bytes().utf8_chunks();
+    let invalid = |bytes: &[u8]| std::iter::repeat_n(char::REPLACEMENT_CHARACTER, bytes.len());
+    chunks.flat_map(|it| it.valid().chars().chain(invalid(it.invalid()))).collect()
+}
+
 /// Backtracks to the last `*` only, so the cost is at most the product of both lengths.
-fn match_pieces(pieces: &[Piece], name: &str) -> bool {
-    let chars: Vec<char> = name.chars().collect();
+fn match_pieces(pieces: &[Piece], name: &OsStr) -> bool {
+    let chars = characters(name);
     let (mut piece, mut at) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while at < chars.len() {
@@ -272,6 +282,19 @@ mod tests {
         check(r"/\*", &["/*"], &["/a"]);
         check("/{a,b/{c,d}}/x", &["/a/x", "/b/c/x", "/b/d/x"], &["/b/x"]);
         check("/x.{log,txt}", &["/x.log", "/x.txt"], &["/x.gz"]);
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_has_a_character_for_each_byte() {
+        let path = |bytes: &[u8]| Path::new(OsStr::from_bytes(bytes)).to_owned();
+        let matches = |pattern: &str, name: &[u8]| Glob::new(pattern).unwrap().matches(&path(name));
+        // The first two bytes of a character of three: two characters for Go.
+        for pattern in ["/a/*.log", "/a/x*.log", "/a/x??.log", "/*/x[!a]?.log", "/**"] {
+            assert!(matches(pattern, b"/a/x\xe2\x82.log"), "{pattern}");
+        }
+        assert!(matches("/*/x.log", b"/\xff/x.log"));
+        assert!(!matches("/a/x?.log", b"/a/x\xe2\x82.log"));
+        assert!(!matches("/a/\u{fffd}.log", b"/a/\xff.log"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Names that rotation gives: `app.log.1`, `app.log.2.gz`, `app.log-20261130`, `app-2026-11-30-1.log.gz`, `0.log.20261130-063431`.
 //!
 //! A name is a guess. It says that a file could be an archive of another one, and helps to sort archives that were
-//! written at the same time; what a file holds says whether it is one. Pure.
+//! written at the same time; what a file holds says whether it is one. So a name that is not UTF-8 is good enough with
+//! U+FFFD in it. Pure.
 
 use std::time::SystemTime;
 

@@ -6,10 +6,12 @@
 //! Watches are set through the descriptor and survive a rename or removal of the file.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,8 +200,8 @@ impl Watcher {
                 };
                 match (event.file_name(), what) {
                     (Some(name), Some(what)) => {
-                        let name = name.to_string_lossy();
-                        events.extend(paths.iter().map(|it| what(it.join(&*name))));
+                        let name = OsStr::from_bytes(name.to_bytes());
+                        events.extend(paths.iter().map(|it| what(it.join(name))));
                     }
                     _ => events.push(Event::Unclear),
                 }
