@@ -37,8 +37,10 @@ fn main() -> ExitCode {
             (matches.command.run)(&matches)
         }
     });
-    done.unwrap_or_else(|error| {
+    let code = done.unwrap_or_else(|error| {
         console::complain(format_args!("Error: {error}"));
         ExitCode::from(EXIT_CONFIG)
-    })
+    });
+    service::Logging::flush(console::LAST_WORDS);
+    code
 }

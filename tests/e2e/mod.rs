@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod deploy;
+mod full_outputs;
 mod go_collector;
 mod helm;
 mod logs;

@@ -6,7 +6,7 @@ use component::config::Duration;
 
 use super::runtime;
 use crate::cli::{Command, Flag, Matches, Takes};
-use crate::console::complain;
+use crate::console::{complain, say};
 use crate::demo::{self, Demo};
 use crate::{EXIT_CONFIG, EXIT_FAILED};
 
@@ -42,6 +42,9 @@ const PRINT_CONFIG: Flag = Flag {
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
     let flags = read(matches)?;
+    if matches.is_on(&PRINT_CONFIG) {
+        return say(demo::CONFIG);
+    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return Ok(code),
@@ -63,7 +66,7 @@ fn read(matches: &Matches) -> Result<Demo, String> {
     let parsed =
         parsed.map_err(|error| FOR.invalid(text, &format!("{error} (try 20s, 2m, or 0)")))?;
     let duration = Some(parsed.std()).filter(|it| !it.is_zero());
-    Ok(Demo { duration, print_config: matches.is_on(&PRINT_CONFIG) })
+    Ok(Demo { duration })
 }
 
 #[cfg(test)]
@@ -75,16 +78,16 @@ mod tests {
     use crate::commands::COMMANDS;
 
     #[track_caller]
-    fn check(arguments: &str, duration: Option<Duration>, print_config: bool) {
+    fn check(arguments: &str, duration: Option<Duration>) {
         let words: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
         let read = read(&parse(COMMANDS, &words).unwrap()).unwrap();
-        assert_eq!((read.duration, read.print_config), (duration, print_config), "{arguments}");
+        assert_eq!(read.duration, duration, "{arguments}");
     }
 
     #[test]
     fn the_demo_ends_by_itself_unless_told_not_to() {
-        check("demo", Some(Duration::from_secs(20)), false);
-        check("demo --for 0 --print-config", None, true);
-        check("demo --for 90s", Some(Duration::from_secs(90)), false);
+        check("demo", Some(Duration::from_secs(20)));
+        check("demo --for 0", None);
+        check("demo --for 90s", Some(Duration::from_secs(90)));
     }
 }

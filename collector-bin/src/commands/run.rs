@@ -4,14 +4,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use confmap::{Conf, Diagnostic, Diagnostics, Locations, Notice, Severity, code};
-use service::{Collector, Exit, Logging, Registry, RunError, lint, load};
+use service::{Collector, Exit, Issue, Logging, Registry, RunError, lint, load};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime, version};
 use crate::cli::{Command, Flag, Matches, Takes};
-use crate::console::{complain, refuse};
+use crate::console::{LAST_WORDS_IN_HASTE, complain, complain_of_panics, refuse};
 use crate::watch::Watch;
 use crate::{BUILD, EXIT_FAILED, components::components, state};
 
@@ -63,6 +63,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         Ok(logging) => logging.install(),
         Err(issue) => return Ok(refuse(&load::failed(&conf, issue))),
     }
+    complain_of_panics();
     gates.warn();
     notice(&conf);
     warn_of(&lint::warnings(&conf, &settings, &registry));
@@ -132,6 +133,7 @@ fn stop_signals() -> std::io::Result<CancellationToken> {
                 _ = terminate.recv() => "terminated",
             };
             if first.is_cancelled() {
+                Logging::flush(LAST_WORDS_IN_HASTE);
                 std::process::exit(EXIT_FAILED.into());
             }
             first.cancel();
@@ -157,9 +159,10 @@ fn notice(conf: &Conf) {
 async fn switch(
     collector: &mut Collector,
     settings: &service::Settings,
+    logging: Result<Logging, Issue>,
     registry: &Registry,
 ) -> Result<(), RunError> {
-    let logging = Logging::open(&settings.service.telemetry, &BUILD).map_err(|issue| {
+    let logging = logging.map_err(|issue| {
         collector.reload_failed();
         RunError::Start(issue)
     })?;
@@ -203,7 +206,12 @@ impl Running {
     async fn reload(&mut self, collector: &mut Collector, stop: &CancellationToken) {
         warn!("Config updated, restart service");
         let (locations, registry) = (Arc::clone(&self.locations), Arc::clone(&self.registry));
-        let reading = tokio::task::spawn_blocking(move || read(&locations, &registry, true));
+        let reading = tokio::task::spawn_blocking(move || {
+            let (conf, settings) = read(&locations, &registry, true)?;
+            // May wait, too: for the reader of a named pipe.
+            let logging = Logging::open(&settings.service.telemetry, &BUILD);
+            Ok((conf, settings, logging))
+        });
         let read = tokio::select! {
             read = reading => read,
             () = stop.cancelled() => return,
@@ -211,10 +219,10 @@ impl Running {
         // Cut short only by the end of the process, or by a panic, which ends it.
         let Ok(read) = read else { return };
         let problems = match read {
-            Ok((conf, settings)) => {
+            Ok((conf, settings, logging)) => {
                 self.watch_files(&conf);
                 warn_of(&lint::warnings(&conf, &settings, &self.registry));
-                match switch(collector, &settings, &self.registry).await {
+                match switch(collector, &settings, logging, &self.registry).await {
                     Ok(()) => return notice(&conf),
                     Err(error) => explain(error, &conf),
                 }

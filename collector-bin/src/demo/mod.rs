@@ -22,7 +22,8 @@ use backend::Backend;
 use node::Node;
 use screen::{Figures, Screen};
 
-const CONFIG: &str = include_str!("config.yaml");
+/// What the collector runs.
+pub const CONFIG: &str = include_str!("config.yaml");
 
 /// How long the backend plays dead; a quarter of the run when that is shorter.
 const DEAD_TIME: Duration = Duration::from_secs(3);
@@ -38,8 +39,6 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Demo {
     /// Ends after this; `None` runs until Ctrl-C.
     pub duration: Option<Duration>,
-    /// Print the YAML and end.
-    pub print_config: bool,
 }
 
 /// Runs the demo. True when every line arrived.
@@ -47,10 +46,6 @@ pub struct Demo {
 /// # Errors
 /// It could not run: no folder, no port, or the collector ended.
 pub async fn run(demo: &Demo) -> anyhow::Result<bool> {
-    if demo.print_config {
-        print(CONFIG);
-        return Ok(true);
-    }
     let folder = tempfile::Builder::new().prefix("sluice-demo-").tempdir()?;
     let mut screen = Screen::new(demo.duration);
     screen.say(&format!("The pods write to {}/pods.", folder.path().display()));
@@ -194,10 +189,4 @@ impl Drop for Collector {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn print(text: &str) {
-    use std::io::Write as _;
-    // A reader that went away wants no more.
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

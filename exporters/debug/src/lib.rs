@@ -17,6 +17,7 @@ use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
     ExporterSettings, Host, Signal, Stability,
 };
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 mod config;
@@ -38,6 +39,9 @@ pub struct Debug {
     sampler: Arc<Sampler>,
     /// Where it writes; `None` is the collector's logger.
     writer: Option<Arc<Writer>>,
+    /// Held by the one call that writes. A console that stands still costs one thread, not one for each call: threads
+    /// for what blocks are those of the whole program.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Exporter for Debug {
@@ -53,7 +57,8 @@ impl Exporter for Debug {
         let sampler = Sampler::new(config.sampling_initial, config.sampling_thereafter);
         let paths = config.output_paths.unwrap_or_else(|| vec!["stdout".into()]);
         let writer = (!config.use_internal_logger).then(|| Arc::new(Writer::new(paths)));
-        Ok(Self { verbosity: *config.verbosity, sampler: Arc::new(sampler), writer })
+        let (verbosity, sampler) = (*config.verbosity, Arc::new(sampler));
+        Ok(Self { verbosity, sampler, writer, turn: Arc::default() })
     }
 
     fn delivery(config: &Config) -> Delivery {
@@ -80,9 +85,13 @@ impl Consumer for Debug {
         };
         let (writer, sampler) = (Arc::clone(writer), Arc::clone(&self.sampler));
         let verbosity = self.verbosity;
-        // A console may be slow, or stand still.
-        let work =
-            tokio::task::spawn_blocking(move || writer.write(&records(&data, verbosity, &sampler)));
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let work = tokio::task::spawn_blocking(move || {
+            let written = writer.write(&records(&data, verbosity, &sampler));
+            // Also when the caller has gone meanwhile.
+            drop(turn);
+            written
+        });
         match work.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(ConsumeError::permanent(format!("cannot write: {error}"))),

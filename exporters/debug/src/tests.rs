@@ -248,3 +248,36 @@ fn mistakes_are_named_in_the_collectors_words() {
         "output_paths must not be empty when use_internal_logger is false",
     );
 }
+
+/// Three calls that are given up while the console takes nothing; then another part of the program blocks for a moment, in a
+/// program that has 2 threads for that.
+#[test]
+fn a_console_that_stands_still_costs_one_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .build()
+        .unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    runtime.block_on(async {
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer));
+        let section = format!(
+            r#"{{"use_internal_logger": false, "verbosity": "detailed", "output_paths": ["{path}"]}}"#
+        );
+        let exporter = Arc::new(
+            Debug::create(exporter_settings("debug", Signal::Logs), config(&section)).unwrap(),
+        );
+        Arc::clone(&exporter).start(&TestHost::new()).await.unwrap();
+        let (ctx, data) = (Context::default(), componenttest::data(Signal::Logs, 5_000));
+        for _ in 0..3 {
+            let call = exporter.consume(&ctx, data.clone());
+            tokio::time::timeout(Duration::from_millis(50), call).await.unwrap_err();
+        }
+        let other = tokio::task::spawn_blocking(|| 1);
+        let other = tokio::time::timeout(Duration::from_secs(30), other).await;
+        assert_eq!(other.expect("no thread is left").unwrap(), 1);
+        exporter.shutdown().await.unwrap();
+    });
+    drop(reader);
+    runtime.shutdown_background();
+}

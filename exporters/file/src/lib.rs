@@ -21,6 +21,7 @@ use component::{
     Ownership, Signal, Stability,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
+use tokio::sync::Semaphore;
 
 mod backups;
 mod config;
@@ -31,12 +32,17 @@ mod tests;
 pub use config::{Config, GroupBy, Rotation};
 use output::Output;
 
+/// Calls that encode and write at the same time. Each takes one of the threads that the whole program has for what
+/// blocks, also when the file does not take anything (a pipe, a network file system that hangs).
+const WRITES_MAX: usize = 8;
+
 /// The exporter.
 pub struct File {
     name: String,
     config: Config,
     format: Format,
     output: Arc<Mutex<Option<Output>>>,
+    writes: Arc<Semaphore>,
 }
 
 /// How a request becomes bytes.
@@ -64,6 +70,7 @@ impl Exporter for File {
             format: Format { json: config.format == "json", compressor },
             config,
             output: Arc::default(),
+            writes: Arc::new(Semaphore::new(WRITES_MAX)),
         })
     }
 }
@@ -85,7 +92,10 @@ impl Component for File {
     }
 
     async fn shutdown(&self) -> Result<(), BoxError> {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Who still writes closes it: a write that hangs must not keep the shutdown.
+        if let Ok(mut output) = self.output.try_lock() {
+            output.take();
+        }
         Ok(())
     }
 }
@@ -94,7 +104,10 @@ impl Component for File {
 impl Consumer for File {
     async fn consume(&self, _ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let (output, format) = (Arc::clone(&self.output), self.format.clone());
+        let permit = Arc::clone(&self.writes).acquire_owned().await;
         let work = tokio::task::spawn_blocking(move || {
+            // Until it is done, also when the caller has gone meanwhile.
+            let _permit = permit;
             let record = format.encode(&data)?;
             match output.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
                 Some(output) => output.write(&record),

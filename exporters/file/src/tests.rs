@@ -186,3 +186,30 @@ async fn only_the_first_instance_begins_the_file_anew() {
     let (_first, _host) = started(Signal::Logs, &section(&path, "")).await;
     assert_eq!(length(), 0, "a new process does");
 }
+
+/// More calls than may write at once that are given up while the file takes nothing; then another part of the program blocks for a moment, in a
+/// program that has WRITES_MAX + 1 threads for that.
+#[test]
+fn a_file_that_stands_still_leaves_threads_to_others() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(WRITES_MAX + 1)
+        .build()
+        .unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    runtime.block_on(async {
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer));
+        let (exporter, _host) = started(Signal::Logs, &section(Path::new(&path), "")).await;
+        let (ctx, data) = (Context::default(), data(Signal::Logs, 5_000));
+        for _ in 0..=WRITES_MAX {
+            let call = exporter.consume(&ctx, data.clone());
+            tokio::time::timeout(Duration::from_millis(50), call).await.unwrap_err();
+        }
+        let other = tokio::task::spawn_blocking(|| 1);
+        let other = tokio::time::timeout(Duration::from_secs(30), other).await;
+        assert_eq!(other.expect("no thread is left").unwrap(), 1);
+        exporter.shutdown().await.unwrap();
+    });
+    drop(reader);
+    runtime.shutdown_background();
+}

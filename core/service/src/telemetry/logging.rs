@@ -5,14 +5,19 @@
 
 mod encode;
 mod layer;
+mod output;
 mod sample;
 mod sinks;
 pub(crate) mod tap;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use component::BuildInfo;
+use component::meter::{Descriptor, OURS, Shape};
+use component::{BuildInfo, Meter};
 use serde_json::{Map, Value as Json};
+use tokio::time::Instant;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Registry, reload};
 
@@ -21,15 +26,32 @@ use crate::telemetry::{TelemetryConfig, resource};
 
 use encode::Encoder;
 use layer::Lines;
+use output::Outputs;
 use sample::Sampler;
-use sinks::Sinks;
+use sinks::{STDERR, Sinks};
 
 /// The logger of the process, to be replaced by a reload.
 static LOGGER: OnceLock<reload::Handle<Option<Lines>, Registry>> = OnceLock::new();
 
+/// Where lines of the process go.
+static OUTPUTS: Mutex<Outputs> = Mutex::new(Outputs::new());
+
+const MISSING: Descriptor = Descriptor {
+    scope: OURS,
+    level: component::meter::Level::Basic,
+    name: "sluice_log_lines_missing_total",
+    unit: "{line}",
+    description: "Own log lines that an output did not take.",
+};
+
 /// A logger that is ready to write: its files are open.
 #[derive(Debug)]
-pub struct Logging(Lines);
+pub struct Logging {
+    level: LevelFilter,
+    encoder: Encoder,
+    sampler: Option<Sampler>,
+    sinks: Sinks,
+}
 
 impl Logging {
     /// As `service: telemetry:` says.
@@ -65,12 +87,16 @@ impl Logging {
             },
         )?;
         let sampler = logs.sampling.enabled.then(|| Sampler::new(&logs.sampling));
-        Ok(Self(Lines { level: logs.level.filter(), encoder, sampler, sinks }))
+        Ok(Self { level: logs.level.filter(), encoder, sampler, sinks })
     }
 
     /// Makes it the logger of the process, in place of the one before.
     pub fn install(self) {
-        let mut lines = Some(self.0);
+        let Self { level, encoder, sampler, sinks } = self;
+        let encoder = Arc::new(encoder);
+        let mut running = OUTPUTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outputs, before) = sinks.begin(&encoder, &mut running);
+        let mut lines = Some(Lines { level, encoder, sampler, outputs });
         let logger = LOGGER.get_or_init(|| {
             let (layer, handle) = reload::Layer::new(lines.take());
             // A second collector in one process (tests) may have its own.
@@ -81,5 +107,26 @@ impl Logging {
             // It fails only when the subscriber is gone, with the process.
             let _ = logger.reload(lines);
         }
+        before.iter().for_each(output::Output::close);
     }
+
+    /// Writes a text to standard error, in order with the lines and without waiting. False when there is no logger.
+    pub fn print(text: &str) -> bool {
+        let running = OUTPUTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let stderr = running.get(STDERR);
+        stderr.inspect(|it| it.note(text)).is_some()
+    }
+
+    /// Waits until all lines are written, but not longer than `limit`.
+    pub fn flush(limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let running = OUTPUTS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        running.values().for_each(|it| it.flush(deadline));
+    }
+}
+
+/// Registers how many lines are missing.
+pub(super) fn observe(meter: &Meter) {
+    let read = || Some(output::missing() as f64).filter(|it| *it > 0.0);
+    meter.observe(Shape::Counter, MISSING, &[], read);
 }

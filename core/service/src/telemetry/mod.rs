@@ -84,6 +84,7 @@ impl Telemetry {
         };
         let meter = Meter::new(*metrics.level, views).with_tracer(tracer);
         process::observe(&meter);
+        logging::observe(&meter);
         Self {
             config: config.clone(),
             meter,

@@ -1,6 +1,7 @@
 //! Events of the program as log lines.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use tokio::time::Instant;
@@ -13,8 +14,8 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::encode::{Encoder, Entry, now};
+use super::output::Output;
 use super::sample::Sampler;
-use super::sinks::Sinks;
 use super::tap;
 use crate::telemetry::SILENT_SPAN;
 
@@ -25,9 +26,10 @@ const FOREIGN: [&str; 5] = ["h2", "hyper", "hyper_util", "rustls", "tokio"];
 #[derive(Debug)]
 pub struct Lines {
     pub level: LevelFilter,
-    pub encoder: Encoder,
+    pub encoder: Arc<Encoder>,
     pub sampler: Option<Sampler>,
-    pub sinks: Sinks,
+    /// Each gets every line.
+    pub outputs: Vec<Output>,
 }
 
 /// What a span adds to each line below it.
@@ -169,7 +171,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let caller = format!("{place}/{short}:{}", meta.line().unwrap_or(0));
         let time = now();
         let entry = Entry { time: &time, level, caller: &caller, message: &said.message };
-        self.sinks.write(&self.encoder.line(&entry, &members), &time);
+        let line = self.encoder.line(&entry, &members);
+        self.outputs.iter().for_each(|it| it.line(&line));
     }
 }
 
@@ -177,17 +180,25 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
 mod tests {
     use tracing_subscriber::layer::SubscriberExt;
 
+    use super::super::output::Outputs;
+    use super::super::sinks::Sinks;
     use super::*;
 
     /// What a level lets through, as the messages of the lines.
     fn lines(level: LevelFilter, events: impl FnOnce()) -> Vec<String> {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let encoder = Encoder::new("json", true, &Map::new()).unwrap();
+        let encoder = Arc::new(Encoder::new("json", true, &Map::new()).unwrap());
         let path = file.path().display().to_string();
+        let mut running = Outputs::new();
         let sinks = Sinks::open(&[path], &[]).unwrap();
-        let layer = Lines { level, encoder, sampler: None, sinks };
+        let (outputs, _) = sinks.begin(&encoder, &mut running);
+        let layer = Lines { level, encoder, sampler: None, outputs };
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, events);
+        for output in running.values() {
+            output.close();
+            output.flush(Instant::now() + std::time::Duration::from_secs(30));
+        }
         let text = std::fs::read_to_string(file.path()).unwrap();
         let lines = text.lines().map(|it| serde_json::from_str::<Json>(it).unwrap());
         lines.map(|it| it["msg"].as_str().unwrap().to_owned()).collect()

@@ -2,10 +2,18 @@
 //! Paths and texts as in zap's `sink.go`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
-/// Open outputs. A line goes to each of them.
+use super::encode::Encoder;
+use super::output::{Output, Outputs, Target};
+
+/// The name of standard error among the outputs.
+pub const STDERR: &str = "stderr";
+
+/// Files that are open and not yet written to.
 #[derive(Debug)]
 pub struct Sinks {
     outputs: Vec<Sink>,
@@ -13,10 +21,9 @@ pub struct Sinks {
 }
 
 #[derive(Debug)]
-enum Sink {
-    Stdout,
-    Stderr,
-    File(File),
+struct Sink {
+    name: String,
+    file: File,
 }
 
 impl Sinks {
@@ -30,55 +37,56 @@ impl Sinks {
         Ok(Self { outputs, errors })
     }
 
-    /// Writes a line. A failure goes to the error outputs, or nowhere.
-    pub fn write(&self, line: &str, time: &str) {
-        for output in &self.outputs {
-            if let Err(error) = output.write(line.as_bytes()) {
-                let text = format!("{time} write error: {error}\n");
-                for it in &self.errors {
-                    // Nobody is left who could be told.
-                    let _ = it.write(text.as_bytes());
-                }
-            }
+    /// Makes them the `running` outputs, and returns those that get the lines. What ran and is not named any more is
+    /// returned too: it is to be closed when no line goes to it any more. Standard error always runs.
+    pub fn begin(
+        self,
+        encoder: &Arc<Encoder>,
+        running: &mut Outputs,
+    ) -> (Vec<Output>, Vec<Output>) {
+        let mut before = std::mem::take(running);
+        let mut named = |sink: &Sink| {
+            let before = before.remove(&sink.name);
+            running
+                .entry(sink.name.clone())
+                .or_insert_with(|| before.unwrap_or_else(Output::new))
+                .clone()
+        };
+        let errors: Vec<Output> = self.errors.iter().map(&mut named).collect();
+        let outputs: Vec<Output> = self.outputs.iter().map(&mut named).collect();
+        let stderr = Sink::open(STDERR).ok();
+        let all = self.errors.into_iter().chain(self.outputs).chain(stderr);
+        for sink in all {
+            let output = named(&sink);
+            let (encoder, errors) = (Arc::clone(encoder), errors.clone());
+            output.begin(Target { file: sink.file, encoder, errors });
         }
+        (outputs, before.into_values().collect())
     }
 }
 
 impl Sink {
     fn open(path: &str) -> Result<Self, String> {
-        if Path::new(path).is_absolute() {
-            return Self::file(path);
-        }
-        match path.split_once(':') {
-            None => Self::file(path),
-            Some(("file", rest)) => Self::file(url_path(path, rest)?),
-            Some((scheme, _)) => Err(format!("no sink found for scheme \"{scheme}\"")),
-        }
+        let file = if Path::new(path).is_absolute() {
+            Self::file(path)
+        } else {
+            match path.split_once(':') {
+                None => Self::file(path),
+                Some(("file", rest)) => Self::file(url_path(path, rest)?),
+                Some((scheme, _)) => Err(format!("no sink found for scheme \"{scheme}\"")),
+            }
+        };
+        Ok(Self { name: path.to_owned(), file: file? })
     }
 
-    fn file(path: &str) -> Result<Self, String> {
-        match path {
-            "stdout" => return Ok(Self::Stdout),
-            "stderr" => return Ok(Self::Stderr),
-            _ => {}
-        }
-        let opened = OpenOptions::new().append(true).create(true).open(path);
-        opened.map(Self::File).map_err(|error| format!("open {path}: {}", reason(&error)))
-    }
-
-    fn write(&self, line: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Stdout => {
-                let mut out = io::stdout().lock();
-                out.write_all(line)?;
-                out.flush()
-            }
-            Self::Stderr => io::stderr().lock().write_all(line),
-            Self::File(file) => {
-                let mut file = file;
-                file.write_all(line)
-            }
-        }
+    fn file(path: &str) -> Result<File, String> {
+        let opened = match path {
+            // Without the buffer of the standard library, which would keep what could not be written.
+            "stdout" => io::stdout().as_fd().try_clone_to_owned().map(OwnedFd::into),
+            STDERR => io::stderr().as_fd().try_clone_to_owned().map(OwnedFd::into),
+            path => OpenOptions::new().append(true).create(true).open(path),
+        };
+        opened.map_err(|error| format!("open {path}: {}", reason(&error)))
     }
 }
 
@@ -130,6 +138,20 @@ mod tests {
 
     use super::*;
 
+    /// Opens, writes a line, closes.
+    fn write(paths: &[String], line: &str) {
+        let encoder = Encoder::new("console", false, &serde_json::Map::new()).unwrap();
+        let mut running = Outputs::new();
+        let (outputs, before) =
+            Sinks::open(paths, &[]).unwrap().begin(&Arc::new(encoder), &mut running);
+        assert!(before.is_empty());
+        outputs.iter().for_each(|it| it.line(line));
+        for output in running.values() {
+            output.close();
+            output.flush(tokio::time::Instant::now() + std::time::Duration::from_secs(30));
+        }
+    }
+
     #[test]
     fn lines_are_appended_to_every_file_however_it_is_written() {
         let folder = tempfile::tempdir().unwrap();
@@ -137,7 +159,7 @@ mod tests {
         let paths =
             [path("a"), format!("file://{}", path("b")), format!("file://localhost{}", path("c"))];
         for line in ["one\n", "two\n"] {
-            Sinks::open(&paths, &[]).unwrap().write(line, "T");
+            write(&paths, line);
         }
         for name in ["a", "b", "c"] {
             assert_eq!(fs::read_to_string(path(name)).unwrap(), "one\ntwo\n");
@@ -145,12 +167,20 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_said_on_the_error_outputs() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let errors = [file.path().display().to_string()];
-        Sinks::open(&["/dev/full".into()], &errors).unwrap().write("lost\n", "T");
-        let said = fs::read_to_string(file.path()).unwrap();
-        assert!(said.starts_with("T write error: No space left on device"), "{said}");
+    fn an_output_that_is_named_again_goes_on_and_one_that_is_not_is_handed_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let encoder = Arc::new(Encoder::new("json", false, &serde_json::Map::new()).unwrap());
+        let mut running = Outputs::new();
+        let mut begin = |names: &[&str]| {
+            let paths: Vec<String> = names.iter().map(|it| path(it)).collect();
+            let sinks = Sinks::open(&paths, &["stderr".into()]).unwrap();
+            let (outputs, before) = sinks.begin(&encoder, &mut running);
+            (outputs.len(), before.len(), running.keys().cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(begin(&["a", "b"]), (2, 0, vec![path("a"), path("b"), "stderr".into()]));
+        assert_eq!(begin(&["b", "b"]), (2, 1, vec![path("b"), "stderr".into()]));
+        running.into_values().for_each(|it| it.close());
     }
 
     #[test]
