@@ -11,6 +11,7 @@ mod loki;
 mod own_logs;
 mod own_telemetry;
 mod recipes;
+mod scarcity;
 mod shutdown;
 mod start;
 mod strange_files;

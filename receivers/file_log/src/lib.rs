@@ -426,6 +426,10 @@ impl Sink for Operators {
         self.worker.bytes()
     }
 
+    fn holds(&self, file: &Arc<FileMeta>) -> bool {
+        self.worker.holds(file.key)
+    }
+
     fn take(&mut self) -> Batch {
         let batch = self.worker.take();
         let safe = batch.safe.into_iter().map(|(key, offset)| (FileKey(key.0), offset)).collect();

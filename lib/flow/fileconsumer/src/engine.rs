@@ -40,6 +40,9 @@ use crate::watch::{Event, Watcher};
 
 /// Bytes read from one file before it is the next one's turn.
 pub(crate) const BLOCK_BYTES: usize = 256 * 1024;
+/// Blocks read from it in a row while the sink holds the beginning of a record back. What is held back is limited, too,
+/// and if all files took turns while each is in the middle of a long record, all of these would be cut at that limit.
+const BLOCKS_IN_A_ROW: usize = 8;
 /// Longest time that records are held back for the sake of order; then they wait as a chunk.
 pub(crate) const HOLD_MAX: Duration = Duration::from_secs(1);
 /// How often everything is looked at although the kernel tells what changes.
@@ -265,7 +268,7 @@ impl<S: Sink> Engine<S> {
     /// between passes is done in here, too, after each turn: events, answers, a walk that has ended, timers.
     /// Otherwise a rotated file would be found too late, and answers would not free the room that reading waits for.
     async fn pass(&mut self) {
-        let mut blocks = 0_usize;
+        let (mut blocks, mut in_a_row) = (0_usize, 0_usize);
         while self.has_room() && !self.host.stopping().is_cancelled() {
             let Some(key) = self.ready.pop_front() else { break };
             self.turn(key);
@@ -274,6 +277,7 @@ impl<S: Sink> Engine<S> {
                 self.send();
             }
             blocks += 1;
+            in_a_row = if self.goes_on(key, in_a_row) { in_a_row + 1 } else { 0 };
             // Reading the events is a system call; a rotation waits for it for a few MiB at most.
             if blocks.is_multiple_of(BLOCKS_BETWEEN_EVENTS) {
                 self.take_events();
@@ -315,6 +319,17 @@ impl<S: Sink> Engine<S> {
             self.held.get_or_insert(Instant::now());
         }
         self.gauges.show(self.open, self.ready.len(), self.unreadable.len());
+    }
+
+    /// Lets a file that just had its turn have the next one, too, when it is in the middle of a record.
+    fn goes_on(&mut self, key: FileKey, in_a_row: usize) -> bool {
+        let goes_on = in_a_row < BLOCKS_IN_A_ROW
+            && self.ready.back() == Some(&key)
+            && self.files.get(&key).is_some_and(|it| self.sink.holds(&it.file));
+        if goes_on {
+            self.ready.rotate_right(1);
+        }
+        goes_on
     }
 
     /// Does what the clock asks for.

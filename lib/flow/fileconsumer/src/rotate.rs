@@ -334,10 +334,11 @@ impl<S: Sink> Engine<S> {
             self.timers.push(Reverse((file.active + quiet, key, Timer::Leave)));
             return;
         }
-        if file.partial.is_some() {
-            self.flush_now(key);
+        if let Some(partial) = &mut file.partial {
+            // Nothing is added to it any more. When it is read, this comes again.
+            partial.is_due = true;
+            return self.enqueue(key);
         }
-        let Some(file) = self.files.get_mut(&key) else { return };
         if !file.finished {
             file.finished = true;
             self.sink.forget(key);

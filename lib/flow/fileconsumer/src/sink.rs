@@ -28,6 +28,8 @@ pub trait Sink: Send + 'static {
     fn header(&mut self, line: &[u8]) -> Vec<(String, String)>;
     /// Encoded size of what [`take`](Self::take) would give.
     fn bytes(&self) -> usize;
+    /// True when something of the file is held back: more of it may complete a record.
+    fn holds(&self, file: &Self::File) -> bool;
     /// What can be sent now.
     fn take(&mut self) -> Batch;
     /// Releases what was held back for too long; the answer is when to call again.

@@ -14,6 +14,8 @@ use crate::identity::read_at;
 const COMPRESSED_BLOCK_BYTES: usize = 32 * 1024;
 /// Bytes passed over at once on the way to an offset.
 const SKIP_BYTES: usize = 64 * 1024;
+/// Most decompressed bytes that a file at its end keeps of a record without an end.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// Opens a file for reading. A pipe would block without NONBLOCK. Without NOATIME each read of what was
 /// just written changes the inode; only its owner and root may ask for that, `open(2)`.
@@ -79,6 +81,16 @@ impl Source {
             it.kept.clear();
             it.kept.extend_from_slice(bytes);
             it.kept_at = offset;
+        }
+    }
+
+    /// The file is read to its end for now. What it keeps of a long record is decompressed once more instead, when
+    /// it is wanted: thousands of files would keep a gigabyte.
+    pub(crate) fn let_go(&mut self) {
+        if let Self::Gzip(it) = self
+            && it.kept.len() > KEPT_BYTES_MAX
+        {
+            it.kept = Vec::new();
         }
     }
 }

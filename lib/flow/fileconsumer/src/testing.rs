@@ -113,6 +113,10 @@ impl Sink for LineSink {
         self.bytes
     }
 
+    fn holds(&self, file: &Self::File) -> bool {
+        self.held.contains_key(&file.0)
+    }
+
     fn take(&mut self) -> Batch {
         (self.items, self.bytes) = (0, 0);
         let safe = std::mem::take(&mut self.news).into_iter().collect();

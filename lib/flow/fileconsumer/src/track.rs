@@ -29,6 +29,16 @@ pub(crate) struct Wait {
     pub seen: (u64, Instant),
 }
 
+/// A record at the end of a file that has no end of its own so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Partial {
+    /// Where the file ended.
+    pub end: u64,
+    pub since: Instant,
+    /// It has waited for long enough: unless the file has grown, it is a record as it is.
+    pub is_due: bool,
+}
+
 /// One file that is followed. `F` is what the sink knows it by.
 #[expect(clippy::struct_excessive_bools, reason = "until the states of a file have names")]
 pub(crate) struct Tracked<F> {
@@ -64,8 +74,7 @@ pub(crate) struct Tracked<F> {
     pub watch: Option<Watch>,
     /// Bytes read since it was last read to its end.
     pub burst: u64,
-    /// An unfinished record: where it ends, and since when.
-    pub partial: Option<(u64, Instant)>,
+    pub partial: Option<Partial>,
     /// That of the last chunk with something of this file, or of the one that this one goes on after.
     pub place: Option<Place>,
     /// Read to its end when last looked at.
@@ -147,7 +156,7 @@ impl<F> Tracked<F> {
 
     /// End of what is known of the file: read, or waiting for the end of its record.
     pub fn known_end(&self) -> u64 {
-        self.partial.map_or(self.position, |(end, _)| end)
+        self.partial.map_or(self.position, |it| it.end)
     }
 
     /// Up to where the next chunk is answerable.

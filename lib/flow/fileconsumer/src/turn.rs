@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::split::Step;
-use crate::track::Tracked;
+use crate::track::{Partial, Tracked};
 
 /// A file of which so much is read at once is written so fast that it is not watched meanwhile.
 const BUSY_BYTES: u64 = 4 * 1024;
@@ -49,7 +49,7 @@ impl<S: Sink> Engine<S> {
         if !self.ensure_open(key) {
             return;
         }
-        match self.read_block(key, false) {
+        match self.read_block(key) {
             Ok(Turn::More) => {
                 if self.files.get(&key).is_some_and(|it| !it.followers.is_empty()) {
                     self.release_followers(key);
@@ -64,7 +64,7 @@ impl<S: Sink> Engine<S> {
 
     /// Reads a block, and before it the last bytes that were read, if they are known: so one call tells
     /// both what is new and that the file is still the one it was.
-    fn read_block(&mut self, key: FileKey, flush: bool) -> io::Result<Turn> {
+    fn read_block(&mut self, key: FileKey) -> io::Result<Turn> {
         let Self { files, sink, buffer, decoded, settings, touched, unyielded, .. } = self;
         let Some(file) = files.get_mut(&key) else { return Ok(Turn::End(0)) };
         let known_end = file.known_end();
@@ -86,6 +86,10 @@ impl<S: Sink> Engine<S> {
             let _ = rustix::fs::fadvise(source.file(), from, length, advice);
         }
         let block = &buffer[before..n];
+        // Only when all of it is here: of a part of it the rest would be another record.
+        let end = file.position + block.len() as u64;
+        let is_whole = n < buffer.len();
+        let flush = is_whole && file.partial.is_some_and(|it| it.is_due && it.end == end);
         let used = Feed { key, settings, sink, decoded }.feed(file, block, flush);
         if let Some(source) = &mut file.source {
             source.keep(&block[used..], file.position + used as u64);
@@ -101,7 +105,7 @@ impl<S: Sink> Engine<S> {
             touched.insert(key);
             file.partial = None;
         }
-        if n < buffer.len() {
+        if is_whole {
             return Ok(Turn::End(block.len() - used));
         }
         if used == 0 {
@@ -119,10 +123,13 @@ impl<S: Sink> Engine<S> {
         let now = Instant::now();
         file.ended = true;
         let end = file.position + rest as u64;
+        if let Some(source) = &mut file.source {
+            source.let_go();
+        }
         if rest == 0 {
             file.partial = None;
-        } else if file.partial.is_none_or(|it| it.0 != end) {
-            file.partial = Some((end, now));
+        } else if file.partial.is_none_or(|it| it.end != end) {
+            file.partial = Some(Partial { end, since: now, is_due: false });
             if let Some(period) = flush_after {
                 self.timers.push(Reverse((now + period, key, Timer::Partial)));
             }
@@ -232,34 +239,15 @@ impl<S: Sink> Engine<S> {
         self.enqueue(key);
     }
 
-    /// An unfinished record that has not grown for long enough is one.
+    /// An unfinished record that has not grown for long enough is one. It is read in its turn, when there is room
+    /// for it: many files may have one at the same time.
     pub(crate) fn flush_partial(&mut self, key: FileKey, now: Instant) {
         let period = self.settings.flush_after.unwrap_or_default();
-        let Some(file) = self.files.get(&key) else { return };
-        let Some((end, since)) = file.partial.filter(|_| !file.queued) else { return };
-        let grown = match &file.source {
-            Some(Source::Plain(it)) => it.metadata().is_ok_and(|it| it.len() != end),
-            _ => false,
-        };
-        if grown {
-            self.wake(key);
-        } else if since + period <= now {
-            self.flush_now(key);
-        }
-    }
-
-    /// Takes the unfinished record as it is.
-    pub(crate) fn flush_now(&mut self, key: FileKey) {
-        if !self.ensure_open(key) {
-            return;
-        }
-        loop {
-            match self.read_block(key, true) {
-                Ok(Turn::More) => {}
-                Ok(Turn::End(rest)) => return self.at_end(key, rest),
-                Ok(Turn::Changed) => return self.changed(key),
-                Err(error) => return self.read_failed(key, &error),
-            }
+        let Some(file) = self.files.get_mut(&key) else { return };
+        let Some(partial) = &mut file.partial else { return };
+        if partial.since + period <= now {
+            partial.is_due = true;
+            self.enqueue(key);
         }
     }
 

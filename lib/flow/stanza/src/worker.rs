@@ -126,6 +126,15 @@ impl Worker {
         self.output.items()
     }
 
+    /// True when something of the file is held back: more lines of it may complete a record.
+    pub fn holds(&self, file: FileKey) -> bool {
+        let Some(at) = self.files.position(file) else { return false };
+        self.states.iter().any(|it| match it {
+            State::Recombine(held) => held.origins().any(|it| it.file == at),
+            _ => false,
+        })
+    }
+
     /// What can be sent now.
     pub fn take(&mut self) -> Batch {
         self.clock = None;

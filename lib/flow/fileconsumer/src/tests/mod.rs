@@ -5,6 +5,7 @@ mod delivery;
 mod following;
 mod handover;
 mod rotation;
+mod unfinished;
 
 use std::fs::File;
 use std::io::Write as _;

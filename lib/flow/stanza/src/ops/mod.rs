@@ -27,7 +27,7 @@ mod json_parser;
 mod key_value_parser;
 mod noop;
 mod parser;
-mod recombine;
+pub(crate) mod recombine;
 mod regex_parser;
 mod regex_replace;
 mod remove;

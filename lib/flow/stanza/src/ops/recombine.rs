@@ -13,6 +13,12 @@ use crate::keys::{ByteSize, Place, condition};
 use crate::value::Value;
 use expr::Program;
 
+/// Most bytes that an operator holds back, of all sources together; beyond that the oldest records go on as they are.
+/// What is held back is not in flight yet, so nothing else bounds it.
+pub(crate) const HELD_BYTES_MAX: usize = 16 << 20;
+/// So many bytes are released at a time when their period is over: the reader sends them before it asks for more.
+const FLUSH_BYTES: usize = 1 << 20;
+
 /// How records are joined.
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -38,6 +44,8 @@ pub(super) struct Rules {
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     batches: HashMap<String, Batch>,
+    /// Of all batches together.
+    bytes: usize,
     /// Orders batches by age.
     made: u64,
     /// For the key of the source that is looked up.
@@ -121,7 +129,7 @@ impl Rules {
             None if part == Part::Last => return Ok(Flow::Next),
             None => {
                 if held.batches.len() >= self.max_sources {
-                    self.release_oldest_first(held, |_| true, released, arena, files);
+                    self.release_oldest_first(held, |_| true, usize::MAX, released, arena, files);
                 }
                 let mut base = held.spare.pop().unwrap_or_default();
                 self.freeze(entry, arena, &mut base);
@@ -135,9 +143,11 @@ impl Rules {
                     origins: entry.origins.to_vec(),
                     made: held.made,
                 };
+                held.bytes += batch.bytes();
                 held.batches.insert(held.key.clone(), batch);
             }
             Some(batch) => {
+                let before = batch.bytes();
                 batch.parts += 1;
                 batch.matched |= matched;
                 if self.newest {
@@ -148,6 +158,7 @@ impl Rules {
                 }
                 batch.text.push_str(text);
                 batch.note(entry.origins);
+                held.bytes = held.bytes - before + batch.bytes();
             }
         }
         let full = held.batches.get(&held.key).is_some_and(|it| self.is_full(it));
@@ -155,6 +166,10 @@ impl Rules {
             let key = std::mem::take(&mut held.key);
             self.release(held, &key, released, arena, files);
             held.key = key;
+        }
+        let surplus = held.bytes.saturating_sub(HELD_BYTES_MAX);
+        if surplus > 0 {
+            self.release_oldest_first(held, |_| true, surplus, released, arena, files);
         }
         Ok(Flow::Stop)
     }
@@ -183,6 +198,7 @@ impl Rules {
         files: &'a crate::files::Files,
     ) {
         let Some(batch) = held.batches.remove(key) else { return };
+        held.bytes -= batch.bytes();
         let origins = arena.alloc_slice_copy(&batch.origins);
         if let Some(mut entry) = frozen::thaw(&batch.base, origins, arena, files) {
             let text = arena.alloc_str(&batch.text);
@@ -195,10 +211,12 @@ impl Rules {
         }
     }
 
+    /// Releases what is chosen, until it makes so many bytes.
     fn release_oldest_first<'a>(
         &'a self,
         held: &mut Held,
         which: impl Fn(&Batch) -> bool,
+        bytes: usize,
         released: &mut Vec<Entry<'a>>,
         arena: &'a bumpalo::Bump,
         files: &'a crate::files::Files,
@@ -207,7 +225,11 @@ impl Rules {
         let mut chosen: Vec<(u64, String)> =
             chosen.map(|(key, it)| (it.made, key.clone())).collect();
         chosen.sort_unstable();
+        let enough = held.bytes.saturating_sub(bytes);
         for (_, key) in chosen {
+            if held.bytes <= enough {
+                break;
+            }
             self.release(held, &key, released, arena, files);
         }
     }
@@ -225,12 +247,18 @@ impl Rules {
             Flush::File(file) => batch.origins.iter().any(|it| it.file == file),
             Flush::Due(now) => now.duration_since(batch.since) >= self.force_flush_period,
         };
-        self.release_oldest_first(held, due, released, arena, files);
+        let bytes = if let Flush::Due(_) = which { FLUSH_BYTES } else { usize::MAX };
+        self.release_oldest_first(held, due, bytes, released, arena, files);
         held.batches.values().map(|it| it.since + self.force_flush_period).min()
     }
 }
 
 impl Batch {
+    /// What it takes in memory, but for what is small.
+    fn bytes(&self) -> usize {
+        self.base.capacity() + self.text.capacity()
+    }
+
     /// Remembers where a part came from, once per file.
     fn note(&mut self, origins: &[Origin]) {
         for origin in origins {

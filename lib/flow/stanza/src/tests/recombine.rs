@@ -1,6 +1,7 @@
 //! `recombine`, after upstream's own cases.
 
 use super::*;
+use crate::ops::recombine::HELD_BYTES_MAX;
 
 /// One file per path; `flush` releases what is held at the end.
 fn check(operator: Value, input: &[(&str, &str)], want: &[&str], flushed: &[&str]) {
@@ -176,4 +177,57 @@ fn what_waits_too_long_is_released_and_the_next_deadline_told() {
     assert_eq!(worker.items(), 0);
     assert_eq!(worker.flush_idle(due), None);
     assert_eq!(worker.items(), 1);
+}
+
+/// A worker that was given the beginnings of `records` long records, each of another file.
+fn with_beginnings(records: usize, parts: usize, part: &str) -> Worker {
+    let operator =
+        json!([{ "type": "recombine", "combine_field": "body", "is_last_entry": "body == 'end'" }]);
+    let mut worker = compile(operator).unwrap().worker();
+    for key in 0..records {
+        let meta = file(key as u64, Some(&format!("/{key}")));
+        for n in 0..parts {
+            worker.line(&meta, part.as_bytes(), n as u64..n as u64 + 1, None);
+            assert!(worker.holds(meta.key));
+        }
+    }
+    worker
+}
+
+#[test]
+fn what_is_held_back_is_bounded_and_the_oldest_goes_first_and_whole() {
+    let part = "x".repeat(1 << 16);
+    let record = 16 * (part.len() + 1) - 1;
+    let mut worker = with_beginnings(40, 16, &part);
+    let released: Vec<usize> = bodies(&mut worker);
+    assert!(released.len() * record >= 40 * record - HELD_BYTES_MAX, "{}", released.len());
+    assert!(released.len() < 40 && released.iter().all(|it| *it == record), "{released:?}");
+    worker.flush_all();
+    let rest = bodies(&mut worker);
+    assert_eq!((rest.len(), released.len() + rest.len()), (rest.len(), 40));
+    assert!(rest.iter().all(|it| *it == record) && rest.len() * record <= HELD_BYTES_MAX);
+}
+
+#[test]
+fn what_is_due_at_the_same_time_is_released_little_by_little() {
+    let mut worker = with_beginnings(10, 8, &"x".repeat(1 << 16));
+    let later = tokio::time::Instant::now().into_std() + std::time::Duration::from_mins(1);
+    let (mut calls, mut records) = (0, 0);
+    loop {
+        let next = worker.flush_idle(later);
+        calls += 1;
+        assert!(worker.bytes() < 3 << 20, "{} bytes at once", worker.bytes());
+        records += bodies(&mut worker).len();
+        match next {
+            Some(next) => assert!(next <= later, "the rest has waited for long enough, too"),
+            None => break,
+        }
+    }
+    assert!(records == 10 && calls > 2, "{records} in {calls} calls");
+}
+
+/// How long the bodies of the records are that can be sent.
+fn bodies(worker: &mut Worker) -> Vec<usize> {
+    let all = records(&worker.take().logs);
+    all.iter().map(|it| it["body"].as_str().unwrap().len()).collect()
 }
