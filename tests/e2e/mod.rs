@@ -6,6 +6,7 @@ mod deploy;
 mod full_outputs;
 mod go_collector;
 mod helm;
+mod intake;
 mod logs;
 mod loki;
 mod own_logs;

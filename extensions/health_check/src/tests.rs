@@ -29,12 +29,15 @@ async fn ask(address: &str, method: &str, path: &str) -> String {
 }
 
 async fn started(more: &str) -> (Arc<HealthCheck>, TestHost, String) {
+    started_with(|address| config(&format!(r#"{{"endpoint": "{address}"{more}}}"#))).await
+}
+
+async fn started_with(section: impl Fn(&str) -> Config) -> (Arc<HealthCheck>, TestHost, String) {
     let host = TestHost::new();
     // The port may be taken by another program before the extension has it.
     for _ in 0..10 {
         let address = free_address().await;
-        let section = format!(r#"{{"endpoint": "{address}"{more}}}"#);
-        let extension = HealthCheck::create(settings("health_check"), config(&section));
+        let extension = HealthCheck::create(settings("health_check"), section(&address));
         let extension = Arc::new(extension.unwrap());
         if Arc::clone(&extension).start(&host).await.is_ok() {
             return (extension, host, address);
@@ -85,6 +88,30 @@ async fn only_the_configured_path_is_answered_with_fixed_bodies() {
     for path in ["/", "/ready/", "/other"] {
         assert!(ask(&address, "GET", path).await.starts_with("HTTP/1.1 404 "), "{path}");
     }
+    host.shutdown(&*extension, LIMIT).await;
+}
+
+/// Larger than the buffers of a connection.
+const ANSWER_BYTES: usize = 32 << 20;
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_sent_away() {
+    let large = "x".repeat(ANSWER_BYTES);
+    let section = |address: &str| {
+        let mut section: Config = config(&format!(r#"{{"endpoint": "{address}"}}"#));
+        let bodies = ResponseBody { healthy: large.clone(), unhealthy: large.clone() };
+        section.response_body = component::config::Section::on(bodies);
+        section
+    };
+    let (extension, host, address) = started_with(section).await;
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mut answer = Vec::new();
+    // The connection may have been reset.
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 503 "));
+    assert!(answer.len() < ANSWER_BYTES, "nobody waited for it");
     host.shutdown(&*extension, LIMIT).await;
 }
 

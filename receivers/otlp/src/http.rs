@@ -106,6 +106,7 @@ impl Handler for Paths {
         };
         let code = match status {
             StatusCode::SERVICE_UNAVAILABLE => code::UNAVAILABLE,
+            StatusCode::REQUEST_TIMEOUT => code::DEADLINE_EXCEEDED,
             _ => code::INVALID_ARGUMENT,
         };
         let encoded = Bytes::new();

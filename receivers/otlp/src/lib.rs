@@ -18,6 +18,7 @@ use component::{
     BoxError, Component, Host, Outputs, Receiver, Settings, Signal, Stability, async_trait,
 };
 use pdata::Limits;
+use tracing::info;
 
 mod config;
 mod grpc;
@@ -95,6 +96,7 @@ impl Component for Otlp {
         if let Some(config) = self.config.protocols.http.get() {
             let handler = http::Paths { paths: self.paths(config), limits: Limits::default() };
             let around = (host, &self.settings.meter);
+            info!(endpoint = config.server.net.endpoint, "Starting HTTP server");
             bound.http = confighttp::server::serve(&config.server, Arc::new(handler), around)?;
         }
         *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = bound;

@@ -2,12 +2,14 @@
 //! components count with, its readers, and everything they have open.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use component::config::{Fault, Stage};
 use component::meter::Level;
 use component::trace::SpanRecord;
 use component::{BuildInfo, Host, Meter, Tracer};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -38,14 +40,18 @@ use sender::Sender;
 /// What is said inside a span of this name is about sending what was said, and is not sent.
 const SILENT_SPAN: &str = "telemetry";
 
+/// Time for the scrapes under way when own telemetry ends. Those of a collector that goes on have been told to
+/// leave by then.
+const SCRAPE_GRACE: Duration = Duration::from_secs(3);
+
 /// What measures this collector, and who reads it.
 pub(crate) struct Telemetry {
     config: TelemetryConfig,
     meter: Meter,
     /// What `start` opens, or why it cannot.
     parts: Result<Parts, Fault>,
-    /// Ended at once.
-    servers: JoinSet<()>,
+    /// Of the servers, once started.
+    host: Option<Host>,
     /// Told to end: they send what they have.
     senders: JoinSet<()>,
     stopping: CancellationToken,
@@ -89,7 +95,7 @@ impl Telemetry {
             config: config.clone(),
             meter,
             parts,
-            servers: JoinSet::new(),
+            host: None,
             senders: JoinSet::new(),
             stopping: CancellationToken::new(),
             line_queues: Queues::default(),
@@ -109,6 +115,7 @@ impl Telemetry {
     /// Opens what readers and senders need; ports are held by `host`. An error is in the Collector's words.
     pub async fn start(&mut self, host: &Host) -> Result<(), Fault> {
         self.say();
+        self.host = Some(host.clone());
         let Parts { scrapes, periodic, spans, lines, line_queues } =
             std::mem::replace(&mut self.parts, Ok(Parts::default()))?;
         for sender in lines {
@@ -126,7 +133,7 @@ impl Telemetry {
         let failed = |error: String| failed("meter provider", &error);
         for scrape in scrapes {
             let metrics = Arc::clone(self.meter.registry());
-            scrape.start(metrics, host, &mut self.servers).map_err(failed)?;
+            scrape.start(metrics, host).map_err(failed)?;
         }
         for reader in periodic {
             reader.start().await.map_err(failed)?;
@@ -159,7 +166,10 @@ impl Telemetry {
     pub async fn stop(&mut self) {
         tap::close(&self.line_queues);
         self.stopping.cancel();
-        self.servers.shutdown().await;
+        if let Some(host) = self.host.take() {
+            // Nobody waits for a scraper that takes its time: what it has not read ends with its task.
+            let _ = timeout(SCRAPE_GRACE, host.stop()).await;
+        }
         // Each has limits of its own.
         while self.senders.join_next().await.is_some() {}
     }

@@ -1,32 +1,32 @@
 //! `GET /metrics` on a port of each pull reader.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
-use component::Host;
+use component::config::Duration;
 use component::meter::Registry;
-use confignet::{AddrConfig, Listener};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use component::{Context, Host, Meter, async_trait};
+use confighttp::server::{Handler, ServerConfig, mux_answer};
+use confignet::AddrConfig;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value as Json};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::info;
 
 use super::exposition::{Escaping, Labels, Style, exposition};
 use super::readers::PrometheusConfig;
 
-/// Scrapes served at the same time; more wait.
-const SCRAPES_MAX: usize = 16;
 /// Longest wait for a request's header. As upstream's server.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest life of a connection, which serves one request: upstream's time to read and to write.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest time to read an answer. As upstream's server.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages of one format that are on their way at the same time, before a fresh one is shared.
+const PAGES_MAX: usize = 4;
+/// How long a page is fresh.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A pull reader, checked and not yet listening.
 #[derive(Debug)]
@@ -60,22 +60,25 @@ impl Scrape {
         Ok(Self { address: format!("{host}:{port}"), style })
     }
 
-    /// Opens the port and serves on `tasks`.
-    pub(super) fn start(
-        self,
-        registry: Arc<Registry>,
-        host: &Host,
-        tasks: &mut JoinSet<()>,
-    ) -> Result<(), String> {
+    /// Opens the port and serves until the host stops.
+    pub(super) fn start(self, registry: Arc<Registry>, host: &Host) -> Result<(), String> {
         let Self { address, style } = self;
-        let listener = Listener::bind(&AddrConfig::tcp(&address), host).map_err(|error| {
+        let config = ServerConfig {
+            net: AddrConfig::tcp(&address),
+            keep_alives_enabled: false,
+            read_header_timeout: HEADER_TIMEOUT,
+            write_timeout: WRITE_TIMEOUT,
+            ..ServerConfig::default()
+        };
+        let pages = Arc::new(Pages { registry, style, sent: Mutex::default() });
+        // Nobody measures who measures.
+        confighttp::server::serve(&config, pages, (host, &Meter::default())).map_err(|error| {
             format!(
                 "binding address {address} for Prometheus exporter: {error} \
                  (choose another port in service::telemetry::metrics::readers, or level: none)"
             )
         })?;
         info!(address, "Serving metrics");
-        tasks.spawn(serve(listener, registry, Arc::new(style)));
         Ok(())
     }
 }
@@ -86,47 +89,66 @@ fn label((key, value): (&String, &Json)) -> (String, String) {
     (key.clone(), text)
 }
 
-async fn serve(listener: Listener, registry: Arc<Registry>, style: Arc<Style>) {
-    let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        let stream = listener.accept().await;
-        let (registry, style) = (Arc::clone(&registry), Arc::clone(&style));
-        connections.spawn(async move {
-            let _slot = slot;
-            let answer = hyper::service::service_fn(|request: Request<Incoming>| {
-                let response = respond(&request, &registry, &style);
-                async move { Ok::<_, Infallible>(response) }
-            });
-            let mut server = hyper::server::conn::http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).keep_alive(false);
-            let serving = server.serve_connection(TokioIo::new(stream), answer);
-            // A scraper that goes away is its own business.
-            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, serving).await;
-        });
+/// What is served on a port.
+struct Pages {
+    registry: Arc<Registry>,
+    style: Style,
+    /// By format, those that are on their way.
+    sent: Mutex<HashMap<&'static str, Vec<Weak<Page>>>>,
+}
+
+struct Page {
+    text: String,
+    made: Instant,
+}
+
+/// Keeps the page for as long as somebody reads it.
+struct Reading(Arc<Page>);
+
+impl AsRef<[u8]> for Reading {
+    fn as_ref(&self) -> &[u8] {
+        self.0.text.as_bytes()
     }
 }
 
-fn respond(
-    request: &Request<Incoming>,
-    registry: &Registry,
-    style: &Style,
-) -> Response<Full<Bytes>> {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let (status, kind, body) = if reads && request.uri().path() == "/metrics" {
-        let accept = request.headers().get(ACCEPT).and_then(|it| it.to_str().ok());
+impl Pages {
+    /// A page of its own for each reader, as long as they are few. Many share one that is fresh, so that readers
+    /// who take their time cannot fill the memory with pages.
+    fn page(&self, kind: &'static str, escaping: Escaping) -> Bytes {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = sent.entry(kind).or_default();
+        sent.retain(|it| it.strong_count() > 0);
+        let newest = sent.last().filter(|_| sent.len() >= PAGES_MAX).and_then(Weak::upgrade);
+        let page = newest.filter(|it| it.made.elapsed() < FRESH).unwrap_or_else(|| {
+            let text = exposition(&self.registry.snapshot(), &self.style, escaping);
+            let page = Arc::new(Page { text, made: Instant::now() });
+            sent.push(Arc::downgrade(&page));
+            page
+        });
+        Bytes::from_owner(Reading(page))
+    }
+}
+
+#[async_trait]
+impl Handler for Pages {
+    fn check(&self, head: &Parts) -> Option<Response<Bytes>> {
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        (!reads || head.uri.path() != "/metrics").then(|| mux_answer(head))
+    }
+
+    async fn handle(&self, head: &Parts, _ctx: &Context, _body: Bytes) -> Response<Bytes> {
+        let accept = head.headers.get(ACCEPT).and_then(|it| it.to_str().ok());
         let (kind, escaping) = negotiate(accept.unwrap_or_default());
-        (StatusCode::OK, kind, exposition(&registry.snapshot(), style, escaping))
-    } else {
-        let text = "404 page not found\n".to_owned();
-        (StatusCode::NOT_FOUND, "text/plain; charset=utf-8", text)
-    };
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
+        let mut response = Response::new(self.page(kind, escaping));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        response
+    }
+
+    fn refuse(&self, _head: &Parts, status: StatusCode, message: &str) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::copy_from_slice(message.as_bytes()));
+        *response.status_mut() = status;
+        response
+    }
 }
 
 /// What is answered to an `Accept` header: the first text format in it by preference, and the last
@@ -213,6 +235,25 @@ mod tests {
         assert_eq!(labels(&[], &["b"]), Ok(vec!["a".into(), "c".into()]));
         let text = "attribute cannot be in both include and exclude list: a";
         assert_eq!(labels(&["a"], &["a"]), Err(text.into()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_readers_have_pages_of_their_own_and_many_share_a_fresh_one() {
+        let style = Scrape::new(&config(Some("a"), Some(1)), &Map::new()).unwrap().style;
+        let registry = Arc::clone(Meter::new(component::meter::Level::Normal, vec![]).registry());
+        let pages = Pages { registry, style, sent: Mutex::default() };
+        let mut read: Vec<Bytes> = Vec::new();
+        let alive = |pages: &Pages| pages.sent.lock().unwrap()["text"].len();
+        for reader in 1..=2 * PAGES_MAX {
+            read.push(pages.page("text", Escaping::Underscores));
+            assert_eq!(alive(&pages), reader.min(PAGES_MAX));
+        }
+        tokio::time::advance(FRESH).await;
+        read.push(pages.page("text", Escaping::Underscores));
+        assert_eq!(alive(&pages), PAGES_MAX + 1, "one that is not fresh is not shared");
+        read.clear();
+        read.push(pages.page("text", Escaping::Underscores));
+        assert_eq!(alive(&pages), 1);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use component::{
     BoxError, Client, Context, GrpcStatus, Host, InFlight, Meter, Tracer, async_trait,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
+use confignet::server::{HEAD_WAIT, PARTING, sent_away};
 use confignet::{Connection, Listener};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -33,8 +34,6 @@ use lifetime::{Action, Lifetime};
 
 use crate::frame;
 
-/// Longest wait for the client's HTTP/2 preface.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a client may send on one stream before we have read it, in bytes: a batch of the usual size, so
 /// that its sender does not wait inside the message. More would be memory that no limit counts.
 const STREAM_WINDOW: u32 = 1024 * 1024 + 64;
@@ -48,9 +47,6 @@ const FRAME_BYTES_MAX: u32 = 1024 * 1024;
 const ANSWER_DELAY_MAX: Duration = Duration::from_millis(1);
 /// Longest header list of a call, in bytes.
 const HEADER_BYTES_MAX: u32 = 64 * 1024;
-
-/// Time for clients of a receiver that was replaced to begin anew elsewhere.
-const PARTING: Duration = Duration::from_secs(2);
 
 /// A unary method.
 #[async_trait]
@@ -133,7 +129,7 @@ pub fn serve(
     routes: Vec<Route>,
     (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
-    config.check_supported()?;
+    config.lacking().refuse()?;
     let listener = Listener::bind(&config.net, host)?;
     let address = listener.local_addr();
     info!(endpoint = config.net.endpoint, "Starting GRPC server");
@@ -148,40 +144,18 @@ pub fn serve(
         in_flight: host.in_flight().clone(),
         refused: InFlight::refused(meter),
     });
-    let task = accept(listener, shared, host.clone());
-    host.spawn(task);
+    let its_host = host.clone();
+    confignet::server::serve(listener, host, move |connection| {
+        serve_connection(Arc::clone(&shared), connection, its_host.clone())
+    });
     Ok(address)
-}
-
-async fn accept(listener: Listener, shared: Arc<Shared>, host: Host) -> Result<(), BoxError> {
-    loop {
-        let connection = tokio::select! {
-            () = host.stopping().cancelled() => match listener.last() {
-                // It has connected, so it is served: this is the end of a component, not of the collector.
-                Some(connection) if host.is_leaving() => connection,
-                _ => return Ok(()),
-            },
-            connection = listener.accept() => connection,
-        };
-        let (shared, its_host) = (Arc::clone(&shared), host.clone());
-        host.spawn(async move {
-            serve_connection(shared, connection, its_host).await;
-            Ok(())
-        });
-    }
 }
 
 async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
     let client = Arc::new(Client { peer: connection.peer(), ..Client::default() });
-    let handshake = timeout(HANDSHAKE_TIMEOUT, builder(&shared).handshake(connection));
-    let sent_away = async {
-        host.stopping().cancelled().await;
-        if host.is_leaving() {
-            tokio::time::sleep(PARTING).await;
-        }
-    };
+    let handshake = timeout(HEAD_WAIT, builder(&shared).handshake(connection));
     let shaken = tokio::select! {
-        () = sent_away => return,
+        () = sent_away(&host) => return,
         shaken = handshake => shaken,
     };
     let http2 = match shaken {

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use component::meter::{Calls, Counter};
 use component::{BoxError, Client, Context, Host, InFlight, Meter, Tracer, async_trait};
 use compression::decompress;
-use confignet::{Connection, Listener};
+use confignet::server::{HEAD_WAIT, STOP_GRACE, sent_away};
+use confignet::{Connection, Listener, Pace};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -20,7 +21,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::time::{interval_at, timeout};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 mod body;
 mod config;
@@ -34,15 +35,10 @@ pub use config::{AuthConfig, CorsConfig, MiddlewareConfig, ServerConfig};
 use cors::Cors;
 use pulse::{Pulse, Watched};
 
-/// Longest wait for the head of a request once it has begun, unless configured.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes buffered of a connection, hence of a head.
 const BUFFER_BYTES_MAX: usize = 256 * 1024;
-/// Time for the request in flight when the server stops.
-const STOP_GRACE: Duration = Duration::from_secs(10);
-
-/// Time for clients of a component that was replaced to begin anew elsewhere.
-const PARTING: Duration = Duration::from_secs(2);
+/// Longest time for a client to read its answer, unless `write_timeout` is configured.
+const WRITE_WAIT: Duration = Duration::from_secs(30);
 
 /// Answers requests.
 #[async_trait]
@@ -76,11 +72,10 @@ pub fn serve(
     handler: Arc<dyn Handler>,
     (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
-    config.check_supported()?;
+    config.lacking().refuse()?;
     let headers = response_headers(config)?;
     let listener = Listener::bind(&config.net, host)?;
     let address = listener.local_addr();
-    info!(endpoint = config.net.endpoint, "Starting HTTP server");
     let cors = config.cors.get();
     if cors.is_some_and(|it| it.allowed_origins.is_empty() && !it.allowed_headers.is_empty()) {
         warn!(
@@ -93,7 +88,10 @@ pub fn serve(
     let (in_flight, refused) = (host.in_flight().clone(), InFlight::refused(meter));
     let shared =
         Arc::new(Shared { handler, config, cors, headers, calls, tracer, in_flight, refused });
-    host.spawn(accept(listener, shared, host.clone()));
+    let its_host = host.clone();
+    confignet::server::serve(listener, host, move |connection| {
+        serve_connection(Arc::clone(&shared), connection, its_host.clone())
+    });
     Ok(address)
 }
 
@@ -104,24 +102,6 @@ fn response_headers(config: &ServerConfig) -> Result<HeaderMap, String> {
         Ok((key, HeaderValue::from_str(value.expose()).map_err(|_| wrong())?))
     });
     entries.collect()
-}
-
-async fn accept(listener: Listener, shared: Arc<Shared>, host: Host) -> Result<(), BoxError> {
-    loop {
-        let connection = tokio::select! {
-            () = host.stopping().cancelled() => match listener.last() {
-                // It has connected, so it is served: this is the end of a component, not of the collector.
-                Some(connection) if host.is_leaving() => connection,
-                _ => return Ok(()),
-            },
-            connection = listener.accept() => connection,
-        };
-        let (shared, its_host) = (Arc::clone(&shared), host.clone());
-        host.spawn(async move {
-            serve_connection(shared, connection, its_host).await;
-            Ok(())
-        });
-    }
 }
 
 async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
@@ -157,14 +137,13 @@ async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Hos
         why = watch(&shared.config, &pulse) => {
             return debug!(peer = ?peer.peer, why, "closing an HTTP connection");
         }
-        () = host.stopping().cancelled() => {}
-    }
-    // A client that is idle may be sending just now: it is told to leave with its next answer.
-    if host.is_leaving() && timeout(PARTING, connection.as_mut()).await.is_ok() {
-        return;
+        () = sent_away(&host) => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ = timeout(STOP_GRACE, connection).await;
+    // A head that has not come yet is not worth waiting for.
+    if pulse.owes_an_answer() {
+        let _ = timeout(STOP_GRACE, connection).await;
+    }
 }
 
 /// Returns when the connection has to end.
@@ -172,16 +151,20 @@ async fn watch(config: &ServerConfig, pulse: &Pulse) -> &'static str {
     let limit = |it: component::config::Duration| Some(it.std()).filter(|it| !it.is_zero());
     let head_max = limit(config.read_header_timeout)
         .or_else(|| limit(config.read_timeout))
-        .unwrap_or(HEAD_TIMEOUT);
+        .unwrap_or(HEAD_WAIT);
     // As net/http: the idle timeout is the read timeout unless it is set.
     let idle_max = limit(config.idle_timeout).or_else(|| limit(config.read_timeout));
+    let write_max = limit(config.write_timeout).unwrap_or(WRITE_WAIT);
     // A timeout is noticed half of it late at worst.
-    let pause = head_max.min(idle_max.unwrap_or(head_max)) / 2;
+    let pause = head_max.min(idle_max.unwrap_or(head_max)).min(write_max) / 2;
     let mut ticks = interval_at(tokio::time::Instant::now() + pause, pause);
     loop {
         ticks.tick().await;
         if pulse.head_age().is_some_and(|age| age >= head_max) {
             return "the head of a request came too slowly";
+        }
+        if pulse.stall_age().is_some_and(|age| age >= write_max) {
+            return "the client read its answer too slowly";
         }
         if idle_max.is_some_and(|max| pulse.idle_age().is_some_and(|age| age >= max)) {
             return "the client was idle";
@@ -259,7 +242,7 @@ impl Shared {
             return early;
         }
         let limit = self.config.body_bytes_max();
-        let wait = Some(self.config.read_timeout.std()).filter(|it| !it.is_zero());
+        let pace = Pace::new(Some(self.config.read_timeout.std()).filter(|it| !it.is_zero()));
         // What a chunked body will be is not known: it counts when it has come.
         let announced = body.size_hint().exact().map_or(1, |it| usize::try_from(it).unwrap_or(0));
         let mut under_way = match self.in_flight.enter(announced.min(limit)) {
@@ -275,11 +258,14 @@ impl Shared {
                 return closing(response);
             }
         };
-        let body = match collect(body, limit, wait).await {
+        let body = match collect(body, limit, pace).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return closing(bad("http: request body too large")),
             Err(BodyError::Broken) => return closing(bad("unexpected EOF")),
-            Err(BodyError::Late) => return closing(bad("i/o timeout")),
+            Err(BodyError::Late) => {
+                let why = "the request body came too slowly";
+                return closing(self.handler.refuse(head, StatusCode::REQUEST_TIMEOUT, why));
+            }
         };
         let body = match coding {
             Coding::Plain => body,

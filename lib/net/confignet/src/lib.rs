@@ -17,10 +17,13 @@ use serde::{Deserialize, Serialize};
 mod address;
 pub mod dial;
 mod listener;
+mod pace;
 pub mod proxy;
+pub mod server;
 
 pub use address::{go_text, is_local, join_host_port, split_host_port, with_port};
 pub use listener::{Connection, Listener};
+pub use pace::Pace;
 
 /// Where to listen or connect. Flattened into the section of a server or client.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]

@@ -74,22 +74,65 @@ fn an_http_request_in_flight_is_answered_when_the_server_stops() {
 }
 
 #[test]
-fn a_head_that_comes_too_slowly_ends_the_connection_and_an_idle_client_stays() {
+fn a_head_that_comes_too_slowly_or_never_ends_the_connection_and_an_idle_client_stays() {
     run(async {
         let timeout = component::config::Duration::from_millis(300);
         let change = with_http(move |it| it.server.read_header_timeout = timeout);
         let it = Fixture::start(ALL, change).await;
         let mut idle = TcpStream::connect(it.http()).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        idle.write_all(request).await.unwrap();
+        let mut answer = [0; 12];
+        idle.read_exact(&mut answer).await.unwrap();
+        let mut silent = TcpStream::connect(it.http()).await.unwrap();
         let mut slow = TcpStream::connect(it.http()).await.unwrap();
         slow.write_all(b"POST /v1/logs HT").await.unwrap();
         let mut rest = Vec::new();
         let _ = slow.read_to_end(&mut rest).await;
+        let _ = silent.read_to_end(&mut rest).await;
         assert!(rest.is_empty());
-        idle.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await.unwrap();
+        idle.write_all(request).await.unwrap();
+        it.host.stopping().cancel();
         idle.read_to_end(&mut rest).await.unwrap();
-        assert!(rest.starts_with(b"HTTP/1.1 404"));
+        let answers = String::from_utf8_lossy(&rest).matches("404 page not found").count();
+        assert_eq!(answers, 2, "{}", String::from_utf8_lossy(&rest));
         it.stop().await;
     });
+}
+
+/// What is answered to a head, when of the body come `sent` bytes a second.
+async fn answer_to(head: &str, sent: &[u8]) -> String {
+    let it = Fixture::start(ALL, |_| {}).await;
+    let mut stream = TcpStream::connect(it.http()).await.unwrap();
+    let fixed = "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
+    stream.write_all(format!("{fixed}{head}\r\n\r\n").as_bytes()).await.unwrap();
+    let (mut from, mut to) = stream.split();
+    let mut answer = String::new();
+    let send = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            // The end is noticed by who reads.
+            let _ = to.write_all(sent).await;
+        }
+    };
+    tokio::select! {
+        () = send => {}
+        read = from.read_to_string(&mut answer) => drop(read),
+    }
+    it.stop().await;
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stands_still_or_comes_by_the_byte_is_answered_408() {
+    for head in ["Content-Length: 4194304", "Transfer-Encoding: chunked"] {
+        for sent in [&b""[..], b"1\r\n \r\n"] {
+            let answer = answer_to(head, sent).await;
+            assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+            let status = r#"{"code":4,"message":"the request body came too slowly"}"#;
+            assert!(answer.ends_with(status), "{answer}");
+        }
+    }
 }
 
 #[test]

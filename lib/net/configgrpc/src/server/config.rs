@@ -1,7 +1,8 @@
 //! The keys of a gRPC server (`config/configgrpc`, v0.159).
 
-use component::config::{Duration, Need, Problems, Section};
+use component::config::{Duration, Problems, Section};
 use confignet::AddrConfig;
+use confignet::server::Lacking;
 use serde::{Deserialize, Serialize};
 
 use crate::client::{AuthConfig, MiddlewareConfig};
@@ -131,7 +132,7 @@ impl ServerConfig {
             problems.at(key, NO_TRANSPORT).set("transport", "tcp");
         }
         self.net.listens(key, "4317", problems);
-        self.unsupported(key, problems);
+        self.lacking().tell(key, problems);
         let mib = self.max_recv_msg_size_mib;
         if !(0..=MESSAGE_MIB_MAX).contains(&mib) {
             problems.at(
@@ -157,35 +158,12 @@ impl ServerConfig {
     }
 
     /// What cannot be served yet.
-    fn unsupported(&self, key: &str, problems: &mut Problems) {
-        if self.tls.get().is_some() {
-            problems.at_start(key, configtls::ServerConfig::refuse_tls()).remove("tls");
+    pub(super) fn lacking(&self) -> Lacking<'_> {
+        Lacking {
+            tls: self.tls.get().is_some(),
+            authenticator: self.auth.get().map(|it| it.authenticator.as_str()),
+            middlewares: !self.middlewares.is_empty(),
         }
-        if let Some(auth) = self.auth.get() {
-            let id = auth.authenticator.clone();
-            problems.needs(format!("{key}::auth::authenticator"), Need::Authenticator(id));
-        }
-        if !self.middlewares.is_empty() {
-            let text = "middlewares are not supported yet: remove the middlewares key";
-            problems.at_start(key, text).remove("middlewares");
-        }
-    }
-
-    /// What is configured and cannot be served.
-    ///
-    /// # Errors
-    /// Names the key and what to do.
-    pub fn check_supported(&self) -> Result<(), String> {
-        if self.tls.get().is_some() {
-            return Err(configtls::ServerConfig::refuse_tls());
-        }
-        if self.auth.get().is_some() {
-            return Err("auth is not supported yet: remove the auth section".into());
-        }
-        if !self.middlewares.is_empty() {
-            return Err("middlewares are not supported yet: remove the middlewares key".into());
-        }
-        Ok(())
     }
 
     /// Longest message in bytes.

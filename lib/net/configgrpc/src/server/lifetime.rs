@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use confignet::server::STOP_GRACE;
 use tokio::time::Instant;
 
 use super::config::ServerParameters;
@@ -13,8 +14,6 @@ const PING_PAUSE: Duration = Duration::from_secs(2 * 60 * 60);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Shortest pause between pings. `keepalive.ServerParameters`, grpc-go 1.80.
 const PING_PAUSE_MIN: Duration = Duration::from_secs(1);
-/// Time for the calls in flight when the server stops, for connections without a grace of their own.
-const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// What to do now.
 #[derive(Debug, PartialEq, Eq)]

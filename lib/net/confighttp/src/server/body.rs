@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use confignet::Pace;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use pdata::buffer;
@@ -14,10 +15,6 @@ use tokio::time::timeout;
 const SURPLUS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest wait for that surplus. Go's server lingers as long.
 const SURPLUS_WAIT: Duration = Duration::from_millis(500);
-/// Longest wait for a body, beside what its size allows.
-const BODY_WAIT: Duration = Duration::from_secs(30);
-/// Slowest client, in bytes per second.
-const BODY_RATE_MIN: usize = 1024;
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,30 +27,30 @@ pub(super) enum BodyError {
     Late,
 }
 
-/// Reads all of `body`. `wait` replaces the slowest rate allowed.
+/// Reads all of `body`, as long as it keeps its pace.
 pub(super) async fn collect(
     mut body: Incoming,
     limit: usize,
-    wait: Option<Duration>,
+    mut pace: Pace,
 ) -> Result<Bytes, BodyError> {
     let announced = body.size_hint().exact().map(|it| usize::try_from(it).unwrap_or(usize::MAX));
-    let size = announced.unwrap_or(limit).min(limit);
-    let wait = wait.unwrap_or(BODY_WAIT + Duration::from_secs((size / BODY_RATE_MIN) as u64));
-    let read = async {
-        match announced {
-            Some(size) if size > limit => Err(BodyError::TooLarge),
-            announced => read(&mut body, limit, announced.unwrap_or(0)).await,
-        }
+    let result = match announced {
+        Some(size) if size > limit => Err(BodyError::TooLarge),
+        announced => read(&mut body, limit, announced.unwrap_or(0), &mut pace).await,
     };
-    let result = timeout(wait, read).await.unwrap_or(Err(BodyError::Late));
     if result == Err(BodyError::TooLarge) {
         discard(body).await;
     }
     result
 }
 
-async fn read(body: &mut Incoming, limit: usize, announced: usize) -> Result<Bytes, BodyError> {
-    let Some(first) = next(body).await? else { return Ok(Bytes::new()) };
+async fn read(
+    body: &mut Incoming,
+    limit: usize,
+    announced: usize,
+    pace: &mut Pace,
+) -> Result<Bytes, BodyError> {
+    let Some(first) = within(body, pace).await? else { return Ok(Bytes::new()) };
     if first.len() > limit {
         return Err(BodyError::TooLarge);
     }
@@ -63,13 +60,20 @@ async fn read(body: &mut Incoming, limit: usize, announced: usize) -> Result<Byt
     let mut all = buffer::take(announced.max(first.len() * 2));
     all.extend_from_slice(&first);
     drop(first);
-    while let Some(piece) = next(body).await? {
+    while let Some(piece) = within(body, pace).await? {
         if all.len() + piece.len() > limit {
             return Err(BodyError::TooLarge);
         }
         all.extend_from_slice(&piece);
     }
     Ok(buffer::freeze(all))
+}
+
+/// The next piece, if it comes in time.
+async fn within(body: &mut Incoming, pace: &mut Pace) -> Result<Option<Bytes>, BodyError> {
+    let piece = pace.keep(next(body)).await.unwrap_or(Err(BodyError::Late))?;
+    pace.came(piece.as_ref().map_or(0, Bytes::len));
+    Ok(piece)
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {

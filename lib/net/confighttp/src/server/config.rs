@@ -1,8 +1,9 @@
 //! The keys of an HTTP server (`config/confighttp`, v0.159).
 
-use component::config::{Caution, Duration, MapList, Need, Problems, Section, Stage};
+use component::config::{Caution, Duration, MapList, Problems, Section, Stage};
 use compression::Encoding;
 use confignet::AddrConfig;
+use confignet::server::Lacking;
 use serde::{Deserialize, Serialize};
 
 /// Body limit when `max_request_body_size` is 0, in bytes.
@@ -37,9 +38,9 @@ pub struct ServerConfig {
     /// Longest time to read a request; 0 is bounded by a slowest rate instead. Default 0.
     #[config(omit_empty)]
     pub read_timeout: Duration,
-    /// Longest time to read the head of a request; 0 is 10s. Default 0.
+    /// Longest time to read the head of a request, the first from the connection on; 0 is 10s. Default 0.
     pub read_header_timeout: Duration,
-    /// Longest time from head to answer; 0 is unlimited. Default 0.
+    /// Longest time from head to answer, and again to read the answer; 0 is unlimited, and 30s to read. Default 0.
     pub write_timeout: Duration,
     /// Longest pause between requests; 0 is unlimited. Default 0.
     pub idle_timeout: Duration,
@@ -134,7 +135,7 @@ impl ServerConfig {
             say("netaddr", "invalid transport type \"\"", problems);
         }
         self.net.listens(key, "4318", problems);
-        self.unsupported(key, problems);
+        self.lacking().tell(key, problems);
         let tls = self.tls.get().map(configtls::ServerConfig::mistakes).unwrap_or_default();
         for it in tls {
             say("tls", &it.text, problems);
@@ -157,35 +158,12 @@ impl ServerConfig {
     }
 
     /// What cannot be served yet.
-    fn unsupported(&self, key: &str, problems: &mut Problems) {
-        if self.tls.get().is_some() {
-            problems.at_start(key, configtls::ServerConfig::refuse_tls()).remove("tls");
+    pub(super) fn lacking(&self) -> Lacking<'_> {
+        Lacking {
+            tls: self.tls.get().is_some(),
+            authenticator: self.auth.get().map(|it| it.authenticator.as_str()),
+            middlewares: !self.middlewares.is_empty(),
         }
-        if let Some(auth) = self.auth.get() {
-            let id = auth.authenticator.clone();
-            problems.needs(format!("{key}::auth::authenticator"), Need::Authenticator(id));
-        }
-        if !self.middlewares.is_empty() {
-            let text = "middlewares are not supported yet: remove the middlewares key";
-            problems.at_start(key, text).remove("middlewares");
-        }
-    }
-
-    /// What is configured and cannot be served.
-    ///
-    /// # Errors
-    /// Names the key and what to do.
-    pub fn check_supported(&self) -> Result<(), String> {
-        if self.tls.get().is_some() {
-            return Err(configtls::ServerConfig::refuse_tls());
-        }
-        if self.auth.get().is_some() {
-            return Err("auth is not supported yet: remove the auth section".into());
-        }
-        if !self.middlewares.is_empty() {
-            return Err("middlewares are not supported yet: remove the middlewares key".into());
-        }
-        Ok(())
     }
 
     /// Longest body in bytes.

@@ -1,5 +1,6 @@
-//! What a connection is doing, so that a head that comes too slowly ends it and an idle client, which
-//! may take its time, does not.
+//! What a connection is doing, so that a head that comes too slowly ends it, an answer that nobody reads ends it,
+//! and an idle client, which may take its time, does not. The first head is awaited from the beginning on, as
+//! net/http does: a connection that never says anything is nobody's.
 
 use std::io;
 use std::pin::Pin;
@@ -25,16 +26,18 @@ pub(super) struct Pulse {
     idle_since: AtomicU64,
     /// Milliseconds after `born`, plus one, when the head being read began; 0 is none.
     head_since: AtomicU64,
+    /// The same for an answer that the socket does not take.
+    stalled_since: AtomicU64,
 }
 
 impl Pulse {
     pub(super) fn new() -> Arc<Self> {
-        let (idle_since, head_since) = (AtomicU64::new(0), AtomicU64::new(0));
         Arc::new(Self {
             born: Instant::now(),
             busy: AtomicBool::new(false),
-            idle_since,
-            head_since,
+            idle_since: AtomicU64::new(0),
+            head_since: AtomicU64::new(1),
+            stalled_since: AtomicU64::new(0),
         })
     }
 
@@ -55,20 +58,37 @@ impl Pulse {
         }
     }
 
-    /// True when a request is being served.
-    pub(super) fn is_busy(&self) -> bool {
-        self.busy.load(Relaxed)
+    /// Notes that the socket does not take what we write.
+    fn wrote<T>(&self, written: Poll<T>) -> Poll<T> {
+        if written.is_pending() && self.stalled_since.load(Relaxed) == 0 {
+            self.stalled_since.store(self.now() + 1, Relaxed);
+        }
+        written
+    }
+
+    /// True while a request is served or its answer waits to be read.
+    pub(super) fn owes_an_answer(&self) -> bool {
+        self.busy.load(Relaxed) || self.stalled_since.load(Relaxed) != 0
+    }
+
+    fn age(&self, since: &AtomicU64) -> Option<Duration> {
+        let since = since.load(Relaxed).checked_sub(1)?;
+        Some(Duration::from_millis(self.now().saturating_sub(since)))
     }
 
     /// For how long a head has been coming.
     pub(super) fn head_age(&self) -> Option<Duration> {
-        let since = self.head_since.load(Relaxed).checked_sub(1)?;
-        Some(Duration::from_millis(self.now().saturating_sub(since)))
+        self.age(&self.head_since)
+    }
+
+    /// For how long an answer has waited for the client to read it.
+    pub(super) fn stall_age(&self) -> Option<Duration> {
+        self.age(&self.stalled_since)
     }
 
     /// For how long nothing has come.
     pub(super) fn idle_age(&self) -> Option<Duration> {
-        let idle = !self.is_busy() && self.head_since.load(Relaxed) == 0;
+        let idle = !self.owes_an_answer() && self.head_since.load(Relaxed) == 0;
         let age = self.now().saturating_sub(self.idle_since.load(Relaxed));
         idle.then(|| Duration::from_millis(age))
     }
@@ -84,7 +104,7 @@ impl Drop for Busy {
     }
 }
 
-/// A connection whose reads are noticed.
+/// A connection whose reads and writes are noticed.
 pub(super) struct Watched {
     connection: Take<Connection>,
     pulse: Arc<Pulse>,
@@ -118,7 +138,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(self.connection.get_mut()).poll_write(cx, data)
+        let written = Pin::new(self.connection.get_mut()).poll_write(cx, data);
+        self.pulse.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -126,7 +147,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(self.connection.get_mut()).poll_write_vectored(cx, data)
+        let written = Pin::new(self.connection.get_mut()).poll_write_vectored(cx, data);
+        self.pulse.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -134,7 +156,12 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.connection.get_mut()).poll_flush(cx)
+        let flushed = Pin::new(self.connection.get_mut()).poll_flush(cx);
+        // hyper flushes when it has written all it had.
+        if flushed.is_ready() {
+            self.pulse.stalled_since.store(0, Relaxed);
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
