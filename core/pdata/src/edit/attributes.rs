@@ -124,6 +124,22 @@ impl<'e> AttributesEdit<'e> {
         index.is_some()
     }
 
+    /// Sets the first attribute with this key to what `change` makes of its value, if it makes something. The
+    /// key is looked for once.
+    #[inline]
+    pub fn change<'v>(
+        &mut self,
+        key: &str,
+        change: impl FnOnce(ValueRef<'_>) -> Option<Value<'v>>,
+    ) {
+        let Some(index) = self.find(key) else { return };
+        let Some(entry) = self.level.entries.get(index) else { return };
+        let old = ValueRef::decode(self.level.value(self.src, entry));
+        if let Some(new) = change(old) {
+            self.level.put(Some(index), self.number, key.as_bytes(), &new);
+        }
+    }
+
     /// Sets `to` to the value of `from`, byte for byte: true if `from` is there.
     pub fn copy(&mut self, from: &str, to: &str) -> bool {
         let Some(source) = self.find_listed(from) else { return false };

@@ -94,6 +94,32 @@ fn parents_may_be_changed_before_and_from_their_children() {
 }
 
 #[test]
+fn an_attribute_becomes_what_is_made_of_its_value_so_far() {
+    let changed = edited(|place| {
+        let mut attributes = place.attributes(Field::LOG_ATTRIBUTES).unwrap();
+        let longer = |old: ValueRef<'_>| old.as_str().map(|it| format!("{it}!"));
+        for _ in 0..2 {
+            let mut new = String::new();
+            attributes.change("b", |old| {
+                new = longer(old)?;
+                Some(Value::Str(&new))
+            });
+        }
+        attributes.change("a", |old| {
+            assert_eq!(old, ValueRef::Int(1));
+            None
+        });
+        attributes.change("c", |_| panic!("there is no such attribute"));
+        attributes.remove("a");
+        attributes.change("a", |_| panic!("it is gone"));
+    });
+    decoded(&changed);
+    let changed = records(changed);
+    let all: Vec<_> = changed.records().next().unwrap().attributes().iter().collect();
+    assert_eq!(all, [("b", ValueRef::Str("two!!"))]);
+}
+
+#[test]
 fn items_are_counted_whatever_is_dropped_and_how() {
     let all = logs(10);
     let odd = |place: &Place<'_>| place.int(Field::LOG_SEVERITY_NUMBER).unwrap() % 2 == 1;

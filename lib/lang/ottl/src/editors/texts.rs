@@ -175,6 +175,19 @@ fn is_format(format: &str) -> bool {
 fn replace_pattern(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
     let regex = work.pattern(1, dynamic_regex)?;
+    // What most are: an attribute, which is looked for once to be read and written.
+    if let (Some(key), Some(replacement)) = (target.attribute(), constant_text(work.arguments, 2))
+        && !matches!(work.arguments.get(3), Some(Slot::Function(_)))
+        && let Some(mut attributes) = work.place.attributes(target.field.at)
+    {
+        let new = &mut work.scratch.text;
+        attributes.change(key, |old| {
+            let ValueRef::Str(old) = old else { return None };
+            new.clear();
+            replace_all(&regex, old, replacement, new).then_some(pdata::Value::Str(new))
+        });
+        return Ok(());
+    }
     let mut new = std::mem::take(&mut work.scratch.text);
     let changed = match target.get(work.place)? {
         Value::Text(old) => work.replaced(&regex, &old, 2, &mut new),
