@@ -50,6 +50,7 @@ pub const GATES: &[Gate] = &[
     gate("otelcol.printInitialConfig", Beta, ("v0.120.0", ""), On, "The command print-config can be used"),
     gate("ottl.PanicDuplicateName", Beta, ("", ""), Irrelevant, "Two functions of one name end the program"),
     gate("ottl.contexts.enableOTelColContext", Beta, ("v0.147.0", ""), Off, "OTTL has the context otelcol"),
+    gate("ottl.functions.enableLambda", Alpha, ("v0.155.0", ""), On, "Functions of OTTL can take lambdas"),
     gate("parser.uri.ecscompliant", Alpha, ("v0.103.0", ""), Off, "The URI parser names its fields after the semantic conventions"),
     gate("pdata.enableRefCounting", Beta, ("v0.133.0", ""), Irrelevant, "Memory of telemetry is freed by counting references"),
     gate("pdata.useCustomProtoEncoding", Stable, ("v0.133.0", "v0.137.0"), Irrelevant, "OTLP is encoded by code of its own"),

@@ -1,13 +1,16 @@
 //! A tree to a program: names get their meaning.
 
+use std::ops::Range;
+
 use crate::compare;
 use crate::context::{Context, Scene};
-use crate::editors::{self, Editors};
+use crate::editors::{self, Edit, Editors};
 use crate::enums;
 use crate::error::Error;
-use crate::functions::{Call, Getter, Key, Kind, Parameter, Slot, State, Target, find, names};
+use crate::functions::{
+    Call, Getter, Given, Key, Kind, Lambda, Parameter, Slot, State, Target, Test, find, names,
+};
 use crate::path;
-use crate::program::{Edit, Test};
 use crate::tree::{self, Argument, Expr, Node};
 use crate::value::Value;
 
@@ -102,6 +105,7 @@ impl Compiler<'_> {
                 return Err(Error::said(expr.span.clone(), message));
             }
             Node::Path(path) => self.path(path)?,
+            Node::Local(local) => self.local(local, &expr.span)?,
             Node::Call(call) => self.call(call)?,
             Node::List(list) => constant(Getter::List(
                 list.iter().map(|it| self.getter(it)).collect::<Result<_, _>>()?,
@@ -114,8 +118,9 @@ impl Compiler<'_> {
                 constant(Getter::Math(*how, Box::new((self.getter(left)?, self.getter(right)?))))
             }
             Node::Negative(it) => constant(Getter::Negative(Box::new(self.getter(it)?))),
-            Node::Lambda(..) => {
-                let message = "a lambda is no value: no function here takes one";
+            Node::Lambda(_) => {
+                let message =
+                    "lambda expressions can only be passed to function arguments that accept them";
                 return Err(Error::said(expr.span.clone(), message));
             }
             Node::Compare(..) | Node::Not(_) | Node::And(_) | Node::Or(_) => {
@@ -127,6 +132,37 @@ impl Compiler<'_> {
     fn path(&mut self, path: &tree::Path) -> Result<Getter, Error> {
         let Target { field, keys } = self.target(path)?;
         Ok(if keys.is_empty() { Getter::Field(field) } else { Getter::Keyed(field, keys) })
+    }
+
+    /// What a lambda around it was given.
+    fn local(&mut self, local: &tree::Local, span: &Range<usize>) -> Result<Getter, Error> {
+        let [field] = local.path.fields.as_slice() else {
+            let text = self.text.get(span.clone()).unwrap_or_default();
+            let message =
+                format!("local identifier {text:?} cannot use \".\" to access nested fields");
+            return Err(Error::said(span.clone(), message));
+        };
+        let keys = self.keys(&field.keys)?;
+        let (name, up, at) = (field.name.clone(), local.up, local.at);
+        Ok(Getter::Given(Box::new(Given { name, up, at, keys })))
+    }
+
+    fn lambda(&mut self, lambda: &tree::Lambda, span: &Range<usize>) -> Result<Lambda, Error> {
+        let names = &lambda.parameters;
+        let mut before = names.iter();
+        while let Some(name) = before.next_back() {
+            if name != "_" && before.as_slice().contains(name) {
+                let message = format!("duplicate local identifier {name:?}");
+                return Err(Error::said(span.clone(), message));
+            }
+        }
+        let body = match lambda.body.node {
+            Node::Compare(..) | Node::Not(_) | Node::And(_) | Node::Or(_) => {
+                Getter::Test(Box::new(self.test(&lambda.body)?))
+            }
+            _ => self.getter(&lambda.body)?,
+        };
+        Ok(Lambda { parameters: names.len(), body })
     }
 
     fn target(&mut self, path: &tree::Path) -> Result<Target, Error> {
@@ -275,6 +311,12 @@ impl Compiler<'_> {
             let Node::Path(path) = &value.node else { return Err(wrong("must be a path")) };
             return self.target(path).map(Slot::Target);
         }
+        if kind == Kind::Lambda {
+            let Node::Lambda(lambda) = &value.node else {
+                return Err(wrong("must be a lambda expression"));
+            };
+            return self.lambda(lambda, &value.span).map(Slot::Lambda);
+        }
         if let Some(message) = kind.each() {
             let Node::List(list) = &value.node else { return Err(wrong(message)) };
             let getters = list.iter().enumerate().map(|(at, it)| {
@@ -329,7 +371,7 @@ fn is_constant(slot: &Slot) -> bool {
         Slot::Absent => true,
         Slot::One(it) => it.constant().is_some(),
         Slot::Each(list) => list.iter().all(|it| it.constant().is_some()),
-        Slot::Target(_) | Slot::Function(_) => false,
+        Slot::Target(_) | Slot::Function(_) | Slot::Lambda(_) => false,
     }
 }
 

@@ -7,8 +7,8 @@ use pdata::Place;
 
 use crate::context::{Context, Scene};
 use crate::error::Error;
+use crate::functions::Test;
 use crate::parse;
-use crate::program::Test;
 
 /// What happens when a condition cannot be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

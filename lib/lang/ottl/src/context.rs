@@ -4,6 +4,8 @@ use std::fmt;
 
 use pdata::{Depth, Field, Place, ValueRef};
 
+use crate::value::Value;
+
 /// The kind of thing that a condition is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
@@ -91,15 +93,43 @@ impl fmt::Display for Context {
 }
 
 /// Where something is evaluated: a place in the telemetry, or nowhere, which is where constants are worked
-/// out.
+/// out; and within a lambda what it was given.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Scene<'a> {
     place: Option<&'a Place<'a>>,
+    given: Option<&'a Given<'a>>,
+}
+
+/// What a lambda was given, and those around it.
+pub(crate) struct Given<'a> {
+    outer: Option<&'a Given<'a>>,
+    values: [Value<'a>; PARAMETERS_MAX],
+}
+
+/// Most parameters that a lambda has: those that `Reduce` takes.
+pub(crate) const PARAMETERS_MAX: usize = 3;
+
+impl<'a> Given<'a> {
+    pub(crate) fn new(scene: Scene<'a>, values: [Value<'a>; PARAMETERS_MAX]) -> Self {
+        Self { outer: scene.given, values }
+    }
 }
 
 impl<'a> Scene<'a> {
     pub(crate) fn at(place: &'a Place<'a>) -> Self {
-        Self { place: Some(place) }
+        Self { place: Some(place), given: None }
+    }
+
+    /// Within a lambda.
+    pub(crate) fn within(self, given: &'a Given<'a>) -> Self {
+        Self { given: Some(given), ..self }
+    }
+
+    /// What the lambda that is so many around was given at a position.
+    pub(crate) fn given(self, up: usize, at: usize) -> Value<'a> {
+        let lambdas = std::iter::successors(self.given, |it| it.outer);
+        let found = lambdas.into_iter().nth(up).and_then(|it| it.values.get(at));
+        found.cloned().unwrap_or_default()
     }
 
     pub(crate) fn place(self) -> Option<&'a Place<'a>> {

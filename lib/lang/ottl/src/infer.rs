@@ -96,17 +96,14 @@ impl Group<'_> {
             let mut hints = Hints::default();
             let Call { name, name_span, .. } = &tree.editor;
             hints.editors.push((name.clone(), name_span.clone()));
-            let locals = tree.locals();
-            tree.visit(&mut |it| hints.add(it, &locals));
+            tree.visit(&mut |it| hints.add(it));
             all.push((part, hints));
         }
         for (at, text) in self.conditions.iter().enumerate() {
             let part = Part::Condition(at);
             let tree = parse::condition(text).map_err(|it| (part, self.refused(it)))?;
             let mut hints = Hints::default();
-            let mut locals = Vec::new();
-            tree.visit(&mut |it| it.parameters(&mut locals));
-            tree.visit(&mut |it| hints.add(it, &locals));
+            tree.visit(&mut |it| hints.add(it));
             all.push((part, hints));
         }
         Ok(all)
@@ -205,12 +202,10 @@ impl Group<'_> {
 }
 
 impl Hints {
-    fn add(&mut self, expr: &Expr, locals: &[&str]) {
+    fn add(&mut self, expr: &Expr) {
         match &expr.node {
             Node::Path(path) => {
-                if let [first, _, ..] = path.fields.as_slice()
-                    && !locals.contains(&first.name.as_str())
-                {
+                if let [first, _, ..] = path.fields.as_slice() {
                     self.prefixes.push((first.name.clone(), first.span.clone()));
                 }
             }

@@ -17,7 +17,6 @@ mod lex;
 mod math;
 mod parse;
 mod path;
-mod program;
 mod statement;
 #[cfg(test)]
 mod tests;

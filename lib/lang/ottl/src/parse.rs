@@ -1,10 +1,12 @@
 //! Tokens to a tree: statements, and in them expressions by precedence: `or`, `and`, `not`, comparisons, sums, products, signs.
 
+mod lambda;
+
 use std::ops::Range;
 
 use crate::Error;
 use crate::lex::{Kind, Token, lex, unquote};
-use crate::tree::{Argument, Call, Comparison, Expr, Field, Math, Node, Path, Statement};
+use crate::tree::{Argument, Call, Comparison, Expr, Field, Local, Math, Node, Path, Statement};
 
 /// Deepest nesting of brackets, lists, maps, calls and keys.
 const DEPTH_MAX: usize = 64;
@@ -53,11 +55,14 @@ struct Parser<'t> {
     at: usize,
     depth: usize,
     operations: usize,
+    /// The names of what the lambdas around it take, from the outside.
+    parameters: Vec<Vec<String>>,
 }
 
 impl<'t> Parser<'t> {
     fn new(what: &'static str, text: &'t str) -> Result<Self, Error> {
-        Ok(Self { what, text, tokens: lex(text, what)?, at: 0, depth: 0, operations: 0 })
+        let tokens = lex(text, what)?;
+        Ok(Self { what, text, tokens, at: 0, depth: 0, operations: 0, parameters: Vec::new() })
     }
 
     fn end_of_text(&self) -> Result<(), Error> {
@@ -352,7 +357,10 @@ impl<'t> Parser<'t> {
                 format!("converter names must start with an uppercase letter but got '{name}'");
             return Err(Error::said(first.span.start..self.end(), message));
         }
-        Ok(Node::Path(Path { fields }))
+        Ok(match self.parameter(self.shown(&first)) {
+            Some((up, at)) => Node::Local(Local { path: Path { fields }, up, at }),
+            None => Node::Path(Path { fields }),
+        })
     }
 
     fn keys(&mut self) -> Result<Vec<Expr>, Error> {
@@ -423,38 +431,6 @@ impl<'t> Parser<'t> {
             }
         }
         if self.accept(")") { Ok(arguments) } else { Err(self.unexpected("\")\" Key*")) }
-    }
-
-    /// A bracket opens the parameters of a lambda, and not an expression: `=>` stands behind it.
-    fn is_lambda(&self) -> bool {
-        let mut rest = self.tokens.iter().skip(self.at + 1);
-        let closed =
-            rest.find(|it| !(it.kind == Kind::Lower || matches!(self.shown(it), "_" | ",")));
-        closed.is_some_and(|it| self.shown(it) == ")")
-            && rest.next().is_some_and(|it| it.kind == Kind::Arrow)
-    }
-
-    fn lambda(&mut self) -> Result<Node, Error> {
-        self.expect("(")?;
-        let mut parameters = Vec::new();
-        while !self.accept(")") {
-            if !parameters.is_empty() {
-                self.expect(",")?;
-            }
-            let token = self.step();
-            let name = self.shown(&token);
-            if token.kind != Kind::Lower && name != "_" {
-                return Err(self.unexpected_at(&token, "the name of a parameter"));
-            }
-            parameters.push(name.to_owned());
-        }
-        self.step();
-        let body = self.climb(OR)?;
-        if matches!(body.node, Node::Lambda(..)) {
-            let message = "lambda body cannot result into another lambda expression";
-            return Err(Error::said(body.span, message));
-        }
-        Ok(Node::Lambda(parameters, Box::new(body)))
     }
 
     fn argument(&mut self) -> Result<Argument, Error> {

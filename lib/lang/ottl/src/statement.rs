@@ -7,10 +7,10 @@ use pdata::Place;
 use crate::compile::{Compiler, Prefixes};
 use crate::condition::ErrorMode;
 use crate::context::{Context, Scene};
-use crate::editors::{Editors, Scratch};
+use crate::editors::{Edit, Editors, Scratch};
 use crate::error::Error;
+use crate::functions::Test;
 use crate::parse;
-use crate::program::{Edit, Test};
 use crate::tree::{Node, Path};
 
 /// A statement.
@@ -141,13 +141,11 @@ struct Prefixed {
 impl Prefixed {
     fn new(text: &str, context: Context) -> Result<Self, Error> {
         let tree = parse::statement(text)?;
-        let locals = tree.locals();
         let mut starts = Vec::new();
         tree.visit(&mut |it| {
             if let Node::Path(path) = &it.node
                 && !is_prefixed(path, context)
                 && let Some(first) = path.fields.first()
-                && !locals.contains(&first.name.as_str())
             {
                 starts.push(first.span.start);
             }

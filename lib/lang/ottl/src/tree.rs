@@ -29,6 +29,7 @@ pub(crate) enum Node {
     /// The bare name of a converter, as an argument.
     Function(String),
     Path(Path),
+    Local(Local),
     Call(Call),
     List(Vec<Expr>),
     Map(Vec<(String, Expr)>),
@@ -36,8 +37,7 @@ pub(crate) enum Node {
     Negative(Box<Expr>),
     Compare(Comparison, Box<Expr>, Box<Expr>),
     Not(Box<Expr>),
-    /// `(key, _) => IsString(key)`: parameters and body. Only an argument can be one.
-    Lambda(Vec<String>, Box<Expr>),
+    Lambda(Lambda),
     And(Vec<Expr>),
     Or(Vec<Expr>),
 }
@@ -54,6 +54,24 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) keys: Vec<Expr>,
     pub(crate) span: Range<usize>,
+}
+
+/// `(key, _) => IsString(key)`. Only an argument can be one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lambda {
+    /// The names of its parameters; `_` for those that its body does not use.
+    pub(crate) parameters: Vec<String>,
+    pub(crate) body: Box<Expr>,
+}
+
+/// The parameter of a lambda around it, in the form of a path: `value["name"]`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Local {
+    pub(crate) path: Path,
+    /// How many lambdas lie between.
+    pub(crate) up: usize,
+    /// Which of its parameters it is.
+    pub(crate) at: usize,
 }
 
 /// `Split(body, ",")[0]`
@@ -98,23 +116,9 @@ impl Statement {
         self.editor.arguments.iter().for_each(|it| it.value.visit(see));
         self.condition.iter().for_each(|it| it.visit(see));
     }
-
-    /// The names of what its lambdas take: no path.
-    pub(crate) fn locals(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        self.visit(&mut |it| it.parameters(&mut names));
-        names
-    }
 }
 
 impl Expr {
-    /// Adds the names of what it takes, if it is a lambda.
-    pub(crate) fn parameters<'e>(&'e self, names: &mut Vec<&'e str>) {
-        if let Node::Lambda(parameters, _) = &self.node {
-            names.extend(parameters.iter().map(String::as_str));
-        }
-    }
-
     /// True or false by its form.
     pub(crate) fn is_condition(&self) -> bool {
         matches!(
@@ -140,6 +144,7 @@ impl Expr {
             Node::Int(_)
                 | Node::Float(_)
                 | Node::Path(_)
+                | Node::Local(_)
                 | Node::Call(_)
                 | Node::Math(..)
                 | Node::Negative(_)
@@ -150,7 +155,7 @@ impl Expr {
     pub(crate) fn visit<'e>(&'e self, see: &mut impl FnMut(&'e Expr)) {
         see(self);
         match &self.node {
-            Node::Path(path) => {
+            Node::Path(path) | Node::Local(Local { path, .. }) => {
                 path.fields.iter().flat_map(|it| &it.keys).for_each(|it| it.visit(see));
             }
             Node::Call(call) => {
@@ -165,7 +170,8 @@ impl Expr {
                 left.visit(see);
                 right.visit(see);
             }
-            Node::Negative(it) | Node::Not(it) | Node::Lambda(_, it) => it.visit(see),
+            Node::Negative(it) | Node::Not(it) => it.visit(see),
+            Node::Lambda(it) => it.body.visit(see),
             _ => {}
         }
     }

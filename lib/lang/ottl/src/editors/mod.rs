@@ -51,6 +51,15 @@ pub(crate) struct Editor {
     pub(crate) example: &'static str,
 }
 
+/// What a statement does.
+#[derive(Debug)]
+pub(crate) struct Edit {
+    pub(crate) editor: &'static Editor,
+    /// One per parameter.
+    pub(crate) arguments: Vec<Slot>,
+    pub(crate) state: State,
+}
+
 /// What was prepared.
 #[derive(Debug, Default)]
 pub(crate) enum State {

@@ -756,14 +756,24 @@ fn without_empty(json: &mut Json) {
     }
 }
 
-/// What the Collector (pkg/ottl v0.149.0) made of `testdata/record.json`: statements with ` ;; ` between
-/// them, a tab, what went wrong, a tab, the payload.
 #[test]
 fn editors_do_what_the_collector_does() {
+    as_recorded("editors");
+}
+
+#[test]
+fn lambdas_do_what_the_collector_does() {
+    as_recorded("lambdas");
+}
+
+/// What the Collector (pkg/ottl v0.149.0, for lambdas xottl v0.165.1) made of `testdata/record.json`: statements
+/// with ` ;; ` between them, a tab, what went wrong, a tab, the payload. `...` is where Go shows an address of its
+/// memory.
+fn as_recorded(name: &str) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
     let payload = std::fs::read_to_string(format!("{folder}/record.json")).unwrap();
     let payload: Json = serde_json::from_str(&payload).unwrap();
-    let list = std::fs::read_to_string(format!("{folder}/editors.tsv")).unwrap();
+    let list = std::fs::read_to_string(format!("{folder}/{name}.tsv")).unwrap();
     let mut differences = Vec::new();
     for line in list.lines() {
         let [texts, wrong, want] = line.split('\t').collect::<Vec<_>>()[..] else {
@@ -786,7 +796,10 @@ fn editors_do_what_the_collector_does() {
         }
         let got: String = errors.iter().flat_map(|it| [it, " | "]).collect();
         let (new, want) = (canonical(&new.to_string()), canonical(want));
-        if new != want || got != wrong {
+        let (before, after) = wrong.split_once("...").unwrap_or((wrong, ""));
+        let as_told = got.strip_prefix(before).is_some_and(|it| it.ends_with(after));
+        let whole = got.len() == wrong.len() || wrong.contains("...");
+        if new != want || !as_told || !whole {
             differences.push(format!("{texts}\n  got  {got} {new}\n  want {wrong} {want}"));
         }
     }

@@ -96,7 +96,7 @@ impl Work<'_, '_> {
         let Some(parameter) = function.parameters.first() else { return Ok(None) };
         let mut values = [parameter.kind.coerce(Value::from(text))?];
         let scene = Scene::at(self.place);
-        let env = Env { scene: &scene, state: &crate::functions::State::None };
+        let env = Env { scene: &scene, arguments: &[], state: &crate::functions::State::None };
         let Value::Text(text) = (function.run)(&env, &mut values)? else { return Ok(None) };
         if matches!(self.arguments.get(at + 1), None | Some(Slot::Absent)) {
             return Ok(Some(text.into_owned()));

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Env, Function, State};
+use super::{Env, Function, Kind, State, Test};
 use crate::context::Scene;
 use crate::path::{Field, Takes, trace_state};
 use crate::tree::Math;
@@ -20,6 +20,10 @@ pub(crate) enum Getter {
     Map(Vec<(String, Getter)>),
     Math(Math, Box<(Getter, Getter)>),
     Negative(Box<Getter>),
+    /// What a lambda was given.
+    Given(Box<Given>),
+    /// The body of a lambda that is a condition.
+    Test(Box<Test>),
 }
 
 /// What stands in square brackets.
@@ -28,6 +32,24 @@ pub(crate) enum Key {
     Text(String),
     Int(i64),
     Getter(Getter),
+}
+
+/// The parameter of a lambda: how many lambdas lie between, and which one it is.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) up: usize,
+    pub(crate) at: usize,
+    pub(crate) keys: Vec<Key>,
+}
+
+impl Given {
+    fn get<'a>(&'a self, scene: Scene<'a>) -> Result<Value<'a>, String> {
+        let value = scene.given(self.up, self.at);
+        let mut keys = self.keys.iter();
+        let value = keys.try_fold(value, |value, key| indexed(&value, key, scene));
+        value.map_err(|it| format!("cannot index local identifier {:?}: {it}", self.name))
+    }
 }
 
 /// A call of a function.
@@ -50,6 +72,16 @@ pub(crate) enum Slot {
     Target(Target),
     /// A converter that an editor applies.
     Function(&'static Function),
+    /// What a function applies to values.
+    Lambda(Lambda),
+}
+
+/// `(key, value) => key == value`
+#[derive(Debug)]
+pub(crate) struct Lambda {
+    /// How many there are.
+    pub(crate) parameters: usize,
+    pub(crate) body: Getter,
 }
 
 /// A place that an editor changes: `log.attributes["a"]`.
@@ -83,6 +115,8 @@ impl Getter {
                 let left = sides.0.get(scene)?;
                 crate::math::calculate(*how, &left, &sides.1.get(scene)?)
             }
+            Getter::Given(it) => it.get(scene),
+            Getter::Test(it) => it.holds(scene).map(Value::Bool),
             Getter::Negative(it) => match it.get(scene)? {
                 Value::Int(it) => Ok(Value::Int(it.wrapping_neg())),
                 Value::Double(it) => Ok(Value::Double(-it)),
@@ -250,15 +284,18 @@ impl Call {
         for (parameter, slot) in self.function.parameters.iter().zip(&self.arguments) {
             values.push(match slot {
                 Slot::Absent => Value::Nil,
+                // The function looks at it when it needs it.
+                Slot::One(_) if parameter.kind == Kind::Late => Value::Nil,
                 Slot::One(getter) => parameter.kind.coerce(getter.get(scene)?)?,
                 Slot::Each(list) => {
                     let items = list.iter().map(|it| parameter.kind.coerce(it.get(scene)?));
                     Value::List(List::own(items.collect::<Result<_, _>>()?))
                 }
-                // Only editors have these, and they do not come here.
-                Slot::Target(_) | Slot::Function(_) => Value::Nil,
+                // Only editors have the first two, and they do not come here.
+                Slot::Target(_) | Slot::Function(_) | Slot::Lambda(_) => Value::Nil,
             });
         }
-        (self.function.run)(&Env { scene: &scene, state: &self.state }, &mut values)
+        let Self { function, arguments, state } = self;
+        (function.run)(&Env { scene: &scene, arguments, state }, &mut values)
     }
 }

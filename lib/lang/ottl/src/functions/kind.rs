@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     ListTarget,
     /// The name of a converter of one text: `SHA256`.
     Function,
+    /// `(key, value) => key == value`
+    Lambda,
+    /// Any value, which the function looks at only when it needs it.
+    Late,
 }
 
 impl Kind {
@@ -75,7 +79,7 @@ impl Kind {
     #[inline]
     pub(crate) fn coerce(self, value: Value<'_>) -> Result<Value<'_>, String> {
         match (self, value) {
-            (Kind::Any | Kind::EachAny, value) => Ok(value),
+            (Kind::Any | Kind::EachAny | Kind::Late, value) => Ok(value),
             (
                 Kind::Text | Kind::TextLike | Kind::EachText | Kind::EachTextLike,
                 it @ Value::Text(_),

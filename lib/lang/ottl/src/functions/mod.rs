@@ -11,10 +11,12 @@ mod hashes;
 mod ids;
 mod json_reader;
 mod kind;
+mod lambdas;
 mod locale;
 mod parsers;
 mod severity;
 mod telemetry;
+mod test;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -33,8 +35,9 @@ use regex::Regex;
 use crate::context::{Context, Scene};
 use crate::value::Value;
 
-pub(crate) use getter::{Call, Getter, Key, Slot, Target, at_path};
+pub(crate) use getter::{Call, Getter, Given, Key, Lambda, Slot, Target, at_path};
 pub(crate) use kind::Kind;
+pub(crate) use test::Test;
 
 /// A function.
 pub(crate) struct Function {
@@ -64,6 +67,8 @@ pub(crate) struct Parameter {
 /// What a function may look at besides its arguments.
 pub(crate) struct Env<'s, 'a> {
     pub(crate) scene: &'s Scene<'a>,
+    /// One per parameter, as they are in the text.
+    pub(crate) arguments: &'a [Slot],
     pub(crate) state: &'a State,
 }
 
@@ -128,7 +133,7 @@ pub(crate) const fn may_take(name: &'static str, kind: Kind) -> Parameter {
 }
 
 /// All functions, by subject.
-const ALL: [(&str, &[Function]); 16] = [
+const ALL: [(&str, &[Function]); 17] = [
     ("Tests", types::ALL),
     ("Conversions", conversions::ALL),
     ("Texts", text::ALL),
@@ -140,6 +145,7 @@ const ALL: [(&str, &[Function]); 16] = [
     ("XML", xml::ALL),
     ("Severities", severity::ALL),
     ("Maps and lists", collections::ALL),
+    ("Lambdas", lambdas::ALL),
     ("Digests", hashes::ALL),
     ("Encodings", encodings::ALL),
     ("Ids", ids::ALL),

@@ -69,6 +69,13 @@ pub(super) const ALL: &[Function] = &[
         Ok(target.strip_suffix(text(it, 1)).unwrap_or(target).to_owned().into())
     })
     .says("The text without an end.", "TrimSuffix(\"abc\", \"c\") == \"ab\""),
+    function("ToValidUTF8", &[TARGET, may_take("replacement", Kind::TheText)], |_, it| {
+        Ok(take(it, 0))
+    })
+    .says(
+        "The text itself: what is no UTF-8 was replaced when it came in.",
+        "ToValidUTF8(\"abc\") == \"abc\"",
+    ),
     function("ToLowerCase", &[TARGET], |_, it| Ok(lower(text(it, 0)).into()))
         .says("The text in small letters.", "ToLowerCase(\"aB\") == \"ab\""),
     function("ToUpperCase", &[TARGET], |_, it| Ok(upper(text(it, 0)).into()))

@@ -1,22 +1,12 @@
 //! A compiled condition. It is looked at in place: nothing is allocated as long as no function makes
 //! a new value.
 
+use super::Getter;
 use crate::compare;
 use crate::context::Scene;
-use crate::editors::{self, Editor};
-use crate::functions::{Getter, Slot};
 use crate::path::Field;
 use crate::tree::Comparison;
 use crate::value::Value;
-
-/// What a statement does.
-#[derive(Debug)]
-pub(crate) struct Edit {
-    pub(crate) editor: &'static Editor,
-    /// One per parameter.
-    pub(crate) arguments: Vec<Slot>,
-    pub(crate) state: editors::State,
-}
 
 /// True or false to come.
 #[derive(Debug)]
