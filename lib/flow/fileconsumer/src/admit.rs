@@ -14,6 +14,7 @@ use crate::FileKey;
 use crate::archive::{Content, Holds, Sample};
 use crate::book::{Entry, TAIL_BYTES};
 use crate::engine::Engine;
+use crate::file_system::{FileSystem, not_a_log};
 use crate::find::Scan;
 use crate::identity::{Facts, Fingerprint, Head, Identity, read_at};
 use crate::settings::{Compression, OnTruncate, StartAt};
@@ -24,10 +25,6 @@ use crate::track::Tracked;
 
 /// RFC 1952, section 2.3.1.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
-/// File systems whose files change without this kernel knowing: NFS, SMB2, CIFS, FUSE, 9P, Ceph.
-/// `statfs(2)` and `linux/magic.h`.
-const REMOTE: [u32; 6] = [0x6969, 0xfe53_4d42, 0xff53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
 
 /// A directory in which others appear while it is listed is listed again, so many times.
 const LISTINGS_MAX: usize = 10;
@@ -54,9 +51,7 @@ enum Begin {
 impl<S: Sink> Engine<S> {
     /// Brings what is followed in line with what a walk found.
     pub(crate) fn reconcile(&mut self, scan: Scan) {
-        for (path, error) in &scan.unreadable {
-            self.complain_unreadable(path, error);
-        }
+        self.note_unreadable(&scan.unreadable);
         let scan_files = &scan.files;
         let mut seen = HashSet::with_capacity(scan_files.len());
         for found in scan_files {
@@ -67,10 +62,14 @@ impl<S: Sink> Engine<S> {
             });
             match (key, file) {
                 (Some(key), Some(file)) => {
+                    let is_read = file.entry.gzip && file.ended;
                     let known = if file.entry.gzip { file.disk_size } else { file.known_end() };
                     let unwatched = file.watch.is_none() && file.ended;
                     if found.size != known || unwatched || !file.begins_as_before() {
                         self.wake(key);
+                    } else if is_read {
+                        // Time alone tells that nobody will finish it.
+                        self.note_damage(key, false);
                     }
                 }
                 _ => self.look(&found.path),
@@ -235,14 +234,20 @@ impl<S: Sink> Engine<S> {
         if !facts.is_file {
             return Ok(None);
         }
+        match FileSystem::of(&file) {
+            FileSystem::Local => {}
+            FileSystem::Remote => self.blind = true,
+            FileSystem::MadeUp(name) => {
+                let what =
+                    format!("it lies in a {name} file system, which makes it up at each look");
+                return Err(not_a_log(&what));
+            }
+        }
         if self.settings.lock
             && let Err(error) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)
         {
             tracing::debug!(%error, path = %path.display(), "file is locked and is tried again later");
             return Ok(None);
-        }
-        if rustix::fs::fstatfs(&file).is_ok_and(|it| REMOTE.contains(&magic(&it))) {
-            self.blind = true;
         }
         let gzip = gzip
             || match self.settings.compression {
@@ -411,43 +416,9 @@ impl<S: Sink> Engine<S> {
         self.enqueue(key);
         key
     }
-
-    /// One line per file and cause.
-    pub(crate) fn complain_unreadable(&mut self, path: &Path, error: &io::Error) {
-        let cause = error.to_string();
-        if self.unreadable.get(path) == Some(&cause) || self.unreadable.len() >= UNREADABLE_MAX {
-            return;
-        }
-        let remedy = match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "run the collector as a user that may read it, or add it to 'exclude'"
-            }
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-                "it is not gzip; set 'compression: auto' or exclude it"
-            }
-            _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
-                "raise the limit of open files, or lower 'max_concurrent_files'"
-            }
-            _ => "it is tried again regularly",
-        };
-        tracing::error!(%error, path = %path.display(), remedy, "failed to open file");
-        self.unreadable.insert(path.to_owned(), cause);
-    }
 }
-
-/// Most unreadable paths remembered; upstream remembers as many.
-const UNREADABLE_MAX: usize = 10_000;
 
 /// Where a symbolic link leads.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the numbers have 32 bits; their type is the machine's"
-)]
-fn magic(file_system: &rustix::fs::StatFs) -> u32 {
-    file_system.f_type as u32
-}
-
 fn real_path(path: &Path) -> Option<PathBuf> {
     let is_link = std::fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
     is_link.then(|| std::fs::canonicalize(path).ok()).flatten()

@@ -75,6 +75,8 @@ pub(crate) enum Timer {
     Leave,
     /// It waits for another one.
     Wait,
+    /// It began anew too often.
+    Rewritten,
 }
 
 /// One receiver's reader.
@@ -343,6 +345,7 @@ impl<S: Sink> Engine<S> {
                 Timer::Partial => self.flush_partial(key, now),
                 Timer::Leave => self.leave(key, now),
                 Timer::Wait => self.wait_no_longer(key, now),
+                Timer::Rewritten => self.wake(key),
             }
         }
         if self.walk.is_none() && self.walk_at.max(self.walk_not_before) <= now {

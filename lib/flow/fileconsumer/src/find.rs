@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use component::clock;
 use tokio::time::Instant;
 
+use crate::file_system::special;
 use crate::glob::{Component, Glob};
 use crate::ordering::Ordering;
 
@@ -49,7 +50,7 @@ pub(crate) struct Scan {
     pub files: Vec<Found>,
     /// Directories in which a match could appear.
     pub directories: BTreeSet<PathBuf>,
-    /// Directories that could not be read, and why.
+    /// Directories that could not be read and what matches and is no file, and why.
     pub unreadable: Vec<(PathBuf, std::io::Error)>,
 }
 
@@ -107,7 +108,8 @@ impl Finder {
             inode: it.ino(),
             size: it.size(),
         });
-        let (directories, unreadable) = (walk.directories, walk.unreadable);
+        let (directories, mut unreadable) = (walk.directories, walk.unreadable);
+        unreadable.retain(|it| !self.is_excluded(&it.0));
         Scan { files: files.collect(), directories, unreadable }
     }
 
@@ -193,6 +195,8 @@ impl Walk {
         if rest.is_empty() {
             if metadata.is_file() {
                 self.files.insert(path.to_owned(), metadata);
+            } else if let Some(what) = special(&metadata) {
+                self.unreadable.push((path.to_owned(), what));
             }
             // Of a plain path the directory is watched: the file may be replaced.
             return false;
@@ -314,8 +318,11 @@ mod tests {
         std::fs::create_dir(dir.join("sub.log")).unwrap();
         std::os::unix::fs::symlink(&dir, dir.join("again")).unwrap();
         std::os::unix::fs::symlink(dir.join("real.log"), dir.join("link.log")).unwrap();
-        let scan = tree.finder(&["d/**/*.log"], &[]).scan();
+        std::os::unix::fs::symlink("/dev/zero", dir.join("zero.log")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", dir.join("null.log")).unwrap();
+        let scan = tree.finder(&["d/**/*.log"], &["d/null*"]).scan();
         assert_eq!(tree.names(scan.files.iter().map(|it| &it.path)), ["d/link.log", "d/real.log"]);
+        assert_eq!(tree.names(scan.unreadable.iter().map(|it| &it.0)), ["d/zero.log"]);
     }
 
     #[test]

@@ -14,8 +14,10 @@ use crate::archive::archives;
 use crate::book::Entry;
 use crate::engine::{Engine, Timer};
 use crate::identity::{Facts, Fingerprint, Head, Identity};
+use crate::rewrites::{PERIOD, REWRITES_MAX};
 use crate::settings::OnTruncate;
 use crate::sink::Sink;
+use crate::source::Source;
 use crate::track::{Tracked, Wait};
 
 /// A removed file is let go when nobody has written to it for this long.
@@ -29,6 +31,7 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Lost {
     pub rotated: Counter,
     pub truncated: Counter,
+    pub damaged: Counter,
 }
 
 impl Lost {
@@ -36,6 +39,7 @@ impl Lost {
         Self {
             rotated: LostReason::RotatedUnread.counter(meter),
             truncated: LostReason::TruncatedUnread.counter(meter),
+            damaged: LostReason::CorruptRecord.counter(meter),
         }
     }
 }
@@ -119,10 +123,31 @@ impl<S: Sink> Engine<S> {
         }
     }
 
+    /// True for a file that begins anew too often: then it is looked at later.
+    fn begins_anew_too_often(&mut self, key: FileKey) -> bool {
+        let Some(file) = self.files.get_mut(&key) else { return false };
+        let Some(at) = file.rewrites.count(Instant::now()) else { return false };
+        file.ended = true;
+        // The first that is too much sets the timer; events may come until it is over.
+        if file.rewrites.is_first_too_much() {
+            let path = file.path().clone();
+            self.timers.push(Reverse((at, key, Timer::Rewritten)));
+            if self.complaints.allows(&format!("rewritten {}", path.display())) {
+                tracing::warn!(path = %path.display(), times = REWRITES_MAX, within = ?PERIOD, "a file begins \
+                    anew again and again and is left alone for a while; if it is no log, add it to 'exclude'");
+            }
+        }
+        true
+    }
+
     /// The file has become shorter, or begins with something else: what is in it now is another file. When
     /// rotation has made a copy of what it was, reading goes on there.
     pub(crate) fn truncated(&mut self, key: FileKey, size: u64) {
+        if self.begins_anew_too_often(key) {
+            return;
+        }
         let Some(mut old) = self.files.remove(&key) else { return };
+        let rewrites = old.rewrites;
         tracing::debug!(path = %old.path().display(), size, "File has been rotated(truncated)");
         self.by_identity.remove(&old.entry.identity);
         let Some(source) = old.source.take() else { return };
@@ -151,7 +176,7 @@ impl<S: Sink> Engine<S> {
         self.book.note_offset(&entry);
         let mut tracked = Tracked::new(entry, file, source, Head::of(&head));
         tracked.attributes = attributes;
-        tracked.place = sent;
+        (tracked.place, tracked.rewrites) = (sent, rewrites);
         tracked.in_header = self.settings.header.is_some();
         tracked.detached = detached;
         tracked.unlinked = facts.is_ok_and(|it| it.links == 0);
@@ -312,7 +337,8 @@ impl<S: Sink> Engine<S> {
             return;
         }
         if !file.detached {
-            if self.settings.delete_after_read && file.is_done() && file.position > 0 {
+            let is_whole = file.source.as_ref().is_none_or(Source::is_whole);
+            if self.settings.delete_after_read && file.is_done() && file.position > 0 && is_whole {
                 self.delete(key);
             }
             return;
@@ -339,6 +365,8 @@ impl<S: Sink> Engine<S> {
             partial.is_due = true;
             return self.enqueue(key);
         }
+        self.note_damage(key, true);
+        let Some(file) = self.files.get_mut(&key) else { return };
         if !file.finished {
             file.finished = true;
             self.sink.forget(key);

@@ -12,6 +12,7 @@ use crate::FileKey;
 use crate::archive::Content;
 use crate::book::{Entry, TAIL_BYTES};
 use crate::identity::Head;
+use crate::rewrites::Rewrites;
 use crate::source::Source;
 use crate::watch::Watch;
 use crate::watermark::Watermark;
@@ -101,6 +102,10 @@ pub(crate) struct Tracked<F> {
     pub finished: bool,
     /// The last bytes before `position` that were read, at most [`TAIL_BYTES`].
     pub tail: Vec<u8>,
+    /// How often what is at its path began anew.
+    pub rewrites: Rewrites,
+    /// It was said what is wrong with it.
+    pub damaged: bool,
 }
 
 impl<F> Tracked<F> {
@@ -139,6 +144,8 @@ impl<F> Tracked<F> {
             active: Instant::now(),
             finished: false,
             tail: Vec::new(),
+            rewrites: Rewrites::default(),
+            damaged: false,
             entry,
         }
     }

@@ -138,6 +138,7 @@ impl<S: Sink> Engine<S> {
             self.timers.push(Reverse((now, key, Timer::Leave)));
         }
         self.refresh_fingerprint(key);
+        self.note_damage(key, false);
         self.watch(key);
         self.release_followers(key);
     }

@@ -5,6 +5,7 @@ mod delivery;
 mod following;
 mod handover;
 mod rotation;
+mod strange;
 mod unfinished;
 
 use std::fs::File;
