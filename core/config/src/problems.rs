@@ -40,6 +40,10 @@ pub enum Caution {
     IgnoredKey,
     /// A value that has no effect.
     NoEffect,
+    /// A file that is needed and not there.
+    AbsentFile,
+    /// A certificate whose time is over, or has not come.
+    Expired,
 }
 
 /// What the Collector writes above the mistakes of a part that it reads on its own.

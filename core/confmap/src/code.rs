@@ -100,6 +100,10 @@ pub const ODD_QUOTES: &str = "SL0326";
 
 /// Offsets that die with the process.
 pub const FORGETFUL: &str = "SL0331";
+/// A file that is needed and not there.
+pub const ABSENT_FILE: &str = "SL0332";
+/// A certificate whose time is over, or has not come.
+pub const EXPIRED: &str = "SL0333";
 
 /// A component that does not start.
 pub const START: &str = "SL0400";

@@ -480,6 +480,26 @@ pub const ALL: [Explanation; 49] = [
         ],
     ),
     about(
+        code::ABSENT_FILE,
+        [
+            "file is not there",
+            "The collector will not start without this file. On the machine that the configuration is for it may be there.",
+            "tls:\n  ca_file: /etc/ssl/backend.pme",
+            "tls:\n  ca_file: /etc/ssl/backend.pem",
+            "put the file there, mount it into the container, or correct the path",
+        ],
+    ),
+    about(
+        code::EXPIRED,
+        [
+            "certificate is out of its time",
+            "The time in which the certificate is valid is over, or has not begun. Peers that check it refuse the connection.",
+            "tls:\n  cert_file: /etc/ssl/2019.pem\n  key_file: /etc/ssl/2019.key",
+            "tls:\n  cert_file: /etc/ssl/2026.pem\n  key_file: /etc/ssl/2026.key\n  reload_interval: 1h",
+            "renew the certificate; with `reload_interval` the new one is used without a restart",
+        ],
+    ),
+    about(
         code::START,
         [
             "component does not start",

@@ -1,7 +1,11 @@
 use component::Config;
 use component::config::{Problems, Value, load};
+use serde::{Deserialize, Serialize};
 
 use super::*;
+
+mod files;
+mod handshake;
 
 #[derive(Debug, Default, Serialize, Deserialize, config::Described)]
 struct Client {
