@@ -111,17 +111,22 @@ service:
 const NOT_STARTED: [(&str, &str, &str, &str); 12] = [
     (
         "exporters",
-        "{otlp_http: {endpoint: 'https://b:1'}}",
-        "'https://b:1'",
-        "TLS is not supported",
+        "{otlp_http: {endpoint: 'https://b:1', tls: {ca_file: /etc/hostname}}}",
+        "/etc/hostname",
+        "failed to load CA CertPool File: failed to parse cert",
     ),
     (
         "exporters",
-        "{otlp_http: {endpoint: 'http://localhost:1', logs_endpoint: 'https://b:1'}}",
-        "'https://b:1'",
-        "TLS is not supported",
+        "{otlp_http: {endpoint: 'http://localhost:1', logs_endpoint: 'b:1'}}",
+        "'b:1'",
+        "must begin with http:// or https://",
     ),
-    ("exporters", "{otlp_grpc: {endpoint: 'b:1'}}", "'b:1'", "TLS is not supported"),
+    (
+        "exporters",
+        "{otlp_grpc: {endpoint: 'b:1', tls: {cert_file: /etc/hostname, key_file: /etc/hostname}}}",
+        "/etc/hostname",
+        "tls: failed to find any PEM data in certificate input",
+    ),
     (
         "exporters",
         "{otlp_http: {endpoint: 'http://localhost:1', auth: {authenticator: nobody}}}",
@@ -264,13 +269,14 @@ fn what_cannot_be_read_or_found_says_what_to_check() {
     std::fs::write(&file, yaml).unwrap();
     assert!(help(file.to_str().unwrap()).starts_with("SL0308 check the pattern"));
     let tls = yaml
-        .replace("debug: }", "otlp_http: {endpoint: 'https://a'}}")
+        .replace("debug: }", "otlp_http: {endpoint: 'https://a', tls: {ca_file: /etc/hostname}}}")
         .replace("[debug]", "[otlp_http]");
     std::fs::write(&file, &tls).unwrap();
-    assert!(help(file.to_str().unwrap()).starts_with("SL0400 TLS is not in this build yet"));
-    let tls = tls.replace("otlp_http: {endpoint: 'https://a'}", "otlp_grpc: {endpoint: 'a:1'}");
-    std::fs::write(&file, tls.replace("[otlp_http]", "[otlp_grpc]")).unwrap();
-    assert!(help(file.to_str().unwrap()).starts_with("SL0400 TLS is not in this build yet"));
+    let said = help(file.to_str().unwrap());
+    assert!(said.starts_with("SL0400 /etc/hostname has to hold certificates in PEM"), "{said}");
+    std::fs::write(&file, tls.replace("/etc/hostname", "/no/such.pem")).unwrap();
+    let said = help(file.to_str().unwrap());
+    assert!(said.starts_with("SL0332 put the file at /no/such.pem"), "{said}");
     for pattern in [
         "multiline: {line_start_pattern: '(?!x)a'}",
         "operators: [{type: filter, expr: 'body matches \"(?<=x)a\"'}]",

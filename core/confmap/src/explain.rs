@@ -52,7 +52,7 @@ const fn about(code: &'static str, texts: [&'static str; 5]) -> Explanation {
 }
 
 /// Every code, in order.
-pub const ALL: [Explanation; 49] = [
+pub const ALL: [Explanation; 51] = [
     about(
         code::NO_LOCATION,
         [

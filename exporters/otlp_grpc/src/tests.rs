@@ -173,8 +173,8 @@ async fn what_is_not_supported_passes_validation_and_fails_the_start() {
             OtlpGrpc::create(exporter_settings("otlp", Signal::Logs), config(section)).unwrap();
         Arc::new(exporter).start(&TestHost::new()).await.unwrap_err().to_string()
     };
-    let error = start(r#"{"endpoint": "a:1"}"#).await;
-    assert!(error.starts_with("exporters::otlp: TLS is not supported yet: set tls.insecure: true"));
+    let error = start(r#"{"endpoint": "a:1", "tls": {"ca_file": "/nowhere"}}"#).await;
+    assert!(error.starts_with("exporters::otlp: failed to load TLS config: "), "{error}");
     let error = start(r#"{"endpoint": "http://a:1", "compression": "lz4"}"#).await;
     assert_eq!(error, "exporters::otlp: unsupported compression type \"lz4\"");
 }

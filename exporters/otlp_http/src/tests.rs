@@ -175,8 +175,8 @@ async fn what_is_not_supported_passes_validation_and_fails_the_start() {
             OtlpHttp::create(exporter_settings("otlphttp/x", Signal::Logs), config(section));
         Arc::new(exporter.unwrap()).start(&TestHost::new()).await.unwrap_err().to_string()
     };
-    let error = start(r#"{"endpoint": "https://a"}"#).await;
-    assert!(error.starts_with("exporters::otlphttp/x: TLS is not supported yet"), "{error}");
+    let error = start(r#"{"endpoint": "https://a", "tls": {"ca_file": "/nowhere"}}"#).await;
+    assert!(error.starts_with("exporters::otlphttp/x: failed to load TLS config: "), "{error}");
     let error = start(r#"{"endpoint": "localhost:4318"}"#).await;
     assert!(error.contains("must begin with http:// or https://"), "{error}");
 }

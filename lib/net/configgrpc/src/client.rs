@@ -12,6 +12,7 @@ use component::{GrpcStatus, Meter};
 use compression::{Chunks, Compressor};
 use confignet::dial::Target;
 use confignet::proxy::Proxies;
+use configtls::Connector;
 use h2::client::SendRequest;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -39,6 +40,7 @@ pub struct Client {
     start: Mutex<Option<link::Keeper>>,
     wait_for_ready: bool,
     authority: Authority,
+    scheme: Scheme,
     headers: HeaderMap,
     compressor: Arc<Compressor>,
     calls: Arc<AtomicUsize>,
@@ -87,9 +89,6 @@ impl Client {
         proxies: &Proxies,
     ) -> Result<Self, String> {
         let endpoint = config.target()?;
-        if endpoint.tls {
-            return Err(configtls::ClientConfig::refuse_tls());
-        }
         if config.auth.is_some() {
             return Err("auth is not supported yet: remove the auth section".into());
         }
@@ -101,7 +100,14 @@ impl Client {
         let (sender, link) = watch::channel(Link::Connecting);
         let keepalive = config.keepalive.get().cloned();
         let proxy = proxies.choose(true, &endpoint.target)?;
-        let road = link::Road { target: endpoint.target, proxy, user_agent: user_agent.to_owned() };
+        let headers = headers(config, user_agent, timeout)?;
+        let tls = match endpoint.tls {
+            true => Some((Connector::new(&config.tls, &["h2"])?, authority.host().to_owned())),
+            false => None,
+        };
+        let scheme = if endpoint.tls { Scheme::HTTPS } else { Scheme::HTTP };
+        let (target, user_agent) = (endpoint.target, user_agent.to_owned());
+        let road = link::Road { target, proxy, user_agent, tls };
         let keeper = link::Keeper::new(road, keepalive, sender, Arc::clone(&calls));
         Ok(Self {
             link,
@@ -109,7 +115,8 @@ impl Client {
             start: Mutex::new(Some(keeper)),
             wait_for_ready: config.wait_for_ready,
             authority,
-            headers: headers(config, user_agent, timeout)?,
+            scheme,
+            headers,
             compressor: Arc::new(Compressor::grpc(*config.compression)),
             calls,
             measure: None,
@@ -230,7 +237,7 @@ impl Client {
 
     fn request(&self, path: &PathAndQuery) -> Result<http::Request<()>, Broken> {
         let uri = http::Uri::builder()
-            .scheme(Scheme::HTTP)
+            .scheme(self.scheme.clone())
             .authority(self.authority.clone())
             .path_and_query(path.clone())
             .build();

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use component::meter::Calls;
 use compression::{Chunks, Compressor};
 use confignet::dial::{self, Target};
 use confignet::proxy::{Proxies, Proxy};
+use configtls::{Connector, MaybeTls};
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_AGENT,
 };
@@ -41,11 +42,14 @@ pub use url::{Url, is_no_url};
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Idle connections kept when `max_idle_conns_per_host` is 0: what the default queue sends at once.
 const IDLE_CONNECTIONS: usize = 10;
+/// Longest wait for the server's side of a TLS handshake. `DefaultTransport` of Go's `net/http`.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client for one URL.
 pub struct Client {
     url: Url,
     proxies: Chosen,
+    tls: Tls,
     headers: HeaderMap,
     compressor: Arc<Compressor>,
     timeout: Option<Duration>,
@@ -73,6 +77,24 @@ impl Chosen {
     }
 }
 
+/// Reads certificates when the first request needs them: a redirect can lead from `http://` to `https://`.
+struct Tls {
+    section: configtls::ClientConfig,
+    connector: OnceLock<Result<Connector, String>>,
+}
+
+impl Tls {
+    fn connector(&self) -> Result<&Connector, String> {
+        // This client speaks HTTP/1.1 only.
+        let made = self.connector.get_or_init(|| Connector::new(&self.section, &["http/1.1"]));
+        made.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// What a connection can be used for again: the server, or the proxy that is spoken to in plain text, and whether
+/// it is encrypted.
+type Road = (Target, bool);
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
@@ -90,7 +112,7 @@ pub struct Reply {
     pub body: Bytes,
 }
 
-type Http1 = http1::Connection<TokioIo<dial::Connection>, Full<Chunks>>;
+type Http1 = http1::Connection<TokioIo<MaybeTls<dial::Connection>>, Full<Chunks>>;
 
 /// A connection and what moves its bytes; `None` once it has ended.
 struct Live {
@@ -102,7 +124,7 @@ struct Idle {
     live: Live,
     since: Instant,
     /// Where it leads.
-    to: Target,
+    to: Road,
 }
 
 /// A request that did not bring an answer.
@@ -133,8 +155,9 @@ impl Client {
             text => Chosen::Always(Proxy::parse(text).map_err(|why| format!("proxy_url: {why}"))?),
         };
         proxies.of(&url)?;
+        let tls = Tls { section: config.tls.clone(), connector: OnceLock::new() };
         if url.is_tls() {
-            return Err(config::refuse_tls(&url.to_string()));
+            tls.connector()?;
         }
         let compressor = Compressor::http(*config.compression, config.compression_params);
         let count = |limit: i64| usize::try_from(limit).ok().filter(|it| *it > 0);
@@ -151,6 +174,7 @@ impl Client {
             headers: headers(config, &url, user_agent)?,
             url,
             proxies,
+            tls,
             compressor: Arc::new(compressor),
             timeout: Some(config.timeout.std()).filter(|it| !it.is_zero()),
             idle: Mutex::default(),
@@ -222,9 +246,6 @@ impl Client {
                 None => return Ok(reply),
                 Some(to) => to.map_err(|why| failed(&url, &why))?,
             };
-            if to.is_tls() {
-                return Err(failed(&to, "TLS is not supported yet: the server redirects to it"));
-            }
             headers = redirect::headers(&first(), &self.url, &url, &to);
             url = Cow::Owned(to);
         }
@@ -238,38 +259,62 @@ impl Client {
         *request.method_mut() = http::Method::POST;
         *request.headers_mut() = headers;
         let proxy = self.proxies.of(url)?;
-        *request.uri_mut() = match &proxy {
+        // What is encrypted goes through a proxy unread, so it is not asked for it.
+        let asked = proxy.as_ref().filter(|_| !url.is_tls());
+        *request.uri_mut() = match asked {
             None => url.path().clone(),
             Some(_) => url.absolute()?,
         };
-        if let Some(login) = proxy.as_ref().and_then(Proxy::authorization) {
+        if let Some(login) = asked.and_then(Proxy::authorization) {
             let mut login = HeaderValue::try_from(login).map_err(|it| it.to_string())?;
             login.set_sensitive(true);
             request.headers_mut().insert(PROXY_AUTHORIZATION, login);
         }
-        let to = proxy.as_ref().map_or(url.target(), Proxy::target);
+        let to = (asked.map_or(url.target(), Proxy::target).clone(), url.is_tls());
         let _permit = match &self.connections {
             Some(limit) => limit.acquire().await.ok(),
             None => None,
         };
-        while let Some(live) = self.reuse(to).await {
-            match self.exchange(to, live, request).await {
+        while let Some(live) = self.reuse(&to).await {
+            match self.exchange(&to, live, request).await {
                 Ok(reply) => return Ok(reply),
                 // It ended in the moment it was taken.
                 Err(Broken { unsent: Some(again), .. }) => request = again,
                 Err(broken) => return Err(broken.why),
             }
         }
-        let connection = match &proxy {
-            Some(proxy) => proxy.dial().await?,
-            None => dial::dial(to).await?,
-        };
+        let connection = self.connect(url, proxy.as_ref()).await?;
         let live = shake_hands(connection).await?;
-        self.exchange(to, live, request).await.map_err(|broken| broken.why)
+        self.exchange(&to, live, request).await.map_err(|broken| broken.why)
+    }
+
+    async fn connect(
+        &self,
+        url: &Url,
+        proxy: Option<&Proxy>,
+    ) -> Result<MaybeTls<dial::Connection>, String> {
+        if !url.is_tls() {
+            let dialed = match proxy {
+                Some(proxy) => proxy.dial().await,
+                None => dial::dial(url.target()).await,
+            };
+            return dialed.map(MaybeTls::Plain);
+        }
+        let connector = self.tls.connector()?;
+        let connection = match proxy {
+            Some(proxy) => {
+                let agent = self.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
+                proxy.tunnel(url.target(), agent.unwrap_or_default()).await?
+            }
+            None => dial::dial(url.target()).await?,
+        };
+        let shaken = connector.connect(url.name(), connection);
+        let shaken = tokio::time::timeout(TLS_TIMEOUT, shaken).await;
+        shaken.unwrap_or_else(|_| Err("net/http: TLS handshake timeout".into()))
     }
 
     /// The idle connection to a server used last, if one is still open. Those that are too old are closed.
-    async fn reuse(&self, to: &Target) -> Option<Live> {
+    async fn reuse(&self, to: &Road) -> Option<Live> {
         loop {
             let mut live = {
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -288,7 +333,7 @@ impl Client {
 
     async fn exchange(
         &self,
-        to: &Target,
+        to: &Road,
         mut live: Live,
         request: Request<Full<Chunks>>,
     ) -> Result<Reply, Broken> {
@@ -305,7 +350,7 @@ impl Client {
         Ok(reply)
     }
 
-    fn keep(&self, to: &Target, live: Live) {
+    fn keep(&self, to: &Road, live: Live) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < self.idle_max {
             idle.push_back(Idle { live, since: Instant::now(), to: to.clone() });
@@ -318,7 +363,7 @@ fn failed(url: &Url, why: &str) -> String {
     format!("Post \"{url}\": {why}")
 }
 
-async fn shake_hands(connection: dial::Connection) -> Result<Live, String> {
+async fn shake_hands(connection: MaybeTls<dial::Connection>) -> Result<Live, String> {
     let io = TokioIo::new(connection);
     let (send, connection) = http1::handshake(io).await.map_err(|error| why(&error))?;
     Ok(Live { send, connection: Some(Box::pin(connection)) })

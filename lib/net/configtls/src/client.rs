@@ -57,7 +57,7 @@ impl Connector {
         Ok(Self { identity, tls: TlsConnector::from(Arc::new(config)), name })
     }
 
-    /// Shakes hands with `host`, without brackets, which the server's certificate has to be made for.
+    /// Shakes hands with `host`, a name or an address, which the server's certificate has to be made for.
     ///
     /// # Errors
     /// In the words of Go's `crypto/tls`, with what to do.
@@ -77,6 +77,7 @@ impl Connector {
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, String> {
+    let host = host.trim_matches(['[', ']']);
     ServerName::try_from(host.to_owned()).map_err(|_| {
         format!("tls: {host:?} cannot be the name in a certificate: set tls.server_name_override to one that can")
     })

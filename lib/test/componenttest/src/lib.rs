@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "only tests use this crate; a panic is how they fail")]
 
+mod certificates;
 mod clock;
 pub mod conformance;
 mod generate;
@@ -14,6 +15,7 @@ mod section;
 mod sink;
 mod through;
 
+pub use certificates::Authority;
 pub use clock::set_clock;
 pub use generate::{Generator, data, logs, metrics, traces};
 pub use host::{

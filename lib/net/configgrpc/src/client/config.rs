@@ -20,7 +20,7 @@ pub struct ClientConfig {
     /// gzip, snappy, zstd or none. Default gzip.
     #[config(omit_empty)]
     pub compression: Choice<Type>,
-    /// TLS; on unless `insecure: true`. Not supported yet.
+    /// TLS; on unless `insecure: true`.
     #[config(omit_empty)]
     pub tls: configtls::ClientConfig,
     /// Pings on an idle connection. Default off.
@@ -148,18 +148,6 @@ impl ClientConfig {
 
     /// What cannot be done yet.
     fn unsupported(&self, key: &str, problems: &mut Problems) {
-        if self.target().is_ok_and(|it| it.tls) {
-            let place = match () {
-                () if self.endpoint.starts_with("https://") || !self.tls.is_set() => "endpoint",
-                () if self.tls.common.has_ca() => "tls",
-                () => "tls::insecure",
-            };
-            problems.at_start(key, configtls::ClientConfig::refuse_tls()).say(
-                place,
-                "TLS is not in this build yet: use `http://` before the endpoint, or `tls: {insecure: true}`, for \
-                 example through a local proxy that speaks TLS to the backend",
-            );
-        }
         if let Err(why) = self.check_compression() {
             problems.at_start(key, why).set("compression", "gzip");
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use compression::Chunks;
 use confignet::dial::{self, Connection, Target};
 use confignet::proxy::Proxy;
+use configtls::{Connector, MaybeTls};
 use h2::client::{Builder, SendRequest};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -24,13 +25,13 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 const GOOD_LIFE: Duration = Duration::from_secs(5);
 /// Shortest silence before a ping. `internal.KeepaliveMinPingTime`, grpc-go 1.80.
 const PING_PAUSE_MIN: Duration = Duration::from_secs(10);
-/// Longest wait for the HTTP/2 settings of the server.
+/// Longest wait for the TLS handshake, and again for the HTTP/2 settings of the server.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Pause before a server is called again that asked for a new connection: calls wait for it.
 const SENT_AWAY_PAUSE: Duration = Duration::from_millis(10);
 
-type Http2 = h2::client::Connection<Connection, Chunks>;
+type Http2 = h2::client::Connection<MaybeTls<Connection>, Chunks>;
 
 /// How the server is reached.
 pub(super) struct Road {
@@ -39,6 +40,8 @@ pub(super) struct Road {
     pub(super) proxy: Option<Proxy>,
     /// For the proxy.
     pub(super) user_agent: String,
+    /// And the name that the server's certificate has to be made for.
+    pub(super) tls: Option<(Connector, String)>,
 }
 
 impl Road {
@@ -46,6 +49,19 @@ impl Road {
         match &self.proxy {
             Some(proxy) => proxy.tunnel(&self.target, &self.user_agent).await,
             None => dial::dial(&self.target).await,
+        }
+    }
+
+    async fn encrypt(&self, connection: Connection) -> Result<MaybeTls<Connection>, String> {
+        let Some((connector, name)) = &self.tls else { return Ok(MaybeTls::Plain(connection)) };
+        let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, connector.connect(name, connection));
+        let stream = shaken.await.map_err(|_| "i/o timeout".to_owned())??;
+        // As grpc-go: a server that has not agreed on HTTP/2 is not spoken to.
+        match stream.protocol() {
+            Some(b"h2") => Ok(stream),
+            _ => Err("credentials: cannot check peer: missing selected ALPN property (the server speaks TLS but not \
+                      HTTP/2: is it a gRPC endpoint?)"
+                .into()),
         }
     }
 }
@@ -102,6 +118,9 @@ impl Keeper {
     async fn connect(&self) -> Result<(SendRequest<Chunks>, Http2), String> {
         let io = self.road.dial().await.map_err(|why| {
             format!("connection error: desc = \"transport: Error while dialing: {why}\"")
+        })?;
+        let io = self.road.encrypt(io).await.map_err(|why| {
+            format!("connection error: desc = \"transport: authentication handshake failed: {why}\"")
         })?;
         let mut builder = Builder::new();
         builder.enable_push(false);

@@ -32,10 +32,26 @@ fn ok() -> Answer {
 type Seen = mpsc::Receiver<(http::request::Parts, Bytes)>;
 
 fn serve(listener: TcpListener, answer: Answer) -> (JoinHandle<()>, Seen) {
+    serve_over(None, listener, answer)
+}
+
+fn serve_over(
+    tls: Option<configtls::Acceptor>,
+    listener: TcpListener,
+    answer: Answer,
+) -> (JoinHandle<()>, Seen) {
     let (sender, seen) = mpsc::channel(16);
     let task = tokio::spawn(async move {
         let mut connections = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
+            let stream = match &tls {
+                None => configtls::MaybeTls::Plain(stream),
+                // A client that turns away is one of the tests.
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => stream,
+                    Err(_) => continue,
+                },
+            };
             connections.spawn(connection(stream, answer.clone(), sender.clone()));
         }
     });
@@ -43,7 +59,7 @@ fn serve(listener: TcpListener, answer: Answer) -> (JoinHandle<()>, Seen) {
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: configtls::MaybeTls<TcpStream>,
     answer: Answer,
     seen: mpsc::Sender<(http::request::Parts, Bytes)>,
 ) {
@@ -326,7 +342,9 @@ fn what_is_not_supported_is_refused_with_the_remedy() {
     let refused = |config: &ClientConfig| Client::new(config, "", Duration::ZERO).unwrap_err();
     let mut config = plain("a:1".into());
     config.tls.insecure = false;
-    assert!(refused(&config).contains("set tls.insecure: true"));
+    config.tls.common.ca_file = "/nowhere/ca.pem".into();
+    let want = "failed to load TLS config: failed to load CA CertPool File: failed to load cert /nowhere/ca.pem";
+    assert!(refused(&config).starts_with(want));
     let config = ClientConfig {
         auth: Some(AuthConfig { authenticator: "x".into() }),
         ..plain("a:1".into())
@@ -406,4 +424,56 @@ async fn a_proxy_is_asked_for_a_tunnel() {
     let refused = call(&client, &hello).await.unwrap_err();
     let why = "failed to do connect handshake, response: \"HTTP/1.1 403 Forbidden\"";
     assert!(refused.message.contains(why), "{}", refused.message);
+}
+
+/// A server with the certificate `server` of an authority, and a client that trusts it.
+async fn encrypted(
+    authority: &componenttest::Authority,
+    protocol: &str,
+) -> (ClientConfig, JoinHandle<()>, Seen) {
+    let mut section = configtls::ServerConfig::default();
+    section.common.cert_file = authority.path("server.pem");
+    section.common.key_file = authority.path("server.key");
+    let (listener, endpoint) = listen().await;
+    let acceptor = configtls::Acceptor::new(&section, &[protocol]).unwrap();
+    let (task, seen) = serve_over(Some(acceptor), listener, ok());
+    let mut config = plain(endpoint);
+    config.tls.insecure = false;
+    config.tls.common.ca_file = authority.path("ca.pem");
+    (config, task, seen)
+}
+
+#[tokio::test]
+async fn calls_are_encrypted_and_say_so() {
+    let authority = componenttest::Authority::new();
+    authority.issue("server", "127.0.0.1");
+    let (config, _task, mut seen) = encrypted(&authority, "h2").await;
+    let reply = call(&client(&config), &[Bytes::from_static(b"x")]).await.unwrap();
+    assert_eq!(reply, "fine");
+    assert_eq!(seen.recv().await.unwrap().0.uri.scheme_str(), Some("https"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_gets_no_call() {
+    let authority = componenttest::Authority::new();
+    authority.issue("server", "elsewhere.example");
+    let (mut config, _task, mut seen) = encrypted(&authority, "h2").await;
+    let failed = call(&client(&config), &[Bytes::from_static(b"x")]).await.unwrap_err();
+    assert_eq!(failed.code, code::UNAVAILABLE);
+    let want = "connection error: desc = \"transport: authentication handshake failed: tls: failed to verify \
+                certificate: x509: certificate is valid for elsewhere.example, not 127.0.0.1";
+    assert!(failed.message.starts_with(want), "{}", failed.message);
+    assert!(seen.try_recv().is_err());
+    // The name that the certificate has is also that of `authority`, as in grpc-go.
+    config.authority = "elsewhere.example".into();
+    call(&client(&config), &[Bytes::from_static(b"x")]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_agrees_on_no_http2_is_not_called() {
+    let authority = componenttest::Authority::new();
+    authority.issue("server", "127.0.0.1");
+    let (config, _task, _seen) = encrypted(&authority, "http/1.1").await;
+    let failed = call(&client(&config), &[Bytes::from_static(b"x")]).await.unwrap_err();
+    assert!(failed.message.contains("authentication handshake failed"), "{}", failed.message);
 }

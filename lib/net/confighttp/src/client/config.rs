@@ -15,7 +15,7 @@ pub struct ClientConfig {
     /// Proxy for all requests, with `http://`. Default: what `HTTP_PROXY` and `NO_PROXY` in the environment say.
     #[config(omit_empty)]
     pub proxy_url: String,
-    /// TLS for `https://`. Not supported yet.
+    /// TLS for `https://`; without keys here the authorities of the system are trusted.
     #[config(omit_empty)]
     pub tls: configtls::ClientConfig,
     /// Read buffer in bytes. Accepted, without effect. Default 0.
@@ -96,11 +96,6 @@ impl Default for ClientConfig {
     }
 }
 
-/// Why nothing is sent to an `https://` URL.
-pub(super) fn refuse_tls(url: &str) -> String {
-    format!("TLS is not supported yet: set an endpoint with http://, not {url}")
-}
-
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
@@ -168,10 +163,9 @@ impl ClientConfig {
         signal: Option<&'static str>,
         problems: &mut Problems,
     ) {
-        let is_tls = text.starts_with("https://");
         let refused = match Url::parse(text) {
             Err(why) => why,
-            Ok(_) if is_tls => refuse_tls(text),
+            Ok(url) if url.is_tls() => return,
             Ok(url) => {
                 let host = confignet::split_host_port(url.host()).map_or(url.host(), |it| it.0);
                 if !confignet::is_local(host.trim_matches(['[', ']'])) {
@@ -182,10 +176,7 @@ impl ClientConfig {
             }
         };
         let fault = problems.at_start(key, refused).about(place);
-        if is_tls {
-            fault.say(place, "TLS is not in this build yet: use `http://`, for example through a local proxy that \
-                              speaks TLS to the backend");
-        } else if !text.starts_with("http://") {
+        if !text.starts_with("http://") && !text.starts_with("https://") {
             fault.form(place, with_scheme(text));
         }
         if let Some(signal) = signal {

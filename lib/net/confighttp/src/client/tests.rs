@@ -1,6 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "servers of a test end with its runtime")]
 
 use component::config::{Fault, Problems};
+use componenttest::Authority;
 use compression::{Encoding, Params, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,14 +17,41 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 /// A server that answers every request with the next of `answers`, the last one repeated; `""` cuts
 /// the connection. Each request comes out as head and body with the number of its connection.
 async fn serve(answers: &[&str]) -> (String, mpsc::Receiver<(usize, String, Vec<u8>)>) {
+    serve_over(None, answers).await
+}
+
+/// The same, encrypted with the certificate `server` of an authority.
+async fn serve_tls(
+    authority: &Authority,
+    answers: &[&str],
+) -> (String, mpsc::Receiver<(usize, String, Vec<u8>)>) {
+    let mut section = configtls::ServerConfig::default();
+    section.common.cert_file = authority.path("server.pem");
+    section.common.key_file = authority.path("server.key");
+    serve_over(Some(configtls::Acceptor::new(&section, &["http/1.1"]).unwrap()), answers).await
+}
+
+async fn serve_over(
+    tls: Option<configtls::Acceptor>,
+    answers: &[&str],
+) -> (String, mpsc::Receiver<(usize, String, Vec<u8>)>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let base = format!("{scheme}://{}", listener.local_addr().unwrap());
     let (sender, seen) = mpsc::channel(16);
     let answers: Vec<String> = answers.iter().map(|it| (*it).to_owned()).collect();
     let answers = Arc::new(Mutex::new(answers));
     tokio::spawn(async move {
         for number in 0.. {
             let (stream, _) = listener.accept().await.unwrap();
+            let stream = match &tls {
+                None => MaybeTls::Plain(stream),
+                // A client that turns away is one of the tests.
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => stream,
+                    Err(_) => continue,
+                },
+            };
             tokio::spawn(connection(number, stream, Arc::clone(&answers), sender.clone()));
         }
     });
@@ -32,7 +60,7 @@ async fn serve(answers: &[&str]) -> (String, mpsc::Receiver<(usize, String, Vec<
 
 async fn connection(
     number: usize,
-    mut stream: TcpStream,
+    mut stream: MaybeTls<TcpStream>,
     answers: Arc<Mutex<Vec<String>>>,
     seen: mpsc::Sender<(usize, String, Vec<u8>)>,
 ) {
@@ -63,6 +91,7 @@ async fn connection(
             return;
         }
         stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
         if answer.contains("Connection: close") {
             return;
         }
@@ -252,8 +281,60 @@ fn mistakes_and_what_is_not_supported_are_named() {
         refused(&config, "http://a"),
         "proxy_url: proxy socks5://proxy cannot be used: only proxies with http:// are supported"
     );
-    let tls = refused(&ClientConfig::default(), "https://a");
-    assert!(tls.starts_with("TLS is not supported yet: set an endpoint with http://"));
+    let mut config = ClientConfig::default();
+    config.tls.common.ca_file = "/nowhere/ca.pem".into();
+    let want = "failed to load TLS config: failed to load CA CertPool File: failed to load cert /nowhere/ca.pem: open \
+                /nowhere/ca.pem: no such file or directory (put the file at";
+    assert!(refused(&config, "https://a").starts_with(want));
+}
+
+fn trusting(authority: &Authority) -> ClientConfig {
+    let mut config = uncompressed();
+    config.tls.common.ca_file = authority.path("ca.pem");
+    config
+}
+
+#[tokio::test]
+async fn requests_are_encrypted_and_their_connection_is_kept() {
+    let authority = Authority::new();
+    authority.issue("server", "127.0.0.1");
+    let (base, mut seen) = serve_tls(&authority, &[OK]).await;
+    let client = client(&trusting(&authority), &base);
+    for _ in 0..2 {
+        assert_eq!(post(&client, b"data").await.unwrap().body, "ok");
+        let (number, head, body) = seen.recv().await.unwrap();
+        assert!(head.starts_with("post / http/1.1"), "{head}");
+        assert_eq!((number, &body[..]), (0, &b"data"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_gets_nothing() {
+    let authority = Authority::new();
+    authority.issue("server", "127.0.0.1");
+    let (base, mut seen) = serve_tls(&authority, &[OK]).await;
+    let error = post(&client(&trusting(&Authority::new()), &base), b"data").await.unwrap_err();
+    let want = format!(
+        "Post \"{base}\": tls: failed to verify certificate: x509: certificate signed by unknown authority (set"
+    );
+    assert!(error.starts_with(&want), "{error}");
+    assert!(seen.try_recv().is_err());
+    let (plain, _seen) = serve(&[OK]).await;
+    let https = plain.replace("http://", "https://");
+    let mut impatient = trusting(&authority);
+    impatient.timeout = component::config::Duration::from_secs(1);
+    assert!(post(&client(&impatient, &https), b"data").await.is_err());
+}
+
+#[tokio::test]
+async fn a_redirect_leads_to_an_encrypted_server() {
+    let authority = Authority::new();
+    authority.issue("server", "127.0.0.1");
+    let (secure, mut seen) = serve_tls(&authority, &[OK]).await;
+    let (base, _seen) = serve(&[&redirect(307, &format!("{secure}/there"))]).await;
+    let reply = post(&client(&trusting(&authority), &base), b"data").await.unwrap();
+    assert_eq!(reply.body, "ok");
+    assert!(seen.recv().await.unwrap().1.starts_with("post /there "));
 }
 
 fn redirect(status: u16, location: &str) -> String {
@@ -327,14 +408,9 @@ async fn redirects_have_an_end_and_others_are_answers() {
         let reply = post(&client(&uncompressed(), &base), b"x").await.unwrap();
         assert_eq!(reply.status.as_u16(), status);
     }
-    for (location, why) in [
-        ("https://a.test/", "Post \"https://a.test/\": TLS is not supported yet"),
-        ("ftp://a/", "failed to parse Location header \"ftp://a/\""),
-    ] {
-        let (base, _seen) = serve(&[&redirect(308, location)]).await;
-        let error = post(&client(&uncompressed(), &base), b"x").await.unwrap_err();
-        assert!(error.contains(why), "{error}");
-    }
+    let (base, _seen) = serve(&[&redirect(308, "ftp://a/")]).await;
+    let error = post(&client(&uncompressed(), &base), b"x").await.unwrap_err();
+    assert!(error.contains("failed to parse Location header \"ftp://a/\""), "{error}");
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::fs;
 
 use component::config::{Caution, Problems, Remedy};
-use rcgen::{KeyPair, date_time_ymd};
+use componenttest::Authority;
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, date_time_ymd};
 
-use super::handshake::Office;
+use super::handshake::{client, server};
 use crate::{Acceptor, Connector, ServerConfig};
 
 /// The place below `tls`, the text and the remedy of what `validate` finds first.
@@ -22,8 +23,8 @@ fn found(section: &ServerConfig) -> (Option<Caution>, String, String, String) {
 
 #[test]
 fn a_file_that_is_absent_is_a_warning_and_keeps_the_start_from_succeeding() {
-    let office = Office::new();
-    let server = office.server("nobody");
+    let office = Authority::new();
+    let server = server(&office, "nobody");
     let (caution, place, text, _) = found(&server);
     let path = office.path("nobody.pem");
     let want = format!("failed to load TLS cert and key: open {path}: no such file or directory");
@@ -40,9 +41,9 @@ fn a_file_that_is_absent_is_a_warning_and_keeps_the_start_from_succeeding() {
 
 #[test]
 fn files_that_hold_something_else_are_named_by_their_key() {
-    let office = Office::new();
-    office.issue("server", "localhost", |_| {});
-    let server = office.server("server");
+    let office = Authority::new();
+    office.issue("server", "localhost");
+    let server = server(&office, "server");
     let before = "failed to load TLS cert and key: failed to load TLS cert and key PEMs: ";
     let check = |name: &str, content: &str, key: &str, want: &str, help: &str| {
         let kept = fs::read(office.path(name)).unwrap();
@@ -69,32 +70,34 @@ fn files_that_hold_something_else_are_named_by_their_key() {
 
 #[test]
 fn authorities_that_cannot_be_read_are_refused_on_both_sides() {
-    let office = Office::new();
-    office.issue("server", "localhost", |_| {});
+    let office = Authority::new();
+    office.issue("server", "localhost");
     fs::write(office.path("ca.pem"), "hello").unwrap();
-    let error = Connector::new(&office.client(), &[]).unwrap_err();
+    let error = Connector::new(&client(&office), &[]).unwrap_err();
     let want = "failed to load TLS config: failed to load CA CertPool File: failed to parse cert (";
     assert!(error.starts_with(want), "{error}");
-    let mut server = office.server("server");
+    let mut server = server(&office, "server");
     server.client_ca_file = office.path("ca.pem");
     assert_eq!(found(&server).1, "tls::client_ca_file");
 }
 
 #[test]
 fn a_certificate_whose_time_is_over_is_a_warning() {
-    let office = Office::new();
-    office.issue("server", "localhost", |it| it.not_after = date_time_ymd(2020, 1, 1));
-    let (caution, place, text, _) = found(&office.server("server"));
+    let office = Authority::new();
+    office.issue_with(&PKCS_ECDSA_P256_SHA256, ("server", "localhost"), |it| {
+        it.not_after = date_time_ymd(2020, 1, 1);
+    });
+    let (caution, place, text, _) = found(&server(&office, "server"));
     assert_eq!((caution, place.as_str()), (Some(Caution::Expired), "tls::cert_file"));
     assert!(text.ends_with("ended at 2020-01-01T00:00:00Z: peers refuse it"), "{text}");
 }
 
 #[test]
 fn what_cannot_be_spoken_at_all_is_refused_and_the_rest_is_warned_about() {
-    let office = Office::new();
-    office.issue("server", "localhost", |_| {});
+    let office = Authority::new();
+    office.issue("server", "localhost");
     let check = |change: &dyn Fn(&mut ServerConfig), refused: bool, want: &str| {
-        let mut server = office.server("server");
+        let mut server = server(&office, "server");
         change(&mut server);
         let mut problems = Problems::default();
         server.check_start("tls", &mut problems);

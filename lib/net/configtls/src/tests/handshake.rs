@@ -2,77 +2,24 @@
 
 use std::fs;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SignatureAlgorithm,
-    date_time_ymd,
-};
-use tempfile::TempDir;
+use componenttest::Authority;
+use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use crate::{Acceptor, ClientConfig, Connector, MaybeTls, Refused, ServerConfig};
 
-/// A folder with an authority, which signs what is asked for.
-pub(super) struct Office {
-    pub(super) folder: TempDir,
-    issuer: Issuer<'static, KeyPair>,
+pub(super) fn server(office: &Authority, name: &str) -> ServerConfig {
+    let mut section = ServerConfig::default();
+    section.common.cert_file = office.path(&format!("{name}.pem"));
+    section.common.key_file = office.path(&format!("{name}.key"));
+    section
 }
 
-impl Office {
-    pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
-        Self { issuer: Issuer::new(params, key), folder }
-    }
-
-    pub(super) fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    /// Writes `<name>.pem` and `<name>.key`.
-    pub(super) fn issue(
-        &self,
-        name: &str,
-        host: &str,
-        change: impl FnOnce(&mut CertificateParams),
-    ) {
-        self.issue_with(&PKCS_ECDSA_P256_SHA256, name, host, change);
-    }
-
-    fn issue_with(
-        &self,
-        algorithm: &'static SignatureAlgorithm,
-        name: &str,
-        host: &str,
-        change: impl FnOnce(&mut CertificateParams),
-    ) {
-        let key = KeyPair::generate_for(algorithm).unwrap();
-        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        change(&mut params);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        fs::write(self.path(&format!("{name}.pem")), certificate.pem()).unwrap();
-        fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
-    }
-
-    pub(super) fn server(&self, name: &str) -> ServerConfig {
-        let mut section = ServerConfig::default();
-        section.common.cert_file = self.path(&format!("{name}.pem"));
-        section.common.key_file = self.path(&format!("{name}.key"));
-        section
-    }
-
-    /// A client that trusts this authority only.
-    pub(super) fn client(&self) -> ClientConfig {
-        let mut section = ClientConfig::default();
-        section.common.ca_file = self.path("ca.pem");
-        section
-    }
+/// A client that trusts this authority only.
+pub(super) fn client(office: &Authority) -> ClientConfig {
+    let mut section = ClientConfig::default();
+    section.common.ca_file = office.path("ca.pem");
+    section
 }
 
 type Ends =
@@ -108,39 +55,39 @@ async fn outcome(client: &ClientConfig, host: &str, server: &ServerConfig) -> Re
 
 #[tokio::test]
 async fn a_client_that_knows_the_authority_is_connected() {
-    let office = Office::new();
+    let office = Authority::new();
     for algorithm in [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519] {
-        office.issue_with(algorithm, "server", "localhost", |_| {});
-        outcome(&office.client(), "localhost", &office.server("server")).await.unwrap();
+        office.issue_with(algorithm, ("server", "localhost"), |_| {});
+        outcome(&client(&office), "localhost", &server(&office, "server")).await.unwrap();
     }
-    office.issue("server", "127.0.0.1", |_| {});
-    outcome(&office.client(), "127.0.0.1", &office.server("server")).await.unwrap();
+    office.issue("server", "127.0.0.1");
+    outcome(&client(&office), "127.0.0.1", &server(&office, "server")).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_name_that_the_certificate_does_not_have_is_refused_unless_overridden() {
-    let office = Office::new();
-    office.issue("server", "backend.example", |_| {});
-    let server = office.server("server");
-    let error = outcome(&office.client(), "localhost", &server).await.unwrap_err();
+    let office = Authority::new();
+    office.issue("server", "backend.example");
+    let server = server(&office, "server");
+    let error = outcome(&client(&office), "localhost", &server).await.unwrap_err();
     assert_eq!(
         error,
         "tls: failed to verify certificate: x509: certificate is valid for backend.example, not localhost (use one of \
          these names in the endpoint, or set tls.server_name_override)"
     );
-    let named = ClientConfig { server_name_override: "backend.example".into(), ..office.client() };
+    let named = ClientConfig { server_name_override: "backend.example".into(), ..client(&office) };
     outcome(&named, "localhost", &server).await.unwrap();
-    let lax = ClientConfig { insecure_skip_verify: true, ..office.client() };
+    let lax = ClientConfig { insecure_skip_verify: true, ..client(&office) };
     outcome(&lax, "localhost", &server).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_unknown_authority_is_refused() {
-    let (office, other) = (Office::new(), Office::new());
-    office.issue("server", "localhost", |_| {});
-    let server = office.server("server");
+    let (office, other) = (Authority::new(), Authority::new());
+    office.issue("server", "localhost");
+    let server = server(&office, "server");
     let want = "tls: failed to verify certificate: x509: certificate signed by unknown authority";
-    for client in [other.client(), ClientConfig::default()] {
+    for client in [client(&other), ClientConfig::default()] {
         let error = outcome(&client, "localhost", &server).await.unwrap_err();
         assert!(error.starts_with(want), "{error}");
     }
@@ -148,9 +95,11 @@ async fn an_unknown_authority_is_refused() {
 
 #[tokio::test]
 async fn a_certificate_whose_time_is_over_is_refused() {
-    let office = Office::new();
-    office.issue("server", "localhost", |it| it.not_after = date_time_ymd(2020, 1, 1));
-    let error = outcome(&office.client(), "localhost", &office.server("server")).await.unwrap_err();
+    let office = Authority::new();
+    office.issue_with(&PKCS_ECDSA_P256_SHA256, ("server", "localhost"), |it| {
+        it.not_after = date_time_ymd(2020, 1, 1);
+    });
+    let error = outcome(&client(&office), "localhost", &server(&office, "server")).await.unwrap_err();
     let want =
         "tls: failed to verify certificate: x509: certificate has expired or is not yet valid";
     assert!(error.starts_with(want), "{error}");
@@ -158,33 +107,33 @@ async fn a_certificate_whose_time_is_over_is_refused() {
 
 #[tokio::test]
 async fn clients_show_a_certificate_where_one_is_wanted() {
-    let (office, stranger) = (Office::new(), Office::new());
-    office.issue("server", "localhost", |_| {});
-    office.issue("client", "someone", |_| {});
-    stranger.issue("client", "someone", |_| {});
-    let mut server = office.server("server");
+    let (office, stranger) = (Authority::new(), Authority::new());
+    office.issue("server", "localhost");
+    office.issue("client", "someone");
+    stranger.issue("client", "someone");
+    let mut server = server(&office, "server");
     server.client_ca_file = office.path("ca.pem");
-    let with = |office: &Office, mut client: ClientConfig| {
+    let with = |office: &Authority, mut client: ClientConfig| {
         client.common.cert_file = office.path("client.pem");
         client.common.key_file = office.path("client.key");
         client
     };
-    outcome(&with(&office, office.client()), "localhost", &server).await.unwrap();
-    let error = outcome(&office.client(), "localhost", &server).await.unwrap_err();
+    outcome(&with(&office, client(&office)), "localhost", &server).await.unwrap();
+    let error = outcome(&client(&office), "localhost", &server).await.unwrap_err();
     assert_eq!(error, "remote error: tls: certificate required");
-    let error = outcome(&with(&stranger, office.client()), "localhost", &server).await.unwrap_err();
+    let error = outcome(&with(&stranger, client(&office)), "localhost", &server).await.unwrap_err();
     assert!(error.starts_with("remote error: tls: "), "{error}");
 
     let acceptor = Acceptor::new(&server, &[]).unwrap();
-    let connector = Connector::new(&office.client(), &[]).unwrap();
+    let connector = Connector::new(&client(&office), &[]).unwrap();
     let (_, refused) = meet(&connector, "localhost", &acceptor).await;
     assert_eq!(refused.unwrap_err().why, "tls: client didn't provide a certificate");
 }
 
 #[tokio::test]
 async fn versions_suites_and_curves_are_kept_to() {
-    let office = Office::new();
-    office.issue("server", "localhost", |_| {});
+    let office = Authority::new();
+    office.issue("server", "localhost");
     let agreed = async |client: ClientConfig, server: ServerConfig| {
         let connector = Connector::new(&client, &[]).unwrap();
         let acceptor = Acceptor::new(&server, &[]).unwrap();
@@ -200,7 +149,7 @@ async fn versions_suites_and_curves_are_kept_to() {
             )
         })
     };
-    let mut old = office.client();
+    let mut old = client(&office);
     old.common.max_version = "1.2".into();
     old.common.cipher_suites = vec![
         "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA".into(),
@@ -208,27 +157,27 @@ async fn versions_suites_and_curves_are_kept_to() {
     ];
     old.common.curve_preferences = vec!["P521".into(), "P384".into()];
     let want = "TLSv1_2 TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 secp384r1";
-    assert_eq!(agreed(old.clone(), office.server("server")).await.unwrap(), want);
-    let mut new = office.server("server");
+    assert_eq!(agreed(old.clone(), server(&office, "server")).await.unwrap(), want);
+    let mut new = server(&office, "server");
     new.common.min_version = "1.3".into();
     let want = "remote error: tls: protocol version not supported";
     assert_eq!(agreed(old, new.clone()).await.unwrap_err(), want);
-    let got = agreed(office.client(), new).await.unwrap();
+    let got = agreed(client(&office), new).await.unwrap();
     assert!(got.starts_with("TLSv1_3 "), "{got}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_certificate_that_was_replaced_serves_the_next_handshake() {
-    let office = Office::new();
-    office.issue("server", "one", |_| {});
-    let mut server = office.server("server");
+    let office = Authority::new();
+    office.issue("server", "one");
+    let mut server = server(&office, "server");
     server.common.reload_interval = component::config::Duration::from_secs(60);
     let acceptor = Acceptor::new(&server, &[]).unwrap();
-    let connector = Connector::new(&office.client(), &[]).unwrap();
+    let connector = Connector::new(&client(&office), &[]).unwrap();
     let (client, held) = meet(&connector, "one", &acceptor).await;
     let (mut client, mut held) = (client.unwrap(), held.unwrap());
 
-    office.issue("server", "two", |_| {});
+    office.issue("server", "two");
     assert!(meet(&connector, "two", &acceptor).await.0.is_err(), "it is not due yet");
     tokio::time::advance(std::time::Duration::from_secs(61)).await;
     meet(&connector, "two", &acceptor).await.0.unwrap();
@@ -244,13 +193,13 @@ async fn a_certificate_that_was_replaced_serves_the_next_handshake() {
 
 #[tokio::test(start_paused = true)]
 async fn authorities_of_clients_are_read_again_when_they_change() {
-    let (office, other) = (Office::new(), Office::new());
-    office.issue("server", "localhost", |_| {});
-    other.issue("client", "someone", |_| {});
-    let mut server = office.server("server");
+    let (office, other) = (Authority::new(), Authority::new());
+    office.issue("server", "localhost");
+    other.issue("client", "someone");
+    let mut server = server(&office, "server");
     fs::copy(office.path("ca.pem"), office.path("clients.pem")).unwrap();
     (server.client_ca_file, server.client_ca_file_reload) = (office.path("clients.pem"), true);
-    let mut client = office.client();
+    let mut client = client(&office);
     client.common.cert_file = other.path("client.pem");
     client.common.key_file = other.path("client.key");
     let acceptor = Acceptor::new(&server, &[]).unwrap();
@@ -266,9 +215,9 @@ async fn authorities_of_clients_are_read_again_when_they_change() {
 
 #[tokio::test]
 async fn plain_text_is_given_back_and_half_a_handshake_ends() {
-    let office = Office::new();
-    office.issue("server", "localhost", |_| {});
-    let acceptor = Acceptor::new(&office.server("server"), &[]).unwrap();
+    let office = Authority::new();
+    office.issue("server", "localhost");
+    let acceptor = Acceptor::new(&server(&office, "server"), &[]).unwrap();
     let (mut near, far) = duplex(64 * 1024);
     near.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let refused = acceptor.accept(far).await.unwrap_err();
