@@ -123,7 +123,7 @@ const NOT_STARTED: [(&str, &str, &str, &str); 12] = [
     ),
     (
         "exporters",
-        "{otlp_grpc: {endpoint: 'b:1', tls: {cert_file: /etc/hostname, key_file: /etc/hostname}}}",
+        "{otlp_grpc: {endpoint: 'b:1', tls: {cert_file: /etc/hostname, key_file: /etc/hosts}}}",
         "/etc/hostname",
         "tls: failed to find any PEM data in certificate input",
     ),
@@ -274,7 +274,11 @@ fn what_cannot_be_read_or_found_says_what_to_check() {
     std::fs::write(&file, &tls).unwrap();
     let said = help(file.to_str().unwrap());
     assert!(said.starts_with("SL0400 /etc/hostname has to hold certificates in PEM"), "{said}");
-    std::fs::write(&file, tls.replace("/etc/hostname", "/no/such.pem")).unwrap();
+    let absent = tls
+        .replace("/etc/hostname", "/no/such.pem")
+        .replace("file_log: {include: [/no/such/*.log]}", "nop: ")
+        .replace("[file_log]", "[nop]");
+    std::fs::write(&file, absent).unwrap();
     let said = help(file.to_str().unwrap());
     assert!(said.starts_with("SL0332 put the file at /no/such.pem"), "{said}");
     for pattern in [

@@ -1,6 +1,7 @@
 //! What each code means, for `sluice explain` and the documentation.
 
 mod doubts;
+mod files;
 
 use std::fmt;
 
@@ -393,16 +394,7 @@ pub const ALL: [Explanation; 51] = [
             "listen on `localhost` or the address that clients use",
         ],
     ),
-    about(
-        code::NO_FILES,
-        [
-            "pattern matches no file",
-            "No file matches now. Files that are created later will be read.",
-            "include: [/var/log/pod/*.log]",
-            "include: [/var/log/pods/*/*/*.log]",
-            "check the pattern, the mounts of the container, and the permissions of the folders",
-        ],
-    ),
+    files::NO_FILES,
     about(
         code::NO_UNIT,
         [
@@ -469,36 +461,9 @@ pub const ALL: [Explanation; 51] = [
     doubts::NUMBER_FOR_TEXT,
     doubts::DROPPED_PROCESSORS,
     doubts::ODD_QUOTES,
-    about(
-        code::FORGETFUL,
-        [
-            "offsets are forgotten",
-            "The receiver keeps its offsets in memory only: after a restart it begins where `start_at` says, and what was read and not delivered is lost.",
-            "file_log:\n  include: [/var/log/app.log]   # and no directory for state can be written",
-            "extensions:\n  file_storage:\n    directory: /var/lib/sluice/offsets\n    create_directory: true\nreceivers:\n  file_log:\n    include: [/var/log/app.log]\n    storage: file_storage\nexporters:\n  debug:\nservice:\n  extensions: [file_storage]\n  pipelines:\n    logs:\n      receivers: [file_log]\n      exporters: [debug]",
-            "set `$STATE_DIRECTORY` to a directory that can be written, or name a `storage`; `storage: none` says that this is meant",
-        ],
-    ),
-    about(
-        code::ABSENT_FILE,
-        [
-            "file is not there",
-            "The collector will not start without this file. On the machine that the configuration is for it may be there.",
-            "tls:\n  ca_file: /etc/ssl/backend.pme",
-            "tls:\n  ca_file: /etc/ssl/backend.pem",
-            "put the file there, mount it into the container, or correct the path",
-        ],
-    ),
-    about(
-        code::EXPIRED,
-        [
-            "certificate is out of its time",
-            "The time in which the certificate is valid is over, or has not begun. Peers that check it refuse the connection.",
-            "tls:\n  cert_file: /etc/ssl/2019.pem\n  key_file: /etc/ssl/2019.key",
-            "tls:\n  cert_file: /etc/ssl/2026.pem\n  key_file: /etc/ssl/2026.key\n  reload_interval: 1h",
-            "renew the certificate; with `reload_interval` the new one is used without a restart",
-        ],
-    ),
+    files::FORGETFUL,
+    files::ABSENT_FILE,
+    files::EXPIRED,
     about(
         code::START,
         [

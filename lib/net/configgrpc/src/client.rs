@@ -101,11 +101,12 @@ impl Client {
         let keepalive = config.keepalive.get().cloned();
         let proxy = proxies.choose(true, &endpoint.target)?;
         let headers = headers(config, user_agent, timeout)?;
-        let tls = match endpoint.tls {
-            true => Some((Connector::new(&config.tls, &["h2"])?, authority.host().to_owned())),
-            false => None,
+        let (tls, scheme) = if endpoint.tls {
+            let connector = Connector::new(&config.tls, &["h2"])?;
+            (Some((connector, authority.host().to_owned())), Scheme::HTTPS)
+        } else {
+            (None, Scheme::HTTP)
         };
-        let scheme = if endpoint.tls { Scheme::HTTPS } else { Scheme::HTTP };
         let (target, user_agent) = (endpoint.target, user_agent.to_owned());
         let road = link::Road { target, proxy, user_agent, tls };
         let keeper = link::Keeper::new(road, keepalive, sender, Arc::clone(&calls));

@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use crate::choices::Choices;
 use crate::identity::Identity;
 use crate::material::{self, Mistake};
-use crate::{ClientConfig, MaybeTls, words};
+use crate::{ClientConfig, MaybeTls, trust, words};
 
 /// Makes connections to servers encrypted.
 pub struct Connector {
@@ -41,7 +37,13 @@ impl Connector {
 
     fn load(section: &ClientConfig, choices: Choices, protocols: &[&str]) -> Result<Self, Mistake> {
         let provider = choices.provider;
-        let verifier = verifier(section, &provider)?;
+        // What is configured is read in any case, so that a mistake in it is seen.
+        let trusted = material::authorities(&section.common)?;
+        let verifier = if section.insecure_skip_verify {
+            trust::of_anybody(&provider)
+        } else {
+            trust::of_servers(trusted, &provider).map_err(|it| Mistake::nothing_to_speak(&it))?
+        };
         let identity = Identity::new(&section.common, &provider)?;
         let builder = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&choices.versions)
@@ -81,104 +83,4 @@ fn server_name(host: &str) -> Result<ServerName<'static>, String> {
     ServerName::try_from(host.to_owned()).map_err(|_| {
         format!("tls: {host:?} cannot be the name in a certificate: set tls.server_name_override to one that can")
     })
-}
-
-/// Who says whether a server is trusted.
-fn verifier(
-    section: &ClientConfig,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, Mistake> {
-    // What is configured is read in any case, so that a mistake in it is seen.
-    let roots = material::authorities(&section.common)?;
-    if section.insecure_skip_verify {
-        return Ok(Arc::new(Anybody(Arc::clone(provider))));
-    }
-    if roots.is_empty() {
-        return Ok(Arc::new(Nobody(Arc::clone(provider))));
-    }
-    let builder =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    builder.build().map(|it| it as _).map_err(|error| Mistake::nothing_to_speak(&error))
-}
-
-/// `insecure_skip_verify`: only the signature of the handshake is checked, so that the server has the key of the
-/// certificate that it shows, whoever it is.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-/// A machine without any authority, where none is configured either.
-#[derive(Debug)]
-struct Nobody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl ServerCertVerifier for Nobody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Err(rustls::CertificateError::UnknownIssuer.into())
-    }
-
-    // Not reached: no certificate is accepted.
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::CertificateError::UnknownIssuer.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::CertificateError::UnknownIssuer.into())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -15,6 +15,7 @@
     )
 )]
 
+mod check;
 mod choices;
 mod client;
 mod identity;
@@ -22,6 +23,7 @@ mod material;
 mod section;
 mod server;
 mod stream;
+mod trust;
 mod words;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use rustls::sign::CertifiedKey;
 use x509_cert::der::Decode;
 
 use crate::CommonConfig;
+use crate::trust::Trusted;
 
 /// Most bytes read of a file with certificates or a key. A bundle of all public authorities has 250 KB.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -187,9 +188,9 @@ fn certificate_source(config: &CommonConfig) -> Source<'_> {
 }
 
 /// Whom we trust: `ca_file` or `ca_pem`, with the system's when these are wanted, or the system's alone.
-pub(crate) fn authorities(config: &CommonConfig) -> Result<RootCertStore, Mistake> {
+pub(crate) fn authorities(config: &CommonConfig) -> Result<Trusted, Mistake> {
     let source = Source { file: ("ca_file", &config.ca_file), text: ("ca_pem", &config.ca_pem) };
-    let mut roots = RootCertStore::empty();
+    let mut roots = Trusted::nobody();
     if config.has_ca() {
         let (kind, before) = match config.ca_file.as_str() {
             "" => ("PEM", String::new()),
@@ -201,23 +202,23 @@ pub(crate) fn authorities(config: &CommonConfig) -> Result<RootCertStore, Mistak
         add(&mut roots, &pem).ok_or_else(wrong)?;
     }
     if !config.has_ca() || config.include_system_ca_certs_pool {
-        add_systems(&mut roots);
+        add_systems(&mut roots.authorities);
     }
     Ok(roots)
 }
 
 /// Whose clients a server trusts.
-pub(crate) fn client_authorities(path: &str, system: bool) -> Result<RootCertStore, Mistake> {
+pub(crate) fn client_authorities(path: &str, system: bool) -> Result<Trusted, Mistake> {
     let envelope = format!("failed to load client CA CertPool: failed to load CA {path}: ");
     let pem = read_file("client_ca_file", path, &envelope)?;
-    let mut roots = RootCertStore::empty();
+    let mut roots = Trusted::nobody();
     let wrong = || {
         let envelope = "failed to load client CA CertPool: ";
         not_authorities("client_ca_file", path.to_owned(), envelope)
     };
     add(&mut roots, &pem).ok_or_else(wrong)?;
     if system {
-        add_systems(&mut roots);
+        add_systems(&mut roots.authorities);
     }
     Ok(roots)
 }
@@ -230,9 +231,10 @@ fn not_authorities(key: &'static str, name: String, envelope: &str) -> Mistake {
 }
 
 /// As Go's `AppendCertsFromPEM`: what cannot be read is skipped, and one has to be left.
-fn add(roots: &mut RootCertStore, pem: &[u8]) -> Option<()> {
-    let found = CertificateDer::pem_slice_iter(pem).flatten();
-    let (added, _) = roots.add_parsable_certificates(found);
+fn add(trusted: &mut Trusted, pem: &[u8]) -> Option<()> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem).flatten().collect();
+    let (added, _) = trusted.authorities.add_parsable_certificates(found.iter().cloned());
+    trusted.themselves = found;
     (added > 0).then_some(())
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::server::WebPkiClientVerifier;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::{StartHandshake, TlsStream};
 use tracing::{info, warn};
@@ -13,6 +12,7 @@ use tracing::{info, warn};
 use crate::choices::Choices;
 use crate::identity::{Due, Identity};
 use crate::material::{self, Mistake};
+use crate::trust::{self, Trusted};
 use crate::{MaybeTls, ServerConfig, words};
 
 /// The file with the clients' authorities is looked at no more often. Upstream: once a second.
@@ -31,7 +31,7 @@ pub struct Acceptor {
     config: ArcSwap<rustls::ServerConfig>,
     /// When the clients' authorities are read again, and what was read last.
     clients_due: Due,
-    clients: std::sync::Mutex<Arc<rustls::RootCertStore>>,
+    clients: std::sync::Mutex<Trusted>,
 }
 
 impl std::fmt::Debug for Acceptor {
@@ -81,7 +81,7 @@ impl Acceptor {
             material::authorities(&section.common)?;
         }
         let identity = Identity::new(&section.common, &choices.provider)?;
-        let clients = Arc::new(clients(section)?);
+        let clients = clients(section)?;
         let config = assemble(&choices, &identity, &clients, section, &protocols)?;
         let pause = if section.client_ca_file_reload && !section.client_ca_file.is_empty() {
             CLIENT_CA_PAUSE
@@ -151,10 +151,9 @@ impl Acceptor {
         let Ok(read) = tokio::task::spawn_blocking(move || clients(&section)).await else { return };
         let put = read.and_then(|found| {
             let mut last = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if last.roots == found.roots {
+            if last.themselves == found.themselves {
                 return Ok(());
             }
-            let found = Arc::new(found);
             let config =
                 assemble(&self.choices, &self.identity, &found, &self.section, &self.protocols)?;
             self.config.store(Arc::new(config));
@@ -174,9 +173,9 @@ impl Acceptor {
 }
 
 /// Whose clients are trusted; empty when none has to show a certificate.
-fn clients(section: &ServerConfig) -> Result<rustls::RootCertStore, Mistake> {
+fn clients(section: &ServerConfig) -> Result<Trusted, Mistake> {
     match section.client_ca_file.as_str() {
-        "" => Ok(rustls::RootCertStore::empty()),
+        "" => Ok(Trusted::nobody()),
         path => material::client_authorities(path, section.common.include_system_ca_certs_pool),
     }
 }
@@ -184,7 +183,7 @@ fn clients(section: &ServerConfig) -> Result<rustls::RootCertStore, Mistake> {
 fn assemble(
     choices: &Choices,
     identity: &Arc<Identity>,
-    clients: &Arc<rustls::RootCertStore>,
+    clients: &Trusted,
     section: &ServerConfig,
     protocols: &[Vec<u8>],
 ) -> Result<rustls::ServerConfig, Mistake> {
@@ -195,8 +194,7 @@ fn assemble(
     let builder = if section.client_ca_file.is_empty() {
         builder.with_no_client_auth()
     } else {
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(clients), provider);
-        let verifier = verifier.build().map_err(|error| Mistake {
+        let verifier = trust::of_clients(clients, &provider).map_err(|error| Mistake {
             key: "client_ca_file",
             text: format!("failed to load client CA CertPool: {error}"),
             remedy: "name a file with at least one certificate of an authority".into(),

@@ -60,6 +60,11 @@ fn certificate(why: &CertificateError) -> String {
             "x509: certificate has expired or is not yet valid (correct the clock of this machine or of the peer)"
                 .into()
         }
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "x509: certificate relies on legacy Common Name field, use SANs instead (make it with subjectAltName, for \
+             example DNS:backend.example)"
+                .into()
+        }
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<&str> = presented.iter().map(|it| unwrapped(it)).collect();
             let expected = expected.to_str();

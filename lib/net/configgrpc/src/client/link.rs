@@ -120,7 +120,9 @@ impl Keeper {
             format!("connection error: desc = \"transport: Error while dialing: {why}\"")
         })?;
         let io = self.road.encrypt(io).await.map_err(|why| {
-            format!("connection error: desc = \"transport: authentication handshake failed: {why}\"")
+            format!(
+                "connection error: desc = \"transport: authentication handshake failed: {why}\""
+            )
         })?;
         let mut builder = Builder::new();
         builder.enable_push(false);

@@ -3,7 +3,10 @@
 use std::fs;
 
 use componenttest::Authority;
-use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
+    PKCS_ECDSA_P384_SHA384, PKCS_ED25519, date_time_ymd,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use crate::{Acceptor, ClientConfig, Connector, MaybeTls, Refused, ServerConfig};
@@ -99,7 +102,8 @@ async fn a_certificate_whose_time_is_over_is_refused() {
     office.issue_with(&PKCS_ECDSA_P256_SHA256, ("server", "localhost"), |it| {
         it.not_after = date_time_ymd(2020, 1, 1);
     });
-    let error = outcome(&client(&office), "localhost", &server(&office, "server")).await.unwrap_err();
+    let error =
+        outcome(&client(&office), "localhost", &server(&office, "server")).await.unwrap_err();
     let want =
         "tls: failed to verify certificate: x509: certificate has expired or is not yet valid";
     assert!(error.starts_with(want), "{error}");
@@ -241,4 +245,51 @@ async fn a_server_without_tls_is_recognized() {
     far.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n").await.unwrap();
     let error = connector.connect("localhost", near).await.unwrap_err();
     assert!(error.starts_with("tls: first record does not look like a TLS handshake"), "{error}");
+}
+
+/// What `openssl req -x509` makes: an authority that vouches for itself, and is used as it is.
+fn self_signed(office: &Authority, name: &str, change: impl FnOnce(&mut CertificateParams)) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    let certificate = params.self_signed(&key).unwrap();
+    fs::write(office.path(&format!("{name}.pem")), certificate.pem()).unwrap();
+    fs::write(office.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_trusted_itself_needs_no_authority() {
+    let office = Authority::new();
+    self_signed(&office, "server", |_| {});
+    self_signed(&office, "client", |_| {});
+    let mut trusting = client(&office);
+    trusting.common.ca_file = office.path("server.pem");
+    trusting.common.cert_file = office.path("client.pem");
+    trusting.common.key_file = office.path("client.key");
+    let mut section = server(&office, "server");
+    section.client_ca_file = office.path("client.pem");
+    outcome(&trusting, "localhost", &section).await.unwrap();
+
+    let error = outcome(&trusting, "elsewhere", &section).await.unwrap_err();
+    assert!(error.contains("certificate is valid for localhost, not elsewhere"), "{error}");
+    let error = outcome(&client(&office), "localhost", &section).await.unwrap_err();
+    assert!(error.contains("signed by unknown authority"), "{error}");
+    section.client_ca_file = office.path("server.pem");
+    let error = outcome(&trusting, "localhost", &section).await.unwrap_err();
+    assert!(error.starts_with("remote error: tls: "), "{error}");
+    self_signed(&office, "server", |it| it.not_after = date_time_ymd(2020, 1, 1));
+    let error = outcome(&trusting, "localhost", &server(&office, "server")).await.unwrap_err();
+    assert!(error.contains("has expired"), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_with_a_common_name_only_is_told_what_it_lacks() {
+    let office = Authority::new();
+    office.issue_with(&PKCS_ECDSA_P256_SHA256, ("server", "localhost"), |it| {
+        it.subject_alt_names.clear();
+    });
+    let error =
+        outcome(&client(&office), "localhost", &server(&office, "server")).await.unwrap_err();
+    assert!(error.contains("x509: certificate relies on legacy Common Name field"), "{error}");
 }
