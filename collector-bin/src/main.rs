@@ -5,6 +5,7 @@ mod commands;
 mod components;
 mod console;
 mod demo;
+mod descriptors;
 mod gates;
 mod state;
 mod watch;

@@ -1,13 +1,15 @@
 //! Files when there is little of something: memory, descriptors, a backend.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use component::{ConsumeError, Consumer, Context, Data, async_trait};
 use pdata::{ResourceLogs, ValueRef};
 
-use crate::support::{Endpoint, Process, SLUICE, eventually};
+use super::bad_input::post;
+use crate::support::{Endpoint, Process, SLUICE, eventually, own_address};
 
 const TELEMETRY: &str = "{metrics: {level: none}}";
 
@@ -84,4 +86,180 @@ async fn parts_of_container_lines_without_the_last_are_one_record_each_in_little
         std::fs::write(path, part.repeat(LONG_BYTES / 10_000)).unwrap();
     };
     unfinished(parts, "[{type: container, add_metadata_from_filepath: false}]").await;
+}
+
+/// A backend that knows which lines it got.
+#[derive(Default)]
+struct Lines(Mutex<BTreeMap<String, usize>>);
+
+impl Lines {
+    fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    fn missing(&self, wanted: impl Iterator<Item = String>) -> BTreeSet<String> {
+        let got = self.0.lock().unwrap();
+        wanted.filter(|it| !got.contains_key(it)).collect()
+    }
+}
+
+#[async_trait]
+impl Consumer for Lines {
+    async fn consume(&self, _: &Context, data: Data) -> Result<(), ConsumeError> {
+        let logs = data.into_logs().unwrap();
+        let mut all = self.0.lock().unwrap();
+        for record in logs.resources().flat_map(ResourceLogs::records) {
+            let Some(ValueRef::Str(text)) = record.body() else { continue };
+            *all.entry(text.to_owned()).or_default() += 1;
+        }
+        Ok(())
+    }
+}
+
+/// More than systemd lets a program open at first.
+const MANY: usize = 3000;
+/// In so many directories.
+const DIRECTORIES: usize = 50;
+
+fn file(folder: &Path, n: usize) -> PathBuf {
+    folder.join(format!("logs/{}/{n}.log", n % DIRECTORIES))
+}
+
+fn append(folder: &Path, what: &str) {
+    for n in 0..MANY {
+        let path = file(folder, n);
+        let mut file = std::fs::File::options().append(true).create(true).open(path).unwrap();
+        writeln!(file, "{n} {what}").unwrap();
+    }
+}
+
+/// Reads more files than the process may open, and they grow, and one of a client comes in between.
+async fn many(limit: &str, test: u8, look: impl FnOnce(&Process)) {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..DIRECTORIES {
+        std::fs::create_dir_all(file(folder.path(), n).parent().unwrap()).unwrap();
+    }
+    append(folder.path(), "one");
+    let arrived = Arc::new(Lines::default());
+    let backend = Endpoint::start(Arc::clone(&arrived) as _).await;
+    let address = own_address(test);
+    let yaml = format!(
+        "receivers:
+  file_log:
+    {{include: ['{}/logs/*/*.log'], start_at: beginning, max_concurrent_files: 100000}}
+  otlp: {{protocols: {{http: {{endpoint: '{address}:4318'}}}}}}
+exporters: {{otlp_grpc: {{endpoint: {}, tls: {{insecure: true}}}}}}
+service:
+  telemetry: {TELEMETRY}
+  pipelines: {{logs: {{receivers: [file_log, otlp], exporters: [otlp_grpc]}}}}
+",
+        folder.path().display(),
+        backend.grpc
+    );
+    let mut sluice = Process::limited(limit, folder.path(), &yaml);
+    sluice.ready().await;
+    eventually(|| arrived.count() >= MANY).await;
+    assert_eq!(post(&address, RECORD).0, 200, "{}", sluice.output());
+    look(&sluice);
+    append(folder.path(), "two");
+    eventually(|| arrived.count() > 2 * MANY).await;
+    let wanted = (0..MANY).flat_map(|n| [format!("{n} one"), format!("{n} two")]);
+    let missing = arrived.missing(wanted.chain(["pushed".to_owned()]));
+    assert!(missing.is_empty(), "{} missing: {}", missing.len(), sluice.output());
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    let often: Vec<usize> =
+        arrived.0.lock().unwrap().values().copied().filter(|it| *it > 1).collect();
+    assert!(often.is_empty(), "{} lines came twice", often.len());
+    backend.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_descriptor_at_all_is_waited_out_and_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join("logs").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = std::fs::File::options().append(true).create(true).open(path).unwrap();
+        writeln!(file, "{text}").unwrap();
+    };
+    (0..100).for_each(|n| write(&format!("a/{n}.log"), &format!("{n} one")));
+    let arrived = Arc::new(Lines::default());
+    let backend = Endpoint::start(Arc::clone(&arrived) as _).await;
+    let address = own_address(144);
+    let yaml = format!(
+        "receivers:
+  file_log: {{include: ['{}/logs/**/*.log'], start_at: beginning}}
+  otlp: {{protocols: {{http: {{endpoint: '{address}:4318'}}}}}}
+exporters: {{otlp_grpc: {{endpoint: {}, tls: {{insecure: true}}}}}}
+service:
+  telemetry: {TELEMETRY}
+  pipelines: {{logs: {{receivers: [file_log, otlp], exporters: [otlp_grpc]}}}}
+",
+        folder.path().display(),
+        backend.grpc
+    );
+    let mut sluice = Process::limited("-n 128", folder.path(), &yaml);
+    sluice.ready().await;
+    eventually(|| arrived.count() == 100).await;
+    // Connections take what there is, and more.
+    let connect = |_| std::net::TcpStream::connect((address.as_str(), 4318)).unwrap();
+    let connections: Vec<_> = (0..200).map(connect).collect();
+    sluice.says("accepting a connection failed").await;
+    // Files that are closed grow, one is rotated, others are new, in a new directory, too.
+    (0..100).for_each(|n| write(&format!("a/{n}.log"), &format!("{n} two")));
+    std::fs::rename(folder.path().join("logs/a/0.log"), folder.path().join("logs/a/0.log.1"))
+        .unwrap();
+    (0..100).for_each(|n| write(&format!("a/{n}.log"), &format!("{n} three")));
+    (100..120).for_each(|n| write(&format!("b/c/{n}.log"), &format!("{n} one")));
+    sluice.says("there are not enough descriptors").await;
+    drop(connections);
+    let wanted = || {
+        let new = (100..120).map(|n| format!("{n} one"));
+        (0..100).flat_map(|n| ["one", "two", "three"].map(|it| format!("{n} {it}"))).chain(new)
+    };
+    eventually(|| arrived.missing(wanted()).is_empty()).await;
+    let missing = arrived.missing(wanted());
+    assert!(missing.is_empty(), "{missing:?}\n{}", sluice.output());
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    let output = sluice.output();
+    assert_eq!(output.matches("there are not enough descriptors").count(), 1, "{output}");
+    assert!(!output.contains("failed to open file"), "{output}");
+    backend.stop().await;
+}
+
+/// A request with one log record, whose body is "pushed".
+const RECORD: &[u8] = b"\x0a\x0e\x12\x0c\x12\x0a\x2a\x08\x0a\x06pushed";
+
+/// Descriptors that the process has open, and its soft limit.
+fn descriptors(sluice: &Process) -> (usize, usize) {
+    let proc = PathBuf::from(format!("/proc/{}", sluice.pid()));
+    let open = std::fs::read_dir(proc.join("fd")).unwrap().count();
+    let limits = std::fs::read_to_string(proc.join("limits")).unwrap();
+    let line = limits.lines().find(|it| it.starts_with("Max open files")).unwrap();
+    (open, line.split_whitespace().nth(3).unwrap().parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
+    many("-Sn 1024 && ulimit -Hn 4096", 141, |sluice| {
+        assert_eq!(descriptors(sluice).1, 4096);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_wait_for_descriptors_and_sockets_do_not() {
+    for (limit, test) in [(256, 142), (1024, 143)] {
+        many(&format!("-n {limit}"), test, |sluice| {
+            let (open, _) = descriptors(sluice);
+            assert!(open < limit - limit / 8, "{open} of {limit}");
+            assert_eq!(
+                sluice.output().matches("may not have more open").count(),
+                1,
+                "{}",
+                sluice.output()
+            );
+        })
+        .await;
+    }
 }

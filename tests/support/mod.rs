@@ -119,6 +119,14 @@ impl Process {
         Self { child, log, heard: 0 }
     }
 
+    /// Starts the program under test with this YAML, and with a limit of open files: `-Sn 1024` is the soft one.
+    pub fn limited(limit: &str, folder: &Path, yaml: &str) -> Self {
+        let config = folder.join("limited.yaml");
+        fs::write(&config, yaml).unwrap();
+        let script = format!("ulimit {limit} && exec {SLUICE} --config {}", config.display());
+        Self::start(Path::new("sh"), folder, &["-c", &script])
+    }
+
     /// What it has printed.
     pub fn output(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -13,7 +13,7 @@ use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime,
 use crate::cli::{Command, Flag, Matches, Takes};
 use crate::console::{LAST_WORDS_IN_HASTE, complain, complain_of_panics, refuse};
 use crate::watch::Watch;
-use crate::{BUILD, EXIT_FAILED, components::components, state};
+use crate::{BUILD, EXIT_FAILED, components::components, descriptors, state};
 
 /// `--watch`.
 const WATCH: Flag = Flag {
@@ -46,6 +46,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     let gates = feature_gates(matches)?;
     let locations = locations(matches)?;
     let registry = components().with_storage(state::storage(&locations));
+    let raised = descriptors::raise();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return Ok(code),
@@ -64,6 +65,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         Err(issue) => return Ok(refuse(&load::failed(&conf, issue))),
     }
     complain_of_panics();
+    raised.say();
     gates.warn();
     notice(&conf);
     warn_of(&lint::warnings(&conf, &settings, &registry));

@@ -13,6 +13,7 @@ use rustix::fs::FlockOperation;
 use crate::FileKey;
 use crate::archive::{Content, Holds, Sample};
 use crate::book::{Entry, TAIL_BYTES};
+use crate::descriptors::is_want;
 use crate::engine::Engine;
 use crate::file_system::{FileSystem, not_a_log};
 use crate::find::Scan;
@@ -142,6 +143,9 @@ impl<S: Sink> Engine<S> {
         }
         for _ in 0..LISTINGS_MAX {
             let scan = self.settings.finder.scan_below(path);
+            if let Some((_, error)) = scan.unreadable.iter().find(|it| is_want(&it.1)) {
+                return self.ran_short(error);
+            }
             let Some(watcher) = &mut self.watcher else { return };
             let mut more = false;
             for dir in &scan.directories {
@@ -186,6 +190,7 @@ impl<S: Sink> Engine<S> {
         let opened = match self.open(path, false) {
             Ok(Some(opened)) => opened,
             Ok(None) => return,
+            Err(error) if is_want(&error) => return self.ran_short(&error),
             Err(error) => return self.complain_unreadable(path, &error),
         };
         if self.unreadable.remove(path).is_some() {
@@ -219,7 +224,6 @@ impl<S: Sink> Engine<S> {
 
     /// Opens a file for reading; `None` when it is none of ours.
     pub(crate) fn open(&mut self, path: &Path, gzip: bool) -> io::Result<Option<Opened>> {
-        self.make_room();
         self.take_up(open_file(path)?, path, gzip)
     }
 
@@ -411,9 +415,16 @@ impl<S: Sink> Engine<S> {
         tracing::debug!(path = %file.path().display(), offset = file.position, size, "Started watching file");
         self.by_identity.insert(identity, key);
         self.by_path.insert(file.path().clone(), key);
+        let stays = file.source.as_ref().is_some_and(|it| self.may_stay_open(it.file()));
+        if !stays {
+            file.source = None;
+        }
         self.files.insert(key, file);
-        self.open += 1;
-        self.enqueue(key);
+        if stays {
+            self.enqueue(key);
+        } else {
+            self.park(key);
+        }
         key
     }
 }

@@ -13,7 +13,7 @@
 //! Those that are read are chained, each behind the one before, so that records keep their order across a
 //! rotation. An entry that no archive fits is a file that is gone: said once, and counted.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use crate::archive::{
     Archives, Content, Holds, Sample, Sibling, archives, archives_among, directory, names,
 };
 use crate::book::{Entry, EntryId};
+use crate::descriptors::is_want;
 use crate::engine::Engine;
 use crate::identity::{Facts, Fingerprint, Identity};
 use crate::siblings::Shape;
@@ -82,7 +83,13 @@ impl<S: Sink> Engine<S> {
         let bases: Vec<PathBuf> = self.by_path.keys().cloned().collect();
         for base in bases {
             let dir = directory(&base).to_owned();
-            let names = listed.entry(dir).or_insert_with(|| names(&base));
+            let names = match listed.entry(dir) {
+                hash_map::Entry::Occupied(known) => known.into_mut(),
+                hash_map::Entry::Vacant(new) => match names(&base) {
+                    Ok(names) => new.insert(names),
+                    Err(error) => return self.ran_short(&error),
+                },
+            };
             let key = self.by_path.get(&base).and_then(|it| self.files.get(it));
             if key.map(|it| it.entry.identity) != identity_of(&base) {
                 // It was rotated since the walk found it.
@@ -100,7 +107,14 @@ impl<S: Sink> Engine<S> {
 
     /// Reads on in what rotation has made of `base`, oldest first, before `base` itself.
     pub(crate) fn adopt_siblings(&mut self, base: &Path) {
-        let Archives { mut siblings, present } = archives(base, |it, size| self.is_known(it, size));
+        let found = archives(base, |it, size| self.is_known(it, size));
+        let Archives { mut siblings, present } = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.look_again.insert(base.to_owned());
+                return self.ran_short(&error);
+            }
+        };
         siblings.retain(|it| !self.settings.finder.matches(&it.path));
         // Before any of them is adopted: adopting changes what is known, and so the answers.
         let verdicts = self.recognise(base, &mut siblings);
@@ -181,7 +195,11 @@ impl<S: Sink> Engine<S> {
     /// Which known file an archive is by what it holds.
     fn compare(&self, base: &Path, sibling: &mut Sibling, taken: &mut HashSet<EntryId>) -> Verdict {
         let head_bytes = self.settings.fingerprint_bytes;
-        let Ok(mut sample) = sibling.sample(head_bytes) else { return Verdict::Stranger };
+        let mut sample = match sibling.sample(head_bytes) {
+            Ok(sample) => sample,
+            Err(error) if is_want(&error) => return Verdict::NotYet,
+            Err(_) => return Verdict::Stranger,
+        };
         let mut wait = false;
         let open = self.files.iter().filter(|it| it.1.path() == base);
         for (key, file) in open.filter(|it| !taken.contains(&it.1.entry.id)) {
@@ -319,12 +337,14 @@ impl<S: Sink> Engine<S> {
     }
 
     fn adopt(&mut self, mut sibling: Sibling, entry: Entry) -> Option<FileKey> {
-        self.make_room();
         let gzip = sibling.rank.is_gzip;
         let opened = match sibling.open().and_then(|it| self.take_up(it, &sibling.path, gzip)) {
             Ok(opened) => opened?,
             Err(error) => {
-                if error.kind() == io::ErrorKind::NotFound {
+                if is_want(&error) {
+                    self.look_again.insert(entry.path.clone());
+                    self.ran_short(&error);
+                } else if error.kind() == io::ErrorKind::NotFound {
                     // Renamed or compressed since it was listed.
                     self.look_again.insert(entry.path.clone());
                     self.walk_soon();
@@ -359,7 +379,7 @@ impl<S: Sink> Engine<S> {
     /// The archive that has what was read of a file, if there is one: the file itself was truncated.
     pub(crate) fn copy_of(&self, base: &Path, content: &Content) -> Option<(Sibling, Sample)> {
         let known = |it: Identity, _: u64| self.by_identity.contains_key(&it);
-        let siblings = archives(base, known).siblings.into_iter();
+        let siblings = archives(base, known).ok()?.siblings.into_iter();
         let mut siblings = siblings.filter(|it| !known(it.identity, it.size));
         siblings.find_map(|mut sibling| {
             let mut sample = sibling.sample(self.settings.fingerprint_bytes).ok()?;

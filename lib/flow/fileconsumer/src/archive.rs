@@ -17,6 +17,7 @@ use component::clock;
 use golang::fnv::fnv1a_64;
 
 use crate::book::{Entry, TAIL_BYTES};
+use crate::descriptors::{is_want, moment_max};
 use crate::identity::{Facts, Identity, read_at};
 use crate::siblings::{Mark, Rank, is_gzip, mark, oldest_first};
 use crate::source::{Source, open_file};
@@ -211,11 +212,14 @@ pub(crate) struct Archives {
 ///
 /// Rotation may go on meanwhile, and a file that changes its name can be missed under both: only two
 /// equal listings are believed.
-pub(crate) fn archives(base: &Path, known: impl Fn(Identity, u64) -> bool) -> Archives {
-    let list = || list(base, &names(base), &known);
-    let mut before = list();
+///
+/// # Errors
+/// When there was no descriptor for the directory: then nobody knows what is there.
+pub(crate) fn archives(base: &Path, known: impl Fn(Identity, u64) -> bool) -> io::Result<Archives> {
+    let list = || names(base).map(|it| list(base, &it, &known));
+    let mut before = list()?;
     for _ in 1..LISTINGS_MAX {
-        let now = list();
+        let now = list()?;
         let same = |a: &Sibling, b: &Sibling| a.path == b.path && a.identity == b.identity;
         let equal = now.len() == before.len() && now.iter().zip(&before).all(|(a, b)| same(a, b));
         before = now;
@@ -223,7 +227,7 @@ pub(crate) fn archives(base: &Path, known: impl Fn(Identity, u64) -> bool) -> Ar
             break;
         }
     }
-    sort(before)
+    Ok(sort(before))
 }
 
 /// The same from names that were listed before, none of them opened.
@@ -231,10 +235,16 @@ pub(crate) fn archives_among(base: &Path, names: &BTreeSet<OsString>) -> Archive
     sort(list(base, names, &|_, _| true))
 }
 
-/// The names in the directory of a file.
-pub(crate) fn names(base: &Path) -> BTreeSet<OsString> {
-    let entries = std::fs::read_dir(directory(base)).into_iter().flatten().flatten();
-    entries.map(|it| it.file_name()).collect()
+/// The names in the directory of a file; none when it cannot be read.
+///
+/// # Errors
+/// When there was no descriptor for it.
+pub(crate) fn names(base: &Path) -> io::Result<BTreeSet<OsString>> {
+    match std::fs::read_dir(directory(base)) {
+        Ok(entries) => Ok(entries.flatten().map(|it| it.file_name()).collect()),
+        Err(error) if is_want(&error) => Err(error),
+        Err(_) => Ok(BTreeSet::new()),
+    }
 }
 
 pub(crate) fn directory(base: &Path) -> &Path {
@@ -269,20 +279,20 @@ fn list(
         found.truncate(ARCHIVES_MAX);
         found.sort_by(|a, b| a.2.cmp(&b.2));
     }
-    let mut open = 0;
+    let mut may_open = OPEN_MAX.min(moment_max());
     found
         .into_iter()
         .filter_map(|(modified, mark, path)| {
             let mut identity = Identity::at(&path)?;
             let mut size = path.metadata().ok()?.len();
             let mut file = None;
-            if open < OPEN_MAX && !known(identity, size) {
+            if may_open > 0 && !known(identity, size) {
                 match open_file(&path) {
                     Ok(it) => {
                         let facts = Facts::of(&it).ok()?;
                         (identity, size) = (facts.identity, facts.size);
                         file = Some(it);
-                        open += 1;
+                        may_open -= 1;
                     }
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
                     Err(_) => {}
@@ -314,14 +324,14 @@ fn sort(found: Vec<Sibling>) -> Archives {
 impl Sibling {
     /// Opens it, if it is not open yet and still is what it was.
     pub(crate) fn open(&mut self) -> io::Result<File> {
-        let file = match self.file.take() {
-            Some(file) => file,
+        // One that was not kept open is not kept now: there may be a thousand.
+        let file = match &self.file {
+            Some(file) => file.try_clone()?,
             None => open_file(&self.path)?,
         };
         if Facts::of(&file)?.identity != self.identity {
             return Err(io::ErrorKind::NotFound.into());
         }
-        self.file = Some(file.try_clone()?);
         Ok(file)
     }
 

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 
 use crate::FileKey;
 use crate::book::Book;
+use crate::descriptors::{Descriptors, is_want};
 use crate::find::TimedScan;
 use crate::gauges::Gauges;
 use crate::identity::Identity;
@@ -112,7 +113,7 @@ pub struct Engine<S: Sink> {
     pub(crate) started: bool,
     /// True until the first walk is done after a restart with checkpoints.
     pub(crate) restarted: bool,
-    pub(crate) open: usize,
+    pub(crate) descriptors: Descriptors,
     pub(crate) lost: crate::rotate::Lost,
     /// Copies still being written: their size when last seen.
     pub(crate) growing: HashMap<PathBuf, u64>,
@@ -175,6 +176,7 @@ impl<S: Sink> Engine<S> {
         Ok(Self {
             started: book.has_history(),
             restarted: book.has_history(),
+            descriptors: Descriptors::new(settings.open_files_max),
             settings: Arc::new(settings),
             sink,
             book,
@@ -193,7 +195,6 @@ impl<S: Sink> Engine<S> {
             decoded: String::new(),
             complaints: OncePer::default(),
             unreadable: HashMap::new(),
-            open: 0,
             lost: crate::rotate::Lost::new(meter),
             growing: HashMap::new(),
             look_again: BTreeSet::new(),
@@ -272,6 +273,9 @@ impl<S: Sink> Engine<S> {
     async fn pass(&mut self) {
         let (mut blocks, mut in_a_row) = (0_usize, 0_usize);
         while self.has_room() && !self.host.stopping().is_cancelled() {
+            if self.ready.is_empty() || blocks.is_multiple_of(BLOCKS_BETWEEN_EVENTS) {
+                self.unpark();
+            }
             let Some(key) = self.ready.pop_front() else { break };
             self.turn(key);
             // The chunk is not cut at file borders: small files ride together.
@@ -320,7 +324,9 @@ impl<S: Sink> Engine<S> {
         if !may_follow && self.ready.is_empty() {
             self.held.get_or_insert(Instant::now());
         }
-        self.gauges.show(self.open, self.ready.len(), self.unreadable.len());
+        self.say_waiting();
+        let waiting = self.descriptors.waiting();
+        self.gauges.show(self.descriptors.open, self.ready.len(), waiting, self.unreadable.len());
     }
 
     /// Lets a file that just had its turn have the next one, too, when it is in the middle of a record.
@@ -369,7 +375,8 @@ impl<S: Sink> Engine<S> {
         let walk = self.walk.is_none().then(|| self.walk_at.max(self.walk_not_before));
         let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
         let held = self.held.map(|it| it + HOLD_MAX);
-        let all = [walk, timer, self.checkpoint_at, self.idle_flush_at, held];
+        let parked = self.descriptors.deadline().filter(|_| self.has_room());
+        let all = [walk, timer, self.checkpoint_at, self.idle_flush_at, held, parked];
         all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + SWEEP)
     }
 
@@ -378,10 +385,25 @@ impl<S: Sink> Engine<S> {
         self.walk_at = Instant::now();
     }
 
+    /// The same, not before a pause is over.
+    pub(crate) fn walk_later(&mut self, pause: Duration) {
+        self.walk_at = self.walk_at.min(Instant::now() + pause);
+        self.walk_not_before = self.walk_not_before.max(Instant::now() + pause);
+    }
+
     fn walked(&mut self, walk: Option<TimedScan>) {
         let Some(TimedScan { scan, began, took }) = walk else { return };
         self.walk_not_before = Instant::now() + WALK_PAUSE.max(took * WALK_SHARE);
+        self.descriptors.is_short = false;
+        if let Some((_, error)) = scan.unreadable.iter().find(|it| is_want(&it.1)) {
+            return self.ran_short(error);
+        }
         self.reconcile(scan);
+        self.say_waiting();
+        if self.descriptors.is_short {
+            // What was there and could not be looked at is still to be taken for new.
+            return;
+        }
         self.book.note_walk(began);
         if !std::mem::replace(&mut self.started, true) {
             // `start_at: end` is decided here, once: a crash before the first answer must not decide anew.

@@ -26,7 +26,13 @@ const UNREADABLE: Descriptor = Descriptor {
     unit: "{file}",
     description: "Number of files and directories that match and cannot be read.",
 };
-
+const WAITING: Descriptor = Descriptor {
+    scope: OURS,
+    level: Level::Basic,
+    name: "sluice_fileconsumer_waiting_files",
+    unit: "{file}",
+    description: "Number of files that have something to read and wait until others are closed.",
+};
 const GAVE_UP_WAITING: Descriptor = Descriptor {
     scope: OURS,
     level: Level::Basic,
@@ -39,6 +45,7 @@ const GAVE_UP_WAITING: Descriptor = Descriptor {
 pub(crate) struct Gauges {
     open: Part,
     reading: Part,
+    waiting: Part,
     unreadable: Part,
     gave_up_waiting: Counter,
 }
@@ -49,6 +56,7 @@ impl Gauges {
         Self {
             open: meter.part(OPEN, &[]),
             reading: meter.part(READING, &[]),
+            waiting: meter.part(WAITING, &[("receiver", receiver)]),
             unreadable: meter.part(UNREADABLE, &[("receiver", receiver)]),
             gave_up_waiting: meter.counter(GAVE_UP_WAITING, &[("receiver", receiver)]),
         }
@@ -59,10 +67,13 @@ impl Gauges {
         self.gave_up_waiting.add(1);
     }
 
-    /// One that never had an unreadable file does not show the series.
-    pub(crate) fn show(&self, open: usize, reading: usize, unreadable: usize) {
+    /// One that never had an unreadable file, or one that waits, does not show the series.
+    pub(crate) fn show(&self, open: usize, reading: usize, waiting: usize, unreadable: usize) {
         self.open.set(gauge(open));
         self.reading.set(gauge(reading));
+        if waiting > 0 || self.waiting.value() != 0 {
+            self.waiting.set(gauge(waiting));
+        }
         if unreadable > 0 || self.unreadable.value() != 0 {
             self.unreadable.set(gauge(unreadable));
         }

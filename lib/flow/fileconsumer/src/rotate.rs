@@ -1,6 +1,7 @@
 //! Files whose name no longer leads to them: renamed, removed, truncated, compressed.
 
 use std::cmp::Reverse;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -12,12 +13,13 @@ use tokio::time::Instant;
 use crate::FileKey;
 use crate::archive::archives;
 use crate::book::Entry;
+use crate::descriptors::is_want;
 use crate::engine::{Engine, Timer};
 use crate::identity::{Facts, Fingerprint, Head, Identity};
 use crate::rewrites::{PERIOD, REWRITES_MAX};
 use crate::settings::OnTruncate;
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{Source, open_file};
 use crate::track::{Tracked, Wait};
 
 /// A removed file is let go when nobody has written to it for this long.
@@ -221,12 +223,11 @@ impl<S: Sink> Engine<S> {
             file that was truncated");
         (old.entry.identity, old.entry.gzip) = (sibling.identity, sibling.rank.is_gzip);
         self.book.note_file(&old.entry);
-        old.source = Some(sample.source);
+        old.source = Some(sample.source).filter(|it| self.may_stay_open(it.file()));
         (old.detached, old.unlinked, old.watch) = (true, false, None);
         (old.queued, old.ended, old.partial) = (false, false, None);
         self.by_identity.insert(sibling.identity, key);
         self.files.insert(key, old);
-        self.open += 1;
         self.enqueue(key);
         true
     }
@@ -418,7 +419,7 @@ impl<S: Sink> Engine<S> {
             self.detached.remove(file.path());
         }
         if file.source.is_some() {
-            self.open -= 1;
+            self.descriptors.open -= 1;
         }
         if !file.finished {
             self.sink.forget(key);
@@ -436,43 +437,62 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    /// Opens a file again that was closed to save descriptors.
+    /// Opens a file again that was closed to save descriptors; false when it cannot be read now.
     pub(crate) fn ensure_open(&mut self, key: FileKey) -> bool {
         let Some(file) = self.files.get(&key) else { return false };
         if file.source.is_some() {
             return true;
         }
-        let (identity, gzip, path) = (file.entry.identity, file.entry.gzip, file.path().clone());
-        let mut names = vec![path.clone()];
-        names.extend(archives(&path, |_, _| true).siblings.into_iter().map(|it| it.path));
-        for name in names {
-            if let Ok(Some(opened)) = self.open(&name, gzip)
-                && opened.facts.identity == identity
-                && let Some(file) = self.files.get_mut(&key)
-            {
-                file.source = Some(opened.source);
-                self.open += 1;
-                return true;
+        if !self.make_room() {
+            self.park(key);
+            return false;
+        }
+        match self.find_again(key) {
+            Ok(Some(source)) => {
+                let stays = self.may_stay_open(source.file());
+                if !stays {
+                    self.park(key);
+                } else if let Some(file) = self.files.get_mut(&key) {
+                    file.source = Some(source);
+                }
+                stays
+            }
+            Ok(None) => {
+                if let Some(file) = self.files.get(&key) {
+                    tracing::warn!(path = %file.path().display(), "file was removed while it was closed for want of \
+                        descriptors; raise 'max_concurrent_files' and the limit of open files");
+                }
+                self.lost.rotated.add(1);
+                self.release(key, true);
+                false
+            }
+            Err(error) => {
+                self.ran_short(&error);
+                self.park(key);
+                false
             }
         }
-        tracing::warn!(path = %path.display(), "file was removed while it was closed for want of \
-            descriptors; raise 'max_concurrent_files'");
-        self.lost.rotated.add(1);
-        self.release(key, true);
-        false
     }
 
-    /// Closes the files that were idle longest until another one may be opened.
-    pub(crate) fn make_room(&mut self) {
-        while self.open >= self.settings.open_files_max {
-            let idle = self.files.iter().filter(|(_, it)| {
-                it.source.is_some() && it.ended && !it.queued && !it.detached && !it.entry.gzip
-            });
-            let Some((&key, _)) = idle.min_by_key(|(_, it)| it.active) else { return };
-            if let Some(file) = self.files.get_mut(&key) {
-                file.source = None;
-                self.open -= 1;
+    /// Looks for a closed file at its path, and then among the archives there.
+    fn find_again(&mut self, key: FileKey) -> io::Result<Option<Source>> {
+        let Some(file) = self.files.get(&key) else { return Ok(None) };
+        let (identity, gzip, path) = (file.entry.identity, file.entry.gzip, file.path().clone());
+        let mut open = |name: &Path| match open_file(name)
+            .and_then(|it| self.take_up(it, name, gzip))
+        {
+            Ok(opened) => Ok(opened.filter(|it| it.facts.identity == identity).map(|it| it.source)),
+            Err(error) if is_want(&error) => Err(error),
+            Err(_) => Ok(None),
+        };
+        if let Some(source) = open(&path)? {
+            return Ok(Some(source));
+        }
+        for sibling in archives(&path, |_, _| true)?.siblings {
+            if let Some(source) = open(&sibling.path)? {
+                return Ok(Some(source));
             }
         }
+        Ok(None)
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::FileKey;
 use crate::decoded::Decoded;
+use crate::descriptors::is_want;
 use crate::encoding::Encoding;
 use crate::engine::{BLOCK_BYTES, Engine, Timer};
 use crate::identity::{Facts, Fingerprint, Head};
@@ -58,6 +59,10 @@ impl<S: Sink> Engine<S> {
             }
             Ok(Turn::End(rest)) => self.at_end(key, rest),
             Ok(Turn::Changed) => self.changed(key),
+            Err(error) if is_want(&error) => {
+                self.ran_short(&error);
+                self.park(key);
+            }
             Err(error) => self.read_failed(key, &error),
         }
     }

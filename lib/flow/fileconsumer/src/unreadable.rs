@@ -26,9 +26,6 @@ impl<S: Sink> Engine<S> {
                 "it is not gzip; set 'compression: auto' or exclude it"
             }
             io::ErrorKind::Unsupported => "narrow 'include', or add it to 'exclude'",
-            _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
-                "raise the limit of open files, or lower 'max_concurrent_files'"
-            }
             _ => "it is tried again regularly",
         };
         if error.kind() == io::ErrorKind::Unsupported {

@@ -80,7 +80,7 @@ impl Listener {
 
     /// The next connection. Surplus ones are closed; failures are logged and waited out.
     pub async fn accept(&self) -> Connection {
-        let mut pause = Duration::from_millis(5);
+        let (mut pause, mut said) = (Duration::from_millis(5), false);
         loop {
             let accepted = match &self.socket {
                 Socketed::Tcp(socket) => socket.accept().await.map(|(it, peer)| {
@@ -99,7 +99,9 @@ impl Listener {
                     pause = Duration::from_millis(5);
                 }
                 Err(error) => {
-                    warn!(%error, "accepting a connection failed; trying again");
+                    if !std::mem::replace(&mut said, true) {
+                        warn!(%error, "accepting a connection failed; trying again until it succeeds");
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
                 }

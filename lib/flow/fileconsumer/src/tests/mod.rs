@@ -2,6 +2,7 @@
 
 mod archives;
 mod delivery;
+mod descriptors;
 mod following;
 mod handover;
 mod rotation;
