@@ -2,7 +2,7 @@
 //! the last value, and writing it and reading it again changes nothing.
 
 use confmap::{Environment, Format, Locations, Style};
-use ottl::{Condition, Context, Prefixes, infer};
+use ottl::{Condition, Context, Prefixes, Request, infer};
 use pdata::{
     AttributesRef, Data, Depth, Keep, Limits, Logs, LogsBuilder, Metrics, PointRef, Signal, Traces,
     ValueRef,
@@ -66,7 +66,7 @@ pub fn ottl(text: &str) {
     for context in Context::ALL {
         match Condition::new(text, context, Prefixes::Optional) {
             Ok(condition) => drop(one_record().edit(Depth::Item, |place| {
-                let _ = condition.holds(place);
+                let _ = condition.holds(place, &Request::default());
                 Keep::Enter
             })),
             Err(error) => assert!(text.get(error.span).is_some(), "the place is in the text"),

@@ -16,3 +16,4 @@ mod scarcity;
 mod shutdown;
 mod start;
 mod strange_files;
+mod transform;

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use compression::{Compressor, Encoding, Params, Type, decompress};
-use ottl::{Context, Editors, ErrorMode, Prefixes, Scratch, Statements};
+use ottl::{Context, Editors, ErrorMode, Prefixes, Request, Scratch, Statements};
 use pdata::{
     AttributesEdit, Data, Depth, Field, Keep, Limits, Logs, ResourceLogs, Signal, Value, ValueRef,
 };
@@ -149,7 +149,7 @@ fn statements(logs: &Logs, id: &'static str, what: &'static str, config: &str) -
     let ours = change(logs, move |logs| {
         logs.edit(Depth::Item, |place| {
             if place.depth() == Depth::Item
-                && let Err(error) = statements.run(place, &mut scratch)
+                && let Err(error) = statements.run(place, &Request::default(), &mut scratch)
             {
                 panic!("{error}");
             }

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use ottl::{
-    Condition, Context, Editors, Error, Prefixes, Scratch, Statement, infer, infer_statements,
+    Condition, Context, Editors, Error, Prefixes, Request, Scratch, Statement, infer,
+    infer_statements,
 };
 use pdata::{Data, Depth, Keep, Place, Signal};
 
@@ -192,7 +193,7 @@ fn changed(
         if place.depth() == depth {
             number += 1;
             for (text, statement) in statements {
-                if let Err(error) = statement.run(place, &mut scratch) {
+                if let Err(error) = statement.run(place, &Request::default(), &mut scratch) {
                     errors.push(format!("{context} {number}: {text}: {error}"));
                 }
             }
@@ -220,7 +221,7 @@ fn holds(context: Context, condition: &Condition, data: &Data, out: &mut String)
     let _ = data.edit(depth, |place: &mut Place<'_>| {
         if place.depth() == depth {
             number += 1;
-            let answer = condition.holds(place).map_or_else(
+            let answer = condition.holds(place, &Request::default()).map_or_else(
                 |error| {
                     failed = true;
                     format!("error: {error}")

@@ -49,7 +49,7 @@ pub const GATES: &[Gate] = &[
     gate("logs.jsonParserArray", Beta, ("v0.93.0", ""), On, "The operator json_array_parser can be used"),
     gate("otelcol.printInitialConfig", Beta, ("v0.120.0", ""), On, "The command print-config can be used"),
     gate("ottl.PanicDuplicateName", Beta, ("", ""), Irrelevant, "Two functions of one name end the program"),
-    gate("ottl.contexts.enableOTelColContext", Beta, ("v0.147.0", ""), Off, "OTTL has the context otelcol"),
+    gate("ottl.contexts.enableOTelColContext", Beta, ("v0.147.0", ""), On, "OTTL has the context otelcol"),
     gate("ottl.functions.enableLambda", Alpha, ("v0.155.0", ""), On, "Functions of OTTL can take lambdas"),
     gate("parser.uri.ecscompliant", Alpha, ("v0.103.0", ""), Off, "The URI parser names its fields after the semantic conventions"),
     gate("pdata.enableRefCounting", Beta, ("v0.133.0", ""), Irrelevant, "Memory of telemetry is freed by counting references"),

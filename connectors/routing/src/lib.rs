@@ -19,7 +19,7 @@ use component::{
 };
 
 pub use config::{Action, Config, Route};
-use ottl::ErrorMode;
+use ottl::{ErrorMode, Request};
 use table::When;
 pub use table::{Row, Table};
 
@@ -112,7 +112,10 @@ impl Routing {
                     copy
                 }
                 When::Statement { context, statement } if of(*context, self.signal) => {
-                    let parts = split::split(&data, *context, statement);
+                    let client = ctx.client.as_deref();
+                    let request = client.map(|it| Request::new(it.peer, &it.metadata, it.is_grpc));
+                    let request = request.unwrap_or_default();
+                    let parts = split::split(&data, &request, *context, statement);
                     self.failed(parts.errors)?;
                     data = if row.action == Action::Move { parts.rest } else { parts.all };
                     parts.taken

@@ -52,7 +52,7 @@ mod tests {
 
     fn client(values: &[&str]) -> Client {
         let metadata = values.iter().map(|it| ("x-tenant".to_owned(), (*it).to_owned()));
-        Client { peer: None, metadata: metadata.collect() }
+        Client { metadata: metadata.collect(), ..Client::default() }
     }
 
     #[track_caller]

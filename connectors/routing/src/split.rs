@@ -2,7 +2,7 @@
 //! matched is noted, and what is taken and what is left are then copied without looking at it again.
 
 use component::Data;
-use ottl::{Context, Scratch, Statement};
+use ottl::{Context, Request, Scratch, Statement};
 use pdata::{Depth, Keep, Place};
 
 /// Most errors of one payload that are told.
@@ -20,7 +20,12 @@ pub(crate) struct Parts {
 }
 
 /// Runs `statement` on each place of the context.
-pub(crate) fn split(data: &Data, context: Context, statement: &Statement) -> Parts {
+pub(crate) fn split(
+    data: &Data,
+    request: &Request<'_>,
+    context: Context,
+    statement: &Statement,
+) -> Parts {
     let depth = match context {
         Context::Resource => Depth::Resource,
         Context::Scope => Depth::Scope,
@@ -31,7 +36,7 @@ pub(crate) fn split(data: &Data, context: Context, statement: &Statement) -> Par
     let mut scratch = Scratch::default();
     let all = data.edit(depth, |place| {
         if place.depth() == depth {
-            let found = statement.run(place, &mut scratch).unwrap_or_else(|error| {
+            let found = statement.run(place, request, &mut scratch).unwrap_or_else(|error| {
                 if errors.len() < ERRORS_MAX {
                     errors.push(error);
                 }

@@ -131,7 +131,7 @@ async fn a_request_is_routed_by_its_metadata() {
     let it = Running::new(Signal::Logs, &section, IDS);
     it.send(&Context::default(), logs()).await.unwrap();
     assert_eq!(it.got("logs/a").len(), 0);
-    let client = Client { peer: None, metadata: vec![("x-tenant".into(), "blue".into())] };
+    let client = Client { metadata: vec![("x-tenant".into(), "blue".into())], ..Client::default() };
     let ctx = Context { client: Some(Arc::new(client)), ..Context::default() };
     it.send(&ctx, logs()).await.unwrap();
     assert_eq!(it.got("logs/a").len(), 4);

@@ -25,6 +25,8 @@ pub struct Client {
     /// Request metadata, keys in lower case, in the order received. Empty unless the receiver's
     /// `include_metadata` is set.
     pub metadata: Vec<(String, String)>,
+    /// It came by gRPC.
+    pub is_grpc: bool,
 }
 
 impl Client {

@@ -2,7 +2,7 @@
 
 use component::Data;
 use matching::{NarrowedMatcher, Selection};
-use ottl::Conditions;
+use ottl::{Conditions, Request};
 use pdata::{Depth, Empty, Keep, Place};
 
 use crate::rules::Rules;
@@ -19,15 +19,16 @@ pub(crate) struct Outcome {
 }
 
 /// Drops what the rules say.
-pub(crate) fn apply(rules: &Rules, data: &Data) -> Outcome {
-    let mut judge =
-        Judge { rules, extents: Vec::new(), narrowed: Vec::new(), errors: Vec::new(), more: 0 };
+pub(crate) fn apply(rules: &Rules, data: &Data, request: Request<'_>) -> Outcome {
+    let (extents, narrowed, errors) = (Vec::new(), Vec::new(), Vec::new());
+    let mut judge = Judge { rules, request, extents, narrowed, errors, more: 0 };
     let data = data.edit_with(rules.depth(), Empty::DropAll, |place| judge.visit(place));
     Outcome { data, error: judge.error() }
 }
 
 struct Judge<'r> {
     rules: &'r Rules,
+    request: Request<'r>,
     /// What selections leave to decide below the resource, and below the scope.
     extents: Vec<NarrowedMatcher<'r>>,
     narrowed: Vec<NarrowedMatcher<'r>>,
@@ -83,7 +84,7 @@ impl<'r> Judge<'r> {
     #[inline]
     fn judge(&mut self, list: &[Conditions], place: &Place<'_>) -> Keep {
         for conditions in list {
-            match conditions.any(place) {
+            match conditions.any(place, &self.request) {
                 Ok(true) => return Keep::Drop,
                 Ok(false) => {}
                 Err(error) => {

@@ -25,6 +25,7 @@ use component::{
     Component, ConsumeError, Context, Data, Next, PerSignal, Problems, Processor,
     ProcessorSettings, Signal, Stateless,
 };
+use ottl::Request;
 
 pub use config::{
     Config, Entry, Group, LogFilters, LogMatch, MetricFilters, MetricMatch, ProfileFilters,
@@ -85,11 +86,13 @@ fn counter(settings: &ProcessorSettings, signal: Signal) -> Counter {
 impl Component for Filter {}
 
 impl Stateless for Filter {
-    fn map(&self, _ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
+    fn map(&self, ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
         if self.rules.is_empty() {
             return Ok(data.clone());
         }
-        let outcome = apply::apply(&self.rules, data);
+        let client = ctx.client.as_deref();
+        let request = client.map(|it| Request::new(it.peer, &it.metadata, it.is_grpc));
+        let outcome = apply::apply(&self.rules, data, request.unwrap_or_default());
         self.dropped.add(data.items().saturating_sub(outcome.data.items()) as u64);
         if let Some(error) = outcome.error {
             tracing::error!(error, "failed processing {}", self.signal);

@@ -16,6 +16,8 @@ use component::{
     ProcessorSettings, Signal, Stateless,
 };
 
+use ottl::Request;
+
 pub use config::{Config, ContextName, Entry, Group};
 pub use passes::Passes;
 
@@ -55,14 +57,17 @@ impl Processor for Transform {
 impl Component for Transform {}
 
 impl Stateless for Transform {
-    fn map(&self, _ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
+    fn map(&self, ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
         if self.passes.is_empty() {
             return Ok(data.clone());
         }
+        let client = ctx.client.as_deref();
+        let request = client.map(|it| Request::new(it.peer, &it.metadata, it.is_grpc));
+        let request = request.unwrap_or_default();
         let changed = if self.flatten {
-            self.passes.run(&flat::flattened(data)).map(flat::grouped)
+            self.passes.run(&flat::flattened(data), &request).map(flat::grouped)
         } else {
-            self.passes.run(data)
+            self.passes.run(data, &request)
         };
         changed.map_err(|error| {
             tracing::error!(error, "failed processing {}", self.signal);

@@ -2,7 +2,7 @@
 
 use component::{Data, Problems, Signal};
 use ottl::{
-    Conditions, Context, Editors, Error, ErrorMode, Part, Prefixes, Scratch, Statements,
+    Conditions, Context, Editors, Error, ErrorMode, Part, Prefixes, Request, Scratch, Statements,
     infer_statements,
 };
 use pdata::{Empty, Keep, Place};
@@ -117,11 +117,11 @@ impl Passes {
     ///
     /// # Errors
     /// Why it has to be refused, in the Collector's words.
-    pub(crate) fn run(&self, data: &Data) -> Result<Data, String> {
+    pub(crate) fn run(&self, data: &Data, request: &Request<'_>) -> Result<Data, String> {
         let mut scratch = Scratch::default();
         let mut data = data.clone();
         for pass in &self.list {
-            data = pass.run(&data, &mut scratch)?;
+            data = pass.run(&data, request, &mut scratch)?;
         }
         Ok(data)
     }
@@ -164,7 +164,12 @@ fn compile(group: &Group, mode: ErrorMode, signal: Signal) -> Result<Pass, Vec<(
 }
 
 impl Pass {
-    fn run(&self, data: &Data, scratch: &mut Scratch) -> Result<Data, String> {
+    fn run(
+        &self,
+        data: &Data,
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Data, String> {
         let depth = self.context.depth();
         let mut result = Ok(());
         let edited = data.edit_with(depth, Empty::Keep, |place| {
@@ -172,7 +177,7 @@ impl Pass {
                 return if result.is_ok() { Keep::Enter } else { Keep::Whole };
             }
             if result.is_ok() {
-                result = self.at(place, scratch);
+                result = self.at(place, request, scratch);
             }
             Keep::Whole
         });
@@ -180,12 +185,17 @@ impl Pass {
     }
 
     #[inline]
-    fn at(&self, place: &mut Place<'_>, scratch: &mut Scratch) -> Result<(), String> {
+    fn at(
+        &self,
+        place: &mut Place<'_>,
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
         if let Some(conditions) = &self.conditions
-            && !conditions.any(place)?
+            && !conditions.any(place, request)?
         {
             return Ok(());
         }
-        self.statements.run(place, scratch)
+        self.statements.run(place, request, scratch)
     }
 }

@@ -130,6 +130,10 @@ impl Compiler<'_> {
     }
 
     fn path(&mut self, path: &tree::Path) -> Result<Getter, Error> {
+        if path.is_of_request() {
+            let (part, keys) = path::OfRequest::resolve(self.text, path)?;
+            return Ok(Getter::Request(part, self.keys(keys)?));
+        }
         let Target { field, keys } = self.target(path)?;
         Ok(if keys.is_empty() { Getter::Field(field) } else { Getter::Keyed(field, keys) })
     }
@@ -309,6 +313,10 @@ impl Compiler<'_> {
         let wrong = |message: &str| Error::said(value.span.clone(), message);
         if kind.is_target() {
             let Node::Path(path) = &value.node else { return Err(wrong("must be a path")) };
+            if path.is_of_request() {
+                let shown = self.text.get(value.span.clone()).unwrap_or_default();
+                return Err(wrong(&format!("{shown:?} is read-only and cannot be modified")));
+            }
             return self.target(path).map(Slot::Target);
         }
         if kind == Kind::Lambda {

@@ -5,7 +5,7 @@ use config::Choices;
 use crate::compile::{Compiler, Prefixes};
 use pdata::Place;
 
-use crate::context::{Context, Scene};
+use crate::context::{Around, Context, Request, Scene};
 use crate::error::Error;
 use crate::functions::Test;
 use crate::parse;
@@ -57,8 +57,8 @@ impl Condition {
     /// # Errors
     /// Why that cannot be said, in the Collector's words.
     #[inline]
-    pub fn holds(&self, place: &Place<'_>) -> Result<bool, String> {
-        self.test.holds(Scene::at(place))
+    pub fn holds(&self, place: &Place<'_>, request: &Request<'_>) -> Result<bool, String> {
+        self.test.holds(Scene::at(place, &Around::Request(request)))
     }
 }
 
@@ -98,9 +98,9 @@ impl Conditions {
     /// # Errors
     /// Why the payload has to be refused, in the Collector's words.
     #[inline]
-    pub fn any(&self, place: &Place<'_>) -> Result<bool, String> {
+    pub fn any(&self, place: &Place<'_>, request: &Request<'_>) -> Result<bool, String> {
         for condition in &self.list {
-            match condition.holds(place) {
+            match condition.holds(place, request) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
                 Err(error) => self.failed(condition, error)?,

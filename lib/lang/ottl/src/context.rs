@@ -1,6 +1,8 @@
 //! The kinds of things that conditions and statements are about, and the place where one is evaluated.
 
 use std::fmt;
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 
 use pdata::{Depth, Field, Place, ValueRef};
 
@@ -97,39 +99,108 @@ impl fmt::Display for Context {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Scene<'a> {
     place: Option<&'a Place<'a>>,
-    given: Option<&'a Given<'a>>,
+    around: Option<&'a Around<'a>>,
 }
 
-/// What a lambda was given, and those around it.
-pub(crate) struct Given<'a> {
-    outer: Option<&'a Given<'a>>,
-    values: [Value<'a>; PARAMETERS_MAX],
+/// The request that brought the telemetry: what the paths `otelcol.*` are about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'r> {
+    /// Where it came from.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Its metadata, with keys in lower case.
+    pub(crate) metadata: &'r [(String, String)],
+    /// It came by gRPC.
+    pub(crate) is_grpc: bool,
+}
+
+impl<'r> Request<'r> {
+    /// A request with what its receiver noted of it.
+    pub fn new(peer: Option<SocketAddr>, metadata: &'r [(String, String)], is_grpc: bool) -> Self {
+        Self { peer, metadata, is_grpc }
+    }
+}
+
+/// What there is besides the place.
+pub(crate) enum Around<'a> {
+    Request(&'a Request<'a>),
+    /// What a lambda was given, and what is around it.
+    Lambda(Option<&'a Around<'a>>, [Value<'a>; PARAMETERS_MAX]),
 }
 
 /// Most parameters that a lambda has: those that `Reduce` takes.
 pub(crate) const PARAMETERS_MAX: usize = 3;
 
-impl<'a> Given<'a> {
-    pub(crate) fn new(scene: Scene<'a>, values: [Value<'a>; PARAMETERS_MAX]) -> Self {
-        Self { outer: scene.given, values }
+/// A place that is changed, and what there is besides.
+pub(crate) struct Site<'s, 'p> {
+    place: &'s mut Place<'p>,
+    around: &'s Around<'s>,
+}
+
+impl<'s, 'p> Site<'s, 'p> {
+    pub(crate) fn new(place: &'s mut Place<'p>, around: &'s Around<'s>) -> Self {
+        Self { place, around }
+    }
+
+    /// The same, to read it.
+    #[inline]
+    pub(crate) fn scene(&self) -> Scene<'_> {
+        Scene::at(self.place, self.around)
+    }
+}
+
+impl<'p> Deref for Site<'_, 'p> {
+    type Target = Place<'p>;
+
+    #[inline]
+    fn deref(&self) -> &Place<'p> {
+        self.place
+    }
+}
+
+impl DerefMut for Site<'_, '_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.place
     }
 }
 
 impl<'a> Scene<'a> {
-    pub(crate) fn at(place: &'a Place<'a>) -> Self {
-        Self { place: Some(place), given: None }
+    pub(crate) fn at(place: &'a Place<'a>, around: &'a Around<'a>) -> Self {
+        Self { place: Some(place), around: Some(around) }
     }
 
-    /// Within a lambda.
-    pub(crate) fn within(self, given: &'a Given<'a>) -> Self {
-        Self { given: Some(given), ..self }
+    /// What a lambda is given here.
+    pub(crate) fn giving(self, values: [Value<'a>; PARAMETERS_MAX]) -> Around<'a> {
+        Around::Lambda(self.around, values)
+    }
+
+    /// The same place within a lambda.
+    pub(crate) fn within(self, around: &'a Around<'a>) -> Self {
+        Self { around: Some(around), ..self }
     }
 
     /// What the lambda that is so many around was given at a position.
     pub(crate) fn given(self, up: usize, at: usize) -> Value<'a> {
-        let lambdas = std::iter::successors(self.given, |it| it.outer);
-        let found = lambdas.into_iter().nth(up).and_then(|it| it.values.get(at));
-        found.cloned().unwrap_or_default()
+        match self.outwards().nth(up) {
+            Some(Around::Lambda(_, values)) => values.get(at).cloned().unwrap_or_default(),
+            _ => Value::Nil,
+        }
+    }
+
+    /// The request that brought the telemetry.
+    pub(crate) fn request(self) -> Request<'a> {
+        match self.outwards().last() {
+            Some(Around::Request(request)) => **request,
+            _ => Request::default(),
+        }
+    }
+
+    /// What there is besides the place, from the innermost lambda to the request.
+    fn outwards(self) -> impl Iterator<Item = &'a Around<'a>> {
+        std::iter::successors(self.around, |it| match it {
+            Around::Request(_) => None,
+            Around::Lambda(outer, _) => *outer,
+        })
     }
 
     pub(crate) fn place(self) -> Option<&'a Place<'a>> {

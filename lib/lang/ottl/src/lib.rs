@@ -25,7 +25,7 @@ mod value;
 
 pub use compile::Prefixes;
 pub use condition::{Condition, Conditions, ErrorMode};
-pub use context::Context;
+pub use context::{Context, Request};
 pub use editors::{Editors, Scratch};
 pub use error::Error;
 pub use infer::{Part, infer, infer_statements};

@@ -6,7 +6,7 @@ use pdata::Place;
 
 use crate::compile::{Compiler, Prefixes};
 use crate::condition::ErrorMode;
-use crate::context::{Context, Scene};
+use crate::context::{Around, Context, Request, Site};
 use crate::editors::{Edit, Editors, Scratch};
 use crate::error::Error;
 use crate::functions::Test;
@@ -54,14 +54,24 @@ impl Statement {
     /// # Errors
     /// Why it cannot, in the Collector's words.
     #[inline]
-    pub fn run(&self, place: &mut Place<'_>, scratch: &mut Scratch) -> Result<bool, String> {
+    pub fn run(
+        &self,
+        place: &mut Place<'_>,
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<bool, String> {
+        self.run_at(Site::new(place, &Around::Request(request)), scratch)
+    }
+
+    #[inline]
+    fn run_at(&self, site: Site<'_, '_>, scratch: &mut Scratch) -> Result<bool, String> {
         if let Some(test) = &self.test
-            && !test.holds(Scene::at(place))?
+            && !test.holds(site.scene())?
         {
             return Ok(false);
         }
         let Edit { editor, arguments, state } = &self.edit;
-        editor.run(place, arguments, state, scratch)?;
+        editor.run(site, arguments, state, scratch)?;
         Ok(true)
     }
 }
@@ -103,12 +113,18 @@ impl Statements {
     /// # Errors
     /// Why the payload has to be refused, in the Collector's words.
     #[inline]
-    pub fn run(&self, place: &mut Place<'_>, scratch: &mut Scratch) -> Result<(), String> {
+    pub fn run(
+        &self,
+        place: &mut Place<'_>,
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
         if self.lists {
             place.list_attributes();
         }
+        let around = Around::Request(request);
         for statement in &self.list {
-            if let Err(error) = statement.run(place, scratch) {
+            if let Err(error) = statement.run_at(Site::new(place, &around), scratch) {
                 self.failed(statement, error)?;
             }
         }
@@ -197,7 +213,8 @@ impl Prefixed {
 /// The path begins with a context that there is here.
 fn is_prefixed(path: &Path, context: Context) -> bool {
     let [first, _, ..] = path.fields.as_slice() else { return false };
-    Context::named(&first.name).is_some_and(|it| context.within().contains(&it))
+    path.is_of_request()
+        || Context::named(&first.name).is_some_and(|it| context.within().contains(&it))
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use pdata::{Data, Depth, Keep, Limits, Place, Signal};
 use proptest::prelude::*;
 
-use crate::{Condition, Conditions, Context, ErrorMode, Prefixes, infer};
+use crate::{
+    Condition, Conditions, Context, Editors, ErrorMode, Prefixes, Request, Statement, infer,
+};
 
 /// The record of the upstream tests, and a bit more.
 const LOG: &str = r#"{"resourceLogs":[{"schemaUrl":"https://r","resource":{"droppedAttributesCount":3,
@@ -56,7 +58,7 @@ fn at<T>(
 fn of_log(text: &str, number: usize) -> Result<bool, String> {
     let condition = Condition::new(text, Context::Log, Prefixes::Optional);
     let condition = condition.map_err(|it| it.message)?;
-    at(Signal::Logs, LOG, Depth::Item, number, |place| condition.holds(place))
+    at(Signal::Logs, LOG, Depth::Item, number, |place| condition.holds(place, &Request::default()))
 }
 
 #[track_caller]
@@ -346,7 +348,9 @@ fn fields_of_spans_and_events_can_be_read() {
     ] {
         for condition in conditions {
             let compiled = Condition::new(condition, context, Prefixes::Optional).unwrap();
-            let got = at(Signal::Traces, text, depth, number, |place| compiled.holds(place));
+            let got = at(Signal::Traces, text, depth, number, |place| {
+                compiled.holds(place, &Request::default())
+            });
             assert_eq!(got, Ok(true), "{condition}");
         }
     }
@@ -399,10 +403,91 @@ fn fields_of_metrics_and_points_can_be_read() {
         for condition in conditions {
             let condition = condition.replace("and is_monotonic", "and is_monotonic == true");
             let compiled = Condition::new(&condition, context, Prefixes::Optional).unwrap();
-            let got = at(Signal::Metrics, text, depth, number, |place| compiled.holds(place));
+            let got = at(Signal::Metrics, text, depth, number, |place| {
+                compiled.holds(place, &Request::default())
+            });
             assert_eq!(got, Ok(true), "{condition}");
         }
     }
+}
+
+/// What a condition says of a record that such a request brought.
+fn of_request(text: &str, is_grpc: bool) -> Result<bool, String> {
+    let metadata = [("x-tenant", "blue"), ("host", "a"), ("x-tenant", "green")];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let request = Request::new("10.0.0.7:4000".parse().ok(), &metadata, is_grpc);
+    let condition = Condition::new(text, Context::Log, Prefixes::Required).unwrap();
+    at(Signal::Logs, LOG, Depth::Item, 0, |place| condition.holds(place, &request))
+}
+
+#[test]
+fn the_request_is_read_by_the_paths_of_otelcol() {
+    for (text, by_http, by_grpc) in [
+        ("otelcol.client.addr == \"10.0.0.7\"", true, false),
+        ("otelcol.client.addr == \"10.0.0.7:4000\"", false, true),
+        ("otelcol.client.metadata[\"X-Tenant\"][1] == \"green\"", true, true),
+        ("otelcol.client.metadata[\"x-tenant\"] == [\"blue\", \"green\"]", true, true),
+        (
+            "otelcol.client.metadata == {\"x-tenant\": [\"blue\", \"green\"], \"host\": [\"a\"]}",
+            true,
+            true,
+        ),
+        ("otelcol.client.metadata[\"x-none\"] == nil", true, true),
+        ("otelcol.client.metadata[\"x-none\"][3] == nil", true, true),
+        ("otelcol.grpc.metadata[\"x-tenant\"][0] == \"blue\"", false, true),
+        ("Len(otelcol.grpc.metadata) == 2", false, true),
+        ("otelcol.client.auth.attributes[\"sub\"] == nil", true, true),
+        ("Any(otelcol.client.metadata, (key, _) => key == \"host\")", true, true),
+        ("All([\"host\"], (_, key) => otelcol.client.metadata[key][0] == \"a\")", true, true),
+    ] {
+        assert_eq!(of_request(text, false), Ok(by_http), "{text} by HTTP");
+        assert_eq!(of_request(text, true), Ok(by_grpc), "{text} by gRPC");
+    }
+    for (text, want) in [
+        ("otelcol.client.metadata[\"host\"][1] == \"a\"", "index 1 out of bounds"),
+        (
+            "otelcol.client.metadata[\"host\"][0][0] == \"a\"",
+            "cannot index into string slice more than once",
+        ),
+        (
+            "otelcol.client.metadata[0] == \"a\"",
+            "cannot get map value: unable to resolve a string index in map: invalid key type",
+        ),
+    ] {
+        assert_eq!(of_request(text, false), Err(want.to_owned()), "{text}");
+    }
+    hold(&["otelcol.client.addr == nil", "otelcol.client.metadata[\"host\"] == nil"]);
+}
+
+#[test]
+fn the_request_is_only_read_and_only_what_there_is_of_it() {
+    let segment = |name: &str, path: &str| {
+        format!(
+            "segment {name:?} from path {path:?} is not a valid path nor a valid OTTL keyword for the \
+             otelcol context - review https://github.com/open-telemetry/\
+             opentelemetry-collector-contrib/tree/main/pkg/ottl/contexts/ottlotelcol to see all \
+             valid paths"
+        )
+    };
+    for (path, name, span) in [
+        ("otelcol.client", "client", 8..14),
+        ("otelcol.clint.addr", "clint", 8..13),
+        ("otelcol.client.addr[\"x\"]", "addr", 15..19),
+        ("otelcol.client.metadata.x", "metadata", 15..23),
+        ("otelcol.client[\"x\"].addr", "client", 8..14),
+    ] {
+        let text = format!("{path} == nil");
+        refused(&text, Prefixes::Required, &segment(name, path), span.clone());
+        refused(&text, Prefixes::Optional, &segment(name, path), span);
+    }
+    let text = "set(otelcol.client.addr, \"x\")";
+    let wrong = Statement::new(text, Context::Log, Prefixes::Optional, Editors::Transform);
+    assert_eq!(
+        wrong.unwrap_err().message,
+        "unable to parse OTTL statement \"set(otelcol.client.addr, \\\"x\\\")\": error while parsing \
+         arguments for call to \"set\": invalid argument at position 0: \"otelcol.client.addr\" is \
+         read-only and cannot be modified"
+    );
 }
 
 #[track_caller]
@@ -523,7 +608,7 @@ fn one_condition_is_enough_and_errors_are_treated_by_mode() {
     let texts = ["body[\"k\"] == 1".to_owned(), "body == \"operationA\"".to_owned()];
     let any = |mode| {
         let list = Conditions::new(&texts, Context::Log, Prefixes::Optional, mode).unwrap();
-        at(Signal::Logs, LOG, Depth::Item, 0, |place| list.any(place))
+        at(Signal::Logs, LOG, Depth::Item, 0, |place| list.any(place, &Request::default()))
     };
     assert_eq!(any(ErrorMode::Ignore), Ok(true));
     assert_eq!(any(ErrorMode::Silent), Ok(true));

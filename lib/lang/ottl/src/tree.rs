@@ -48,6 +48,13 @@ pub(crate) struct Path {
     pub(crate) fields: Vec<Field>,
 }
 
+impl Path {
+    /// It is about the request and not about the telemetry: `otelcol.client.addr`.
+    pub(crate) fn is_of_request(&self) -> bool {
+        matches!(self.fields.as_slice(), [first, _, ..] if first.name == "otelcol")
+    }
+}
+
 /// One part of a path.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Field {

@@ -152,7 +152,7 @@ pub fn serve(
 }
 
 async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
-    let client = Arc::new(Client { peer: connection.peer(), ..Client::default() });
+    let client = Arc::new(Client { peer: connection.peer(), is_grpc: true, ..Client::default() });
     let handshake = timeout(HEAD_WAIT, builder(&shared).handshake(connection));
     let shaken = tokio::select! {
         () = sent_away(&host) => return,

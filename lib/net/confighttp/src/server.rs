@@ -281,7 +281,7 @@ impl Shared {
         };
         under_way.grow_to(body.len());
         let client = if self.config.include_metadata {
-            Arc::new(Client { peer: client.peer, metadata: metadata(head) })
+            Arc::new(Client { peer: client.peer, metadata: metadata(head), is_grpc: false })
         } else {
             client
         };

@@ -388,7 +388,7 @@ fn pipelines_see_metadata_only_if_configured() {
             let it = Fixture::start(ALL, change).await;
             call(&it, &[("x-tenant", "a")], request(1)).await.check_success();
             let client = it.sink.attempts().remove(0).0.client.unwrap();
-            assert!(client.peer.unwrap().ip().is_loopback());
+            assert!(client.is_grpc && client.peer.unwrap().ip().is_loopback());
             let tenant: Vec<_> = client.metadata("x-tenant").collect();
             assert_eq!(tenant, if include { vec!["a"] } else { vec![] });
             let host: Vec<_> = client.metadata("host").collect();

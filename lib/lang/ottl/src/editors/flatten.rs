@@ -36,7 +36,7 @@ fn check_depth(slots: &[Slot]) -> Result<State, String> {
 
 fn flatten(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
-    let value = target.get(work.place)?;
+    let value = target.get(&work.site)?;
     let mut flat = Flat {
         entries: Vec::new(),
         at: HashMap::new(),
@@ -51,7 +51,7 @@ fn flatten(work: &mut Work<'_, '_>) -> Result<(), String> {
     flat.map(map, prefix.to_owned(), 0);
     let entries: Vec<(&str, pdata::Value<'_>)> =
         flat.entries.iter().map(|(key, value)| (key.as_str(), (*value).into())).collect();
-    target.set(work.place, &super::Given::Map(pdata::Value::Map(&entries)))
+    target.set(&mut work.site, &super::Given::Map(pdata::Value::Map(&entries)))
 }
 
 struct Flat<'v> {

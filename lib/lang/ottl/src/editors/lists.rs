@@ -58,7 +58,7 @@ fn prepare_set(slots: &[Slot]) -> State {
 fn set(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
     if let State::Attribute(attribute) = work.state
-        && let Some(mut attributes) = work.place.attributes(target.field.at)
+        && let Some(mut attributes) = work.site.attributes(target.field.at)
     {
         attributes.set_buf(attribute);
         return Ok(());
@@ -73,18 +73,18 @@ fn set(work: &mut Work<'_, '_>) -> Result<(), String> {
         return if matches!(constant, Value::Nil) {
             Ok(())
         } else {
-            target.set(work.place, &given)
+            target.set(&mut work.site, &given)
         };
     }
     if let (Getter::Field(from), Takes::Messages) = (getter, target.field.takes) {
         return copy_messages(work, from.at, target.field.at);
     }
-    let value = read(getter, work.place)?;
+    let value = read(getter, &work.site)?;
     if matches!(value, Value::Nil) {
         return Ok(());
     }
     let given = work.scratch.keep(&value);
-    target.set(work.place, &given)
+    target.set(&mut work.site, &given)
 }
 
 /// Copies the value of an attribute, byte for byte.
@@ -93,11 +93,11 @@ fn copy_attribute(
     (from, of): (pdata::Field, &str),
     (to, key): (pdata::Field, &str),
 ) {
-    let Some(encoded) = work.place.entry_encoded(from, of).filter(|it| !it.is_empty()) else {
+    let Some(encoded) = work.site.entry_encoded(from, of).filter(|it| !it.is_empty()) else {
         return;
     };
     let value = work.scratch.value.encode(|out| out.put(pdata::Value::Encoded(encoded)));
-    if let Some(mut attributes) = work.place.attributes(to) {
+    if let Some(mut attributes) = work.site.attributes(to) {
         attributes.set(key, value);
     }
 }
@@ -111,7 +111,7 @@ fn copy_messages(
     let target = work.target()?;
     let same_type = match work.arguments.get(1) {
         Some(Slot::One(getter)) => {
-            let (old, new) = (target.get(work.place)?, read(getter, work.place)?);
+            let (old, new) = (target.get(&work.site)?, read(getter, &work.site)?);
             if let (false, Value::Opaque(wanted, _)) = (old.go_type() == new.go_type(), &old)
                 && wanted.contains("DataPointSlice")
             {
@@ -124,9 +124,9 @@ fn copy_messages(
     if from == to || !same_type {
         return Ok(());
     }
-    let messages: Vec<Vec<u8>> = work.place.messages(from).map(<[u8]>::to_vec).collect();
+    let messages: Vec<Vec<u8>> = work.site.messages(from).map(<[u8]>::to_vec).collect();
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
-    match work.place.set_messages(to, &messages) {
+    match work.site.set_messages(to, &messages) {
         // A point of another kind has no such messages.
         Ok(()) | Err(PathError::Absent) => Ok(()),
         Err(error) => Err(error.to_string()),
@@ -145,17 +145,17 @@ fn check_append(slots: &[Slot]) -> Result<State, String> {
 
 fn append(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
-    let mut items = match target.get(work.place)? {
+    let mut items = match target.get(&work.site)? {
         Value::Nil => Vec::new(),
         Value::List(it) => it.items(),
         other => vec![other],
     };
     for slot in work.arguments.iter().skip(1) {
         match slot {
-            Slot::One(getter) => items.push(read(getter, work.place)?),
+            Slot::One(getter) => items.push(read(getter, &work.site)?),
             Slot::Each(getters) => {
                 for getter in getters {
-                    items.push(read(getter, work.place)?);
+                    items.push(read(getter, &work.site)?);
                 }
             }
             _ => {}
@@ -166,7 +166,7 @@ fn append(work: &mut Work<'_, '_>) -> Result<(), String> {
     }
     let list = Value::List(List::own(items));
     let value = work.scratch.value.encode(|out| encode(&list, out));
-    target.set(work.place, &super::Given::List("pcommon.Slice", value))
+    target.set(&mut work.site, &super::Given::List("pcommon.Slice", value))
 }
 
 /// Go makes the list of plain values only: maps and lists of its own types it refuses.
@@ -185,7 +185,7 @@ fn check_raw(value: &Value<'_>) -> Result<(), String> {
 
 fn delete_index(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
-    let list = match target.get(work.place)? {
+    let list = match target.get(&work.site)? {
         Value::List(it) => it,
         other => return Err(format!("expected pcommon.Slice but got {}", other.go_type())),
     };
@@ -204,7 +204,7 @@ fn delete_index(work: &mut Work<'_, '_>) -> Result<(), String> {
             }
         });
     });
-    target.set(work.place, &super::Given::List("pcommon.Slice", value))
+    target.set(&mut work.site, &super::Given::List("pcommon.Slice", value))
 }
 
 fn check_bounds(start: i64, end: i64, length: i64) -> Result<(), String> {

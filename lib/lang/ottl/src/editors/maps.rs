@@ -50,7 +50,7 @@ pub(super) const ALL: &[Editor] = &[
 
 fn delete_key(work: &mut Work<'_, '_>) -> Result<(), String> {
     let (target, key) = (work.target()?, work.text(1)?);
-    target.edit_map(work.place, |map| {
+    target.edit_map(&mut work.site, |map| {
         map.remove(&key);
     })
 }
@@ -67,7 +67,7 @@ fn keep_matching_keys(work: &mut Work<'_, '_>) -> Result<(), String> {
 fn retain(work: &mut Work<'_, '_>, matching: bool) -> Result<(), String> {
     let target = work.target()?;
     let regex = work.pattern(1, dynamic_regex)?;
-    target.edit_map(work.place, |map| map.retain(|key, _| regex.is_match(key) == matching))
+    target.edit_map(&mut work.site, |map| map.retain(|key, _| regex.is_match(key) == matching))
 }
 
 fn keep_keys(work: &mut Work<'_, '_>) -> Result<(), String> {
@@ -75,15 +75,15 @@ fn keep_keys(work: &mut Work<'_, '_>) -> Result<(), String> {
     let Some(Slot::Each(getters)) = work.arguments.get(1) else { return Ok(()) };
     if getters.iter().all(|it| it.constant().is_some()) {
         let is_kept = |key: &str| getters.iter().any(|it| constant_text(it) == Some(key));
-        return target.edit_map(work.place, |map| map.retain(|key, _| is_kept(key)));
+        return target.edit_map(&mut work.site, |map| map.retain(|key, _| is_kept(key)));
     }
     let mut keys = Vec::new();
     for getter in getters {
-        if let Value::Text(it) = Kind::EachText.coerce(read(getter, work.place)?)? {
+        if let Value::Text(it) = Kind::EachText.coerce(read(getter, &work.site)?)? {
             keys.push(it.into_owned());
         }
     }
-    target.edit_map(work.place, |map| map.retain(|key, _| keys.iter().any(|it| it == key)))
+    target.edit_map(&mut work.site, |map| map.retain(|key, _| keys.iter().any(|it| it == key)))
 }
 
 fn constant_text(getter: &Getter) -> Option<&str> {
@@ -116,7 +116,7 @@ fn limit(work: &mut Work<'_, '_>) -> Result<(), String> {
     let is_prior = |key: &str| {
         super::constant_list(arguments, 2).any(|it| matches!(it, Value::Text(it) if it == key))
     };
-    target.edit_map(work.place, |map| {
+    target.edit_map(&mut work.site, |map| {
         if map.len() <= limit {
             return;
         }
@@ -144,7 +144,7 @@ fn check_strategy(slots: &[Slot]) -> Result<State, String> {
 fn merge_maps(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
     let Some(Slot::One(source)) = work.arguments.get(1) else { return Ok(()) };
-    let source = Kind::Map.coerce(read(source, work.place)?)?;
+    let source = Kind::Map.coerce(read(source, &work.site)?)?;
     work.scratch.keep(&source);
     let ValueRef::Map(source) = work.scratch.value.get() else { return Ok(()) };
     let merge: fn(&mut AttributesEdit<'_>, &str, ValueRef<'_>) =
@@ -157,7 +157,7 @@ fn merge_maps(work: &mut Work<'_, '_>) -> Result<(), String> {
             },
             _ => |map, key, value| map.set(key, value),
         };
-    target.edit_map(work.place, |map| {
+    target.edit_map(&mut work.site, |map| {
         source.iter().for_each(|(key, value)| merge(map, key, value));
     })
 }

@@ -16,10 +16,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use golang::go_regex;
-use pdata::Place;
 use regex::Regex;
 
-use crate::context::{Context, Scene};
+use crate::context::{Context, Site};
 use crate::functions::{Getter, Kind, Parameter, Slot, Target, may_take, takes};
 use crate::value::Value;
 
@@ -72,7 +71,7 @@ pub(crate) enum State {
 
 /// What an editor works with.
 pub(crate) struct Work<'w, 'p> {
-    place: &'w mut Place<'p>,
+    site: Site<'w, 'p>,
     arguments: &'w [Slot],
     state: &'w State,
     scratch: &'w mut Scratch,
@@ -114,12 +113,12 @@ impl Editor {
     #[inline]
     pub(crate) fn run(
         &self,
-        place: &mut Place<'_>,
+        site: Site<'_, '_>,
         arguments: &[Slot],
         state: &State,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
-        (self.run)(&mut Work { place, arguments, state, scratch })
+        (self.run)(&mut Work { site, arguments, state, scratch })
     }
 }
 
@@ -199,7 +198,7 @@ impl<'w> Work<'w, '_> {
         if let Some(Value::Text(it)) = getter.constant() {
             return Ok(Cow::Borrowed(it));
         }
-        match Kind::Text.coerce(read(getter, self.place)?)? {
+        match Kind::Text.coerce(read(getter, &self.site)?)? {
             Value::Text(it) => Ok(Cow::Owned(it.into_owned())),
             _ => Ok(Cow::Borrowed("")),
         }
@@ -213,7 +212,7 @@ impl<'w> Work<'w, '_> {
     /// A whole number, unless it was left out.
     fn int(&self, at: usize) -> Result<Option<i64>, String> {
         let Some(getter) = self.getter(at) else { return Ok(None) };
-        match Kind::Int.coerce(read(getter, self.place)?)? {
+        match Kind::Int.coerce(read(getter, &self.site)?)? {
             Value::Int(it) => Ok(Some(it)),
             _ => Ok(None),
         }
@@ -222,8 +221,8 @@ impl<'w> Work<'w, '_> {
 
 /// What a getter yields at a place.
 #[inline]
-fn read<'a>(getter: &'a Getter, place: &'a Place<'_>) -> Result<Value<'a>, String> {
-    getter.get(Scene::at(place))
+fn read<'a>(getter: &'a Getter, site: &'a Site<'_, '_>) -> Result<Value<'a>, String> {
+    getter.get(site.scene())
 }
 
 /// A constant argument.

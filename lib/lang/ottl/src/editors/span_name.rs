@@ -40,15 +40,15 @@ fn check(slots: &[Slot]) -> Result<State, String> {
 }
 
 fn set_name(work: &mut Work<'_, '_>) -> Result<(), String> {
-    let old = match work.place.get(Field::SPAN_NAME, &[]) {
+    let old = match work.site.get(Field::SPAN_NAME, &[]) {
         Ok(Some(ValueRef::Str(it))) => it.to_owned(),
         _ => String::new(),
     };
-    let Some(new) = derived(work.place).filter(|it| *it != old) else { return Ok(()) };
+    let Some(new) = derived(&work.site).filter(|it| *it != old) else { return Ok(()) };
     let told = |it: pdata::PathError| it.to_string();
-    work.place.set(Field::SPAN_NAME, &[], Value::Str(&new)).map_err(told)?;
+    work.site.set(Field::SPAN_NAME, &[], Value::Str(&new)).map_err(told)?;
     if let Some(key) = constant_text(work.arguments, 1) {
-        work.place.set(Field::SPAN_ATTRIBUTES, &[key.into()], Value::Str(&old)).map_err(told)?;
+        work.site.set(Field::SPAN_ATTRIBUTES, &[key.into()], Value::Str(&old)).map_err(told)?;
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Where an editor writes: a path, with what the field behind it takes. The error texts are the Collector's.
 
 use golang::time::in_64_bits;
-use pdata::{AttributesEdit, Field as Otlp, PathError, Place, ValueRef};
+use pdata::{AttributesEdit, Field as Otlp, PathError, ValueRef};
 use smallvec::SmallVec;
 
 use super::given::Given;
 use super::trace_state;
-use crate::context::Scene;
+use crate::context::Site;
 use crate::functions::{Key, Target, at_path};
 use crate::parse::hex;
 use crate::path::{Field, KINDS, Takes, Wrong};
@@ -24,8 +24,8 @@ enum Verb {
 
 impl Target {
     /// What is there.
-    pub(super) fn get<'a>(&'a self, place: &'a Place<'_>) -> Result<Value<'a>, String> {
-        let scene = Scene::at(place);
+    pub(super) fn get<'a>(&'a self, place: &'a Site<'_, '_>) -> Result<Value<'a>, String> {
+        let scene = place.scene();
         if self.keys.is_empty() {
             return Ok(self.field.value(scene));
         }
@@ -33,13 +33,13 @@ impl Target {
     }
 
     /// The keys, of which some may be read from the place.
-    fn keys<'k>(&'k self, place: &Place<'_>, field: Otlp) -> Result<Keys<'k>, String> {
+    fn keys<'k>(&'k self, place: &Site<'_, '_>, field: Otlp) -> Result<Keys<'k>, String> {
         let mut keys = Keys::new();
         for key in &self.keys {
             let key = match key {
                 Key::Text(it) => pdata::Key::Text(it.as_str().into()),
                 Key::Int(it) => pdata::Key::Index(*it),
-                Key::Getter(getter) => match getter.get(Scene::at(place))? {
+                Key::Getter(getter) => match getter.get(place.scene())? {
                     Value::Text(it) => pdata::Key::Text(it.into_owned().into()),
                     Value::Int(it) => pdata::Key::Index(it),
                     other => return Err(no_key(place, field, &keys, &other)),
@@ -61,7 +61,7 @@ impl Target {
 
     /// Sets it.
     #[inline]
-    pub(super) fn set(&self, place: &mut Place<'_>, given: &Given<'_>) -> Result<(), String> {
+    pub(super) fn set(&self, place: &mut Site<'_, '_>, given: &Given<'_>) -> Result<(), String> {
         if let Some(key) = self.attribute()
             && let Some(value) = given.value()
             && let Some(mut attributes) = place.attributes(self.field.at)
@@ -72,7 +72,7 @@ impl Target {
         self.set_any(place, given)
     }
 
-    fn set_any(&self, place: &mut Place<'_>, given: &Given<'_>) -> Result<(), String> {
+    fn set_any(&self, place: &mut Site<'_, '_>, given: &Given<'_>) -> Result<(), String> {
         let Field { at: field, takes } = self.field;
         match takes {
             Takes::Map | Takes::Any if !self.keys.is_empty() => {
@@ -108,7 +108,7 @@ impl Target {
 
     fn set_at_keys(
         &self,
-        place: &mut Place<'_>,
+        place: &mut Site<'_, '_>,
         field: Otlp,
         given: &Given<'_>,
     ) -> Result<(), String> {
@@ -130,7 +130,7 @@ impl Target {
 
     fn set_trace_state(
         &self,
-        place: &mut Place<'_>,
+        place: &mut Site<'_, '_>,
         field: Otlp,
         given: &Given<'_>,
     ) -> Result<(), String> {
@@ -155,7 +155,7 @@ impl Target {
     #[inline]
     pub(super) fn edit_map<R>(
         &self,
-        place: &mut Place<'_>,
+        place: &mut Site<'_, '_>,
         edit: impl FnOnce(&mut AttributesEdit<'_>) -> R,
     ) -> Result<R, String> {
         let Field { at: field, takes } = self.field;
@@ -177,7 +177,7 @@ impl Target {
     }
 
     /// Only bodies that are maps or lists have keys, also if they are empty.
-    fn check_body(&self, place: &Place<'_>) -> Result<(), String> {
+    fn check_body(&self, place: &Site<'_, '_>) -> Result<(), String> {
         if self.keys.is_empty() || !self.field.is_body() {
             return Ok(());
         }
@@ -189,7 +189,7 @@ impl Target {
     }
 
     /// The Collector's words for what went wrong on the way to a value.
-    fn told(&self, place: &Place<'_>, keys: &Keys<'_>, error: PathError, verb: Verb) -> String {
+    fn told(&self, place: &Site<'_, '_>, keys: &Keys<'_>, error: PathError, verb: Verb) -> String {
         // The first key at which a read fails as well.
         let fails =
             |at: &usize| place.get(self.field.at, keys.get(..=*at).unwrap_or(keys)).is_err();
@@ -291,7 +291,7 @@ fn hex_id(text: &str, length: usize) -> Result<[u8; 16], String> {
 }
 
 /// A key that is neither a text nor a whole number: what is said depends on what it leads into.
-fn no_key(place: &Place<'_>, field: Otlp, done: &Keys<'_>, key: &Value<'_>) -> String {
+fn no_key(place: &Site<'_, '_>, field: Otlp, done: &Keys<'_>, key: &Value<'_>) -> String {
     let got = key.go_type();
     let expected = |wanted: &str| {
         format!("could not resolve key for map/slice, expecting '{wanted}' but got '{got}'")

@@ -6,7 +6,7 @@ use pdata::{Data, Depth, Keep, Limits, Signal};
 use serde_json::{Value as Json, json};
 
 use super::Scratch;
-use crate::{Context, Editors, ErrorMode, Prefixes, Statement, Statements};
+use crate::{Context, Editors, ErrorMode, Prefixes, Request, Statement, Statements};
 
 fn attributes(json: &Json) -> Json {
     let entries = json.as_object().unwrap().iter();
@@ -85,7 +85,7 @@ fn run_all(
             return Keep::Enter;
         }
         for it in statements {
-            errors.extend(it.run(place, &mut scratch).err());
+            errors.extend(it.run(place, &Request::default(), &mut scratch).err());
         }
         Keep::Whole
     });
@@ -657,7 +657,7 @@ fn an_error_ends_the_statements_only_if_it_is_propagated() {
         let (list, mut scratch, mut result) = (list.unwrap(), Scratch::default(), Ok(()));
         let new = data.edit(Depth::Item, |place| {
             if place.depth() == Depth::Item {
-                result = list.run(place, &mut scratch);
+                result = list.run(place, &Request::default(), &mut scratch);
             }
             Keep::Enter
         });
@@ -706,7 +706,7 @@ fn allocations(records: usize) -> u64 {
     let mut run = || {
         let new = data.edit(Depth::Item, |place| {
             if place.depth() == Depth::Item {
-                statements.run(place, &mut scratch).unwrap();
+                statements.run(place, &Request::default(), &mut scratch).unwrap();
             }
             Keep::Enter
         });

@@ -9,7 +9,6 @@ use super::{
     Editor, FORMAT, FUNCTION, MAP, PATTERN, REPLACEMENT, State, TARGET, Work, constant_bool,
     constant_int, constant_text, dynamic_glob, dynamic_regex, editor, glob_at, pattern_at,
 };
-use crate::context::Scene;
 use crate::functions::{Env, Kind, Slot, may_take, takes};
 use crate::value::Value;
 
@@ -95,7 +94,7 @@ impl Work<'_, '_> {
         let Some(Slot::Function(function)) = self.arguments.get(at) else { return Ok(Some(text)) };
         let Some(parameter) = function.parameters.first() else { return Ok(None) };
         let mut values = [parameter.kind.coerce(Value::from(text))?];
-        let scene = Scene::at(self.place);
+        let scene = self.site.scene();
         let env = Env { scene: &scene, arguments: &[], state: &crate::functions::State::None };
         let Value::Text(text) = (function.run)(&env, &mut values)? else { return Ok(None) };
         if matches!(self.arguments.get(at + 1), None | Some(Slot::Absent)) {
@@ -178,7 +177,7 @@ fn replace_pattern(work: &mut Work<'_, '_>) -> Result<(), String> {
     // What most are: an attribute, which is looked for once to be read and written.
     if let (Some(key), Some(replacement)) = (target.attribute(), constant_text(work.arguments, 2))
         && !matches!(work.arguments.get(3), Some(Slot::Function(_)))
-        && let Some(mut attributes) = work.place.attributes(target.field.at)
+        && let Some(mut attributes) = work.site.attributes(target.field.at)
     {
         let new = &mut work.scratch.text;
         attributes.change(key, |old| {
@@ -189,12 +188,12 @@ fn replace_pattern(work: &mut Work<'_, '_>) -> Result<(), String> {
         return Ok(());
     }
     let mut new = std::mem::take(&mut work.scratch.text);
-    let changed = match target.get(work.place)? {
+    let changed = match target.get(&work.site)? {
         Value::Text(old) => work.replaced(&regex, &old, 2, &mut new),
         _ => Ok(false),
     };
     let result = match changed {
-        Ok(true) => target.set(work.place, &super::Given::Text(&new)),
+        Ok(true) => target.set(&mut work.site, &super::Given::Text(&new)),
         Ok(false) => Ok(()),
         Err(error) => Err(error),
     };
@@ -206,21 +205,21 @@ fn replace_match(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
     let glob = work.pattern(1, |it| dynamic_glob(it, "replace_match"))?;
     let replacement = work.replacement(2)?.into_owned();
-    let matches = match target.get(work.place)? {
+    let matches = match target.get(&work.site)? {
         Value::Text(old) => glob.is_match(&old),
         _ => false,
     };
     if !matches {
         return Ok(());
     }
-    target.set(work.place, &super::Given::Text(&replacement))
+    target.set(&mut work.site, &super::Given::Text(&replacement))
 }
 
 fn replace_all_matches(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
     let glob = work.pattern(1, |it| dynamic_glob(it, "replace_all_matches"))?;
     let replacement = work.replacement(2)?.into_owned();
-    target.edit_map(work.place, |map| {
+    target.edit_map(&mut work.site, |map| {
         map.for_each(|_, value, out| {
             let matches = matches!(value, ValueRef::Str(it) if glob.is_match(it));
             if matches {
@@ -246,7 +245,7 @@ fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
     if !of_keys && !matches!(work.arguments.get(4), Some(Slot::Function(_))) {
         let replacement = work.text(3)?;
         let new = &mut work.scratch.text;
-        return target.edit_map(work.place, |map| {
+        return target.edit_map(&mut work.site, |map| {
             map.for_each(|_, value, out| {
                 let ValueRef::Str(text) = value else { return false };
                 new.clear();
@@ -260,7 +259,7 @@ fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
     }
     // A function reads nothing but its argument, so the new texts can be made while the map is only read.
     let mut changes: Vec<(String, String)> = Vec::new();
-    if let Value::Map(map) = target.get(work.place)? {
+    if let Value::Map(map) = target.get(&work.site)? {
         for (key, value) in map.entries() {
             let text = match &value {
                 _ if of_keys => key.as_ref(),
@@ -274,7 +273,7 @@ fn replace_all_patterns(work: &mut Work<'_, '_>) -> Result<(), String> {
             }
         }
     }
-    target.edit_map(work.place, |map| {
+    target.edit_map(&mut work.site, |map| {
         if of_keys {
             rename(map, &changes);
         } else {
@@ -318,7 +317,7 @@ fn is_unique(changes: &[(String, String)]) -> bool {
 
 fn stringify_all(work: &mut Work<'_, '_>) -> Result<(), String> {
     let target = work.target()?;
-    target.edit_map(work.place, |map| {
+    target.edit_map(&mut work.site, |map| {
         map.for_each(|_, value, out| {
             let is_text = matches!(value, ValueRef::Str(_));
             if !is_text {
@@ -350,7 +349,7 @@ fn truncate_all(work: &mut Work<'_, '_>) -> Result<(), String> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let safe = constant_bool(work.arguments, 2).unwrap_or(true);
     let marker = constant_text(work.arguments, 3).unwrap_or_default();
-    target.edit_map(work.place, |map| {
+    target.edit_map(&mut work.site, |map| {
         map.for_each(|_, value, out| {
             let ValueRef::Str(text) = value else { return false };
             if text.len() <= limit {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Env, Function, Kind, State, Test};
 use crate::context::Scene;
-use crate::path::{Field, Takes, trace_state};
+use crate::path::{Field, OfRequest, Takes, trace_state};
 use crate::tree::Math;
 use crate::value::{List, Map, Value};
 
@@ -14,6 +14,8 @@ pub(crate) enum Getter {
     Const(Value<'static>),
     Field(Field),
     Keyed(Field, Vec<Key>),
+    /// What is in the request, at such keys.
+    Request(OfRequest, Vec<Key>),
     Call(Box<Call>),
     Indexed(Box<Getter>, Vec<Key>),
     List(Vec<Getter>),
@@ -98,6 +100,7 @@ impl Getter {
             Getter::Const(it) => Ok(borrowed(it)),
             Getter::Field(it) => Ok(it.value(scene)),
             Getter::Keyed(field, keys) => at_path(*field, keys, scene),
+            Getter::Request(part, keys) => in_request(*part, keys, scene),
             Getter::Call(it) => it.run(scene),
             Getter::Indexed(of, keys) => {
                 let value = of.get(scene)?;
@@ -207,6 +210,23 @@ fn at_any_path<'a>(field: Field, keys: &'a [Key], scene: Scene<'a>) -> Result<Va
         };
     }
     Ok(value)
+}
+
+/// What stands at keys of the request: each of its keys has a list of texts.
+fn in_request<'a>(part: OfRequest, keys: &'a [Key], scene: Scene<'a>) -> Result<Value<'a>, String> {
+    let Some((first, rest)) = keys.split_first() else { return Ok(part.value(scene)) };
+    let key = text_key(first, scene).map_err(|it| format!("cannot get map value: {it}"))?;
+    let texts: SmallVec<[&'a str; 4]> = part.texts(scene, &key).collect();
+    match rest {
+        _ if texts.is_empty() => Ok(Value::Nil),
+        [] => Ok(Value::List(List::own(texts.into_iter().map(Value::from).collect()))),
+        [index] => {
+            let index = int_key(index, scene)?;
+            let found = usize::try_from(index).ok().and_then(|it| texts.get(it).copied());
+            found.map(Value::from).ok_or_else(|| format!("index {index} out of bounds"))
+        }
+        _ => Err("cannot index into string slice more than once".to_owned()),
+    }
 }
 
 fn item<'a>(list: &List<'a>, key: &'a Key, scene: Scene<'a>) -> Result<Value<'a>, String> {

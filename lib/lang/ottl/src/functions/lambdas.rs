@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::{Env, Function, Kind, Parameter, Slot, State, function, may_take, take, takes};
-use crate::context::{Given, PARAMETERS_MAX};
+use crate::context::PARAMETERS_MAX;
 use crate::value::{List, Map, Value};
 
 const SOURCE: Parameter = takes("source", Kind::Any);
@@ -176,7 +176,7 @@ fn call<'a>(
     values: [Value<'a>; PARAMETERS_MAX],
 ) -> Result<Value<'static>, String> {
     let Some(Slot::Lambda(lambda)) = env.arguments.get(at) else { return Ok(Value::Nil) };
-    let given = Given::new(*env.scene, values);
+    let given = env.scene.giving(values);
     lambda.body.get(env.scene.within(&given)).map(Value::into_owned)
 }
 

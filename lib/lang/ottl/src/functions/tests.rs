@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::{ALL, Function};
 use crate::compile::Compiler;
-use crate::context::Scene;
+use crate::context::{Around, Scene};
 use crate::tree::Node;
-use crate::{Condition, Context, Prefixes, parse};
+use crate::{Condition, Context, Prefixes, Request, parse};
 
 const LOG: &str = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{
     "timeUnixNano":"1581452772000000321","body":{"stringValue":"operationA"},
@@ -57,7 +57,9 @@ fn result(expr: &str) -> String {
         Ok(it) => it,
         Err(it) => return it.message,
     };
-    at(Signal::Logs, LOG, Depth::Item, |place| match getter.get(Scene::at(place)) {
+    let request = Request::default();
+    let around = Around::Request(&request);
+    at(Signal::Logs, LOG, Depth::Item, |place| match getter.get(Scene::at(place, &around)) {
         Ok(value) => value.json_text().unwrap_or_else(|| value.to_string()),
         Err(it) => it,
     })
@@ -108,7 +110,8 @@ fn each_function_is_explained_and_its_example_holds() {
         };
         let condition = Condition::new(it.example, context, Prefixes::Optional)
             .unwrap_or_else(|problem| panic!("{}: {}", it.example, problem.message));
-        let holds = at(signal, text, Depth::Item, |place| condition.holds(place));
+        let holds =
+            at(signal, text, Depth::Item, |place| condition.holds(place, &Request::default()));
         assert_eq!(holds, Ok(true), "{}", it.example);
         assert!(it.example.contains(it.name), "{} is not in its example", it.name);
     }

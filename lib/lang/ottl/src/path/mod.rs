@@ -2,6 +2,7 @@
 
 mod items;
 mod metrics;
+mod request;
 mod shared;
 
 use pdata::{Field as Otlp, MetricKind, NumberValue, ValueRef};
@@ -12,6 +13,7 @@ use crate::tree;
 use crate::value::{Instant, List, Map, Value};
 
 pub(crate) use items::{KINDS, id, trace_state};
+pub(crate) use request::OfRequest;
 
 /// A path: a field of OTLP, and what it is in the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,13 +120,14 @@ pub(crate) fn resolve<'t>(
     });
     let found =
         longer.or_else(|| list.iter().find(|it| it.name == first.name).map(|it| (it, first)));
+    let known = || list.iter().map(|it| it.name);
     let Some((entry, last)) = found else {
-        return Err(unknown(text, context, first, path, list));
+        return Err(unknown(text, context.name(), first, path, known()));
     };
     let used = if longer.is_some() { 2 } else { 1 };
     if let Some(extra) = fields.get(used) {
         if list.iter().any(|it| it.name.starts_with(&below(""))) && used == 1 {
-            return Err(unknown(text, context, extra, path, list));
+            return Err(unknown(text, context.name(), extra, path, known()));
         }
         let message = format!(
             "the path section {:?} was not used by the context - this likely means you are using \
@@ -168,10 +171,10 @@ fn path_span(path: &tree::Path) -> std::ops::Range<usize> {
 
 fn unknown(
     text: &str,
-    context: Context,
+    context: &str,
     at: &tree::Field,
     path: &tree::Path,
-    list: &[Entry],
+    known: impl Iterator<Item = &'static str>,
 ) -> Error {
     let message = format!(
         "segment {:?} from path {:?} is not a valid path nor a valid OTTL keyword for the {context} \
@@ -181,7 +184,7 @@ fn unknown(
         text.get(path_span(path)).unwrap_or_default(),
     );
     let name = at.span.start..at.span.start + at.name.len();
-    Error::said(name, message).one_of(list.iter().map(|it| it.name))
+    Error::said(name, message).one_of(known)
 }
 
 /// A field that is a whole number whenever it is there.

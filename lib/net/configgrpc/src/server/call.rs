@@ -173,7 +173,7 @@ async fn call<'a>(
     };
     under_way.grow_to(message.len());
     let client = if shared.include_metadata {
-        Arc::new(Client { peer: client.peer, metadata: metadata(head) })
+        Arc::new(Client { peer: client.peer, metadata: metadata(head), is_grpc: true })
     } else {
         Arc::clone(client)
     };

@@ -217,12 +217,12 @@ fn buckets_max(target: f64) -> Result<usize, String> {
 
 pub(super) fn merge(work: &mut Work<'_, '_>) -> Result<(), String> {
     let Some(getter) = work.getter(0) else { return Ok(()) };
-    let target = target_value(read(getter, work.place)?)?;
+    let target = target_value(read(getter, &work.site)?)?;
     let limits = constant_text(work.arguments, 1) == Some(LIMIT_BUCKETS);
     let most = if limits { buckets_max(target)? } else { 0 };
     let (Some(counts), Some(bounds)) = (
-        work.place.numbers(Field::POINT_BUCKET_COUNTS),
-        work.place.numbers(Field::POINT_EXPLICIT_BOUNDS),
+        work.site.numbers(Field::POINT_BUCKET_COUNTS),
+        work.site.numbers(Field::POINT_EXPLICIT_BOUNDS),
     ) else {
         return Ok(());
     };
@@ -246,8 +246,8 @@ pub(super) fn merge(work: &mut Work<'_, '_>) -> Result<(), String> {
     let counts: Vec<Written<'_>> = counts.iter().map(|it| Written::Int(*it as i64)).collect();
     let bounds: Vec<Written<'_>> = bounds.iter().map(|it| Written::Double(*it)).collect();
     let told = |it: pdata::PathError| it.to_string();
-    work.place.set(Field::POINT_BUCKET_COUNTS, &[], Written::Array(&counts)).map_err(told)?;
-    work.place.set(Field::POINT_EXPLICIT_BOUNDS, &[], Written::Array(&bounds)).map_err(told)
+    work.site.set(Field::POINT_BUCKET_COUNTS, &[], Written::Array(&counts)).map_err(told)?;
+    work.site.set(Field::POINT_EXPLICIT_BOUNDS, &[], Written::Array(&bounds)).map_err(told)
 }
 
 /// Without one of the bounds.

@@ -10,7 +10,7 @@ use super::{after, double, int, sum_after, temporality, type_name};
 
 #[expect(clippy::unnecessary_wraps, reason = "all editors look the same")]
 pub(super) fn sum_to_gauge(work: &mut Work<'_, '_>) -> Result<(), String> {
-    work.place.sum_to_gauge();
+    work.site.sum_to_gauge();
     Ok(())
 }
 
@@ -19,7 +19,7 @@ pub(super) fn gauge_to_sum(work: &mut Work<'_, '_>) -> Result<(), String> {
     let temporality = constant_text(work.arguments, 0).and_then(temporality);
     let temporality = i32::from(temporality.unwrap_or(AggregationTemporality::Unspecified));
     let monotonic = work.is_monotonic(1);
-    work.place.gauge_to_sum(temporality.into(), monotonic);
+    work.site.gauge_to_sum(temporality.into(), monotonic);
     Ok(())
 }
 

@@ -165,16 +165,16 @@ fn check_temporality(slots: &[Slot]) -> Result<State, String> {
 
 impl Work<'_, '_> {
     fn tree(&mut self) -> Metric {
-        self.place.metric_tree()
+        self.site.metric_tree()
     }
 
     fn put_tree(&mut self, metric: &Metric) {
-        self.place.set_metric_tree(metric);
+        self.site.set_metric_tree(metric);
     }
 
     /// Adds a metric behind the others, unless it has no points.
     fn add_tree(&mut self, metric: &Metric) -> Result<(), String> {
-        if self.place.add_metric_tree(metric) {
+        if self.site.add_metric_tree(metric) {
             return Ok(());
         }
         Err("too many metrics were added to one scope: does the statement mean those that it adds?"
