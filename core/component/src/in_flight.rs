@@ -1,5 +1,6 @@
-//! How many bytes of requests are under way in the whole collector: being read, or in a pipeline that has
-//! not answered. Whoever watches over memory sets a limit; servers ask before they read a request.
+//! How many bytes of requests are under way in the whole collector: those that have come in, and are in a pipeline
+//! that has not answered. Whoever watches over memory sets a limit; servers count what they read as it comes, and
+//! refuse a request as soon as there is no room for it. What a client only announces takes no room.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,7 @@ const REFUSED: Descriptor = Descriptor {
     scope: OURS,
     name: "sluice_server_refused_requests_total",
     unit: "{request}",
-    description: "Requests that were refused before they were read, because too many bytes of requests were under way.",
+    description: "Requests that were refused before all of them was read, because too many bytes of requests were under way.",
     level: Level::Basic,
 };
 
@@ -23,11 +24,28 @@ const REFUSED: Descriptor = Descriptor {
 #[derive(Debug, Clone, Default)]
 pub struct InFlight(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     bytes: AtomicUsize,
-    /// All limits set; the smallest counts.
+    /// The smallest of the limits: it is looked at for every piece that comes.
+    limit: AtomicUsize,
     limits: Mutex<Vec<Arc<AtomicUsize>>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let (bytes, limit) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        Self { bytes, limit, limits: Mutex::default() }
+    }
+}
+
+impl Shared {
+    fn change(&self, change: impl FnOnce(&mut Vec<Arc<AtomicUsize>>)) {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut limits);
+        let smallest = limits.iter().map(|it| it.load(Relaxed)).min();
+        self.limit.store(smallest.unwrap_or(usize::MAX), Relaxed);
+    }
 }
 
 impl InFlight {
@@ -36,40 +54,31 @@ impl InFlight {
         meter.counter(REFUSED, &[])
     }
 
-    /// No request begins while more than `bytes` are under way, as long as the answer is kept.
+    /// No request gets room beyond `bytes`, as long as the answer is kept.
     #[must_use]
     pub fn limit(&self, bytes: usize) -> InFlightLimit {
         let limit = Arc::new(AtomicUsize::new(bytes));
-        self.lock().push(Arc::clone(&limit));
+        self.0.change(|all| all.push(Arc::clone(&limit)));
         InFlightLimit { shared: Arc::clone(&self.0), limit }
     }
 
-    /// Counts a request of `bytes` until the answer is dropped. One that is alone may be of any size,
-    /// and one without content may always come.
-    ///
-    /// # Errors
-    /// Retryable, when the limit is reached.
-    pub fn enter(&self, bytes: usize) -> Result<UnderWay, ConsumeError> {
-        let limit = self.lock().iter().map(|it| it.load(Relaxed)).min().unwrap_or(usize::MAX);
-        let before = self.0.bytes.fetch_add(bytes, Relaxed);
-        // From here on its end gives the bytes back.
-        let entered = UnderWay { shared: Arc::clone(&self.0), bytes };
-        if bytes > 0 && before > 0 && before.saturating_add(bytes) > limit {
-            let error = ConsumeError::retryable(format!(
-                "data refused due to high memory usage: {before} bytes of requests are under way, {limit} is what memory_limiter allows"
-            ));
-            return Err(error.after(COME_AGAIN));
-        }
-        Ok(entered)
+    /// Begins a request, of which nothing has come yet.
+    pub fn enter(&self) -> UnderWay {
+        UnderWay { shared: Arc::clone(&self.0), bytes: 0 }
+    }
+
+    /// What is said to a client for whose request there is no room.
+    pub fn refusal(&self) -> ConsumeError {
+        let (bytes, limit) = (self.bytes(), self.0.limit.load(Relaxed));
+        let error = ConsumeError::retryable(format!(
+            "data refused due to high memory usage: {bytes} bytes of requests are under way, {limit} is what memory_limiter allows"
+        ));
+        error.after(COME_AGAIN)
     }
 
     /// Bytes under way.
     pub fn bytes(&self) -> usize {
         self.0.bytes.load(Relaxed)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<AtomicUsize>>> {
-        self.0.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,14 +92,13 @@ pub struct InFlightLimit {
 impl InFlightLimit {
     /// Changes it.
     pub fn set(&self, bytes: usize) {
-        self.limit.store(bytes, Relaxed);
+        self.shared.change(|_| self.limit.store(bytes, Relaxed));
     }
 }
 
 impl Drop for InFlightLimit {
     fn drop(&mut self) {
-        let mut limits = self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        limits.retain(|it| !Arc::ptr_eq(it, &self.limit));
+        self.shared.change(|all| all.retain(|it| !Arc::ptr_eq(it, &self.limit)));
     }
 }
 
@@ -102,11 +110,17 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
-    /// It turned out to be larger, as when it was decompressed.
-    pub fn grow_to(&mut self, bytes: usize) {
-        let more = bytes.saturating_sub(self.bytes);
-        self.shared.bytes.fetch_add(more, Relaxed);
-        self.bytes += more;
+    /// It holds so many bytes now. False when there is no room for more than it held; they count nevertheless, until
+    /// it is dropped or told otherwise. A request that is alone may be of any size.
+    #[must_use]
+    pub fn holds(&mut self, bytes: usize) -> bool {
+        let before = std::mem::replace(&mut self.bytes, bytes);
+        let Some(more) = bytes.checked_sub(before) else {
+            self.shared.bytes.fetch_sub(before - bytes, Relaxed);
+            return true;
+        };
+        let all = self.shared.bytes.fetch_add(more, Relaxed) + more;
+        more == 0 || all <= self.shared.limit.load(Relaxed) || all <= bytes
     }
 }
 
@@ -121,38 +135,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_refused_while_too_many_bytes_are_under_way() {
+    fn a_request_is_refused_when_there_is_no_room_for_what_has_come_of_it() {
         let all = InFlight::default();
         let limit = all.limit(100);
         let larger = all.limit(1000);
-        let first = all.enter(90).unwrap();
-        let error = all.enter(11).unwrap_err();
+        let (mut first, mut second) = (all.enter(), all.enter());
+        assert!(first.holds(90) && second.holds(10));
+        assert!(!second.holds(11));
+        let error = all.refusal();
         assert!(!error.is_permanent());
         assert_eq!(
             error.message(),
-            "data refused due to high memory usage: 90 bytes of requests are under way, 100 is what memory_limiter allows"
+            "data refused due to high memory usage: 101 bytes of requests are under way, 100 is what memory_limiter allows"
         );
-        assert_eq!(all.bytes(), 90, "what was refused is not under way");
-        assert!(all.enter(0).is_ok());
-        drop((all.enter(10).unwrap(), first));
-        assert_eq!(all.bytes(), 0);
+        assert!(second.holds(11), "nothing more came");
+        assert!(second.holds(5) && first.holds(95), "some was given back");
+        drop(second);
+        assert_eq!(all.bytes(), 95);
         drop(limit);
-        let mut second = all.enter(90).unwrap();
-        second.grow_to(950);
-        assert!(all.enter(90).is_err(), "the other limit is still there");
+        assert!(all.enter().holds(905), "the other limit is still there");
+        assert!(!all.enter().holds(906));
         larger.set(1040);
-        assert!(all.enter(90).is_ok());
+        assert!(all.enter().holds(945) && !all.enter().holds(946));
         drop(larger);
-        assert!(all.enter(1 << 40).is_ok());
+        assert!(all.enter().holds(1 << 40));
+        drop(first);
+        assert_eq!(all.bytes(), 0);
     }
 
     #[test]
     fn a_request_that_is_alone_may_be_larger_than_the_limit() {
         let all = InFlight::default();
         let _limit = all.limit(100);
-        let alone = all.enter(5000).unwrap();
-        assert!(all.enter(1).is_err());
+        let mut alone = all.enter();
+        assert!(alone.holds(5000) && alone.holds(6000));
+        assert!(!all.enter().holds(1));
         drop(alone);
-        assert!(all.enter(1).is_ok());
+        assert!(all.enter().holds(1));
     }
 }

@@ -12,6 +12,9 @@ const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A buffer is used again for what leaves at most this part of what it asks for unused: a quarter.
 const SURPLUS_PART_MAX: usize = 4;
 
+/// Most room that is made for what was announced and has not come, in bytes: that of a batch of the usual size.
+const TRUSTED_BYTES_MAX: usize = 1024 * 1024;
+
 static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
 struct Pool {
@@ -68,6 +71,21 @@ pub fn take(capacity: usize) -> Vec<u8> {
     }
     let waiting = POOL.lock().unwrap_or_else(PoisonError::into_inner).take(capacity);
     waiting.unwrap_or_else(|| Vec::with_capacity(capacity))
+}
+
+/// Adds a piece of what will have `announced` bytes in the end, as its sender says. Announcing is free for a sender:
+/// room for more than [`TRUSTED_BYTES_MAX`] is made only as it comes, by doubling.
+pub fn gather(buffer: &mut Vec<u8>, piece: &[u8], announced: Option<usize>) {
+    let missing = announced.and_then(|it| it.checked_sub(buffer.len()));
+    let missing = missing.filter(|it| *it >= piece.len());
+    if buffer.capacity() == 0 {
+        let room = missing.map_or(2 * piece.len(), |it| it.min(TRUSTED_BYTES_MAX));
+        *buffer = take(room.max(piece.len()));
+    } else if buffer.capacity() - buffer.len() < piece.len() {
+        let double = buffer.len().max(piece.len());
+        buffer.reserve_exact(missing.map_or(double, |it| it.min(double)));
+    }
+    buffer.extend_from_slice(piece);
 }
 
 /// The buffer as immutable bytes. Its memory is used again when the last handle is dropped.
@@ -143,6 +161,28 @@ mod tests {
         assert_eq!(sizes(pool.surplus()), [100, 200]);
         assert_eq!(sizes(pool.surplus()), [400]);
         assert_eq!(pool.bytes, 0);
+    }
+
+    #[test]
+    fn room_is_made_for_what_was_announced_as_it_comes() {
+        let check = |announced: Option<usize>, pieces: &[usize], want: usize| {
+            let mut buffer = Vec::new();
+            for bytes in pieces {
+                gather(&mut buffer, &vec![7; *bytes], announced);
+            }
+            assert_eq!(buffer, vec![7; pieces.iter().sum()]);
+            assert_eq!(buffer.capacity(), want, "{announced:?} {pieces:?}");
+        };
+        check(Some(5000), &[1], 5000);
+        check(Some(5000), &[1, 4999], 5000);
+        check(Some(4 << 20), &[1], 1 << 20);
+        check(Some(4 << 20), &[1 << 20, 1], 2 << 20);
+        check(Some(3 << 20), &[1 << 20, 1 << 20, 1], 3 << 20);
+        check(Some(4 << 20), &[2 << 20], 2 << 20);
+        // More than was announced is the caller's business.
+        check(Some(1), &[1, 10], 11);
+        check(None, &[10], 20);
+        check(None, &[10, 11], 21);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A task looks at resident memory every `check_interval`; `consume` looks at its verdict, and at memory itself
 //! when so much has come since the last look that it could use up half of what was left. While nothing
 //! comes and nothing is refused, the task sleeps until something comes, so that an idle collector stays idle.
-//! Servers do not even read a request while those under way take their share of the limit.
+//! Servers read no further when what has come of requests under way takes its share of the limit.
 
 #![cfg_attr(
     not(test),
@@ -170,8 +170,8 @@ impl MemoryLimiter {
         }
     }
 
-    /// Bytes of requests that may be under way while `used` is used: what they claim may be yet to come,
-    /// and as much may wait in the connections.
+    /// Bytes of requests that may be under way while `used` is used. What has come may be there twice while it is
+    /// joined or decompressed, and as much may wait in the connections.
     fn in_flight_max(&self, used: u64) -> usize {
         let share = self.plan.limits.hard.saturating_sub(used) / IN_FLIGHT_PART;
         usize::try_from(share).unwrap_or(usize::MAX)

@@ -81,17 +81,17 @@ async fn requests_under_way_may_take_a_quarter_of_what_is_left_of_the_limit() {
     let settings = processor_settings("memory_limiter", Signal::Logs);
     let limiter = Arc::new(processor::<MemoryLimiter>(settings, section, sink.next()));
     Arc::clone(&limiter).start(&host).await.unwrap();
-    let mebibytes = |it: usize| it << 20;
+    let fit = |sizes: &[usize]| {
+        let mut all: Vec<_> = sizes.iter().map(|_| host.in_flight().enter()).collect();
+        all.iter_mut().zip(sizes).all(|(it, mebibytes)| it.holds(mebibytes << 20))
+    };
     for (used, share) in [(0, 2500), (2000, 2000), (9000, 250)] {
         limiter.check(used << 20);
-        let first = host.in_flight().enter(mebibytes(share - 9)).unwrap();
-        assert!(host.in_flight().enter(mebibytes(10)).is_err(), "{used}");
-        drop((host.in_flight().enter(mebibytes(9)).unwrap(), first));
+        assert!(fit(&[share - 9, 9]), "{used}");
+        assert!(!fit(&[share - 9, 10]), "{used}");
     }
-    let first = host.in_flight().enter(mebibytes(1)).unwrap();
-    assert!(host.in_flight().enter(mebibytes(9000)).is_err());
+    assert!(!fit(&[1, 9000]));
     host.stop().await;
     drop(limiter);
-    assert!(host.in_flight().enter(mebibytes(9000)).is_ok(), "the limiter is gone");
-    drop(first);
+    assert!(fit(&[1, 9000]), "the limiter is gone");
 }

@@ -15,6 +15,7 @@ use super::{Bound, Otlp, Protocols};
 mod grpc;
 mod http;
 mod life;
+mod room;
 
 /// No test takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);

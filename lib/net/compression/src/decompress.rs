@@ -42,6 +42,8 @@ pub enum DecompressError {
     TooLarge,
     /// A snappy block declares more than the limit allows.
     DeclaredTooLarge,
+    /// Who was asked had no room for it.
+    NoRoom,
     /// The data is damaged, in the words of Go's decoder.
     Corrupt(&'static str),
 }
@@ -52,6 +54,7 @@ impl fmt::Display for DecompressError {
         f.write_str(match self {
             Self::TooLarge => "http: request body too large",
             Self::DeclaredTooLarge => "snappy: decoded size exceeds max request body size",
+            Self::NoRoom => "there is no room for the decoded body",
             Self::Corrupt(text) => text,
         })
     }
@@ -63,24 +66,43 @@ const EOF: DecompressError = DecompressError::Corrupt("EOF");
 const UNEXPECTED_EOF: DecompressError = DecompressError::Corrupt("unexpected EOF");
 const SNAPPY_CORRUPT: DecompressError = DecompressError::Corrupt("snappy: corrupt input");
 
+/// Asked whether there is room for a decoded body of so many bytes, before it is there: once when the size is known
+/// beforehand, else again and again as it grows.
+pub type Room<'a> = &'a mut dyn FnMut(usize) -> bool;
+
 /// Decodes a whole body of at most `limit` bytes.
 ///
 /// # Errors
 /// Never allocates more than the limit and a decoder's window.
 pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Bytes, DecompressError> {
+    decompress_within(encoding, body, limit, &mut |_| true)
+}
+
+/// Decodes a whole body of at most `limit` bytes, as far as there is room.
+///
+/// # Errors
+/// As [`decompress`], and [`DecompressError::NoRoom`].
+pub fn decompress_within(
+    encoding: Encoding,
+    body: &[u8],
+    limit: usize,
+    room: Room<'_>,
+) -> Result<Bytes, DecompressError> {
     let decoded = match encoding {
-        Encoding::Gzip => gzip(body, limit),
-        Encoding::Zlib | Encoding::Deflate => zlib(body, limit),
-        Encoding::Zstd => zstd(body, limit),
-        Encoding::Snappy if body.starts_with(SNAPPY_FRAMED_MAGIC) => snappy_framed(body, limit),
-        Encoding::Snappy => snappy_block(body, limit),
-        Encoding::SnappyFramed => snappy_framed(body, limit),
-        Encoding::Lz4 => lz4(body, limit),
+        Encoding::Gzip => gzip(body, limit, room),
+        Encoding::Zlib | Encoding::Deflate => zlib(body, limit, room),
+        Encoding::Zstd => zstd(body, limit, room),
+        Encoding::Snappy if body.starts_with(SNAPPY_FRAMED_MAGIC) => {
+            snappy_framed(body, limit, room)
+        }
+        Encoding::Snappy => snappy_block(body, limit, room),
+        Encoding::SnappyFramed => snappy_framed(body, limit, room),
+        Encoding::Lz4 => lz4(body, limit, room),
     };
     decoded.map(buffer::freeze)
 }
 
-fn gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+fn gzip(body: &[u8], limit: usize, room: Room<'_>) -> Result<Vec<u8>, DecompressError> {
     match body.len() {
         0 => return Err(EOF),
         1..GZIP_HEADER_BYTES => return Err(UNEXPECTED_EOF),
@@ -89,10 +111,10 @@ fn gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     if !body.starts_with(&GZIP_MAGIC) {
         return Err(DecompressError::Corrupt("gzip: invalid header"));
     }
-    if let Some(decoded) = gzip_at_once(body, limit) {
-        return Ok(decoded);
+    if let Some(decoded) = gzip_at_once(body, limit, room) {
+        return decoded;
     }
-    read_all(flate2::bufread::MultiGzDecoder::new(body), body.len(), limit, |error| {
+    read_all(flate2::bufread::MultiGzDecoder::new(body), body.len(), (limit, room), |error| {
         match error.to_string() {
             it if it.contains("checksum") => DecompressError::Corrupt("gzip: invalid checksum"),
             it if it.contains("header") => DecompressError::Corrupt("gzip: invalid header"),
@@ -102,7 +124,11 @@ fn gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
 }
 
 /// One member whose trailer tells the size; `None` for all that is less simple.
-fn gzip_at_once(body: &[u8], limit: usize) -> Option<Vec<u8>> {
+fn gzip_at_once(
+    body: &[u8],
+    limit: usize,
+    room: Room<'_>,
+) -> Option<Result<Vec<u8>, DecompressError>> {
     thread_local! {
         static DECODER: RefCell<libdeflater::Decompressor> =
             RefCell::new(libdeflater::Decompressor::new());
@@ -116,16 +142,19 @@ fn gzip_at_once(body: &[u8], limit: usize) -> Option<Vec<u8>> {
     if memchr::memmem::find(body.get(GZIP_MAGIC.len()..)?, &GZIP_MAGIC).is_some() {
         return None;
     }
+    if !room(size) {
+        return Some(Err(DecompressError::NoRoom));
+    }
     let mut decoded = buffer::take(size);
     decoded.resize(size, 0);
     let written = DECODER.with_borrow_mut(|it| it.gzip_decompress(body, &mut decoded));
     let checksum = u32::from_le_bytes(*body.get(trailer..)?.first_chunk()?);
     // Bytes after the member would have shown another size or checksum at the end.
     let whole = written == Ok(size) && libdeflater::crc32(&decoded) == checksum;
-    whole.then_some(decoded)
+    whole.then_some(Ok(decoded))
 }
 
-fn zlib(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+fn zlib(body: &[u8], limit: usize, room: Room<'_>) -> Result<Vec<u8>, DecompressError> {
     const DEFLATE: u8 = 8;
     const DICTIONARY: u8 = 0x20;
     let [cmf, flags, ..] = *body else { return Err(UNEXPECTED_EOF) };
@@ -135,12 +164,12 @@ fn zlib(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     if flags & DICTIONARY != 0 {
         return Err(DecompressError::Corrupt("zlib: invalid dictionary"));
     }
-    read_all(flate2::bufread::ZlibDecoder::new(body), body.len(), limit, |_| {
+    read_all(flate2::bufread::ZlibDecoder::new(body), body.len(), (limit, room), |_| {
         DecompressError::Corrupt("flate: corrupt input")
     })
 }
 
-fn zstd(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+fn zstd(body: &[u8], limit: usize, room: Room<'_>) -> Result<Vec<u8>, DecompressError> {
     thread_local! {
         static CONTEXT: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
     }
@@ -158,11 +187,11 @@ fn zstd(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
             Some(it) => it,
             None => slot.insert(zstd_context()?),
         };
-        if let Some(decoded) = zstd_at_once(context, body, limit) {
-            return Ok(decoded);
+        if let Some(decoded) = zstd_at_once(context, body, limit, room) {
+            return decoded;
         }
         let decoder = zstd::stream::read::Decoder::with_context(body, context);
-        read_all(decoder, body.len(), limit, |error| match error.to_string() {
+        read_all(decoder, body.len(), (limit, room), |error| match error.to_string() {
             it if it.contains("checksum") => DecompressError::Corrupt("CRC check failed"),
             it if it.contains("memory") => DecompressError::Corrupt("window size exceeded"),
             it if it.contains("descriptor") => {
@@ -185,18 +214,26 @@ fn zstd_context() -> Result<DCtx<'static>, DecompressError> {
 }
 
 /// One frame whose header tells the size; `None` for all that is less simple.
-fn zstd_at_once(context: &mut DCtx<'static>, body: &[u8], limit: usize) -> Option<Vec<u8>> {
+fn zstd_at_once(
+    context: &mut DCtx<'static>,
+    body: &[u8],
+    limit: usize,
+    room: Room<'_>,
+) -> Option<Result<Vec<u8>, DecompressError>> {
     let size = usize::try_from(get_frame_content_size(body).ok()??).ok()?;
     if size > limit {
         return None;
     }
+    if !room(size) {
+        return Some(Err(DecompressError::NoRoom));
+    }
     let mut decoded = buffer::take(size);
     let written = context.decompress(&mut decoded, body).ok()?;
-    (written == size).then_some(decoded)
+    (written == size).then_some(Ok(decoded))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the length that is claimed is checked before")]
-fn snappy_block(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+fn snappy_block(body: &[u8], limit: usize, room: Room<'_>) -> Result<Vec<u8>, DecompressError> {
     if body.is_empty() {
         return Err(SNAPPY_CORRUPT);
     }
@@ -204,11 +241,14 @@ fn snappy_block(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     if size > limit {
         return Err(DecompressError::DeclaredTooLarge);
     }
+    if !room(size) {
+        return Err(DecompressError::NoRoom);
+    }
     snap::raw::Decoder::new().decompress_vec(body).map_err(|_| SNAPPY_CORRUPT)
 }
 
-fn snappy_framed(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
-    read_all(snap::read::FrameDecoder::new(body), body.len(), limit, |error| {
+fn snappy_framed(body: &[u8], limit: usize, room: Room<'_>) -> Result<Vec<u8>, DecompressError> {
+    read_all(snap::read::FrameDecoder::new(body), body.len(), (limit, room), |error| {
         match error.to_string() {
             it if it.contains("unsupported chunk type") => {
                 DecompressError::Corrupt("snappy: unsupported input")
@@ -219,7 +259,7 @@ fn snappy_framed(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> 
     .map_err(|error| if error == UNEXPECTED_EOF { SNAPPY_CORRUPT } else { error })
 }
 
-fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+fn lz4(body: &[u8], limit: usize, room: Room<'_>) -> Result<Vec<u8>, DecompressError> {
     // The decoder takes what is shorter than a header for the end of the frames.
     if (1..LZ4_HEADER_BYTES_MIN).contains(&body.len()) && !body.starts_with(&LZ4_MAGIC) {
         let is_cut = LZ4_MAGIC.starts_with(body);
@@ -230,7 +270,7 @@ fn lz4(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     if body.starts_with(&LZ4_MAGIC) && !has_lz4_end(body) {
         return Err(UNEXPECTED_EOF);
     }
-    read_all(lz4_flex::frame::FrameDecoder::new(body), body.len(), limit, |error| {
+    read_all(lz4_flex::frame::FrameDecoder::new(body), body.len(), (limit, room), |error| {
         match error.to_string().as_str() {
             "WrongMagicNumber" => DecompressError::Corrupt("lz4: bad magic number"),
             it if it.contains("Checksum") => DecompressError::Corrupt("lz4: invalid checksum"),
@@ -263,16 +303,36 @@ fn has_lz4_end(body: &[u8]) -> bool {
 fn read_all(
     reader: impl Read,
     encoded: usize,
-    limit: usize,
+    (limit, room): (usize, Room<'_>),
     corrupt: impl Fn(&io::Error) -> DecompressError,
 ) -> Result<Vec<u8>, DecompressError> {
     let mut decoded = buffer::take(encoded.saturating_mul(RATIO_GUESS).min(limit));
     let beyond = (limit as u64).saturating_add(1);
-    match reader.take(beyond).read_to_end(&mut decoded) {
+    let mut reader = Roomed { reader: reader.take(beyond), bytes: 0, room, full: false };
+    let read = reader.read_to_end(&mut decoded);
+    match read {
+        _ if reader.full => Err(DecompressError::NoRoom),
         Ok(_) if decoded.len() > limit => Err(DecompressError::TooLarge),
         Ok(_) => Ok(decoded),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(UNEXPECTED_EOF),
         Err(error) => Err(corrupt(&error)),
+    }
+}
+
+/// A reader that ends when there is no room for what it has read.
+struct Roomed<'a, R> {
+    reader: R,
+    bytes: usize,
+    room: Room<'a>,
+    full: bool,
+}
+
+impl<R: Read> Read for Roomed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.bytes += read;
+        self.full = !(self.room)(self.bytes);
+        Ok(if self.full { 0 } else { read })
     }
 }
 

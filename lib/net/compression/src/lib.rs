@@ -16,7 +16,7 @@ mod decompress;
 
 pub use chunks::Chunks;
 pub use compress::{Compressor, INLINE_BYTES_MAX, Params, Type};
-pub use decompress::{DecompressError, decompress};
+pub use decompress::{DecompressError, Room, decompress, decompress_within};
 
 /// A content encoding, by the names that the Collector's configuration and HTTP headers use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

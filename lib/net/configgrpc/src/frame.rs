@@ -1,6 +1,8 @@
 //! gRPC message framing: one byte "compressed", four bytes length, then the message. Bodies stay
 //! `Bytes`: a message that lies in one DATA frame is not copied, one that spans several is copied once.
 //! `PROTOCOL-HTTP2.md` of gRPC, "Length-Prefixed-Message".
+//!
+//! [`Messages`] puts together what has come and knows no streams; [`Reader`] feeds it from one.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -61,62 +63,68 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
-/// Reads messages from a stream, giving flow control back as it reads.
-pub struct Reader {
-    stream: RecvStream,
+/// Puts messages together from pieces, however they are cut.
+#[derive(Debug)]
+pub struct Messages {
     limit: usize,
+    /// Came, and is part of no message yet.
     pending: Bytes,
-    announced: Option<(bool, usize)>,
+    prefix: [u8; PREFIX_BYTES],
+    prefix_bytes: usize,
+    /// The beginning of a message that came in several pieces.
+    body: Vec<u8>,
 }
 
-impl Reader {
+impl Messages {
     /// `limit` is the longest message in bytes, as sent.
-    pub fn new(stream: RecvStream, limit: usize) -> Self {
-        Self { stream, limit, pending: Bytes::new(), announced: None }
+    pub fn new(limit: usize) -> Self {
+        let (pending, prefix) = (Bytes::new(), [0; PREFIX_BYTES]);
+        Self { limit, pending, prefix, prefix_bytes: 0, body: Vec::new() }
     }
 
-    /// The size in bytes of the next message, before it has come; `None` at the end of the stream.
+    /// The next piece, to be called when [`Messages::take`] had no message.
+    pub fn push(&mut self, piece: Bytes) {
+        debug_assert!(self.pending.is_empty(), "all of the last piece was taken");
+        self.pending = piece;
+    }
+
+    /// The next message, if all of it has come.
     ///
     /// # Errors
     /// [`FrameError`]; the stream is of no more use then.
-    pub async fn announced(&mut self) -> Result<Option<usize>, FrameError> {
-        if self.announced.is_none() {
-            self.announced = self.read_prefix().await?;
-        }
-        Ok(self.announced.map(|(_, size)| size))
-    }
-
-    /// The next message; `None` at the end of the stream.
-    ///
-    /// # Errors
-    /// [`FrameError`]; the stream is of no more use then.
-    pub async fn next(&mut self) -> Result<Option<Message>, FrameError> {
-        self.announced().await?;
-        let Some((compressed, size)) = self.announced.take() else { return Ok(None) };
-        let body = self.read_body(size).await?;
+    pub fn take(&mut self) -> Result<Option<Message>, FrameError> {
+        let Some((compressed, size)) = self.announced()? else { return Ok(None) };
+        let whole = self.body.is_empty() && self.pending.len() >= size;
+        let body = if whole {
+            self.pending.split_to(size)
+        } else {
+            self.gather(size);
+            if self.body.len() < size {
+                return Ok(None);
+            }
+            buffer::freeze(std::mem::take(&mut self.body))
+        };
+        self.prefix_bytes = 0;
         Ok(Some(Message { compressed, body }))
     }
 
-    /// What comes after the messages; to be called after [`Reader::next`] has said `None`.
-    ///
-    /// # Errors
-    /// When the connection broke.
-    pub async fn trailers(&mut self) -> Result<Option<http::HeaderMap>, FrameError> {
-        poll_fn(|cx| self.stream.poll_trailers(cx)).await.map_err(FrameError::Transport)
+    /// True when no message has begun.
+    pub fn is_between(&self) -> bool {
+        self.prefix_bytes == 0
     }
 
-    async fn read_prefix(&mut self) -> Result<Option<(bool, usize)>, FrameError> {
-        let mut prefix = [0; PREFIX_BYTES];
-        let mut have = 0;
-        while have < PREFIX_BYTES {
-            if self.pending.is_empty() && !self.fill().await? {
-                return if have == 0 { Ok(None) } else { Err(FrameError::Truncated) };
+    /// What the prefix says, once it is there.
+    fn announced(&mut self) -> Result<Option<(bool, usize)>, FrameError> {
+        if self.prefix_bytes < PREFIX_BYTES {
+            let part = self.pending.len().min(PREFIX_BYTES - self.prefix_bytes);
+            let end = self.prefix_bytes + part;
+            self.pending.copy_to_slice(&mut self.prefix[self.prefix_bytes..end]);
+            self.prefix_bytes = end;
+            if end < PREFIX_BYTES {
+                return Ok(None);
             }
-            let part = self.pending.len().min(PREFIX_BYTES - have);
-            self.pending.copy_to_slice(&mut prefix[have..have + part]);
-            have += part;
         }
-        let [flag, a, b, c, d] = prefix;
+        let [flag, a, b, c, d] = self.prefix;
         if flag > 1 {
             return Err(FrameError::Flag(flag));
         }
@@ -127,42 +135,128 @@ impl Reader {
         Ok(Some((flag == 1, size)))
     }
 
-    async fn read_body(&mut self, size: usize) -> Result<Bytes, FrameError> {
-        if self.pending.is_empty() && size > 0 && !self.fill().await? {
-            return Err(FrameError::Truncated);
+    /// Copies what has come of a message of `size` bytes.
+    fn gather(&mut self, size: usize) {
+        let part = self.pending.len().min(size - self.body.len());
+        if part == 0 {
+            return;
         }
-        if self.pending.len() >= size {
-            return Ok(self.pending.split_to(size));
-        }
-        let mut body = buffer::take(size);
+        buffer::gather(&mut self.body, &self.pending[..part], Some(size));
+        self.pending.advance(part);
+    }
+}
+
+/// Reads messages from a stream, giving flow control back as it reads.
+pub struct Reader {
+    stream: RecvStream,
+    messages: Messages,
+}
+
+impl Reader {
+    /// `limit` is the longest message in bytes, as sent.
+    pub fn new(stream: RecvStream, limit: usize) -> Self {
+        Self { stream, messages: Messages::new(limit) }
+    }
+
+    /// The next message; `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the stream is of no more use then.
+    pub async fn next(&mut self) -> Result<Option<Message>, FrameError> {
         loop {
-            let part = self.pending.len().min(size - body.len());
-            body.extend_from_slice(&self.pending[..part]);
-            self.pending.advance(part);
-            if body.len() == size {
-                return Ok(buffer::freeze(body));
+            if let Some(message) = self.messages.take()? {
+                return Ok(Some(message));
             }
-            if !self.fill().await? {
-                return Err(FrameError::Truncated);
+            if self.fill().await? == 0 {
+                return if self.messages.is_between() {
+                    Ok(None)
+                } else {
+                    Err(FrameError::Truncated)
+                };
             }
         }
     }
 
-    /// Waits for a DATA frame with content; false at the end.
-    async fn fill(&mut self) -> Result<bool, FrameError> {
+    /// The next message, if all of it has come.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the stream is of no more use then.
+    pub fn take(&mut self) -> Result<Option<Message>, FrameError> {
+        self.messages.take()
+    }
+
+    /// True when no message has begun.
+    pub fn is_between(&self) -> bool {
+        self.messages.is_between()
+    }
+
+    /// What comes after the messages; to be called after [`Reader::next`] has said `None`.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub async fn trailers(&mut self) -> Result<Option<http::HeaderMap>, FrameError> {
+        poll_fn(|cx| self.stream.poll_trailers(cx)).await.map_err(FrameError::Transport)
+    }
+
+    /// Waits for a DATA frame with content, of which so many bytes came; 0 at the end.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub async fn fill(&mut self) -> Result<usize, FrameError> {
         loop {
             let Some(data) = poll_fn(|cx| self.stream.poll_data(cx)).await else {
-                return Ok(false);
+                return Ok(0);
             };
             let data = data.map_err(FrameError::Transport)?;
             if !data.is_empty() {
-                self.stream
-                    .flow_control()
-                    .release_capacity(data.len())
-                    .map_err(FrameError::Transport)?;
-                self.pending = data;
-                return Ok(true);
+                let came = data.len();
+                self.stream.flow_control().release_capacity(came).map_err(FrameError::Transport)?;
+                self.messages.push(data);
+                return Ok(came);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of `pieces`: the messages, and whether the end is at a good place.
+    fn split(pieces: &[&[u8]], limit: usize) -> Result<(Vec<Message>, bool), String> {
+        let (mut messages, mut found) = (Messages::new(limit), Vec::new());
+        for piece in pieces {
+            messages.push(Bytes::copy_from_slice(piece));
+            while let Some(message) = messages.take().map_err(|it| it.to_string())? {
+                found.push(message);
+            }
+        }
+        Ok((found, messages.is_between()))
+    }
+
+    fn message(compressed: bool, body: &'static [u8]) -> Message {
+        Message { compressed, body: Bytes::from_static(body) }
+    }
+
+    #[test]
+    fn messages_are_the_same_however_they_are_cut() {
+        let wire = b"\0\0\0\0\x03abc\x01\0\0\0\0\0\0\0\0\x01d";
+        let want = vec![message(false, b"abc"), message(true, b""), message(false, b"d")];
+        for first in 0..=wire.len() {
+            for second in first..=wire.len() {
+                let pieces = [&wire[..first], &wire[first..second], &wire[second..]];
+                assert_eq!(split(&pieces, 3), Ok((want.clone(), true)), "{first} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_told_as_soon_as_it_is_known() {
+        assert_eq!(split(&[b"\0\0\0\0\x03ab"], 3), Ok((vec![], false)));
+        assert_eq!(split(&[b"\0\0"], 3), Ok((vec![], false)));
+        let text = "grpc: received message larger than max (4 vs. 3)";
+        assert_eq!(split(&[b"\0\0\0\0\x04"], 3), Err(text.into()));
+        let text = "grpc: received unexpected payload format 2";
+        assert_eq!(split(&[b"\x02\0\0\0\0"], 3), Err(text.into()));
     }
 }

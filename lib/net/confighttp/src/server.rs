@@ -9,14 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use component::meter::{Calls, Counter};
 use component::{BoxError, Client, Context, Host, InFlight, Meter, Tracer, async_trait};
-use compression::decompress;
-use confignet::server::{HEAD_WAIT, STOP_GRACE, sent_away};
+use compression::{DecompressError, decompress_within};
+use confignet::server::{HEAD_WAIT, STOP_GRACE, head_bytes, sent_away};
 use confignet::{Connection, Listener, Pace};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -29,7 +29,7 @@ mod cors;
 mod pulse;
 
 use crate::metrics::{self, Served};
-use body::{BodyError, collect, discard};
+use body::{BodyError, Intake, collect};
 use config::Coding;
 pub use config::{AuthConfig, CorsConfig, MiddlewareConfig, ServerConfig};
 use cors::Cors;
@@ -241,24 +241,11 @@ impl Shared {
         if let Some(early) = self.handler.check(head) {
             return early;
         }
-        let limit = self.config.body_bytes_max();
+        let (limit, head_held) = (self.config.body_bytes_max(), head_bytes(&head.headers));
+        let mut under_way = self.in_flight.enter();
         let pace = Pace::new(Some(self.config.read_timeout.std()).filter(|it| !it.is_zero()));
-        // What a chunked body will be is not known: it counts when it has come.
-        let announced = body.size_hint().exact().map_or(1, |it| usize::try_from(it).unwrap_or(0));
-        let mut under_way = match self.in_flight.enter(announced.min(limit)) {
-            Ok(under_way) => under_way,
-            Err(error) => {
-                self.refused.add(1);
-                discard(body).await;
-                let busy = StatusCode::SERVICE_UNAVAILABLE;
-                let mut response = self.handler.refuse(head, busy, error.message());
-                if let Some(wait) = error.retry_after() {
-                    response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().into());
-                }
-                return closing(response);
-            }
-        };
-        let body = match collect(body, limit, pace).await {
+        let intake = Intake { limit, pace, head: head_held, under_way: &mut under_way };
+        let body = match collect(body, intake).await {
             Ok(body) => body,
             Err(BodyError::TooLarge) => return closing(bad("http: request body too large")),
             Err(BodyError::Broken) => return closing(bad("unexpected EOF")),
@@ -266,20 +253,25 @@ impl Shared {
                 let why = "the request body came too slowly";
                 return closing(self.handler.refuse(head, StatusCode::REQUEST_TIMEOUT, why));
             }
+            Err(BodyError::NoRoom) => return closing(self.no_room(head)),
         };
         let body = match coding {
             Coding::Plain => body,
             Coding::Encoded(encoding) => {
-                let expanded = decompress(encoding, &body, limit);
+                let held = head_held + body.len();
+                let room = &mut |bytes: usize| under_way.holds(held + bytes);
+                let expanded = decompress_within(encoding, &body, limit, room);
                 // The handler may take its time.
                 drop(body);
                 match expanded {
                     Ok(body) => body,
+                    Err(DecompressError::NoRoom) => return self.no_room(head),
                     Err(error) => return bad(&error.to_string()),
                 }
             }
         };
-        under_way.grow_to(body.len());
+        // What was compressed is gone.
+        let _ = under_way.holds(head_held + body.len());
         let client = if self.config.include_metadata {
             Arc::new(Client { peer: client.peer, metadata: metadata(head), is_grpc: false })
         } else {
@@ -289,6 +281,20 @@ impl Shared {
         let span = self.tracer.extract(header);
         let ctx = Context { client: Some(client), span, ..Context::default() };
         self.handler.handle(head, &ctx, body).await
+    }
+}
+
+impl Shared {
+    /// The answer to a request for which there is no room.
+    fn no_room(&self, head: &Parts) -> Response<Bytes> {
+        self.refused.add(1);
+        let error = self.in_flight.refusal();
+        let busy = StatusCode::SERVICE_UNAVAILABLE;
+        let mut response = self.handler.refuse(head, busy, error.message());
+        if let Some(wait) = error.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().into());
+        }
+        response
     }
 }
 

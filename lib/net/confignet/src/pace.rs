@@ -13,10 +13,11 @@ const RATE_MIN: usize = 1024;
 const WINDOW_SECS: usize = 30;
 const WINDOW: Duration = Duration::from_secs(WINDOW_SECS as u64);
 
-/// The pace of one body. Bytes are counted in windows that follow each other, so that what came fast does not
-/// pay for a standstill later.
+/// The pace of one body. Bytes are counted in windows: the next one begins when this one has what it needs, so that
+/// what came fast does not pay for a standstill later.
 #[derive(Debug)]
 pub struct Pace {
+    /// When this window ends.
     due: Instant,
     /// Bytes of this window; `None` when the whole body has to be there in time, however it comes.
     bytes: Option<usize>,
@@ -33,7 +34,11 @@ impl Pace {
 
     /// So many bytes have come.
     pub fn came(&mut self, bytes: usize) {
-        self.bytes = self.bytes.map(|it| it.saturating_add(bytes));
+        let Some(all) = &mut self.bytes else { return };
+        *all = all.saturating_add(bytes);
+        if *all >= RATE_MIN * WINDOW_SECS {
+            (*all, self.due) = (0, Instant::now() + WINDOW);
+        }
     }
 
     /// What `next` brings; `None` when it comes too slowly.
@@ -50,11 +55,10 @@ impl Pace {
     pub fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(self.due)));
         while timer.as_mut().poll(cx).is_ready() {
-            match &mut self.bytes {
-                Some(bytes) if *bytes >= RATE_MIN * WINDOW_SECS => *bytes = 0,
-                _ => return Poll::Ready(()),
+            if timer.deadline() >= self.due {
+                return Poll::Ready(());
             }
-            self.due = Instant::now() + WINDOW;
+            // Another window has begun since the timer was set.
             timer.as_mut().reset(self.due);
         }
         Poll::Pending
@@ -94,8 +98,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_came_fast_does_not_pay_for_a_standstill() {
         let (start, mut pace) = (Instant::now(), Pace::new(None));
-        pace.came(100 << 20);
+        for _ in 0..2 {
+            assert!(pace.keep(sleep(Duration::from_secs(20))).await.is_some());
+            pace.came(100 << 20);
+        }
         assert_eq!(pace.keep(pending::<()>()).await, None);
-        assert_eq!(start.elapsed().as_secs(), 60, "one window with bytes, one without");
+        assert_eq!(start.elapsed().as_secs(), 20 + 20 + 30);
     }
 }

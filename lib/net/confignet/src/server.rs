@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use component::Host;
 use component::config::{Need, Problems};
+use http::HeaderMap;
 
 use crate::{Connection, Listener};
 
@@ -49,6 +50,11 @@ async fn next(listener: &Listener, host: &Host) -> Option<Connection> {
         () = host.stopping().cancelled() => listener.last().filter(|_| host.is_leaving()),
         connection = listener.accept() => Some(connection),
     }
+}
+
+/// Bytes that the headers of a request take while it is under way.
+pub fn head_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
 /// What the section of a server asks for that no server has yet.

@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 
 use super::{ALL, Fixture, run, with_grpc};
 
-const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+pub(super) const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
 /// The end of a call.
 #[derive(Debug)]
-struct Reply {
+pub(super) struct Reply {
     http: u16,
     headers: HeaderMap,
     message: Option<Message>,
@@ -28,22 +28,22 @@ struct Reply {
 }
 
 impl Reply {
-    fn code(&self) -> &str {
+    pub(super) fn code(&self) -> &str {
         self.status["grpc-status"].to_str().unwrap()
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let text = self.status.get("grpc-message");
         text.map_or_else(String::new, |it| rpcstatus::unescape(it.as_bytes()))
     }
 
     #[track_caller]
-    fn check(&self, http: u16, code: &str, text: &str) {
+    pub(super) fn check(&self, http: u16, code: &str, text: &str) {
         assert_eq!((self.http, self.code(), self.text().as_str()), (http, code, text));
     }
 
     #[track_caller]
-    fn check_success(&self) {
+    pub(super) fn check_success(&self) {
         self.check(200, "0", "");
         let message = self.message.as_ref().expect("a message");
         assert_eq!((message.compressed, &message.body[..]), (false, &[10, 0][..]));
@@ -51,13 +51,13 @@ impl Reply {
 }
 
 /// A connection and the task that drives it.
-struct Link {
+pub(super) struct Link {
     send: SendRequest<Bytes>,
     _drive: JoinSet<()>,
 }
 
 impl Link {
-    async fn open(address: SocketAddr) -> Self {
+    pub(super) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let (send, connection) = h2::client::handshake(stream).await.unwrap();
         let mut drive = JoinSet::new();
@@ -67,7 +67,7 @@ impl Link {
         Self { send, _drive: drive }
     }
 
-    async fn begin(
+    pub(super) async fn begin(
         &self,
         path: &str,
         headers: &[(&str, &str)],
@@ -83,7 +83,7 @@ impl Link {
         send.send_request(request.body(()).unwrap(), false).unwrap()
     }
 
-    async fn call(&self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Reply {
+    pub(super) async fn call(&self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Reply {
         let (response, mut stream) = self.begin(path, headers).await;
         // The server may refuse before it has read all.
         let _ = stream.send_data(body, true);
@@ -104,13 +104,13 @@ async fn finish(response: h2::client::ResponseFuture) -> Reply {
     Reply { http: head.status.as_u16(), headers: head.headers, message, status }
 }
 
-fn framed(compressed: bool, message: &[u8]) -> Bytes {
+pub(super) fn framed(compressed: bool, message: &[u8]) -> Bytes {
     let mut frame = BytesMut::from(&prefix(compressed, message.len())[..]);
     frame.put_slice(message);
     frame.freeze()
 }
 
-fn request(n: usize) -> Bytes {
+pub(super) fn request(n: usize) -> Bytes {
     framed(false, &logs(n).to_bytes())
 }
 

@@ -17,18 +17,18 @@ use super::{ALL, Fixture, run, with_http};
 
 /// An answer as it was on the wire.
 #[derive(Debug, PartialEq)]
-struct Reply {
-    status: u16,
+pub(super) struct Reply {
+    pub(super) status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
@@ -50,13 +50,18 @@ impl Reply {
     }
 
     #[track_caller]
-    fn check_success(&self) {
+    pub(super) fn check_success(&self) {
         self.check(200, "application/json", r#"{"partialSuccess":{}}"#);
     }
 }
 
 /// One request on a connection of its own.
-async fn send(address: SocketAddr, first: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+pub(super) async fn send(
+    address: SocketAddr,
+    first: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Reply {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut head = format!("{first} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n");
     for (name, value) in headers {
@@ -83,11 +88,16 @@ fn parse(answer: &[u8]) -> Reply {
     Reply { status, headers: headers.collect(), body: answer[end + 4..].to_vec() }
 }
 
-async fn post(address: SocketAddr, path: &str, content_type: &str, body: &[u8]) -> Reply {
+pub(super) async fn post(
+    address: SocketAddr,
+    path: &str,
+    content_type: &str,
+    body: &[u8],
+) -> Reply {
     send(address, &format!("POST {path}"), &[("Content-Type", content_type)], body).await
 }
 
-async fn post_json(address: SocketAddr, body: impl AsRef<[u8]>) -> Reply {
+pub(super) async fn post_json(address: SocketAddr, body: impl AsRef<[u8]>) -> Reply {
     post(address, "/v1/logs", "application/json", body.as_ref()).await
 }
 
@@ -97,7 +107,7 @@ fn as_json(data: &Data) -> Vec<u8> {
     text
 }
 
-fn compress(encoding: Encoding, body: Vec<u8>) -> Vec<u8> {
+pub(super) fn compress(encoding: Encoding, body: Vec<u8>) -> Vec<u8> {
     let compressor = Compressor::http(Type(Some(encoding)), Params::default());
     let chunks = compressor.compress(Chunks::from(Bytes::from(body))).unwrap();
     chunks.pieces().flat_map(|it| it.to_vec()).collect()

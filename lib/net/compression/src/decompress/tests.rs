@@ -52,6 +52,24 @@ fn every_encoding_comes_back() {
 }
 
 #[test]
+fn nothing_is_decoded_beyond_the_room_that_there_is() {
+    for encoding in Encoding::ALL {
+        let (plain, mut asked) = (sample(300_000), 0);
+        let body = encode(encoding, &plain);
+        // Streams, whose size is not known beforehand, too.
+        for body in [body.clone(), [body.clone(), body].concat()] {
+            let room = &mut |bytes: usize| {
+                asked = bytes;
+                bytes < 200_000
+            };
+            let decoded = decompress_within(encoding, &body, 1 << 20, room);
+            assert_eq!(decoded, Err(DecompressError::NoRoom), "{}", encoding.name());
+            assert!((200_000..=300_000).contains(&asked), "{} {asked}", encoding.name());
+        }
+    }
+}
+
+#[test]
 fn one_byte_more_than_the_limit_is_too_large() {
     for encoding in Encoding::ALL {
         let body = encode(encoding, &sample(1001));

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use component::{Client, Context, GrpcStatus, UnderWay};
-use compression::{DecompressError, Encoding, decompress};
+use compression::{DecompressError, Encoding, Room, decompress_within};
+use confignet::Pace;
+use confignet::server::head_bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -30,10 +32,6 @@ const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bi
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// Longest wait for a message, beside what its size allows.
-const MESSAGE_WAIT: Duration = Duration::from_secs(30);
-/// Slowest client, in bytes per second.
-const MESSAGE_RATE_MIN: usize = 1024;
 /// Longest `grpc-timeout` in digits. `PROTOCOL-HTTP2.md`, "TimeoutValue".
 const TIMEOUT_DIGITS_MAX: usize = 8;
 
@@ -162,16 +160,23 @@ async fn call<'a>(
             refuse(code::UNIMPLEMENTED, message)
         })?),
     };
-    let (message, mut under_way) = read(shared, body).await?;
+    let mut under_way = shared.in_flight.enter();
+    let headers = head_bytes(&head.headers);
+    let message = read(shared, body, (headers, &mut under_way)).await?;
     let message = match (message.compressed, encoding) {
         (false, _) => message.body,
         (true, None) => {
             let message = "grpc: compressed flag set with identity or empty encoding";
             return Err(refuse(code::INTERNAL, message));
         }
-        (true, Some(encoding)) => expand(encoding, message.body, shared.message_bytes_max)?,
+        (true, Some(encoding)) => {
+            let held = headers + message.body.len();
+            let room = &mut |bytes: usize| under_way.holds(held + bytes);
+            expand(shared, encoding, message.body, room)?
+        }
     };
-    under_way.grow_to(message.len());
+    // What was compressed is gone.
+    let _ = under_way.holds(headers + message.len());
     let client = if shared.include_metadata {
         Arc::new(Client { peer: client.peer, metadata: metadata(head), is_grpc: true })
     } else {
@@ -184,29 +189,42 @@ async fn call<'a>(
     Ok(endpoint.answer(encoding))
 }
 
-/// The message, which is under way from now on.
-async fn read(shared: &Shared, body: RecvStream) -> Result<(Message, UnderWay), Refusal> {
-    let limit = shared.message_bytes_max;
-    let wait = MESSAGE_WAIT + Duration::from_secs((limit / MESSAGE_RATE_MIN) as u64);
-    let mut reader = Reader::new(body, limit);
-    let message = async {
-        let none = || {
+/// The message, counted as it comes.
+async fn read(
+    shared: &Shared,
+    body: RecvStream,
+    (headers, under_way): (usize, &mut UnderWay),
+) -> Result<Message, Refusal> {
+    let (mut pace, mut held) = (Pace::new(None), headers);
+    let mut reader = Reader::new(body, shared.message_bytes_max);
+    loop {
+        if !under_way.holds(held) {
+            return Err(no_room(shared));
+        }
+        if let Some(message) = reader.take()? {
+            return Ok(message);
+        }
+        let late = || refuse(code::DEADLINE_EXCEEDED, "the request message came too slowly");
+        let came = pace.keep(reader.fill()).await.ok_or_else(late)??;
+        if came == 0 {
+            // The end, though there was no message.
+            reader.is_between().then_some(()).ok_or(FrameError::Truncated)?;
             let message =
                 "cardinality violation: received no request message from non-client-streaming RPC";
-            refuse(code::INTERNAL, message)
-        };
-        let size = reader.announced().await?.ok_or_else(none)?;
-        let under_way = shared.in_flight.enter(size).map_err(|error| {
-            shared.refused.add(1);
-            let (code, message) = (code::UNAVAILABLE, error.message().to_owned());
-            let encoded = encode(code, &message, error.retry_after());
-            GrpcStatus { code, message, encoded }
-        })?;
-        Ok((reader.next().await?.ok_or_else(none)?, under_way))
-    };
-    timeout(wait, message).await.unwrap_or_else(|_| {
-        Err(refuse(code::DEADLINE_EXCEEDED, "the request message came too slowly"))
-    })
+            return Err(refuse(code::INTERNAL, message));
+        }
+        pace.came(came);
+        held += came;
+    }
+}
+
+/// There is no room for what comes.
+fn no_room(shared: &Shared) -> Refusal {
+    shared.refused.add(1);
+    let error = shared.in_flight.refusal();
+    let (code, message) = (code::UNAVAILABLE, error.message().to_owned());
+    let encoded = encode(code, &message, error.retry_after());
+    GrpcStatus { code, message, encoded }.into()
 }
 
 impl From<FrameError> for Refusal {
@@ -224,8 +242,14 @@ impl From<FrameError> for Refusal {
 }
 
 /// Takes the body, which is not held while the message is handled.
-fn expand(encoding: Encoding, body: Bytes, limit: usize) -> Result<Bytes, Refusal> {
-    decompress(encoding, &body, limit).map_err(|error| match error {
+fn expand(
+    shared: &Shared,
+    encoding: Encoding,
+    body: Bytes,
+    room: Room<'_>,
+) -> Result<Bytes, Refusal> {
+    let limit = shared.message_bytes_max;
+    decompress_within(encoding, &body, limit, room).map_err(|error| match error {
         DecompressError::TooLarge | DecompressError::DeclaredTooLarge => {
             let message =
                 format!("grpc: received message after decompression larger than max {limit}");
@@ -234,6 +258,7 @@ fn expand(encoding: Encoding, body: Bytes, limit: usize) -> Result<Bytes, Refusa
         DecompressError::Corrupt(why) => {
             refuse(code::INTERNAL, format!("grpc: failed to decompress the message: {why}"))
         }
+        DecompressError::NoRoom => no_room(shared),
     })
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use component::UnderWay;
 use confignet::Pace;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -25,55 +26,80 @@ pub(super) enum BodyError {
     Broken,
     /// The client is too slow.
     Late,
+    /// There is no room for it now.
+    NoRoom,
 }
 
-/// Reads all of `body`, as long as it keeps its pace.
+/// What watches over a body while it comes.
+pub(super) struct Intake<'a> {
+    /// Longest body in bytes.
+    pub limit: usize,
+    /// How slowly it may come.
+    pub pace: Pace,
+    /// Bytes of the head, which are held as well.
+    pub head: usize,
+    /// Counts what has come.
+    pub under_way: &'a mut UnderWay,
+}
+
+/// Reads all of `body`.
 pub(super) async fn collect(
     mut body: Incoming,
-    limit: usize,
-    mut pace: Pace,
+    mut intake: Intake<'_>,
 ) -> Result<Bytes, BodyError> {
     let announced = body.size_hint().exact().map(|it| usize::try_from(it).unwrap_or(usize::MAX));
     let result = match announced {
-        Some(size) if size > limit => Err(BodyError::TooLarge),
-        announced => read(&mut body, limit, announced.unwrap_or(0), &mut pace).await,
+        Some(size) if size > intake.limit => Err(BodyError::TooLarge),
+        announced => intake.read(&mut body, announced).await,
     };
-    if result == Err(BodyError::TooLarge) {
+    if matches!(result, Err(BodyError::TooLarge | BodyError::NoRoom)) {
+        // None of it is held any more.
+        let _ = intake.under_way.holds(0);
         discard(body).await;
     }
     result
 }
 
-async fn read(
-    body: &mut Incoming,
-    limit: usize,
-    announced: usize,
-    pace: &mut Pace,
-) -> Result<Bytes, BodyError> {
-    let Some(first) = within(body, pace).await? else { return Ok(Bytes::new()) };
-    if first.len() > limit {
-        return Err(BodyError::TooLarge);
+impl Intake<'_> {
+    async fn read(
+        &mut self,
+        body: &mut Incoming,
+        announced: Option<usize>,
+    ) -> Result<Bytes, BodyError> {
+        // A request without a body is answered also while there is no room.
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        if !self.under_way.holds(self.head) {
+            return Err(BodyError::NoRoom);
+        }
+        let Some(first) = self.next(body, 0).await? else { return Ok(Bytes::new()) };
+        if body.is_end_stream() || Some(first.len()) == announced {
+            return Ok(first);
+        }
+        let mut all = Vec::new();
+        buffer::gather(&mut all, &first, announced);
+        drop(first);
+        while let Some(piece) = self.next(body, all.len()).await? {
+            buffer::gather(&mut all, &piece, announced);
+        }
+        Ok(buffer::freeze(all))
     }
-    if body.is_end_stream() || first.len() == announced {
-        return Ok(first);
-    }
-    let mut all = buffer::take(announced.max(first.len() * 2));
-    all.extend_from_slice(&first);
-    drop(first);
-    while let Some(piece) = within(body, pace).await? {
-        if all.len() + piece.len() > limit {
+
+    /// The next piece, if it comes in time and there is room for it behind the `held` bytes before it.
+    async fn next(&mut self, body: &mut Incoming, held: usize) -> Result<Option<Bytes>, BodyError> {
+        let piece = self.pace.keep(next(body)).await.unwrap_or(Err(BodyError::Late))?;
+        let Some(piece) = piece else { return Ok(None) };
+        self.pace.came(piece.len());
+        let held = held + piece.len();
+        if held > self.limit {
             return Err(BodyError::TooLarge);
         }
-        all.extend_from_slice(&piece);
+        if !self.under_way.holds(self.head + held) {
+            return Err(BodyError::NoRoom);
+        }
+        Ok(Some(piece))
     }
-    Ok(buffer::freeze(all))
-}
-
-/// The next piece, if it comes in time.
-async fn within(body: &mut Incoming, pace: &mut Pace) -> Result<Option<Bytes>, BodyError> {
-    let piece = pace.keep(next(body)).await.unwrap_or(Err(BodyError::Late))?;
-    pace.came(piece.as_ref().map_or(0, Bytes::len));
-    Ok(piece)
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
@@ -89,7 +115,7 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
 }
 
 /// Throws away what is not wanted, so that the client reads our answer.
-pub(super) async fn discard(mut body: Incoming) {
+async fn discard(mut body: Incoming) {
     let _ = timeout(SURPLUS_WAIT, throw_away(&mut body)).await;
 }
 
