@@ -16,4 +16,5 @@ mod scarcity;
 mod shutdown;
 mod start;
 mod strange_files;
+mod tls;
 mod transform;

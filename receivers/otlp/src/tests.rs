@@ -16,6 +16,7 @@ mod grpc;
 mod http;
 mod life;
 mod room;
+mod tls;
 
 /// No test takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -17,8 +17,8 @@ use component::{
     BoxError, Client, Context, GrpcStatus, Host, InFlight, Meter, Tracer, async_trait,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
-use confignet::server::{HEAD_WAIT, PARTING, sent_away};
-use confignet::{Connection, Listener};
+use confignet::Listener;
+use confignet::server::{HEAD_WAIT, PARTING, Stream, Tls, sent_away};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use h2::{Ping, PingPong, Reason};
@@ -130,6 +130,8 @@ pub fn serve(
     (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
     config.lacking().refuse()?;
+    // Nothing that gRPC's clients could read would say more than the end of the connection.
+    let tls = Tls::new(config.tls.get(), "h2", b"")?;
     let listener = Listener::bind(&config.net, host)?;
     let address = listener.local_addr();
     info!(endpoint = config.net.endpoint, "Starting GRPC server");
@@ -145,14 +147,15 @@ pub fn serve(
         refused: InFlight::refused(meter),
     });
     let its_host = host.clone();
-    confignet::server::serve(listener, host, move |connection| {
+    confignet::server::serve(listener, tls, host, move |connection| {
         serve_connection(Arc::clone(&shared), connection, its_host.clone())
     });
     Ok(address)
 }
 
-async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
-    let client = Arc::new(Client { peer: connection.peer(), is_grpc: true, ..Client::default() });
+async fn serve_connection(shared: Arc<Shared>, connection: Stream, host: Host) {
+    let client =
+        Arc::new(Client { peer: connection.get_ref().peer(), is_grpc: true, ..Client::default() });
     let handshake = timeout(HEAD_WAIT, builder(&shared).handshake(connection));
     let shaken = tokio::select! {
         () = sent_away(&host) => return,
@@ -177,7 +180,7 @@ fn builder(shared: &Shared) -> h2::server::Builder {
     builder
 }
 
-type Http2 = h2::server::Connection<Connection, Bytes>;
+type Http2 = h2::server::Connection<Stream, Bytes>;
 
 /// Runs a connection and its calls until the client leaves, or is made to.
 ///

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use component::meter::{Calls, Counter};
 use component::{BoxError, Client, Context, Host, InFlight, Meter, Tracer, async_trait};
 use compression::{DecompressError, decompress_within};
-use confignet::server::{HEAD_WAIT, STOP_GRACE, head_bytes, sent_away};
-use confignet::{Connection, Listener, Pace};
+use confignet::server::{HEAD_WAIT, STOP_GRACE, Stream, Tls, head_bytes, sent_away};
+use confignet::{Listener, Pace};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -35,6 +35,9 @@ pub use config::{AuthConfig, CorsConfig, MiddlewareConfig, ServerConfig};
 use cors::Cors;
 use pulse::{Pulse, Watched};
 
+/// What a client is told that speaks plain text where TLS is wanted. `net/http`, `conn.serve`.
+const PLAIN_ANSWER: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 /// Most bytes buffered of a connection, hence of a head.
 const BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// Longest time for a client to read its answer, unless `write_timeout` is configured.
@@ -74,6 +77,7 @@ pub fn serve(
 ) -> Result<Option<SocketAddr>, BoxError> {
     config.lacking().refuse()?;
     let headers = response_headers(config)?;
+    let tls = Tls::new(config.tls.get(), "http/1.1", PLAIN_ANSWER)?;
     let listener = Listener::bind(&config.net, host)?;
     let address = listener.local_addr();
     let cors = config.cors.get();
@@ -89,7 +93,7 @@ pub fn serve(
     let shared =
         Arc::new(Shared { handler, config, cors, headers, calls, tracer, in_flight, refused });
     let its_host = host.clone();
-    confignet::server::serve(listener, host, move |connection| {
+    confignet::server::serve(listener, tls, host, move |connection| {
         serve_connection(Arc::clone(&shared), connection, its_host.clone())
     });
     Ok(address)
@@ -104,8 +108,8 @@ fn response_headers(config: &ServerConfig) -> Result<HeaderMap, String> {
     entries.collect()
 }
 
-async fn serve_connection(shared: Arc<Shared>, connection: Connection, host: Host) {
-    let peer = Arc::new(Client { peer: connection.peer(), ..Client::default() });
+async fn serve_connection(shared: Arc<Shared>, connection: Stream, host: Host) {
+    let peer = Arc::new(Client { peer: connection.get_ref().peer(), ..Client::default() });
     let pulse = Pulse::new();
     let io = TokioIo::new(Watched::new(connection, Arc::clone(&pulse)));
     let service = {

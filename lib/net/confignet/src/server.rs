@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use component::Host;
 use component::config::{Need, Problems};
+use configtls::{Acceptor, MaybeTls, Refused};
 use http::HeaderMap;
+use tokio::io::AsyncWriteExt as _;
+use tracing::{debug, warn};
 
 use crate::{Connection, Listener};
 
@@ -20,22 +23,79 @@ pub const PARTING: Duration = Duration::from_secs(2);
 
 const NO_MIDDLEWARES: &str = "middlewares are not supported yet: remove the middlewares key";
 
+/// An accepted connection, after its handshake if there is one.
+pub type Stream = MaybeTls<Connection>;
+
+/// The encryption of a server.
+#[derive(Debug)]
+pub struct Tls {
+    acceptor: Acceptor,
+    plain_answer: &'static [u8],
+}
+
+impl Tls {
+    /// For a section with `tls:`. `protocol` is agreed on by ALPN; a client that speaks plain text is answered with
+    /// `plain_answer`.
+    ///
+    /// # Errors
+    /// What is wrong with the files that the section names.
+    pub fn new(
+        section: Option<&configtls::ServerConfig>,
+        protocol: &str,
+        plain_answer: &'static [u8],
+    ) -> Result<Option<Self>, String> {
+        let acceptor = section.map(|it| Acceptor::new(it, &[protocol])).transpose()?;
+        Ok(acceptor.map(|acceptor| Self { acceptor, plain_answer }))
+    }
+
+    /// A client that does not come through is gone, and the log says why; one that only knocks (a probe of a load
+    /// balancer) is no news.
+    async fn shake_hands(&self, connection: Connection) -> Option<Stream> {
+        let peer = connection.peer();
+        let shaken = tokio::time::timeout(HEAD_WAIT, self.acceptor.accept(connection)).await;
+        let refused = match shaken {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(refused)) => refused,
+            Err(_) => Refused { why: "i/o timeout".into(), plain: None, knocked: false },
+        };
+        if refused.knocked {
+            debug!(?peer, error = refused.why, "a client left before the TLS handshake");
+        } else {
+            warn!(?peer, error = refused.why, "a TLS handshake failed: the connection is closed");
+        }
+        let mut plain = refused.plain?;
+        let _ = tokio::time::timeout(HEAD_WAIT, plain.write_all(self.plain_answer)).await;
+        let _ = tokio::time::timeout(HEAD_WAIT, plain.shutdown()).await;
+        None
+    }
+}
+
 /// Serves the connections of `listener` until the host stops.
 pub fn serve<Serving>(
     listener: Listener,
+    tls: Option<Tls>,
     host: &Host,
-    protocol: impl Fn(Connection) -> Serving + Send + Sync + 'static,
+    protocol: impl Fn(Stream) -> Serving + Send + Sync + 'static,
 ) where
     Serving: Future<Output = ()> + Send + 'static,
 {
-    let (own, protocol) = (host.clone(), Arc::new(protocol));
+    let (own, shared) = (host.clone(), Arc::new((tls, protocol)));
     host.spawn(async move {
         while let Some(connection) = next(&listener, &own).await {
-            let protocol = Arc::clone(&protocol);
+            let (shared, its_host) = (Arc::clone(&shared), own.clone());
+            // The handshake is made in the connection's own task, where a slow client keeps nobody waiting.
             own.spawn(async move {
-                // The connection's own task has begun: a handshake that precedes every protocol belongs here,
-                // where a slow client keeps nobody waiting, and within `HEAD_WAIT`.
-                protocol(connection).await;
+                let (tls, protocol) = &*shared;
+                let stream = match tls {
+                    None => Some(MaybeTls::Plain(connection)),
+                    Some(tls) => tokio::select! {
+                        () = sent_away(&its_host) => None,
+                        stream = tls.shake_hands(connection) => stream,
+                    },
+                };
+                if let Some(stream) = stream {
+                    protocol(stream).await;
+                }
                 Ok(())
             });
         }
@@ -60,8 +120,6 @@ pub fn head_bytes(headers: &HeaderMap) -> usize {
 /// What the section of a server asks for that no server has yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Lacking<'a> {
-    /// `tls:` is there.
-    pub tls: bool,
     /// `auth: authenticator:`.
     pub authenticator: Option<&'a str>,
     /// `middlewares:` names some.
@@ -71,9 +129,6 @@ pub struct Lacking<'a> {
 impl Lacking<'_> {
     /// Says it of the section at `key`.
     pub fn tell(&self, key: &str, problems: &mut Problems) {
-        if self.tls {
-            problems.at_start(key, configtls::ServerConfig::refuse_tls()).remove("tls");
-        }
         if let Some(id) = self.authenticator {
             let need = Need::Authenticator(id.to_owned());
             problems.needs(format!("{key}::auth::authenticator"), need);
@@ -88,9 +143,6 @@ impl Lacking<'_> {
     /// # Errors
     /// Names the key and what to do.
     pub fn refuse(&self) -> Result<(), String> {
-        if self.tls {
-            return Err(configtls::ServerConfig::refuse_tls());
-        }
         if self.authenticator.is_some() {
             return Err("auth is not supported yet: remove the auth section".into());
         }

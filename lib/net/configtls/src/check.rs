@@ -111,11 +111,6 @@ impl ServerConfig {
         own.of(Stage::Check).cloned().chain(inner).collect()
     }
 
-    /// The start error of a server that would need TLS.
-    pub fn refuse_tls() -> String {
-        "TLS is not supported yet: remove the tls section to serve plain text".into()
-    }
-
     /// What keeps a server from starting that upstream notices only then; `key` is the section's path.
     pub fn check_start(&self, key: &str, problems: &mut Problems) {
         if !self.mistakes().is_empty() {

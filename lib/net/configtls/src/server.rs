@@ -47,11 +47,13 @@ pub struct Refused<S> {
     pub why: String,
     /// The connection of a client that does not speak TLS at all: it may be told so in its own language.
     pub plain: Option<S>,
+    /// It left before it had said anything: a probe.
+    pub knocked: bool,
 }
 
 impl<S> From<io::Error> for Refused<S> {
     fn from(error: io::Error) -> Self {
-        Self { why: words::of_server(&error), plain: None }
+        Self { why: words::of_server(&error), plain: None, knocked: false }
     }
 }
 
@@ -113,11 +115,11 @@ impl Acceptor {
         let accepted = loop {
             let length = stream.read(&mut buffer).await?;
             let Some(mut read) = buffer.get(..length).filter(|it| !it.is_empty()) else {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                return Err(Refused { why: "EOF".into(), plain: None, knocked: !begun });
             };
             if !begun && read.first() != Some(&HANDSHAKE_RECORD) {
                 let why = "tls: first record does not look like a TLS handshake".to_owned();
-                return Err(Refused { why, plain: Some(stream) });
+                return Err(Refused { why, plain: Some(stream), knocked: false });
             }
             begun = true;
             // It takes what it has room for at a time.

@@ -51,12 +51,28 @@ impl Authority {
         change: impl FnOnce(&mut CertificateParams),
     ) {
         let key = KeyPair::generate_for(algorithm).expect("a key");
+        fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).expect("it is written");
+        self.sign(&key, (name, host), change);
+    }
+
+    /// Writes `<name>.pem` for the key in `<name>.key`.
+    pub fn issue_for_key(&self, name: &str, host: &str) {
+        let key = fs::read_to_string(self.path(&format!("{name}.key"))).expect("a file");
+        let key = KeyPair::from_pem(&key).expect("a key");
+        self.sign(&key, (name, host), |_| {});
+    }
+
+    fn sign(
+        &self,
+        key: &KeyPair,
+        (name, host): (&str, &str),
+        change: impl FnOnce(&mut CertificateParams),
+    ) {
         let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a name");
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
         fs::write(self.path(&format!("{name}.pem")), certificate.pem()).expect("it is written");
-        fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).expect("it is written");
     }
 }

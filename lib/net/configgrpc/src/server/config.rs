@@ -25,7 +25,7 @@ pub struct ServerConfig {
     /// Where to listen.
     #[serde(flatten)]
     pub net: AddrConfig,
-    /// TLS. Default off. Not supported yet.
+    /// TLS. Default off.
     #[config(omit_empty)]
     pub tls: Section<configtls::ServerConfig>,
     /// Longest message in MiB, before and after decompression; 0 is 4. Default 0.
@@ -133,6 +133,9 @@ impl ServerConfig {
         }
         self.net.listens(key, "4317", problems);
         self.lacking().tell(key, problems);
+        if let Some(tls) = self.tls.get() {
+            tls.check_start(&format!("{key}::tls"), problems);
+        }
         let mib = self.max_recv_msg_size_mib;
         if !(0..=MESSAGE_MIB_MAX).contains(&mib) {
             problems.at(
@@ -160,7 +163,6 @@ impl ServerConfig {
     /// What cannot be served yet.
     pub(super) fn lacking(&self) -> Lacking<'_> {
         Lacking {
-            tls: self.tls.get().is_some(),
             authenticator: self.auth.get().map(|it| it.authenticator.as_str()),
             middlewares: !self.middlewares.is_empty(),
         }

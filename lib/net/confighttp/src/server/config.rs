@@ -15,7 +15,7 @@ pub struct ServerConfig {
     /// Where to listen.
     #[serde(flatten)]
     pub net: AddrConfig,
-    /// TLS. Default off. Not supported yet.
+    /// TLS. Default off.
     pub tls: Section<configtls::ServerConfig>,
     /// Requests of browsers from other origins. Default off.
     pub cors: Section<CorsConfig>,
@@ -136,6 +136,9 @@ impl ServerConfig {
         }
         self.net.listens(key, "4318", problems);
         self.lacking().tell(key, problems);
+        if let Some(tls) = self.tls.get() {
+            tls.check_start(&format!("{key}::tls"), problems);
+        }
         let tls = self.tls.get().map(configtls::ServerConfig::mistakes).unwrap_or_default();
         for it in tls {
             say("tls", &it.text, problems);
@@ -160,7 +163,6 @@ impl ServerConfig {
     /// What cannot be served yet.
     pub(super) fn lacking(&self) -> Lacking<'_> {
         Lacking {
-            tls: self.tls.get().is_some(),
             authenticator: self.auth.get().map(|it| it.authenticator.as_str()),
             middlewares: !self.middlewares.is_empty(),
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use confignet::Connection;
+use confignet::server::Stream;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::time::Instant;
 
@@ -106,12 +106,12 @@ impl Drop for Busy {
 
 /// A connection whose reads and writes are noticed.
 pub(super) struct Watched {
-    connection: Take<Connection>,
+    connection: Take<Stream>,
     pulse: Arc<Pulse>,
 }
 
 impl Watched {
-    pub(super) fn new(connection: Connection, pulse: Arc<Pulse>) -> Self {
+    pub(super) fn new(connection: Stream, pulse: Arc<Pulse>) -> Self {
         Self { connection: connection.take(READ_BYTES_MAX), pulse }
     }
 }
