@@ -194,6 +194,11 @@ impl Process {
     /// Asks it to stop and waits.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::TERM);
+        self.ended().await
+    }
+
+    /// Waits until it ends.
+    pub async fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         let ended = eventually(|| {
             status = self.child.try_wait().unwrap();

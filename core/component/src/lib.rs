@@ -58,6 +58,6 @@ pub use per_signal::PerSignal;
 pub use place::Place;
 pub use received::Received;
 pub use stateless::Stateless;
-pub use storage::{DefaultStorage, Storage, StorageClient, Write};
+pub use storage::{Damage, DefaultStorage, Storage, StorageClient, Write};
 pub use switch::{Held, Switch};
 pub use trace::Tracer;

@@ -1,6 +1,7 @@
 //! State that outlives the process: what a `storage` extension offers.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::{BoxError, Id, Kind};
 
@@ -37,6 +38,15 @@ pub enum Write<'a> {
     Delete(&'a [u8]),
 }
 
+/// Something is missing in a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// Which store, and what is wrong with it.
+    pub what: String,
+    /// Since when there has been state in it, if that is known.
+    pub since: Option<SystemTime>,
+}
+
 /// A small key-value store. Calls block for microseconds (`write`) or as long as a disk sync takes
 /// (`sync`); callers on the runtime use `spawn_blocking` for the latter.
 pub trait StorageClient: Send + Sync {
@@ -48,4 +58,8 @@ pub trait StorageClient: Send + Sync {
     fn write(&self, changes: &[Write<'_>]) -> Result<(), BoxError>;
     /// What was written survives the death of the machine when it returns.
     fn sync(&self) -> Result<(), BoxError>;
+    /// What was missing when it was opened. Until the first write it stays so, for the next start.
+    fn damage(&self) -> Option<Damage> {
+        None
+    }
 }

@@ -1,5 +1,5 @@
 //! Keeps component state in files (`lib/flow/journal`). The disk is waited for once a second, which bounds what the
-//! death of the machine can undo.
+//! death of the machine can undo; a file that was removed or replaced is noticed then, too, and written anew.
 
 #![cfg_attr(
     not(test),
@@ -20,6 +20,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use component::meter::{Descriptor, Level, OURS};
 use component::{
     BoxError, Component, Extension, Host, Settings, Storage, StorageClient as _, async_trait,
 };
@@ -27,6 +28,14 @@ use journal::{Client, Directory};
 use tracing::error;
 
 pub use config::{Compaction, Config};
+
+const REWRITTEN: Descriptor = Descriptor {
+    scope: OURS,
+    level: Level::Basic,
+    name: "sluice_storage_rewritten_total",
+    unit: "{file}",
+    description: "Times that a file of the store was removed or replaced while in use, and was written anew.",
+};
 
 /// How often the disk is waited for.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -42,10 +51,11 @@ impl Extension for FileStorage {
     const TYPE: &'static str = "file_storage";
     const STORES: bool = true;
 
-    fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
+    fn create(settings: Settings, config: Config) -> Result<Self, BoxError> {
         let (path, timeout) = (config.directory.clone(), config.timeout.std());
-        let directory = Arc::new(Directory::new(path, timeout, config.fsync));
-        Ok(Self { config, directory })
+        let rewritten = settings.meter.counter(REWRITTEN, &[("extension", settings.id.as_str())]);
+        let directory = Directory::new(path, timeout, config.fsync).counting(rewritten);
+        Ok(Self { config, directory: Arc::new(directory) })
     }
 
     fn storage(self: Arc<Self>) -> Option<Arc<dyn Storage>> {
@@ -65,25 +75,34 @@ impl Component for FileStorage {
         let own = host.clone();
         host.spawn(async move {
             let mut ticks = tokio::time::interval(SYNC_INTERVAL);
+            let mut said = None;
             loop {
                 tokio::select! {
                     () = own.stopping().cancelled() => return Ok(()),
                     _ = ticks.tick() => {}
                 }
-                let dirty = self.directory.dirty();
-                if !dirty.is_empty() {
-                    tokio::task::spawn_blocking(move || sync_all(&dirty)).await?;
+                let all = self.directory.unsettled();
+                if all.is_empty() {
+                    continue;
                 }
+                let problem = tokio::task::spawn_blocking(move || sync_all(&all)).await?;
+                if let Some(error) = problem.as_ref().filter(|it| said.as_ref() != Some(*it)) {
+                    error!(%error, "checkpoints do not reach the disk; they are kept in memory and tried again");
+                }
+                said = problem;
             }
         });
         Ok(())
     }
 }
 
-fn sync_all(clients: &[Arc<Client>]) {
+/// What went wrong, if something did.
+fn sync_all(clients: &[Arc<Client>]) -> Option<String> {
+    let mut problem = None;
     for client in clients {
         if let Err(error) = client.sync() {
-            error!(%error, "checkpoints do not reach the disk; they survive this process, not a power loss");
+            problem = Some(error.to_string());
         }
     }
+    problem
 }

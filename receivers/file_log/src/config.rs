@@ -27,6 +27,10 @@ pub struct Config {
     /// beginning or end, for files that are there at the start and that no checkpoint knows. Default end.
     #[config(omit_empty)]
     pub start_at: String,
+    /// beginning, end or fail: what becomes of files of which a damaged store says nothing. Default beginning: lines
+    /// may come twice; end: lines may be lost; fail: the collector does not start.
+    #[config(omit_empty)]
+    pub on_corrupt: String,
     /// How often to look where the kernel cannot tell what changed. Default 200ms.
     #[config(omit_empty)]
     pub poll_interval: Duration,
@@ -225,6 +229,7 @@ impl Default for Config {
             exclude: Vec::new(),
             exclude_older_than: Duration::ZERO,
             start_at: "end".into(),
+            on_corrupt: "beginning".into(),
             poll_interval: Duration::from_millis(200),
             fingerprint_size: ByteSize(1000),
             initial_buffer_size: ByteSize(16 * 1024),

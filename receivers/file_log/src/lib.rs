@@ -31,8 +31,8 @@ use component::{
     Signal, Stability, Storage, async_trait,
 };
 use fileconsumer::{
-    Attributes, Batch, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate,
-    Sink, Splitter, StartAt, USUAL_ENCODINGS, parse_encoding,
+    Attributes, Batch, Compression, Corrupt, Encoding, Engine, FileKey, Finder, Glob, Mode,
+    OnCorrupt, OnTruncate, Sink, Splitter, StartAt, USUAL_ENCODINGS, parse_encoding,
 };
 use golang::go_regex;
 use regex::bytes::Regex;
@@ -131,6 +131,15 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, Fault> {
             }));
         }
     };
+    let on_corrupt = match config.on_corrupt.as_str() {
+        "beginning" => OnCorrupt::Beginning,
+        "end" => OnCorrupt::End,
+        "fail" => OnCorrupt::Fail,
+        _ => {
+            let text = "'on_corrupt' must be one of: beginning, end, fail";
+            return Err(wrong(text, |it| it.one_of("on_corrupt", &["beginning", "end", "fail"])));
+        }
+    };
     let compression = match config.compression.as_str() {
         "" | "none" => Compression::None,
         "gzip" => Compression::Gzip,
@@ -161,6 +170,7 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, Fault> {
             first: first.map(size),
         },
         start_at,
+        on_corrupt,
         poll_interval: config.poll_interval.std(),
         splitter: splitter(config)?,
         flush_after: span(config.force_flush_period),
@@ -299,7 +309,7 @@ impl Component for FileLog {
         };
         match self.engine(storage.as_deref(), host) {
             Ok(engine) => host.spawn(engine.owning(ownership).run()),
-            Err(error) if matches!(self.keeps, Keeps::ByDefault) => {
+            Err(error) if self.may_be_held(&error) => {
                 tracing::info!(%error, "waiting for the offsets");
                 let own = host.clone();
                 host.spawn(async move { self.follow(async { ownership }, storage, own).await });
@@ -354,6 +364,12 @@ impl FileLog {
         Engine::new(files, sink, store, out, host, meter, self.settings.id.as_str())
     }
 
+    /// True when the default directory is not ready: a collector that stops may still have it. A damaged one will not
+    /// get better.
+    fn may_be_held(&self, error: &BoxError) -> bool {
+        matches!(self.keeps, Keeps::ByDefault) && !error.is::<Corrupt>()
+    }
+
     /// Takes over from the instance that has these files and this store now.
     async fn follow(
         self: Arc<Self>,
@@ -372,7 +388,7 @@ impl FileLog {
                 Ok(engine) => break engine,
                 Err(error) => error,
             };
-            if matches!(self.keeps, Keeps::ByDefault) {
+            if self.may_be_held(&error) {
                 if since.elapsed() > PATIENCE {
                     tracing::warn!(%error, "offsets are not kept: a restart forgets what was read; run \
                         one collector per configuration, or name a storage");

@@ -84,6 +84,7 @@ impl<S: Sink> Engine<S> {
             self.check_unseen(key);
         }
         if !self.started
+            || self.restarted
             || self.files.values().any(|it| it.resumed)
             || self.book.paths().next().is_some()
         {

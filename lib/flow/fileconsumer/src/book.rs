@@ -101,7 +101,9 @@ impl Book {
             if let (Some(id), Some(entry)) = (key_id(key), read_file(value)) {
                 book.insert(Entry { id, ..entry });
             } else {
-                tracing::warn!("a checkpoint record cannot be read; its file is read from start_at")
+                tracing::warn!(
+                    "a checkpoint record cannot be read; its file is read from the beginning"
+                )
             }
         }
         for (key, value) in records.iter().filter(|it| it.0.first() == Some(&b'o')) {
@@ -111,7 +113,7 @@ impl Book {
             }
         }
         book.next = records.iter().filter_map(|it| key_id(&it.0)).max().unwrap_or(0) + 1;
-        book.loaded = !book.closed.is_empty();
+        book.loaded = !records.is_empty();
         book
     }
 
@@ -146,7 +148,7 @@ impl Book {
         all.filter_map(|(key, value)| Some((key, value?))).collect()
     }
 
-    /// True when an earlier run left checkpoints.
+    /// True when an earlier run left checkpoints, also if it had no file yet: what came since is read whole.
     pub(crate) fn has_history(&self) -> bool {
         self.loaded
     }
@@ -154,6 +156,11 @@ impl Book {
     /// When the last walk began, in this run or the one before: what was there then is known.
     pub(crate) fn walked_at(&self) -> Option<SystemTime> {
         self.walked_at
+    }
+
+    /// For a store that does not say when the last walk began: not before this time.
+    pub(crate) fn walked_since(&mut self, at: Option<SystemTime>) {
+        self.walked_at = self.walked_at.or(at);
     }
 
     /// Notes that what was there at this time is known.
@@ -467,6 +474,8 @@ mod tests {
         assert_eq!(read_offset(&[VERSION; 32]), None);
         let store = Arc::new(MemoryStore::default());
         store.write(&[Write::Put(b"f12345678", b"junk"), Write::Put(b"x", b"")]).unwrap();
-        assert!(!Book::open(Some(store)).unwrap().has_history());
+        let book = Book::open(Some(store)).unwrap();
+        // Whatever it says, there was a reader: what nobody knows is not passed over.
+        assert!(book.closed().next().is_none() && book.has_history());
     }
 }

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 
 use crate::FileKey;
 use crate::book::Book;
+use crate::corrupt::{self, Start};
 use crate::descriptors::{Descriptors, is_want};
 use crate::find::TimedScan;
 use crate::gauges::Gauges;
@@ -154,9 +155,9 @@ impl<S: Sink> Engine<S> {
     /// Reads the checkpoints. `receiver` is the receiver's id, for metrics.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or is damaged and the settings say to stop then.
     pub fn new(
-        settings: Settings,
+        mut settings: Settings,
         sink: S,
         store: Option<Arc<dyn StorageClient>>,
         out: Outputs,
@@ -166,7 +167,8 @@ impl<S: Sink> Engine<S> {
     ) -> Result<Self, BoxError> {
         let (sender, answers) = Sender::new(host.clone(), out, settings.retry, meter, receiver);
         let remembers = store.is_some();
-        let book = Book::open(store)?;
+        let mut book = Book::open(store)?;
+        let Start { started, restarted } = corrupt::start(&mut settings, &mut book)?;
         let watcher = Watcher::new().inspect_err(|error| {
             let every = settings.poll_interval;
             tracing::warn!(%error, ?every, "the kernel cannot tell about changed files (raise \
@@ -174,8 +176,8 @@ impl<S: Sink> Engine<S> {
         });
         let now = Instant::now();
         Ok(Self {
-            started: book.has_history(),
-            restarted: book.has_history(),
+            started,
+            restarted,
             descriptors: Descriptors::new(settings.open_files_max),
             settings: Arc::new(settings),
             sink,
@@ -437,6 +439,7 @@ impl<S: Sink> Engine<S> {
             }
         }
         let Err(error) = self.book.flush() else { return };
+        self.gauges.checkpoint_failed();
         self.checkpoint_at = Some(Instant::now() + CHECKPOINT_RETRY);
         if self.complaints.allows("checkpoint") {
             tracing::error!(%error, "offsets cannot be stored and are kept in memory; after a crash \

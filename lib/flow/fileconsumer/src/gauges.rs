@@ -41,6 +41,14 @@ const GAVE_UP_WAITING: Descriptor = Descriptor {
     description: "Times that a file was read before an older archive of it, because the archive was not read.",
 };
 
+const CHECKPOINTS_FAILED: Descriptor = Descriptor {
+    scope: OURS,
+    level: Level::Basic,
+    name: "sluice_fileconsumer_checkpoint_failures_total",
+    unit: "{checkpoint}",
+    description: "Times that offsets could not be stored; they are kept in memory and tried again.",
+};
+
 /// The gauges of one reader.
 pub(crate) struct Gauges {
     open: Part,
@@ -48,6 +56,7 @@ pub(crate) struct Gauges {
     waiting: Part,
     unreadable: Part,
     gave_up_waiting: Counter,
+    checkpoints_failed: Counter,
 }
 
 impl Gauges {
@@ -59,12 +68,18 @@ impl Gauges {
             waiting: meter.part(WAITING, &[("receiver", receiver)]),
             unreadable: meter.part(UNREADABLE, &[("receiver", receiver)]),
             gave_up_waiting: meter.counter(GAVE_UP_WAITING, &[("receiver", receiver)]),
+            checkpoints_failed: meter.counter(CHECKPOINTS_FAILED, &[("receiver", receiver)]),
         }
     }
 
     /// A file went on without the one it waited for.
     pub(crate) fn gave_up_waiting(&self) {
         self.gave_up_waiting.add(1);
+    }
+
+    /// Offsets could not be stored.
+    pub(crate) fn checkpoint_failed(&self) {
+        self.checkpoints_failed.add(1);
     }
 
     /// One that never had an unreadable file, or one that waits, does not show the series.

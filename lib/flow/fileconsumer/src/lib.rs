@@ -16,6 +16,7 @@ mod archive;
 mod attributes;
 mod book;
 mod chunk;
+mod corrupt;
 mod damage;
 mod decoded;
 mod descriptors;
@@ -50,12 +51,13 @@ mod watch;
 mod watermark;
 
 pub use attributes::Attributes;
+pub use corrupt::Corrupt;
 pub use encoding::{Encoding, USUAL as USUAL_ENCODINGS, parse as parse_encoding};
 pub use engine::Engine;
 pub use find::Finder;
 pub use glob::{BadGlob, Glob};
 pub use ordering::{Layout, Ordering, Rule, SortKind};
-pub use settings::{Compression, OnTruncate, Retry, Settings, StartAt};
+pub use settings::{Compression, OnCorrupt, OnTruncate, Retry, Settings, StartAt};
 pub use sink::{Batch, Sink};
 pub use split::{Mode, Splitter};
 

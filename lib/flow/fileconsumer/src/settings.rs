@@ -40,6 +40,18 @@ pub enum OnTruncate {
     ReadNew,
 }
 
+/// Where reading begins in files of which a damaged store says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnCorrupt {
+    /// At the first byte: lines may come twice.
+    #[default]
+    Beginning,
+    /// Behind the last byte: lines may be lost.
+    End,
+    /// Nowhere: the reader does not start.
+    Fail,
+}
+
 /// Waits between attempts to deliver.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
@@ -66,6 +78,8 @@ pub struct Settings {
     pub finder: Finder,
     /// Where reading begins.
     pub start_at: StartAt,
+    /// Where reading begins when the store is damaged.
+    pub on_corrupt: OnCorrupt,
     /// How often to look where the kernel cannot tell what changed.
     pub poll_interval: Duration,
     /// Where records end.

@@ -15,18 +15,23 @@
 
 mod journal;
 mod name;
+mod record;
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use component::{BoxError, Id, Kind, Storage, StorageClient, Write};
+use component::meter::Counter;
+use component::{BoxError, Damage, Id, Kind, Storage, StorageClient, Write};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use tracing::warn;
 
-use journal::{Found, Journal};
+use journal::{Journal, open_file};
 use name::file_name;
 
 /// Pause between two attempts at a lock.
@@ -37,6 +42,7 @@ pub struct Directory {
     path: PathBuf,
     timeout: Duration,
     fsync: bool,
+    rewritten: Option<Counter>,
     clients: Mutex<Vec<Weak<Client>>>,
 }
 
@@ -45,20 +51,28 @@ pub struct Client {
     journal: Mutex<Journal>,
     dirty: AtomicBool,
     fsync: bool,
+    rewritten: Option<Counter>,
 }
 
 impl Directory {
     /// `timeout` is the longest wait for a journal that another process holds; with `fsync` each write waits for
     /// the disk.
     pub fn new(path: PathBuf, timeout: Duration, fsync: bool) -> Self {
-        Self { path, timeout, fsync, clients: Mutex::default() }
+        Self { path, timeout, fsync, rewritten: None, clients: Mutex::default() }
     }
 
-    /// Stores with something that the disk may not have yet.
-    pub fn dirty(&self) -> Vec<Arc<Client>> {
+    /// Counts the stores that had to be written anew.
+    #[must_use]
+    pub fn counting(self, rewritten: Counter) -> Self {
+        Self { rewritten: Some(rewritten), ..self }
+    }
+
+    /// Stores that need a [`sync`](StorageClient::sync): the disk may not have all of them yet, or they are no longer
+    /// where they were.
+    pub fn unsettled(&self) -> Vec<Arc<Client>> {
         let mut clients = lock(&self.clients);
         clients.retain(|it| it.strong_count() > 0);
-        clients.iter().filter_map(Weak::upgrade).filter(|it| it.dirty.load(Relaxed)).collect()
+        clients.iter().filter_map(Weak::upgrade).filter(|it| it.is_unsettled()).collect()
     }
 }
 
@@ -66,44 +80,77 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Opens a store and takes its lock, for which it waits so long.
+#[expect(clippy::disallowed_methods, reason = "it waits for a process that knows no paused time")]
+fn open_locked(path: &Path, timeout: Duration) -> io::Result<File> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let file = open_file(path)?;
+        let number = |it: fs::Metadata| (it.dev(), it.ino());
+        // Whoever had the lock may have put another file in its place meanwhile.
+        let is_locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if is_locked && fs::metadata(path).map(number).ok() == file.metadata().map(number).ok() {
+            return Ok(file);
+        }
+        if Instant::now() >= deadline {
+            let what = "it is held by another process or component: timeout";
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, what));
+        }
+        std::thread::park_timeout(LOCK_PAUSE);
+    }
+}
+
+/// What an operator can do about a store that cannot be opened or written.
+fn remedy(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::ACCESS | Errno::PERM) => {
+            "; let the user that runs the collector own the directory and its files"
+        }
+        Some(Errno::ISDIR | Errno::NOTDIR | Errno::EXIST) => "; remove what is in its place",
+        Some(Errno::ROFS) => "; make the file system writable again",
+        Some(Errno::NOSPC | Errno::DQUOT) => "; make room on the disk",
+        Some(Errno::LOOP) => "; a store is no symbolic link: link its directory instead",
+        _ => "",
+    }
+}
+
 impl Storage for Directory {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it waits for a process that knows no paused time"
-    )]
     fn open(&self, kind: Kind, id: &Id, name: &str) -> Result<Arc<dyn StorageClient>, BoxError> {
         let path = self.path.join(file_name(kind, id, name));
-        let failed = |error: std::io::Error| format!("cannot open {}: {error}", path.display());
+        let failed = |error: io::Error| {
+            let remedy = remedy(&error);
+            format!("cannot open {}: {error}{remedy}", path.display())
+        };
         fs::create_dir_all(&self.path).map_err(failed)?;
-        let lock_file =
-            fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
-        let deadline = Instant::now() + self.timeout;
-        while flock(&lock_file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            if Instant::now() >= deadline {
-                let shown = path.display();
-                return Err(
-                    format!("{shown} is held by another process or component: timeout").into()
-                );
-            }
-            std::thread::park_timeout(LOCK_PAUSE);
-        }
-        drop(lock_file);
-        let (journal, found) = Journal::open(&path).map_err(failed)?;
-        flock(journal.file(), FlockOperation::NonBlockingLockExclusive)
-            .map_err(|error| failed(error.into()))?;
-        match found {
-            Found::Whole => {}
-            Found::Cut(bytes) => {
-                warn!(?path, bytes, "the end of a store did not check and was cut off");
-            }
-            Found::PutAside(aside) => {
-                warn!(?aside, "a store could not be read: it was put aside and is begun anew");
-            }
-        }
-        let journal = Mutex::new(journal);
-        let client = Arc::new(Client { journal, dirty: AtomicBool::new(false), fsync: self.fsync });
+        let file = open_locked(&path, self.timeout).map_err(failed)?;
+        let journal = Mutex::new(Journal::open(&path, file).map_err(failed)?);
+        let (dirty, rewritten) = (AtomicBool::new(false), self.rewritten.clone());
+        let client = Arc::new(Client { journal, dirty, fsync: self.fsync, rewritten });
         lock(&self.clients).push(Arc::downgrade(&client));
         Ok(client)
+    }
+}
+
+impl Client {
+    fn is_unsettled(&self) -> bool {
+        self.dirty.load(Relaxed) || !lock(&self.journal).is_in_place()
+    }
+
+    /// Sees to it that what is written is where the next start looks for it.
+    fn settle(&self, journal: &mut Journal) -> Result<(), BoxError> {
+        let path = journal.path().display().to_string();
+        let put_back = journal.put_back().map_err(|error| {
+            let remedy = remedy(&error);
+            format!("{path} was removed or replaced and cannot be written anew: {error}{remedy}")
+        })?;
+        if put_back {
+            warn!(%path, "a store was removed or replaced while it was in use; it was written anew, and nothing is \
+                lost. Do not remove it while the collector runs");
+            if let Some(rewritten) = &self.rewritten {
+                rewritten.add(1);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -117,7 +164,13 @@ impl StorageClient for Client {
     }
 
     fn write(&self, changes: &[Write<'_>]) -> Result<(), BoxError> {
-        lock(&self.journal).write(changes)?;
+        let mut journal = lock(&self.journal);
+        self.settle(&mut journal)?;
+        journal.write(changes).map_err(|error| {
+            let remedy = remedy(&error);
+            format!("{}: {error}{remedy}", journal.path().display())
+        })?;
+        drop(journal);
         self.dirty.store(true, Relaxed);
         if self.fsync {
             self.sync()?;
@@ -127,11 +180,30 @@ impl StorageClient for Client {
 
     fn sync(&self) -> Result<(), BoxError> {
         self.dirty.store(false, Relaxed);
-        // A second descriptor, so that writers do not wait for the disk.
-        let file = lock(&self.journal).file().try_clone()?;
-        file.sync_data().map_err(|error| {
+        let synced = self.sync_file();
+        if synced.is_err() {
             self.dirty.store(true, Relaxed);
-            error.into()
-        })
+        }
+        synced
+    }
+
+    fn damage(&self) -> Option<Damage> {
+        lock(&self.journal).damage().cloned()
+    }
+}
+
+impl Client {
+    fn sync_file(&self) -> Result<(), BoxError> {
+        let mut journal = lock(&self.journal);
+        self.settle(&mut journal)?;
+        // A second descriptor, so that writers do not wait for the disk.
+        let file = journal.file().try_clone()?;
+        drop(journal);
+        if let Err(error) = file.sync_data() {
+            // What the kernel could not write is gone from its cache, and a second try would call that a success.
+            warn!(%error, "the disk did not take a store; it is written anew");
+            lock(&self.journal).rewrite()?;
+        }
+        Ok(())
     }
 }

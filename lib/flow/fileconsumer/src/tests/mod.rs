@@ -23,8 +23,8 @@ use pdata::ValueRef;
 
 use crate::testing::{LineSink, MemoryStore};
 use crate::{
-    Attributes, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnTruncate, Retry,
-    Settings, Splitter, StartAt,
+    Attributes, Compression, Encoding, Engine, FileKey, Finder, Glob, Mode, OnCorrupt, OnTruncate,
+    Retry, Settings, Splitter, StartAt,
 };
 
 /// Longest a reader may take to stop.
@@ -68,6 +68,7 @@ impl Rig {
         let settings = Settings {
             finder,
             start_at: StartAt::Beginning,
+            on_corrupt: OnCorrupt::Beginning,
             poll_interval: Duration::from_millis(200),
             splitter,
             flush_after: Some(Duration::from_millis(500)),
