@@ -93,8 +93,10 @@ impl Files {
             Some(slot) => *slot = Some(file),
             None => self.list.push(Some(file)),
         }
-        self.by_key.insert(meta.key, at as u32);
-        at as u32
+        // The last position stands for no file.
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        self.by_key.insert(meta.key, at);
+        at
     }
 
     /// Forgets a file. Nothing of it may be held back any more.

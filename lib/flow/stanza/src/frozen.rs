@@ -10,7 +10,7 @@ use crate::value::{Pair, Pairs, Value};
 pub(crate) fn freeze(entry: &Entry<'_>, arena: &Bump, out: &mut Vec<u8>) {
     out.clear();
     number(out, u64::from(entry.timestamp.is_some()));
-    number(out, entry.timestamp.unwrap_or(0) as u64);
+    number(out, entry.timestamp.unwrap_or(0).cast_unsigned());
     number(out, entry.observed);
     number(out, u64::from(entry.severity));
     bytes(out, entry.severity_text.as_bytes());
@@ -51,7 +51,7 @@ fn value(out: &mut Vec<u8>, it: &Value<'_>) {
         Value::Bool(it) => out.extend_from_slice(&[2, u8::from(*it)]),
         Value::Int(it) => {
             out.push(3);
-            number(out, *it as u64);
+            number(out, it.cast_unsigned());
         }
         Value::Double(it) => {
             out.push(4);
@@ -83,9 +83,9 @@ pub(crate) fn thaw<'a>(
 ) -> Option<Entry<'a>> {
     let mut reader = Reader { rest: arena.alloc_slice_copy(frozen), arena };
     let known = reader.number()? == 1;
-    let timestamp = known.then_some(reader.number()? as i64).filter(|_| known);
+    let timestamp = known.then_some(reader.number()?.cast_signed()).filter(|_| known);
     let observed = reader.number()?;
-    let severity = reader.number()? as u8;
+    let severity = u8::try_from(reader.number()?).ok()?;
     let (severity_text, scope) = (reader.text()?, reader.text()?);
     let (trace_id, span_id) = (reader.bytes()?, reader.bytes()?);
     let trace_flags = reader.bytes()?;
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
         Some(match self.byte()? {
             1 => Value::Str(self.text()?),
             2 => Value::Bool(self.byte()? == 1),
-            3 => Value::Int(self.number()? as i64),
+            3 => Value::Int(self.number()?.cast_signed()),
             4 => Value::Double(f64::from_bits(self.number()?)),
             5 => Value::Bytes(self.bytes()?),
             6 => {

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use config::{Caution, Choice, Choices, Described, Fault, Problems, Remedy, Stage};
 use expr::{Program, Template};
+use golang::number::whole;
 use golang::regexp;
 use golang::time::Zone;
 use regex::Regex;
@@ -388,7 +389,7 @@ impl ByteSize {
             _ => return None,
         };
         // What is cut off is the fraction, as upstream.
-        Some(Self((number.parse::<f64>().ok()? * base.powi(power)) as i64))
+        Some(Self(whole(number.parse::<f64>().ok()? * base.powi(power))))
     }
 }
 
@@ -411,7 +412,7 @@ impl<'de> Deserialize<'de> for ByteSize {
             }
 
             fn visit_f64<E>(self, bytes: f64) -> Result<ByteSize, E> {
-                Ok(ByteSize(bytes as i64))
+                Ok(ByteSize(whole(bytes)))
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ByteSize, E> {

@@ -35,7 +35,7 @@ impl Output {
         }
         self.builder.record(|record| {
             if let Some(time) = entry.timestamp {
-                record.time_unix_nano(time as u64);
+                record.time_unix_nano(time.cast_unsigned());
             }
             record.observed_time_unix_nano(entry.observed);
             if entry.severity > 0 {

@@ -108,7 +108,9 @@ impl SeverityParser {
             Value::Str(text) => text,
             Value::Bytes(bytes) => golang::utf8::text(bytes, arena),
             Value::Int(it) => whole(it, arena),
-            Value::Double(it) if it.fract() == 0.0 && it.abs() < 9e18 => whole(it as i64, arena),
+            Value::Double(it) if it.fract() == 0.0 && it.abs() < 9e18 => {
+                whole(golang::number::whole(it), arena)
+            }
             Value::Double(_) => {
                 let text = "parse: type float64 cannot be a severity unless it is a whole number";
                 return Err(Failure::Fixed(text));
@@ -148,7 +150,8 @@ fn number(alias: &str) -> u8 {
     let alias = alias.to_ascii_lowercase();
     let is =
         |(at, name): &(usize, &str)| name.eq_ignore_ascii_case(&alias) || at.to_string() == alias;
-    NAMES.iter().copied().enumerate().find(is).map_or(0, |(at, _)| at as u8)
+    let found = NAMES.iter().copied().enumerate().find(is);
+    found.and_then(|(at, _)| u8::try_from(at).ok()).unwrap_or(0)
 }
 
 /// The words and numbers of a preset.
@@ -157,9 +160,9 @@ fn preset(preset: Preset) -> HashMap<String, u8> {
     if preset == Preset::None {
         return words;
     }
-    for (number, name) in NAMES.iter().enumerate().skip(1) {
-        words.insert(name.to_ascii_lowercase(), number as u8);
-        words.insert(number.to_string(), number as u8);
+    for (number, name) in (0..).zip(NAMES.iter()).skip(1) {
+        words.insert(name.to_ascii_lowercase(), number);
+        words.insert(number.to_string(), number);
     }
     if preset == Preset::Default {
         for (word, first) in [("warning", 13), ("err", 17)] {

@@ -317,7 +317,9 @@ impl Epoch {
             Value::Int(it) if !self.split => return Ok(i128::from(*it) * unit),
             Value::Int(it) => return Ok(i128::from(*it) * SECOND),
             // A float that no 64 bits hold becomes the nearest number that they do.
-            Value::Double(it) if !self.split => return Ok(i128::from(*it as i64) * unit),
+            Value::Double(it) if !self.split => {
+                return Ok(i128::from(golang::number::whole(*it)) * unit);
+            }
             Value::Double(it) => {
                 made = format!("{it:.*}", self.decimals());
                 &made

@@ -133,7 +133,7 @@ impl Literal {
             config::Value::Null => Literal::Null,
             config::Value::Bool(it) => Literal::Bool(*it),
             // Go keeps a uint64 and wraps it when the record is written.
-            config::Value::Int(it) => Literal::Int(*it as i64),
+            config::Value::Int(it) => Literal::Int(golang::number::wrapped(*it)),
             config::Value::Float(it) => Literal::Double(*it),
             config::Value::String(it) => Literal::Str(it.clone()),
             config::Value::List(it) => Literal::List(it.iter().map(Literal::new).collect()),

@@ -282,11 +282,11 @@ impl<'a> Run<'a, '_> {
             meta.attributes.iter().for_each(|(k, v)| put(&mut entry.attributes, k, Value::Str(v)));
         }
         if let Some(number) = number {
-            let number = Value::Int(number as i64);
+            let number = Value::Int(number.cast_signed());
             put(&mut entry.attributes, "log.file.record_number", number);
         }
         if meta.record_offset {
-            let offset = Value::Int(offset as i64);
+            let offset = Value::Int(offset.cast_signed());
             put(&mut entry.attributes, "log.file.record_offset", offset);
         }
     }

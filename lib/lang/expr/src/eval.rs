@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use bumpalo::Bump;
+use golang::number;
 use golang::value::{self, Value};
 
 use crate::Record;
@@ -161,7 +162,7 @@ impl<'a, 'e> Env<'a, 'e> {
             }
             Node::Call(builtin, args) => return call::call(self, *builtin, args),
             Node::Element => return Ok(self.elements.last().map_or(NIL, |(it, _)| *it)),
-            Node::Index => Value::Int(self.elements.last().map_or(0, |(_, at)| *at as i64)),
+            Node::Index => Value::Int(self.elements.last().map_or(0, |(_, at)| number::int(*at))),
             Node::Accumulator => return Ok(self.accumulators.last().copied().unwrap_or(NIL)),
             Node::Let(is, rest) => {
                 let is = self.eval(is)?;
@@ -361,8 +362,9 @@ impl<'a, 'e> Env<'a, 'e> {
         if len > RANGE_MAX {
             return Err("memory budget exceeded".to_owned().into());
         }
-        let all = (0..len as usize).map(|at| Value::Int(from + at as i64));
-        Ok(Val::Data(Value::Array(self.arena.alloc_slice_fill_iter(all))))
+        let len = usize::try_from(len).unwrap_or_default();
+        let item = |at: usize| Value::Int(from.saturating_add(number::int(at)));
+        Ok(Val::Data(Value::Array(self.arena.alloc_slice_fill_with(len, item))))
     }
 
     fn arithmetic(&self, operator: Operator, a: Val<'a>, b: Val<'a>) -> Result<Val<'a>, Stop> {

@@ -7,6 +7,7 @@ pub mod charset;
 pub mod fnv;
 pub mod json;
 mod mistake;
+pub mod number;
 pub mod regexp;
 pub mod severity;
 pub mod strconv;

@@ -60,8 +60,8 @@ fn of_time<'a>(how: Math, a: Instant, b: &Value<'_>) -> Result<Value<'a>, String
         }
         (Math::Subtract, Value::Time(b)) => {
             let span = a.nanos.saturating_sub(b.nanos);
-            let span = span.clamp(i64::MIN.into(), i64::MAX.into());
-            Ok(Value::Duration(span as i64))
+            let nearest = if span < 0 { i64::MIN } else { i64::MAX };
+            Ok(Value::Duration(i64::try_from(span).unwrap_or(nearest)))
         }
         (Math::Subtract, Value::Duration(b)) => {
             Ok(Value::Time(Instant { nanos: a.nanos.saturating_sub(i128::from(*b)), ..a }))

@@ -187,9 +187,12 @@ fn unescape<'a>(text: &'a str, query: bool, arena: &'a Bump) -> Option<&'a str> 
     let mut plain = ArenaVec::with_capacity_in(text.len(), arena);
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
-        let digit = |it: Option<u8>| it.and_then(|it| char::from(it).to_digit(16)).unwrap_or(0);
+        let digit = |it: Option<u8>| {
+            let digit = it.and_then(|it| char::from(it).to_digit(16));
+            digit.and_then(|it| u8::try_from(it).ok()).unwrap_or(0)
+        };
         plain.push(match byte {
-            b'%' => (digit(bytes.next()) << 4 | digit(bytes.next())) as u8,
+            b'%' => digit(bytes.next()) << 4 | digit(bytes.next()),
             b'+' if query => b' ',
             other => other,
         });

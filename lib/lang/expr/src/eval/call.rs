@@ -1,5 +1,6 @@
 //! What the functions of the language do.
 
+use golang::number;
 use golang::value::Value;
 
 use super::{Env, NIL, Stop, Val};
@@ -40,15 +41,16 @@ fn plain<'a>(env: &Env<'a, '_>, builtin: Builtin, args: &[Val<'a>]) -> Result<Va
             let value = std::env::var(text(builtin, name)?).unwrap_or_default();
             data(Value::Str(env.arena.alloc_str(&value)))
         }
-        (Builtin::Len, [of]) => data(Value::Int(len(of)? as i64)),
+        (Builtin::Len, [of]) => data(Value::Int(number::int(len(of)?))),
         (Builtin::Type, [of]) => data(Value::Str(kind(of))),
         (Builtin::Now, _) => Ok(Val::Time(golang::time::now())),
         (Builtin::Duration, [of]) => {
             let text = text(builtin, of)?;
             match config::Duration::parse(text) {
-                Ok(span) => Ok(Val::Span(
-                    span.std().as_nanos() as i64 * if span.is_negative() { -1 } else { 1 },
-                )),
+                Ok(span) => {
+                    let nanos = i64::try_from(span.std().as_nanos()).unwrap_or(i64::MAX);
+                    Ok(Val::Span(if span.is_negative() { -nanos } else { nanos }))
+                }
                 Err(problem) => Err(format!("{problem} {text:?}").into()),
             }
         }
@@ -133,7 +135,7 @@ fn rounded<'a>(builtin: Builtin, of: &Val<'a>) -> Result<Val<'a>, Stop> {
 fn int<'a>(of: &Val<'a>) -> Result<Val<'a>, Stop> {
     Ok(Val::Data(Value::Int(match of {
         Val::Data(Value::Int(it)) => *it,
-        Val::Data(Value::Double(it)) => *it as i64,
+        Val::Data(Value::Double(it)) => number::whole(*it),
         Val::Data(Value::Str(it)) => match it.parse() {
             Ok(it) => it,
             Err(_) => return Err(format!("invalid operation: int({it})").into()),
@@ -163,7 +165,7 @@ fn bits<'a>(builtin: Builtin, args: &[Val<'a>]) -> Result<Val<'a>, Stop> {
         Builtin::BitNot => !a,
         Builtin::BitShl => a.checked_shl(shift).unwrap_or(0),
         Builtin::BitShr => a.checked_shr(shift).unwrap_or(if a < 0 { -1 } else { 0 }),
-        _ => (a as u64).checked_shr(shift).unwrap_or(0) as i64,
+        _ => a.cast_unsigned().checked_shr(shift).unwrap_or(0).cast_signed(),
     })))
 }
 

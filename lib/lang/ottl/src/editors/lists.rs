@@ -1,5 +1,6 @@
 //! `set`, and the editors of lists.
 
+use golang::number;
 use pdata::PathError;
 
 use super::given::encode;
@@ -189,7 +190,7 @@ fn delete_index(work: &mut Work<'_, '_>) -> Result<(), String> {
         Value::List(it) => it,
         other => return Err(format!("expected pcommon.Slice but got {}", other.go_type())),
     };
-    let length = list.len() as i64;
+    let length = number::int(list.len());
     let start = work.int(1)?.unwrap_or_default();
     let end = work.int(2)?.unwrap_or_else(|| start.saturating_add(1));
     if !(start == 0 && end == length) {
@@ -198,7 +199,7 @@ fn delete_index(work: &mut Work<'_, '_>) -> Result<(), String> {
     let value = work.scratch.value.encode(|out| {
         out.array(|out| {
             for (at, item) in list.items().iter().enumerate() {
-                if !(start..end).contains(&(at as i64)) {
+                if !(start..end).contains(&number::int(at)) {
                     out.value(|out| encode(item, out));
                 }
             }

@@ -1,5 +1,6 @@
 //! Where an editor writes: a path, with what the field behind it takes. The error texts are the Collector's.
 
+use golang::number::int;
 use golang::time::in_64_bits;
 use pdata::{AttributesEdit, Field as Otlp, PathError, ValueRef};
 use smallvec::SmallVec;
@@ -250,7 +251,7 @@ fn accepted<'v>(takes: Takes, given: &Given<'v>) -> Result<Option<pdata::Value<'
                 KINDS.iter().position(|(name, old)| *it == if deprecated { *old } else { *name });
             let how = if deprecated { "deprecated string" } else { "string" };
             let number = found.ok_or_else(|| format!("unknown span kind {how}, {it}"))?;
-            Ok(Some(pdata::Value::Int(number as i64)))
+            Ok(Some(pdata::Value::Int(int(number))))
         }
         (Takes::Int(how), _) => wrong(how, "int64"),
         (Takes::SpanFlags, _) => wrong(Wrong::Refused, "int64"),

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use golang::number;
+
 use super::kind::items;
 use super::{Env, Function, Kind, Slot, function, may_take, take, takes, text};
 use crate::compare;
@@ -72,7 +74,7 @@ fn len<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, Strin
         [Value::Opaque(_, length)] => *length,
         _ => None,
     };
-    length.map(|it| Value::Int(it as i64)).ok_or_else(|| {
+    length.map(|it| Value::Int(number::int(it))).ok_or_else(|| {
         let shown = values.first().map_or("<nil>", go_type);
         format!(
             "Len: unsupported target type {shown}. target arg must be of type string, []any, \
@@ -94,7 +96,7 @@ fn index<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, Str
         [other, _] => return Err(format!("expected pcommon.Slice but got {}", other.go_type())),
         _ => None,
     };
-    Ok(Value::Int(at.map_or(-1, |it| it as i64)))
+    Ok(Value::Int(at.map_or(-1, number::int)))
 }
 
 fn an_order(slots: &[Slot]) -> Result<super::State, String> {

@@ -25,11 +25,10 @@ pub(super) const ALL: &[Function] = &[
     ),
     function("SHA512", &[TARGET], |_, it| Ok(hex(&Sha512::digest(text(it, 0))).into()))
         .says("The SHA-512 digest, in hex.", "Len(SHA512(\"pass\")) == 128"),
-    function("FNV", &[TARGET], |_, it| Ok(Value::Int(fnv1a_64(text(it, 0).as_bytes()) as i64)))
-        .says(
-            "The FNV-1a hash of 64 bits, as a whole number.",
-            "FNV(\"pass\") == 266877920130663416",
-        ),
+    function("FNV", &[TARGET], |_, it| {
+        Ok(Value::Int(fnv1a_64(text(it, 0).as_bytes()).cast_signed()))
+    })
+    .says("The FNV-1a hash of 64 bits, as a whole number.", "FNV(\"pass\") == 266877920130663416"),
     function("Murmur3Hash", &[TARGET], |_, it| {
         Ok(hex(&murmur3(text(it, 0).as_bytes()).to_le_bytes()).into())
     })
@@ -67,7 +66,8 @@ fn murmur3(bytes: &[u8]) -> u32 {
         hash = hash.wrapping_mul(5).wrapping_add(0xe654_6b64);
     }
     let rest = tail.iter().rev().fold(0, |sum, it| sum << 8 | u32::from(*it));
-    hash ^= mixed(rest) ^ bytes.len() as u32;
+    let length = u32::try_from(bytes.len() % (1 << 32)).unwrap_or_default();
+    hash ^= mixed(rest) ^ length;
     hash = (hash ^ hash >> 16).wrapping_mul(0x85eb_ca6b);
     hash = (hash ^ hash >> 13).wrapping_mul(0xc2b2_ae35);
     hash ^ hash >> 16

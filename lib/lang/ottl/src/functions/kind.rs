@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::value::{List, Value, hex};
+use golang::number;
 use golang::strconv::{parse_bool, parse_float};
 
 /// What a parameter accepts.
@@ -154,7 +155,7 @@ fn int_like<'a>(value: &Value<'_>) -> Result<Value<'a>, String> {
         Value::Text(it) => it.parse().map_or(Value::Nil, Value::Int),
         // What does not fit becomes what the processors of Go's programs make of it.
         Value::Double(it) if !(-TWO_TO_63..TWO_TO_63).contains(it) => Value::Int(i64::MIN),
-        Value::Double(it) => Value::Int(*it as i64),
+        Value::Double(it) => Value::Int(number::whole(*it)),
         Value::Bool(it) => Value::Int((*it).into()),
         other => return unsupported(other),
     })

@@ -132,13 +132,14 @@ fn substring<'a>(_: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>,
     }
     let size = text(values, 0).len();
     let end = start.saturating_add(length);
-    if end > size as i64 {
+    let ends = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+    let Some((start, end)) = ends.filter(|it| it.1 <= size) else {
         return Err(format!(
             "invalid range for substring function, {end} cannot be greater than the length of \
              target string({size})"
         ));
-    }
-    let mut range = start as usize..end as usize;
+    };
+    let mut range = start..end;
     if matches!(values.get(3), Some(Value::Bool(true))) {
         let target = text(values, 0);
         let inside = |at: &usize| !target.is_char_boundary(*at);

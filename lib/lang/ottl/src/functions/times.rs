@@ -1,6 +1,7 @@
 //! Times and spans of time.
 
 use config::Duration;
+use golang::number;
 use golang::time::{Clock, Layout, Reading};
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -16,7 +17,7 @@ const TIME: super::Parameter = takes("time", Kind::Time);
 const DURATION: super::Parameter = takes("duration", Kind::Duration);
 
 pub(super) const ALL: &[Function] = &[
-    function("Now", &[], |_, _| Ok(Value::Time(Instant::of(now()))))
+    function("Now", &[], |_, _| Ok(Value::Time(Instant::of(now().cast_signed()))))
         .impure()
         .says("The time.", "Now() > Unix(0)"),
     function(
@@ -175,7 +176,7 @@ fn span(values: &[Value<'_>]) -> i64 {
 
 fn since_1970<'a>(values: &[Value<'a>], unit: i128) -> Value<'a> {
     // What does not fit wraps, as recorded: statements may calculate with it.
-    Value::Int(instant(values).nanos.div_euclid(unit) as i64)
+    Value::Int(number::wrapped(instant(values).nanos.div_euclid(unit)))
 }
 
 fn in_units<'a>(values: &[Value<'a>], unit: i64) -> Value<'a> {

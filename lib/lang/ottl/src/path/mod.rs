@@ -5,6 +5,7 @@ mod metrics;
 mod request;
 mod shared;
 
+use golang::number;
 use pdata::{Field as Otlp, MetricKind, NumberValue, ValueRef};
 
 use crate::context::{Context, Scene};
@@ -231,7 +232,7 @@ impl Field {
                 self.int(scene).map_or(Value::Nil, Value::Int)
             }
             Takes::Time(_) => match scene.int(self.at) {
-                Some(it) => Value::Time(Instant::of(it as u64)),
+                Some(it) => Value::Time(Instant::of(it)),
                 None => Value::Nil,
             },
             Takes::Text(_) if self.is_body() => {
@@ -247,7 +248,9 @@ impl Field {
             Takes::DeprecatedKind => kind().1.into(),
             Takes::Numbers => self.numbers(scene),
             Takes::Messages => self.messages(scene),
-            Takes::ReadOnly => scene.place().map_or(Value::Nil, |it| Value::Int(it.index() as i64)),
+            Takes::ReadOnly => {
+                scene.place().map_or(Value::Nil, |it| Value::Int(number::int(it.index())))
+            }
             Takes::Map if self == CACHE && scene.place().is_none() => {
                 Value::Map(Map::own(Vec::new()))
             }

@@ -28,8 +28,8 @@ pub(crate) struct Instant {
 
 impl Instant {
     /// As Go reads a time stamp.
-    pub(crate) fn of(unix_nanos: u64) -> Self {
-        Self { nanos: i128::from(unix_nanos as i64), offset_seconds: 0 }
+    pub(crate) fn of(unix_nanos: i64) -> Self {
+        Self { nanos: i128::from(unix_nanos), offset_seconds: 0 }
     }
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use bumpalo::collections::Vec as ArenaVec;
 
+use golang::number;
 use golang::value::{self, Pairs, Value};
 
 use super::{invalid, list};
@@ -44,7 +45,7 @@ pub(super) fn closure<'a>(
             (Builtin::Any, true) => return bool(true),
             (Builtin::Find | Builtin::FindLast, true) => return Ok(Val::Data(element)),
             (Builtin::FindIndex | Builtin::FindLastIndex, true) => {
-                return Ok(Val::Data(Value::Int(at as i64)));
+                return Ok(Val::Data(Value::Int(number::int(at))));
             }
             (Builtin::Filter, true) => kept.push(element),
             (_, true) => count += 1,
@@ -79,7 +80,7 @@ fn without_predicate<'a>(builtin: Builtin, of: &'a [Value<'a>]) -> Result<Val<'a
         sum(of)
     } else {
         let count = of.iter().filter(|it| matches!(it, Value::Bool(true))).count();
-        Ok(Val::Data(Value::Int(count as i64)))
+        Ok(Val::Data(Value::Int(number::int(count))))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bumpalo::collections::String as ArenaString;
 use golang::json::{self, Dialect};
+use golang::number;
 use golang::value::Value;
 use pdata::text::Base64;
 
@@ -43,7 +44,7 @@ pub(super) fn call<'a>(
 }
 
 fn at(found: Option<usize>) -> Value<'static> {
-    Value::Int(found.map_or(-1, |at| at as i64))
+    Value::Int(found.map_or(-1, number::int))
 }
 
 fn pair<'a>(builtin: Builtin, args: &[Val<'a>]) -> Result<(&'a str, &'a str), Stop> {

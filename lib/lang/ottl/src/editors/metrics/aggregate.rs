@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use golang::number;
 use pdata::tree::exponential_histogram_data_point::Buckets;
 use pdata::tree::number_data_point::Value as Number;
 use pdata::tree::{
@@ -176,7 +177,7 @@ fn numbers(group: Vec<NumberDataPoint>, function: &str) -> Option<NumberDataPoin
             // Where the Collector adds whole numbers, the others count as 0.
             let adds = matches!(function, "sum" | "mean");
             let all = group.iter().map(|it| match it.value {
-                Some(Number::AsDouble(it)) if !adds => it as i64,
+                Some(Number::AsDouble(it)) if !adds => number::whole(it),
                 Some(Number::AsInt(it)) => it,
                 _ => 0,
             });
@@ -216,10 +217,10 @@ fn of_ints(mut all: Vec<i64>, function: &str) -> i64 {
     let sum = || all.iter().fold(0_i64, |sum, it| sum.wrapping_add(*it));
     match function {
         "sum" => sum(),
-        "mean" => sum() / count as i64,
+        "mean" => sum() / number::int(count),
         "max" => all.iter().copied().max().unwrap_or_default(),
         "min" => all.iter().copied().min().unwrap_or_default(),
-        "count" if count > 1 => count as i64,
+        "count" if count > 1 => number::int(count),
         "median" => {
             all.sort_unstable();
             let at = |it: usize| all.get(it).copied().unwrap_or_default();
@@ -283,7 +284,8 @@ fn add_buckets(to: &mut Option<Buckets>, from: Option<Buckets>) {
         return;
     };
     let ends = |it: &Buckets| {
-        (i64::from(it.offset), i64::from(it.offset).saturating_add(it.bucket_counts.len() as i64))
+        let start = i64::from(it.offset);
+        (start, start.saturating_add(number::int(it.bucket_counts.len())))
     };
     let ((to_start, to_end), (from_start, from_end)) = (ends(to), ends(&from));
     let (start, end) = (to_start.min(from_start), to_end.max(from_end));
@@ -295,7 +297,8 @@ fn add_buckets(to: &mut Option<Buckets>, from: Option<Buckets>) {
         counts.iter_mut().skip(skip).zip(list).for_each(|(to, from)| *to = to.wrapping_add(*from));
     }
     to.bucket_counts = counts;
-    to.offset = start as i32;
+    // It is one of the two offsets.
+    to.offset = to.offset.min(from.offset);
 }
 
 /// Most buckets that adding two exponential histograms makes.

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
+use golang::number;
 use pdata::tree::{ExponentialHistogramDataPoint, Histogram, HistogramDataPoint, metric};
 use pdata::{Field, NumberValue, Value as Written};
 
@@ -145,7 +146,7 @@ fn randomly(count: u64, range: (f64, f64), bounds: &[f64], counts: &mut [u64]) {
         let below = at.checked_sub(1).and_then(|it| bounds.get(it)).copied().unwrap_or(lower);
         let above = bounds.get(at).copied().unwrap_or(upper);
         let overlap = (above.min(upper) - below.max(lower)) / (upper - lower);
-        let share = (count as f64 * overlap * random.unit()) as u64;
+        let share = number::whole_unsigned(count as f64 * overlap * random.unit());
         let share = share.min(left);
         add(counts, at, share);
         left -= share;
@@ -154,7 +155,7 @@ fn randomly(count: u64, range: (f64, f64), bounds: &[f64], counts: &mut [u64]) {
     let buckets = (end - start + 1) as u64;
     while left > 0 {
         let handful = (left / (buckets * 4)).max(1);
-        let at = start + (random.next() % buckets) as usize;
+        let at = start + usize::try_from(random.next() % buckets).unwrap_or_default();
         add(counts, at, handful);
         left -= handful;
     }
@@ -212,7 +213,7 @@ fn buckets_max(target: f64) -> Result<usize, String> {
             "target_value must be a positive integer when method is {LIMIT_BUCKETS:?}, got {target}"
         ));
     }
-    Ok(target as usize)
+    Ok(usize::try_from(number::whole(target)).unwrap_or(usize::MAX))
 }
 
 pub(super) fn merge(work: &mut Work<'_, '_>) -> Result<(), String> {
@@ -227,8 +228,8 @@ pub(super) fn merge(work: &mut Work<'_, '_>) -> Result<(), String> {
         return Ok(());
     };
     let counts = counts.map(|it| match it {
-        NumberValue::Int(it) => it as u64,
-        NumberValue::Double(it) => it as u64,
+        NumberValue::Int(it) => it.cast_unsigned(),
+        NumberValue::Double(it) => number::whole_unsigned(it),
         NumberValue::None => 0,
     });
     let bounds = bounds.map(|it| match it {
@@ -243,7 +244,7 @@ pub(super) fn merge(work: &mut Work<'_, '_>) -> Result<(), String> {
     let new =
         if limits { limited(&counts, &bounds, most) } else { without(&counts, &bounds, target) };
     let Some((counts, bounds)) = new else { return Ok(()) };
-    let counts: Vec<Written<'_>> = counts.iter().map(|it| Written::Int(*it as i64)).collect();
+    let counts: Vec<Written<'_>> = counts.iter().map(|it| Written::Int(it.cast_signed())).collect();
     let bounds: Vec<Written<'_>> = bounds.iter().map(|it| Written::Double(*it)).collect();
     let told = |it: pdata::PathError| it.to_string();
     work.site.set(Field::POINT_BUCKET_COUNTS, &[], Written::Array(&counts)).map_err(told)?;

@@ -226,7 +226,7 @@ fn after(of: &Metric, suffix: &str, data: metric::Data) -> Metric {
 }
 
 fn int(value: u64) -> number_data_point::Value {
-    number_data_point::Value::AsInt(value as i64)
+    number_data_point::Value::AsInt(value.cast_signed())
 }
 
 fn double(value: f64) -> number_data_point::Value {

@@ -1,6 +1,7 @@
 //! `extract_percentile_metric`: what so many percent of the measurements of a histogram do not exceed, by
 //! interpolation within the bucket.
 
+use golang::number;
 use pdata::tree::exponential_histogram_data_point::Buckets;
 use pdata::tree::{
     ExponentialHistogramDataPoint, Gauge, HistogramDataPoint, KeyValue, NumberDataPoint, metric,
@@ -66,7 +67,7 @@ fn point(attributes: &[KeyValue], (start, time): (u64, u64), value: f64) -> Numb
 
 /// The measurement, by rank, that is looked for.
 fn rank(count: u64, percentile: f64) -> u64 {
-    (count as f64 * (percentile / 100.0)).ceil() as u64
+    number::whole_unsigned((count as f64 * (percentile / 100.0)).ceil())
 }
 
 /// Nothing for a point without measurements.
@@ -135,7 +136,7 @@ fn of_exponential(
     }
     let wanted = rank(point.count, percentile);
     let bounds = |buckets: &Buckets, at: usize| {
-        let index = i64::from(buckets.offset).saturating_add(at as i64);
+        let index = i64::from(buckets.offset).saturating_add(number::int(at));
         (bound(index, point.scale), bound(index.saturating_add(1), point.scale))
     };
     let mut seen = 0_u64;

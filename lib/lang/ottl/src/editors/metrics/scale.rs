@@ -1,5 +1,6 @@
 //! `scale_metric`: all that a metric measured, times a number.
 
+use golang::number::whole;
 use pdata::tree::{
     Exemplar, HistogramDataPoint, NumberDataPoint, SummaryDataPoint, exemplar, metric,
     number_data_point,
@@ -38,7 +39,7 @@ pub(super) fn scale(work: &mut Work<'_, '_>) -> Result<(), String> {
 
 fn number(point: &mut NumberDataPoint, factor: f64) {
     match &mut point.value {
-        Some(number_data_point::Value::AsInt(it)) => *it = (*it as f64 * factor) as i64,
+        Some(number_data_point::Value::AsInt(it)) => *it = whole(*it as f64 * factor),
         Some(number_data_point::Value::AsDouble(it)) => *it *= factor,
         None => {}
     }
@@ -53,7 +54,7 @@ fn histogram(point: &mut HistogramDataPoint, factor: f64) {
 
 fn example(it: &mut Exemplar, factor: f64) {
     match &mut it.value {
-        Some(exemplar::Value::AsInt(it)) => *it = (*it as f64 * factor) as i64,
+        Some(exemplar::Value::AsInt(it)) => *it = whole(*it as f64 * factor),
         Some(exemplar::Value::AsDouble(it)) => *it *= factor,
         None => {}
     }

@@ -10,7 +10,7 @@ use print::{Flags, print};
 use crate::value::Value;
 
 /// Largest width and precision, in signs; Go's fmt, `tooLarge`.
-const WIDTH_MAX: i64 = 1_000_000;
+const WIDTH_MAX: usize = 1_000_000;
 
 /// The text that a format makes of values.
 pub(super) fn sprintf(format: &str, values: &[Value<'_>]) -> String {
@@ -67,9 +67,9 @@ impl State<'_> {
         if self.accept('*') {
             let width = self.number_of(values);
             match width {
-                Some(it) => {
-                    flags.width = Some(it.unsigned_abs() as usize);
-                    flags.minus |= it < 0;
+                Some((is_negative, it)) => {
+                    flags.width = Some(it);
+                    flags.minus |= is_negative;
                 }
                 None => self.out.push_str("%!(BADWIDTH)"),
             }
@@ -82,7 +82,8 @@ impl State<'_> {
             self.fits &= !named;
             named = self.index(values.len());
             if self.accept('*') {
-                flags.precision = self.number_of(values).and_then(|it| usize::try_from(it).ok());
+                let precision = self.number_of(values).filter(|it| !it.0);
+                flags.precision = precision.map(|it| it.1);
                 if flags.precision.is_none() {
                     self.out.push_str("%!(BADPREC)");
                 }
@@ -146,15 +147,18 @@ impl State<'_> {
         let end = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
         let (digits, rest) = self.rest.split_at(end);
         self.rest = rest;
-        digits.parse().ok().filter(|it| *it <= WIDTH_MAX as usize)
+        digits.parse().ok().filter(|it| *it <= WIDTH_MAX)
     }
 
-    /// The next value as a width or precision.
-    fn number_of(&mut self, values: &[Value<'_>]) -> Option<i64> {
+    /// The next value as a width or precision: whether it is less than 0, and how far from it.
+    fn number_of(&mut self, values: &[Value<'_>]) -> Option<(bool, usize)> {
         let value = values.get(self.next)?;
         self.next += 1;
         match value {
-            Value::Int(it) => Some(*it).filter(|it| (-WIDTH_MAX..=WIDTH_MAX).contains(it)),
+            Value::Int(it) => {
+                let size = usize::try_from(it.unsigned_abs()).ok();
+                size.filter(|it| *it <= WIDTH_MAX).map(|size| (*it < 0, size))
+            }
             _ => None,
         }
     }
