@@ -115,12 +115,15 @@ impl UnderWay {
     #[must_use]
     pub fn holds(&mut self, bytes: usize) -> bool {
         let before = std::mem::replace(&mut self.bytes, bytes);
-        let Some(more) = bytes.checked_sub(before) else {
-            self.shared.bytes.fetch_sub(before - bytes, Relaxed);
+        if bytes <= before {
+            if bytes < before {
+                self.shared.bytes.fetch_sub(before - bytes, Relaxed);
+            }
             return true;
-        };
+        }
+        let more = bytes - before;
         let all = self.shared.bytes.fetch_add(more, Relaxed) + more;
-        more == 0 || all <= self.shared.limit.load(Relaxed) || all <= bytes
+        all <= self.shared.limit.load(Relaxed) || all <= bytes
     }
 }
 

@@ -12,5 +12,6 @@
 
 pub mod client;
 pub mod frame;
+pub mod http2;
 mod metrics;
 pub mod server;

@@ -25,10 +25,12 @@ use h2::{Ping, PingPong, Reason};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
+mod arrival;
 mod call;
 mod config;
 mod lifetime;
 
+use arrival::Arriving;
 pub use config::{EnforcementPolicy, Keepalive, ServerConfig, ServerParameters};
 use lifetime::{Action, Lifetime};
 
@@ -156,7 +158,8 @@ pub fn serve(
 async fn serve_connection(shared: Arc<Shared>, connection: Stream, host: Host) {
     let client =
         Arc::new(Client { peer: connection.get_ref().peer(), is_grpc: true, ..Client::default() });
-    let handshake = timeout(HEAD_WAIT, builder(&shared).handshake(connection));
+    let arriving = Arriving::new(connection, shared.in_flight.enter());
+    let handshake = timeout(HEAD_WAIT, builder(&shared).handshake(arriving));
     let shaken = tokio::select! {
         () = sent_away(&host) => return,
         shaken = handshake => shaken,
@@ -180,7 +183,7 @@ fn builder(shared: &Shared) -> h2::server::Builder {
     builder
 }
 
-type Http2 = h2::server::Connection<Stream, Bytes>;
+type Http2 = h2::server::Connection<Arriving, Bytes>;
 
 /// Runs a connection and its calls until the client leaves, or is made to.
 ///

@@ -110,7 +110,7 @@ fn response_headers(config: &ServerConfig) -> Result<HeaderMap, String> {
 
 async fn serve_connection(shared: Arc<Shared>, connection: Stream, host: Host) {
     let peer = Arc::new(Client { peer: connection.get_ref().peer(), ..Client::default() });
-    let pulse = Pulse::new();
+    let pulse = Pulse::new(shared.in_flight.enter());
     let io = TokioIo::new(Watched::new(connection, Arc::clone(&pulse)));
     let service = {
         let (shared, pulse, peer) = (Arc::clone(&shared), Arc::clone(&pulse), Arc::clone(&peer));

@@ -32,6 +32,12 @@ impl Pace {
         Self { due, bytes: limit.is_none().then_some(0), timer: None }
     }
 
+    /// Another body begins.
+    pub fn restart(&mut self) {
+        self.due = Instant::now() + WINDOW;
+        self.bytes = self.bytes.map(|_| 0);
+    }
+
     /// So many bytes have come.
     pub fn came(&mut self, bytes: usize) {
         let Some(all) = &mut self.bytes else { return };

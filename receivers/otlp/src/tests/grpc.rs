@@ -91,7 +91,7 @@ impl Link {
     }
 }
 
-async fn finish(response: h2::client::ResponseFuture) -> Reply {
+pub(super) async fn finish(response: h2::client::ResponseFuture) -> Reply {
     let (head, body) = response.await.unwrap().into_parts();
     if head.headers.contains_key("grpc-status") {
         let (headers, status) = (head.headers.clone(), head.headers);

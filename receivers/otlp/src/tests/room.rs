@@ -7,9 +7,9 @@ use componenttest::Answer;
 use compression::Encoding;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::grpc::{LOGS, Link, framed, request};
+use super::grpc::{LOGS, Link, finish, framed, request};
 use super::http::{compress, post_json, send};
 use super::{ALL, Fixture, run};
 
@@ -116,4 +116,77 @@ fn what_has_come_takes_room_however_it_is_framed() {
         assert_eq!(reply.code(), "0", "what is alone may be larger: {}", reply.text());
         it.stop().await;
     });
+}
+
+/// The beginning of a gRPC connection, and a frame of 100,000 bytes of which `sent` have come.
+async fn part_of_a_frame(it: &Fixture, sent: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(it.grpc()).await.unwrap();
+    let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let head = [0x01, 0x86, 0xa0, 0, 0, 0, 0, 0, 1];
+    let begin = [&settings[..], &head, &vec![0; sent]].concat();
+    stream.write_all(&begin).await.unwrap();
+    stream
+}
+
+/// Waits for the end of a connection, which may be a reset.
+async fn wait_for_end(mut stream: TcpStream) {
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
+#[test]
+fn heads_and_frames_that_are_not_whole_take_room() {
+    run(async {
+        let it = Fixture::start(ALL, |_| {}).await;
+        let _limit = it.host.in_flight().limit(ROOM_BYTES);
+        let first = part_of_a_frame(&it, 60_000).await;
+        wait_for_bytes(&it, 60_000).await;
+        wait_for_end(part_of_a_frame(&it, 60_000).await).await;
+        let mut stream = TcpStream::connect(it.http()).await.unwrap();
+        let head = format!("{HEAD}X: {}", "x".repeat(60_000));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        wait_for_end(stream).await;
+        let held = it.host.in_flight().bytes();
+        assert!((60_000..61_000).contains(&held), "what was refused is not held: {held}");
+        drop(first);
+        while it.host.in_flight().bytes() > 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let mut stream = TcpStream::connect(it.http()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        wait_for_bytes(&it, 60_000).await;
+        let rest = "\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(it.host.in_flight().bytes(), 0);
+        it.stop().await;
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_stands_still_ends_its_connection_and_an_idle_client_stays() {
+    let it = Fixture::start(ALL, |_| {}).await;
+    let link = Link::open(it.grpc()).await;
+    link.call(LOGS, &[], request(1)).await.check_success();
+    let start = Instant::now();
+    wait_for_end(part_of_a_frame(&it, 50_000).await).await;
+    assert_eq!(start.elapsed().as_secs(), 30);
+    assert_eq!(it.host.in_flight().bytes(), 0);
+    link.call(LOGS, &[], request(1)).await.check_success();
+    it.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_stands_still_is_answered_deadline_exceeded() {
+    let it = Fixture::start(ALL, |_| {}).await;
+    let link = Link::open(it.grpc()).await;
+    for sent in [0, 5, 1000] {
+        let (response, mut stream) = link.begin(LOGS, &[]).await;
+        let begin = framed(false, &[0; 2000]).slice(..sent);
+        stream.send_data(begin, false).unwrap();
+        let reply = finish(response).await;
+        reply.check(200, "4", "the request message came too slowly");
+    }
+    it.stop().await;
 }

@@ -1,14 +1,16 @@
 //! What a connection is doing, so that a head that comes too slowly ends it, an answer that nobody reads ends it,
 //! and an idle client, which may take its time, does not. The first head is awaited from the beginning on, as
-//! net/http does: a connection that never says anything is nobody's.
+//! net/http does: a connection that never says anything is nobody's. What has come of a head that is not whole counts
+//! as under way: hyper keeps it, and says nothing of it.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use component::UnderWay;
 use confignet::server::Stream;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::time::Instant;
@@ -16,6 +18,9 @@ use tokio::time::Instant;
 /// Most bytes read at once. hyper doubles its buffers, up to the limit of a head, when one was filled:
 /// this is just below 64 KiB, so that what it reads a body into stays in the processor's cache.
 const READ_BYTES_MAX: u64 = 63 * 1024;
+
+/// Bytes of a head that are not worth counting: what every connection may hold.
+const FREE_BYTES: usize = 16 * 1024;
 
 /// Shared by the connection, its requests and the one who watches.
 #[derive(Debug)]
@@ -28,16 +33,21 @@ pub(super) struct Pulse {
     head_since: AtomicU64,
     /// The same for an answer that the socket does not take.
     stalled_since: AtomicU64,
+    /// What has come since the last request, and what of it counts.
+    head_bytes: AtomicUsize,
+    head: Mutex<UnderWay>,
 }
 
 impl Pulse {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(head: UnderWay) -> Arc<Self> {
         Arc::new(Self {
             born: Instant::now(),
             busy: AtomicBool::new(false),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(1),
             stalled_since: AtomicU64::new(0),
+            head_bytes: AtomicUsize::new(0),
+            head: Mutex::new(head),
         })
     }
 
@@ -49,13 +59,27 @@ impl Pulse {
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.busy.store(true, Relaxed);
         self.head_since.store(0, Relaxed);
+        if self.head_bytes.swap(0, Relaxed) > FREE_BYTES {
+            // From here on the request counts what it has.
+            let _ = self.head_holds(0);
+        }
         Busy(Arc::clone(self))
     }
 
-    fn heard(&self) {
-        if !self.busy.load(Relaxed) && self.head_since.load(Relaxed) == 0 {
+    /// So many bytes have come. False when there is no room for a head of so many.
+    fn heard(&self, bytes: usize) -> bool {
+        if self.busy.load(Relaxed) {
+            return true;
+        }
+        if self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.now() + 1, Relaxed);
         }
+        let all = self.head_bytes.fetch_add(bytes, Relaxed) + bytes;
+        all <= FREE_BYTES || self.head_holds(all)
+    }
+
+    fn head_holds(&self, bytes: usize) -> bool {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).holds(bytes)
     }
 
     /// Notes that the socket does not take what we write.
@@ -125,8 +149,10 @@ impl AsyncRead for Watched {
         let before = buffer.filled().len();
         self.connection.set_limit(READ_BYTES_MAX);
         let read = Pin::new(&mut self.connection).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.pulse.heard();
+        let came = buffer.filled().len() - before;
+        if came > 0 && !self.pulse.heard(came) {
+            let error = io::Error::other("there is no room for the head of a request");
+            return Poll::Ready(Err(error));
         }
         read
     }
