@@ -25,7 +25,7 @@ const CLIENTS: usize = 40;
 pub const NOBODY: &str = "127.0.0.1:1";
 
 /// What the program is started with so that it may not read everything: root may.
-fn without_privileges() -> Vec<&'static str> {
+pub fn without_privileges() -> Vec<&'static str> {
     if rustix::process::geteuid().is_root() {
         vec!["setpriv", "--bounding-set=-all", "--inh-caps=-all", SLUICE]
     } else {
