@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::bad_input::without_privileges;
 use super::strange_files::Collector;
-use crate::support::{SLUICE, eventually, skipped};
+use crate::support::{Process, SLUICE, eventually, skipped};
 
 /// The journal of the receiver.
 fn journal(folder: &Path) -> PathBuf {
@@ -272,5 +272,22 @@ async fn while_the_disk_of_the_offsets_is_full_lines_go_on_and_offsets_are_store
         assert_eq!(collector.delivered(&format!("line {}", 1000 + line)), 1);
     }
     assert!(collector.said("damaged").is_empty());
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_collector_with_the_same_offsets_does_not_start_and_the_first_goes_on() {
+    let folder = stopped_and_rotated(149).await;
+    let log = folder.path().join("logs/a.log");
+    let collector = Collector::start(folder, 149, "logs/a.log", "start_at: end");
+    collector.comes("after the rotation").await;
+    let (root, other) = (collector.folder.path(), tempfile::tempdir().unwrap());
+    let yaml = fs::read_to_string(root.join("collector.yaml")).unwrap();
+    let yaml = yaml.replace("out.json", "other.json").replace("port: 8888", "port: 8889");
+    let mut second = Process::collector(Path::new(SLUICE), other.path(), &yaml);
+    second.says("it is held by another process or component").await;
+    assert!(!second.ended().await.success());
+    append(&log, "for the first\n");
+    collector.comes("for the first").await;
     collector.stop().await;
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 mod circles;
+mod faults;
 mod messages;
 mod shapes;
 
@@ -54,6 +55,8 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     tree.one_place_each(&mut problems);
     tree.component_folders(&mut problems)?;
     tree.sources(&mut problems);
+    let faults = fs::read_to_string(root.join("docs/internals/faults.md"))?;
+    faults::check(&faults, &tree.sources, &mut problems);
     circles::check(&tree.sources, &mut problems);
     shapes::check(&tree.sources, &mut problems);
     messages::check(&tree.sources, &mut problems);

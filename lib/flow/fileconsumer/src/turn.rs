@@ -215,8 +215,8 @@ impl<S: Sink> Engine<S> {
         let file = self.files.get(&key);
         let readable = |it: &&Tracked<S::File>| it.ended && !it.queued && !it.tail.is_empty();
         match file.filter(readable).and_then(|it| it.source.as_ref()) {
-            // Reading tells the rest.
-            Some(Source::Plain(_)) => self.enqueue(key),
+            // Reading tells the rest. When it has to wait, the size does: what is cut off meanwhile is counted.
+            Some(Source::Plain(_)) if self.has_room() => self.enqueue(key),
             _ => self.look_into(key),
         }
     }

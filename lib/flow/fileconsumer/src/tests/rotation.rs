@@ -1,5 +1,7 @@
 //! Files that are renamed, removed, copied, truncated and compressed, with and without a restart.
 
+use componenttest::Answer;
+
 use super::*;
 
 #[tokio::test]
@@ -94,6 +96,51 @@ async fn a_truncated_file_is_read_from_its_start() {
     assert_eq!(rig.wait(3).await, ["one", "two", "three"]);
     std::fs::write(rig.path("a.log"), "longer text than there was before\n").unwrap();
     assert_eq!(rig.wait(4).await[3], "longer text than there was before");
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn lines_that_are_cut_off_before_they_are_read_are_counted() {
+    let mut rig = Rig::new();
+    rig.settings.in_flight_bytes_max = 1;
+    rig.append("a.log", "first\n");
+    let reader = rig.start();
+    rig.wait(1).await;
+    // The walks of the start are over.
+    rig.settle().await;
+    rig.sink.answer(Answer::Hang);
+    rig.append("a.log", "second\n");
+    rig.sink.wait_for_calls(2).await;
+    // Nothing more is read while this has no answer.
+    rig.append("a.log", "not read\n");
+    rig.settle().await;
+    File::options().write(true).open(rig.path("a.log")).unwrap().set_len(0).unwrap();
+    rig.settle().await;
+    rig.sink.answer(Answer::Ok);
+    rig.sink.release(Answer::Ok);
+    rig.append("a.log", "new\n");
+    assert_eq!(rig.wait(3).await, ["first", "second", "new"]);
+    assert_eq!(rig.lost("truncated_unread"), Some(1.0));
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn files_that_hold_the_same_are_each_read_whole_also_after_a_restart() {
+    let rig = Rig::new();
+    let text = "the same line\n".repeat(100);
+    for name in ["a.log", "b.log", "c.log"] {
+        rig.append(name, &text);
+    }
+    let reader = rig.start();
+    rig.wait(300).await;
+    reader.stop().await;
+    rig.append("a.log", "of a\n");
+    rig.append("d.log", &text);
+    rig.append("c.log", "of c\n");
+    let reader = rig.start();
+    let all = rig.wait(402).await;
+    rig.settle().await;
+    assert_eq!((rig.bodies().len(), all.iter().filter(|it| *it == "of a").count()), (402, 1));
     reader.stop().await;
 }
 

@@ -1,0 +1,27 @@
+//! The table of faults (`docs/internals/faults.md`) names the test of each: every one of them exists.
+
+use super::Source;
+
+/// One line per test that is named and not there. What has `::` between backquotes is the name of a test.
+pub fn check(page: &str, sources: &[Source], problems: &mut Vec<String>) {
+    for name in page.split('`').skip(1).step_by(2).filter(|it| it.contains("::")) {
+        let function = format!("fn {}(", name.rsplit("::").next().unwrap_or_default());
+        if !sources.iter().any(|it| it.text.contains(&function)) {
+            problems.push(format!("docs/internals/faults.md: there is no test {name}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_is_not_there_is_a_problem() {
+        let text = "#[test]\nfn it_holds() {}\n".to_owned();
+        let sources = [Source { path: "lib/a/src/lib.rs".into(), text }];
+        let mut problems = Vec::new();
+        check("| `a::it_holds` | `plain` | `a::it_is_gone` |", &sources, &mut problems);
+        assert_eq!(problems, ["docs/internals/faults.md: there is no test a::it_is_gone"]);
+    }
+}
