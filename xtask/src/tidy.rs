@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+mod blocking;
 mod circles;
 mod faults;
 mod messages;
@@ -60,6 +61,7 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     circles::check(&tree.sources, &mut problems);
     shapes::check(&tree.sources, &mut problems);
     messages::check(&tree.sources, &mut problems);
+    blocking::check(&tree.sources, &mut problems);
     Ok(problems)
 }
 

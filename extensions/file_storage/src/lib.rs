@@ -17,6 +17,7 @@ mod tests;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,11 +67,10 @@ impl Extension for FileStorage {
 #[async_trait]
 impl Component for FileStorage {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let directory = &self.config.directory;
-        if self.config.create_directory && !directory.exists() {
+        if self.config.create_directory {
+            let directory = self.config.directory.clone();
             let mode = self.config.mode().unwrap_or(0o750);
-            let made = DirBuilder::new().recursive(true).mode(mode).create(directory);
-            made.map_err(|error| format!("cannot create {}: {error}", directory.display()))?;
+            tokio::task::spawn_blocking(move || make(&directory, mode)).await??;
         }
         let own = host.clone();
         host.spawn(async move {
@@ -94,6 +94,15 @@ impl Component for FileStorage {
         });
         Ok(())
     }
+}
+
+/// Makes a directory that is not there.
+fn make(directory: &Path, mode: u32) -> Result<(), String> {
+    if directory.exists() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(true).mode(mode).create(directory);
+    made.map_err(|error| format!("cannot create {}: {error}", directory.display()))
 }
 
 /// What went wrong, if something did.

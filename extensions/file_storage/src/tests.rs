@@ -22,6 +22,23 @@ fn id(text: &str) -> Id {
 componenttest::conformance!(extension FileStorage, "{directory: /tmp}");
 
 #[tokio::test]
+async fn a_directory_is_made_if_that_is_wanted_or_named_if_it_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = async |directory: std::path::PathBuf| {
+        let config = Config { directory, create_directory: true, ..Config::default() };
+        let storage = FileStorage::create(settings("file_storage"), config).unwrap();
+        Arc::new(storage).start(&TestHost::new()).await.map_err(|it| it.to_string())
+    };
+    let wanted = folder.path().join("a/b");
+    assert_eq!(start(wanted.clone()).await, Ok(()));
+    assert!(wanted.is_dir());
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let wrong = start(folder.path().join("file/below")).await.unwrap_err();
+    let named = format!("cannot create {}: ", folder.path().join("file/below").display());
+    assert!(wrong.starts_with(&named), "{wrong}");
+}
+
+#[tokio::test]
 async fn a_store_has_one_client_and_outlives_it() {
     let folder = tempfile::tempdir().unwrap();
     let (storage, host) = (storage(folder.path()), TestHost::new());
