@@ -234,3 +234,55 @@ async fn the_memory_limiter_keeps_what_clients_send_within_its_limit() {
     assert!(text.contains("data refused due to high memory usage"), "{text}");
     sluice.kill();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_string_that_is_not_utf8_does_not_cost_the_records_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let oracle = Arc::new(Oracle::default());
+    let backend = Endpoint::start(Arc::clone(&oracle) as Next).await;
+    let address = own_address(105);
+    let yaml = |word: &str| {
+        format!(
+            "receivers: {{otlp: {{invalid_utf8: {word}, protocols: {{http: {{endpoint: '{address}:4318'}}}}}}}}
+processors: {{batch: {{}}}}
+exporters: {{otlp_grpc: {{endpoint: '{}', tls: {{insecure: true}}}}}}
+service:
+  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: '{address}', port: 8888}}}}}}}}]}}}}
+  pipelines: {{logs: {{receivers: [otlp], processors: [batch], exporters: [otlp_grpc]}}}}
+",
+            backend.grpc
+        )
+    };
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml("replace"));
+    sluice.ready().await;
+    let mut seq = 0;
+    let mut request = |bad: bool| {
+        let mut builder = pdata::LogsBuilder::new();
+        builder.record(|record| {
+            record.body(Line::now(1, seq).text(50).as_str());
+            let text: &[u8] = if bad { b"\x0a\x03a\xffb" } else { b"\x0a\x03acb" };
+            record.attribute("key", pdata::Value::Encoded(text));
+        });
+        seq += 1;
+        builder.finish().to_bytes()
+    };
+    // They are joined.
+    let requests = [request(false), request(true), request(false)].concat();
+    assert_eq!(post(&address, &requests).0, 200);
+    assert!(eventually(|| oracle.delivered(1) == 3).await, "{}", sluice.output());
+    let page = get(&address, 8888, "/metrics").unwrap();
+    let repaired =
+        page.lines().find(|it| it.starts_with("sluice_receiver_repaired_strings_total{"));
+    assert!(repaired.is_some_and(|it| it.ends_with(" 1")), "{page}");
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml("refuse"));
+    sluice.says_next("Everything is ready.").await;
+    assert!(eventually(|| TcpStream::connect((address.as_str(), 4318)).is_ok()).await);
+    let (status, _, said) = post(&address, &request(true));
+    assert_eq!(status, 400, "{said}");
+    assert!(said.contains("log_records[0]: string field contains invalid UTF-8"), "{said}");
+    assert_eq!(post(&address, &request(false)).0, 200);
+    assert!(eventually(|| oracle.delivered(1) == 4).await, "{}", sluice.output());
+    sluice.terminate().await;
+    backend.stop().await;
+}

@@ -217,7 +217,7 @@ impl Drop for Process {
     }
 }
 
-/// A backend for OTLP over gRPC.
+/// A backend for OTLP, which checks what it gets.
 pub struct Endpoint {
     /// `127.0.0.1:PORT`.
     pub grpc: String,
@@ -234,7 +234,7 @@ impl Endpoint {
         let section = serde_json::json!({"protocols": {
             "grpc": {"endpoint": grpc, "max_recv_msg_size_mib": 64},
             "http": {"endpoint": http},
-        }});
+        }, "invalid_utf8": "refuse"});
         let section: Value = serde_json::from_value(section).unwrap();
         let server = Backend::start::<Otlp>(&section, &consumer).await.unwrap();
         Self { grpc, http: format!("http://{http}"), server }

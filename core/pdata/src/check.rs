@@ -1,6 +1,9 @@
 //! Validates a payload once, so that nothing after has to: lengths, wire types, ids, nesting, limits.
 //! The same pass counts items. Errors carry the byte offset and the path; both are worked out only
 //! when there is an error, on the way back up.
+//!
+//! Text is looked at in runs, not string by string: what stands between short strings, tags and lengths below 128,
+//! is ASCII. So a run of them is UTF-8 exactly if all of its strings are, and most of a record is one run.
 
 use std::fmt;
 
@@ -19,11 +22,30 @@ pub struct Limits {
     pub attributes: usize,
     /// Longest attribute value in bytes. Default unlimited, as in Go.
     pub value_bytes: usize,
+    /// What becomes of strings that are not UTF-8. Default [`NotUtf8::Replace`].
+    pub not_utf8: NotUtf8,
+}
+
+/// What becomes of strings that are not UTF-8, which protobuf forbids and many senders and the Go Collector let pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NotUtf8 {
+    /// What is not a character becomes U+FFFD: other receivers refuse the whole request for one such string.
+    #[default]
+    Replace,
+    /// They are an error.
+    Refuse,
+    /// They stay as they are.
+    Pass,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 128, attributes: usize::MAX, value_bytes: usize::MAX }
+        Self {
+            depth: 128,
+            attributes: usize::MAX,
+            value_bytes: usize::MAX,
+            not_utf8: NotUtf8::Replace,
+        }
     }
 }
 
@@ -36,6 +58,8 @@ pub struct DecodeError {
     pub path: String,
     /// What is wrong, in the words of the Go Collector where it has any.
     pub reason: String,
+    /// A string is not UTF-8, and all before it is right.
+    pub not_utf8: bool,
 }
 
 impl fmt::Display for DecodeError {
@@ -56,6 +80,8 @@ pub(crate) struct Checked {
     pub(crate) items: usize,
     /// A message that may occur once occurs more often, which `normalise` must mend.
     pub(crate) repeats: bool,
+    /// A string is not UTF-8, which `repair` must mend.
+    pub(crate) not_utf8: bool,
 }
 
 /// Validates `buf` as a message of `schema`.
@@ -77,17 +103,20 @@ struct Fault {
     /// Innermost first.
     path: Vec<String>,
     reason: String,
+    not_utf8: bool,
 }
 
 impl Fault {
     #[cold]
     fn new(offset: usize, reason: impl Into<String>) -> Box<Self> {
-        Box::new(Self { offset, path: Vec::new(), reason: reason.into() })
+        Box::new(Self { offset, path: Vec::new(), reason: reason.into(), not_utf8: false })
     }
 
     fn into_error(mut self) -> DecodeError {
         self.path.reverse();
-        DecodeError { offset: self.offset, path: self.path.join("."), reason: self.reason }
+        let path = self.path.join(".");
+        let Self { offset, reason, not_utf8, .. } = self;
+        DecodeError { offset, path, reason, not_utf8 }
     }
 }
 
@@ -121,7 +150,8 @@ impl Pass<'_> {
         let (mut once, mut twice, mut one_of) = (0u32, 0u32, false);
         let roomy = self.depth > 0 && self.limits.value_bytes >= SHORT_BYTES;
         let mut attributes = 0usize;
-        let mut at = 0;
+        // What stands from `run` to `at` is short strings and ASCII.
+        let (mut run, mut at) = (0, 0);
         while at < buf.len() {
             if buf.get(at) == Some(&schema.attribute_tag) {
                 if roomy && let Some(end) = text_attribute_end(buf, at) {
@@ -133,10 +163,15 @@ impl Pass<'_> {
                 let bit = 1 << (tag >> 3);
                 twice |= once & bit;
                 once |= bit;
+                if tag & 7 == FIXED64 {
+                    self.text(buf, run, at)?;
+                    run = end;
+                }
                 at = end;
                 continue;
             }
             let start = at;
+            self.text(buf, run, start)?;
             let (tag, after) = read_varint(buf, at)?;
             let (number, wire) = (tag >> 3, (tag & 7) as u8);
             let (length, body_at) = if wire == BYTES {
@@ -162,8 +197,8 @@ impl Pass<'_> {
                         if child.role == Role::KeyValue {
                             attributes += 1;
                         }
-                        if self.is_usual(child.role, body) {
-                            Ok(())
+                        if let Some(text_at) = self.usual_text(child.role, body) {
+                            self.text(body, text_at, body.len())
                         } else if child.role == Role::AnyValue {
                             self.value(schema, child, body)
                         } else {
@@ -174,6 +209,13 @@ impl Pass<'_> {
                     } else {
                         false
                     }
+                }
+                Wire::Text => {
+                    let fits = wire == BYTES;
+                    if fits {
+                        self.text(buf, body_at, end)?;
+                    }
+                    fits
                 }
                 Wire::Blob => wire == BYTES,
                 Wire::Varint => wire == VARINT,
@@ -206,7 +248,9 @@ impl Pass<'_> {
                 once |= 1 << number;
             }
             at = end;
+            run = end;
         }
+        self.text(buf, run, at)?;
         self.seen.repeats |= twice & schema.once != 0;
         if attributes > self.limits.attributes && schema.role != Role::Map {
             return Err(Fault::new(0, too_many(attributes, self.limits.attributes)));
@@ -214,13 +258,36 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// True for what most bodies are: text. It is right at a glance.
+    /// Looks at what has to be text.
     #[inline]
-    fn is_usual(&self, role: Role, body: &[u8]) -> bool {
-        role == Role::AnyValue
-            && self.depth > 0
-            && self.limits.value_bytes >= body.len()
-            && is_text(body)
+    fn text(&mut self, buf: &[u8], from: usize, to: usize) -> Result<(), Box<Fault>> {
+        let passes = from == to || self.limits.not_utf8 == NotUtf8::Pass;
+        if passes { Ok(()) } else { self.some_text(buf, from, to) }
+    }
+
+    // Kept out of the hot loop, which has enough to keep in registers.
+    #[inline(never)]
+    fn some_text(&mut self, buf: &[u8], from: usize, to: usize) -> Result<(), Box<Fault>> {
+        let text = buf.get(from..to).unwrap_or_default();
+        if is_ascii(text) {
+            return Ok(());
+        }
+        let Err(error) = str::from_utf8(text) else { return Ok(()) };
+        if self.limits.not_utf8 == NotUtf8::Replace {
+            self.seen.not_utf8 = true;
+            return Ok(());
+        }
+        let at = from + error.valid_up_to();
+        let fault = Fault::new(at, "string field contains invalid UTF-8");
+        Err(Box::new(Fault { not_utf8: true, ..*fault }))
+    }
+
+    /// Where the text begins of what most bodies are: text. All else in it is right at a glance.
+    #[inline]
+    fn usual_text(&self, role: Role, body: &[u8]) -> Option<usize> {
+        let usual =
+            role == Role::AnyValue && self.depth > 0 && self.limits.value_bytes >= body.len();
+        text_at(body).filter(|_| usual)
     }
 
     /// An `AnyValue` inside of a message of `parent`.
@@ -243,6 +310,29 @@ impl Pass<'_> {
     }
 }
 
+/// Bytes that are looked at together: two vectors of SSE2, which every x86-64 has.
+const BLOCK_BYTES: usize = 32;
+
+/// `[u8]::is_ascii` looks at eight bytes at a time and stops at the first that is not; this is for text that is ASCII,
+/// mostly, and takes a quarter of the instructions.
+#[inline]
+pub(crate) fn is_ascii(text: &[u8]) -> bool {
+    if let Some(last) = text.last_chunk::<BLOCK_BYTES>() {
+        // What the blocks leave is in the last bytes, some of which are looked at twice.
+        let mut all = *last;
+        for block in text.as_chunks::<BLOCK_BYTES>().0 {
+            all.iter_mut().zip(block).for_each(|(all, byte)| *all |= byte);
+        }
+        return all.iter().fold(0, |all, byte| all | byte) < 0x80;
+    }
+    if let Some(last) = text.last_chunk::<8>() {
+        let words = text.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word));
+        let all = words.fold(u64::from_ne_bytes(*last), |all, word| all | word);
+        return all & 0x8080_8080_8080_8080 == 0;
+    }
+    text.iter().fold(0, |all, byte| all | byte) < 0x80
+}
+
 /// Values shorter than this have lengths of one byte; 128 and what is around the text.
 const SHORT_BYTES: usize = 0x80;
 /// Tags of `KeyValue.key`, `KeyValue.value` and `AnyValue.string_value`.
@@ -256,22 +346,23 @@ fn is_text_attribute(body: &[u8]) -> bool {
     let [KEY, key @ ..0x80, rest @ ..] = body else { return false };
     match rest.get(usize::from(*key)..) {
         Some([VALUE, length @ ..0x80, value @ ..]) => {
-            usize::from(*length) == value.len() && is_text(value)
+            usize::from(*length) == value.len() && text_at(value).is_some()
         }
         _ => false,
     }
 }
 
-/// A text shorter than 16 KiB and nothing else.
+/// Where the text begins in a value that is a text shorter than 16 KiB and nothing else.
 #[inline]
-fn is_text(body: &[u8]) -> bool {
-    match body {
-        [TEXT, length @ ..0x80, text @ ..] => usize::from(*length) == text.len(),
+fn text_at(body: &[u8]) -> Option<usize> {
+    let (length, text, at) = match body {
+        [TEXT, length @ ..0x80, text @ ..] => (usize::from(*length), text, 2),
         [TEXT, low, high @ ..0x80, text @ ..] => {
-            usize::from(*low & 0x7f) | usize::from(*high) << 7 == text.len()
+            (usize::from(*low & 0x7f) | usize::from(*high) << 7, text, 3)
         }
-        _ => false,
-    }
+        _ => return None,
+    };
+    (length == text.len()).then_some(at)
 }
 
 #[cold]

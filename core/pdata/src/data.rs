@@ -5,8 +5,10 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::check::{DecodeError, Limits, check};
 use crate::normalise::normalise;
+use crate::repair::repair;
 use crate::schema;
 use crate::signal::Signal;
+use crate::wire::Writer;
 
 /// Runs of complete top-level fields.
 pub(crate) type Chunks = SmallVec<[Bytes; 1]>;
@@ -14,20 +16,47 @@ pub(crate) type Chunks = SmallVec<[Bytes; 1]>;
 /// Largest payload in bytes: lengths inside of a payload are kept in 32 bits.
 const PAYLOAD_BYTES_MAX: usize = u32::MAX as usize / 2;
 
-/// Validates a request and mends what views do not want to see.
-fn decode(signal: Signal, bytes: Bytes, limits: &Limits) -> Result<(Chunks, usize), DecodeError> {
-    if bytes.len() > PAYLOAD_BYTES_MAX {
-        let reason = format!("payload of {} bytes, at most {PAYLOAD_BYTES_MAX}", bytes.len());
-        return Err(DecodeError { offset: 0, path: String::new(), reason });
-    }
+/// What [`Data::decode`] made of a request.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The telemetry.
+    pub data: Data,
+    /// Strings that were not UTF-8 and have U+FFFD in them now.
+    pub repaired: usize,
+}
+
+/// Validates a request and mends what views and receivers do not want to see; also how many strings it mended.
+fn decode(
+    signal: Signal,
+    bytes: Bytes,
+    limits: &Limits,
+) -> Result<(Chunks, usize, usize), DecodeError> {
+    fits(bytes.len())?;
     let schema = schema::of(signal);
     let mut checked = check(schema, &bytes, limits)?;
-    let mut chunk = bytes;
-    if checked.repeats {
-        chunk = normalise(schema, &chunk).into();
+    let (mut chunk, mut repaired) = (bytes, 0);
+    if checked.repeats || checked.not_utf8 {
+        if checked.repeats {
+            chunk = normalise(schema, &chunk).into();
+        }
+        if checked.not_utf8 {
+            let mut out = Writer::default();
+            repaired = repair(schema, &chunk, None, &mut out);
+            chunk = out.buf.into();
+        }
+        // U+FFFD is longer than what it stands for, and a message that is merged has more in it.
+        fits(chunk.len())?;
         checked = check(schema, &chunk, limits)?;
     }
-    Ok((chunks_of(chunk), checked.items))
+    Ok((chunks_of(chunk), checked.items, repaired))
+}
+
+fn fits(length: usize) -> Result<(), DecodeError> {
+    if length <= PAYLOAD_BYTES_MAX {
+        return Ok(());
+    }
+    let reason = format!("payload of {length} bytes, at most {PAYLOAD_BYTES_MAX}");
+    Err(DecodeError { offset: 0, path: String::new(), reason, not_utf8: false })
 }
 
 /// `chunk` unless it is empty.
@@ -60,7 +89,7 @@ macro_rules! payload {
         impl $name {
             /// Validates an OTLP protobuf request.
             pub fn try_from_otlp(bytes: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
-                let (chunks, items) = decode($signal, bytes, limits)?;
+                let (chunks, items, _) = decode($signal, bytes, limits)?;
                 Ok(Self { chunks, items })
             }
 
@@ -163,8 +192,13 @@ impl Data {
         bytes: Bytes,
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
-        let (chunks, items) = decode(signal, bytes, limits)?;
-        Ok(Self::from_chunks(signal, chunks, items))
+        Ok(Self::decode(signal, bytes, limits)?.data)
+    }
+
+    /// The same, and says how many strings were repaired.
+    pub fn decode(signal: Signal, bytes: Bytes, limits: &Limits) -> Result<Decoded, DecodeError> {
+        let (chunks, items, repaired) = decode(signal, bytes, limits)?;
+        Ok(Decoded { data: Self::from_chunks(signal, chunks, items), repaired })
     }
 
     /// Which signal it is.

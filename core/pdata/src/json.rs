@@ -3,7 +3,8 @@
 //!
 //! The table of OTLP (`fields`) drives both directions.
 
-use crate::{Data, Limits, Logs, Metrics, Signal, Traces, schema};
+use crate::check::is_ascii;
+use crate::{Data, Limits, Logs, Metrics, NotUtf8, Signal, Traces, schema};
 
 mod number;
 mod read;
@@ -30,8 +31,17 @@ impl Data {
     /// # Errors
     /// The first place that is not JSON, not of the type its field has, or beyond `limits`.
     pub fn from_json(signal: Signal, text: &[u8], limits: &Limits) -> Result<Self, JsonError> {
+        // RFC 8259, 8.1.
+        if !is_ascii(text)
+            && let Err(error) = str::from_utf8(text)
+        {
+            let message = format!("invalid UTF-8 at byte {}", error.valid_up_to());
+            return Err(JsonError { message: message.into() });
+        }
         let bytes = read::transcode(schema::of(signal), text, limits.depth)?;
-        Data::try_from_otlp(signal, bytes, limits)
+        // Text of a text that is UTF-8 is UTF-8.
+        let limits = Limits { not_utf8: NotUtf8::Pass, ..limits.clone() };
+        Data::try_from_otlp(signal, bytes, &limits)
             .map_err(|error| JsonError { message: error.to_string().into() })
     }
 

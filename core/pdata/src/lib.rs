@@ -11,6 +11,7 @@ mod json;
 mod nesting;
 mod normalise;
 mod owned_value;
+mod repair;
 mod schema;
 mod signal;
 mod stats;
@@ -28,8 +29,8 @@ pub use build::{
     MetricsBuilder, NumberWriter, PointsWriter, RecordWriter, SpanWriter, SummaryWriter,
     TracesBuilder, ValueWriter,
 };
-pub use check::{DecodeError, Limits};
-pub use data::{Data, Logs, Metrics, Traces};
+pub use check::{DecodeError, Limits, NotUtf8};
+pub use data::{Data, Decoded, Logs, Metrics, Traces};
 pub use edit::{
     AttributesEdit, Depth, Empty, Field, Keep, Key, MetricKind, Numbers, PathError, Place,
 };

@@ -15,7 +15,8 @@ pub(crate) struct Message {
     pub(crate) role: Role,
     /// Bytes that its length usually takes.
     pub(crate) width: usize,
-    /// By wire type, bit n: field n is a scalar in which nothing can be wrong but its length.
+    /// By wire type, bit n: field n is a scalar in which nothing can be wrong but its length, and that what is in it
+    /// is not text.
     plain: [u32; 3],
     /// Bit n: field n may occur once.
     pub(crate) once: u32,
@@ -106,7 +107,9 @@ pub(crate) enum Wire {
     Fixed64,
     /// Four-byte scalar.
     Fixed32,
-    /// String or bytes. Strings need not be UTF-8, as in Go.
+    /// String.
+    Text,
+    /// Bytes.
     Blob,
     /// Nothing or 16 bytes.
     TraceId,
@@ -165,7 +168,7 @@ impl Message {
             let wire = match kind {
                 Wire::Varint => VARINT,
                 Wire::Fixed64 => FIXED64,
-                Wire::Blob => BYTES,
+                Wire::Text => BYTES,
                 _ => FIXED32,
             };
             if wire != FIXED32 && !matches!(rule, Rule::OneOf) {
@@ -191,7 +194,7 @@ impl Message {
     }
 
     /// The end of the field at `at` and its tag, if it is a scalar that is whole and in which nothing can be
-    /// wrong; `None` also for lengths and varints of more than a byte.
+    /// wrong but its text; `None` also for lengths and varints of more than a byte.
     #[inline]
     pub(crate) fn plain_end(&self, buf: &[u8], at: usize) -> Option<(usize, u8)> {
         let &[tag @ ..0x80, first, ..] = buf.get(at..)? else { return None };
@@ -227,7 +230,8 @@ impl Field {
         let repeated = matches!(self.label, Label::Repeated);
         match self.kind {
             Kind::Message(of) => Wire::Message(of),
-            Kind::Str | Kind::Bytes => Wire::Blob,
+            Kind::Str => Wire::Text,
+            Kind::Bytes => Wire::Blob,
             Kind::Id(16) => Wire::TraceId,
             Kind::Id(_) => Wire::SpanId,
             Kind::Fixed32 => Wire::Fixed32,

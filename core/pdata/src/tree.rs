@@ -15,8 +15,9 @@ pub use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message as _;
 
 use crate::json::write_object;
-use crate::schema::{self, Kind, Role};
-use crate::wire::{Payload, Reader, Writer};
+use crate::repair::repair;
+use crate::schema::Message;
+use crate::wire::Writer;
 use crate::{Place, Signal, fields, stats};
 
 /// Levels of `AnyValue` that prost reads below the deepest message that has one: an exemplar, at
@@ -43,7 +44,7 @@ impl Place<'_> {
 fn read(body: &[u8]) -> Metric {
     Metric::decode(body).unwrap_or_else(|_| {
         let mut out = Writer::default();
-        repair(&fields::METRIC, body, VALUE_DEPTH_MAX, &mut out);
+        repair(&fields::METRIC, body, Some((VALUE_DEPTH_MAX, as_json)), &mut out);
         Metric::decode(out.buf.as_slice()).unwrap_or_else(|_| {
             stats::count_unreadable();
             Metric::default()
@@ -51,39 +52,25 @@ fn read(body: &[u8]) -> Metric {
     })
 }
 
-/// Copies a message so that prost can read it.
-fn repair(schema: &'static schema::Message, body: &[u8], depth: usize, out: &mut Writer) {
-    for raw in Reader::new(body) {
-        let field = schema.fields.iter().find(|field| field.number == raw.number);
-        match (field.map(|field| field.kind), raw.payload) {
-            (Some(Kind::Str), Payload::Bytes(bytes)) => {
-                out.bytes_field(raw.number, String::from_utf8_lossy(bytes).as_bytes());
-            }
-            (Some(Kind::Message(of)), Payload::Bytes(bytes)) => {
-                let open = out.open(raw.number, of.width);
-                if let Some(depth) = depth.checked_sub(usize::from(of.role == Role::AnyValue)) {
-                    repair(of, bytes, depth, out);
-                } else {
-                    let mut text = Vec::new();
-                    write_object(of, bytes, &mut text);
-                    out.bytes_field(1, &text);
-                }
-                out.close(open);
-            }
-            _ => out.raw(body.get(raw.start..raw.end).unwrap_or_default()),
-        }
-    }
+fn as_json(schema: &'static Message, body: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    write_object(schema, body, &mut text);
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Data, Depth, Keep, Limits};
+    use crate::{Data, Depth, Keep, Limits, NotUtf8};
 
     /// The metric with this JSON, through the structs.
     fn tree(json: &[u8], change: impl Fn(&mut Metric)) -> (Metric, Data) {
         let text = [br#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":["#, json, b"]}]}]}"];
         let data = Data::from_json(Signal::Metrics, &text.concat(), &Limits::default()).unwrap();
+        through(&data, change)
+    }
+
+    fn through(data: &Data, change: impl Fn(&mut Metric)) -> (Metric, Data) {
         let mut read = Metric::default();
         let changed = data.edit(Depth::Item, |place| {
             if place.depth() == Depth::Item {
@@ -109,7 +96,10 @@ mod tests {
 
     #[test]
     fn text_that_is_not_utf8_is_repaired_and_its_neighbours_stay() {
-        let (read, _) = tree(b"{\"name\":\"a\xffb\",\"unit\":\"c\"}", |_| {});
+        let limits = Limits { not_utf8: NotUtf8::Pass, ..Limits::default() };
+        let request = b"\x0a\x0c\x12\x0a\x12\x08\x0a\x03a\xffb\x1a\x01c";
+        let data = Data::try_from_otlp(Signal::Metrics, request[..].into(), &limits).unwrap();
+        let (read, _) = through(&data, |_| {});
         assert_eq!((read.name.as_str(), read.unit.as_str()), ("a\u{fffd}b", "c"));
     }
 

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use component::Problems;
-use component::config::Section;
+use component::config::{Choice, Choices, Section};
 use confignet::AddrConfig;
+use pdata::NotUtf8;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -17,6 +18,37 @@ const GRPC_READ_BUFFER: i64 = 512 * 1024;
 pub struct Config {
     /// What is served; at least one.
     pub protocols: Protocols,
+    /// What becomes of strings in protobuf that are not UTF-8. replace: what is not a character becomes U+FFFD; refuse:
+    /// the request is answered with 400 or INVALID_ARGUMENT; pass: they go on as they are, as in Go. Default replace.
+    #[config(omit_empty)]
+    pub invalid_utf8: Option<Choice<InvalidUtf8>>,
+}
+
+/// `invalid_utf8:`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InvalidUtf8 {
+    /// U+FFFD.
+    #[default]
+    Replace,
+    /// The request is refused.
+    Refuse,
+    /// Nothing, as in Go.
+    Pass,
+}
+
+impl Choices for InvalidUtf8 {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("replace", Self::Replace), ("refuse", Self::Refuse), ("pass", Self::Pass)];
+}
+
+impl From<InvalidUtf8> for NotUtf8 {
+    fn from(it: InvalidUtf8) -> Self {
+        match it {
+            InvalidUtf8::Replace => Self::Replace,
+            InvalidUtf8::Refuse => Self::Refuse,
+            InvalidUtf8::Pass => Self::Pass,
+        }
+    }
 }
 
 /// `protocols:`. A protocol is on when it is mentioned, even as `grpc:` with nothing after.

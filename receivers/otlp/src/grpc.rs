@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use component::{Context, Data, GrpcStatus, Signal, async_trait};
+use component::{Context, GrpcStatus, Signal, async_trait};
 use configgrpc::server::{Route, Unary};
-use pdata::Limits;
 use rpcstatus::code;
 
 use crate::intake::Intake;
@@ -16,7 +15,6 @@ pub(crate) const ANSWER: &[u8] = &[0x0a, 0x00];
 /// `Export` of one signal.
 pub(crate) struct Export {
     intake: Intake,
-    limits: Limits,
 }
 
 /// The method that takes the signal of `intake`.
@@ -26,18 +24,21 @@ pub(crate) fn route(intake: Intake) -> Route {
         Signal::Metrics => "opentelemetry.proto.collector.metrics.v1.MetricsService",
         Signal::Logs => "opentelemetry.proto.collector.logs.v1.LogsService",
     };
-    let handler = Arc::new(Export { intake, limits: Limits::default() });
+    let handler = Arc::new(Export { intake });
     Route { service, method: "Export", answer: ANSWER, handler }
 }
 
 #[async_trait]
 impl Unary for Export {
     async fn call(&self, ctx: &Context, message: Bytes) -> Result<(), GrpcStatus> {
-        let data = Data::try_from_otlp(self.intake.signal, message, &self.limits);
-        let data = data.map_err(|error| GrpcStatus {
-            code: code::INTERNAL,
-            message: format!("grpc: error unmarshalling request: {}", error.reason),
-            encoded: Bytes::new(),
+        let data = self.intake.read(message).map_err(|error| {
+            let (code, why) = if error.not_utf8 {
+                (code::INVALID_ARGUMENT, error.to_string())
+            } else {
+                (code::INTERNAL, error.reason)
+            };
+            let message = format!("grpc: error unmarshalling request: {why}");
+            GrpcStatus { code, message, encoded: Bytes::new() }
         })?;
         self.intake.consume(ctx, data).await
     }

@@ -2,12 +2,11 @@
 //! `internal/errors`, v0.159.
 
 use bytes::Bytes;
-use component::{Context, Data, GrpcStatus, async_trait};
+use component::{Context, GrpcStatus, async_trait};
 use confighttp::server::{Handler, mux_answer};
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use pdata::Limits;
 use rpcstatus::code;
 
 use crate::grpc::ANSWER;
@@ -33,7 +32,6 @@ pub(crate) struct Path {
 /// All paths of a server.
 pub(crate) struct Paths {
     pub(crate) paths: Vec<Path>,
-    pub(crate) limits: Limits,
 }
 
 impl Paths {
@@ -53,11 +51,11 @@ impl Paths {
         let wrong =
             |message| GrpcStatus { code: code::INVALID_ARGUMENT, message, encoded: Bytes::new() };
         let data = match encoding {
-            Encoding::Proto => Data::try_from_otlp(intake.signal, body, &self.limits)
-                .map_err(|error| wrong(error.reason))?,
+            Encoding::Proto => intake.read(body).map_err(|error| {
+                wrong(if error.not_utf8 { error.to_string() } else { error.reason })
+            })?,
             Encoding::Json => {
-                let data = Data::from_json(intake.signal, &body, &self.limits)
-                    .map_err(|error| wrong(error.to_string()))?;
+                let data = intake.read_json(&body).map_err(|error| wrong(error.to_string()))?;
                 // The pipeline may take its time.
                 drop(body);
                 data

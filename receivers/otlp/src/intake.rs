@@ -2,21 +2,55 @@
 //! a gRPC status. Counts what was accepted and refused.
 
 use bytes::Bytes;
+use component::meter::{Counter, Descriptor, Level, OURS};
 use component::{ConsumeError, Context, Data, GrpcStatus, Outputs, Received, Settings, Signal};
+use pdata::{DecodeError, JsonError, Limits, NotUtf8};
 use rpcstatus::code;
+
+const REPAIRED: Descriptor = Descriptor {
+    scope: OURS,
+    level: Level::Basic,
+    name: "sluice_receiver_repaired_strings",
+    unit: "{string}",
+    description: "Strings that were not UTF-8 and got U+FFFD in place of what is not a character.",
+};
 
 /// One signal's way in over one transport.
 pub(crate) struct Intake {
     pub(crate) signal: Signal,
+    limits: Limits,
     out: Outputs,
     received: Received,
+    repaired: Counter,
 }
 
 impl Intake {
     /// `transport` is `grpc` or `http`.
-    pub(crate) fn new(settings: &Settings, signal: Signal, transport: &str, out: Outputs) -> Self {
-        let received = Received::new(&settings.meter, settings.id.as_str(), transport, signal);
-        Self { signal, out, received }
+    pub(crate) fn new(
+        settings: &Settings,
+        signal: Signal,
+        transport: &str,
+        not_utf8: NotUtf8,
+        out: Outputs,
+    ) -> Self {
+        let (meter, id) = (&settings.meter, settings.id.as_str());
+        let received = Received::new(meter, id, transport, signal);
+        let repaired = meter.counter(REPAIRED, &[("receiver", id), ("transport", transport)]);
+        Self { signal, limits: Limits { not_utf8, ..Limits::default() }, out, received, repaired }
+    }
+
+    /// The telemetry of a request in protobuf.
+    pub(crate) fn read(&self, request: Bytes) -> Result<Data, DecodeError> {
+        let decoded = Data::decode(self.signal, request, &self.limits)?;
+        if decoded.repaired > 0 {
+            self.repaired.add(decoded.repaired as u64);
+        }
+        Ok(decoded.data)
+    }
+
+    /// The telemetry of a request in JSON.
+    pub(crate) fn read_json(&self, request: &[u8]) -> Result<Data, JsonError> {
+        Data::from_json(self.signal, request, &self.limits)
     }
 
     /// Hands data to the pipelines. Data without items is answered at once.

@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use component::{
     BoxError, Component, Host, Outputs, Receiver, Settings, Signal, Stability, async_trait,
 };
-use pdata::Limits;
 use tracing::info;
 
 mod config;
@@ -69,7 +68,10 @@ impl Otlp {
 
     fn intakes(&self, transport: &'static str) -> impl Iterator<Item = Intake> {
         let wanted = Signal::ALL.into_iter().filter(|signal| self.out.wants(*signal));
-        wanted.map(move |signal| Intake::new(&self.settings, signal, transport, self.out.clone()))
+        let not_utf8 = self.config.invalid_utf8.as_deref().copied().unwrap_or_default().into();
+        wanted.map(move |signal| {
+            Intake::new(&self.settings, signal, transport, not_utf8, self.out.clone())
+        })
     }
 
     fn paths(&self, config: &HttpConfig) -> Vec<http::Path> {
@@ -94,7 +96,7 @@ impl Component for Otlp {
             bound.grpc = configgrpc::server::serve(config, routes, (host, &self.settings.meter))?;
         }
         if let Some(config) = self.config.protocols.http.get() {
-            let handler = http::Paths { paths: self.paths(config), limits: Limits::default() };
+            let handler = http::Paths { paths: self.paths(config) };
             let around = (host, &self.settings.meter);
             info!(endpoint = config.server.net.endpoint, "Starting HTTP server");
             bound.http = confighttp::server::serve(&config.server, Arc::new(handler), around)?;

@@ -10,13 +10,14 @@ use component::{Component, Meter, Receiver};
 use componenttest::{Sink, TestHost, metric, settings};
 use confignet::AddrConfig;
 
-use super::{Bound, Otlp, Protocols};
+use super::{Bound, Config, Otlp, Protocols};
 
 mod grpc;
 mod http;
 mod life;
 mod room;
 mod tls;
+mod utf8;
 
 /// No test takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,6 +34,10 @@ const ALL: &[&str] = &["traces", "metrics", "logs"];
 
 impl Fixture {
     async fn start(pipelines: &[&str], change: impl FnOnce(&mut Protocols)) -> Self {
+        Self::configured(pipelines, |config| change(&mut config.protocols)).await
+    }
+
+    async fn configured(pipelines: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         let (sink, host) = (Sink::new(), TestHost::new());
         let (otlp, meter) = create(&sink, pipelines, change);
         Arc::clone(&otlp).start(&host).await.unwrap();
@@ -63,20 +68,16 @@ impl Fixture {
     }
 }
 
-fn create(
-    sink: &Sink,
-    pipelines: &[&str],
-    change: impl FnOnce(&mut Protocols),
-) -> (Arc<Otlp>, Meter) {
+fn create(sink: &Sink, pipelines: &[&str], change: impl FnOnce(&mut Config)) -> (Arc<Otlp>, Meter) {
     let net = AddrConfig::tcp("127.0.0.1:0");
     let grpc = configgrpc::server::ServerConfig { net, ..Default::default() };
     let mut http = super::HttpConfig::default();
     http.server.net = AddrConfig::tcp("127.0.0.1:0");
-    let mut protocols = Protocols { grpc: Section::on(grpc), http: Section::on(http) };
-    change(&mut protocols);
+    let protocols = Protocols { grpc: Section::on(grpc), http: Section::on(http) };
+    let mut config = Config { protocols, invalid_utf8: None };
+    change(&mut config);
     let settings = settings("otlp");
     let meter = settings.meter.clone();
-    let config = super::Config { protocols };
     (Arc::new(Otlp::create(settings, config, sink.outputs(pipelines)).unwrap()), meter)
 }
 

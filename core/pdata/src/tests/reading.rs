@@ -291,11 +291,12 @@ proptest! {
 }
 
 #[test]
-fn a_string_that_is_not_utf8_is_forwarded_and_read_up_to_there() {
+fn a_string_that_is_not_utf8_can_be_forwarded_and_is_read_up_to_there() {
     let mut builder = LogsBuilder::new();
     builder.record(|record| record.attribute("key", Value::Encoded(b"\x0a\x04ab\xffc")));
     let sent = builder.finish().to_bytes();
-    let logs = Logs::try_from_otlp(sent.clone(), &Limits::default()).unwrap();
+    let limits = Limits { not_utf8: NotUtf8::Pass, ..Limits::default() };
+    let logs = Logs::try_from_otlp(sent.clone(), &limits).unwrap();
     assert_eq!(logs.to_bytes(), sent);
     let record = logs.records().next().unwrap();
     let before = not_utf8_total();

@@ -114,7 +114,7 @@ pub(super) fn request(n: usize) -> Bytes {
     framed(false, &logs(n).to_bytes())
 }
 
-async fn call(it: &Fixture, headers: &[(&str, &str)], body: Bytes) -> Reply {
+pub(super) async fn call(it: &Fixture, headers: &[(&str, &str)], body: Bytes) -> Reply {
     Link::open(it.grpc()).await.call(LOGS, headers, body).await
 }
 

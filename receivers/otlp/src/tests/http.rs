@@ -38,13 +38,13 @@ impl Reply {
     }
 
     #[track_caller]
-    fn check(&self, status: u16, content_type: &str, body: &str) {
+    pub(super) fn check(&self, status: u16, content_type: &str, body: &str) {
         let got = (self.status, self.header("content-type"), self.text());
         assert_eq!(got, (status, Some(content_type), body));
     }
 
     #[track_caller]
-    fn check_json_error(&self, status: u16, code: i32, message: &str) {
+    pub(super) fn check_json_error(&self, status: u16, code: i32, message: &str) {
         assert_eq!(self.json(), serde_json::json!({ "code": code, "message": message }));
         assert_eq!(self.status, status);
     }

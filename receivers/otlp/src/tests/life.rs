@@ -14,7 +14,7 @@ use super::{ALL, Fixture, create, run, with_grpc, with_http};
 
 async fn start_error(change: impl FnOnce(&mut super::Protocols)) -> String {
     let host = TestHost::new();
-    let (otlp, _) = create(&Sink::new(), ALL, change);
+    let (otlp, _) = create(&Sink::new(), ALL, |config| change(&mut config.protocols));
     let error = Arc::clone(&otlp).start(&host).await.unwrap_err().to_string();
     host.shutdown(&*otlp, Duration::from_secs(5)).await;
     error
