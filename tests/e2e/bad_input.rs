@@ -203,7 +203,10 @@ async fn clients_are_told_when_to_come_again_while_the_backend_is_gone() {
         ClientConfig { endpoint: format!("http://{address}:4317"), ..ClientConfig::default() };
     let client = Client::new(&config, "test", Duration::ZERO).unwrap();
     client.start();
-    let status = client.call(&otlp::grpc_path(Signal::Logs), &[body]).await.unwrap_err();
+    let status = client
+        .call(&component::Context::default(), &otlp::grpc_path(Signal::Logs), &[body])
+        .await
+        .unwrap_err();
     assert_eq!((status.code, status.message.as_str()), (UNAVAILABLE, "sending queue is full"));
     assert_eq!(retry_delay(&status.encoded), Some(Duration::from_secs(1)));
     sluice.kill();

@@ -177,7 +177,10 @@ async fn push(input: &str) {
         let mut generator = Generator::new(signal).text_bytes(TEXT_BYTES);
         for _ in 0..REQUESTS {
             let data = generator.next(ITEMS);
-            client.call(&otlp::grpc_path(signal), data.chunks()).await.unwrap();
+            client
+                .call(&component::Context::default(), &otlp::grpc_path(signal), data.chunks())
+                .await
+                .unwrap();
         }
     }
 }

@@ -27,12 +27,37 @@ pub struct Client {
     pub metadata: Vec<(String, String)>,
     /// It came by gRPC.
     pub is_grpc: bool,
+    /// What the authenticator of the receiver knows of it.
+    pub auth: Option<AuthData>,
 }
 
 impl Client {
     /// Values sent under `key` (lower case).
     pub fn metadata<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
         self.metadata.iter().filter(move |(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+}
+
+/// What an authenticator knows of a client, for `from_context: auth.<name>`.
+#[derive(Debug, Default)]
+pub struct AuthData {
+    /// Names and values, in the order that the authenticator gives them.
+    pub attributes: Vec<(String, AuthValue)>,
+}
+
+/// One of [`AuthData::attributes`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthValue {
+    /// A name, a token.
+    Text(String),
+    /// Groups.
+    List(Vec<String>),
+}
+
+impl AuthData {
+    /// The value under `name`.
+    pub fn get(&self, name: &str) -> Option<&AuthValue> {
+        self.attributes.iter().find(|it| it.0 == name).map(|it| &it.1)
     }
 }
 

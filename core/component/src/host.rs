@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Ownership, Storage};
+use crate::capability::{self, Capability, Offered};
+use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Ownership};
 
 /// How a component says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Host {
     stopping: CancellationToken,
     tasks: Arc<Mutex<JoinSet<()>>>,
     services: Arc<dyn Services>,
-    storages: Arc<Mutex<Vec<Id>>>,
+    used: Arc<Mutex<Vec<Id>>>,
     /// Tells instances of one component apart that live side by side, one per signal or pipeline.
     instance: Arc<str>,
     leaving: Arc<AtomicBool>,
@@ -42,9 +43,8 @@ pub struct Host {
 pub trait Services: Send + Sync {
     /// A component reports how it is.
     fn report(&self, component: &str, status: Status);
-    /// A storage extension that is listed in `service::extensions`: `Err` when there is no such
-    /// extension, `Ok(None)` when it offers no storage.
-    fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError>;
+    /// What an extension offers; `None` for one that is not listed in `service::extensions`.
+    fn offers(&self, id: &Id) -> Option<Vec<Capability>>;
     /// Where state is kept for which no storage is named.
     fn default_storage(&self) -> DefaultStorage {
         DefaultStorage::default()
@@ -59,7 +59,7 @@ impl Host {
             stopping,
             tasks: Arc::default(),
             services,
-            storages: Arc::default(),
+            used: Arc::default(),
             instance: component.into(),
             leaving: Arc::default(),
             handover: Handover::default(),
@@ -114,20 +114,18 @@ impl Host {
         self.services.report(&self.id, status);
     }
 
-    /// The storage extensions that the component has asked for.
-    pub fn storages(&self) -> Vec<Id> {
-        self.storages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The extensions that the component has asked for something.
+    pub fn used(&self) -> Vec<Id> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The storage extension `id`.
+    /// What the extension `id` offers: `host.uses::<dyn Storage>(&id)`.
     ///
     /// # Errors
-    /// In the Collector's words, when there is no such extension or it is of another kind.
-    pub fn storage(&self, id: &Id) -> Result<Arc<dyn Storage>, BoxError> {
-        self.storages.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
-        self.services
-            .storage(id)?
-            .ok_or_else(|| "requested extension is not a storage extension".into())
+    /// In the Collector's words, when there is no such extension or it offers something else.
+    pub fn uses<C: Offered + ?Sized>(&self, id: &Id) -> Result<Arc<C>, BoxError> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
+        capability::find(self.services.offers(id), id.as_str())
     }
 
     /// Where state is kept for which the configuration names no storage.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use config::{Config, Problems};
 use pdata::Signal;
 
-use crate::Storage;
+use crate::capability::{Capability, Offers};
 use crate::{BoxError, Consumer, Delivery, Host, Id, Meter, Next, Outputs, PipelineId};
 
 /// A life: created inert, started once, shut down once.
@@ -231,13 +231,13 @@ pub trait Extension: Component + Sized {
     const ALIASES: &'static [&'static str] = &[];
     /// How far it can be trusted.
     const STABILITY: Stability = Stability::Beta;
-    /// Whether it offers a storage.
-    const STORES: bool = false;
+    /// What an instance can offer to other components, as far as its type says.
+    const OFFERS: &'static [Offers] = &[];
     /// Makes an inert instance.
     fn create(settings: Settings, config: Self::Config) -> Result<Self, BoxError>;
-    /// Its storage, if it offers one.
-    fn storage(self: Arc<Self>) -> Option<Arc<dyn Storage>> {
-        None
+    /// What this instance offers to other components.
+    fn offers(self: Arc<Self>) -> Vec<Capability> {
+        Vec::new()
     }
     /// Told `true` once all pipelines run and `false` when they begin to stop.
     fn ready(&self, _ready: bool) {}

@@ -13,6 +13,8 @@
     )
 )]
 
+mod auth;
+mod capability;
 mod consumer;
 mod context;
 mod delivery;
@@ -35,10 +37,12 @@ mod switch;
 pub mod trace;
 
 pub use async_trait::async_trait;
+pub use auth::{ClientAuth, ServerAuth};
+pub use capability::{Capability, Offered, Offers};
 pub use clock;
 pub use config::{self, Config, Problems};
 pub use consumer::{Consumer, Next};
-pub use context::{Client, Context, Wants};
+pub use context::{AuthData, AuthValue, Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer, on_disk};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use handover::{HandedOver, Handover, Ownership};

@@ -15,8 +15,10 @@ pub struct Problems {
 pub enum Need {
     /// A storage extension, by its id.
     Storage(String),
-    /// An extension that checks or gives credentials, by its id.
-    Authenticator(String),
+    /// An extension that checks credentials, by its id.
+    ServerAuth(String),
+    /// An extension that gives credentials, by its id.
+    ClientAuth(String),
     /// An address to listen at: `host:port`, or the path of a unix socket.
     Address(String),
 }

@@ -81,10 +81,10 @@ impl std::fmt::Display for Key {
 }
 
 impl Node {
-    /// True when it has asked for a storage that does not stay.
-    pub fn has_lost(&self, storages: &[Id]) -> bool {
-        let asked = self.host.as_ref().map(Host::storages).unwrap_or_default();
-        asked.iter().any(|it| storages.contains(it))
+    /// True when it uses an extension that does not stay.
+    pub fn has_lost(&self, extensions: &[Id]) -> bool {
+        let used = self.host.as_ref().map(Host::used).unwrap_or_default();
+        used.iter().any(|it| extensions.contains(it))
     }
 }
 

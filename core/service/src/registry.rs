@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use component::config::{self, Caution, Fault, Show, Stage, Value};
 use component::{
-    BoxError, Component, Connector, ConnectorSettings, Consumer, DefaultStorage, Delivery,
-    Exporter, ExporterSettings, Extension, Kind, Next, Outputs, Problems, Processor,
-    ProcessorSettings, Receiver, Settings, Signal, Stability, Storage,
+    BoxError, Capability, Component, Connector, ConnectorSettings, Consumer, DefaultStorage,
+    Delivery, Exporter, ExporterSettings, Extension, Kind, Next, Offers, Outputs, Problems,
+    Processor, ProcessorSettings, Receiver, Settings, Signal, Stability,
 };
 
 /// Time spans from here on may well be meant in nanoseconds.
@@ -46,8 +46,8 @@ pub struct Entry {
     pub(crate) make: Make,
     /// Of a processor: whether what passes it is counted.
     pub(crate) counted: bool,
-    /// Of an extension: whether it offers a storage.
-    pub(crate) stores: bool,
+    /// What an extension can offer.
+    pub(crate) offers: &'static [Offers],
 }
 
 /// A component that is also an inlet: one object, two faces.
@@ -61,7 +61,7 @@ pub(crate) struct Step {
 #[derive(Clone)]
 pub(crate) struct Offer {
     pub component: Arc<dyn Component>,
-    pub storage: Option<Arc<dyn Storage>>,
+    pub capabilities: Vec<Capability>,
     pub ready: Arc<dyn Fn(bool) + Send + Sync>,
 }
 
@@ -163,7 +163,7 @@ impl Registry {
                 Ok(Arc::new(R::create(settings, read(section)?, out)?))
             }),
             counted: false,
-            stores: false,
+            offers: &[],
         });
         self
     }
@@ -187,7 +187,7 @@ impl Registry {
             effective: effective::<P::Config>,
             make: Make::Planned,
             counted: P::COUNTED,
-            stores: false,
+            offers: &[],
         });
         self
     }
@@ -210,7 +210,7 @@ impl Registry {
                 Ok((step(E::create(settings, config)?), delivery))
             }),
             counted: false,
-            stores: false,
+            offers: &[],
         });
         self
     }
@@ -234,7 +234,7 @@ impl Registry {
             effective: effective::<C::Config>,
             make: Make::Planned,
             counted: false,
-            stores: false,
+            offers: &[],
         });
         self
     }
@@ -256,12 +256,12 @@ impl Registry {
                 let listener = Arc::clone(&it);
                 Ok(Offer {
                     component: Arc::clone(&it) as _,
-                    storage: it.storage(),
+                    capabilities: it.offers(),
                     ready: Arc::new(move |ready| listener.ready(ready)),
                 })
             }),
             counted: false,
-            stores: E::STORES,
+            offers: E::OFFERS,
         });
         self
     }

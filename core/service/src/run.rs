@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use component::config::{Stage, Value};
 use component::{
-    BoxError, BuildInfo, Component, DefaultStorage, Handover, Host, Id, Kind, LostReason, Meter,
-    Services, Status, Storage,
+    BoxError, BuildInfo, Capability, Component, DefaultStorage, Handover, Host, Id, Kind,
+    LostReason, Meter, Services, Status,
 };
 use confmap::code;
 use tokio::sync::mpsc;
@@ -102,17 +102,17 @@ pub enum RunError {
 
 /// What components may ask of the service.
 pub(crate) struct ServiceHandle {
-    storages: Mutex<HashMap<Id, Option<Arc<dyn Storage>>>>,
+    offered: Mutex<HashMap<Id, Vec<Capability>>>,
     storage: DefaultStorage,
     fatal: mpsc::Sender<String>,
     last: Mutex<HashMap<String, Status>>,
 }
 
 impl ServiceHandle {
-    /// Components that start from now on find the storages of these.
+    /// Components that start from now on find what these offer.
     pub fn offer(&self, extensions: &[ExtensionNode]) {
-        let all = extensions.iter().map(|it| (it.id.clone(), it.offer.storage.clone())).collect();
-        *self.storages.lock().unwrap_or_else(PoisonError::into_inner) = all;
+        let all = extensions.iter().map(|it| (it.id.clone(), it.offer.capabilities.clone()));
+        *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = all.collect();
     }
 
     /// The next report of a component is about another instance.
@@ -144,15 +144,8 @@ impl Services for ServiceHandle {
         self.storage.clone()
     }
 
-    fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError> {
-        let storages = self.storages.lock().unwrap_or_else(PoisonError::into_inner);
-        storages.get(id).cloned().ok_or_else(|| {
-            format!(
-                "no storage client extension found: extension \"{id}\" is not listed in \
-                 service::extensions"
-            )
-            .into()
-        })
+    fn offers(&self, id: &Id) -> Option<Vec<Capability>> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 }
 
@@ -175,7 +168,7 @@ impl Collector {
         settings.can_start_with(&telemetry, registry).map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
         let services = ServiceHandle {
-            storages: Mutex::default(),
+            offered: Mutex::default(),
             storage: registry.default_storage().clone(),
             fatal: sender,
             last: Mutex::default(),

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use component::config::{Fault, Need, Remedy, Stage};
-use component::{BuildInfo, Id, Kind};
+use component::config::{Fault, Need, Stage};
+use component::{BuildInfo, Id, Kind, Offers};
 use confmap::code;
 
 use crate::complete::nearest;
@@ -74,8 +74,9 @@ impl Settings {
             let needs = self.said.needs.iter().filter(|it| it.kind == kind);
             for needed in needs.filter(|it| self.starts(it.kind, &it.id)) {
                 let why = match &needed.need {
-                    Need::Storage(id) => self.lacks_storage(id, registry),
-                    Need::Authenticator(id) => Some(self.lacks_authenticator(id)),
+                    Need::Storage(id) => self.lacks(id, Offers::Storage, registry),
+                    Need::ServerAuth(id) => self.lacks(id, Offers::ServerAuth, registry),
+                    Need::ClientAuth(id) => self.lacks(id, Offers::ClientAuth, registry),
                     Need::Address(address) => clash(address, &needed.path.join("::"), &mut taken),
                 };
                 found.extend(why.map(|(text, line)| {
@@ -94,11 +95,12 @@ impl Settings {
     /// An extension that is defined has only to be listed, and a server can have the next port.
     fn listing(&self, issue: Issue, need: &Need, registry: &Registry) -> Issue {
         let id = match need {
-            Need::Storage(id) => id,
-            Need::Authenticator(_) => return without_auth(issue),
+            Need::Storage(id) | Need::ServerAuth(id) | Need::ClientAuth(id) => id,
             Need::Address(address) => return next_port(issue, address),
         };
-        let Ok(id) = id.parse::<Id>() else { return issue };
+        let Ok(id) = id.parse::<Id>() else {
+            return issue.advice("write the id of an extension, as it stands in `extensions`");
+        };
         if self.section(Kind::Extension, &id).is_none() {
             return self.undefined_extension(issue, &id, registry);
         }
@@ -139,46 +141,20 @@ impl Settings {
     }
 
     /// The text of the mistake and that of the Collector.
-    fn lacks_storage(&self, id: &str, registry: &Registry) -> Option<(String, String)> {
-        let Ok(id) = id.parse::<Id>() else { return None };
-        if !self.service.extensions.contains(&id) {
-            let text = format!(
-                "no storage client extension found: extension \"{id}\" is not listed in \
-                 service::extensions"
-            );
-            return Some((text.clone(), text));
-        }
-        let entry = registry.find(Kind::Extension, id.type_name());
-        let text = "requested extension is not a storage extension";
-        entry.is_none_or(|it| !it.stores).then(|| (text.to_owned(), text.to_owned()))
-    }
-
-    fn lacks_authenticator(&self, id: &str) -> (String, String) {
-        let known = id.parse::<Id>().is_ok_and(|id| self.service.extensions.contains(&id));
-        // No extension of this program is one.
-        let text = if known {
-            format!(
-                "failed to resolve authenticator \"{id}\": requested extension is not an authenticator"
-            )
-        } else {
-            format!("failed to resolve authenticator \"{id}\": authenticator not found")
+    fn lacks(&self, id: &str, wanted: Offers, registry: &Registry) -> Option<(String, String)> {
+        let text = match id.parse::<Id>() {
+            Ok(id) if self.service.extensions.contains(&id) => {
+                let entry = registry.find(Kind::Extension, id.type_name());
+                if entry.is_some_and(|it| it.offers.contains(&wanted)) {
+                    return None;
+                }
+                wanted.not_offered().to_owned()
+            }
+            Err(_) if wanted == Offers::Storage => return None,
+            _ => wanted.not_listed(id),
         };
-        (text.clone(), text)
+        Some((text.clone(), text))
     }
-}
-
-/// No extension of this program knows who sends, or says who we are. A server without `auth:` is open to everybody, so
-/// there it is the user's decision to remove it.
-fn without_auth(issue: Issue) -> Issue {
-    let section = issue.path.split_last().map_or(Vec::new(), |it| it.1.to_vec());
-    let is_client = issue.path.first().is_some_and(|it| it == Kind::Exporter.section());
-    let issue = issue.cause("`auth` cannot be used: authentication is not in this build");
-    if is_client {
-        return issue.hint(section, Remedy::Remove);
-    }
-    issue.advice(
-        "remove `auth` if everybody who reaches this server may send, or put a proxy before it that checks who sends",
-    )
 }
 
 fn next_port(issue: Issue, address: &str) -> Issue {

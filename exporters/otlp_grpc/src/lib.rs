@@ -65,10 +65,12 @@ impl Exporter for OtlpGrpc {
 
 #[async_trait]
 impl Component for OtlpGrpc {
-    async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let (config, agent) = (&self.config, self.settings.build.user_agent());
+        let auth = config.client.authenticator(host)?;
         let client = (config.client.check_compression())
             .and_then(|()| Client::new(&config.client, &agent, config.timeout.std()))
+            .and_then(|client| client.authorized(auth))
             .map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
         self.client.get_or_init(|| client.measured(&self.settings.meter)).start();
         Ok(())
@@ -84,11 +86,11 @@ impl Component for OtlpGrpc {
 
 #[async_trait]
 impl Consumer for OtlpGrpc {
-    async fn consume(&self, _ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let client = self.client.get();
         let client =
             client.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
-        let reply = client.call(&self.path, data.chunks()).await.map_err(status::classify)?;
+        let reply = client.call(ctx, &self.path, data.chunks()).await.map_err(status::classify)?;
         match PartialSuccess::decode(&reply) {
             Ok(None) => {}
             Ok(Some(partial)) => self.reporter.report(&partial, data.items()),

@@ -66,12 +66,13 @@ impl Exporter for OtlpHttp {
 
 #[async_trait]
 impl Component for OtlpHttp {
-    async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let agent = self.settings.build.user_agent();
+        let auth = self.config.client.authenticator(host)?;
         let client = Url::parse(&self.url)
             .and_then(|url| Client::new(&self.config.client, url, &agent))
             .map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
-        self.client.get_or_init(|| client.measured(&self.settings.meter));
+        self.client.get_or_init(|| client.measured(&self.settings.meter).authorized(auth));
         Ok(())
     }
 
@@ -85,7 +86,7 @@ impl Component for OtlpHttp {
 
 #[async_trait]
 impl Consumer for OtlpHttp {
-    async fn consume(&self, _ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let client = self.client.get();
         let client =
             client.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
@@ -97,7 +98,7 @@ impl Consumer for OtlpHttp {
                 (answer::JSON, bytes::Bytes::from(text).into())
             }
         };
-        let reply = client.post(HeaderValue::from_static(content_type), body).await;
+        let reply = client.post(ctx, HeaderValue::from_static(content_type), body).await;
         let reply = reply.map_err(|why| {
             ConsumeError::retryable(format!("failed to make an HTTP request: {why}"))
         })?;

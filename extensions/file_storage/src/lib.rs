@@ -23,7 +23,8 @@ use std::time::Duration;
 
 use component::meter::{Descriptor, Level, OURS};
 use component::{
-    BoxError, Component, Extension, Host, Settings, Storage, StorageClient as _, async_trait,
+    BoxError, Capability, Component, Extension, Host, Offers, Settings, StorageClient as _,
+    async_trait,
 };
 use journal::{Client, Directory};
 use tracing::error;
@@ -50,7 +51,7 @@ pub struct FileStorage {
 impl Extension for FileStorage {
     type Config = Config;
     const TYPE: &'static str = "file_storage";
-    const STORES: bool = true;
+    const OFFERS: &'static [Offers] = &[Offers::Storage];
 
     fn create(settings: Settings, config: Config) -> Result<Self, BoxError> {
         let (path, timeout) = (config.directory.clone(), config.timeout.std());
@@ -59,8 +60,8 @@ impl Extension for FileStorage {
         Ok(Self { config, directory: Arc::new(directory) })
     }
 
-    fn storage(self: Arc<Self>) -> Option<Arc<dyn Storage>> {
-        Some(Arc::clone(&self.directory) as _)
+    fn offers(self: Arc<Self>) -> Vec<Capability> {
+        vec![Capability::Storage(Arc::clone(&self.directory) as _)]
     }
 }
 

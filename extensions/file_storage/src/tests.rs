@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use component::{Component, Extension, Id, Kind, Write};
+use component::{Capability, Component, Extension, Id, Kind, Write};
 use componenttest::{TestHost, settings};
 
 use crate::{Config, FileStorage};
@@ -43,7 +43,8 @@ async fn a_store_has_one_client_and_outlives_it() {
     let folder = tempfile::tempdir().unwrap();
     let (storage, host) = (storage(folder.path()), TestHost::new());
     Arc::clone(&storage).start(&host).await.unwrap();
-    let storage = Extension::storage(storage).unwrap();
+    let offered = Extension::offers(storage);
+    let [Capability::Storage(storage)] = &offered[..] else { panic!("it offers a storage") };
     let client = storage.open(Kind::Receiver, &id("file_log/a"), "").unwrap();
     client.write(&[Write::Put(b"k", b"v")]).unwrap();
     client.sync().unwrap();

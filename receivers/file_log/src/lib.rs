@@ -323,7 +323,7 @@ impl Component for FileLog {
 impl FileLog {
     fn storage(&self, host: &Host) -> Result<Option<Arc<dyn Storage>>, BoxError> {
         match &self.keeps {
-            Keeps::In(id) => host.storage(id).map(Some),
+            Keeps::In(id) => host.uses::<dyn Storage>(id).map(Some),
             Keeps::Nothing => Ok(None),
             Keeps::ByDefault => {
                 let DefaultStorage { storage, place, others } = host.default_storage();

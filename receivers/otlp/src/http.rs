@@ -105,6 +105,7 @@ impl Handler for Paths {
         let code = match status {
             StatusCode::SERVICE_UNAVAILABLE => code::UNAVAILABLE,
             StatusCode::REQUEST_TIMEOUT => code::DEADLINE_EXCEEDED,
+            StatusCode::UNAUTHORIZED => code::UNAUTHENTICATED,
             _ => code::INVALID_ARGUMENT,
         };
         let encoded = Bytes::new();

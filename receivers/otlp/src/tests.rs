@@ -12,6 +12,7 @@ use confignet::AddrConfig;
 
 use super::{Bound, Config, Otlp, Protocols};
 
+mod auth;
 mod grpc;
 mod http;
 mod life;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use component::{
-    BoxError, BuildInfo, Component, Connector, ConnectorSettings, ConsumeError, Consumer, Context,
-    Data, Delivery, Exporter, ExporterSettings, Extension, Id, Next, Outputs, Problems, Processor,
-    ProcessorSettings, QueueConfig, Receiver, Stability, Storage, StorageClient, async_trait,
+    BoxError, BuildInfo, Capability, Component, Connector, ConnectorSettings, ConsumeError,
+    Consumer, Context, Data, Delivery, Exporter, ExporterSettings, Extension, Id, Next, Outputs,
+    Problems, Processor, ProcessorSettings, QueueConfig, Receiver, Stability, Storage,
+    StorageClient, async_trait,
 };
 use componenttest::logs;
 use confmap::{Environment, Locations};
@@ -87,7 +88,7 @@ impl Component for Part {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         self.world.note(format!("start {}", self.config.name));
         if !self.config.storage.is_empty() {
-            host.storage(&self.config.storage.parse()?)?;
+            host.uses::<dyn Storage>(&self.config.storage.parse()?)?;
         }
         match self.config.fails.as_str() {
             "start" => Err("it does not want to".into()),
@@ -197,8 +198,8 @@ impl Extension for Store {
     fn create(_settings: component::Settings, config: Config) -> Result<Self, BoxError> {
         Part::new(config, None).map(Self)
     }
-    fn storage(self: Arc<Self>) -> Option<Arc<dyn Storage>> {
-        Some(self)
+    fn offers(self: Arc<Self>) -> Vec<Capability> {
+        vec![Capability::Storage(self)]
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use component::config::Duration as GoDuration;
 use component::meter::Level;
 use component::{
-    BoxError, BuildInfo, Component, ConsumeError, Consumer, Context, Data, Delivery,
-    ExporterSettings, Host, Id, Kind, Meter, Next, RetryConfig, Services, Signal, Status, Storage,
+    BuildInfo, Capability, Component, ConsumeError, Consumer, Context, Data, Delivery,
+    ExporterSettings, Host, Id, Kind, Meter, Next, RetryConfig, Services, Signal, Status,
     async_trait,
 };
 use serde_json::{Map, Value as Json};
@@ -222,8 +222,8 @@ impl Services for Nobody {
         debug!(component, ?status, "exporter of own telemetry");
     }
 
-    fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError> {
-        Err(format!("own telemetry is not stored: \"{id}\" is not available here").into())
+    fn offers(&self, _id: &Id) -> Option<Vec<Capability>> {
+        None
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use component::meter::{Calls, Counter};
 use component::{
-    BoxError, Client, Context, GrpcStatus, Host, InFlight, Meter, Tracer, async_trait,
+    BoxError, Client, Context, GrpcStatus, Host, InFlight, Meter, ServerAuth, Tracer, async_trait,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
 use confignet::Listener;
@@ -74,6 +74,7 @@ struct Shared {
     message_bytes_max: usize,
     streams_max: u32,
     include_metadata: bool,
+    auth: Option<Arc<dyn ServerAuth>>,
     parameters: ServerParameters,
     calls: Option<Calls>,
     tracer: Tracer,
@@ -131,7 +132,8 @@ pub fn serve(
     routes: Vec<Route>,
     (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
-    config.lacking().refuse()?;
+    let has_middlewares = !config.middlewares.is_empty();
+    let auth = confignet::server::authenticator(config.authenticator(), has_middlewares, host)?;
     // Nothing that gRPC's clients could read would say more than the end of the connection.
     let tls = Tls::new(config.tls.get(), "h2", b"")?;
     let listener = Listener::bind(&config.net, host)?;
@@ -142,6 +144,7 @@ pub fn serve(
         message_bytes_max: config.message_bytes_max(),
         streams_max: config.streams_max(),
         include_metadata: config.include_metadata,
+        auth,
         parameters: config.server_parameters(),
         calls: Calls::new(meter, &config.net.endpoint),
         tracer: meter.tracer().clone(),

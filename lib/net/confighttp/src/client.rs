@@ -13,8 +13,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use component::Meter;
 use component::meter::Calls;
+use component::{ClientAuth, Context, Meter};
 use compression::{Chunks, Compressor};
 use confignet::dial::{self, Target};
 use confignet::proxy::{Proxies, Proxy};
@@ -58,6 +58,7 @@ pub struct Client {
     idle_time: Duration,
     connections: Option<Semaphore>,
     calls: Option<Calls>,
+    auth: Option<Arc<dyn ClientAuth>>,
 }
 
 /// What is between this client and its servers.
@@ -182,6 +183,7 @@ impl Client {
             idle_time,
             connections: count(config.max_conns_per_host).map(Semaphore::new),
             calls: None,
+            auth: None,
         })
     }
 
@@ -190,6 +192,12 @@ impl Client {
     pub fn measured(self, meter: &Meter) -> Self {
         let calls = Calls::new(meter, &self.url.target().to_string());
         Self { calls, ..self }
+    }
+
+    /// With the credentials of an extension in every request.
+    #[must_use]
+    pub fn authorized(self, auth: Option<Arc<dyn ClientAuth>>) -> Self {
+        Self { auth, ..self }
     }
 
     /// Where it posts to.
@@ -202,14 +210,19 @@ impl Client {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Posts `body`, compressed if so configured; uncompressed its pieces go to the socket as they
+    /// Posts `body` for the one in `ctx`, compressed if so configured; uncompressed its pieces go to the socket as they
     /// are.
     ///
     /// # Errors
     /// When there is no answer, in the words of Go's `net/http`: `Post "<url>": dial tcp ...`.
-    pub async fn post(&self, content_type: HeaderValue, body: Chunks) -> Result<Reply, String> {
+    pub async fn post(
+        &self,
+        ctx: &Context,
+        content_type: HeaderValue,
+        body: Chunks,
+    ) -> Result<Reply, String> {
         let begun = self.calls.as_ref().map(|it| (it, Instant::now(), body.remaining()));
-        let call = self.post_unlimited(content_type, body);
+        let call = self.post_unlimited(ctx, content_type, body);
         let result = match self.timeout {
             None => call.await,
             Some(limit) => tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
@@ -228,17 +241,18 @@ impl Client {
     /// With the redirects that keep the body.
     async fn post_unlimited(
         &self,
+        ctx: &Context,
         content_type: HeaderValue,
         body: Chunks,
     ) -> Result<Reply, String> {
         let body = self.compressor.compress_aside(body).await;
         let body = body.map_err(|it| failed(&self.url, &it.to_string()))?;
-        let first = || {
-            let mut headers = self.headers.clone();
-            headers.insert(CONTENT_TYPE, content_type.clone());
-            headers
-        };
-        let (mut url, mut headers) = (Cow::Borrowed(&self.url), first());
+        let mut first = self.headers.clone();
+        first.insert(CONTENT_TYPE, content_type);
+        if let Some(auth) = &self.auth {
+            auth.authorize(ctx, &mut first).await.map_err(|why| failed(&self.url, &why))?;
+        }
+        let (mut url, mut headers) = (Cow::Borrowed(&self.url), first.clone());
         for _ in 0..redirect::REQUESTS_MAX {
             let sent = self.send(&url, headers, body.clone()).await;
             let reply = sent.map_err(|why| failed(&url, &why))?;
@@ -246,7 +260,7 @@ impl Client {
                 None => return Ok(reply),
                 Some(to) => to.map_err(|why| failed(&url, &why))?,
             };
-            headers = redirect::headers(&first(), &self.url, &url, &to);
+            headers = redirect::headers(&first, &self.url, &url, &to);
             url = Cow::Owned(to);
         }
         let why = format!("stopped after {} redirects", redirect::REQUESTS_MAX);

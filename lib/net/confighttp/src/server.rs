@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use component::meter::{Calls, Counter};
-use component::{BoxError, Client, Context, Host, InFlight, Meter, Tracer, async_trait};
+use component::{
+    AuthData, BoxError, Client, Context, Host, InFlight, Meter, ServerAuth, Tracer, async_trait,
+};
 use compression::{DecompressError, decompress_within};
 use confignet::server::{HEAD_WAIT, STOP_GRACE, Stream, Tls, head_bytes, sent_away};
 use confignet::{Listener, Pace};
@@ -58,6 +60,7 @@ struct Shared {
     handler: Arc<dyn Handler>,
     config: ServerConfig,
     cors: Option<Cors>,
+    auth: Option<Arc<dyn ServerAuth>>,
     headers: HeaderMap,
     calls: Option<Calls>,
     tracer: Tracer,
@@ -75,7 +78,8 @@ pub fn serve(
     handler: Arc<dyn Handler>,
     (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
-    config.lacking().refuse()?;
+    let has_middlewares = !config.middlewares.is_empty();
+    let auth = confignet::server::authenticator(config.authenticator(), has_middlewares, host)?;
     let headers = response_headers(config)?;
     let tls = Tls::new(config.tls.get(), "http/1.1", PLAIN_ANSWER)?;
     let listener = Listener::bind(&config.net, host)?;
@@ -90,8 +94,17 @@ pub fn serve(
     let calls = Calls::new(meter, &config.net.endpoint);
     let (config, tracer) = (config.clone(), meter.tracer().clone());
     let (in_flight, refused) = (host.in_flight().clone(), InFlight::refused(meter));
-    let shared =
-        Arc::new(Shared { handler, config, cors, headers, calls, tracer, in_flight, refused });
+    let shared = Arc::new(Shared {
+        handler,
+        config,
+        cors,
+        auth,
+        headers,
+        calls,
+        tracer,
+        in_flight,
+        refused,
+    });
     let its_host = host.clone();
     confignet::server::serve(listener, tls, host, move |connection| {
         serve_connection(Arc::clone(&shared), connection, its_host.clone())
@@ -236,6 +249,11 @@ impl Shared {
 
     async fn respond(&self, head: &Parts, body: Incoming, client: Arc<Client>) -> Response<Bytes> {
         let bad = |message: &str| self.handler.refuse(head, StatusCode::BAD_REQUEST, message);
+        // As upstream: who is not known learns nothing else, not even which paths there are.
+        let auth = match self.authenticate(head).await {
+            Ok(auth) => auth,
+            Err(why) => return closing(self.handler.refuse(head, StatusCode::UNAUTHORIZED, &why)),
+        };
         let encoding =
             head.headers.get(header::CONTENT_ENCODING).map_or(&b""[..], |it| it.as_bytes());
         let encoding = String::from_utf8_lossy(encoding);
@@ -276,8 +294,9 @@ impl Shared {
         };
         // What was compressed is gone.
         let _ = under_way.holds(head_held + body.len());
-        let client = if self.config.include_metadata {
-            Arc::new(Client { peer: client.peer, metadata: metadata(head), is_grpc: false })
+        let client = if self.config.include_metadata || auth.is_some() {
+            let metadata = if self.config.include_metadata { metadata(head) } else { Vec::new() };
+            Arc::new(Client { peer: client.peer, metadata, is_grpc: false, auth })
         } else {
             client
         };
@@ -289,6 +308,26 @@ impl Shared {
 }
 
 impl Shared {
+    /// Who sends; `None` where nobody asks.
+    async fn authenticate(&self, head: &Parts) -> Result<Option<AuthData>, String> {
+        let Some(auth) = &self.auth else { return Ok(None) };
+        let parameters = self.config.auth.get().map_or(&[][..], |it| &it.request_params);
+        let query = head.uri.query().filter(|_| !parameters.is_empty());
+        let Some(query) = query else { return auth.authenticate(&head.headers).await.map(Some) };
+        // As upstream, a parameter replaces a header of its name.
+        let mut headers = head.headers.clone();
+        for (name, value) in query.split('&').filter_map(|it| it.split_once('=')) {
+            let name = confignet::proxy::unescaped(name);
+            let value = HeaderValue::try_from(confignet::proxy::unescaped(value));
+            if parameters.contains(&name)
+                && let (Ok(name), Ok(value)) = (HeaderName::try_from(&name), value)
+            {
+                headers.insert(name, value);
+            }
+        }
+        auth.authenticate(&headers).await.map(Some)
+    }
+
     /// The answer to a request for which there is no room.
     fn no_room(&self, head: &Parts) -> Response<Bytes> {
         self.refused.add(1);

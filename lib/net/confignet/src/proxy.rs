@@ -231,8 +231,8 @@ fn within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     kind == other && (a ^ b).checked_shr(128 - bits).unwrap_or(0) == 0
 }
 
-/// Name and password are percent-encoded in a URL.
-fn unescaped(text: &str) -> String {
+/// A part of a URL without its percent-encoding.
+pub fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, more)) = rest.split_first() {

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::Host;
 use component::config::{Need, Problems};
+use component::{BoxError, Host, Id, Offers, ServerAuth};
 use configtls::{Acceptor, MaybeTls, Refused};
 use http::HeaderMap;
 use tokio::io::AsyncWriteExt as _;
@@ -117,40 +117,36 @@ pub fn head_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
-/// What the section of a server asks for that no server has yet.
-#[derive(Debug, Clone, Copy)]
-pub struct Lacking<'a> {
-    /// `auth: authenticator:`.
-    pub authenticator: Option<&'a str>,
-    /// `middlewares:` names some.
-    pub middlewares: bool,
+/// Says what a section with `auth:` and `middlewares:` needs; `key` is its place.
+pub fn check(
+    authenticator: Option<&str>,
+    has_middlewares: bool,
+    key: &str,
+    problems: &mut Problems,
+) {
+    if let Some(id) = authenticator {
+        problems.needs(format!("{key}::auth::authenticator"), Need::ServerAuth(id.to_owned()));
+    }
+    if has_middlewares {
+        problems.at_start(key, NO_MIDDLEWARES).remove("middlewares");
+    }
 }
 
-impl Lacking<'_> {
-    /// Says it of the section at `key`.
-    pub fn tell(&self, key: &str, problems: &mut Problems) {
-        if let Some(id) = self.authenticator {
-            let need = Need::Authenticator(id.to_owned());
-            problems.needs(format!("{key}::auth::authenticator"), need);
-        }
-        if self.middlewares {
-            problems.at_start(key, NO_MIDDLEWARES).remove("middlewares");
-        }
+/// Who checks the clients of a server with these sections. Nothing is served without what was asked for.
+///
+/// # Errors
+/// In the Collector's words.
+pub fn authenticator(
+    id: Option<&str>,
+    has_middlewares: bool,
+    host: &Host,
+) -> Result<Option<Arc<dyn ServerAuth>>, BoxError> {
+    if has_middlewares {
+        return Err(NO_MIDDLEWARES.into());
     }
-
-    /// Nothing is served without what was asked for.
-    ///
-    /// # Errors
-    /// Names the key and what to do.
-    pub fn refuse(&self) -> Result<(), String> {
-        if self.authenticator.is_some() {
-            return Err("auth is not supported yet: remove the auth section".into());
-        }
-        if self.middlewares {
-            return Err(NO_MIDDLEWARES.into());
-        }
-        Ok(())
-    }
+    let Some(text) = id else { return Ok(None) };
+    let id: Id = text.parse().map_err(|_| Offers::ServerAuth.not_listed(text))?;
+    host.uses::<dyn ServerAuth>(&id).map(Some)
 }
 
 /// Ends when clients have to leave. Those of a component that was replaced may be sending just now: they have a

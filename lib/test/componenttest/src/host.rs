@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use component::meter::Sample;
 use component::{
-    BoxError, BuildInfo, Component, ConnectorSettings, ExporterSettings, Handover, Host, Id, Meter,
-    ProcessorSettings, Services, Settings, Signal, Status, Storage,
+    BuildInfo, Capability, Component, ConnectorSettings, ExporterSettings, Handover, Host, Id,
+    Meter, ProcessorSettings, Services, Settings, Signal, Status,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ pub struct TestHost {
 #[derive(Default)]
 struct Recorder {
     reports: Mutex<Vec<Status>>,
-    storages: Mutex<BTreeMap<String, Arc<dyn Storage>>>,
+    offered: Mutex<BTreeMap<String, Capability>>,
 }
 
 impl Services for Recorder {
@@ -30,12 +30,9 @@ impl Services for Recorder {
         self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(status);
     }
 
-    fn storage(&self, id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError> {
-        let storages = self.storages.lock().unwrap_or_else(PoisonError::into_inner);
-        match storages.get(id.as_str()) {
-            Some(storage) => Ok(Some(Arc::clone(storage))),
-            None => Err("no storage client extension found".into()),
-        }
+    fn offers(&self, id: &Id) -> Option<Vec<Capability>> {
+        let offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        offered.get(id.as_str()).map(|it| vec![it.clone()])
     }
 }
 
@@ -62,10 +59,10 @@ impl TestHost {
         Self::with(self.handover.clone(), Arc::clone(&self.services))
     }
 
-    /// Offers `storage` under `id`.
-    pub fn add_storage(&self, id: &str, storage: Arc<dyn Storage>) {
-        let mut storages = self.services.storages.lock().unwrap_or_else(PoisonError::into_inner);
-        storages.insert(id.to_owned(), storage);
+    /// An extension `id` offers this.
+    pub fn offer(&self, id: &str, capability: Capability) {
+        let mut offered = self.services.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        offered.insert(id.to_owned(), capability);
     }
 
     /// What was reported so far.

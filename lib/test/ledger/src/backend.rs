@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use component::config::{self, Value};
 use component::{
-    BoxError, BuildInfo, Component, Host, Id, Meter, Next, Outputs, PipelineId, Receiver, Services,
-    Settings, Signal, Status, Storage,
+    BoxError, BuildInfo, Capability, Component, Host, Id, Meter, Next, Outputs, PipelineId,
+    Receiver, Services, Settings, Signal, Status,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +23,8 @@ struct Alone;
 impl Services for Alone {
     fn report(&self, _component: &str, _status: Status) {}
 
-    fn storage(&self, _id: &Id) -> Result<Option<Arc<dyn Storage>>, BoxError> {
-        Ok(None)
+    fn offers(&self, _id: &Id) -> Option<Vec<Capability>> {
+        None
     }
 }
 

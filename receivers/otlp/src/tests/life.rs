@@ -6,7 +6,6 @@ use std::time::Duration;
 use component::Component;
 use component::config::Section;
 use componenttest::{Answer, Sink, TestHost, logs};
-use confighttp::server::AuthConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -34,16 +33,13 @@ fn a_taken_port_stops_the_start() {
 }
 
 #[test]
-fn what_is_not_supported_yet_says_so_at_start() {
+fn a_certificate_that_cannot_be_read_says_so_at_start() {
     run(async {
         let mut tls = configtls::ServerConfig::default();
         (tls.common.cert_file, tls.common.key_file) = ("/nowhere".into(), "/nowhere".into());
         let text = start_error(with_grpc(|it| it.tls = Section::on(tls))).await;
         let want = "failed to load TLS config: failed to load TLS cert and key: open /nowhere: no such file";
         assert!(text.starts_with(want), "{text}");
-        let text =
-            start_error(with_http(|it| it.server.auth = Section::on(AuthConfig::default()))).await;
-        assert!(text.starts_with("auth is not supported yet"), "{text}");
     });
 }
 

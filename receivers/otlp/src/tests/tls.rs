@@ -68,7 +68,13 @@ async fn over_grpc(at: SocketAddr, tls: configtls::ClientConfig) -> Result<(), S
     config.compression = compression::Type::NONE.into();
     let client = Client::new(&config, "test", PATIENCE).unwrap();
     client.start();
-    let call = client.call(&PathAndQuery::from_static(EXPORT), &[logs(1).to_bytes()]).await;
+    let call = client
+        .call(
+            &component::Context::default(),
+            &PathAndQuery::from_static(EXPORT),
+            &[logs(1).to_bytes()],
+        )
+        .await;
     call.map(|_| ()).map_err(|status| status.message)
 }
 

@@ -1,8 +1,10 @@
 //! The keys of a gRPC client (`config/configgrpc`, v0.159).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use component::config::{Caution, Choice, Duration, MapList, Need, Problems, Section};
+use component::{BoxError, ClientAuth, Host, Id, Offers};
 use compression::{Encoding, Type};
 use confignet::dial::Target;
 use serde::{Deserialize, Serialize};
@@ -47,7 +49,7 @@ pub struct ClientConfig {
     /// Replaces the user agent. Default: the collector's name and version.
     #[config(omit_empty)]
     pub user_agent: String,
-    /// Credentials from an extension. Not supported yet.
+    /// Credentials from an extension.
     #[config(omit_empty)]
     pub auth: Option<AuthConfig>,
     /// Extensions around every call. Not supported yet.
@@ -153,12 +155,23 @@ impl ClientConfig {
         }
         if let Some(auth) = &self.auth {
             let id = auth.authenticator.clone();
-            problems.needs(format!("{key}::auth::authenticator"), Need::Authenticator(id));
+            problems.needs(format!("{key}::auth::authenticator"), Need::ClientAuth(id));
         }
         if !self.middlewares.is_empty() {
             let text = "middlewares are not supported yet: remove the middlewares list";
             problems.at_start(key, text).remove("middlewares");
         }
+    }
+
+    /// The extension that gives credentials, if one is named.
+    ///
+    /// # Errors
+    /// In the Collector's words.
+    pub fn authenticator(&self, host: &Host) -> Result<Option<Arc<dyn ClientAuth>>, BoxError> {
+        let Some(auth) = &self.auth else { return Ok(None) };
+        let text = &auth.authenticator;
+        let id: Id = text.parse().map_err(|_| Offers::ClientAuth.not_listed(text))?;
+        host.uses::<dyn ClientAuth>(&id).map(Some)
     }
 
     /// What is legal and probably not meant.

@@ -126,7 +126,7 @@ async fn listen() -> (TcpListener, String) {
 }
 
 async fn call(client: &Client, pieces: &[Bytes]) -> Result<Bytes, GrpcStatus> {
-    tokio::time::timeout(LIMIT, client.call(&PATH, pieces)).await.unwrap()
+    tokio::time::timeout(LIMIT, client.call(&Context::default(), &PATH, pieces)).await.unwrap()
 }
 
 async fn call_once(answer: Answer) -> Result<Bytes, GrpcStatus> {
@@ -231,7 +231,7 @@ async fn a_refused_connection_reads_as_in_grpc_go_and_heals() {
     assert_eq!((error.code, error.message), (code::UNAVAILABLE, want));
     let (server, _seen) = serve(TcpListener::bind(&endpoint).await.unwrap(), ok());
     let healed = async {
-        while client.call(&PATH, &[]).await.is_err() {
+        while client.call(&Context::default(), &PATH, &[]).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -244,7 +244,11 @@ async fn a_call_waits_for_readiness_when_asked_to() {
     let (listener, endpoint) = listen().await;
     drop(listener);
     let client = client(&ClientConfig { wait_for_ready: true, ..plain(endpoint.clone()) });
-    let early = tokio::time::timeout(Duration::from_millis(200), client.call(&PATH, &[])).await;
+    let early = tokio::time::timeout(
+        Duration::from_millis(200),
+        client.call(&Context::default(), &PATH, &[]),
+    )
+    .await;
     assert!(early.is_err(), "answered without a server");
     let (server, _seen) = serve(TcpListener::bind(&endpoint).await.unwrap(), ok());
     call(&client, &[]).await.unwrap();
@@ -259,7 +263,7 @@ async fn calls_share_one_connection_and_a_new_one_follows_a_closed_one() {
     drop(first);
     let (server, mut seen) = serve(listener, ok());
     let healed = async {
-        while client.call(&PATH, &[]).await.is_err() {
+        while client.call(&Context::default(), &PATH, &[]).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -376,7 +380,9 @@ async fn a_server_that_says_goodbye_after_each_answer_costs_no_call() {
     });
     let client = client(&plain(endpoint));
     for _ in 0..5 {
-        let reply = tokio::time::timeout(LIMIT, client.call(&PATH, &[])).await.unwrap();
+        let reply = tokio::time::timeout(LIMIT, client.call(&Context::default(), &PATH, &[]))
+            .await
+            .unwrap();
         assert_eq!(reply.unwrap(), "fine");
     }
     server.abort();

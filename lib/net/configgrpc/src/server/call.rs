@@ -152,6 +152,14 @@ async fn call<'a>(
     head: &Parts,
     body: RecvStream,
 ) -> Result<&'a Answer, Refusal> {
+    // Before the message is read: who is not known takes no memory.
+    let auth = match &shared.auth {
+        None => None,
+        Some(auth) => {
+            let known = auth.authenticate(&head.headers).await;
+            Some(known.map_err(|why| refuse(code::UNAUTHENTICATED, why))?)
+        }
+    };
     let encoding = match head.headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"" | b"identity") => None,
         Some(name) => Some(encoding(name).ok_or_else(|| {
@@ -177,8 +185,9 @@ async fn call<'a>(
     };
     // What was compressed is gone.
     let _ = under_way.holds(headers + message.len());
-    let client = if shared.include_metadata {
-        Arc::new(Client { peer: client.peer, metadata: metadata(head), is_grpc: true })
+    let client = if shared.include_metadata || auth.is_some() {
+        let metadata = if shared.include_metadata { metadata(head) } else { Vec::new() };
+        Arc::new(Client { peer: client.peer, metadata, is_grpc: true, auth })
     } else {
         Arc::clone(client)
     };

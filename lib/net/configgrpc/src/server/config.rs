@@ -2,7 +2,6 @@
 
 use component::config::{Duration, Problems, Section};
 use confignet::AddrConfig;
-use confignet::server::Lacking;
 use serde::{Deserialize, Serialize};
 
 use crate::client::{AuthConfig, MiddlewareConfig};
@@ -43,7 +42,7 @@ pub struct ServerConfig {
     /// Life of connections. Default on.
     #[config(omit_empty)]
     pub keepalive: Section<Keepalive>,
-    /// Credentials of clients, checked by an extension. Default off. Not supported yet.
+    /// Credentials of clients, checked by an extension. Default off.
     #[config(omit_empty)]
     pub auth: Section<AuthConfig>,
     /// Pipelines see the metadata of calls. Default false.
@@ -132,7 +131,8 @@ impl ServerConfig {
             problems.at(key, NO_TRANSPORT).set("transport", "tcp");
         }
         self.net.listens(key, "4317", problems);
-        self.lacking().tell(key, problems);
+        let has_middlewares = !self.middlewares.is_empty();
+        confignet::server::check(self.authenticator(), has_middlewares, key, problems);
         if let Some(tls) = self.tls.get() {
             tls.check_start(&format!("{key}::tls"), problems);
         }
@@ -160,12 +160,9 @@ impl ServerConfig {
         }
     }
 
-    /// What cannot be served yet.
-    pub(super) fn lacking(&self) -> Lacking<'_> {
-        Lacking {
-            authenticator: self.auth.get().map(|it| it.authenticator.as_str()),
-            middlewares: !self.middlewares.is_empty(),
-        }
+    /// The extension that checks clients.
+    pub(super) fn authenticator(&self) -> Option<&str> {
+        self.auth.get().map(|it| it.authenticator.as_str())
     }
 
     /// Longest message in bytes.

@@ -1,7 +1,10 @@
 //! The keys of an HTTP client (`config/confighttp`, v0.159).
 
 use super::Url;
+use std::sync::Arc;
+
 use component::config::{Caution, Choice, Duration, MapList, Need, Problems};
+use component::{BoxError, ClientAuth, Host, Id, Offers};
 use compression::{Params, Type};
 use confignet::proxy::Proxy;
 use serde::{Deserialize, Serialize};
@@ -30,7 +33,7 @@ pub struct ClientConfig {
     /// Sent with every request; `Host` replaces the URL's.
     #[config(omit_empty)]
     pub headers: MapList,
-    /// Credentials from an extension. Not supported yet.
+    /// Credentials from an extension.
     #[config(omit_empty)]
     pub auth: Option<AuthConfig>,
     /// gzip, zstd, snappy, x-snappy-framed, zlib, deflate, lz4 or none. Default gzip.
@@ -151,7 +154,7 @@ impl ClientConfig {
         }
         if let Some(auth) = &self.auth {
             let id = auth.authenticator.clone();
-            problems.needs(format!("{key}::auth::authenticator"), Need::Authenticator(id));
+            problems.needs(format!("{key}::auth::authenticator"), Need::ClientAuth(id));
         }
     }
 
@@ -201,13 +204,21 @@ impl ClientConfig {
         keys.into_iter().filter(|it| it.0).map(|(_, name, why)| (name, why))
     }
 
+    /// The extension that gives credentials, if one is named.
+    ///
+    /// # Errors
+    /// In the Collector's words.
+    pub fn authenticator(&self, host: &Host) -> Result<Option<Arc<dyn ClientAuth>>, BoxError> {
+        let Some(auth) = &self.auth else { return Ok(None) };
+        let text = &auth.authenticator;
+        let id: Id = text.parse().map_err(|_| Offers::ClientAuth.not_listed(text))?;
+        host.uses::<dyn ClientAuth>(&id).map(Some)
+    }
+
     /// What a start has to refuse.
     pub(super) fn check_supported(&self) -> Result<(), String> {
         match self.refused().next() {
             Some((_, why)) => Err(why.into()),
-            None if self.auth.is_some() => {
-                Err("auth is not supported yet: remove the auth section".into())
-            }
             None => Ok(()),
         }
     }

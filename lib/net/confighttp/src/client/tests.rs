@@ -107,7 +107,8 @@ fn client(config: &ClientConfig, url: &str) -> Client {
 }
 
 async fn post(client: &Client, body: &'static [u8]) -> Result<Reply, String> {
-    let call = client.post(PROTO, Bytes::from_static(body).into());
+    let ctx = Context::default();
+    let call = client.post(&ctx, PROTO, Bytes::from_static(body).into());
     tokio::time::timeout(LIMIT, call).await.unwrap()
 }
 
@@ -119,7 +120,7 @@ async fn a_request_arrives_in_one_piece_with_its_headers() {
     config.headers.entries.push(("Host".into(), "other".into()));
     let client = client(&config, &format!("{base}/v1/logs?x=1"));
     let pieces = [Bytes::from(vec![b'a'; 300_000]), Bytes::from_static(b"end")];
-    let reply = client.post(PROTO, pieces.as_slice().into()).await.unwrap();
+    let reply = client.post(&Context::default(), PROTO, pieces.as_slice().into()).await.unwrap();
     assert_eq!((reply.status, &*reply.body), (StatusCode::OK, b"ok".as_slice()));
     let (_, head, body) = seen.recv().await.unwrap();
     assert!(head.starts_with("post /v1/logs?x=1 http/1.1\r\n"), "{head}");
@@ -145,7 +146,7 @@ async fn a_compressed_request_says_so() {
         let client = client(&ClientConfig { compression, ..ClientConfig::default() }, &base);
         // Beyond what is compressed in place.
         let body = Bytes::from(vec![b'a'; compression::INLINE_BYTES_MAX + 32]);
-        client.post(PROTO, body.clone().into()).await.unwrap();
+        client.post(&Context::default(), PROTO, body.clone().into()).await.unwrap();
         let (_, head, sent) = seen.recv().await.unwrap();
         assert!(head.contains(&format!("content-encoding: {name}\r\n")), "{head}");
         assert_eq!(sent[0], first, "{name}");

@@ -3,7 +3,6 @@
 use component::config::{Caution, Duration, MapList, Problems, Section, Stage};
 use compression::Encoding;
 use confignet::AddrConfig;
-use confignet::server::Lacking;
 use serde::{Deserialize, Serialize};
 
 /// Body limit when `max_request_body_size` is 0, in bytes.
@@ -19,7 +18,7 @@ pub struct ServerConfig {
     pub tls: Section<configtls::ServerConfig>,
     /// Requests of browsers from other origins. Default off.
     pub cors: Section<CorsConfig>,
-    /// Credentials of clients, checked by an extension. Default off. Not supported yet.
+    /// Credentials of clients, checked by an extension. Default off.
     #[config(omit_empty)]
     pub auth: Section<AuthConfig>,
     /// Longest body in bytes, before and after decompression; 0 is 20 MiB. Default 0.
@@ -135,7 +134,8 @@ impl ServerConfig {
             say("netaddr", "invalid transport type \"\"", problems);
         }
         self.net.listens(key, "4318", problems);
-        self.lacking().tell(key, problems);
+        let has_middlewares = !self.middlewares.is_empty();
+        confignet::server::check(self.authenticator(), has_middlewares, key, problems);
         if let Some(tls) = self.tls.get() {
             tls.check_start(&format!("{key}::tls"), problems);
         }
@@ -160,12 +160,9 @@ impl ServerConfig {
         }
     }
 
-    /// What cannot be served yet.
-    pub(super) fn lacking(&self) -> Lacking<'_> {
-        Lacking {
-            authenticator: self.auth.get().map(|it| it.authenticator.as_str()),
-            middlewares: !self.middlewares.is_empty(),
-        }
+    /// The extension that checks clients.
+    pub(super) fn authenticator(&self) -> Option<&str> {
+        self.auth.get().map(|it| it.authenticator.as_str())
     }
 
     /// Longest body in bytes.

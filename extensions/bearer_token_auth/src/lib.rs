@@ -1,0 +1,179 @@
+//! A token in a header: checks it for receivers, sends it for exporters.
+
+use std::sync::Arc;
+
+use component::config::{Problems, Secret};
+use component::{
+    AuthData, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Offers,
+    ServerAuth, Settings, async_trait,
+};
+use credentials::{Watched, same};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod tests;
+
+/// `extensions: bearer_token_auth:`
+///
+/// Upstream: `extension/bearertokenauthextension`, v0.149.
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[serde(default)]
+#[config(go = "bearertokenauthextension.Config")]
+pub struct Config {
+    /// The header that carries the token. Default `Authorization`.
+    #[config(omit_empty)]
+    pub header: String,
+    /// What stands before the token, with a space between; empty for nothing. Default `Bearer`.
+    #[config(omit_empty)]
+    pub scheme: String,
+    /// The token.
+    #[config(omit_empty)]
+    pub token: Secret,
+    /// Several tokens: a receiver takes each of them, an exporter sends the first.
+    #[config(omit_empty)]
+    pub tokens: Vec<Secret>,
+    /// A file with a token per line, read again when it changes. `token` and `tokens` are ignored then.
+    #[config(omit_empty)]
+    pub filename: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            header: "Authorization".into(),
+            scheme: "Bearer".into(),
+            token: Secret::default(),
+            tokens: Vec::new(),
+            filename: String::new(),
+        }
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        let has_token = !self.token.expose().is_empty();
+        if !has_token && self.tokens.is_empty() && self.filename.is_empty() {
+            let advice = "write the token, best from a variable: token: ${env:TOKEN}; or name its file with filename";
+            problems.at("", "no bearer token provided").say("token", advice);
+        }
+        if has_token && !self.tokens.is_empty() {
+            let both = "either tokens or token should be provided, not both";
+            problems.at("", both).remove("token");
+        }
+        if HeaderName::try_from(&self.header).is_err() {
+            let text = format!("{:?} cannot be the name of a header", self.header);
+            problems.at_start("", text).set("header", "Authorization");
+        }
+    }
+}
+
+/// What is sent, and what is taken: scheme and token.
+type Values = Vec<HeaderValue>;
+
+/// The extension.
+pub struct BearerTokenAuth {
+    config: Config,
+    tokens: std::sync::OnceLock<Tokens>,
+}
+
+enum Tokens {
+    Fixed(Vec<String>),
+    File(Arc<Watched<Vec<String>>>),
+}
+
+impl Extension for BearerTokenAuth {
+    type Config = Config;
+    const TYPE: &'static str = "bearer_token_auth";
+    const ALIASES: &'static [&'static str] = &["bearertokenauth"];
+    const OFFERS: &'static [Offers] = &[Offers::ServerAuth, Offers::ClientAuth];
+
+    fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
+        Ok(Self { config, tokens: std::sync::OnceLock::new() })
+    }
+
+    fn offers(self: Arc<Self>) -> Vec<Capability> {
+        vec![Capability::ServerAuth(Arc::clone(&self) as _), Capability::ClientAuth(self)]
+    }
+}
+
+#[async_trait]
+impl Component for BearerTokenAuth {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        let Config { token, tokens, filename, .. } = &self.config;
+        let found = if !filename.is_empty() {
+            if !token.expose().is_empty() || !tokens.is_empty() {
+                tracing::warn!("a filename is specified. Configured token(s) is ignored!");
+            }
+            let watched = Watched::open(filename.as_ref(), lines)?;
+            watched.watch(host);
+            Tokens::File(watched)
+        } else if tokens.is_empty() {
+            Tokens::Fixed(vec![token.expose().to_owned()])
+        } else {
+            Tokens::Fixed(tokens.iter().map(|it| it.expose().to_owned()).collect())
+        };
+        let _ = self.tokens.set(found);
+        Ok(())
+    }
+}
+
+/// The tokens of a file. An empty line is none: else an empty token would be one that everybody knows.
+fn lines(text: &str) -> Result<Vec<String>, String> {
+    let tokens = text.lines().map(str::trim).filter(|it| !it.is_empty());
+    let tokens: Vec<String> = tokens.map(str::to_owned).collect();
+    if tokens.is_empty() {
+        Err("the file holds no token: write one per line".into())
+    } else {
+        Ok(tokens)
+    }
+}
+
+impl BearerTokenAuth {
+    fn values(&self) -> Values {
+        let of = |tokens: &[String]| tokens.iter().filter_map(|it| self.value(it)).collect();
+        match self.tokens.get() {
+            None => Values::new(),
+            Some(Tokens::Fixed(tokens)) => of(tokens),
+            Some(Tokens::File(watched)) => of(&watched.get()),
+        }
+    }
+
+    fn value(&self, token: &str) -> Option<HeaderValue> {
+        let text = match self.config.scheme.as_str() {
+            "" => token.to_owned(),
+            scheme => format!("{scheme} {token}"),
+        };
+        let mut value = HeaderValue::try_from(text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+#[async_trait]
+impl ServerAuth for BearerTokenAuth {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, String> {
+        let Some(sent) = headers.get(&self.config.header).filter(|it| !it.is_empty()) else {
+            return Err(format!("missing or empty authorization header: {}", self.config.header));
+        };
+        // Each is compared: how long it takes does not say which one it is.
+        let known = |known: bool, it: &HeaderValue| same(it.as_bytes(), sent.as_bytes()) | known;
+        if self.values().iter().fold(false, known) {
+            return Ok(AuthData::default());
+        }
+        // The token is not repeated: it may be a good one of another server.
+        Err("provided authorization does not match expected scheme or token".into())
+    }
+}
+
+#[async_trait]
+impl ClientAuth for BearerTokenAuth {
+    async fn authorize(&self, _ctx: &Context, headers: &mut HeaderMap) -> Result<(), String> {
+        let name = HeaderName::try_from(&self.config.header).map_err(|it| it.to_string())?;
+        let first = self.values().into_iter().next();
+        let value =
+            first.ok_or("the extension is not started, or its token cannot be sent in a header")?;
+        headers.insert(name, value);
+        Ok(())
+    }
+}
