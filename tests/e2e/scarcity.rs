@@ -9,7 +9,7 @@ use component::{ConsumeError, Consumer, Context, Data, async_trait};
 use pdata::{ResourceLogs, ValueRef};
 
 use super::bad_input::post;
-use crate::support::{Endpoint, Process, SLUICE, eventually, own_address};
+use crate::support::{Endpoint, Process, SLUICE, eventually, get, own_address};
 
 const TELEMETRY: &str = "{metrics: {level: none}}";
 
@@ -262,4 +262,89 @@ async fn files_wait_for_descriptors_and_sockets_do_not() {
         })
         .await;
     }
+}
+
+/// Two pipelines of one receiver, each with its backend.
+fn two_pipelines(folder: &Path, healthy: &str, dead: &str, metrics: &str) -> String {
+    format!(
+        "receivers: {{file_log: {{include: ['{}/in.log*'], start_at: beginning}}}}
+processors: {{batch: {{}}}}
+exporters:
+  otlp_grpc/healthy: {{endpoint: '{healthy}', tls: {{insecure: true}}}}
+  otlp_grpc/dead:
+    endpoint: '{dead}'
+    tls: {{insecure: true}}
+    retry_on_failure: {{initial_interval: 100ms, max_interval: 1s}}
+service:
+  telemetry:
+    metrics:
+      readers: [{{pull: {{exporter: {{prometheus: {{host: {metrics}, port: 8888}}}}}}}}]
+  pipelines:
+    logs/healthy: {{receivers: [file_log], processors: [batch], exporters: [otlp_grpc/healthy]}}
+    logs/dead: {{receivers: [file_log], processors: [batch], exporters: [otlp_grpc/dead]}}
+",
+        folder.display()
+    )
+}
+
+/// Far more than a receiver may have without an answer.
+const LINES: usize = 400_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_exporter_does_not_stop_its_neighbour_and_gets_everything_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |from: usize, to: usize| {
+        let path = folder.path().join("in.log");
+        let mut file = std::fs::File::options().append(true).create(true).open(path).unwrap();
+        let lines: String = (from..to).map(|n| format!("{n:0100}\n")).collect();
+        file.write_all(lines.as_bytes()).unwrap();
+    };
+    write(0, LINES);
+    let (healthy, late) = (Arc::new(Lines::default()), Arc::new(Lines::default()));
+    let backend = Endpoint::start(Arc::clone(&healthy) as _).await;
+    let address = own_address(145);
+    let yaml = two_pipelines(folder.path(), &backend.grpc, &format!("{address}:4317"), &address);
+    let mut sluice = Process::collector(SLUICE.as_ref(), folder.path(), &yaml);
+    assert!(
+        eventually(|| healthy.count() == LINES).await,
+        "{}\n{}",
+        healthy.count(),
+        sluice.output()
+    );
+    sluice.says("a pipeline does not keep up with the others").await;
+    let said = sluice.output();
+    let line = said.lines().find(|it| it.contains("does not keep up")).unwrap();
+    assert!(line.contains("exporter otlp_grpc/dead") && line.contains("logs/dead"), "{line}");
+    let held_up = || {
+        let all = get(&address, 8888, "/metrics").unwrap_or_default();
+        let line = all.lines().find(|it| it.starts_with("sluice_fileconsumer_held_up"))?;
+        assert!(line.contains("exporter=\"otlp_grpc/dead\""), "{line}");
+        Some(line.ends_with(" 1"))
+    };
+    assert!(eventually(|| held_up() == Some(true)).await, "{}", sluice.output());
+    // It is killed, the file is rotated, and the neighbour still gets what is new, and nothing twice.
+    sluice.kill();
+    std::fs::rename(folder.path().join("in.log"), folder.path().join("in.log.1")).unwrap();
+    write(LINES, LINES + 1000);
+    let mut sluice = Process::collector(SLUICE.as_ref(), folder.path(), &yaml);
+    assert!(eventually(|| healthy.count() == LINES + 1000).await, "{}", sluice.output());
+    // At last the other backend comes.
+    let section = serde_json::json!({"protocols": {
+        "grpc": {"endpoint": format!("{address}:4317"), "max_recv_msg_size_mib": 64},
+    }});
+    let section = serde_json::from_value(section).unwrap();
+    let next = Arc::clone(&late) as _;
+    let server = ledger::Backend::start::<otlp_receiver::Otlp>(&section, &next).await.unwrap();
+    let all = eventually(|| late.count() == LINES + 1000).await;
+    assert!(all, "{}\n{}", late.count(), sluice.output());
+    sluice.says("a pipeline has caught up with the others").await;
+    assert!(eventually(|| held_up() != Some(true)).await, "{}", sluice.output());
+    write(LINES + 1000, LINES + 1001);
+    let all = || healthy.count() == LINES + 1001 && late.count() == LINES + 1001;
+    assert!(eventually(all).await, "{}", sluice.output());
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    let twice = healthy.0.lock().unwrap().values().filter(|it| **it > 1).count();
+    println!("{twice} of {LINES} lines came twice to the healthy one");
+    server.stop().await.unwrap();
+    backend.stop().await;
 }

@@ -1,6 +1,7 @@
 //! Where a receiver or connector delivers: the pipelines that list it, by signal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use pdata::{Data, Signal};
@@ -13,6 +14,8 @@ use crate::{ConsumeError, Context, Id, Next, PipelineId, Place, Switch, Tracer};
 #[derive(Clone)]
 pub struct Outputs {
     pipelines: Arc<Switch<Vec<(PipelineId, Next)>>>,
+    /// Nothing is delivered to the others.
+    only: Option<PipelineId>,
     spans: Option<Arc<Spans>>,
 }
 
@@ -31,7 +34,24 @@ impl Default for Outputs {
 impl Outputs {
     /// In the order of delivery.
     pub fn new(pipelines: Vec<(PipelineId, Next)>) -> Self {
-        Self { pipelines: Arc::new(Switch::new(pipelines)), spans: None }
+        Self { pipelines: Arc::new(Switch::new(pipelines)), only: None, spans: None }
+    }
+
+    /// The same, but only to one of the pipelines, as long as it is there.
+    #[must_use]
+    pub fn only(&self, pipeline: &PipelineId) -> Self {
+        Self { only: Some(pipeline.clone()), ..self.clone() }
+    }
+
+    /// Names the exporters that have taken nothing for so long, by pipeline.
+    pub fn unanswering(&self, longer_than: Duration) -> Vec<(PipelineId, Vec<Arc<str>>)> {
+        let pipelines = self.pipelines.get();
+        let wanted = pipelines.iter().filter(|(id, _)| self.delivers(id));
+        wanted.map(|(id, next)| (id.clone(), next.unanswering(longer_than))).collect()
+    }
+
+    fn delivers(&self, pipeline: &PipelineId) -> bool {
+        self.only.as_ref().is_none_or(|it| it == pipeline)
     }
 
     /// True when these are the pipelines.
@@ -69,7 +89,8 @@ impl Outputs {
 
     /// All pipelines, in the order of delivery.
     pub fn pipelines(&self) -> Vec<PipelineId> {
-        self.pipelines.get().iter().map(|(id, _)| id.clone()).collect()
+        let pipelines = self.pipelines.get();
+        pipelines.iter().map(|(id, _)| id).filter(|it| self.delivers(it)).cloned().collect()
     }
 
     /// Delivers to every pipeline of the data's signal; `Ok` when all took it. All are called even
@@ -115,7 +136,7 @@ impl Outputs {
     async fn deliver(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let signal = data.signal();
         let pipelines = self.pipelines.get();
-        let nexts = pipelines.iter().filter(|(id, _)| id.signal() == signal);
+        let nexts = pipelines.iter().filter(|(id, _)| id.signal() == signal && self.delivers(id));
         fan_out(ctx, nexts.map(|it| &it.1), data).await
     }
 }

@@ -48,7 +48,7 @@ impl Place {
     }
 
     /// Places for so many calls at the same time: this one is kept when all of them are.
-    pub(crate) fn branches(&self, n: usize) -> impl Iterator<Item = Self> {
+    pub fn branches(&self, n: usize) -> impl Iterator<Item = Self> {
         let left = Arc::new(AtomicUsize::new(n));
         let trunk = move |_| Trunk { place: self.clone(), left: Arc::clone(&left) };
         (0..n).map(trunk).map(|it| Self::with(None, Some(it)))

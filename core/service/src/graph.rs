@@ -18,9 +18,10 @@ use tracing::Span;
 use crate::connections::{Connections, unsupported};
 use crate::issue::{Issue, Problem, Refusal, issue, of_fault};
 use crate::node::{FanOut, Key, Node, Outlet, Rewire};
-use crate::observe::{CountOutgoing, Observe};
+use crate::observe::{Behind, CountOutgoing, Observe};
 use crate::registry::{Make, Plan, Registry, Step};
 use crate::settings::{PipelineConfig, Settings};
+use crate::unanswered::Unanswered;
 
 /// Everything that lives in the pipelines, in the order of creation.
 #[derive(Default)]
@@ -254,12 +255,12 @@ impl Builder<'_> {
         let outgoing = CountOutgoing::wrap(&settings, counted, next);
         let next = Arc::clone(&outgoing) as _;
         let Step { component, consumer } = span.in_scope(|| plan.create(settings.clone(), next));
-        self.push(key, component, &span, Outlet::Step(outgoing));
+        self.push(key, component, &span, Outlet::Step(Arc::clone(&outgoing)));
         let origin = format!("processor {id}");
         let inlet = if counted {
-            Observe::wrap_processor(&origin, span, &settings, consumer)
+            Observe::wrap_processor(&origin, span, &settings, consumer, outgoing)
         } else {
-            Observe::wrap(&origin, span, consumer)
+            Observe::wrap(&origin, span, consumer, Behind::Step(outgoing))
         };
         self.set_inlet(&inlet);
         Ok(inlet)
@@ -321,7 +322,8 @@ impl Builder<'_> {
         if let Some(node) = self.graph.nodes.last_mut() {
             node.helper = Some(Arc::clone(&helper));
         }
-        let inlet = Observe::wrap(&format!("exporter {id}"), span, helper);
+        let behind = Behind::Backend(Unanswered::default());
+        let inlet = Observe::wrap(&format!("exporter {id}"), span, helper, behind);
         self.set_inlet(&inlet);
         Ok(inlet)
     }
@@ -375,8 +377,9 @@ impl Builder<'_> {
         let outputs = Outputs::new(outputs);
         let Step { component, consumer } =
             span.in_scope(|| plan.create(settings, outputs.clone())).map_err(failed)?;
-        self.push(key, component, &span, Outlet::Pipelines(outputs));
-        let inlet = Observe::wrap(&format!("connector {id}"), span, consumer);
+        self.push(key, component, &span, Outlet::Pipelines(outputs.clone()));
+        let behind = Behind::Pipelines(outputs);
+        let inlet = Observe::wrap(&format!("connector {id}"), span, consumer, behind);
         self.set_inlet(&inlet);
         Ok(inlet)
     }

@@ -35,6 +35,7 @@ pub mod schema;
 mod settings;
 mod start;
 mod telemetry;
+mod unanswered;
 mod unknown;
 mod upstream;
 

@@ -1,6 +1,7 @@
 //! One component instance: what it was made from, how it is called, and what it calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use component::config::Value;
 use component::{
@@ -104,5 +105,9 @@ impl FanOut {
 impl Consumer for FanOut {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         fan_out(ctx, self.ends.iter(), data).await
+    }
+
+    fn unanswering(&self, longer_than: Duration) -> Vec<Arc<str>> {
+        self.ends.iter().flat_map(|it| it.unanswering(longer_than)).collect()
     }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use component::meter::{Counter, Descriptor, Histogram, Level, SECONDS_BOUNDS};
-use component::{ConsumeError, Consumer, Context, Data, Next, ProcessorSettings, Switch};
+use component::{ConsumeError, Consumer, Context, Data, Next, Outputs, ProcessorSettings, Switch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
+
+use crate::unanswered::Unanswered;
 
 /// Upstream's scope of what is counted around processors.
 const SCOPE: &str = "go.opentelemetry.io/collector/processor/processorhelper";
@@ -48,6 +50,17 @@ pub(crate) struct Observe {
     span: Span,
     counted: Option<Counted>,
     next: Next,
+    behind: Behind,
+}
+
+/// What stands behind a component.
+pub(crate) enum Behind {
+    /// Nothing of ours: it is an exporter.
+    Backend(Unanswered),
+    /// The next step of a pipeline.
+    Step(Arc<CountOutgoing>),
+    /// Pipelines.
+    Pipelines(Outputs),
 }
 
 /// What is counted in front of a processor.
@@ -65,9 +78,9 @@ pub(crate) struct CountOutgoing {
 }
 
 impl Observe {
-    /// In front of an exporter or connector.
-    pub fn wrap(origin: &str, span: Span, next: Next) -> Next {
-        Arc::new(Self { origin: origin.into(), span, counted: None, next })
+    /// In front of a component that is not counted here.
+    pub fn wrap(origin: &str, span: Span, next: Next, behind: Behind) -> Next {
+        Arc::new(Self { origin: origin.into(), span, counted: None, next, behind })
     }
 
     /// In front of a processor, which is counted.
@@ -76,6 +89,7 @@ impl Observe {
         span: Span,
         settings: &ProcessorSettings,
         next: Next,
+        outgoing: Arc<CountOutgoing>,
     ) -> Next {
         let (meter, own) = (&settings.meter, attributes(settings));
         let duration = || meter.histogram(DURATION, SECONDS_BOUNDS, &own);
@@ -83,7 +97,8 @@ impl Observe {
             incoming: meter.counter(INCOMING, &own),
             duration: is_timed(settings).then(duration),
         });
-        Arc::new(Self { origin: origin.into(), span, counted, next })
+        let behind = Behind::Step(outgoing);
+        Arc::new(Self { origin: origin.into(), span, counted, next, behind })
     }
 }
 
@@ -132,12 +147,30 @@ impl Consumer for Observe {
         if let Some(counted) = &self.counted {
             counted.incoming.add(data.items() as u64);
         }
+        let waits = match &self.behind {
+            Behind::Backend(unanswered) => Some(unanswered.begin(ctx)),
+            Behind::Step(_) | Behind::Pipelines(_) => None,
+        };
         let call = self.next.consume(ctx, data).instrument(self.span.clone());
         let answer = match self.counted.as_ref().and_then(|it| it.duration.as_ref()) {
             Some(duration) => timed(duration, call).await,
             None => call.await,
         };
+        if let Some(waits) = waits {
+            waits.end(&answer);
+        }
         answer.map_err(|error| error.at(&self.origin))
+    }
+
+    fn unanswering(&self, longer_than: Duration) -> Vec<Arc<str>> {
+        match &self.behind {
+            Behind::Backend(it) if it.lasts(longer_than) => vec![Arc::clone(&self.origin)],
+            Behind::Backend(_) => Vec::new(),
+            Behind::Step(next) => next.unanswering(longer_than),
+            Behind::Pipelines(all) => {
+                all.unanswering(longer_than).into_iter().flat_map(|it| it.1).collect()
+            }
+        }
     }
 }
 
@@ -156,6 +189,10 @@ impl Consumer for CountOutgoing {
         // A processor that hands on from a task of its own is not being called.
         let _ = BEHIND.try_with(|it| it.set(it.get() + start.elapsed()));
         answer
+    }
+
+    fn unanswering(&self, longer_than: Duration) -> Vec<Arc<str>> {
+        self.next.get().unanswering(longer_than)
     }
 }
 
@@ -184,8 +221,8 @@ mod tests {
         let settings = processor_settings("x", component::Signal::Logs);
         let behind = Arc::new(Slow(Duration::from_secs(1), None));
         let behind = CountOutgoing::wrap(&settings, true, behind);
-        let processor = Arc::new(Slow(Duration::from_millis(1), Some(behind)));
-        let front = Observe::wrap_processor("x", Span::none(), &settings, processor);
+        let processor = Arc::new(Slow(Duration::from_millis(1), Some(Arc::clone(&behind) as _)));
+        let front = Observe::wrap_processor("x", Span::none(), &settings, processor, behind);
         front.consume(&Context::default(), data(component::Signal::Logs, 3)).await.unwrap();
         let labels = [("processor", "x"), ("otel.signal", "logs")];
         let value = |name| metric(&settings.meter, name, &labels).unwrap();

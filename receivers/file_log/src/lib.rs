@@ -355,11 +355,7 @@ impl FileLog {
     ) -> Result<Engine<Operators>, BoxError> {
         let open = |it: &dyn Storage| it.open(Kind::Receiver, &self.settings.id, "");
         let store = storage.map(open).transpose()?;
-        let sink = Operators {
-            worker: self.pipeline.worker(),
-            header: self.header.as_ref().map(HeaderLines::new),
-            record_offset: self.record_offset,
-        };
+        let sink = Operators::new(&self.pipeline, self.header.as_ref(), self.record_offset);
         let (files, out, meter) = (self.files.clone(), self.out.clone(), &self.settings.meter);
         Engine::new(files, sink, store, out, host, meter, self.settings.id.as_str())
     }
@@ -408,13 +404,30 @@ impl FileLog {
 
 /// The operators as the reader's sink.
 struct Operators {
+    pipeline: Pipeline,
     worker: Worker,
-    header: Option<HeaderLines>,
+    header: Option<(Pipeline, HeaderLines)>,
     record_offset: bool,
+}
+
+impl Operators {
+    fn new(pipeline: &Pipeline, header: Option<&Pipeline>, record_offset: bool) -> Self {
+        Self {
+            pipeline: pipeline.clone(),
+            worker: pipeline.worker(),
+            header: header.map(|it| (it.clone(), HeaderLines::new(it))),
+            record_offset,
+        }
+    }
 }
 
 impl Sink for Operators {
     type File = Arc<FileMeta>;
+
+    fn another(&self) -> Self {
+        let header = self.header.as_ref().map(|it| &it.0);
+        Self::new(&self.pipeline, header, self.record_offset)
+    }
 
     fn file(&mut self, key: FileKey, attributes: &[(String, String)]) -> Arc<FileMeta> {
         Arc::new(FileMeta {
@@ -435,7 +448,7 @@ impl Sink for Operators {
     }
 
     fn header(&mut self, line: &[u8]) -> Vec<(String, String)> {
-        self.header.as_mut().map_or_else(Vec::new, |it| it.attributes(line))
+        self.header.as_mut().map_or_else(Vec::new, |(_, it)| it.attributes(line))
     }
 
     fn bytes(&self) -> usize {

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use component::{BoxError, StorageClient, Write};
+use component::{BoxError, HandedOver, PipelineId, StorageClient, Write};
 
 use crate::identity::{Fingerprint, Identity};
+use crate::partition::{add_part, is_of_part, parts};
 
 /// First byte of each record.
 const VERSION: u8 = 1;
@@ -72,6 +73,8 @@ pub(crate) struct Book {
     pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     loaded: bool,
     walked_at: Option<SystemTime>,
+    /// What the own readers of single pipelines have left.
+    parts: BTreeMap<PipelineId, HandedOver>,
 }
 
 impl Book {
@@ -81,7 +84,8 @@ impl Book {
     /// When the store cannot be read.
     pub(crate) fn open(client: Option<Arc<dyn StorageClient>>) -> Result<Self, BoxError> {
         let records = client.as_ref().map_or_else(|| Ok(Vec::new()), |it| it.scan())?;
-        Ok(Self { client, ..Self::read(&records) })
+        let parts = parts(records.iter().map(|it| (&it.0, &it.1)));
+        Ok(Self { client, parts, ..Self::read(&records) })
     }
 
     fn read(records: &[(Vec<u8>, Vec<u8>)]) -> Self {
@@ -94,6 +98,7 @@ impl Book {
             pending: BTreeMap::new(),
             loaded: false,
             walked_at: None,
+            parts: BTreeMap::new(),
         };
         let walk = records.iter().find(|it| it.0 == WALK).and_then(|it| read_walk(&it.1));
         book.walked_at = walk;
@@ -112,21 +117,25 @@ impl Book {
                 (entry.offset, entry.size, entry.number, entry.tail) = (offset, size, number, tail);
             }
         }
-        book.next = records.iter().filter_map(|it| key_id(&it.0)).max().unwrap_or(0) + 1;
+        let files = records.iter().filter(|it| !is_of_part(&it.0));
+        book.next = files.filter_map(|it| key_id(&it.0)).max().unwrap_or(0) + 1;
         book.loaded = !records.is_empty();
         book
     }
 
     /// Goes on with what another reader of the same files knew when it ended, whatever the store holds.
-    pub(crate) fn take_over(&mut self, records: BTreeMap<Vec<u8>, Vec<u8>>) {
+    pub(crate) fn take_over(&mut self, mut records: HandedOver) {
+        let parts = parts(records.iter());
+        records.retain(|key, _| !is_of_part(key));
         let client = self.client.take();
         // It could be read a moment ago; what cannot be now is written over.
         let stored = client.as_ref().and_then(|it| it.scan().ok()).unwrap_or_default();
         *self =
             Self::read(&records.iter().map(|(k, v)| (k.clone(), v.clone())).collect::<Vec<_>>());
-        self.client = client;
+        (self.client, self.parts) = (client, parts);
         self.loaded = true;
-        let gone = stored.iter().filter(|it| !records.contains_key(&it.0));
+        // Parts belong to the readers that go on with them.
+        let gone = stored.iter().filter(|it| !records.contains_key(&it.0) && !is_of_part(&it.0));
         self.pending.extend(gone.map(|it| (it.0.clone(), None)));
         let new = records
             .into_iter()
@@ -135,17 +144,36 @@ impl Book {
     }
 
     /// Everything that is known, for who reads the same files next. Open files must have been put back.
-    pub(crate) fn records(&mut self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        self.pending.clear();
-        for entry in self.closed.values().cloned().collect::<Vec<_>>() {
-            self.note_file(&entry);
-            self.note_offset(&entry);
-        }
-        if let Some(at) = self.walked_at {
-            self.note_walk(at);
-        }
-        let all = std::mem::take(&mut self.pending).into_iter();
-        all.filter_map(|(key, value)| Some((key, value?))).collect()
+    pub(crate) fn records(&self) -> HandedOver {
+        self.records_with(std::iter::empty())
+    }
+
+    /// The same with the entries of open files.
+    pub(crate) fn records_with<'a>(&'a self, open: impl Iterator<Item = &'a Entry>) -> HandedOver {
+        let all = self.closed.values().chain(open);
+        let files = all.flat_map(|it| {
+            [(key(b'f', it.id), write_file(it)), (key(b'o', it.id), write_offset(it))]
+        });
+        files.chain(self.walked_at.map(|it| (WALK.to_vec(), write_walk(it)))).collect()
+    }
+
+    /// What the own readers of single pipelines have left.
+    pub(crate) fn take_parts(&mut self) -> BTreeMap<PipelineId, HandedOver> {
+        std::mem::take(&mut self.parts)
+    }
+
+    /// Forgets what such a reader has left.
+    pub(crate) fn forget_part(&mut self, pipeline: &PipelineId, records: &HandedOver) {
+        let mut all = HandedOver::new();
+        add_part(&mut all, pipeline, records.clone());
+        self.pending.extend(all.into_keys().map(|it| (it, None)));
+    }
+
+    /// Forgets everything, in the store, too.
+    pub(crate) fn erase(&mut self) -> Result<(), BoxError> {
+        let stored = self.client.as_ref().map_or_else(|| Ok(Vec::new()), |it| it.scan())?;
+        self.pending = stored.into_iter().map(|it| (it.0, None)).collect();
+        self.flush()
     }
 
     /// True when an earlier run left checkpoints, also if it had no file yet: what came since is read whole.
@@ -166,10 +194,7 @@ impl Book {
     /// Notes that what was there at this time is known.
     pub(crate) fn note_walk(&mut self, at: SystemTime) {
         self.walked_at = Some(at);
-        let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-        let value = std::iter::once(VERSION).chain(millis.to_le_bytes());
-        self.pending.insert(WALK.to_vec(), Some(value.collect()));
+        self.pending.insert(WALK.to_vec(), Some(write_walk(at)));
     }
 
     /// A number that no entry ever had.
@@ -179,7 +204,6 @@ impl Book {
     }
 
     /// Entries without an open file.
-    #[cfg(test)]
     pub(crate) fn closed(&self) -> impl Iterator<Item = &Entry> {
         self.closed.values()
     }
@@ -265,9 +289,7 @@ impl Book {
 
     /// Notes how far a file is done. Written with the next [`flush`](Self::flush).
     pub(crate) fn note_offset(&mut self, entry: &Entry) {
-        let numbers = [entry.offset, entry.size, entry.number, entry.tail];
-        let value = std::iter::once(VERSION).chain(numbers.into_iter().flat_map(u64::to_le_bytes));
-        self.pending.insert(key(b'o', entry.id), Some(value.collect()));
+        self.pending.insert(key(b'o', entry.id), Some(write_offset(entry)));
     }
 
     /// True when there is something to write.
@@ -359,6 +381,17 @@ fn read_file(mut bytes: &[u8]) -> Option<Entry> {
         is_complete,
         ..Entry::default()
     })
+}
+
+fn write_offset(entry: &Entry) -> Vec<u8> {
+    let numbers = [entry.offset, entry.size, entry.number, entry.tail];
+    std::iter::once(VERSION).chain(numbers.into_iter().flat_map(u64::to_le_bytes)).collect()
+}
+
+fn write_walk(at: SystemTime) -> Vec<u8> {
+    let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+    std::iter::once(VERSION).chain(millis.to_le_bytes()).collect()
 }
 
 fn read_offset(mut bytes: &[u8]) -> Option<[u64; 4]> {

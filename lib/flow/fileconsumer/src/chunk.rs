@@ -20,7 +20,7 @@ const CHUNK_BYTES_MAX: usize = 1 << 20;
 impl<S: Sink> Engine<S> {
     pub(crate) fn has_room(&self) -> bool {
         let (calls, bytes) = self.in_flight;
-        calls < CALLS_MAX && bytes < self.settings.in_flight_bytes_max
+        calls < CALLS_MAX && bytes < self.settings.in_flight_bytes_max && !self.is_held()
     }
 
     /// True when what the sink has makes a chunk. What could overtake an earlier chunk would wait for it anyway,

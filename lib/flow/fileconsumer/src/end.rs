@@ -80,10 +80,17 @@ impl<S: Sink> Engine<S> {
     }
 
     /// Leaves to the next reader what is known.
-    pub(crate) fn leave_to_next(mut self) {
+    pub(crate) async fn leave_to_next(mut self) {
         let (ownership, state) = (self.ownership.take(), self.state());
+        let (own, duty) = (std::mem::take(&mut self.lag.own), self.lag.duty.take());
         // The store has one client at a time.
         drop(self);
+        if let Some(duty) = duty {
+            // The common reader hands it on, if it still waits.
+            let _ = state.map(|it| duty.leave.send(it));
+            return;
+        }
+        let state = Self::with_own(state, own).await;
         if let (Some(ownership), Some(state)) = (ownership, state) {
             ownership.hand_over(state);
         }

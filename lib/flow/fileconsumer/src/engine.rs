@@ -33,6 +33,7 @@ use crate::descriptors::{Descriptors, is_want};
 use crate::find::TimedScan;
 use crate::gauges::Gauges;
 use crate::identity::Identity;
+use crate::lag::Lag;
 use crate::limit::OncePer;
 use crate::send::{Done, Sender};
 use crate::settings::Settings;
@@ -127,7 +128,7 @@ pub struct Engine<S: Sink> {
     pub(crate) in_flight: (usize, usize),
     /// The same of those that were handed on since the last one that asked for a flush.
     pub(crate) gathering: (usize, usize),
-    host: Host,
+    pub(crate) host: Host,
     pub(crate) sender: Sender,
     pub(crate) answers: mpsc::Receiver<Done>,
     walk: Option<JoinHandle<TimedScan>>,
@@ -149,6 +150,7 @@ pub struct Engine<S: Sink> {
     pub(crate) gauges: Gauges,
     pub(crate) remembers: bool,
     pub(crate) ownership: Option<Ownership>,
+    pub(crate) lag: Lag,
 }
 
 impl<S: Sink> Engine<S> {
@@ -221,6 +223,7 @@ impl<S: Sink> Engine<S> {
             gauges: Gauges::new(meter, receiver),
             remembers,
             ownership: None,
+            lag: Lag::new(meter, receiver),
         })
     }
 
@@ -240,15 +243,19 @@ impl<S: Sink> Engine<S> {
     /// # Errors
     /// None so far; the signature is that of a task.
     pub async fn run(mut self) -> Result<(), BoxError> {
-        if self.book.has_history() {
+        if self.book.has_history() && self.lag.duty.is_none() {
             tracing::info!(
                 "resuming from previously known offset(s); 'start_at' is not applicable"
             );
         }
-        let stopping = self.host.stopping().clone();
+        self.resume_own();
+        let relieved = self.lag.duty.as_ref().map(|it| it.relieved.clone());
+        let stopping = relieved.unwrap_or_else(|| self.host.stopping().clone());
         while !stopping.is_cancelled() {
             self.due();
             self.pass().await;
+            self.watch_lag();
+            self.report();
             let deadline = self.next_deadline();
             let gather = if self.in_flight.0 > 0 { PASS_PAUSE } else { Duration::ZERO };
             let earliest = self.looked + gather;
@@ -259,11 +266,19 @@ impl<S: Sink> Engine<S> {
                 walk = finished(&mut self.walk) => self.walked(walk),
                 () = readable(self.watcher.as_mut(), earliest) => self.take_events(),
                 () = self.kept.notified(), if self.held.is_some() => {}
+                Some(report) = self.lag.reports.recv() => self.heard(&report),
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
+        if self.is_relieved() {
+            self.sender.abandon();
+            if let Err(error) = self.book.erase() {
+                tracing::warn!(%error, "offsets that are needed no more cannot be removed: lines may come twice");
+            }
+            return Ok(());
+        }
         self.end().await;
-        self.leave_to_next();
+        self.leave_to_next().await;
         Ok(())
     }
 
@@ -378,7 +393,8 @@ impl<S: Sink> Engine<S> {
         let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
         let held = self.held.map(|it| it + HOLD_MAX);
         let parked = self.descriptors.deadline().filter(|_| self.has_room());
-        let all = [walk, timer, self.checkpoint_at, self.idle_flush_at, held, parked];
+        let lag = self.lag_deadline();
+        let all = [walk, timer, self.checkpoint_at, self.idle_flush_at, held, parked, lag];
         all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + SWEEP)
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Identity {
 }
 
 /// The first bytes of a file: how many, and their hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Fingerprint {
     pub length: u32,
     pub hash: u64,

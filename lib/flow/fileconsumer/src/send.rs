@@ -1,17 +1,21 @@
-//! Hands chunks on, each in a task of its own, and tries again until there is an answer that lasts.
+//! Hands chunks on, each in a task of its own, and tries again until there is an answer that lasts. Each pipeline is
+//! called on its own: what one has taken is not sent to it again because another one has refused it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use component::meter::Counter;
 use component::{
     ConsumeError, Context, Data, Host, LostReason, Meter, Outputs, Place, Received, Signal, clock,
 };
-use tokio::sync::{Notify, mpsc};
+use futures_util::future::join_all;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::FileKey;
+use crate::lanes::{Lane, Lanes};
 use crate::limit::OncePer;
 use crate::settings::Retry;
 use crate::watermark::Ticket;
@@ -58,13 +62,15 @@ pub(crate) struct Sender {
 }
 
 struct Shared {
-    out: Outputs,
+    lanes: Lanes,
+    /// Chunks that wait for the one before them.
+    following: AtomicUsize,
     retry: Retry,
     received: Received,
+    /// What it sends was received by another reader before.
+    is_second: AtomicBool,
     rejected: Counter,
     expired: Counter,
-    /// Somebody has delivered: those who wait may try again.
-    recovered: Notify,
     complaints: OncePer,
     /// Ends calls that did not end within the grace.
     abandon: CancellationToken,
@@ -81,12 +87,13 @@ impl Sender {
         receiver: &str,
     ) -> (Self, mpsc::Receiver<Done>) {
         let shared = Shared {
-            out,
+            lanes: Lanes::new(out),
+            following: AtomicUsize::new(0),
             retry,
             received: Received::new(meter, receiver, "", Signal::Logs),
+            is_second: AtomicBool::new(false),
             rejected: LostReason::RejectedByBackend.counter(meter),
             expired: LostReason::ExpiredRetry.counter(meter),
-            recovered: Notify::new(),
             complaints: OncePer::default(),
             abandon: CancellationToken::new(),
         };
@@ -99,10 +106,23 @@ impl Sender {
         let Chunk { data, ranges, bytes, after, place, flush } = chunk;
         let (shared, done) = (Arc::clone(&self.shared), self.done.clone());
         let stopping = self.host.stopping().clone();
+        let lanes = shared.lanes.now();
         self.host.spawn(async move {
             shared.follow(&after).await;
-            let ctx = Context { flush, place: Some(place.clone()), ..Context::delivered() };
-            let settled = shared.deliver(&ctx, data, &stopping).await;
+            let calls = lanes.iter().zip(place.branches(lanes.len())).map(async |(lane, place)| {
+                let ctx = Context { flush, place: Some(place.clone()), ..Context::delivered() };
+                let answer = tokio::select! {
+                    answer = shared.deliver(lane, &ctx, data.clone(), &stopping) => answer,
+                    () = lane.left.cancelled() => Answer::Left,
+                };
+                place.keep();
+                answer
+            });
+            let answers = join_all(calls).await;
+            let settled = !answers.contains(&Answer::Withdrawn);
+            if settled && !answers.contains(&Answer::Lost) {
+                shared.count(|it| it.accepted(data.items() as u64));
+            }
             place.keep();
             // Fails when the reader has given up waiting, and then nobody wants to know.
             let _ = done.send(Done { ranges, bytes, settled }).await;
@@ -110,10 +130,36 @@ impl Sender {
         });
     }
 
+    /// Another reader has received this before, and counted it.
+    pub(crate) fn is_second(&self) {
+        self.shared.is_second.store(true, Relaxed);
+    }
+
+    /// The pipelines behind this reader.
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.shared.lanes
+    }
+
+    /// True when chunks wait for earlier ones for the sake of order.
+    pub(crate) fn is_following(&self) -> bool {
+        self.shared.following.load(Relaxed) > 0
+    }
+
     /// Withdraws the calls that have no answer yet.
     pub(crate) fn abandon(&self) {
         self.shared.abandon.cancel();
     }
+}
+
+/// What became of a chunk in one pipeline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Taken,
+    Lost,
+    /// It is read again after a restart.
+    Withdrawn,
+    /// Another reader sends it.
+    Left,
 }
 
 /// What becomes of records that were refused.
@@ -138,6 +184,10 @@ impl Shared {
     /// Waits until what was sent before has arrived, or stands in a queue. When that takes too long, order is
     /// given up: one request without an answer must not stop a file.
     async fn follow(&self, after: &[Place]) {
+        if after.iter().all(Place::is_kept) {
+            return;
+        }
+        self.following.fetch_add(1, Relaxed);
         let all = async {
             for place in after {
                 place.kept().await;
@@ -147,51 +197,53 @@ impl Shared {
             _ = tokio::time::timeout(ORDER_WAIT_MAX, all) => {}
             () = self.abandon.cancelled() => {}
         }
+        self.following.fetch_sub(1, Relaxed);
     }
 
-    async fn deliver(&self, ctx: &Context, data: Data, stopping: &CancellationToken) -> bool {
+    async fn deliver(
+        &self,
+        lane: &Lane,
+        ctx: &Context,
+        data: Data,
+        stopping: &CancellationToken,
+    ) -> Answer {
+        let _given = lane.give(data.bytes());
         let started = Instant::now();
         let items = data.items() as u64;
         let mut wait = self.retry.initial;
         loop {
             let answer = tokio::select! {
-                answer = self.out.consume(ctx, data.clone()) => answer,
-                () = self.abandon.cancelled() => return false,
+                answer = lane.out.consume(ctx, data.clone()) => answer,
+                () = self.abandon.cancelled() => return Answer::Withdrawn,
             };
             let Err(error) = answer else {
-                self.received.accepted(items);
-                self.recovered.notify_waiters();
-                return true;
+                lane.recovered.notify_waiters();
+                return Answer::Taken;
             };
-            self.received.refused(items);
+            self.count(|it| it.refused(items));
             if error.is_permanent() {
                 self.rejected.add(items);
                 self.complain(&error, items, Fate::Rejected);
-                return true;
+                return Answer::Lost;
             }
             let waits = spread(wait).max(error.retry_after().unwrap_or_default());
             if self.retry.give_up_after.is_some_and(|it| it < started.elapsed() + waits) {
                 self.expired.add(items);
                 self.complain(&error, items, Fate::Expired);
-                return true;
+                return Answer::Lost;
             }
             self.complain(&error, items, Fate::SentAgain);
             tokio::select! {
-                () = stopping.cancelled() => return false,
-                () = self.pause(waits, error.retry_after()) => {}
+                () = stopping.cancelled() => return Answer::Withdrawn,
+                () = pause(lane, waits, error.retry_after().unwrap_or_default(), &self.retry) => {}
             }
             wait = wait.mul_f64(BACKOFF).min(self.retry.max);
         }
     }
 
-    /// Waits, but not longer than the first wait once another chunk has passed.
-    async fn pause(&self, wait: Duration, asked: Option<Duration>) {
-        let recovered = self.recovered.notified();
-        let least = wait.min(self.retry.initial).max(asked.unwrap_or_default());
-        tokio::time::sleep(least).await;
-        tokio::select! {
-            () = recovered => {}
-            () = tokio::time::sleep(wait.saturating_sub(least)) => {}
+    fn count(&self, what: impl FnOnce(&Received)) {
+        if !self.is_second.load(Relaxed) {
+            what(&self.received);
         }
     }
 
@@ -206,6 +258,17 @@ impl Shared {
                 Fate::SentAgain => tracing::warn!(%error, origin, items, "{what}"),
             }
         }
+    }
+}
+
+/// Waits, but not longer than the first wait once another chunk has passed.
+async fn pause(lane: &Lane, wait: Duration, asked: Duration, retry: &Retry) {
+    let recovered = lane.recovered.notified();
+    let least = wait.min(retry.initial).max(asked);
+    tokio::time::sleep(least).await;
+    tokio::select! {
+        () = recovered => {}
+        () = tokio::time::sleep(wait.saturating_sub(least)) => {}
     }
 }
 

@@ -19,6 +19,11 @@ pub struct Batch {
 pub trait Sink: Send + 'static {
     /// What the sink keeps for each file.
     type File: Send;
+    /// One that begins anew: for a second reader of the same files.
+    #[must_use]
+    fn another(&self) -> Self
+    where
+        Self: Sized;
     /// A file is followed from now on, or its attributes have changed.
     fn file(&mut self, key: FileKey, attributes: &[(String, String)]) -> Self::File;
     /// One record: its bytes (UTF-8 unless the file is of raw bytes; invalid sequences are possible), its

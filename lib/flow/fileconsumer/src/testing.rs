@@ -82,6 +82,10 @@ impl LineSink {
 impl Sink for LineSink {
     type File = (FileKey, String);
 
+    fn another(&self) -> Self {
+        Self { tag: self.tag, ..Self::default() }
+    }
+
     fn file(&mut self, key: FileKey, attributes: &[(String, String)]) -> Self::File {
         (key, attributes.iter().map(|(k, v)| format!("{k}={v} ")).collect())
     }

@@ -62,7 +62,6 @@ impl Watermark {
     }
 
     /// The end of the last range.
-    #[cfg(test)]
     pub fn sent(&self) -> u64 {
         self.sent
     }

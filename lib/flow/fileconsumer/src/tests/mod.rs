@@ -5,6 +5,7 @@ mod delivery;
 mod descriptors;
 mod following;
 mod handover;
+mod lag;
 mod rotation;
 mod strange;
 mod unfinished;
