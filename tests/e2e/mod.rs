@@ -19,3 +19,5 @@ mod start;
 mod strange_files;
 mod tls;
 mod transform;
+
+pub use bad_input::post;

@@ -1,10 +1,8 @@
 //! The configuration that is in force: defaults filled in, secrets hidden, the place of each value kept.
 
-use component::config::{self, Show, Stage, Value};
+use component::config::{self, REDACTED, Show, Stage, Value, hide_in_addresses, is_sensitive};
 use component::{Id, Kind};
-use confmap::{
-    Conf, Data, Diagnostics, Entry, Node, Origin, REDACTED, hide_in_addresses, is_sensitive,
-};
+use confmap::{Conf, Data, Diagnostics, Entry, Node, Origin};
 
 use crate::load;
 use crate::registry::Registry;
@@ -69,7 +67,7 @@ impl Effective {
         entries.push(place.entry("service", service));
         let mut root = Node::new(Data::Map(entries), place.origin);
         if !self.show.secrets {
-            each_text(&mut root, &|it| *it = hide_in_addresses(it));
+            each_text(&mut root, &|it| *it = hide_in_addresses(it).into_owned());
         }
         Ok(root)
     }

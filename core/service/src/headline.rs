@@ -3,7 +3,8 @@
 //! The Collector's text stands above all diagnostics, to the letter. It names a path and a Go type; here is the cause.
 
 use component::config::Type;
-use confmap::{Conf, Data, Node, REDACTED, SourceKind, code, is_sensitive};
+use component::config::{REDACTED, is_sensitive};
+use confmap::{Conf, Data, Node, SourceKind, code};
 
 use crate::issue::{Issue, name};
 
