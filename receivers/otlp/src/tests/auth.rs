@@ -20,7 +20,7 @@ struct Doorman;
 #[async_trait]
 impl ServerAuth for Doorman {
     async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, String> {
-        match headers.get("x-name").map(|it| it.as_bytes()) {
+        match headers.get("x-name").map(http::HeaderValue::as_bytes) {
             Some(b"ann") => Ok(AuthData {
                 attributes: vec![("username".into(), AuthValue::Text("ann".into()))],
             }),
@@ -45,7 +45,7 @@ fn guarded(protocols: &mut Protocols) {
 async fn start() -> Fixture {
     let (sink, host) = (Sink::new(), TestHost::new());
     host.offer("doorman", Capability::ServerAuth(Arc::new(Doorman)));
-    let (otlp, meter): (Arc<Otlp>, _) = create(&sink, ALL, guarded);
+    let (otlp, meter): (Arc<Otlp>, _) = create(&sink, ALL, |it| guarded(&mut it.protocols));
     Arc::clone(&otlp).start(&host).await.unwrap();
     Fixture { otlp, sink, host, meter }
 }
@@ -111,7 +111,7 @@ fn clients_that_are_not_known_are_told_so_before_anything_else() {
 #[test]
 fn an_authenticator_that_is_not_there_keeps_the_receiver_from_starting() {
     super::run(async {
-        let (otlp, _) = create(&Sink::new(), ALL, guarded);
+        let (otlp, _) = create(&Sink::new(), ALL, |it| guarded(&mut it.protocols));
         let error = otlp.start(&TestHost::new()).await.unwrap_err().to_string();
         assert_eq!(error, "failed to resolve authenticator \"doorman\": authenticator not found");
     });
