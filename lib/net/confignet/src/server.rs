@@ -50,9 +50,13 @@ impl Tls {
 
     /// A client that does not come through is gone, and the log says why; one that only knocks (a probe of a load
     /// balancer) is no news.
-    async fn shake_hands(&self, connection: Connection) -> Option<Stream> {
+    async fn shake_hands(&self, connection: Connection, host: &Host) -> Option<Stream> {
         let peer = connection.peer();
-        let shaken = tokio::time::timeout(HEAD_WAIT, self.acceptor.accept(connection)).await;
+        let handshake = tokio::time::timeout(HEAD_WAIT, self.acceptor.accept(connection));
+        let shaken = tokio::select! {
+            () = sent_away(host) => return None,
+            shaken = handshake => shaken,
+        };
         let refused = match shaken {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(refused)) => refused,
@@ -88,10 +92,8 @@ pub fn serve<Serving>(
                 let (tls, protocol) = &*shared;
                 let stream = match tls {
                     None => Some(MaybeTls::Plain(connection)),
-                    Some(tls) => tokio::select! {
-                        () = sent_away(&its_host) => None,
-                        stream = tls.shake_hands(connection) => stream,
-                    },
+                    // Apart, so that its state is no part of every connection.
+                    Some(tls) => Box::pin(tls.shake_hands(connection, &its_host)).await,
                 };
                 if let Some(stream) = stream {
                     protocol(stream).await;
