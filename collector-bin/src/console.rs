@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use component::config::hide_in_addresses;
 use confmap::{Diagnostics, Format, Style};
 use service::Logging;
 
@@ -32,8 +31,6 @@ pub const LAST_WORDS_IN_HASTE: Duration = Duration::from_millis(100);
 
 /// Prints a line that is not a result. A running collector does not wait for standard error: its log does.
 pub fn complain(text: fmt::Arguments<'_>) {
-    let text = text.to_string();
-    let text = hide_in_addresses(&text);
     if !Logging::print(&format!("{text}\n")) {
         // Nobody can be told that standard error is gone.
         let _ = writeln!(io::stderr(), "{text}");

@@ -19,5 +19,3 @@ mod start;
 mod strange_files;
 mod tls;
 mod transform;
-
-pub use bad_input::post;

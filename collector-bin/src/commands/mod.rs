@@ -140,7 +140,8 @@ fn check(
 
 /// The threads of a command that waits.
 fn runtime() -> Result<Runtime, ExitCode> {
-    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let built = threads.enable_all().on_thread_park(component::memory::before_sleep).build();
     built.map_err(|error| {
         complain(format_args!("Error: cannot start threads: {error}"));
         ExitCode::from(EXIT_FAILED)

@@ -26,6 +26,7 @@ mod in_flight;
 mod kind;
 mod kinds;
 mod lost;
+pub mod memory;
 pub mod meter;
 mod outputs;
 mod per_signal;

@@ -20,7 +20,6 @@ mod choice;
 mod described;
 mod duration;
 mod fault;
-mod hide;
 mod load;
 mod marks;
 mod named;
@@ -45,7 +44,6 @@ pub use config_derive::Described;
 pub use described::{Described, Inside, Item, Key, Upstream};
 pub use duration::Duration;
 pub use fault::{Fault, Named, Remedy, Stage, Step, Type, Wanted};
-pub use hide::{REDACTED, hide_in_addresses, is_sensitive, secrets_in_addresses};
 pub use load::{bare_durations, check, independent, load, load_at, without};
 pub use problems::{Caution, Need, Problems};
 pub use secret::{MapList, Secret};
@@ -56,6 +54,9 @@ pub use tagged::{Tag, Tagged, Tags};
 pub use text_or::TextOr;
 pub use together::Together;
 pub use value::Value;
+
+/// What stands for a secret.
+const REDACTED: &str = "[REDACTED]";
 
 /// A component's section. `Default` is the only place with default values.
 pub trait Config:

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Fix};
 use crate::edit::text_at;
+use crate::redact;
 use crate::source::{Origin, Source};
 use crate::tree::{Data, Entry, Node};
 
@@ -174,7 +175,7 @@ fn walk(node: &Node, inside: Inside, found: &mut Vec<Diagnostic>) {
         walk(item, Inside { depth: inside.depth + 1, item: true, ..inside }, found);
     }
     for entry in node.entries() {
-        let sensitive = inside.sensitive || config::is_sensitive(&entry.key);
+        let sensitive = inside.sensitive || redact::is_sensitive(&entry.key);
         let here = Inside { sensitive, ..inside };
         found.extend(cut_off(entry, here));
         found.extend(typographic(&entry.value, sensitive));

@@ -63,7 +63,7 @@ impl Conf {
         match &node.data {
             Data::Null => self.fill(path, value),
             Data::Map(_) | Data::List(_) if !node.is_flow() => None,
-            _ if path.iter().any(|it| config::is_sensitive(it)) => None,
+            _ if path.iter().any(|it| redact::is_sensitive(it)) => None,
             _ => Fix::replace(&node.origin, value),
         }
     }

@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Fix};
 use crate::doubt;
 use crate::edit;
 use crate::provider::{Reader, Refused, Retrieved};
+use crate::redact::{self, REDACTED};
 use crate::source::{Origin, Source};
 use crate::suggest::closest;
 use crate::tree::{Data, Node, Notice};
@@ -100,7 +101,7 @@ impl Expander<'_, '_> {
             }
             Data::Map(mut entries) => {
                 for entry in &mut entries {
-                    let sensitive = place.sensitive || config::is_sensitive(&entry.key);
+                    let sensitive = place.sensitive || redact::is_sensitive(&entry.key);
                     let null = Node::new(Data::Null, entry.value.origin.clone());
                     let value = std::mem::replace(&mut entry.value, null);
                     entry.value = self.node(value, &Place { sensitive, ..below });
@@ -312,10 +313,7 @@ fn meant(written: &str) -> (String, String) {
 /// Quoted parts of a message out.
 fn hide(text: &str) -> String {
     let parts = text.split('"').enumerate();
-    parts
-        .map(|(at, it)| if at % 2 == 1 { config::REDACTED } else { it })
-        .collect::<Vec<_>>()
-        .join("\"")
+    parts.map(|(at, it)| if at % 2 == 1 { REDACTED } else { it }).collect::<Vec<_>>().join("\"")
 }
 
 /// The first reference, innermost first; `None` also if that is escaped: then the rest of the text

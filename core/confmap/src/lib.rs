@@ -49,6 +49,7 @@ pub use explain::{ALL as EXPLANATIONS, Explanation, explain};
 pub use format::Format;
 pub use location::Locations;
 pub use merge::Lists;
+pub use redact::{REDACTED, hide_in_addresses, is_sensitive};
 pub use render::Style;
 pub use source::{Origin, Source, SourceKind};
 pub use suggest::{closest, likest};

@@ -10,10 +10,10 @@ use crate::environment::Environment;
 use crate::expand;
 use crate::merge::{self, Lists};
 use crate::provider::{Provider, Reader, Refused, Retrieved, split_uri};
+use crate::redact::hide_in_addresses;
 use crate::source::{Origin, Source, SourceKind};
 use crate::tree::{Conf, Data, Entry, Node};
 use crate::yaml::DEPTH_MAX;
-use config::hide_in_addresses;
 
 /// Most keys in the path of one `--set`.
 const SET_KEYS_MAX: usize = 32;

@@ -11,12 +11,12 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::document;
 use crate::doubt;
 use crate::environment::Environment;
+use crate::redact::hide_in_addresses;
 use crate::source::{Origin, Source, SourceKind};
 use crate::suggest::closest;
 use crate::tree::{Data, Node, Notice};
 use crate::web;
 use crate::yaml::{TEXT_BYTES_MAX, YamlError};
-use config::hide_in_addresses;
 
 /// Longest time that all downloads of one configuration may take.
 const DOWNLOADS_TIME_MAX: Duration = Duration::from_secs(30);

@@ -1,14 +1,36 @@
 //! Which parts of a line must not be shown.
 
-use config::{is_sensitive, secrets_in_addresses};
 use saphyr_parser::{Event, Parser, Span};
 
 use crate::source::{Source, SourceKind};
 use crate::suggest::is_nearly;
 
-/// Sensitive keys whose values are maps with harmless keys.
+/// What stands for a secret.
+pub const REDACTED: &str = "[REDACTED]";
+
+/// Words that make a key sensitive.
+const WORDS: [&str; 14] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "authorization",
+    "credential",
+    "credentials",
+    "headers",
+    "cookie",
+    "cookies",
+    "pem",
+    "dsn",
+];
+/// Of these, those whose values are maps with harmless keys.
 const MAPS: [&str; 4] = ["headers", "credentials", "cookie", "cookies"];
-/// Sensitive keys that are known also with a typing mistake.
+/// Pairs of words that do.
+const PAIRS: [&str; 5] =
+    ["api_key", "access_key", "private_key", "connection_string", "account_key"];
+/// Keys that are known also with a typing mistake.
 const NAMES: [&str; 11] = [
     "password",
     "passphrase",
@@ -22,8 +44,24 @@ const NAMES: [&str; 11] = [
     "cert_pem",
     "ca_pem",
 ];
+/// Keys that end like this name a place, not a secret.
+const PLACES: [&str; 5] = ["_file", "_path", "_url", "_type", "_authenticator"];
+
 /// First and one past the last character, counted from 0.
 type Columns = (usize, usize);
+
+/// True for keys whose values are secrets.
+pub fn is_sensitive(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    if PLACES.iter().any(|it| key.ends_with(it)) {
+        return false;
+    }
+    let words = || key.split(|it: char| !it.is_ascii_alphanumeric());
+    let ends = ["password", "token", "secret"];
+    words().any(|it| {
+        WORDS.contains(&it) || (!it.is_empty() && ends.iter().any(|end| it.ends_with(end)))
+    }) || PAIRS.iter().any(|it| key.contains(it))
+}
 
 /// As [`is_sensitive`], also with a typing mistake: the key that is not known may be meant as one.
 fn looks_sensitive(key: &str) -> bool {
@@ -183,10 +221,43 @@ fn sensitive_key(line: &str) -> Option<(usize, &str)> {
     })
 }
 
-/// Secrets of the addresses in a line.
-fn in_addresses(line: &str) -> impl Iterator<Item = Columns> {
-    let chars = |at: usize| line.get(..at).unwrap_or_default().chars().count();
-    secrets_in_addresses(line).into_iter().map(move |it| (chars(it.start), chars(it.end)))
+/// Passwords in `scheme://user:password@host`, and `?token=...`.
+fn in_addresses(line: &str) -> Vec<Columns> {
+    let chars = |at: usize| line[..at].chars().count();
+    let mut spans = Vec::new();
+    for (at, mark) in line.match_indices("://") {
+        let start = at + mark.len();
+        let end = line[start..].find(|it: char| it.is_whitespace() || "\"'".contains(it));
+        let address = &line[start..end.map_or(line.len(), |it| start + it)];
+        let host = &address[..address.find('/').unwrap_or(address.len())];
+        if let Some((colon, sign)) = host.find(':').zip(host.rfind('@'))
+            && colon < sign
+        {
+            spans.push((chars(start + colon + 1), chars(start + sign)));
+        }
+        let Some(query) = address.find('?') else { continue };
+        for part in address[query + 1..].split('&') {
+            if let Some((_, value)) = part.split_once('=').filter(|it| is_sensitive(it.0)) {
+                let from = value.as_ptr() as usize - line.as_ptr() as usize;
+                spans.push((chars(from), chars(from + value.len())));
+            }
+        }
+    }
+    spans
+}
+
+/// The text without the secrets that addresses in it hold.
+pub fn hide_in_addresses(text: &str) -> String {
+    let spans = in_addresses(text);
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.chars().enumerate() {
+        match spans.iter().find(|it| (it.0..it.1).contains(&at)) {
+            Some(span) if span.0 == at => out += REDACTED,
+            Some(_) => {}
+            None => out.push(c),
+        }
+    }
+    out
 }
 
 /// A reference without a default shows no secret.
@@ -203,6 +274,39 @@ fn is_reference(line: &str, (from, to): Columns) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_that_name_secrets_are_known_and_keys_that_name_files_are_not() {
+        for key in [
+            "password",
+            "client_secret",
+            "token",
+            "authToken",
+            "api_key",
+            "API-Key",
+            "x-api-key",
+            "key_pem",
+            "headers",
+            "Authorization",
+            "response_headers",
+            "aws_secret_access_key",
+            "dsn",
+        ] {
+            assert!(is_sensitive(key), "{key}");
+        }
+        for key in [
+            "key",
+            "key_file",
+            "password_file",
+            "token_url",
+            "bearertokenauth",
+            "endpoint",
+            "",
+            "tokens_per_s",
+        ] {
+            assert!(!is_sensitive(key), "{key}");
+        }
+    }
 
     fn check(text: &str, line: usize, want: &str) {
         let source = Source::new(SourceKind::File, "c.yaml", text);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
-use crate::redact;
+use crate::redact::{self, REDACTED};
 use crate::source::{Origin, SourceKind};
 
 /// Most mistakes shown.
@@ -168,7 +168,7 @@ impl Excerpt {
                 if (at..secret.1.min(length)).contains(&start) {
                     from = Some(shown_width);
                 }
-                shown += config::REDACTED;
+                shown += REDACTED;
                 continue;
             }
             shown.push(if c.is_control() && c != '\t' { '\u{fffd}' } else { c });
@@ -197,8 +197,7 @@ impl Excerpt {
     }
 }
 
-/// Without the secrets in addresses, and without control characters, which could take over a terminal.
+/// Without control characters, which could take over a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    config::hide_in_addresses(text)
-        .replace(|it: char| it.is_control() && it != '\n' && it != '\t', "\u{fffd}")
+    text.replace(|it: char| it.is_control() && it != '\n' && it != '\t', "\u{fffd}")
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::redact::{self, REDACTED};
 use crate::source::{Origin, Source, SourceKind};
 
 /// A value and its place.
@@ -223,7 +224,7 @@ impl Conf {
 
     /// `text` without the value at `path`, if that is below a sensitive key.
     pub fn without_secret<S: AsRef<str>>(&self, path: &[S], text: &str) -> String {
-        let sensitive = path.iter().any(|it| config::is_sensitive(it.as_ref()));
+        let sensitive = path.iter().any(|it| redact::is_sensitive(it.as_ref()));
         let value = self.node(path).and_then(|it| match &it.data {
             Data::String(value) => Some(value.as_str()),
             _ => it.original.as_deref(),
@@ -246,7 +247,7 @@ fn without_word(text: &str, word: &str) -> String {
         let is_part = joined(before.chars().next_back(), word.chars().next())
             || joined(after.chars().next(), word.chars().next_back());
         out += before;
-        out += if is_part { word } else { config::REDACTED };
+        out += if is_part { word } else { REDACTED };
         rest = after;
     }
     out + rest

@@ -8,8 +8,8 @@ use ureq::http::{StatusCode, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Error, Proxy};
 
+use crate::redact::hide_in_addresses;
 use crate::yaml::TEXT_BYTES_MAX;
-use config::hide_in_addresses;
 
 /// What one download may cost.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +95,6 @@ fn reason(error: Error, limits: Limits) -> String {
             let text = text.split(" (os error").next().unwrap_or_default();
             text.to_lowercase()
         }
-        other => hide_in_addresses(&other.to_string()).into_owned(),
+        other => hide_in_addresses(&other.to_string()),
     }
 }

@@ -1,8 +1,10 @@
 //! The configuration that is in force: defaults filled in, secrets hidden, the place of each value kept.
 
-use component::config::{self, REDACTED, Show, Stage, Value, hide_in_addresses, is_sensitive};
+use component::config::{self, Show, Stage, Value};
 use component::{Id, Kind};
-use confmap::{Conf, Data, Diagnostics, Entry, Node, Origin};
+use confmap::{
+    Conf, Data, Diagnostics, Entry, Node, Origin, REDACTED, hide_in_addresses, is_sensitive,
+};
 
 use crate::load;
 use crate::registry::Registry;
@@ -67,7 +69,7 @@ impl Effective {
         entries.push(place.entry("service", service));
         let mut root = Node::new(Data::Map(entries), place.origin);
         if !self.show.secrets {
-            each_text(&mut root, &|it| *it = hide_in_addresses(it).into_owned());
+            each_text(&mut root, &|it| *it = hide_in_addresses(it));
         }
         Ok(root)
     }

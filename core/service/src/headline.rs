@@ -3,8 +3,7 @@
 //! The Collector's text stands above all diagnostics, to the letter. It names a path and a Go type; here is the cause.
 
 use component::config::Type;
-use component::config::{REDACTED, is_sensitive};
-use confmap::{Conf, Data, Node, SourceKind, code};
+use confmap::{Conf, Data, Node, REDACTED, SourceKind, code, is_sensitive};
 
 use crate::issue::{Issue, name};
 

@@ -21,16 +21,17 @@ mod limiter;
 mod tests;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Level};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Host, InFlightLimit, Next,
-    Problems, Processor, ProcessorSettings, Signal, Status, async_trait,
+    Problems, Processor, ProcessorSettings, Signal, Status, async_trait, memory,
 };
 use pdata::buffer;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 pub use config::Config;
@@ -39,10 +40,14 @@ use limiter::Limits;
 const MIB: u64 = 1 << 20;
 /// Shortest wait that a refused client is told; otherwise it is told when memory is looked at again.
 const COME_AGAIN_MIN: Duration = Duration::from_secs(1);
+/// While data is refused, memory is looked at after this time, though the interval may be longer.
+const REFUSING_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// While nothing comes, memory is looked at after so many intervals.
 const IDLE_INTERVALS: u32 = 30;
 /// Memory is not looked at again before so many bytes have come, or the interval is over.
 const LOOK_BYTES_MIN: u64 = MIB;
+/// Memory that is free is given back at most so often: it costs a thread a few milliseconds, and faults later.
+const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
 /// Requests that are being read or have no answer yet may take this part of what is left of the hard limit.
 const IN_FLIGHT_PART: u64 = 4;
 
@@ -64,6 +69,8 @@ pub struct MemoryLimiter {
     /// Bytes that may come before the next look.
     allowance: AtomicU64,
     awake: Notify,
+    /// When memory that is free was last given back.
+    given_back: Mutex<Option<Instant>>,
     started: OnceLock<(Host, InFlightLimit)>,
     accepted: [Counter; 2],
     refused: [Counter; 2],
@@ -108,6 +115,7 @@ impl Processor for MemoryLimiter {
             taken: AtomicU64::new(0),
             allowance: AtomicU64::new(0),
             awake: Notify::new(),
+            given_back: Mutex::default(),
             started: OnceLock::new(),
             accepted,
             refused,
@@ -162,8 +170,14 @@ fn counters(settings: &ProcessorSettings) -> [[Counter; 2]; 2] {
 impl MemoryLimiter {
     /// Until the next look.
     async fn pause(&self, interval: Duration) {
-        tokio::time::sleep(interval).await;
-        if !self.passed.swap(false, Relaxed) && !self.refusing.load(Relaxed) {
+        let end = Instant::now() + interval;
+        while Instant::now() < end {
+            tokio::time::sleep_until(end.min(Instant::now() + REFUSING_INTERVAL_MAX)).await;
+            if self.refusing.load(Relaxed) {
+                return;
+            }
+        }
+        if !self.passed.swap(false, Relaxed) {
             let idle = interval.saturating_mul(IDLE_INTERVALS);
             // Either way memory is looked at.
             let _ = tokio::time::timeout(idle, self.awake.notified()).await;
@@ -186,9 +200,26 @@ impl MemoryLimiter {
     }
 
     fn look(&self) {
-        if let Some(used) = limiter::used_memory() {
-            self.check(used);
+        let Some(mut used) = limiter::used_memory() else { return };
+        if used >= self.plan.limits.soft
+            && let Some(host) = self.due()
+        {
+            *self.given_back() = Some(Instant::now());
+            buffer::trim();
+            memory::give_back(host);
+            used = limiter::used_memory().unwrap_or(used);
         }
+        self.check(used);
+    }
+
+    /// The host, when memory that is free may be given back again.
+    fn due(&self) -> Option<&Host> {
+        let due = self.given_back().is_none_or(|it| it.elapsed() >= GIVE_BACK_PAUSE);
+        self.started.get().filter(|_| due).map(|(host, _)| host)
+    }
+
+    fn given_back(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.given_back.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One look at the memory.
@@ -197,9 +228,6 @@ impl MemoryLimiter {
         let left = self.plan.limits.soft.saturating_sub(used);
         self.allowance.store((left / 2).max(LOOK_BYTES_MIN), Relaxed);
         let refuse = left == 0;
-        if refuse {
-            buffer::trim();
-        }
         if let Some((_, in_flight)) = self.started.get() {
             in_flight.set(self.in_flight_max(used));
         }
@@ -250,13 +278,17 @@ impl Consumer for MemoryLimiter {
             self.awake.notify_one();
         }
         self.take(data.bytes() as u64);
+        if self.refusing.load(Relaxed) && self.due().is_some() {
+            // What is free by now is found before the interval is over.
+            self.look();
+        }
         if self.refusing.load(Relaxed) {
             for counter in &self.refused {
                 counter.add(items);
             }
-            let next_look = self.plan.config.check_interval.std().max(COME_AGAIN_MIN);
+            let next_look = self.plan.config.check_interval.std().min(REFUSING_INTERVAL_MAX);
             let error = ConsumeError::retryable("data refused due to high memory usage");
-            return Err(error.after(next_look));
+            return Err(error.after(next_look.max(COME_AGAIN_MIN)));
         }
         for counter in &self.accepted {
             counter.add(items);

@@ -51,6 +51,24 @@ async fn memory_is_looked_at_when_something_comes_and_seldom_while_nothing_does(
     };
     tokio::join!(limiter.pause(interval), come);
     assert_eq!(start.elapsed(), 5 * interval, "the first after a while wakes");
+    limiter.check(100 << 20);
+    let start = Instant::now();
+    limiter.pause(60 * interval).await;
+    assert_eq!(start.elapsed(), 5 * interval, "while data is refused it is looked at soon");
+}
+
+#[tokio::test]
+async fn data_is_taken_again_before_the_interval_is_over() {
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let used = crate::limiter::used_memory().unwrap() / crate::MIB;
+    let section = format!("{{check_interval: 1h, limit_mib: {}, spike_limit_mib: 1}}", used + 300);
+    let settings = processor_settings("memory_limiter", Signal::Logs);
+    let limiter = Arc::new(processor::<MemoryLimiter>(settings, &section, sink.next()));
+    Arc::clone(&limiter).start(&host).await.unwrap();
+    // It looked like much in the middle of the interval.
+    limiter.check((used + 300) << 20);
+    limiter.consume(&Context::default(), logs(1)).await.unwrap();
+    host.stop().await;
 }
 
 #[tokio::test]

@@ -201,10 +201,8 @@ impl Client {
         drop(journal);
         if let Err(error) = file.sync_data() {
             // What the kernel could not write is gone from its cache, and a second try would call that a success.
-            let mut journal = lock(&self.journal);
-            let (path, remedy) = (journal.path().display().to_string(), remedy(&error));
-            journal.rewrite().map_err(|_| format!("{path}: {error}{remedy}"))?;
-            warn!(%error, path, "the disk did not take a store, which was written anew");
+            warn!(%error, "the disk did not take a store; it is written anew");
+            lock(&self.journal).rewrite()?;
         }
         Ok(())
     }

@@ -1,9 +1,6 @@
 //! `host:port` as Go's package `net` reads it.
 
-use std::borrow::Cow;
 use std::io;
-
-use component::config::REDACTED;
 
 /// Splits `host:port`, `[host]:port`, `[host%zone]:port`. `net.SplitHostPort`, Go 1.25.
 ///
@@ -74,15 +71,7 @@ pub(crate) fn parse_port(port: &str) -> Result<u16, String> {
         _ if port.bytes().all(|it| it.is_ascii_digit()) => {
             port.parse().map_err(|_| format!("address {port}: invalid port"))
         }
-        _ => Err(format!("lookup tcp/{}: unknown port", shown_port(port))),
-    }
-}
-
-/// What stands behind the first colon of `user:password@host` is taken for a port, and must not be shown whole.
-pub(crate) fn shown_port(port: &str) -> Cow<'_, str> {
-    match port.rsplit_once('@') {
-        Some((_, host)) => format!("{REDACTED}@{host}").into(),
-        None => port.into(),
+        _ => Err(format!("lookup tcp/{port}: unknown port")),
     }
 }
 
@@ -147,7 +136,6 @@ mod tests {
         assert_eq!(parse_port("4317"), Ok(4317));
         assert_eq!(parse_port("https"), Ok(443));
         assert_eq!(parse_port("70000"), Err("address 70000: invalid port".into()));
-        assert_eq!(parse_port("pw@h"), Err("lookup tcp/[REDACTED]@h: unknown port".into()));
         assert_eq!(parse_port("grpc"), Err("lookup tcp/grpc: unknown port".into()));
     }
 

@@ -55,7 +55,7 @@ impl Target {
         };
         match port.parse() {
             Ok(port) => Ok(Target::Tcp { host: host.to_owned(), port }),
-            Err(_) => Err(format!("invalid port {:?}", crate::address::shown_port(port))),
+            Err(_) => Err(format!("invalid port {port:?}")),
         }
     }
 }

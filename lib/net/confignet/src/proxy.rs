@@ -1,11 +1,9 @@
 //! Proxies that the environment names, as Go's `http.ProxyFromEnvironment` chooses them
 //! (golang.org/x/net/http/httpproxy).
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use component::config::hide_in_addresses;
 use pdata::text::Base64;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -70,11 +68,7 @@ impl Proxy {
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
         let address = if has_port { host.to_owned() } else { format!("{host}:80") };
         let target = Target::tcp(&address);
-        let target = target.map_err(|why| match hide_in_addresses(text) {
-            Cow::Borrowed(_) => format!("invalid proxy address {host:?}: {why}"),
-            // What is wrong may be the secret: a password with a slash is taken for a port.
-            Cow::Owned(hidden) => format!("invalid proxy address {hidden:?}"),
-        })?;
+        let target = target.map_err(|why| format!("invalid proxy address {host:?}: {why}"))?;
         if host.is_empty() {
             return Err("invalid proxy address: it names no host".to_owned());
         }

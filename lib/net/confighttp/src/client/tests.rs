@@ -256,10 +256,8 @@ fn urls_are_read() {
     check("http://[::1]:1", Ok(("[::1]:1", "/")));
     check("http://a?b", Ok(("a:80", "/?b")));
     check("a:1", Err("endpoint \"a:1\" must begin with http:// or https://"));
-    let credentials =
-        "endpoint \"http://u:[REDACTED]@a\" must not carry credentials: set headers instead";
+    let credentials = "endpoint \"http://a\" must not carry credentials: set headers instead";
     check("http://u:p@a", Err(credentials));
-    check("http://u:p/q@a", Err("endpoint \"http://u:[REDACTED]@a\" is no URL"));
     check("http://a:b", Err("endpoint \"http://a:b\" is no URL: invalid port \"b\""));
 }
 

@@ -1,9 +1,7 @@
 //! A URL to post to.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use component::config::hide_in_addresses;
 use confignet::dial::Target;
 use http::Uri;
 
@@ -23,7 +21,7 @@ impl Url {
     /// # Errors
     /// Says what is missing.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let problem = |why: &str| format!("endpoint {:?} {why}", hide_in_addresses(text));
+        let problem = |why: &str| format!("endpoint {:?} {why}", without_credentials(text));
         let (tls, rest) = match text.split_once("://") {
             Some(("http", rest)) => (false, rest),
             Some(("https", rest)) => (true, rest),
@@ -42,11 +40,7 @@ impl Url {
             (false, false) => format!("{host}:80"),
             (false, true) => format!("{host}:443"),
         };
-        let target = Target::tcp(&address).map_err(|why| match hide_in_addresses(text) {
-            Cow::Borrowed(_) => problem(&format!("is no URL: {why}")),
-            // What is wrong may be the secret: a password with a slash is taken for a port.
-            Cow::Owned(_) => problem("is no URL"),
-        })?;
+        let target = Target::tcp(&address).map_err(|why| problem(&format!("is no URL: {why}")))?;
         let slash = if path.starts_with('/') { "" } else { "/" };
         let path = format!("{slash}{path}").parse();
         let path = path.map_err(|_| problem("has a malformed path"))?;
@@ -189,10 +183,20 @@ fn has_bad_escape(text: &str) -> bool {
     })
 }
 
+/// A URL for a message.
+fn without_credentials(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    match rest.rsplit_once('@') {
+        Some((_, host)) if scheme.is_empty() => host.to_owned(),
+        Some((_, host)) => format!("{scheme}://{host}"),
+        None => text.to_owned(),
+    }
+}
+
 impl fmt::Display for Url {
-    /// As it was given, without secrets.
+    /// As it was given.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hide_in_addresses(&self.text))
+        f.write_str(&self.text)
     }
 }
 
