@@ -45,7 +45,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     }
     let gates = feature_gates(matches)?;
     let locations = locations(matches)?;
-    let registry = components().with_storage(state::storage(&locations));
+    let registry = components().with_storage(state::storage(&locations)).with_gates(gates.view());
     let raised = descriptors::raise();
     let runtime = match runtime() {
         Ok(runtime) => runtime,

@@ -7,6 +7,7 @@ mod table;
 
 use std::fmt::Write as _;
 
+use component::GateView;
 use confmap::closest;
 use tracing::warn;
 
@@ -96,6 +97,29 @@ impl Gates {
     /// True for a gate that is asked for and switched here.
     pub fn is_on(&self, id: &str) -> bool {
         self.asked.iter().rfind(|it| it.0 == id).is_some_and(|it| it.1)
+    }
+
+    /// All gates, as they are now.
+    pub fn view(&self) -> Vec<GateView> {
+        let view = |gate: &Gate| GateView {
+            id: gate.id,
+            stage: match gate.stage {
+                Stage::Alpha => "Alpha",
+                Stage::Beta => "Beta",
+                Stage::Stable => "Stable",
+                Stage::Deprecated => "Deprecated",
+            },
+            is_on: match gate.ours {
+                Ours::On => true,
+                Ours::Off => false,
+                Ours::Switched => self.is_on(gate.id),
+                Ours::Irrelevant => gate.is_on(),
+            },
+            from: gate.from,
+            to: gate.to,
+            about: gate.about,
+        };
+        GATES.iter().map(view).collect()
     }
 
     /// Adds what another flag asked for.

@@ -10,20 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::capability::{self, Capability, Offered};
+use crate::view::{ServiceView, Status};
 use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Ownership};
-
-/// How a component says it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
-    /// Works.
-    Ok,
-    /// Does not work now and will try again.
-    Recoverable(String),
-    /// Does not work and will not.
-    Permanent(String),
-    /// The collector cannot go on: orderly shutdown, exit code other than zero.
-    Fatal(String),
-}
 
 /// What the service provides to one component. Cloning counts references.
 #[derive(Clone)]
@@ -45,6 +33,10 @@ pub trait Services: Send + Sync {
     fn report(&self, component: &str, status: Status);
     /// What an extension offers; `None` for one that is not listed in `service::extensions`.
     fn offers(&self, id: &Id) -> Option<Vec<Capability>>;
+    /// What runs at the moment.
+    fn view(&self) -> ServiceView {
+        ServiceView::default()
+    }
     /// Where state is kept for which no storage is named.
     fn default_storage(&self) -> DefaultStorage {
         DefaultStorage::default()
@@ -126,6 +118,11 @@ impl Host {
     pub fn uses<C: Offered + ?Sized>(&self, id: &Id) -> Result<Arc<C>, BoxError> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
         capability::find(self.services.offers(id), id.as_str())
+    }
+
+    /// What runs at the moment, for extensions with pages.
+    pub fn view(&self) -> ServiceView {
+        self.services.view()
     }
 
     /// Where state is kept for which the configuration names no storage.

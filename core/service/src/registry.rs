@@ -6,8 +6,8 @@ use std::sync::Arc;
 use component::config::{self, Caution, Fault, Show, Stage, Value};
 use component::{
     BoxError, Capability, Component, Connector, ConnectorSettings, Consumer, DefaultStorage,
-    Delivery, Exporter, ExporterSettings, Extension, Kind, Next, Offers, Outputs, Problems,
-    Processor, ProcessorSettings, Receiver, Settings, Signal, Stability,
+    Delivery, Exporter, ExporterSettings, Extension, GateView, Kind, Next, Offers, Outputs,
+    Problems, Processor, ProcessorSettings, Receiver, Settings, Signal, Stability,
 };
 
 /// Time spans from here on may well be meant in nanoseconds.
@@ -133,9 +133,21 @@ fn step<T: Component + Consumer>(it: T) -> Step {
 pub struct Registry {
     entries: Vec<Entry>,
     storage: DefaultStorage,
+    gates: Vec<GateView>,
 }
 
 impl Registry {
+    /// With the feature gates of the program, which pages show.
+    #[must_use]
+    pub fn with_gates(self, gates: Vec<GateView>) -> Self {
+        Self { gates, ..self }
+    }
+
+    /// The feature gates of the program.
+    pub(crate) fn gates(&self) -> &[GateView] {
+        &self.gates
+    }
+
     /// Where components keep state for which no storage is named.
     #[must_use]
     pub fn with_storage(self, storage: DefaultStorage) -> Self {

@@ -184,6 +184,7 @@ impl Collector {
             }
             self.services.forget(&format!("{}/{}", node.key.kind, node.key.id));
         }
+        self.services.show(&settings);
         (self.settings, self.extensions, self.graph) = (settings, extensions, graph);
         let mut before = None;
         if let Some((telemetry, host)) = telemetry {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use component::config::{Stage, Value};
 use component::{
     BoxError, BuildInfo, Capability, Component, DefaultStorage, Handover, Host, Id, Kind,
-    LostReason, Meter, Services, Status,
+    LostReason, Meter, ServiceView, Services, Status,
 };
 use confmap::code;
 use tokio::sync::mpsc;
@@ -106,6 +106,8 @@ pub(crate) struct ServiceHandle {
     storage: DefaultStorage,
     fatal: mpsc::Sender<String>,
     last: Mutex<HashMap<String, Status>>,
+    /// Without what components say of themselves.
+    shown: Mutex<ServiceView>,
 }
 
 impl ServiceHandle {
@@ -113,6 +115,14 @@ impl ServiceHandle {
     pub fn offer(&self, extensions: &[ExtensionNode]) {
         let all = extensions.iter().map(|it| (it.id.clone(), it.offer.capabilities.clone()));
         *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = all.collect();
+    }
+
+    /// From now on this is what runs.
+    pub fn show(&self, settings: &Settings) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.started.get_or_insert_with(component::clock::now);
+        shown.pipelines = settings.pipelines();
+        shown.extensions.clone_from(&settings.service.extensions);
     }
 
     /// The next report of a component is about another instance.
@@ -144,6 +154,14 @@ impl Services for ServiceHandle {
         self.storage.clone()
     }
 
+    fn view(&self) -> ServiceView {
+        let mut view = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        view.statuses = last.iter().map(|(name, status)| (name.clone(), status.clone())).collect();
+        view.statuses.sort_by(|a, b| a.0.cmp(&b.0));
+        view
+    }
+
     fn offers(&self, id: &Id) -> Option<Vec<Capability>> {
         self.offered.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
@@ -172,7 +190,12 @@ impl Collector {
             storage: registry.default_storage().clone(),
             fatal: sender,
             last: Mutex::default(),
+            shown: Mutex::new(ServiceView {
+                gates: registry.gates().to_vec(),
+                ..ServiceView::default()
+            }),
         };
+        services.show(settings);
         let (services, handover) = (Arc::new(services), Handover::default());
         let mut collector = Self {
             telemetry_host: telemetry_host(&services, &handover),

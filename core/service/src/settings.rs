@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use component::config::Value;
-use component::{Id, Kind, PipelineId};
+use component::{End, Id, Kind, PipelineId, PipelineView};
 
 use crate::issue::Said;
 use crate::registry::Plan;
@@ -42,4 +42,21 @@ pub struct Settings {
     pub said: Said,
     /// What their sections amount to: made once, whatever uses it.
     pub(crate) plans: BTreeMap<(Kind, Id), Plan>,
+}
+
+impl Settings {
+    /// What is connected with what, for people.
+    pub(crate) fn pipelines(&self) -> Vec<PipelineView> {
+        let end = |id: &Id| End {
+            id: id.clone(),
+            is_connector: self.section(Kind::Connector, id).is_some(),
+        };
+        let shown = self.service.pipelines.iter().map(|(id, it)| PipelineView {
+            id: id.clone(),
+            receivers: it.receivers.iter().map(end).collect(),
+            processors: it.processors.clone(),
+            exporters: it.exporters.iter().map(end).collect(),
+        });
+        shown.collect()
+    }
 }

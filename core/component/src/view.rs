@@ -1,0 +1,72 @@
+//! What runs, as the service shows it to extensions with pages.
+
+use std::time::SystemTime;
+
+use crate::{Id, PipelineId};
+
+/// How a component says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Works.
+    Ok,
+    /// Does not work now and will try again.
+    Recoverable(String),
+    /// Does not work and will not.
+    Permanent(String),
+    /// The collector cannot go on: orderly shutdown, exit code other than zero.
+    Fatal(String),
+}
+
+/// What runs at the moment. A reload changes it.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceView {
+    /// Since when; `None` where nothing runs, as in tests.
+    pub started: Option<SystemTime>,
+    /// In the order of the configuration.
+    pub pipelines: Vec<PipelineView>,
+    /// In the order in which they start.
+    pub extensions: Vec<Id>,
+    /// What components have said last about themselves, as `exporter/otlp`. Most never say anything.
+    pub statuses: Vec<(String, Status)>,
+    /// The feature gates of the program.
+    pub gates: Vec<GateView>,
+}
+
+/// A pipeline and its components, in the order of the data.
+#[derive(Debug, Clone)]
+pub struct PipelineView {
+    /// `logs/2`.
+    pub id: PipelineId,
+    /// Receivers; connectors are marked.
+    pub receivers: Vec<End>,
+    /// Processors.
+    pub processors: Vec<Id>,
+    /// Exporters; connectors are marked.
+    pub exporters: Vec<End>,
+}
+
+/// Where a pipeline begins or ends.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// Its id.
+    pub id: Id,
+    /// It is a connector.
+    pub is_connector: bool,
+}
+
+/// A feature gate.
+#[derive(Debug, Clone, Copy)]
+pub struct GateView {
+    /// As in `--feature-gates`.
+    pub id: &'static str,
+    /// `Alpha`, `Beta`, `Stable`, `Deprecated`.
+    pub stage: &'static str,
+    /// Whether it is on.
+    pub is_on: bool,
+    /// The release that brought it.
+    pub from: &'static str,
+    /// The release that removes it.
+    pub to: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+}
