@@ -154,8 +154,12 @@ async fn with_the_defaults_nothing_is_lost_when_the_collector_dies_while_the_bac
     let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
     sluice.says("offsets are kept in the default directory").await;
     sluice.ready().await;
-    oracle.set_fault(Fault::Dead);
     let mut random = fastrand::Rng::with_seed(1);
+    // What is rotated away before anybody has ever looked is nobody's.
+    write_lines(&mut pods, &mut random);
+    let all = || pods.iter().all(|it| oracle.delivered(it.writer()) == it.written());
+    assert!(eventually(all).await, "{:?}", oracle.tally());
+    oracle.set_fault(Fault::Dead);
     for _ in 0..20 {
         write_some(&mut pods, &mut random);
     }

@@ -348,3 +348,31 @@ async fn a_dead_exporter_does_not_stop_its_neighbour_and_gets_everything_later()
     server.stop().await.unwrap();
     backend.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exporter_that_stops_the_others_of_its_own_pipeline_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: String = (0..LINES).map(|n| format!("{n:0100}\n")).collect();
+    std::fs::write(folder.path().join("in.log"), lines).unwrap();
+    let healthy = Arc::new(Lines::default());
+    let backend = Endpoint::start(Arc::clone(&healthy) as _).await;
+    let address = own_address(146);
+    let yaml = two_pipelines(folder.path(), &backend.grpc, &format!("{address}:4317"), &address);
+    let start = yaml.find("    logs/healthy").unwrap();
+    let both = "exporters: [otlp_grpc/healthy, otlp_grpc/dead]";
+    let yaml = format!("{}    logs: {{receivers: [file_log], {both}}}\n", &yaml[..start]);
+    let mut sluice = Process::collector(SLUICE.as_ref(), folder.path(), &yaml);
+    sluice.says("files are not read on, because an exporter takes nothing").await;
+    let said = sluice.output();
+    let line = said.lines().find(|it| it.contains("files are not read on")).unwrap();
+    assert!(line.contains("otlp_grpc/dead") && !line.contains("healthy"), "{line}");
+    let named = || {
+        let all = get(&address, 8888, "/metrics").unwrap_or_default();
+        let mut lines = all.lines().filter(|it| it.starts_with("sluice_fileconsumer_held_up{"));
+        lines.any(|it| it.contains("otlp_grpc/dead") && it.ends_with(" 1"))
+    };
+    assert!(eventually(named).await, "{}", sluice.output());
+    assert!(healthy.count() < LINES, "nothing was held up");
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    backend.stop().await;
+}

@@ -15,11 +15,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::FileKey;
+use crate::admit::Opened;
 use crate::archive::{
     Archives, Content, Holds, Sample, Sibling, archives, archives_among, directory, names,
 };
@@ -363,17 +365,48 @@ impl<S: Sink> Engine<S> {
         };
         let offset = entry.offset;
         tracing::info!(path = %sibling.path.display(), offset, "reading on in a rotated file");
-        // `follow` enters the file under the path of its entry, which is that of `base`. The name belongs to the
-        // file that is there now, so it is put back afterwards.
-        let base = self.by_path.get(&entry.path).copied();
+        Some(self.follow_detached(entry, opened))
+    }
+
+    /// Follows a file that has left the path of its entry.
+    fn follow_detached(&mut self, entry: Entry, opened: Opened) -> FileKey {
+        // `follow` enters the file under this path. The name belongs to the file that is there now, so it is put back
+        // afterwards.
+        let path = entry.path.clone();
+        let base = self.by_path.get(&path).copied();
         let key = self.follow(entry, opened);
-        let file = self.files.get_mut(&key)?;
-        file.detached = true;
-        match base {
-            Some(base) => drop(self.by_path.insert(file.path().clone(), base)),
-            None => drop(self.by_path.remove(file.path())),
+        if let Some(file) = self.files.get_mut(&key) {
+            file.detached = true;
         }
-        Some(key)
+        match base {
+            Some(base) => drop(self.by_path.insert(path, base)),
+            None => drop(self.by_path.remove(&path)),
+        }
+        key
+    }
+
+    /// Goes on in a file that another reader has open and that may have no name any more.
+    pub(crate) fn take_descriptor(&mut self, id: EntryId, file: File) -> io::Result<()> {
+        let Some(entry) = self.book.claim(id) else { return Ok(()) };
+        let (path, gzip) = (entry.path.clone(), entry.gzip);
+        let (taken, kept) = (file.try_clone(), file);
+        let opened = match taken.and_then(|it| self.take_up(it, &path, gzip)) {
+            Ok(Some(opened)) => opened,
+            failed => {
+                self.book.put_back(entry);
+                return failed.map(|_| ());
+            }
+        };
+        let key = self.follow_detached(entry, opened);
+        if let Some(file) = self.files.get_mut(&key).filter(|it| it.source.is_none()) {
+            // It may be beyond the limit, but could not be opened again.
+            file.source = Some(Source::new(kept, gzip));
+            self.descriptors.open += 1;
+        }
+        if let Some(before) = self.detached.insert(path, key) {
+            self.chain(key, before);
+        }
+        Ok(())
     }
 
     /// The archive that has what was read of a file, if there is one: the file itself was truncated.

@@ -1,6 +1,7 @@
 //! A reader for one pipeline: how it begins, goes on and ends.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use component::{BoxError, HandedOver, PipelineId, StorageClient};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::book::{Entry, EntryId};
 use crate::engine::Engine;
 use crate::identity::{Fingerprint, Identity};
 use crate::lag::{Duty, HOLD, HOLD_PERIOD, LAG_MAX, LOOK_PERIOD, Own, REPORT_PAUSE, Report};
@@ -110,8 +112,20 @@ impl<S: Sink> Engine<S> {
         }
         self.checkpoint();
         let began = self.book.records_with(self.files.values().map(|it| &it.entry));
+        // They may have no name any more.
+        let open = self
+            .files
+            .iter()
+            .filter(|(_, it)| it.detached && !it.archived && !(it.ended && it.is_done()));
+        let mut open: Vec<_> = open
+            .filter_map(|(key, it)| {
+                Some((*key, it.entry.id, it.source.as_ref()?.file().try_clone().ok()?))
+            })
+            .collect();
+        open.sort_unstable_by_key(|it| it.0);
+        let open = open.into_iter().map(|it| (it.1, it.2)).collect();
         // First it must be in the store where this pipeline is: the common offset will move on.
-        if let Err(error) = self.begin_own(pipeline, began, true) {
+        if let Err(error) = self.begin_own(pipeline, began, Some(open)) {
             if self.complaints.allows("part") {
                 tracing::error!(%error, pipeline = pipeline.as_str(), "a pipeline that holds up the others cannot \
                     get offsets of its own");
@@ -140,18 +154,20 @@ impl<S: Sink> Engine<S> {
                     "offsets of a pipeline that is no more are forgotten"
                 );
                 self.book.forget_part(&pipeline, &began);
-            } else if let Err(error) = self.begin_own(&pipeline, began, false) {
+            } else if let Err(error) = self.begin_own(&pipeline, began, None) {
                 tracing::error!(%error, pipeline = pipeline.as_str(), "the offsets of a pipeline cannot be read: it \
                     goes on with the others, and lines in between are not sent to it");
             }
         }
     }
 
+    /// Begins at these offsets; of a pipeline that was fed until now with these descriptors, and not before the offsets
+    /// are stored.
     fn begin_own(
         &mut self,
         pipeline: &PipelineId,
         began: HandedOver,
-        stored: bool,
+        open: Option<Vec<(EntryId, File)>>,
     ) -> Result<(), BoxError> {
         let store = self.book.client();
         let store =
@@ -162,8 +178,11 @@ impl<S: Sink> Engine<S> {
         let mut engine = Self::new(settings, sink, store, out, &self.host, &meter, &receiver)?;
         engine.book.take_over(began.clone());
         (engine.started, engine.restarted) = (true, true);
-        if stored {
+        if let Some(open) = open {
             engine.book.flush()?;
+            for (id, file) in open {
+                engine.take_descriptor(id, file)?;
+            }
         }
         let relieve = self.host.stopping().child_token();
         let (leave, left) = oneshot::channel();
@@ -230,7 +249,7 @@ impl<S: Sink> Engine<S> {
 
     /// True when everything that was sent to the other pipelines has arrived in this one.
     fn is_reached(&self, done: &HashMap<(Identity, Fingerprint), u64>) -> bool {
-        let reached = |it: &crate::book::Entry, sent: u64| {
+        let reached = |it: &Entry, sent: u64| {
             done.get(&(it.identity, it.fingerprint)).map(|done| sent <= *done)
         };
         let open = self.files.values();

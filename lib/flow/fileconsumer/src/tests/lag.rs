@@ -160,6 +160,24 @@ async fn rotated_files_are_read_again_for_the_pipeline_that_was_left_behind() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_removed_meanwhile_is_read_for_both() {
+    let it = Two::new();
+    it.append(0, LINES);
+    let reader = it.start();
+    it.dead.wait_for_calls(1).await;
+    it.rig.remove("a.log");
+    it.append(LINES, LINES + 10);
+    assert_eq!(Two::check(&it.rig.sink, LINES + 10).await, 0);
+    it.mend();
+    Two::check(&it.dead, LINES + 10).await;
+    let mut got = bodies(&it.dead.received());
+    got.dedup();
+    assert!(got.is_sorted());
+    reader.stop().await;
+    assert_eq!(it.rig.lost("rotated_unread"), None);
+}
+
+#[tokio::test]
 async fn a_pipeline_that_refuses_is_not_sent_what_the_other_one_takes_again() {
     let it = Two::new();
     it.dead.answer(Answer::Ok);
