@@ -30,10 +30,18 @@ impl Two {
     }
 
     fn start_on(&self, host: TestHost) -> Reader {
-        let outputs = Outputs::new(vec![
+        self.start_with(host, &self.outputs())
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::new(vec![
             ("logs/healthy".parse().unwrap(), self.rig.sink.next()),
             ("logs/dead".parse().unwrap(), self.dead.next()),
-        ]);
+        ])
+    }
+
+    fn start_with(&self, host: TestHost, outputs: &Outputs) -> Reader {
+        let outputs = outputs.clone();
         let store = self.rig.store.clone().map(|it| it as _);
         let (settings, sink) = (self.rig.settings.clone(), LineSink::default());
         let engine =
@@ -175,6 +183,38 @@ async fn a_file_that_was_removed_meanwhile_is_read_for_both() {
     assert!(got.is_sorted());
     reader.stop().await;
     assert_eq!(it.rig.lost("rotated_unread"), None);
+}
+
+#[tokio::test]
+async fn the_reader_of_a_pipeline_that_a_reload_removes_ends_and_its_offsets_go() {
+    let it = Two::new();
+    it.append(0, LINES);
+    let outputs = it.outputs();
+    let reader = it.start_with(TestHost::new(), &outputs);
+    Two::check(&it.rig.sink, LINES).await;
+    it.says_parts(1).await;
+    let unused = outputs.replace(vec![("logs/healthy".parse().unwrap(), it.rig.sink.next())]);
+    it.says_parts(0).await;
+    // Nobody calls it any more.
+    tokio::time::timeout(PATIENCE, unused.cancelled()).await.unwrap();
+    it.append(LINES, LINES + 1);
+    assert_eq!(Two::check(&it.rig.sink, LINES + 1).await, 0);
+    reader.stop().await;
+}
+
+#[tokio::test]
+async fn offsets_of_a_pipeline_that_is_not_there_after_a_restart_go() {
+    let it = Two::new();
+    it.append(0, LINES);
+    let reader = it.start();
+    Two::check(&it.rig.sink, LINES).await;
+    it.says_parts(1).await;
+    reader.stop().await;
+    let reader = it.start_with(TestHost::new(), &it.rig.sink.outputs(&["logs/healthy"]));
+    it.append(LINES, LINES + 1);
+    it.says_parts(0).await;
+    assert_eq!(Two::check(&it.rig.sink, LINES + 1).await, 0);
+    reader.stop().await;
 }
 
 #[tokio::test]
