@@ -127,6 +127,82 @@ async fn no_line_is_lost_through_kill_9_and_rotation() {
     backend.stop().await;
 }
 
+/// Kills of a run in which one of two pipelines is left behind.
+const KILLS_BEHIND: u64 = 40;
+/// More than a receiver may have in flight.
+const BACKLOG_LINES: usize = 250;
+
+fn two_pipelines(folder: &Path, healthy: &Endpoint, late: &Endpoint) -> String {
+    let exporters = format!(
+        "otlp_grpc/late:
+    endpoint: {}
+    tls: {{insecure: true}}
+    retry_on_failure: {{initial_interval: 20ms, max_interval: 100ms}}
+  otlp_grpc:",
+        late.grpc
+    );
+    let second = "    logs/late: {receivers: [file_log], processors: [batch], exporters: [otlp_grpc/late]}\n";
+    config(folder, healthy).replace("otlp_grpc:\n", &format!("{exporters}\n")) + second
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_line_is_lost_for_a_pipeline_that_was_left_behind_through_kill_9_and_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("state")).unwrap();
+    let oracles: [Arc<Oracle>; 2] = std::array::from_fn(|_| Arc::default());
+    let [healthy, late] = &oracles;
+    let first = Endpoint::start(Arc::clone(healthy) as Next).await;
+    let second = Endpoint::start(Arc::clone(late) as Next).await;
+    let yaml = two_pipelines(folder.path(), &first, &second);
+    let mut pods = pods(&folder.path().join("pods"));
+    let mut random = fastrand::Rng::with_seed(7);
+    late.set_fault(Fault::Hang);
+    for pod in &mut pods {
+        (0..BACKLOG_LINES).for_each(|_| pod.write_line(20_000).unwrap());
+    }
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.says("a pipeline does not keep up with the others").await;
+    let all = |oracle: &Oracle, pods: &[Pod]| {
+        pods.iter().all(|it| oracle.delivered(it.writer()) == it.written())
+    };
+    assert!(eventually(|| all(healthy, &pods)).await, "{:?}", healthy.tally());
+    sluice.kill();
+    for kill in 0..KILLS_BEHIND {
+        late.set_fault(if kill % 4 == 3 { Fault::None } else { Fault::Hang });
+        let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+        let end = Instant::now() + Duration::from_millis(random.u64(5..600));
+        while Instant::now() < end {
+            write_some(&mut pods, &mut random);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        sluice.kill();
+        write_some(&mut pods, &mut random);
+    }
+    late.set_fault(Fault::None);
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    eventually(|| oracles.iter().all(|it| all(it, &pods))).await;
+    let status = sluice.terminate().await;
+    let rotations: u32 = pods.iter().map(Pod::rotations).sum();
+    for oracle in &oracles {
+        let missing: Vec<_> = pods
+            .iter()
+            .map(|it| (it.writer(), oracle.missing(it.writer(), it.written(), 1000)))
+            .filter(|it| !it.1.is_empty())
+            .collect();
+        let tally = oracle.tally();
+        println!(
+            "{KILLS_BEHIND} kills, {rotations} rotations: delivered {}, doubled {}",
+            tally.delivered, tally.doubled
+        );
+        assert!(missing.is_empty(), "by writer: {missing:?}; see {}", folder.keep().display());
+        assert_eq!((tally.torn, tally.foreign), (0, 0), "{:?}", tally.torn_sample);
+    }
+    assert!(status.success(), "{}", sluice.output());
+    assert!(u64::from(rotations) > KILLS_BEHIND / 4, "the test has no teeth");
+    first.stop().await;
+    second.stop().await;
+}
+
 /// As a newcomer has it: no storage.
 fn plain_config(folder: &Path, backend: &Endpoint) -> String {
     format!(
