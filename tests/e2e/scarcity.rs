@@ -227,6 +227,49 @@ service:
     backend.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exporter_that_finds_no_descriptor_for_its_connection_waits_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.log");
+    let append = |text: &str| {
+        let mut file = std::fs::File::options().append(true).create(true).open(&path).unwrap();
+        writeln!(file, "{text}").unwrap();
+    };
+    append("before");
+    let arrived = Arc::new(Lines::default());
+    let backend = Endpoint::start(Arc::clone(&arrived) as _).await;
+    let address = own_address(147);
+    let retry = "retry_on_failure: {initial_interval: 100ms, max_interval: 1s}";
+    let yaml = format!(
+        "receivers:
+  file_log: {{include: ['{}']}}
+  otlp: {{protocols: {{http: {{endpoint: '{address}:4318'}}}}}}
+exporters:
+  otlp_grpc: {{endpoint: {}, tls: {{insecure: true}}, {retry}}}
+  otlp_http: {{endpoint: '{}', {retry}}}
+service:
+  telemetry: {{metrics: {{level: none}}, logs: {{level: debug}}}}
+  pipelines: {{logs: {{receivers: [file_log, otlp], exporters: [otlp_grpc, otlp_http]}}}}
+",
+        path.display(),
+        backend.grpc,
+        backend.http
+    );
+    let mut sluice = Process::limited("-n 128", folder.path(), &yaml);
+    // The file is open from here on, and nobody has connected to the backend.
+    sluice.says("Started watching file").await;
+    let connect = |_| std::net::TcpStream::connect((address.as_str(), 4318)).unwrap();
+    let connections: Vec<_> = (0..200).map(connect).collect();
+    sluice.says("accepting a connection failed").await;
+    append("after");
+    sluice.says("Exporting failed. Will retry the request after interval.").await;
+    drop(connections);
+    let both = || arrived.0.lock().unwrap().get("after") == Some(&2);
+    assert!(eventually(both).await, "{}", sluice.output());
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    backend.stop().await;
+}
+
 /// A request with one log record, whose body is "pushed".
 const RECORD: &[u8] = b"\x0a\x0e\x12\x0c\x12\x0a\x2a\x08\x0a\x06pushed";
 
