@@ -24,5 +24,6 @@ pub fn components() -> Registry {
         .extension::<bearer_token_auth_extension::BearerTokenAuth>()
         .extension::<file_storage_extension::FileStorage>()
         .extension::<health_check_extension::HealthCheck>()
+        .extension::<pprof_extension::Pprof>()
         .extension::<zpages_extension::Zpages>()
 }
