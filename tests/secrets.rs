@@ -17,6 +17,11 @@ receivers:
       http:
         endpoint: localhost:0
         response_headers: {x-token: hunter2canary}
+extensions:
+  basic_auth: {htpasswd: {inline: 'ann:hunter2canary'}}
+  basic_auth/client: {client_auth: {username: ann, password: hunter2canary}}
+  bearer_token_auth: {token: hunter2canary}
+  bearer_token_auth/list: {tokens: [hunter2canary, other]}
 exporters:
   otlp_http:
     endpoint: http://me:hunter2canary@localhost:1
@@ -97,6 +102,14 @@ fn no_mistake_shows_a_secret_around_it() {
         ),
         ("value: hunter2canary}\n    tls", "value: hunter2canary, walue: hunter2canary}\n    tls"),
         ("insecure: true", "insecure: ${PLANTED}"),
+        ("inline: 'ann:hunter2canary'", "inline: [hunter2canary]"),
+        ("inline: 'ann:hunter2canary'", "inlin: 'ann:hunter2canary'"),
+        ("inline: 'ann:hunter2canary'}", "inline: 'ann:hunter2canary', file: {}}"),
+        ("password: hunter2canary", "passwort: hunter2canary"),
+        ("password: hunter2canary", "password: hunter2canary, password_file: []"),
+        ("{token: hunter2canary}", "{token: hunter2canary, scheme: []}"),
+        ("tokens: [hunter2canary, other]", "tokens: [hunter2canary, other], scheme: []"),
+        ("tokens: [hunter2canary, other]", "tokens: [hunter2canary, [hunter2canary]]"),
         ("second-hunter2canary", "second-hunter2canary\n      authorization: hunter2canary"),
         ("protocol: http/protobuf", "headers: hunter2canary"),
     ];
@@ -113,6 +126,25 @@ fn no_mistake_shows_a_secret_around_it() {
             assert!(text.contains("SL0"), "{wrong}: {text}");
             assert!(!text.contains(SECRET), "{wrong}, {format}: {text}");
         }
+    }
+}
+
+#[test]
+fn no_warning_shows_a_secret_around_it() {
+    let config = r#"
+receivers: {nop: }
+exporters: {nop: }
+extensions:
+  basic_auth: {htpasswd: {inline: "ann:hunter2canary\nbob:$$y$$hunter2canary"}}
+  bearertokenauth: {token: hunter2canary}
+service:
+  extensions: [basic_auth, bearertokenauth]
+  pipelines: {logs: {receivers: [nop], exporters: [nop]}}
+"#;
+    for format in ["text", "json", "sarif", "github"] {
+        let text = run(&["validate", "-o", format], config);
+        assert!(text.contains("line 2 is not used"), "{format}: {text}");
+        assert!(text.contains("SL0306") && !text.contains(SECRET), "{format}: {text}");
     }
 }
 

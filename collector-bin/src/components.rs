@@ -21,6 +21,7 @@ pub fn components() -> Registry {
         .exporter::<otlp_http_exporter::OtlpHttp>()
         .connector::<forward_connector::Forward>()
         .connector::<routing_connector::Routing>()
+        .extension::<basic_auth_extension::BasicAuth>()
         .extension::<bearer_token_auth_extension::BearerTokenAuth>()
         .extension::<file_storage_extension::FileStorage>()
         .extension::<health_check_extension::HealthCheck>()

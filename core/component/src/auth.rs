@@ -5,15 +5,49 @@ use http::HeaderMap;
 
 use crate::context::{AuthData, Context};
 
+/// Why a request is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The client is not known: 401, `UNAUTHENTICATED`. What it is told, in the Collector's words; it must not repeat a
+    /// credential.
+    Unknown(String),
+    /// It cannot be found out now who it is: 503, `UNAVAILABLE`, after which a client comes again and loses nothing.
+    Later(String),
+}
+
+impl Refusal {
+    /// It cannot be found out now.
+    pub fn later(why: impl Into<String>) -> Self {
+        Self::Later(why.into())
+    }
+
+    /// What the client is told.
+    pub fn text(&self) -> &str {
+        let (Self::Unknown(text) | Self::Later(text)) = self;
+        text
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self::Unknown(why)
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(why: &str) -> Self {
+        Self::Unknown(why.to_owned())
+    }
+}
+
 /// Checks who sends a request, for servers with `auth: {authenticator: <id>}`.
 #[async_trait]
 pub trait ServerAuth: Send + Sync {
     /// Checks the headers of a request: those of HTTP, or the metadata of a gRPC call. Called before the body is read.
     ///
     /// # Errors
-    /// What the client is told, in the Collector's words; it must not repeat a credential. The server answers with 401 or
-    /// `UNAUTHENTICATED`.
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, String>;
+    /// Why the request is not served.
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, Refusal>;
 }
 
 /// Puts credentials into the requests of clients with `auth: {authenticator: <id>}`.

@@ -39,7 +39,7 @@ pub mod trace;
 mod view;
 
 pub use async_trait::async_trait;
-pub use auth::{ClientAuth, ServerAuth};
+pub use auth::{ClientAuth, Refusal, ServerAuth};
 pub use capability::{Capability, Offered, Offers};
 pub use clock;
 pub use config::{self, Config, Problems};

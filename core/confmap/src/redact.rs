@@ -9,12 +9,14 @@ use crate::suggest::is_nearly;
 pub const REDACTED: &str = "[REDACTED]";
 
 /// Words that make a key sensitive.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 16] = [
     "password",
+    "htpasswd",
     "passwd",
     "passphrase",
     "secret",
     "token",
+    "tokens",
     "apikey",
     "authorization",
     "credential",
@@ -26,7 +28,7 @@ const WORDS: [&str; 14] = [
     "dsn",
 ];
 /// Of these, those whose values are maps with harmless keys.
-const MAPS: [&str; 4] = ["headers", "credentials", "cookie", "cookies"];
+const MAPS: [&str; 5] = ["headers", "credentials", "cookie", "cookies", "htpasswd"];
 /// Pairs of words that do.
 const PAIRS: [&str; 5] =
     ["api_key", "access_key", "private_key", "connection_string", "account_key"];

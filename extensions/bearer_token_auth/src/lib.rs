@@ -5,7 +5,7 @@ use std::sync::Arc;
 use component::config::{Problems, Secret};
 use component::{
     AuthData, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Offers,
-    ServerAuth, Settings, async_trait,
+    Refusal, ServerAuth, Settings, async_trait,
 };
 use credentials::{Watched, same};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -152,9 +152,10 @@ impl BearerTokenAuth {
 
 #[async_trait]
 impl ServerAuth for BearerTokenAuth {
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, String> {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, Refusal> {
         let Some(sent) = headers.get(&self.config.header).filter(|it| !it.is_empty()) else {
-            return Err(format!("missing or empty authorization header: {}", self.config.header));
+            let why = format!("missing or empty authorization header: {}", self.config.header);
+            return Err(why.into());
         };
         // Each is compared: how long it takes does not say which one it is.
         let known = |known: bool, it: &HeaderValue| same(it.as_bytes(), sent.as_bytes()) | known;

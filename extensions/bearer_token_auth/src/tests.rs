@@ -20,7 +20,8 @@ async fn told(section: &str, name: &'static str, value: &str) -> Result<(), Stri
     if !name.is_empty() {
         headers.insert(name, value.parse().unwrap());
     }
-    extension.authenticate(&headers).await.map(|_| ())
+    let known = extension.authenticate(&headers).await;
+    known.map(|_| ()).map_err(|it| it.text().to_owned())
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use component::meter::{Calls, Counter};
 use component::{
-    AuthData, BoxError, Client, Context, Host, InFlight, Meter, ServerAuth, Tracer, async_trait,
+    AuthData, BoxError, Client, Context, Host, InFlight, Meter, Refusal, ServerAuth, Tracer,
+    async_trait,
 };
 use compression::{DecompressError, decompress_within};
 use confignet::server::{HEAD_WAIT, STOP_GRACE, Stream, Tls, head_bytes, sent_away};
@@ -252,7 +253,13 @@ impl Shared {
         // As upstream: who is not known learns nothing else, not even which paths there are.
         let auth = match self.authenticate(head).await {
             Ok(auth) => auth,
-            Err(why) => return closing(self.handler.refuse(head, StatusCode::UNAUTHORIZED, &why)),
+            Err(why) => {
+                let status = match why {
+                    Refusal::Unknown(_) => StatusCode::UNAUTHORIZED,
+                    Refusal::Later(_) => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                return closing(self.handler.refuse(head, status, why.text()));
+            }
         };
         let encoding =
             head.headers.get(header::CONTENT_ENCODING).map_or(&b""[..], |it| it.as_bytes());
@@ -309,7 +316,7 @@ impl Shared {
 
 impl Shared {
     /// Who sends; `None` where nobody asks.
-    async fn authenticate(&self, head: &Parts) -> Result<Option<AuthData>, String> {
+    async fn authenticate(&self, head: &Parts) -> Result<Option<AuthData>, Refusal> {
         let Some(auth) = &self.auth else { return Ok(None) };
         let parameters = self.config.auth.get().map_or(&[][..], |it| &it.request_params);
         let query = head.uri.query().filter(|_| !parameters.is_empty());

@@ -1,7 +1,7 @@
 //! Only clients that an authenticator knows are served.
 
 use component::config::Secret;
-use component::{AuthData, AuthValue, Capability, ServerAuth, async_trait};
+use component::{AuthData, AuthValue, Capability, Refusal, ServerAuth, async_trait};
 use componenttest::logs;
 use configgrpc::client::{Client, ClientConfig};
 use http::HeaderMap;
@@ -19,11 +19,12 @@ struct Doorman;
 
 #[async_trait]
 impl ServerAuth for Doorman {
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, String> {
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, Refusal> {
         match headers.get("x-name").map(http::HeaderValue::as_bytes) {
             Some(b"ann") => Ok(AuthData {
                 attributes: vec![("username".into(), AuthValue::Text("ann".into()))],
             }),
+            Some(b"late") => Err(Refusal::later("come again")),
             Some(_) => Err("invalid credentials".into()),
             None => Err("no name".into()),
         }
@@ -86,6 +87,7 @@ fn clients_that_are_not_known_are_told_so_before_anything_else() {
         for (path, header, status, text) in [
             ("/v1/logs", "", 401, r#"{"code":16,"message":"no name"}"#),
             ("/v1/logs", "X-Name: bob\r\n", 401, r#"{"code":16,"message":"invalid credentials"}"#),
+            ("/v1/logs", "X-Name: late\r\n", 503, r#"{"code":14,"message":"come again"}"#),
             ("/nowhere", "", 401, "no name"),
             ("/nowhere", "X-Name: ann\r\n", 404, "404 page not found"),
             ("/v1/logs?x-name=bob", "X-Name: ann\r\n", 401, "invalid credentials"),
@@ -98,6 +100,7 @@ fn clients_that_are_not_known_are_told_so_before_anything_else() {
         }
         assert_eq!(over_grpc(&it, None).await, Err((16, "no name".into())));
         assert_eq!(over_grpc(&it, Some("bob")).await, Err((16, "invalid credentials".into())));
+        assert_eq!(over_grpc(&it, Some("late")).await, Err((14, "come again".into())));
         over_grpc(&it, Some("ann")).await.unwrap();
         let attempts = it.sink.attempts();
         let client = attempts[0].0.client.as_ref().unwrap();

@@ -157,7 +157,10 @@ async fn call<'a>(
         None => None,
         Some(auth) => {
             let known = auth.authenticate(&head.headers).await;
-            Some(known.map_err(|why| refuse(code::UNAUTHENTICATED, why))?)
+            Some(known.map_err(|why| match why {
+                component::Refusal::Unknown(text) => refuse(code::UNAUTHENTICATED, text),
+                component::Refusal::Later(text) => refuse(code::UNAVAILABLE, text),
+            })?)
         }
     };
     let encoding = match head.headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes) {
