@@ -1,6 +1,8 @@
 //! What must hold for every input of a decoder: it does not panic, what it accepts can be read to
 //! the last value, and writing it and reading it again changes nothing.
 
+pub mod intake;
+
 use confmap::{Environment, Format, Locations, Style};
 use ottl::{Condition, Context, Prefixes, Request, infer};
 use pdata::{
