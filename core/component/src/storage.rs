@@ -3,12 +3,19 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::{BoxError, Id, Kind};
+use crate::{BoxError, Id, Kind, QueueLog};
 
 /// A `storage` extension.
 pub trait Storage: Send + Sync {
     /// Opens the store of one component; `name` tells its stores apart. A store has one client.
     fn open(&self, kind: Kind, id: &Id, name: &str) -> Result<Arc<dyn StorageClient>, BoxError>;
+    /// Opens the queue of one component, and blocks until its index is read. A queue has one owner.
+    ///
+    /// # Errors
+    /// It is in use, cannot be read, or this storage keeps no queues.
+    fn queue(&self, _kind: Kind, _id: &Id, _name: &str) -> Result<Box<dyn QueueLog>, BoxError> {
+        Err("this storage keeps no queues; name a file_storage".into())
+    }
 }
 
 /// Where components keep their state for which the configuration names no storage.

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use component::Problems;
 use component::config::Duration;
+use component::{Fsync, Problems};
+use journal::QUEUE_FSYNC_INTERVAL;
 use serde::{Deserialize, Serialize};
 
 /// Where the files live unless the section says otherwise.
@@ -22,9 +23,12 @@ pub struct Config {
     /// Accepted; journals are compacted when more than three quarters of them are out of date.
     #[config(omit_empty)]
     pub compaction: Compaction,
-    /// Waits for the disk on every write. Default false: once a second.
+    /// Waits for the disk on every write, and before a sending queue answers. Default false: once a second, and of
+    /// queues after `queue_fsync_interval`.
     #[config(omit_empty)]
     pub fsync: bool,
+    /// How often sending queues wait for the disk, without `fsync`. Default 100ms; 0 leaves it to the system.
+    pub queue_fsync_interval: Duration,
     /// Makes the directory if it is absent. Default false.
     #[config(omit_empty)]
     pub create_directory: bool,
@@ -85,6 +89,7 @@ impl Default for Config {
             timeout: Duration::from_secs(1),
             compaction: Compaction::default(),
             fsync: false,
+            queue_fsync_interval: Duration::of(QUEUE_FSYNC_INTERVAL),
             create_directory: false,
             directory_permissions: "0750".into(),
             recreate: false,
@@ -93,6 +98,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// When sending queues wait for the disk.
+    pub fn queue_fsync(&self) -> Fsync {
+        match self.queue_fsync_interval.std() {
+            _ if self.fsync => Fsync::Always,
+            interval if interval.is_zero() => Fsync::Never,
+            interval => Fsync::Every(interval),
+        }
+    }
+
     /// The mode of a new directory.
     pub fn mode(&self) -> Option<u32> {
         u32::from_str_radix(&self.directory_permissions, 8).ok().filter(|it| *it <= 0o777)
@@ -113,7 +127,10 @@ impl component::Config for Config {
                 return;
             }
         }
-        if compaction.max_transaction_size < 0 {
+        if self.queue_fsync_interval.is_negative() {
+            let rule = "queue_fsync_interval must not be negative";
+            problems.at("", rule).set("queue_fsync_interval", "100ms");
+        } else if compaction.max_transaction_size < 0 {
             let rule = "max transaction size for compaction cannot be less than 0";
             problems.at("", rule).set("compaction::max_transaction_size", "65536");
         } else if compaction.on_rebound && compaction.check_interval <= Duration::ZERO {

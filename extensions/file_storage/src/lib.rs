@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use component::meter::{Descriptor, Level, OURS};
 use component::{
-    BoxError, Capability, Component, Extension, Host, Offers, Settings, StorageClient as _,
-    async_trait,
+    BoxError, Capability, Component, Extension, Host, LostReason, Offers, Settings,
+    StorageClient as _, async_trait,
 };
 use journal::{Client, Directory};
 use tracing::error;
@@ -56,7 +56,10 @@ impl Extension for FileStorage {
     fn create(settings: Settings, config: Config) -> Result<Self, BoxError> {
         let (path, timeout) = (config.directory.clone(), config.timeout.std());
         let rewritten = settings.meter.counter(REWRITTEN, &[("extension", settings.id.as_str())]);
-        let directory = Directory::new(path, timeout, config.fsync).counting(rewritten);
+        let lost = LostReason::CorruptRecord.counter(&settings.meter);
+        let directory = Directory::new(path, timeout, config.fsync)
+            .counting(rewritten)
+            .queues(config.queue_fsync(), lost);
         Ok(Self { config, directory: Arc::new(directory) })
     }
 

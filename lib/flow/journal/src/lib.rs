@@ -1,4 +1,5 @@
-//! State of components in a directory: a journal per component (`docs/internals/checkpoint-format.md`).
+//! State of components in a directory: a journal per component (`docs/internals/checkpoint-format.md`), and a
+//! directory of segments for each queue (`docs/internals/queue-format.md`).
 //!
 //! A write is in the page cache when it returns, which survives the death of the process. When the disk is waited
 //! for is the caller's business ([`Directory::dirty`]).
@@ -16,6 +17,7 @@
 mod journal;
 mod name;
 mod record;
+mod segments;
 
 use std::fs::{self, File};
 use std::io;
@@ -26,14 +28,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use component::meter::Counter;
-use component::{BoxError, Damage, Id, Kind, Storage, StorageClient, Write};
+use component::{BoxError, Damage, Fsync, Id, Kind, QueueLog, Storage, StorageClient, Write};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use tracing::warn;
 
 use journal::{Journal, open_file};
 use name::file_name;
+use segments::{Options, Segments};
 
+/// How often the disk is waited for by queues, unless it is said otherwise.
+pub const QUEUE_FSYNC_INTERVAL: Duration = Duration::from_millis(100);
 /// Pause between two attempts at a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -43,6 +48,7 @@ pub struct Directory {
     timeout: Duration,
     fsync: bool,
     rewritten: Option<Counter>,
+    queues: Options,
     clients: Mutex<Vec<Weak<Client>>>,
 }
 
@@ -58,7 +64,15 @@ impl Directory {
     /// `timeout` is the longest wait for a journal that another process holds; with `fsync` each write waits for
     /// the disk.
     pub fn new(path: PathBuf, timeout: Duration, fsync: bool) -> Self {
-        Self { path, timeout, fsync, rewritten: None, clients: Mutex::default() }
+        let queues =
+            Options { fsync: Fsync::Every(QUEUE_FSYNC_INTERVAL), lost: Counter::default() };
+        Self { path, timeout, fsync, rewritten: None, queues, clients: Mutex::default() }
+    }
+
+    /// How queues wait for the disk, and what counts the items of their damaged records.
+    #[must_use]
+    pub fn queues(self, fsync: Fsync, lost: Counter) -> Self {
+        Self { queues: Options { fsync, lost }, ..self }
     }
 
     /// Counts the stores that had to be written anew.
@@ -128,6 +142,18 @@ impl Storage for Directory {
         let client = Arc::new(Client { journal, dirty, fsync: self.fsync, rewritten });
         lock(&self.clients).push(Arc::downgrade(&client));
         Ok(client)
+    }
+
+    fn queue(&self, kind: Kind, id: &Id, name: &str) -> Result<Box<dyn QueueLog>, BoxError> {
+        let path = self.path.join(format!("{}.queue", file_name(kind, id, name)));
+        let failed = |error: io::Error| {
+            let remedy = remedy(&error);
+            format!("cannot open {}: {error}{remedy}", path.display())
+        };
+        fs::create_dir_all(&path).map_err(failed)?;
+        let file = open_locked(&path.join("lock"), self.timeout).map_err(failed)?;
+        let log = Segments::open(&path, file, self.queues.clone()).map_err(failed)?;
+        Ok(Box::new(log))
     }
 }
 

@@ -1,0 +1,495 @@
+//! A queue in files: `NNN.seg` with records (`record` has the bytes), `NNN.done` beside it with the numbers of those
+//! that are done. NNN is the number of the first record.
+//!
+//! Everything else is derived from these files when the queue is opened, so there is no state that could contradict
+//! them. A segment is written by one process life only: each start begins a new one, and so never has to cut or mend
+//! what another life, or a dying machine, has left behind. A segment goes, in any order, as soon as everything in it
+//! is done; so one record that cannot be delivered does not keep the space of those behind it.
+//!
+//! A record is stored when `write` has returned: it is in the page cache. What fails on the way (a full disk) is cut
+//! off again, or the segment is closed. A record is done when its number is in the `.done` file; losing that file
+//! doubles records and never loses one.
+
+mod folder;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::File;
+use std::io::{self, BufReader, IoSlice, Write as _};
+use std::ops::Bound;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use bytes::Bytes;
+use component::meter::Counter;
+use component::{Appended, Backlog, BoxError, Fsync, LogSync, NewRecord, QueueLog, StoredRecord};
+use tracing::info;
+
+use folder::Folder;
+use record::{HEADER_BYTES, Header, Index, MAGIC, done_entries, done_entry, index};
+
+/// A segment is closed when it is this long; a larger record has one for itself.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 16 << 20;
+/// On a small disk segments are smaller, so that space is given back in small pieces: part of the file system.
+const SEGMENTS_PER_DISK: u64 = 64;
+const SEGMENT_BYTES_MIN: u64 = 256 << 10;
+/// The segment that is written to is removed as well when all in it is done, once it is this long.
+const REMOVE_BYTES_MIN: u64 = 1 << 20;
+
+/// An open queue.
+pub struct Segments {
+    folder: Folder,
+    /// Held as long as the queue is open.
+    _lock: File,
+    fsync: Fsync,
+    segment_bytes_max: u64,
+    segments: BTreeMap<u64, Segment>,
+    /// The segment that is written to.
+    active: Option<Active>,
+    next_seq: u64,
+    cursor: Cursor,
+    /// Of all segments.
+    unread: u64,
+    /// Done in an earlier life, and still before the cursor's end.
+    skip: HashSet<u64>,
+    backlog: Backlog,
+    /// Files that the disk may not have all of.
+    unsynced: Vec<File>,
+    lost: Counter,
+}
+
+/// One file of records.
+#[derive(Debug, Default)]
+struct Segment {
+    /// Where its last record ends.
+    end: u64,
+    /// Not done.
+    left: u64,
+    /// Not yet read.
+    unread: u64,
+    /// Where the records begin again behind damage.
+    jumps: BTreeMap<u64, u64>,
+    done: Option<File>,
+    /// Done, and the disk had no room to say so.
+    unmarked: Vec<u64>,
+}
+
+struct Active {
+    first: u64,
+    file: File,
+    is_synced: bool,
+}
+
+/// Where the next record is read.
+#[derive(Default)]
+struct Cursor {
+    segment: u64,
+    offset: u64,
+    file: Option<File>,
+}
+
+/// What goes beyond the defaults of a queue in files.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub fsync: Fsync,
+    /// Counts items of records that are damaged.
+    pub lost: Counter,
+}
+
+impl Segments {
+    /// Reads the index of a queue whose lock the caller has.
+    pub(crate) fn open(folder: &Path, lock: File, options: Options) -> io::Result<Self> {
+        let mut log = Self {
+            segment_bytes_max: segment_bytes(folder),
+            folder: Folder(folder.to_owned()),
+            _lock: lock,
+            fsync: options.fsync,
+            segments: BTreeMap::new(),
+            active: None,
+            next_seq: 1,
+            cursor: Cursor::default(),
+            unread: 0,
+            skip: HashSet::new(),
+            backlog: Backlog::default(),
+            unsynced: Vec::new(),
+            lost: options.lost,
+        };
+        for first in log.folder.numbers("seg")? {
+            log.recover(first)?;
+        }
+        // Left by a segment that went before it.
+        for first in log.folder.numbers("done")? {
+            if !log.segments.contains_key(&first) {
+                log.folder.remove_marks(first);
+            }
+        }
+        let Backlog { records, items, bytes } = log.backlog;
+        if records > 0 {
+            info!(folder = %folder.display(), records, items, bytes, "a queue on disk has a backlog");
+        }
+        Ok(log)
+    }
+
+    /// Takes up a segment of an earlier life.
+    fn recover(&mut self, first: u64) -> io::Result<()> {
+        let file = self.folder.segment(first)?;
+        let length = file.metadata()?.len();
+        let Index { records, damage, end } = index(&mut BufReader::new(file), length, first)?;
+        let marks = self.folder.marks(first);
+        let done: HashSet<u64> = done_entries(&marks).collect();
+        let last = records.last().map_or(first, |(_, header)| header.seq);
+        self.next_seq = self.next_seq.max(last + 1);
+        let lost: u64 = damage.iter().map(|it| it.records).sum();
+        if let Some(damaged) = damage.first() {
+            self.folder.quarantine(first, &format!("no record begins at offset {}", damaged.at));
+            self.lost.add(lost);
+        }
+        let mut segment = Segment { end, ..Segment::default() };
+        let starts = records.iter().map(|(at, _)| *at);
+        for damaged in &damage {
+            if let Some(behind) = starts.clone().find(|it| damaged.at < *it) {
+                segment.jumps.insert(damaged.at, behind);
+            }
+        }
+        for (_, header) in &records {
+            if done.contains(&header.seq) {
+                self.skip.insert(header.seq);
+                continue;
+            }
+            segment.left += 1;
+            self.backlog.records += 1;
+            self.backlog.items += u64::from(header.items);
+            self.backlog.bytes += header.body_bytes();
+        }
+        segment.unread = segment.left;
+        self.unread += segment.left;
+        if segment.left == 0 {
+            self.skip.retain(|it| *it < first || last < *it);
+            self.folder.remove(first);
+        } else {
+            self.segments.insert(first, segment);
+        }
+        Ok(())
+    }
+
+    /// The segment that takes `bytes` more.
+    fn active(&mut self, bytes: u64) -> io::Result<&mut Active> {
+        let end = self.active.as_ref().and_then(|it| self.segments.get(&it.first)).map(|it| it.end);
+        if end.is_none_or(|it| it > MAGIC.len() as u64 && it + bytes > self.segment_bytes_max) {
+            self.close_active();
+        }
+        if self.active.is_none() {
+            let first = self.next_seq;
+            let file = self.folder.new_segment(first)?;
+            if self.fsync != Fsync::Never {
+                // Its name has to reach the disk as well.
+                self.unsynced.push(File::open(&self.folder.0)?);
+            }
+            self.segments.insert(first, Segment { end: MAGIC.len() as u64, ..Segment::default() });
+            self.active = Some(Active { first, file, is_synced: true });
+        }
+        self.active.as_mut().ok_or_else(|| io::Error::other("no segment"))
+    }
+
+    /// Nothing more goes into the segment.
+    fn close_active(&mut self) {
+        let Some(Active { first, file, is_synced }) = self.active.take() else { return };
+        if self.segments.get(&first).is_some_and(|it| it.left == 0) {
+            self.segments.remove(&first);
+            self.folder.remove(first);
+        } else if !is_synced && self.fsync != Fsync::Never {
+            self.unsynced.push(file);
+        }
+    }
+
+    fn write(&mut self, record: &NewRecord<'_>) -> io::Result<u64> {
+        let too_large = |_| io::Error::other("a request of 4 GiB or more cannot be stored");
+        let body: usize = record.body.iter().map(Bytes::len).sum();
+        let mut payload_crc = crc32c::crc32c(record.head);
+        for piece in record.body {
+            payload_crc = crc32c::crc32c_append(payload_crc, piece);
+        }
+        let header = Header {
+            payload_crc,
+            length: u32::try_from(record.head.len() + body).map_err(too_large)?,
+            head_length: u32::try_from(record.head.len()).map_err(too_large)?,
+            seq: self.next_seq,
+            kind: record.kind,
+            items: record.items,
+        };
+        let encoded = header.encode();
+        let pieces = [encoded.as_slice(), record.head];
+        let pieces = pieces.into_iter().chain(record.body.iter().map(|it| &**it));
+        let active = self.active(header.record_bytes())?;
+        let first = active.first;
+        active.is_synced = false;
+        if let Err(error) = write_all(&mut active.file, pieces.filter(|it| !it.is_empty())) {
+            self.cut_off(first);
+            return Err(error);
+        }
+        let segment = self.segments.entry(first).or_default();
+        segment.end += header.record_bytes();
+        segment.left += 1;
+        self.next_seq += 1;
+        Ok(first)
+    }
+
+    /// Part of a record must not stand before a whole one.
+    fn cut_off(&mut self, first: u64) {
+        let Some(segment) = self.segments.get(&first) else { return };
+        let is_cut = self.active.as_ref().is_some_and(|it| it.file.set_len(segment.end).is_ok());
+        // One in which everything is done gives its room back.
+        if !is_cut || segment.left == 0 {
+            self.close_active();
+        }
+    }
+
+    /// Reads at the cursor. `None` behind the last record.
+    fn read(&mut self) -> io::Result<Option<StoredRecord>> {
+        loop {
+            let Some((&first, segment)) = self.segments.range(self.cursor.segment..).next() else {
+                return Ok(None);
+            };
+            if first != self.cursor.segment || self.cursor.offset == 0 {
+                self.cursor = Cursor { segment: first, offset: MAGIC.len() as u64, file: None };
+            }
+            if let Some(behind) = segment.jumps.get(&self.cursor.offset) {
+                self.cursor.offset = *behind;
+            }
+            if self.cursor.offset >= segment.end || segment.unread == 0 {
+                let behind = (Bound::Excluded(first), Bound::Unbounded);
+                let Some((&next, _)) = self.segments.range(behind).next() else { return Ok(None) };
+                self.skip.retain(|it| *it >= next);
+                self.cursor = Cursor { segment: next, offset: 0, file: None };
+                continue;
+            }
+            let end = segment.end;
+            match self.read_record(first, end)? {
+                Ok(record) if self.skip.remove(&record.seq) => {}
+                Ok(record) => {
+                    self.count_read(first);
+                    return Ok(Some(record));
+                }
+                Err(Some(header)) => {
+                    if !self.skip.remove(&header.seq) {
+                        self.count_read(first);
+                        self.give_up(
+                            header.seq,
+                            u64::from(header.items),
+                            "a record does not check",
+                        );
+                    }
+                }
+                Err(None) => self.give_up_rest(first),
+            }
+        }
+    }
+
+    /// The record at the cursor, which then is behind it; `Err` with the header of one that does not check.
+    fn read_record(
+        &mut self,
+        first: u64,
+        end: u64,
+    ) -> io::Result<Result<StoredRecord, Option<Header>>> {
+        let (folder, cursor) = (&self.folder, &mut self.cursor);
+        let file = match &mut cursor.file {
+            Some(file) => file,
+            none => none.insert(folder.segment(first)?),
+        };
+        let mut bytes = [0; HEADER_BYTES];
+        file.read_exact_at(&mut bytes, cursor.offset)?;
+        let header = Header::decode(&bytes);
+        let Some(header) = header.filter(|it| cursor.offset + it.record_bytes() <= end) else {
+            return Ok(Err(None));
+        };
+        let mut payload = vec![0; usize::try_from(header.length).unwrap_or_default()];
+        file.read_exact_at(&mut payload, cursor.offset + HEADER_BYTES as u64)?;
+        cursor.offset += header.record_bytes();
+        if crc32c::crc32c(&payload) != header.payload_crc {
+            return Ok(Err(Some(header)));
+        }
+        let mut body = Bytes::from(payload);
+        let head = body.split_to(usize::try_from(header.head_length).unwrap_or_default());
+        let Header { seq, kind, items, .. } = header;
+        Ok(Ok(StoredRecord { seq, kind, items, head, body }))
+    }
+
+    fn count_read(&mut self, first: u64) {
+        if let Some(segment) = self.segments.get_mut(&first) {
+            segment.unread = segment.unread.saturating_sub(1);
+            self.unread = self.unread.saturating_sub(1);
+        }
+    }
+
+    fn give_up(&mut self, seq: u64, items: u64, why: &str) {
+        let first = self.segments.range(..=seq).next_back().map(|(first, _)| *first);
+        if let Some(first) = first {
+            self.folder.quarantine(first, &format!("{why} (number {seq})"));
+        }
+        self.lost.add(items);
+        // If it cannot be noted it is found, and counted, again.
+        let _ = self.done(&[seq]);
+    }
+
+    /// The disk has changed a header since the queue was opened: where the next record begins is not known any more.
+    fn give_up_rest(&mut self, first: u64) {
+        self.folder
+            .quarantine(first, &format!("no record begins at offset {}", self.cursor.offset));
+        let Some(segment) = self.segments.get_mut(&first) else { return };
+        let unread = std::mem::take(&mut segment.unread);
+        self.unread = self.unread.saturating_sub(unread);
+        segment.left = segment.left.saturating_sub(unread);
+        let is_empty = segment.left == 0;
+        self.lost.add(unread);
+        if is_empty && self.active.as_ref().is_none_or(|it| it.first != first) {
+            self.segments.remove(&first);
+            self.folder.remove(first);
+        }
+    }
+
+    /// Counts a record as done; its segment, if it has to say so in its file.
+    fn settle(&mut self, seq: u64) -> Option<u64> {
+        let (&first, segment) = self.segments.range_mut(..=seq).next_back()?;
+        segment.left = segment.left.saturating_sub(1);
+        segment.unmarked.push(seq);
+        let is_active = self.active.as_ref().is_some_and(|it| it.first == first);
+        if segment.left > 0 || (is_active && segment.end < REMOVE_BYTES_MIN) {
+            return Some(first);
+        }
+        if is_active {
+            self.close_active();
+        } else {
+            self.segments.remove(&first);
+            self.folder.remove(first);
+        }
+        None
+    }
+
+    /// Writes what is done in a segment to the file beside it.
+    fn mark(&mut self, first: u64) -> io::Result<()> {
+        let Some(segment) = self.segments.get_mut(&first) else { return Ok(()) };
+        let entries: Vec<u8> = segment.unmarked.iter().flat_map(|it| done_entry(*it)).collect();
+        let file = match &mut segment.done {
+            Some(file) => file,
+            none => none.insert(self.folder.marks_file(first)?),
+        };
+        let before = file.metadata()?.len();
+        if let Err(error) = file.write_all(&entries) {
+            // Half an entry would hide those behind it.
+            file.set_len(before)?;
+            return Err(error);
+        }
+        segment.unmarked.clear();
+        Ok(())
+    }
+}
+
+impl QueueLog for Segments {
+    fn fsync(&self) -> Fsync {
+        self.fsync
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.backlog
+    }
+
+    fn unread(&self) -> u64 {
+        self.unread
+    }
+
+    fn append(&mut self, record: &NewRecord<'_>, at_hand: bool) -> Result<Appended, BoxError> {
+        let is_at_hand = at_hand && self.unread == 0;
+        let seq = self.next_seq;
+        let first = self.write(record).map_err(|error| {
+            let remedy = crate::remedy(&error);
+            format!("{}: {error}{remedy}", self.folder.0.display())
+        })?;
+        let Some(segment) = self.segments.get_mut(&first) else {
+            return Ok(Appended { seq, is_at_hand });
+        };
+        if is_at_hand {
+            let file = self.cursor.file.take().filter(|_| self.cursor.segment == first);
+            self.cursor = Cursor { segment: first, offset: segment.end, file };
+            self.skip.clear();
+        } else {
+            segment.unread += 1;
+            self.unread += 1;
+        }
+        Ok(Appended { seq, is_at_hand })
+    }
+
+    fn next(&mut self) -> Result<Option<StoredRecord>, BoxError> {
+        Ok(self
+            .read()
+            .map_err(|error| format!("cannot read {}: {error}", self.folder.0.display()))?)
+    }
+
+    fn done(&mut self, seqs: &[u64]) -> Result<(), BoxError> {
+        let touched: BTreeSet<u64> = seqs.iter().filter_map(|it| self.settle(*it)).collect();
+        let mut failed = None;
+        for first in touched {
+            failed = self.mark(first).err().or(failed);
+        }
+        let remedy = failed.as_ref().map_or("", crate::remedy);
+        match failed {
+            Some(error) => Err(format!("{}: {error}{remedy}", self.folder.0.display()).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, record: &StoredRecord, why: &str) {
+        self.give_up(record.seq, u64::from(record.items), why);
+    }
+
+    fn sync(&mut self) -> LogSync {
+        let mut files: Vec<io::Result<File>> = self.unsynced.drain(..).map(Ok).collect();
+        if let Some(active) = self.active.as_mut().filter(|it| !it.is_synced) {
+            active.is_synced = true;
+            // A second descriptor, so that what comes meanwhile is stored.
+            files.push(active.file.try_clone());
+        }
+        let folder = self.folder.0.clone();
+        Box::new(move || {
+            for file in files {
+                let synced = file.and_then(|it| it.sync_data());
+                synced.map_err(|error| format!("{}: {error}", folder.display()))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn sync_failed(&mut self) {
+        self.close_active();
+    }
+}
+
+impl Drop for Segments {
+    /// An empty queue leaves no file.
+    fn drop(&mut self) {
+        self.close_active();
+    }
+}
+
+/// So much of the file system, within limits.
+fn segment_bytes(folder: &Path) -> u64 {
+    let size = rustix::fs::statvfs(folder).map(|it| it.f_blocks.saturating_mul(it.f_frsize));
+    let part = size.unwrap_or(u64::MAX) / SEGMENTS_PER_DISK;
+    part.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
+}
+
+/// One `write` for all, as a rule.
+fn write_all<'a>(file: &mut File, pieces: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.map(IoSlice::new).collect();
+    let mut left = slices.as_mut_slice();
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The directory of a queue: names of its files, and what is done with files as a whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use tracing::{error, warn};
+
+use super::record::MAGIC;
+
+/// Telemetry, and the metadata of those who sent it, are nobody else's business.
+const MODE: u32 = 0o600;
+/// Most damaged segments that are kept for people to look at.
+const QUARANTINE_FILES_MAX: usize = 16;
+/// Directory of the damaged segments.
+const QUARANTINE: &str = "quarantine";
+
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    fn path(&self, first: u64, extension: &str) -> PathBuf {
+        self.0.join(format!("{first:020}.{extension}"))
+    }
+
+    /// The files with this extension, by their numbers.
+    pub(super) fn numbers(&self, extension: &str) -> io::Result<Vec<u64>> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&self.0)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|it| it == extension) {
+                let stem = path.file_stem().and_then(|it| it.to_str());
+                all.extend(stem.and_then(|it| it.parse::<u64>().ok()));
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// Opens a segment for reading.
+    pub(super) fn segment(&self, first: u64) -> io::Result<File> {
+        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        OpenOptions::new().read(true).custom_flags(flags).open(self.path(first, "seg"))
+    }
+
+    /// Makes a segment, and the directory if somebody has removed it.
+    pub(super) fn new_segment(&self, first: u64) -> io::Result<File> {
+        if !self.0.is_dir() {
+            fs::create_dir_all(&self.0)?;
+        }
+        let (path, mut options) = (self.path(first, "seg"), OpenOptions::new());
+        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        options.create_new(true).append(true).mode(MODE).custom_flags(flags);
+        let mut file = options.open(&path)?;
+        if let Err(error) = file.write_all(MAGIC) {
+            remove(&path);
+            return Err(error);
+        }
+        Ok(file)
+    }
+
+    /// What is done in a segment; of one that cannot be read, nothing.
+    pub(super) fn marks(&self, first: u64) -> Vec<u8> {
+        fs::read(self.path(first, "done")).unwrap_or_default()
+    }
+
+    /// Opens the file of what is done in a segment, to add to it.
+    pub(super) fn marks_file(&self, first: u64) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(MODE).open(self.path(first, "done"))
+    }
+
+    pub(super) fn remove(&self, first: u64) {
+        // In this order: a `.done` without its segment is removed at the next start.
+        remove(&self.path(first, "seg"));
+        self.remove_marks(first);
+    }
+
+    pub(super) fn remove_marks(&self, first: u64) {
+        remove(&self.path(first, "done"));
+    }
+
+    /// Keeps a damaged segment for people, and says so.
+    pub(super) fn quarantine(&self, first: u64, why: &str) {
+        let (from, folder) = (self.path(first, "seg"), self.0.join(QUARANTINE));
+        let aside = folder.join(format!("{first:020}.seg"));
+        let is_kept = aside.exists()
+            || (fs::create_dir_all(&folder).is_ok()
+                && fs::read_dir(&folder).is_ok_and(|it| it.count() < QUARANTINE_FILES_MAX)
+                && (fs::hard_link(&from, &aside).is_ok() || fs::copy(&from, &aside).is_ok()));
+        error!(
+            segment = %from.display(), why, is_kept, aside = %aside.display(),
+            "a queue on disk is damaged; what can be read of it is sent, the rest is counted in sluice_lost_total. \
+             Check the disk"
+        );
+    }
+}
+
+/// What stays is read again at the next start, and sent again.
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        warn!(path = %path.display(), %error, "a file of a queue cannot be removed; what is in it may be sent again");
+    }
+}

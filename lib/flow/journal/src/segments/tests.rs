@@ -1,0 +1,300 @@
+//! A fixed scenario, and all that can be left of it: every step at which the process may die, every length of the
+//! newest files, every flipped bit.
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use component::meter::Counter;
+use component::{Fsync, NewRecord, QueueLog as _};
+use tempfile::TempDir;
+
+use super::{Options, SEGMENT_BYTES_MIN, Segments};
+use crate::journal::open_file;
+
+struct Bench {
+    folder: TempDir,
+    lost: Counter,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), lost: Counter::default() }
+    }
+
+    fn of(files: &[(String, Vec<u8>)]) -> Self {
+        let bench = Self::new();
+        for (name, bytes) in files {
+            fs::write(bench.folder.path().join(name), bytes).unwrap();
+        }
+        bench
+    }
+
+    fn open(&self) -> Segments {
+        self.open_with(Fsync::Never)
+    }
+
+    fn open_with(&self, fsync: Fsync) -> Segments {
+        let lock = open_file(&self.folder.path().join("lock")).unwrap();
+        let options = Options { fsync, lost: self.lost.clone() };
+        Segments::open(self.folder.path(), lock, options).unwrap()
+    }
+
+    fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_file() && name != "lock" {
+                all.push((name, fs::read(path).unwrap()));
+            }
+        }
+        all.sort();
+        all
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.files().into_iter().map(|it| it.0).collect()
+    }
+}
+
+fn append(log: &mut Segments, text: &str) -> u64 {
+    let (head, tail) = text.split_at(text.len() / 2);
+    let body = [head, tail].map(|it| Bytes::copy_from_slice(it.as_bytes()));
+    let record = NewRecord { kind: 3, items: 2, head: b"who", body: &body };
+    log.append(&record, false).unwrap().seq
+}
+
+fn text(record: &component::StoredRecord) -> String {
+    assert_eq!((record.kind, record.items, &*record.head), (3, 2, b"who".as_slice()));
+    String::from_utf8(record.body.to_vec()).unwrap()
+}
+
+/// The rest of it, and that it knew how much that is.
+fn rest(log: &mut Segments) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some(record) = log.next().unwrap() {
+        all.push(text(&record));
+    }
+    assert_eq!(log.unread(), 0);
+    all
+}
+
+fn part(name: &str, size: u64) -> String {
+    name.repeat(usize::try_from(size).unwrap() / name.len())
+}
+
+#[test]
+fn what_is_not_done_comes_again_in_order_after_each_restart() {
+    let bench = Bench::new();
+    let mut log = bench.open();
+    let seqs: Vec<u64> = ["a", "b", "c", "d"].iter().map(|it| append(&mut log, it)).collect();
+    assert_eq!((seqs, log.unread()), (vec![1, 2, 3, 4], 4));
+    assert_eq!(log.next().unwrap().map(|it| text(&it)).as_deref(), Some("a"));
+    assert_eq!(log.next().unwrap().map(|it| text(&it)).as_deref(), Some("b"));
+    log.done(&[2]).unwrap();
+    drop(log);
+    let mut log = bench.open();
+    assert_eq!((log.backlog().records, log.backlog().items, log.backlog().bytes), (3, 6, 3));
+    assert_eq!(log.unread(), 3);
+    append(&mut log, "e");
+    assert_eq!(rest(&mut log), ["a", "c", "d", "e"]);
+    log.done(&[1, 3, 4]).unwrap();
+    assert_eq!(bench.names(), ["00000000000000000005.seg"], "what is done gives its space back");
+    log.done(&[5]).unwrap();
+    drop(log);
+    assert_eq!(rest(&mut bench.open()), [""; 0]);
+    assert_eq!(bench.names(), [""; 0]);
+    assert_eq!(bench.lost.value(), 0);
+}
+
+#[test]
+fn what_is_kept_at_hand_is_not_read_unless_something_is_before_it() {
+    let bench = Bench::new();
+    let mut log = bench.open();
+    let body = [Bytes::from_static(b"x")];
+    let record = NewRecord { kind: 3, items: 2, head: b"who", body: &body };
+    assert!(log.append(&record, true).unwrap().is_at_hand);
+    assert_eq!(rest(&mut log), [""; 0]);
+    append(&mut log, "y");
+    assert!(!log.append(&record, true).unwrap().is_at_hand);
+    assert_eq!(rest(&mut log), ["y", "x"]);
+    drop(log);
+    assert_eq!(rest(&mut bench.open()), ["x", "y", "x"]);
+}
+
+#[test]
+fn one_that_is_never_done_keeps_its_segment_and_no_other() {
+    let bench = Bench::new();
+    let mut log = bench.open();
+    log.segment_bytes_max = SEGMENT_BYTES_MIN;
+    append(&mut log, "stuck");
+    for _ in 0..40 {
+        let seq = append(&mut log, &part("0123456789", SEGMENT_BYTES_MIN / 2));
+        log.done(&[seq]).unwrap();
+    }
+    assert!(bench.names().len() <= 4, "{:?}", bench.names());
+    drop(log);
+    assert_eq!(rest(&mut bench.open()), ["stuck"]);
+}
+
+#[test]
+fn the_segment_that_is_written_to_goes_too_when_it_is_long_and_done() {
+    let bench = Bench::new();
+    let mut log = bench.open();
+    for _ in 0..50 {
+        let seq = append(&mut log, &part("0123456789", 100_000));
+        log.done(&[seq]).unwrap();
+        let bytes: usize = bench.files().iter().map(|it| it.1.len()).sum();
+        assert!(bytes < 1_300_000, "{bytes}");
+    }
+}
+
+/// Five records, of which the second is done, in two lives.
+fn scenario(steps: usize, bench: &Bench) -> (Vec<&'static str>, Vec<&'static str>) {
+    let mut log = bench.open();
+    let (mut stored, mut done) = (Vec::new(), Vec::new());
+    for (step, word) in
+        ["one", "two", "-two", "three", "|", "four", "-one", "five"].into_iter().enumerate()
+    {
+        if step == steps {
+            break;
+        }
+        match word {
+            "-one" => log.done(&[1]).map(|()| done.push("one")).unwrap(),
+            "-two" => log.done(&[2]).map(|()| done.push("two")).unwrap(),
+            "|" => {
+                drop(log);
+                log = bench.open();
+            }
+            word => {
+                append(&mut log, word);
+                stored.push(word);
+            }
+        }
+    }
+    (stored, done)
+}
+
+#[test]
+fn whenever_the_process_dies_what_was_stored_and_is_not_done_is_there() {
+    for steps in 0..=8 {
+        let bench = Bench::new();
+        let (stored, done) = scenario(steps, &bench);
+        let want: Vec<_> = stored.into_iter().filter(|it| !done.contains(it)).collect();
+        assert_eq!(rest(&mut bench.open()), want, "after step {steps}");
+        assert_eq!(rest(&mut bench.open()), want, "opened twice after step {steps}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_short_anywhere_loses_what_was_cut_and_nothing_else() {
+    let bench = Bench::new();
+    scenario(8, &bench);
+    let files = bench.files();
+    assert_eq!(files.len(), 3, "{:?}", bench.names());
+    for (at, (name, bytes)) in files.iter().enumerate() {
+        for length in 0..bytes.len() {
+            let mut cut = files.clone();
+            cut[at].1.truncate(length);
+            let bench = Bench::of(&cut);
+            let mut log = bench.open();
+            append(&mut log, "new");
+            let got = rest(&mut log);
+            let whole = ["three", "four", "five", "new"];
+            if Path::new(name).extension().unwrap() == "done" {
+                let kept: Vec<_> =
+                    got.iter().filter(|it| !["one", "two"].contains(&it.as_str())).collect();
+                assert_eq!(kept, whole, "{name} of {length} bytes");
+            } else {
+                let kept: Vec<_> =
+                    whole.iter().filter(|it| got.iter().any(|got| got == *it)).collect();
+                assert_eq!(
+                    got.iter().collect::<Vec<_>>(),
+                    kept,
+                    "in order: {name} of {length} bytes"
+                );
+                let other: &[&str] = if name.contains("4.seg") {
+                    &["three", "new"]
+                } else {
+                    &["four", "five", "new"]
+                };
+                assert!(
+                    other.iter().all(|it| got.iter().any(|got| got == it)),
+                    "{name} of {length}: {got:?}"
+                );
+            }
+            assert_eq!(bench.lost.value(), 0, "half a record at the end was promised to nobody");
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_loses_one_record_which_is_counted_and_kept_aside() {
+    let bench = Bench::new();
+    scenario(8, &bench);
+    let files = bench.files();
+    for (at, (name, bytes)) in files.iter().enumerate() {
+        let is_marks = Path::new(name).extension().unwrap() == "done";
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = files.clone();
+            flipped[at].1[bit / 8] ^= 1 << (bit % 8);
+            let bench = Bench::of(&flipped);
+            let got = rest(&mut bench.open());
+            let whole = ["three", "four", "five"];
+            let missing: Vec<_> =
+                whole.iter().filter(|it| !got.iter().any(|got| got == *it)).collect();
+            if is_marks {
+                assert!(missing.is_empty(), "{name} {bit}");
+                continue;
+            }
+            assert!(missing.len() <= 1, "{name} {bit}: {got:?}");
+            let quarantined = fs::read_dir(bench.folder.path().join("quarantine"))
+                .is_ok_and(|it| it.count() == 1);
+            if !missing.is_empty() {
+                assert!(bench.lost.value() >= 1 && quarantined, "{name} {bit}");
+            }
+            assert!(bench.lost.value() <= 2, "{name} {bit}");
+        }
+    }
+}
+
+#[test]
+fn a_torn_tail_of_zeros_is_what_a_dying_machine_leaves() {
+    let bench = Bench::new();
+    append(&mut bench.open(), "one");
+    let mut files = bench.files();
+    files[0].1.extend([0; 5000]);
+    let bench = Bench::of(&files);
+    assert_eq!(rest(&mut bench.open()), ["one"]);
+    assert_eq!(bench.lost.value(), 0);
+}
+
+#[test]
+fn what_makes_no_sense_is_kept_aside_and_does_not_come_again() {
+    let bench = Bench::new();
+    let mut log = bench.open();
+    append(&mut log, "one");
+    append(&mut log, "two");
+    let record = log.next().unwrap().unwrap();
+    log.refuse(&record, "no OTLP");
+    assert_eq!(bench.lost.value(), 2);
+    drop(log);
+    assert_eq!(rest(&mut bench.open()), ["two"]);
+    assert_eq!(fs::read_dir(bench.folder.path().join("quarantine")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_sync_covers_what_was_stored_before_it_and_a_failed_one_ends_the_segment() {
+    let bench = Bench::new();
+    let mut log = bench.open_with(Fsync::Always);
+    append(&mut log, "one");
+    let sync = log.sync();
+    append(&mut log, "two");
+    sync().unwrap();
+    log.sync()().unwrap();
+    log.sync_failed();
+    append(&mut log, "three");
+    assert_eq!(bench.names(), ["00000000000000000001.seg", "00000000000000000003.seg"]);
+    assert_eq!(rest(&mut log), ["one", "two", "three"]);
+}
