@@ -15,6 +15,7 @@ mod e2e;
 mod golden;
 mod mistakes;
 mod print_config;
+mod queue;
 mod reload;
 mod schema;
 mod secrets;

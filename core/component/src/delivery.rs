@@ -193,15 +193,6 @@ impl Default for BatchConfig {
     }
 }
 
-/// Why a queue with `storage` does not start.
-pub fn on_disk(storage: &Id) -> String {
-    format!(
-        "sending_queue::storage: a queue on disk (\"{storage}\") is not available in this version; remove the \
-         key to queue in memory: receivers that read files keep their position until the data is delivered, \
-         and read it again after a restart"
-    )
-}
-
 impl QueueConfig {
     /// Checks the section; `key` is its path in the component. As upstream it stops at the first mistake of the
     /// queue, and at that of the batch.
@@ -239,7 +230,6 @@ impl QueueConfig {
             batch.validate(batch.sizer(*self.sizer), key, problems);
         }
         if let Some(storage) = &self.storage {
-            problems.at_start(key, on_disk(storage)).remove("storage");
             problems.needs(format!("{key}::storage"), Need::Storage(storage.to_string()));
         }
     }

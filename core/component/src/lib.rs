@@ -46,7 +46,7 @@ pub use clock;
 pub use config::{self, Config, Problems};
 pub use consumer::{Consumer, Next};
 pub use context::{AuthData, AuthValue, Client, Context, Wants};
-pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer, on_disk};
+pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use handover::{HandedOver, Handover, Ownership};
 pub use host::{Host, Services};

@@ -102,7 +102,10 @@ impl Settings {
             return issue.advice("write the id of an extension, as it stands in `extensions`");
         };
         if self.section(Kind::Extension, &id).is_none() {
-            return self.undefined_extension(issue, &id, registry);
+            let issue = self.undefined_extension(issue, &id, registry);
+            let is_new = matches!(issue.hint.as_deref(), Some(Hint::Say(_)));
+            // Without a storage there is a queue, or a default directory: that is what can be done in one edit.
+            return if is_new && matches!(need, Need::Storage(_)) { issue.remove() } else { issue };
         }
         if self.service.extensions.contains(&id) {
             return issue;
@@ -116,16 +119,16 @@ impl Settings {
 
     /// The extension that was probably meant, or where one could come from.
     fn undefined_extension(&self, issue: Issue, id: &Id, registry: &Registry) -> Issue {
-        let issue = issue.cause(format!("no extension `{id}` is defined"));
+        let issue = issue.cause(format!(
+            "no extension `{id}` is defined: define it in `extensions`, and list it in `service: extensions`"
+        ));
         let defined: Vec<String> =
             self.of(Kind::Extension).iter().map(|it| it.0.to_string()).collect();
         if let Some(near) = nearest(id, &defined) {
             return issue.hinted(Hint::Rename(near));
         }
         let help = missing_here(registry, &[Kind::Extension], id.type_name());
-        issue.advice(help.unwrap_or_else(|| {
-            format!("define `{id}` in `extensions`, and list it in `service: extensions`")
-        }))
+        issue.advice(help.unwrap_or_else(|| format!("define `{id}`")))
     }
 
     /// True for what a pipeline or the service lists.

@@ -3,11 +3,15 @@
 //! One caller may ride in several outgoing requests (its data was split) and one outgoing request may
 //! carry several callers (theirs was joined). Each pair is a [`Claim`]; the caller is answered once, when
 //! its last claim is. A claim that is dropped has failed: nobody is ever told that lost data arrived.
+//!
+//! The caller may also be a queue on disk, which keeps a request until it is told what became of all of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use component::ConsumeError;
 use tokio::sync::oneshot;
+
+use crate::disk::Receipt;
 
 /// One caller's stake in one outgoing request.
 #[derive(Debug)]
@@ -23,7 +27,14 @@ struct Caller {
     /// What failed so far.
     failed: Option<ConsumeError>,
     /// `None` once answered.
-    answer: Option<oneshot::Sender<Result<(), ConsumeError>>>,
+    answer: Option<Answer>,
+}
+
+/// Who is told.
+#[derive(Debug)]
+enum Answer {
+    Waiting(oneshot::Sender<Result<(), ConsumeError>>),
+    Stored(Receipt),
 }
 
 /// The caller's end: resolves when all its claims are answered. Dropping it withdraws.
@@ -41,8 +52,17 @@ impl Claim {
     /// A new caller, with one claim.
     pub fn new() -> (Self, Waiting) {
         let (answer, waiting) = oneshot::channel();
+        (Self::of(Answer::Waiting(answer)), Waiting(waiting))
+    }
+
+    /// For a request that is on disk, and stays there unless it arrives or is refused for good.
+    pub(crate) fn stored(receipt: Receipt) -> Self {
+        Self::of(Answer::Stored(receipt))
+    }
+
+    fn of(answer: Answer) -> Self {
         let caller = Caller { open: 1, failed: None, answer: Some(answer) };
-        (Self { caller: Arc::new(Mutex::new(caller)), answered: false }, Waiting(waiting))
+        Self { caller: Arc::new(Mutex::new(caller)), answered: false }
     }
 
     /// The same caller's claim on one more request.
@@ -54,7 +74,11 @@ impl Claim {
 
     /// True when the caller no longer waits.
     pub fn is_withdrawn(&self) -> bool {
-        self.caller().answer.as_ref().is_none_or(oneshot::Sender::is_closed)
+        match &self.caller().answer {
+            Some(Answer::Waiting(answer)) => answer.is_closed(),
+            Some(Answer::Stored(_)) => false,
+            None => true,
+        }
     }
 
     /// The request that this claim is on was answered.
@@ -75,9 +99,13 @@ impl Claim {
         }
         let (failed, answer) = (caller.failed.take(), caller.answer.take());
         drop(caller);
-        if let Some(answer) = answer {
+        match answer {
             // A caller that has left needs no answer.
-            let _ = answer.send(failed.map_or(Ok(()), Err));
+            Some(Answer::Waiting(answer)) => drop(answer.send(failed.map_or(Ok(()), Err))),
+            Some(Answer::Stored(receipt)) if failed.is_none_or(|it| it.is_permanent()) => {
+                receipt.done();
+            }
+            Some(Answer::Stored(_)) | None => {}
         }
     }
 

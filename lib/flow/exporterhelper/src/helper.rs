@@ -3,14 +3,17 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use component::config::Duration as GoDuration;
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, ExporterSettings, Host,
-    Next, Signal, async_trait,
+    Id, Next, RetryConfig, Signal, Storage, async_trait,
 };
+
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::Batch;
+use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::sender::{Sender, Until};
@@ -22,12 +25,15 @@ const TRY_RETRY: &str =
 /// What the log advises when data was given up that a queue would have kept.
 const TRY_QUEUE: &str = " Try enabling sending_queue to survive temporary failures.";
 
+/// Longest time that a shutdown waits for the answer to a request that is on disk, and would be sent again.
+const STORED_GRACE: Duration = Duration::from_secs(5);
 /// Pause before a full queue is asked again to take over what is left.
 const HAND_OVER_PAUSE: Duration = Duration::from_millis(100);
 
 /// Queue, batch, retry and timeout in front of one exporter and signal. Without any of them it passes calls
 /// through and counts.
 pub struct Helper {
+    exporter: Id,
     signal: Signal,
     sender: Sender,
     queue: Option<Queue>,
@@ -44,7 +50,8 @@ pub fn in_front_of(settings: &ExporterSettings, delivery: Delivery, inner: Next)
     let Delivery { timeout, retry, queue } = delivery;
     let metrics = Metrics::new(settings, signal);
     let has_retry = retry.is_some();
-    let retry = retry.filter(|it| it.enabled);
+    let on_disk = queue.as_ref().is_some_and(|it| it.storage.is_some());
+    let retry = retry.filter(|it| it.enabled).map(|it| if on_disk { without_end(it) } else { it });
     let advice = match (has_retry, &retry, &queue) {
         // Exporters without these sections have nothing to enable.
         (false, ..) => String::new(),
@@ -58,6 +65,7 @@ pub fn in_front_of(settings: &ExporterSettings, delivery: Delivery, inner: Next)
     let spans = Spans::new(settings, signal);
     let sender = Sender { inner, timeout, retry, metrics, spans };
     Arc::new(Helper {
+        exporter: settings.id.clone(),
         signal,
         sender,
         queue,
@@ -66,6 +74,21 @@ pub fn in_front_of(settings: &ExporterSettings, delivery: Delivery, inner: Next)
         successor: OnceLock::new(),
         replaced: CancellationToken::new(),
     })
+}
+
+/// Ends when a shutdown has waited long enough for the answer to something that is on disk anyway.
+async fn kept(stopping: &CancellationToken) {
+    stopping.cancelled().await;
+    tokio::time::sleep(STORED_GRACE).await;
+}
+
+/// What is on disk takes no memory, and may wait for as long as the backend is away: the limit that nobody has chosen
+/// does not hold for it.
+fn without_end(mut retry: RetryConfig) -> RetryConfig {
+    if retry.max_elapsed_time == RetryConfig::default().max_elapsed_time {
+        retry.max_elapsed_time = GoDuration::ZERO;
+    }
+    retry
 }
 
 impl Helper {
@@ -88,11 +111,37 @@ impl Helper {
             biased;
             result = self.send(&ctx, data, || batch.is_wanted()) => result,
             () = batch.unwanted(&stopping) => return,
+            () = kept(&stopping), if queue.disk.is_some() => return,
         };
-        if let Err(error) = &result {
-            self.account(&batch, error, &stopping);
-        }
+        let result = match result {
+            Err(error) if queue.disk.is_some() => self.account_stored(&batch, error, &stopping),
+            result => {
+                let _ = result.as_ref().inspect_err(|it| self.account(&batch, it, &stopping));
+                result
+            }
+        };
         batch.answer(&result);
+    }
+
+    /// Counts and logs what is deleted from the disk without having arrived; whatever ends the attempts from outside
+    /// leaves it there.
+    fn account_stored(
+        &self,
+        batch: &Batch,
+        error: ConsumeError,
+        stopping: &CancellationToken,
+    ) -> Result<(), ConsumeError> {
+        let (items, metrics) = (batch.items(), &self.sender.metrics);
+        if !error.is_permanent() && (stopping.is_cancelled() || self.is_replaced()) {
+            info!(%error, items, "Exporting was interrupted. The data stays in the queue on disk, and is sent again.");
+            return Err(error);
+        }
+        let lost =
+            if error.is_permanent() { &metrics.lost_rejected } else { &metrics.lost_expired };
+        lost.add(items as u64);
+        let advice = &self.advice;
+        error!(%error, dropped_items = items, "Exporting failed. Dropping data.{advice}");
+        Err(ConsumeError::permanent(error.message().to_owned()))
     }
 
     /// Sends, or hands over what it could not send before it was replaced.
@@ -102,18 +151,24 @@ impl Helper {
         data: Data,
         is_wanted: impl Fn() -> bool + Send + Sync,
     ) -> Result<(), ConsumeError> {
-        if let Some(successor) = self.successor.get() {
+        if let Some(successor) = self.heir() {
             return self.hand_over(successor, ctx, data, is_wanted).await;
         }
         let (stopping, again) = (self.stopping(), data.clone());
         let until = Until { stopping: &stopping, replaced: &self.replaced, is_wanted: &is_wanted };
         let sent = self.sender.send(ctx, data, until).await;
-        match (sent, self.successor.get()) {
+        match (sent, self.heir()) {
             (Err(error), Some(successor)) if !error.is_permanent() && is_wanted() => {
                 self.hand_over(successor, ctx, again, is_wanted).await
             }
             (sent, _) => sent,
         }
+    }
+
+    /// Who takes what was not sent; nobody where the successor will find it on disk.
+    fn heir(&self) -> Option<&Next> {
+        let disk = self.queue.as_ref().and_then(|it| it.disk.as_ref());
+        self.successor.get().filter(|_| !disk.is_some_and(|it| it.is_awaited()))
     }
 
     /// The successor's queue may be full for a while. The service says how long is long enough.
@@ -182,6 +237,33 @@ impl Helper {
         error!(%error, rejected_items, "Exporting failed. Rejecting data.{}", self.advice);
     }
 
+    /// Opens the files of a queue on disk, and keeps them.
+    async fn open(self: &Arc<Self>, queue: &Queue, host: &Host) -> Result<(), BoxError> {
+        let Some((storage, disk, keeper)) = queue.on_disk(self.signal) else { return Ok(()) };
+        let (storage, exporter) = (host.uses::<dyn Storage>(storage)?, self.exporter.clone());
+        let files = Files { storage, exporter, signal: self.signal, disk: Arc::clone(disk) };
+        let opened = files.open(host).await?;
+        let waiting = opened.is_none().then(|| host.ownership());
+        let (helper, own) = (Arc::clone(self), host.clone());
+        host.spawn(async move {
+            let opened = match (opened, waiting) {
+                (None, Some(ownership)) => tokio::select! {
+                    opened = files.follow(ownership, &own) => Some(opened),
+                    () = own.stopping().cancelled() => None,
+                },
+                (opened, _) => opened,
+            };
+            let close = || helper.queue.iter().for_each(Queue::close);
+            let kept = match opened {
+                Some(opened) => opened.keep(keeper, &helper.replaced, close).await,
+                None => Ok(()),
+            };
+            helper.queue.iter().for_each(Queue::abandon);
+            kept
+        });
+        Ok(())
+    }
+
     fn stopping(&self) -> CancellationToken {
         self.stopping.get().cloned().unwrap_or_default()
     }
@@ -192,7 +274,7 @@ impl Component for Helper {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let stopping = self.stopping.get_or_init(|| host.stopping().clone()).clone();
         let Some(queue) = &self.queue else { return Ok(()) };
-        queue.check()?;
+        self.open(queue, host).await?;
         for _ in 0..queue.workers() {
             let helper = Arc::clone(&self);
             host.spawn(async move {
@@ -205,8 +287,7 @@ impl Component for Helper {
         let helper = Arc::clone(&self);
         host.spawn(async move {
             if let Some(queue) = &helper.queue {
-                queue.buffer.keep_time(&stopping).await;
-                queue.close();
+                queue.keep_time(&stopping).await;
             }
             Ok(())
         });

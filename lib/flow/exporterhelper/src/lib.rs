@@ -7,6 +7,9 @@
 //! else, but holds a [`Claim`] on each request that carries a part of its data, and is answered when the
 //! last of them is.
 //!
+//! A queue on disk is a stage in front of the same [`Buffer`]: what is stored there has a claim, too, and is deleted
+//! when that is answered.
+//!
 //! `processors/batch` is built from the same [`Buffer`].
 
 #![cfg_attr(
@@ -24,14 +27,19 @@ mod batch;
 mod batcher;
 mod buffer;
 mod claim;
+mod disk;
+mod files;
 mod helper;
+mod keeper;
 mod metrics;
 mod partition;
 #[cfg(test)]
 mod property;
 mod queue;
+mod room;
 mod sender;
 mod spans;
+mod stored;
 #[cfg(test)]
 mod tests;
 

@@ -1,37 +1,41 @@
-//! The in-memory queue: how much may be in it, and who waits for what.
+//! The queue: how much may be in it, and who waits for what.
 //!
-//! Its size is a semaphore: a request takes as many permits as it is large, and gives them back when it has
-//! been answered, not when it leaves the buffer, so that `queue_size` bounds what is being sent, too. The permits
-//! travel with the request (`Request::room`) and are given back by being dropped, whatever becomes of it.
+//! A request takes [`Room`], and gives it back when it has been answered, not when it leaves the buffer, so that
+//! `queue_size` bounds what is being sent, too. In memory the permits travel with the request (`Request::room`) and
+//! are given back by being dropped, whatever becomes of it; on disk they are given back when it is deleted.
 //!
 //! Callers differ by what they want. One that wants `Accepted` is answered as soon as its request is stored, and
 //! refused when there is no room (its client has its own backoff). One that wants `Delivered` can read its data
-//! again and must not lose it: it waits for room, then for its claim. Nothing is refused to it for its size.
+//! again and must not lose it: it waits for room, then for its claim. Nothing is refused to it for its size. On disk
+//! both are answered when the request is stored there ([`crate::keeper`] says what that means).
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use component::meter::Shape;
 use component::{
-    BatchConfig, BoxError, ConsumeError, Context, Data, ExporterSettings, QueueConfig, Signal,
-    Sizer,
+    BatchConfig, ConsumeError, Context, Data, ExporterSettings, Id, QueueConfig, Signal, Sizer,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
+use tokio_util::sync::CancellationToken;
 
+use crate::disk::{COME_AGAIN, Disk};
+use crate::keeper::Keeper;
 use crate::metrics::{BatchSizes, Metrics, queue_capacity, queue_size};
+use crate::room::Room;
 use crate::{Buffer, Claim, Partitioner, Request, Rules, Waiting};
 
 /// How often a queue that is emptied is looked at.
 const IDLE_CHECK: Duration = Duration::from_millis(20);
-/// When a client may come again that found no room: the Collector leaves it to the client's own backoff.
-const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Bounded by `queue_size`, which counts what is queued and what is being sent.
 pub(crate) struct Queue {
     config: QueueConfig,
     pub(crate) buffer: Arc<Buffer>,
-    room: Arc<Semaphore>,
-    capacity: usize,
+    room: Arc<Room>,
+    /// Of a queue with `storage`.
+    pub(crate) disk: Option<Arc<Disk>>,
     partitioner: Partitioner,
     metrics: Metrics,
     /// Of a queue that makes batches.
@@ -47,28 +51,26 @@ impl Queue {
     ) -> Self {
         let rules = config.batch.get().map(|batch| rules(batch, *config.sizer));
         let partitioner = rules.as_ref().map(|it| it.partitioner.clone()).unwrap_or_default();
-        let capacity = usize::try_from(config.queue_size).unwrap_or(1);
-        let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
-        let room = Arc::new(Semaphore::new(capacity));
+        let room = Arc::new(Room::new(usize::try_from(config.queue_size).unwrap_or(1)));
         let attributes = [("exporter", settings.id.as_str()), ("data_type", signal.name())];
-        let free = Arc::downgrade(&room);
-        let size = move || Some((capacity - free.upgrade()?.available_permits()) as f64);
+        let alive = Arc::downgrade(&room);
+        let size = move || Some(alive.upgrade()?.used() as f64);
         settings.meter.observe(Shape::Gauge, queue_size(*config.sizer), &attributes, size);
         let alive = Arc::downgrade(&room);
-        let read = move || alive.upgrade().map(|_| capacity as f64);
+        let read = move || Some(alive.upgrade()?.capacity() as f64);
         settings.meter.observe(Shape::Gauge, queue_capacity(*config.sizer), &attributes, read);
+        let disk = config.storage.as_ref().map(|_| Arc::new(Disk::new(&room, *config.sizer)));
         let buffer = Arc::new(Buffer::new(rules, metrics.lost_at_shutdown.clone()));
         let batches = config.batch.get().map(|_| BatchSizes::new(settings));
-        Self { config, buffer, room, capacity, partitioner, metrics, batches }
+        Self { config, buffer, room, disk, partitioner, metrics, batches }
     }
 
-    /// Refuses what this queue cannot do.
-    pub(crate) fn check(&self) -> Result<(), BoxError> {
-        match &self.config.storage {
-            // The door for the queue on disk: it stands in the place of `Buffer`.
-            Some(storage) => Err(component::on_disk(storage).into()),
-            None => Ok(()),
-        }
+    /// Of one with `storage`: the name of that, and who is to have its files.
+    pub(crate) fn on_disk(&self, signal: Signal) -> Option<(&Id, &Arc<Disk>, Keeper)> {
+        let ready_max = usize::try_from(self.config.num_consumers).unwrap_or(1);
+        let (disk, partitioner) = (self.disk.as_ref()?, self.partitioner.clone());
+        let keeper = Keeper::new(disk, &self.buffer, partitioner, signal, ready_max);
+        Some((self.config.storage.as_ref()?, disk, keeper))
     }
 
     pub(crate) fn workers(&self) -> i64 {
@@ -86,7 +88,15 @@ impl Queue {
             return Ok(None);
         }
         self.metrics.enqueued(items, data.bytes());
-        let stored = self.admit(ctx, &data).await.and_then(|room| self.store(ctx, data, room));
+        let stored = match (self.admit(ctx, &data).await, &self.disk) {
+            (Err(error), _) => Err(error),
+            (Ok(room), None) => self.store(ctx, data, room),
+            (Ok(room), Some(disk)) => match disk.put(ctx, data, room) {
+                // Whoever answers is gone when the collector stops.
+                Some(stored) => stored.await.unwrap_or_else(|_| Err(stopped())).map(|()| None),
+                None => Err(stopped()),
+            },
+        };
         stored.inspect_err(|_| self.metrics.enqueue_failed.add(items as u64))
     }
 
@@ -120,16 +130,13 @@ impl Queue {
             Sizer::Items => data.items(),
             Sizer::Bytes => data.bytes(),
         };
-        if self.capacity.min(u32::MAX as usize) < size && !ctx.wants_delivered() {
+        if !self.room.fits(size) && !ctx.wants_delivered() {
             return Err(ConsumeError::retryable("element size too large"));
         }
-        // What is larger than the whole queue takes all of it: it travels alone.
-        let (room, size) =
-            (Arc::clone(&self.room), u32::try_from(size.min(self.capacity)).unwrap_or(u32::MAX));
         if ctx.wants_delivered() || self.config.block_on_overflow {
-            return room.acquire_many_owned(size).await.map_err(|_| stopped());
+            return self.room.acquire(size).await.map_err(|_| stopped());
         }
-        room.try_acquire_many_owned(size).map_err(|error| match error {
+        self.room.try_acquire(size).map_err(|error| match error {
             TryAcquireError::NoPermits => {
                 ConsumeError::retryable("sending queue is full").after(COME_AGAIN)
             }
@@ -140,15 +147,44 @@ impl Queue {
     /// Waits until nothing is in it.
     pub(crate) async fn idle(&self) {
         // Acquiring everything would take the room from those who still come.
-        while self.room.available_permits() < self.capacity {
+        while self.room.used() > 0 {
             tokio::time::sleep(IDLE_CHECK).await;
         }
+    }
+
+    /// Wakes those who send when a batch is due, until nothing more comes.
+    pub(crate) async fn keep_time(&self, stopping: &CancellationToken) {
+        let Some(disk) = &self.disk else {
+            self.buffer.keep_time(stopping).await;
+            return self.close();
+        };
+        // What is on disk may have to be sent on before the buffer is closed.
+        let close = async {
+            stopping.cancelled().await;
+            self.close();
+            pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.buffer.keep_time(&disk.ended) => {}
+            () = close => {}
+        }
+    }
+
+    /// Its files are given up.
+    pub(crate) fn abandon(&self) {
+        self.room.close();
+        self.buffer.close();
+        self.disk.iter().for_each(|it| it.abandon());
     }
 
     /// Takes nothing more.
     pub(crate) fn close(&self) {
         self.room.close();
-        self.buffer.close();
+        match &self.disk {
+            // The keeper says what becomes of what is in the buffer.
+            Some(disk) => disk.close(),
+            None => self.buffer.close(),
+        }
     }
 }
 

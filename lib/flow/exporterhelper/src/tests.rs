@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::{Helper, in_front_of};
 
+mod on_disk;
 mod replaced;
 mod too_large;
 
@@ -434,21 +435,6 @@ async fn what_hangs_beyond_the_grace_is_counted() {
     settle().await;
     assert_eq!(bench.lost("shutdown_deadline"), Some(7.0));
     assert!(!replay.await.unwrap().unwrap_err().is_permanent());
-}
-
-#[tokio::test]
-async fn a_queue_on_disk_is_refused_with_a_remedy() {
-    let config =
-        QueueConfig { storage: Some("file_storage".parse().unwrap()), ..QueueConfig::default() };
-    let (sink, host) = (Sink::new(), TestHost::new());
-    let settings = exporter_settings("otlp", Signal::Logs);
-    let helper = in_front_of(&settings, queue(config), sink.next());
-    let error = helper.start(&host).await.unwrap_err().to_string();
-    assert!(
-        error.starts_with("sending_queue::storage: a queue on disk (\"file_storage\")"),
-        "{error}"
-    );
-    assert!(error.contains("remove the key"), "{error}");
 }
 
 /// With a place in an order.

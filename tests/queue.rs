@@ -1,0 +1,276 @@
+//! The sending queue on disk under fire: a backend that is dead, hangs, refuses, or loses its answers, kill -9 at random
+//! moments, a disk that is full. Whatever a client was told is stored arrives, and what comes twice is bounded.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use component::{Data, Next};
+use ledger::{Fault, Line, Oracle};
+use pdata::LogsBuilder;
+
+use crate::support::{Endpoint, PATIENCE, Process, SLUICE, eventually, own_address, part, skipped};
+
+/// Kills of one run; `SLUICE_QUEUE_KILLS` overrides: a night has 1,000. `SLUICE_SEED` is 42.
+const KILLS: u64 = 30;
+/// Records that have to be answered with success.
+const RECORDS: u64 = 20_000;
+/// Records of one request.
+const BATCH: u64 = 50;
+/// Clients that send in turn, each with its own numbers.
+const CLIENTS: u32 = 4;
+/// Bytes that are in memory of a queue on disk at most, and so come twice after a kill.
+const WINDOW_BYTES: u64 = 64 << 20;
+/// No record is shorter.
+const RECORD_BYTES_MIN: u64 = 80;
+
+/// The collector under test, from `listen` to the backend, with its queue in `state`.
+fn config(listen: &str, backend: &Endpoint, state: &Path, more: &str) -> String {
+    format!(
+        "receivers:
+  otlp: {{protocols: {{http: {{endpoint: '{listen}'}}}}}}
+exporters:
+  otlp:
+    endpoint: {endpoint}
+    tls: {{insecure: true}}
+    timeout: 300ms
+    retry_on_failure: {{initial_interval: 20ms, max_interval: 100ms}}
+    sending_queue: {{storage: file_storage, queue_size: 100000}}
+extensions:
+  file_storage: {{directory: '{state}'{more}}}
+service:
+  extensions: [file_storage]
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    logs: {{receivers: [otlp], exporters: [otlp]}}
+",
+        state = state.display(),
+        endpoint = backend.grpc
+    )
+}
+
+/// One that sends its numbers in order, again until each was answered with success.
+struct Pusher {
+    writer: u32,
+    address: String,
+    /// Numbers below this were answered with success.
+    stored: u64,
+    /// Times that a request was not.
+    refused: u64,
+    stream: Option<TcpStream>,
+}
+
+impl Pusher {
+    fn new(writer: u32, address: &str) -> Self {
+        Self { writer, address: address.to_owned(), stored: 0, refused: 0, stream: None }
+    }
+
+    /// Sends the next records once. False when they were not taken.
+    fn send(&mut self, length: usize) -> bool {
+        let mut builder = LogsBuilder::new();
+        builder.resource(|it| it.put("service.name", "pusher"));
+        for seq in self.stored..self.stored + BATCH {
+            let text = Line::now(self.writer, seq).text(length);
+            builder.record(|it| it.body(text.as_str()));
+        }
+        let status = self.post(&Data::from(builder.finish()).to_bytes());
+        if status == Some(200) {
+            self.stored += BATCH;
+            return true;
+        }
+        self.refused += 1;
+        if status.is_none() {
+            self.stream = None;
+        }
+        false
+    }
+
+    /// The status of the answer; `None` when the connection broke.
+    fn post(&mut self, body: &[u8]) -> Option<u16> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            none => none.insert(TcpStream::connect(&self.address).ok()?),
+        };
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let length = body.len();
+        write!(
+            stream,
+            "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: {length}\r\n\r\n"
+        )
+        .ok()?;
+        stream.write_all(body).ok()?;
+        let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+        loop {
+            let length = stream.read(&mut piece).ok().filter(|it| *it > 0)?;
+            answer.extend_from_slice(&piece[..length]);
+            let text = String::from_utf8_lossy(&answer).to_lowercase();
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|it| it.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |it| it.trim().parse::<usize>().unwrap()) {
+                return head.split(' ').nth(1)?.parse().ok();
+            }
+        }
+    }
+}
+
+/// Each sends until it has `quota`, or its patience ends.
+async fn send_all(mut pushers: Vec<Pusher>, quota: u64) -> Vec<Pusher> {
+    let sending = move || {
+        let end = Instant::now() + PATIENCE;
+        while pushers.iter().any(|it| it.stored < quota) && Instant::now() < end {
+            for pusher in pushers.iter_mut().filter(|it| it.stored < quota) {
+                if !pusher.send(40) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+        pushers
+    };
+    tokio::task::spawn_blocking(sending).await.unwrap()
+}
+
+/// What a run has shown.
+struct Outcome {
+    stored: u64,
+    missing: usize,
+    doubled: u64,
+    doubled_max: u64,
+    torn: u64,
+}
+
+/// 20,000 records through `program`, which is killed again and again while the backend has one fault after the other.
+async fn under_fire(program: &Path, test: u8, folder: &Path, more: &str) -> Outcome {
+    let number = |name| std::env::var(name).ok().and_then(|it| it.parse::<u64>().ok());
+    let kills = number("SLUICE_QUEUE_KILLS").unwrap_or(KILLS);
+    let mut random = fastrand::Rng::with_seed(number("SLUICE_SEED").unwrap_or(42));
+    let oracle = Arc::new(Oracle::default());
+    let backend = Endpoint::start(Arc::clone(&oracle) as Next).await;
+    let listen = format!("{}:4318", own_address(test));
+    let state = folder.join("queue");
+    std::fs::create_dir_all(&state).unwrap();
+    let yaml = config(&listen, &backend, &state, more);
+    let mut pushers: Vec<_> = (0..CLIENTS).map(|writer| Pusher::new(writer, &listen)).collect();
+    let faults = [
+        Fault::Dead,
+        Fault::Hang,
+        Fault::Busy,
+        Fault::LoseAnswer,
+        Fault::Slow(Duration::from_millis(20)),
+        Fault::None,
+    ];
+    let (mut doubled, mut doubled_max) = (0, 0);
+    for kill in 0..kills {
+        oracle.set_fault(faults[random.usize(..faults.len())]);
+        let mut collector = Process::collector(program, folder, &yaml);
+        let quota = RECORDS / u64::from(CLIENTS) * (kill + 1) / kills;
+        pushers = send_all(pushers, quota).await;
+        tokio::time::sleep(Duration::from_millis(random.u64(..150))).await;
+        collector.kill();
+        pushers.iter_mut().for_each(|it| it.stream = None);
+        let now = oracle.tally().doubled;
+        doubled_max = doubled_max.max(now - doubled);
+        doubled = now;
+    }
+    oracle.set_fault(Fault::None);
+    let mut collector = Process::collector(program, folder, &yaml);
+    let missing = |most| {
+        let missing = pushers.iter().map(|it| oracle.missing(it.writer, it.stored, most).len());
+        missing.sum::<usize>()
+    };
+    eventually(|| missing(1) == 0).await;
+    let tally = oracle.tally();
+    let outcome = Outcome {
+        stored: pushers.iter().map(|it| it.stored).sum(),
+        missing: missing(usize::MAX),
+        doubled: tally.doubled,
+        doubled_max: doubled_max.max(tally.doubled - doubled),
+        torn: tally.torn + tally.foreign,
+    };
+    let Outcome { stored, missing, doubled, doubled_max, .. } = outcome;
+    let refused: u64 = pushers.iter().map(|it| it.refused).sum();
+    println!(
+        "{}: {kills} kills, {stored} records answered with success: missing {missing}, doubled {doubled}, in one \
+         life at most {doubled_max}; not taken {refused} times",
+        program.file_name().unwrap().display()
+    );
+    collector.terminate().await;
+    backend.stop().await;
+    outcome
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_answered_with_success_survives_kill_9_and_every_fault_of_the_backend() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = under_fire(Path::new(SLUICE), 61, folder.path(), "").await;
+    assert!(outcome.stored >= RECORDS * 99 / 100, "only {} were taken", outcome.stored);
+    assert_eq!((outcome.missing, outcome.torn), (0, 0));
+    let bound = WINDOW_BYTES / RECORD_BYTES_MIN;
+    assert!(outcome.doubled_max <= bound, "{} doubled, at most {bound}", outcome.doubled_max);
+    // The run must have hurt: answers were lost, so records came twice.
+    assert!(outcome.doubled > 0, "the test has no teeth");
+    let queue = folder.path().join("queue/exporter_otlp__logs.queue");
+    let left = std::fs::read_dir(queue).unwrap().map(|it| it.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["lock"], "what is done gives its space back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_go_collector_in_the_same_fire() {
+    let Some(otelcol) = part("otelcol") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // Its figures are printed, and judged by nobody: they are in docs/internals/delivery.md.
+    let outcome = under_fire(&otelcol, 62, folder.path(), "").await;
+    assert!(outcome.stored > 0, "it took nothing");
+}
+
+/// Unmounted when dropped.
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        // Left mounted, it is an empty tmpfs in a temporary directory.
+        let _ = Command::new("umount").arg("-l").arg(self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_senders_and_keeps_what_was_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("small");
+    std::fs::create_dir_all(&state).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs"];
+    if !Command::new("mount").args(mount).arg(&state).status().is_ok_and(|it| it.success()) {
+        return skipped(format_args!("a tmpfs of 4 MiB cannot be mounted: that needs root"));
+    }
+    let _mounted = Mounted(&state);
+    let oracle = Arc::new(Oracle::default());
+    oracle.set_fault(Fault::Dead);
+    let backend = Endpoint::start(Arc::clone(&oracle) as Next).await;
+    let listen = format!("{}:4318", own_address(63));
+    let yaml = config(&listen, &backend, &state, "");
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    let mut pusher = Pusher::new(1, &listen);
+    while pusher.refused < 5 {
+        pusher.send(1000);
+        assert!(pusher.stored < 20_000, "it never gets full");
+    }
+    assert!(pusher.stored > 1000, "only {} records fit into 4 MiB", pusher.stored);
+    sluice.says("No space left on device").await;
+    sluice.says("make room on the disk").await;
+    // Also through a crash.
+    sluice.kill();
+    pusher.stream = None;
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    assert!(eventually(|| TcpStream::connect(&listen).is_ok()).await);
+    assert!(!pusher.send(1000), "still full");
+    oracle.set_fault(Fault::None);
+    assert!(eventually(|| pusher.send(1000)).await, "there is no room again: {}", sluice.output());
+    let all = || oracle.missing(1, pusher.stored, 1).is_empty();
+    assert!(eventually(all).await, "{:?}", oracle.missing(1, pusher.stored, 10));
+    println!("4 MiB: {} records accepted, {} doubled", pusher.stored, oracle.tally().doubled);
+    assert!(sluice.terminate().await.success());
+    backend.stop().await;
+}
