@@ -9,6 +9,7 @@ mod helm;
 mod intake;
 mod logs;
 mod loki;
+mod losses;
 mod offsets;
 mod own_logs;
 mod own_telemetry;

@@ -135,6 +135,11 @@ fn stop_signals() -> std::io::Result<CancellationToken> {
                 _ = terminate.recv() => "terminated",
             };
             if first.is_cancelled() {
+                error!(
+                    signal,
+                    "Ended at once by a second signal. What clients had handed over and was not sent is lost; log files are \
+                     read again from their last stored position."
+                );
                 Logging::flush(LAST_WORDS_IN_HASTE);
                 std::process::exit(EXIT_FAILED.into());
             }
