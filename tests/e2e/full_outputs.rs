@@ -82,7 +82,7 @@ fn missing(address: &str) -> f64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_standard_error_stops_neither_data_nor_reloads_nor_the_stop() {
     let folder = tempfile::tempdir().unwrap();
-    let address = own_address(141);
+    let address = own_address(121);
     let yaml = talkative(&address, "");
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut sluice = Running::start(folder.path(), &yaml, Stdio::null(), writer.into());
@@ -110,7 +110,7 @@ async fn a_full_standard_error_stops_neither_data_nor_reloads_nor_the_stop() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_that_are_missing_are_said_where_they_are_missing_and_the_last_ones_come_out() {
     let folder = tempfile::tempdir().unwrap();
-    let address = own_address(142);
+    let address = own_address(122);
     let yaml = talkative(&address, "");
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut sluice = Running::start(folder.path(), &yaml, Stdio::null(), writer.into());
@@ -140,7 +140,7 @@ async fn lines_that_are_missing_are_said_where_they_are_missing_and_the_last_one
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standard_error_that_is_closed_or_on_a_full_disk_costs_log_lines_only() {
-    for (test, closed) in [(143, true), (144, false)] {
+    for (test, closed) in [(123, true), (124, false)] {
         let folder = tempfile::tempdir().unwrap();
         let address = own_address(test);
         let err = if closed {
@@ -164,7 +164,7 @@ async fn a_standard_error_that_is_closed_or_on_a_full_disk_costs_log_lines_only(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_console_that_stands_still_holds_up_its_pipeline_only() {
     let folder = tempfile::tempdir().unwrap();
-    let address = own_address(145);
+    let address = own_address(125);
     let copy = folder.path().join("copy.json");
     let yaml = talkative(&address, "use_internal_logger: false").replace(
         "receivers: [otlp], exporters: [debug]}",

@@ -185,7 +185,7 @@ async fn no_descriptor_at_all_is_waited_out_and_said_once() {
     (0..100).for_each(|n| write(&format!("a/{n}.log"), &format!("{n} one")));
     let arrived = Arc::new(Lines::default());
     let backend = Endpoint::start(Arc::clone(&arrived) as _).await;
-    let address = own_address(144);
+    let address = own_address(184);
     let yaml = format!(
         "receivers:
   file_log: {{include: ['{}/logs/**/*.log'], start_at: beginning}}
@@ -238,7 +238,7 @@ async fn an_exporter_that_finds_no_descriptor_for_its_connection_waits_for_one()
     append("before");
     let arrived = Arc::new(Lines::default());
     let backend = Endpoint::start(Arc::clone(&arrived) as _).await;
-    let address = own_address(147);
+    let address = own_address(187);
     let retry = "retry_on_failure: {initial_interval: 100ms, max_interval: 1s}";
     let yaml = format!(
         "receivers:
@@ -345,7 +345,7 @@ async fn a_dead_exporter_does_not_stop_its_neighbour_and_gets_everything_later()
     write(0, LINES);
     let (healthy, late) = (Arc::new(Lines::default()), Arc::new(Lines::default()));
     let backend = Endpoint::start(Arc::clone(&healthy) as _).await;
-    let address = own_address(145);
+    let address = own_address(185);
     let yaml = two_pipelines(folder.path(), &backend.grpc, &format!("{address}:4317"), &address);
     let mut sluice = Process::collector(SLUICE.as_ref(), folder.path(), &yaml);
     assert!(
@@ -399,7 +399,7 @@ async fn an_exporter_that_stops_the_others_of_its_own_pipeline_is_named() {
     std::fs::write(folder.path().join("in.log"), lines).unwrap();
     let healthy = Arc::new(Lines::default());
     let backend = Endpoint::start(Arc::clone(&healthy) as _).await;
-    let address = own_address(146);
+    let address = own_address(186);
     let yaml = two_pipelines(folder.path(), &backend.grpc, &format!("{address}:4317"), &address);
     let start = yaml.find("    logs/healthy").unwrap();
     let both = "exporters: [otlp_grpc/healthy, otlp_grpc/dead]";

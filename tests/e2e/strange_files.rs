@@ -92,7 +92,7 @@ async fn a_file_whose_name_is_not_utf_8_is_read_and_followed_through_rotation() 
     let archive = log.with_extension("log.1");
     fs::write(&log, "before the start\n").unwrap();
     let keys = "start_at: beginning, include_file_path: true";
-    let collector = Collector::start(folder, 141, "logs*/*/*.log", keys);
+    let collector = Collector::start(folder, 171, "logs*/*/*.log", keys);
     collector.comes("before the start").await;
     // As a text of OTLP has it.
     let shown = "logs\u{fffd}/caf\u{fffd}/m\u{fffd}ller.log";
@@ -109,7 +109,7 @@ async fn a_file_whose_name_is_not_utf_8_is_read_and_followed_through_rotation() 
     fs::write(&log, text).unwrap();
     fs::rename(&log, &archive).unwrap();
     begin("after the restart\n");
-    let collector = Collector::start(folder, 141, "logs*/*/*.log", keys);
+    let collector = Collector::start(folder, 171, "logs*/*/*.log", keys);
     for text in ["while it was down", "after the restart", "before the start", "after the rotation"]
     {
         collector.comes(text).await;
@@ -154,7 +154,7 @@ async fn what_is_no_log_is_skipped_said_once_and_counted_and_the_logs_beside_it_
         fs::write(shm.path(), "on a tmpfs\n").unwrap();
         std::os::unix::fs::symlink(shm.path(), file("shm.log")).unwrap();
     }
-    let collector = Collector::start(folder, 142, "logs/*.log", "start_at: beginning");
+    let collector = Collector::start(folder, 172, "logs/*.log", "start_at: beginning");
     collector.comes("a real one").await;
     collector.comes("through a descriptor").await;
     if shm.is_ok() {
@@ -207,7 +207,7 @@ async fn a_damaged_gzip_file_gives_what_stands_before_the_damage_and_is_named_an
     fs::write(file("written.gz"), &gzip("fifth\n")[..16]).unwrap();
     fs::write(file("padded.gz"), [gzip("sixth\n"), vec![0; 512]].concat()).unwrap();
     fs::write(file("empty.gz"), "").unwrap();
-    let collector = Collector::start(folder, 143, "*.gz", "start_at: beginning, compression: gzip");
+    let collector = Collector::start(folder, 173, "*.gz", "start_at: beginning, compression: gzip");
     for text in ["first", "third", "fourth", "sixth"] {
         collector.comes(text).await;
     }

@@ -1,10 +1,12 @@
 //! Starting and watching the program under test.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -59,8 +61,13 @@ pub async fn eventually(mut condition: impl FnMut() -> bool) -> bool {
 }
 
 /// An address of the loopback that is this process's and this test's alone: its ports are free, also where
-/// they must be fixed.
+/// they must be fixed. Two files with the same number would take each other's ports.
+#[track_caller]
 pub fn own_address(test: u8) -> String {
+    static TAKEN: Mutex<BTreeMap<u8, &str>> = Mutex::new(BTreeMap::new());
+    let file = std::panic::Location::caller().file();
+    let taken = *TAKEN.lock().unwrap().entry(test).or_insert(file);
+    assert_eq!(taken, file, "both use the number {test}");
     let [_, _, high, low] = std::process::id().to_be_bytes();
     format!("127.{high}.{low}.{test}")
 }
