@@ -225,6 +225,51 @@ async fn the_go_collector_in_the_same_fire() {
     assert!(outcome.stored > 0, "it took nothing");
 }
 
+/// What a program that looks into a queue prints, and whether it is content.
+fn look(action: &str, path: &Path) -> (String, bool) {
+    let out = Command::new(SLUICE).args(["queue", action]).arg(path).output().unwrap();
+    let text = [out.stdout, out.stderr].concat();
+    (String::from_utf8(text).unwrap(), out.status.success())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_can_be_looked_into_while_the_collector_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("queue");
+    std::fs::create_dir_all(&state).unwrap();
+    let oracle = Arc::new(Oracle::default());
+    oracle.set_fault(Fault::Dead);
+    let backend = Endpoint::start(Arc::clone(&oracle) as Next).await;
+    let listen = format!("{}:4318", own_address(64));
+    let yaml = config(&listen, &backend, &state, "");
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    let mut pusher = Pusher::new(1, &listen);
+    assert!(pusher.send(40) && pusher.send(40));
+    let (text, _) = look("ls", &state);
+    assert!(text.contains("exporter_otlp__logs.queue: 2 requests left (100 items, "), "{text}");
+    let (text, _) = look("inspect", &state);
+    assert!(text.contains("1 logs 50 items ") && text.contains(" left {\"peer\":"), "{text}");
+    let (text, _) = look("export", &state.join("exporter_otlp__logs.queue"));
+    let requests: Vec<serde_json::Value> =
+        text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let records = &requests[1]["resourceLogs"][0]["scopeLogs"][0]["logRecords"];
+    assert_eq!((requests.len(), records.as_array().unwrap().len()), (2, 50));
+    assert!(look("verify", &state).1);
+    sluice.kill();
+    // A disk changes a bit.
+    let segment = state.join("exporter_otlp__logs.queue/00000000000000000001.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let (text, content) = look("verify", &state);
+    assert!(text.contains("1 requests left (50 items, ") && text.contains(" 1 damaged"), "{text}");
+    assert!(!content);
+    let (text, content) = look("ls", folder.path());
+    assert!(text.contains("name the directory of a file_storage") && !content, "{text}");
+    backend.stop().await;
+}
+
 /// Unmounted when dropped.
 struct Mounted<'a>(&'a Path);
 

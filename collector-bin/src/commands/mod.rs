@@ -9,6 +9,7 @@ mod graph;
 mod help;
 mod ottl;
 mod print_config;
+mod queue;
 mod run;
 mod schema;
 mod validate;
@@ -41,6 +42,7 @@ pub const COMMANDS: &[&Command] = &[
     &completion::MAN,
     &ottl::COMMAND,
     &print_config::COMMAND,
+    &queue::COMMAND,
     &schema::COMMAND,
     &validate::COMMAND,
     &version::COMMAND,

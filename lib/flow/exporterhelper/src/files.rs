@@ -64,14 +64,18 @@ impl Files {
         host: &Host,
     ) -> Opened {
         let ownership = ownership.await;
+        let mut has_failed = false;
         loop {
             match self.log().await {
                 Ok(log) => {
-                    host.report(Status::Ok);
+                    if has_failed {
+                        host.report(Status::Ok);
+                    }
                     return self.opened(log, ownership);
                 }
                 Err(error) => host.report(Status::Recoverable(error.to_string())),
             }
+            has_failed = true;
             tokio::time::sleep(OPEN_PAUSE).await;
         }
     }

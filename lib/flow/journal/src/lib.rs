@@ -35,6 +35,7 @@ use tracing::warn;
 
 use journal::{Journal, open_file};
 use name::file_name;
+pub use segments::survey;
 use segments::{Options, Segments};
 
 /// How often the disk is waited for by queues, unless it is said otherwise.

@@ -12,6 +12,7 @@
 
 mod folder;
 mod record;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 

@@ -15,7 +15,7 @@ const MODE: u32 = 0o600;
 /// Most damaged segments that are kept for people to look at.
 const QUARANTINE_FILES_MAX: usize = 16;
 /// Directory of the damaged segments.
-const QUARANTINE: &str = "quarantine";
+pub(super) const QUARANTINE: &str = "quarantine";
 
 pub(super) struct Folder(pub(super) PathBuf);
 

@@ -9,6 +9,7 @@ use component::meter::Counter;
 use component::{Fsync, NewRecord, QueueLog as _};
 use tempfile::TempDir;
 
+use super::survey::{self, Found};
 use super::{Options, SEGMENT_BYTES_MIN, Segments};
 use crate::journal::open_file;
 
@@ -282,6 +283,39 @@ fn what_makes_no_sense_is_kept_aside_and_does_not_come_again() {
     drop(log);
     assert_eq!(rest(&mut bench.open()), ["two"]);
     assert_eq!(fs::read_dir(bench.folder.path().join("quarantine")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_look_into_the_files_shows_what_is_left_done_and_damaged_and_changes_nothing() {
+    let bench = Bench::new();
+    scenario(8, &bench);
+    let look = |bench: &Bench| {
+        let mut seen = Vec::new();
+        let each = &mut |found| {
+            seen.push(match found {
+                Found::Record(it, is_done) => format!("{} {is_done}", text(&it)),
+                Found::Damaged(seq, items) => format!("{seq} damaged, {items} items"),
+                Found::Hole(at, records) => format!("{records} missing at {at}"),
+            });
+        };
+        let before = bench.files();
+        survey::read(bench.folder.path(), each).unwrap();
+        assert_eq!(bench.files(), before);
+        seen
+    };
+    let whole = ["one true", "two true", "three false", "four false", "five false"];
+    assert_eq!(look(&bench), whole);
+    let _open = bench.open();
+    assert_eq!(look(&bench), whole, "also while somebody has it");
+    let mut files = bench.files();
+    let (last, first) = (files.len() - 1, 1);
+    files[last].1[8 + 32] ^= 1;
+    files[first].1[8] ^= 1;
+    let seen = look(&Bench::of(&files));
+    assert_eq!(
+        seen,
+        ["two true", "three false", "1 missing at 8", "4 damaged, 2 items", "five false"]
+    );
 }
 
 #[test]
