@@ -54,6 +54,16 @@ pub enum AuthValue {
     List(Vec<String>),
 }
 
+impl AuthValue {
+    /// As one text: those of a list with a semicolon between.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::List(texts) => texts.join(";"),
+        }
+    }
+}
+
 impl AuthData {
     /// The value under `name`.
     pub fn get(&self, name: &str) -> Option<&AuthValue> {

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use attraction::{Action, Actions, Sender};
 use component::{
-    Component, ConsumeError, Context, Data, Next, Problems, Processor, ProcessorSettings, Stateless,
+    AuthValue, Component, ConsumeError, Context, Data, Next, Problems, Processor,
+    ProcessorSettings, Stateless,
 };
 use pdata::{Depth, Field, Keep};
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,8 @@ impl Component for Resource {}
 impl Stateless for Resource {
     fn map(&self, ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
         let client = ctx.client.as_deref();
-        let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata });
+        let auth = |name: &str| client?.auth.as_ref()?.get(name).map(AuthValue::text);
+        let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata, auth: &auth });
         let actions = self.actions.bind(sender);
         Ok(data.edit(Depth::Resource, |place| {
             if let Some(mut attributes) = place.attributes(Field::RESOURCE_ATTRIBUTES) {

@@ -8,12 +8,14 @@ use regex::Regex;
 use crate::{Actions, Source, Step, Target, When, convert, hash};
 
 /// Who sent a request, as `from_context` asks for it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Sender<'a> {
     /// Address of the peer, if the receiver knows it.
     pub peer: Option<SocketAddr>,
     /// Request metadata, keys in lower case.
     pub metadata: &'a [(String, String)],
+    /// What an authenticator says of it under a name.
+    pub auth: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// Actions in the light of one request.
@@ -39,15 +41,15 @@ impl Actions {
     }
 }
 
-/// `client.address`, or values of request metadata, several of them joined with a semicolon.
-/// `auth.` finds nothing: authenticators do not hand on attributes yet.
+/// `client.address`, what an authenticator knows (`auth.username`), or values of request metadata, several of them joined
+/// with a semicolon.
 fn from_context(key: &str, sender: Option<Sender<'_>>) -> Option<String> {
     if key == "client.address" {
         let peer = sender.and_then(|it| it.peer);
         return Some(peer.map(|it| it.ip().to_string()).unwrap_or_default());
     }
-    if key.starts_with("auth.") {
-        return None;
+    if let Some(name) = key.strip_prefix("auth.") {
+        return (sender?.auth)(name);
     }
     let key = key.strip_prefix("metadata.").unwrap_or(key).to_lowercase();
     let of_key = sender?.metadata.iter().filter(|(name, _)| *name == key);

@@ -104,6 +104,7 @@ fn a_value_can_come_from_the_client() {
     let sender = Sender {
         peer: Some("10.1.2.3:4567".parse::<SocketAddr>().unwrap()),
         metadata: &[("x-tenant".into(), "a".into()), ("x-tenant".into(), "b".into())],
+        auth: &|name| (name == "username").then(|| "ann".to_owned()),
     };
     let list = json!([
         {"key": "tenant", "from_context": "metadata.X-Tenant", "action": "upsert"},
@@ -111,6 +112,7 @@ fn a_value_can_come_from_the_client() {
         {"key": "ip", "from_context": "client.address", "action": "insert"},
         {"key": "no", "from_context": "metadata.gone", "action": "insert"},
         {"key": "who", "from_context": "auth.subject", "default_value": "none", "action": "insert"},
+        {"key": "user", "from_context": "auth.username", "action": "insert"},
     ]);
     check_with(
         Some(sender),
@@ -121,7 +123,8 @@ fn a_value_can_come_from_the_client() {
             text("tenant", "a;b"),
             text("plain", "a;b"),
             text("ip", "10.1.2.3"),
-            text("who", "none")
+            text("who", "none"),
+            text("user", "ann")
         ]),
     );
     check(
