@@ -22,6 +22,8 @@ extensions:
   basic_auth/client: {client_auth: {username: ann, password: hunter2canary}}
   bearer_token_auth: {token: hunter2canary}
   bearer_token_auth/list: {tokens: [hunter2canary, other]}
+  headers_setter:
+    headers: [{key: a, value: hunter2canary}, {key: b, from_context: c, default_value: hunter2canary}]
 exporters:
   otlp_http:
     endpoint: http://me:hunter2canary@localhost:1
@@ -108,6 +110,9 @@ fn no_mistake_shows_a_secret_around_it() {
         ("password: hunter2canary", "passwort: hunter2canary"),
         ("password: hunter2canary", "password: hunter2canary, password_file: []"),
         ("{token: hunter2canary}", "{token: hunter2canary, scheme: []}"),
+        ("{key: a, value: hunter2canary}", "{key: a, value: hunter2canary, valu_file: x}"),
+        ("{key: a, value: hunter2canary}", "{key: a, value: hunter2canary, value_file: x}"),
+        ("c, default_value: hunter2canary", "[], default_value: hunter2canary"),
         ("tokens: [hunter2canary, other]", "tokens: [hunter2canary, other], scheme: []"),
         ("tokens: [hunter2canary, other]", "tokens: [hunter2canary, [hunter2canary]]"),
         ("second-hunter2canary", "second-hunter2canary\n      authorization: hunter2canary"),

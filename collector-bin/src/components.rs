@@ -24,6 +24,7 @@ pub fn components() -> Registry {
         .extension::<basic_auth_extension::BasicAuth>()
         .extension::<bearer_token_auth_extension::BearerTokenAuth>()
         .extension::<file_storage_extension::FileStorage>()
+        .extension::<headers_setter_extension::HeadersSetter>()
         .extension::<health_check_extension::HealthCheck>()
         .extension::<pprof_extension::Pprof>()
         .extension::<zpages_extension::Zpages>()

@@ -1,5 +1,6 @@
 //! The program as its users run it: between real neighbours, in good surroundings and bad.
 
+mod auth;
 mod bad_input;
 mod commands;
 mod deploy;
