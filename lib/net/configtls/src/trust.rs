@@ -65,7 +65,8 @@ pub(crate) fn of_servers(
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, VerifierBuilderError> {
     if trusted.authorities.is_empty() {
-        return Ok(Arc::new(Nobody(Arc::clone(provider))));
+        // A machine without any, where none is configured either.
+        return Ok(Arc::new(All { trusted: false, provider: Arc::clone(provider) }));
     }
     let roots = Arc::new(trusted.authorities.clone());
     let inner = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build()?;
@@ -85,7 +86,7 @@ pub(crate) fn of_clients(
 /// `insecure_skip_verify`: only the signature of the handshake is checked, so that the server has the key of the
 /// certificate that it shows, whoever it is.
 pub(crate) fn of_anybody(provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
-    Arc::new(Anybody(Arc::clone(provider)))
+    Arc::new(All { trusted: true, provider: Arc::clone(provider) })
 }
 
 #[derive(Debug)]
@@ -185,14 +186,14 @@ impl ClientCertVerifier for Clients {
     }
 }
 
+/// All servers alike, without a look at who has signed.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct All {
+    trusted: bool,
+    provider: Arc<CryptoProvider>,
+}
 
-/// A machine without any authority, where none is configured either.
-#[derive(Debug)]
-struct Nobody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for All {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -201,7 +202,8 @@ impl ServerCertVerifier for Anybody {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
+        let verified = self.trusted.then(ServerCertVerified::assertion);
+        verified.ok_or_else(|| CertificateError::UnknownIssuer.into())
     }
 
     fn verify_tls12_signature(
@@ -210,7 +212,7 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
@@ -220,47 +222,11 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl ServerCertVerifier for Nobody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    // Not reached: no certificate is accepted.
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
