@@ -1,12 +1,19 @@
-//! `sluice explain`: more about the codes of mistakes.
+//! `sluice explain`: more about the codes of mistakes, and what a configuration promises.
+
+mod delivery;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use confmap::EXPLANATIONS;
 
+use super::{CONFIG, FEATURE_GATES, SET, locations, read};
 use crate::cli::{Command, Matches, Takes, Word};
-use crate::console::say;
+use crate::components::components;
+use crate::console::{refuse, say};
+
+/// The word that is no code.
+const DELIVERY: &str = "delivery";
 
 /// `sluice explain`.
 pub const COMMAND: Command = Command {
@@ -15,9 +22,13 @@ pub const COMMAND: Command = Command {
     about: "Explain the code of a mistake and say what to do",
     text: "\
 Explain the code of a mistake or warning, with an example, and say what to do.
-Without a code, list all codes.",
+Without a code, list all codes.
+
+  sluice explain delivery --config config.yaml
+
+says where this configuration can lose or double data, how much at most, and which setting closes it.",
     words: &[Word { name: "code", takes: Takes::Text("code"), required: false }],
-    flags: &[],
+    flags: &[&CONFIG, &SET, &FEATURE_GATES],
     run,
 };
 
@@ -29,6 +40,13 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         }
         return say(&out);
     };
+    if code == DELIVERY {
+        let registry = components();
+        return match read(&locations(matches)?, &registry, false) {
+            Ok((_, settings)) => say(&delivery::explain(&settings, &registry)),
+            Err(problems) => Ok(refuse(&problems)),
+        };
+    }
     match confmap::explain(code) {
         Some(explanation) => say(&explanation.to_string()),
         None => Err(format!("unknown code \"{code}\"; `sluice explain` lists all")),
