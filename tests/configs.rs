@@ -68,7 +68,7 @@ const CREATED: [(&str, &[&str]); 3] = [
 ];
 
 /// Files that the Go Collector refuses as well, with its text.
-const REFUSED: [(&str, &str); 4] = [
+const REFUSED: [(&str, &str); 5] = [
     // Started with `--feature-gates=service.profilesSupport` where it comes from; there are no profiles here.
     (
         "dash0-otlp-sink.yaml",
@@ -79,6 +79,8 @@ const REFUSED: [(&str, &str); 4] = [
     ("loki-docs-getting-started-0.yaml", "Error: empty configuration file"),
     // A snippet of a page: a processor and its place in a pipeline, to be added to what one has.
     ("loki-docs-otlp.yaml", "Error: no receiver configuration specified in config"),
+    // A test of a chart, without pipelines.
+    ("signoz-k8s-infra-tests-logs-0.yaml", "Error: no exporter configuration specified in config"),
     // Its exporter is named `otlp/postgres-logs`.
     (
         "signoz-postgres-logs.yaml",
@@ -86,6 +88,12 @@ const REFUSED: [(&str, &str); 4] = [
          configured",
     ),
 ];
+
+/// A test of a chart whose endpoint for none lacks its scheme: upstream starts with it, and sends nothing.
+const PLACEHOLDER: (&str, &str) = (
+    "signoz-k8s-infra-multiline.yaml",
+    "--set=exporters.otlphttp/self_telemetry.endpoint=http://test-endpoint:4317",
+);
 
 /// Where the configurations are.
 pub fn folder() -> PathBuf {
@@ -120,6 +128,9 @@ fn validate(program: &Path, files: &[&Path]) -> (bool, String) {
         command.arg("--config").arg(file);
         let created = CREATED.iter().filter(|it| it.0 == name(file)).flat_map(|it| it.1);
         command.args(created.map(|it| format!("--set=extensions.{it}.create_directory=true")));
+        if name(file) == PLACEHOLDER.0 {
+            command.arg(PLACEHOLDER.1);
+        }
     }
     let output = command.output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())

@@ -10,7 +10,7 @@ use crate::value::{List, Map, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OfRequest {
     Address,
-    /// What an authenticator found out. There are none that find something.
+    /// What an authenticator found out, which is not handed on to here yet.
     Auth,
     Metadata,
     GrpcMetadata,
