@@ -18,9 +18,9 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
-use std::io::{self, BufReader, IoSlice, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::ops::Bound;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -28,7 +28,7 @@ use component::meter::Counter;
 use component::{Appended, Backlog, BoxError, Fsync, LogSync, NewRecord, QueueLog, StoredRecord};
 use tracing::info;
 
-use folder::Folder;
+use folder::{Folder, write_all};
 use record::{HEADER_BYTES, Header, Index, MAGIC, done_entries, done_entry, index};
 
 /// A segment is closed when it is this long; a larger record has one for itself.
@@ -81,6 +81,12 @@ struct Active {
     first: u64,
     file: File,
     is_synced: bool,
+}
+
+impl Active {
+    fn is_gone(&self) -> bool {
+        self.file.metadata().is_ok_and(|it| it.nlink() == 0)
+    }
 }
 
 /// Where the next record is read.
@@ -178,7 +184,11 @@ impl Segments {
     /// The segment that takes `bytes` more.
     fn active(&mut self, bytes: u64) -> io::Result<&mut Active> {
         let end = self.active.as_ref().and_then(|it| self.segments.get(&it.first)).map(|it| it.end);
-        if end.is_none_or(|it| it > MAGIC.len() as u64 && it + bytes > self.segment_bytes_max) {
+        // A file that somebody has removed takes what is written, and the next start would not find it.
+        let is_gone = self.active.as_ref().is_some_and(Active::is_gone);
+        if is_gone
+            || end.is_none_or(|it| it > MAGIC.len() as u64 && it + bytes > self.segment_bytes_max)
+        {
             self.close_active();
         }
         if self.active.is_none() {
@@ -267,7 +277,11 @@ impl Segments {
                 continue;
             }
             let end = segment.end;
-            match self.read_record(first, end)? {
+            let record = match self.read_record(first, end) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(None),
+                record => record?,
+            };
+            match record {
                 Ok(record) if self.skip.remove(&record.seq) => {}
                 Ok(record) => {
                     self.count_read(first);
@@ -334,7 +348,8 @@ impl Segments {
         let _ = self.done(&[seq]);
     }
 
-    /// The disk has changed a header since the queue was opened: where the next record begins is not known any more.
+    /// The disk has changed a header since the queue was opened, so that where the next record begins is not known any
+    /// more; or somebody has removed the segment.
     fn give_up_rest(&mut self, first: u64) {
         self.folder
             .quarantine(first, &format!("no record begins at offset {}", self.cursor.offset));
@@ -478,19 +493,4 @@ fn segment_bytes(folder: &Path) -> u64 {
     let size = rustix::fs::statvfs(folder).map(|it| it.f_blocks.saturating_mul(it.f_frsize));
     let part = size.unwrap_or(u64::MAX) / SEGMENTS_PER_DISK;
     part.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
-}
-
-/// One `write` for all, as a rule.
-fn write_all<'a>(file: &mut File, pieces: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
-    let mut slices: Vec<IoSlice<'_>> = pieces.map(IoSlice::new).collect();
-    let mut left = slices.as_mut_slice();
-    while !left.is_empty() {
-        match file.write_vectored(left) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut left, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The directory of a queue: names of its files, and what is done with files as a whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, IoSlice, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -104,4 +104,22 @@ fn remove(path: &Path) {
     {
         warn!(path = %path.display(), %error, "a file of a queue cannot be removed; what is in it may be sent again");
     }
+}
+
+/// One `write` for all, as a rule.
+pub(super) fn write_all<'a>(
+    file: &mut File,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.map(IoSlice::new).collect();
+    let mut left = slices.as_mut_slice();
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

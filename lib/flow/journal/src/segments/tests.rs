@@ -319,6 +319,22 @@ fn a_look_into_the_files_shows_what_is_left_done_and_damaged_and_changes_nothing
 }
 
 #[test]
+fn a_directory_that_is_removed_while_it_is_used_loses_what_was_in_it_counted_and_nothing_that_comes()
+ {
+    let bench = Bench::new();
+    let mut log = bench.open();
+    append(&mut log, "one");
+    append(&mut log, "two");
+    fs::remove_dir_all(bench.folder.path()).unwrap();
+    append(&mut log, "three");
+    assert_eq!(rest(&mut log), ["three"]);
+    assert_eq!(bench.lost.value(), 2);
+    log.done(&[1, 2]).unwrap();
+    drop(log);
+    assert_eq!(rest(&mut bench.open()), ["three"]);
+}
+
+#[test]
 fn a_sync_covers_what_was_stored_before_it_and_a_failed_one_ends_the_segment() {
     let bench = Bench::new();
     let mut log = bench.open_with(Fsync::Always);
