@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use component::{ClientAuth, Context, Meter};
 use compression::{Chunks, Compressor};
 use confignet::dial::{self, Target};
 use confignet::proxy::{Proxies, Proxy};
-use configtls::{Connector, MaybeTls};
+use configtls::MaybeTls;
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_AGENT,
 };
@@ -31,10 +31,15 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 mod config;
+mod dialer;
+mod fetch;
 mod redirect;
 mod url;
 
+use dialer::{Chosen, Dialer};
+
 pub use config::{AuthConfig, ClientConfig, CookiesConfig, MiddlewareConfig};
+pub use fetch::{FetchError, Fetcher};
 pub use url::{Url, is_no_url};
 
 /// Most of an answer's body that is read, in bytes. `maxHTTPResponseReadBytes` of upstream's
@@ -42,14 +47,10 @@ pub use url::{Url, is_no_url};
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// Idle connections kept when `max_idle_conns_per_host` is 0: what the default queue sends at once.
 const IDLE_CONNECTIONS: usize = 10;
-/// Longest wait for the server's side of a TLS handshake. `DefaultTransport` of Go's `net/http`.
-const TLS_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// A client for one URL.
 pub struct Client {
     url: Url,
-    proxies: Chosen,
-    tls: Tls,
+    dialer: Dialer,
     headers: HeaderMap,
     compressor: Arc<Compressor>,
     timeout: Option<Duration>,
@@ -59,37 +60,6 @@ pub struct Client {
     connections: Option<Semaphore>,
     calls: Option<Calls>,
     auth: Option<Arc<dyn ClientAuth>>,
-}
-
-/// What is between this client and its servers.
-enum Chosen {
-    /// `proxy_url`, for all requests.
-    Always(Proxy),
-    /// What the environment says for each server.
-    Environment(Proxies),
-}
-
-impl Chosen {
-    fn of(&self, url: &Url) -> Result<Option<Proxy>, String> {
-        match self {
-            Self::Always(proxy) => Ok(Some(proxy.clone())),
-            Self::Environment(proxies) => proxies.choose(url.is_tls(), url.target()),
-        }
-    }
-}
-
-/// Reads certificates when the first request needs them: a redirect can lead from `http://` to `https://`.
-struct Tls {
-    section: configtls::ClientConfig,
-    connector: OnceLock<Result<Connector, String>>,
-}
-
-impl Tls {
-    fn connector(&self) -> Result<&Connector, String> {
-        // This client speaks HTTP/1.1 only.
-        let made = self.connector.get_or_init(|| Connector::new(&self.section, &["http/1.1"]));
-        made.as_ref().map_err(Clone::clone)
-    }
 }
 
 /// What a connection can be used for again: the server, or the proxy that is spoken to in plain text, and whether
@@ -151,15 +121,8 @@ impl Client {
         environment: Proxies,
     ) -> Result<Self, String> {
         config.check_supported()?;
-        let proxies = match config.proxy_url.as_str() {
-            "" => Chosen::Environment(environment),
-            text => Chosen::Always(Proxy::parse(text).map_err(|why| format!("proxy_url: {why}"))?),
-        };
-        proxies.of(&url)?;
-        let tls = Tls { section: config.tls.clone(), connector: OnceLock::new() };
-        if url.is_tls() {
-            tls.connector()?;
-        }
+        let proxies = Chosen::new(&config.proxy_url, environment)?;
+        let dialer = Dialer::new(proxies, &config.tls, &url)?;
         let compressor = Compressor::http(*config.compression, config.compression_params);
         let count = |limit: i64| usize::try_from(limit).ok().filter(|it| *it > 0);
         let idle_max = match count(config.max_idle_conns_per_host) {
@@ -174,8 +137,7 @@ impl Client {
         Ok(Self {
             headers: headers(config, &url, user_agent)?,
             url,
-            proxies,
-            tls,
+            dialer,
             compressor: Arc::new(compressor),
             timeout: Some(config.timeout.std()).filter(|it| !it.is_zero()),
             idle: Mutex::default(),
@@ -272,7 +234,7 @@ impl Client {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = http::Method::POST;
         *request.headers_mut() = headers;
-        let proxy = self.proxies.of(url)?;
+        let proxy = self.dialer.proxy(url)?;
         // What is encrypted goes through a proxy unread, so it is not asked for it.
         let asked = proxy.as_ref().filter(|_| !url.is_tls());
         *request.uri_mut() = match asked {
@@ -297,34 +259,10 @@ impl Client {
                 Err(broken) => return Err(broken.why),
             }
         }
-        let connection = self.connect(url, proxy.as_ref()).await?;
+        let agent = self.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
+        let connection = self.dialer.dial(url, proxy.as_ref(), agent.unwrap_or_default()).await?;
         let live = shake_hands(connection).await?;
         self.exchange(&to, live, request).await.map_err(|broken| broken.why)
-    }
-
-    async fn connect(
-        &self,
-        url: &Url,
-        proxy: Option<&Proxy>,
-    ) -> Result<MaybeTls<dial::Connection>, String> {
-        if !url.is_tls() {
-            let dialed = match proxy {
-                Some(proxy) => proxy.dial().await,
-                None => dial::dial(url.target()).await,
-            };
-            return dialed.map(MaybeTls::Plain);
-        }
-        let connector = self.tls.connector()?;
-        let connection = match proxy {
-            Some(proxy) => {
-                let agent = self.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
-                proxy.tunnel(url.target(), agent.unwrap_or_default()).await?
-            }
-            None => dial::dial(url.target()).await?,
-        };
-        let shaken = connector.connect(url.name(), connection);
-        let shaken = tokio::time::timeout(TLS_TIMEOUT, shaken).await;
-        shaken.unwrap_or_else(|_| Err("net/http: TLS handshake timeout".into()))
     }
 
     /// The idle connection to a server used last, if one is still open. Those that are too old are closed.

@@ -1,4 +1,4 @@
-//! What authenticators have in common: files that are watched, and comparison in constant time.
+//! What authenticators have in common: files that are watched, values that are fetched, and comparison in constant time.
 
 use std::fs;
 use std::io::Read as _;
@@ -11,6 +11,10 @@ use arc_swap::ArcSwap;
 use component::Host;
 use subtle::ConstantTimeEq as _;
 use tracing::{info, warn};
+
+mod fetched;
+
+pub use fetched::{Fetched, Known};
 
 /// How often a file is looked at. A change of a Kubernetes secret takes a minute to get here anyway.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

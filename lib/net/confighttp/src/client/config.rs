@@ -168,10 +168,9 @@ impl ClientConfig {
     ) {
         let refused = match Url::parse(text) {
             Err(why) => why,
-            Ok(url) if url.is_tls() => return,
             Ok(url) => {
-                let host = confignet::split_host_port(url.host()).map_or(url.host(), |it| it.0);
-                if !confignet::is_local(host.trim_matches(['[', ']'])) {
+                if !url.is_private() {
+                    let host = confignet::split_host_port(url.host()).map_or(url.host(), |it| it.0);
                     let text = format!("telemetry goes to {host} unencrypted");
                     problems.warn(Caution::Plaintext, key, text).about(place);
                 }

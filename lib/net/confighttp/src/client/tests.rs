@@ -3,6 +3,7 @@
 use component::config::{Fault, Problems};
 use componenttest::Authority;
 use compression::{Encoding, Params, Type};
+use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -482,4 +483,45 @@ fn what_go_does_not_read_as_a_url_is_known() {
     for text in right {
         assert!(!is_no_url(text), "{text:?}");
     }
+}
+
+async fn fetch(fetcher: &Fetcher, method: Method, url: &str) -> Result<String, FetchError> {
+    let (url, headers) = (Url::parse(url).unwrap(), HeaderMap::new());
+    let answer = tokio::time::timeout(LIMIT, fetcher.fetch(method, &url, &headers, b"x", 8)).await;
+    answer.unwrap().map(|it| String::from_utf8_lossy(it.body()).into_owned())
+}
+
+#[tokio::test]
+async fn requests_beside_the_telemetry_have_a_connection_each_and_a_limit() {
+    let long = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123456789";
+    let (base, mut seen) = serve(&[OK, long, ""]).await;
+    let tls = configtls::ClientConfig::default();
+    let fetcher = Fetcher::new(&tls, &Url::parse(&base).unwrap(), LIMIT, "Test/1").unwrap();
+    assert_eq!(fetch(&fetcher, Method::PUT, &format!("{base}/a?b=c")).await.unwrap(), "ok");
+    assert_eq!(fetch(&fetcher, Method::GET, &base).await, Err(FetchError::TooLong(8)));
+    assert_eq!(fetch(&fetcher, Method::GET, &base).await, Err(FetchError::Failed("EOF".into())));
+    let (number, head, _) = seen.recv().await.unwrap();
+    assert!(head.starts_with("put /a?b=c http/1.1\r\n"), "{head}");
+    assert!(head.contains("connection: close") && head.contains("user-agent: test/1"), "{head}");
+    assert_ne!(number, seen.recv().await.unwrap().0);
+}
+
+#[tokio::test]
+async fn only_a_get_follows_redirects_and_never_out_of_tls() {
+    let authority = Authority::new();
+    authority.issue("server", "127.0.0.1");
+    let mut tls = configtls::ClientConfig::default();
+    tls.common.ca_file = authority.path("ca.pem");
+    let (plain, mut seen) = serve(&[OK]).await;
+    let (base, _kept) = serve_tls(&authority, &[&redirect(302, "/there"), OK]).await;
+    let fetcher = Fetcher::new(&tls, &Url::parse(&base).unwrap(), LIMIT, "Test/1").unwrap();
+    assert_eq!(fetch(&fetcher, Method::GET, &base).await.unwrap(), "ok");
+    let (base, _kept) = serve_tls(&authority, &[&redirect(307, &plain)]).await;
+    let error = fetch(&fetcher, Method::GET, &base).await.unwrap_err().to_string();
+    assert!(error.ends_with("which is not encrypted"), "{error}");
+    assert_eq!(fetch(&fetcher, Method::POST, &base).await.unwrap(), "");
+    assert!(seen.try_recv().is_err(), "something was sent in plain text");
+    let (base, _kept) = serve(&[&redirect(302, "/again")]).await;
+    let error = fetch(&fetcher, Method::GET, &base).await.unwrap_err().to_string();
+    assert_eq!(error, "stopped after 10 redirects");
 }

@@ -94,7 +94,8 @@ impl Url {
         &self.target
     }
 
-    pub(super) fn host(&self) -> &str {
+    /// The host as written, with its port if it has one.
+    pub fn host(&self) -> &str {
         &self.host
     }
 
@@ -106,6 +107,12 @@ impl Url {
     pub(super) fn absolute(&self) -> Result<Uri, String> {
         let text = format!("http://{}{}", self.host, self.path);
         text.parse().map_err(|_| format!("{text} is no URL"))
+    }
+
+    /// What is sent there can be read by nobody on the way: it is encrypted, or stays on this machine.
+    pub fn is_private(&self) -> bool {
+        let host = confignet::split_host_port(&self.host).map_or(self.host(), |it| it.0);
+        self.tls || confignet::is_local(host.trim_matches(['[', ']']))
     }
 
     /// True for `https://`.

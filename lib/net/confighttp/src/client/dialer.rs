@@ -1,0 +1,92 @@
+//! The way to a server: directly or through a proxy, in plain text or with TLS.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use confignet::dial;
+use confignet::proxy::{Proxies, Proxy};
+use configtls::{Connector, MaybeTls};
+
+use super::Url;
+
+/// Longest wait for the server's side of a TLS handshake. `DefaultTransport` of Go's `net/http`.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is between a client and its servers.
+pub(super) enum Chosen {
+    /// `proxy_url`, for all requests.
+    Always(Proxy),
+    /// What the environment says for each server.
+    Environment(Proxies),
+}
+
+impl Chosen {
+    pub(super) fn new(proxy_url: &str, environment: Proxies) -> Result<Self, String> {
+        match proxy_url {
+            "" => Ok(Self::Environment(environment)),
+            text => Proxy::parse(text).map(Self::Always).map_err(|why| format!("proxy_url: {why}")),
+        }
+    }
+}
+
+/// Makes connections. Certificates are read when the first request needs them: a redirect can lead from `http://` to
+/// `https://`.
+pub(super) struct Dialer {
+    proxies: Chosen,
+    section: configtls::ClientConfig,
+    connector: OnceLock<Result<Connector, String>>,
+}
+
+impl Dialer {
+    /// For a client whose first server is `url`.
+    pub(super) fn new(
+        proxies: Chosen,
+        tls: &configtls::ClientConfig,
+        url: &Url,
+    ) -> Result<Self, String> {
+        let dialer = Self { proxies, section: tls.clone(), connector: OnceLock::new() };
+        dialer.proxy(url)?;
+        if url.is_tls() {
+            dialer.connector()?;
+        }
+        Ok(dialer)
+    }
+
+    /// The proxy before `url`, if there is one.
+    pub(super) fn proxy(&self, url: &Url) -> Result<Option<Proxy>, String> {
+        match &self.proxies {
+            Chosen::Always(proxy) => Ok(Some(proxy.clone())),
+            Chosen::Environment(proxies) => proxies.choose(url.is_tls(), url.target()),
+        }
+    }
+
+    fn connector(&self) -> Result<&Connector, String> {
+        // These clients speak HTTP/1.1 only.
+        let made = self.connector.get_or_init(|| Connector::new(&self.section, &["http/1.1"]));
+        made.as_ref().map_err(Clone::clone)
+    }
+
+    /// A connection to `url`, or to the proxy that is asked for it.
+    pub(super) async fn dial(
+        &self,
+        url: &Url,
+        proxy: Option<&Proxy>,
+        agent: &str,
+    ) -> Result<MaybeTls<dial::Connection>, String> {
+        if !url.is_tls() {
+            let dialed = match proxy {
+                Some(proxy) => proxy.dial().await,
+                None => dial::dial(url.target()).await,
+            };
+            return dialed.map(MaybeTls::Plain);
+        }
+        let connector = self.connector()?;
+        let connection = match proxy {
+            Some(proxy) => proxy.tunnel(url.target(), agent).await?,
+            None => dial::dial(url.target()).await?,
+        };
+        let shaken = connector.connect(url.name(), connection);
+        let shaken = tokio::time::timeout(TLS_TIMEOUT, shaken).await;
+        shaken.unwrap_or_else(|_| Err("net/http: TLS handshake timeout".into()))
+    }
+}

@@ -1,0 +1,167 @@
+//! Requests beside the telemetry: tokens, keys of an issuer. They are rare, so each has a connection of its own, and what
+//! [`Client`](super::Client) does to be fast (a pool, compression, bodies in pieces) has no place here.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use compression::Chunks;
+use confignet::proxy::{Proxies, Proxy};
+use http::header::{CONNECTION, HOST, LOCATION, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+
+use super::dialer::{Chosen, Dialer};
+use super::redirect::REQUESTS_MAX;
+use super::{Url, drive, shake_hands, why};
+
+/// Sends requests of any method to any URL, one connection for each.
+pub struct Fetcher {
+    dialer: Dialer,
+    timeout: Duration,
+    agent: HeaderValue,
+}
+
+impl std::fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetcher").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchError {
+    /// Not all of it came in time.
+    Timeout,
+    /// The body of the answer is longer than so many bytes.
+    TooLong(usize),
+    /// No connection, or it broke; in Go's words.
+    Failed(String),
+}
+
+impl std::fmt::Display for FetchError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Timeout => f.write_str(
+                "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            ),
+            Self::TooLong(bytes_max) => {
+                write!(f, "the answer is longer than {bytes_max} bytes: is this the right URL?")
+            }
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<String> for FetchError {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl Fetcher {
+    /// With the proxies of the environment. `first` is the URL that is asked first; `timeout` is for one request with its
+    /// answer and the redirects between.
+    ///
+    /// # Errors
+    /// When certificates or proxies cannot be used.
+    pub fn new(
+        tls: &configtls::ClientConfig,
+        first: &Url,
+        timeout: Duration,
+        agent: &str,
+    ) -> Result<Self, String> {
+        let proxies = Chosen::new("", Proxies::from_environment())?;
+        let agent = agent.parse().map_err(|_| format!("user agent {agent:?} is malformed"))?;
+        Ok(Self { dialer: Dialer::new(proxies, tls, first)?, timeout, agent })
+    }
+
+    /// Sends a request and reads the answer, of at most `bytes_max`. Redirects of a GET are followed; what is sent by other
+    /// methods carries secrets, and goes only where the configuration says.
+    ///
+    /// # Errors
+    /// Without a whole answer.
+    pub async fn fetch(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: &[u8],
+        bytes_max: usize,
+    ) -> Result<Response<Bytes>, FetchError> {
+        let all = async {
+            let mut url = url.clone();
+            for _ in 0..REQUESTS_MAX {
+                let answer = self.one(&method, &url, headers, body, bytes_max).await?;
+                let location = answer.headers().get(LOCATION);
+                let follows = answer.status().is_redirection() && method == Method::GET;
+                let Some(location) = location.filter(|_| follows) else {
+                    return Ok(answer);
+                };
+                let text = String::from_utf8_lossy(location.as_bytes());
+                let to = url.join(&text);
+                let to = to.map_err(|why| format!("failed to parse Location header: {why}"))?;
+                if url.is_tls() && !to.is_tls() {
+                    // Whoever is on the way could give any answer then.
+                    return Err(FetchError::Failed(format!(
+                        "redirected from https:// to {to}, which is not encrypted"
+                    )));
+                }
+                url = to;
+            }
+            Err(FetchError::Failed(format!("stopped after {REQUESTS_MAX} redirects")))
+        };
+        tokio::time::timeout(self.timeout, all).await.unwrap_or(Err(FetchError::Timeout))
+    }
+
+    async fn one(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: &[u8],
+        bytes_max: usize,
+    ) -> Result<Response<Bytes>, FetchError> {
+        let proxy = self.dialer.proxy(url)?;
+        let asked = proxy.as_ref().filter(|_| !url.is_tls());
+        let mut request = Request::new(Full::new(Chunks::from(Bytes::copy_from_slice(body))));
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = match asked {
+            None => url.path().clone(),
+            Some(_) => url.absolute()?,
+        };
+        *request.headers_mut() = self.headers(url, headers, asked)?;
+        let agent = self.agent.to_str().unwrap_or_default();
+        let connection = self.dialer.dial(url, proxy.as_ref(), agent).await?;
+        let mut live = shake_hands(connection).await?;
+        let answer = drive(&mut live.connection, live.send.send_request(request)).await;
+        let (head, mut incoming) = answer.map_err(|error| why(&error))?.into_parts();
+        let mut body = BytesMut::new();
+        while let Some(frame) = drive(&mut live.connection, incoming.frame()).await {
+            let data = frame.map_err(|error| why(&error))?.into_data().unwrap_or_default();
+            if data.len() > bytes_max - body.len() {
+                return Err(FetchError::TooLong(bytes_max));
+            }
+            body.extend_from_slice(&data);
+        }
+        Ok(Response::from_parts(head, body.freeze()))
+    }
+
+    fn headers(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        asked: Option<&Proxy>,
+    ) -> Result<HeaderMap, FetchError> {
+        let mut headers = headers.clone();
+        let host = url.host().parse().map_err(|_| format!("host of {url} is malformed"))?;
+        headers.insert(HOST, host);
+        headers.insert(USER_AGENT, self.agent.clone());
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        if let Some(login) = asked.and_then(Proxy::authorization) {
+            let mut login = HeaderValue::try_from(login).map_err(|it| it.to_string())?;
+            login.set_sensitive(true);
+            headers.insert(PROXY_AUTHORIZATION, login);
+        }
+        Ok(headers)
+    }
+}
