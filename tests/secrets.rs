@@ -22,6 +22,7 @@ extensions:
   basic_auth/client: {client_auth: {username: ann, password: hunter2canary}}
   bearer_token_auth: {token: hunter2canary}
   bearer_token_auth/list: {tokens: [hunter2canary, other]}
+  oauth2client: {client_id: me, client_secret: hunter2canary, token_url: http://localhost:1/token}
   headers_setter:
     headers: [{key: a, value: hunter2canary}, {key: b, from_context: c, default_value: hunter2canary}]
 exporters:
@@ -103,6 +104,11 @@ fn no_mistake_shows_a_secret_around_it() {
             "http://me:hunter2canary@localhost:1\n    bad: key",
         ),
         ("value: hunter2canary}\n    tls", "value: hunter2canary, walue: hunter2canary}\n    tls"),
+        ("client_secret: hunter2canary", "client_secret: [hunter2canary]"),
+        (
+            "client_secret: hunter2canary",
+            "client_secret: hunter2canary, client_sekret: hunter2canary",
+        ),
         ("insecure: true", "insecure: ${PLANTED}"),
         ("inline: 'ann:hunter2canary'", "inline: [hunter2canary]"),
         ("inline: 'ann:hunter2canary'", "inlin: 'ann:hunter2canary'"),

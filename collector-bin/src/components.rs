@@ -26,6 +26,8 @@ pub fn components() -> Registry {
         .extension::<file_storage_extension::FileStorage>()
         .extension::<headers_setter_extension::HeadersSetter>()
         .extension::<health_check_extension::HealthCheck>()
+        .extension::<oauth2client_extension::Oauth2Client>()
+        .extension::<oidc_extension::Oidc>()
         .extension::<pprof_extension::Pprof>()
         .extension::<zpages_extension::Zpages>()
 }

@@ -20,4 +20,5 @@ mod shutdown;
 mod start;
 mod strange_files;
 mod tls;
+mod tokens;
 mod transform;
