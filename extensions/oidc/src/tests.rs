@@ -274,6 +274,23 @@ async fn tokens_of_every_algorithm_are_taken_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_for_one_algorithm_is_taken_for_no_other() {
+    let (host, site, rsa) = (TestHost::new(), Arc::new(Site::default()), Signer::new("RS256"));
+    let base = site.serve(&host, None);
+    let (mut bound, mut other) = (rsa.jwk("one"), rsa.jwk("two"));
+    bound["alg"] = "RS256".into();
+    other["use"] = "enc".into();
+    site.keys(&[bound, other]);
+    let extension = started(&host, &section(&base, "")).await.unwrap();
+    let claims = claims(&base);
+    told(&extension, &rsa.token("RS256", "one", &claims)).await.unwrap();
+    told(&extension, &rsa.token("PS256", "one", &claims)).await.unwrap_err();
+    // A key for encryption signs nothing.
+    told(&extension, &rsa.token("RS256", "two", &claims)).await.unwrap_err();
+    host.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_token_says_is_checked_in_upstreams_words() {
     let host = TestHost::new();
     let (_site, base, signer) = with_one_key(&host);
