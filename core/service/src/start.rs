@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use component::config::{Fault, Need, Stage};
+use component::config::{Fault, Need, Remedy, Stage};
 use component::{BuildInfo, Id, Kind, Offers};
 use confmap::code;
 
@@ -99,13 +99,16 @@ impl Settings {
             Need::Address(address) => return next_port(issue, address),
         };
         let Ok(id) = id.parse::<Id>() else {
+            // An exporter whose `auth` names nobody sends as it would without.
+            if let (Need::ClientAuth(_), Some((_, section))) =
+                (need, issue.path.clone().split_last())
+            {
+                return issue.hint(section.to_vec(), Remedy::Remove);
+            }
             return issue.advice("write the id of an extension, as it stands in `extensions`");
         };
         if self.section(Kind::Extension, &id).is_none() {
-            let issue = self.undefined_extension(issue, &id, registry);
-            let is_new = matches!(issue.hint.as_deref(), Some(Hint::Say(_)));
-            // Without a storage there is a queue, or a default directory: that is what can be done in one edit.
-            return if is_new && matches!(need, Need::Storage(_)) { issue.remove() } else { issue };
+            return self.undefined_extension(issue, &id, registry);
         }
         if self.service.extensions.contains(&id) {
             return issue;
