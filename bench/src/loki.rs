@@ -92,6 +92,8 @@ mod tests {
     use http::HeaderValue;
     use ledger::Line;
 
+    use component::Context;
+
     use super::*;
     use crate::sink::Sink;
     use crate::table::Output;
@@ -111,9 +113,12 @@ mod tests {
         let config = ClientConfig { compression: Type::NONE.into(), ..ClientConfig::default() };
         let client = Client::new(&config, url, "test").unwrap();
         let proto = HeaderValue::from_static("application/x-protobuf");
-        let reply = client.post(proto.clone(), body).await.unwrap();
+        let reply = client.post(&Context::default(), proto.clone(), body).await.unwrap();
         assert_eq!(reply.status, StatusCode::NO_CONTENT);
-        let refused = client.post(proto, Bytes::from_static(b"\xff").into()).await.unwrap();
+        let refused = client
+            .post(&Context::default(), proto, Bytes::from_static(b"\xff").into())
+            .await
+            .unwrap();
         assert_eq!(refused.status, StatusCode::BAD_REQUEST);
         let tally = sink.oracle.tally();
         assert_eq!((tally.delivered, tally.torn), (2, 1));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
+use component::Context;
 use compression::{Encoding, Type};
 use http::HeaderValue;
 use http::uri::PathAndQuery;
@@ -125,7 +126,8 @@ impl Client {
 
     async fn send(&self, body: Bytes) -> anyhow::Result<Answer> {
         match self {
-            Self::Grpc(client, path) => match client.call(path, &[body]).await {
+            Self::Grpc(client, path) => match client.call(&Context::default(), path, &[body]).await
+            {
                 Ok(_) => Ok(Answer::Taken),
                 // RESOURCE_EXHAUSTED, UNAVAILABLE
                 Err(status) if [8, 14].contains(&status.code) => Ok(Answer::Refused),
@@ -133,7 +135,7 @@ impl Client {
             },
             Self::Http(client, kind) => {
                 let body = std::iter::once(body).collect();
-                match client.post(kind.clone(), body).await {
+                match client.post(&Context::default(), kind.clone(), body).await {
                     Ok(reply) if reply.status.is_success() => Ok(Answer::Taken),
                     Ok(reply) if [429, 502, 503, 504].contains(&reply.status.as_u16()) => {
                         Ok(Answer::Refused)
