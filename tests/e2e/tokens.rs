@@ -21,7 +21,7 @@ use super::logs::pod;
 use crate::support::{Endpoint, Process, SLUICE, eventually, own_address};
 
 /// Tells this test's addresses from those of others.
-const ADDRESS: u8 = 121;
+const ADDRESS: u8 = 116;
 const LINES: usize = 500;
 const SECRET: &str = "hunter2canary";
 
