@@ -349,11 +349,6 @@ fn what_is_not_supported_is_refused_with_the_remedy() {
     config.tls.common.ca_file = "/nowhere/ca.pem".into();
     let want = "failed to load TLS config: failed to load CA CertPool File: failed to load cert /nowhere/ca.pem";
     assert!(refused(&config).starts_with(want));
-    let config = ClientConfig {
-        auth: Some(AuthConfig { authenticator: "x".into() }),
-        ..plain("a:1".into())
-    };
-    assert!(refused(&config).contains("auth is not supported yet"));
     let keepalive = Section::on(Keepalive::default());
     assert!(Client::new(&ClientConfig { keepalive, ..plain("a:1".into()) }, "", LIMIT).is_ok());
 }
@@ -482,4 +477,34 @@ async fn a_server_that_agrees_on_no_http2_is_not_called() {
     let (config, _task, _seen) = encrypted(&authority, "http/1.1").await;
     let failed = call(&client(&config), &[Bytes::from_static(b"x")]).await.unwrap_err();
     assert!(failed.message.contains("authentication handshake failed"), "{}", failed.message);
+}
+
+/// Credentials that must not travel in plain text.
+struct Token;
+
+#[component::async_trait]
+impl component::ClientAuth for Token {
+    async fn authorize(&self, _: &Context, headers: &mut HeaderMap) -> Result<(), String> {
+        headers.insert("authorization", HeaderValue::from_static("Bearer t"));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_sent_encrypted_or_not_at_all() {
+    let plain = Client::new(&plain("a:1".into()), "", LIMIT).unwrap();
+    let refused = plain.authorized(Some(Arc::new(Token))).unwrap_err();
+    assert!(
+        refused.starts_with("grpc: the credentials require transport level security"),
+        "{refused}"
+    );
+
+    let authority = componenttest::Authority::new();
+    authority.issue("server", "127.0.0.1");
+    let (config, _task, mut seen) = encrypted(&authority, "h2").await;
+    let client = Client::new(&config, "", LIMIT).unwrap();
+    let client = client.authorized(Some(Arc::new(Token))).unwrap();
+    client.start();
+    call(&client, &[Bytes::from_static(b"x")]).await.unwrap();
+    assert_eq!(seen.recv().await.unwrap().0.headers["authorization"], "Bearer t");
 }
