@@ -9,14 +9,13 @@ use crate::suggest::is_nearly;
 pub const REDACTED: &str = "[REDACTED]";
 
 /// Words that make a key sensitive.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 15] = [
     "password",
     "htpasswd",
     "passwd",
     "passphrase",
     "secret",
     "token",
-    "tokens",
     "apikey",
     "authorization",
     "credential",
@@ -60,9 +59,12 @@ pub fn is_sensitive(key: &str) -> bool {
     }
     let words = || key.split(|it: char| !it.is_ascii_alphanumeric());
     let ends = ["password", "token", "secret"];
-    words().any(|it| {
-        WORDS.contains(&it) || (!it.is_empty() && ends.iter().any(|end| it.ends_with(end)))
-    }) || PAIRS.iter().any(|it| key.contains(it))
+    // A list of tokens, and not how many of them there may be.
+    words().next_back() == Some("tokens")
+        || words().any(|it| {
+            WORDS.contains(&it) || (!it.is_empty() && ends.iter().any(|end| it.ends_with(end)))
+        })
+        || PAIRS.iter().any(|it| key.contains(it))
 }
 
 /// As [`is_sensitive`], also with a typing mistake: the key that is not known may be meant as one.

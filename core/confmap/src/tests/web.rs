@@ -31,8 +31,11 @@ fn send(stream: &mut TcpStream, text: &str) -> bool {
 }
 
 fn misbehave(path: &str, stream: &mut TcpStream) {
-    let redirect =
-        |to: &str| format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
+    let redirect = |to: &str| {
+        format!(
+            "HTTP/1.1 302 Found\r\nlocation: {to}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        )
+    };
     let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     match path.split('?').next().unwrap_or_default() {
         "/good" => {
