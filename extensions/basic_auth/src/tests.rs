@@ -178,7 +178,9 @@ async fn a_flood_of_wrong_passwords_keeps_nobody_out_who_is_known() {
         answers.push(answer.unwrap().unwrap_err());
     }
     let later = answers.iter().filter(|it| it.starts_with("too many passwords")).count();
-    assert_eq!((answers.len(), later), (2 * WAITING_MAX, WAITING_MAX));
+    // A check that ends meanwhile makes room for another one.
+    assert_eq!(answers.len(), 2 * WAITING_MAX);
+    assert!((WAITING_MAX / 2..=WAITING_MAX).contains(&later), "{later}");
     assert!(answers.iter().any(|it| it == "invalid credentials"));
 }
 
