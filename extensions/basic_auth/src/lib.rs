@@ -7,7 +7,7 @@ use component::{
     AuthData, AuthValue, BoxError, Capability, ClientAuth, Component, Context, Extension, Host,
     Offers, Refusal, ServerAuth, Settings, async_trait,
 };
-use credentials::Watched;
+use credentials::{Given, Watched};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use pdata::text::Base64;
 use serde::{Deserialize, Serialize};
@@ -113,13 +113,7 @@ pub struct BasicAuth {
 /// What it works with.
 enum Started {
     Server { inline: Users, file: Option<Arc<Watched<Users>>> },
-    Client { name: Source, password: Source },
-}
-
-/// Where a word comes from.
-enum Source {
-    Fixed(String),
-    File(Arc<Watched<String>>),
+    Client { name: Given<String>, password: Given<String> },
 }
 
 impl Extension for BasicAuth {
@@ -159,10 +153,8 @@ fn server(section: &Htpasswd, host: &Host) -> Result<Started, BoxError> {
     let file = match section.file.as_str() {
         "" => None,
         path => {
-            let watched = Watched::open(path.as_ref(), users)
-                .map_err(|why| format!("open htpasswd file: {why}"))?;
-            watched.watch(host);
-            Some(watched)
+            let watched = Watched::open(path.as_ref(), host, users);
+            Some(watched.map_err(|why| format!("open htpasswd file: {why}"))?)
         }
     };
     if file.is_none() && inline.is_empty() {
@@ -186,24 +178,13 @@ fn users(text: &str) -> Result<Users, String> {
 fn client(section: &Login, host: &Host) -> Result<Started, BoxError> {
     let source = |text: &str, path: &str| {
         if path.is_empty() {
-            return Ok::<_, BoxError>(Source::Fixed(text.to_owned()));
+            return Ok::<_, BoxError>(Given::Fixed(text.to_owned()));
         }
-        let watched = Watched::open(path.as_ref(), |it| Ok(it.trim().to_owned()))?;
-        watched.watch(host);
-        Ok(Source::File(watched))
+        Ok(Given::File(Watched::open(path.as_ref(), host, |it| Ok(it.trim().to_owned()))?))
     };
     let name = source(&section.username, &section.username_file)?;
     let password = source(section.password.expose(), &section.password_file)?;
     Ok(Started::Client { name, password })
-}
-
-impl Source {
-    fn text(&self) -> String {
-        match self {
-            Self::Fixed(it) => it.clone(),
-            Self::File(it) => String::clone(&it.get()),
-        }
-    }
 }
 
 #[async_trait]
@@ -257,7 +238,7 @@ impl ClientAuth for BasicAuth {
         let Some(Started::Client { name, password }) = self.started.get() else {
             return Err("the extension is not started".into());
         };
-        let (name, password) = (name.text(), password.text());
+        let (name, password) = (name.get(), password.get());
         if name.contains(':') {
             return Err(format!("{NO_FORMAT}: a name cannot contain a colon"));
         }

@@ -1,13 +1,13 @@
 //! A token in a header: checks it for receivers, sends it for exporters.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use component::config::{Problems, Secret};
 use component::{
     AuthData, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Offers,
     Refusal, ServerAuth, Settings, async_trait,
 };
-use credentials::{Watched, same};
+use credentials::{Given, Watched, same};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
@@ -69,17 +69,12 @@ impl component::Config for Config {
 }
 
 /// What is sent, and what is taken: scheme and token.
-type Values = Vec<HeaderValue>;
+type Values = Arc<[HeaderValue]>;
 
 /// The extension.
 pub struct BearerTokenAuth {
     config: Config,
-    tokens: std::sync::OnceLock<Tokens>,
-}
-
-enum Tokens {
-    Fixed(Vec<String>),
-    File(Arc<Watched<Vec<String>>>),
+    values: OnceLock<Given<Values>>,
 }
 
 impl Extension for BearerTokenAuth {
@@ -89,7 +84,7 @@ impl Extension for BearerTokenAuth {
     const OFFERS: &'static [Offers] = &[Offers::ServerAuth, Offers::ClientAuth];
 
     fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
-        Ok(Self { config, tokens: std::sync::OnceLock::new() })
+        Ok(Self { config, values: OnceLock::new() })
     }
 
     fn offers(self: Arc<Self>) -> Vec<Capability> {
@@ -100,28 +95,29 @@ impl Extension for BearerTokenAuth {
 #[async_trait]
 impl Component for BearerTokenAuth {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let Config { token, tokens, filename, .. } = &self.config;
+        let Config { scheme, token, tokens, filename, .. } = &self.config;
         let found = if !filename.is_empty() {
             if !token.expose().is_empty() || !tokens.is_empty() {
                 tracing::warn!("a filename is specified. Configured token(s) is ignored!");
             }
-            let watched = Watched::open(filename.as_ref(), lines)?;
-            watched.watch(host);
-            Tokens::File(watched)
+            let scheme = scheme.clone();
+            Given::File(Watched::open(filename.as_ref(), host, move |text| {
+                Ok(values(&scheme, &lines(text)?))
+            })?)
         } else if tokens.is_empty() {
-            Tokens::Fixed(vec![token.expose().to_owned()])
+            Given::Fixed(values(scheme, &[token.expose()]))
         } else {
-            Tokens::Fixed(tokens.iter().map(|it| it.expose().to_owned()).collect())
+            let tokens: Vec<&str> = tokens.iter().map(Secret::expose).collect();
+            Given::Fixed(values(scheme, &tokens))
         };
-        let _ = self.tokens.set(found);
+        let _ = self.values.set(found);
         Ok(())
     }
 }
 
 /// The tokens of a file. An empty line is none: else an empty token would be one that everybody knows.
-fn lines(text: &str) -> Result<Vec<String>, String> {
-    let tokens = text.lines().map(str::trim).filter(|it| !it.is_empty());
-    let tokens: Vec<String> = tokens.map(str::to_owned).collect();
+fn lines(text: &str) -> Result<Vec<&str>, String> {
+    let tokens: Vec<&str> = text.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
     if tokens.is_empty() {
         Err("the file holds no token: write one per line".into())
     } else {
@@ -129,24 +125,23 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+fn values(scheme: &str, tokens: &[&str]) -> Values {
+    tokens.iter().filter_map(|it| value(scheme, it)).collect()
+}
+
+fn value(scheme: &str, token: &str) -> Option<HeaderValue> {
+    let text = match scheme {
+        "" => token.to_owned(),
+        scheme => format!("{scheme} {token}"),
+    };
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 impl BearerTokenAuth {
     fn values(&self) -> Values {
-        let of = |tokens: &[String]| tokens.iter().filter_map(|it| self.value(it)).collect();
-        match self.tokens.get() {
-            None => Values::new(),
-            Some(Tokens::Fixed(tokens)) => of(tokens),
-            Some(Tokens::File(watched)) => of(&watched.get()),
-        }
-    }
-
-    fn value(&self, token: &str) -> Option<HeaderValue> {
-        let text = match self.config.scheme.as_str() {
-            "" => token.to_owned(),
-            scheme => format!("{scheme} {token}"),
-        };
-        let mut value = HeaderValue::try_from(text).ok()?;
-        value.set_sensitive(true);
-        Some(value)
+        self.values.get().map(Given::get).unwrap_or_default()
     }
 }
 
@@ -171,10 +166,11 @@ impl ServerAuth for BearerTokenAuth {
 impl ClientAuth for BearerTokenAuth {
     async fn authorize(&self, _ctx: &Context, headers: &mut HeaderMap) -> Result<(), String> {
         let name = HeaderName::try_from(&self.config.header).map_err(|it| it.to_string())?;
-        let first = self.values().into_iter().next();
-        let value =
-            first.ok_or("the extension is not started, or its token cannot be sent in a header")?;
-        headers.insert(name, value);
+        let values = self.values();
+        let value = values
+            .first()
+            .ok_or("the extension is not started, or its token cannot be sent in a header")?;
+        headers.insert(name, value.clone());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use component::{
     AuthValue, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Id, Offers,
     Settings, async_trait,
 };
-use credentials::Watched;
+use credentials::{Given, Watched};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
@@ -165,8 +165,7 @@ struct Step {
 /// Where a value comes from.
 enum Source {
     Nowhere,
-    Fixed(String),
-    File(Arc<Watched<String>>),
+    Given(Given<String>),
     Context { key: String, default: String },
     Attribute { name: String, default: String },
 }
@@ -203,11 +202,10 @@ fn step(header: &Header, host: &Host) -> Result<Step, BoxError> {
     let default =
         header.default_value.as_ref().map(|it| it.expose().to_owned()).unwrap_or_default();
     let source = if let Some(value) = &header.value {
-        Source::Fixed(value.expose().to_owned())
+        Source::Given(Given::Fixed(value.expose().to_owned()))
     } else if let Some(path) = &header.value_file {
-        let watched = Watched::open(path.as_ref(), |it| Ok(it.trim().to_owned()))?;
-        watched.watch(host);
-        Source::File(watched)
+        let trimmed = |it: &str| Ok(it.trim().to_owned());
+        Source::Given(Given::File(Watched::open(path.as_ref(), host, trimmed)?))
     } else if let Some(key) = &header.from_context {
         Source::Context { key: key.to_lowercase(), default }
     } else if let Some(name) = &header.from_attribute {
@@ -225,8 +223,7 @@ impl Source {
         let client = ctx.client.as_deref();
         match self {
             Self::Nowhere => Ok(String::new()),
-            Self::Fixed(it) => Ok(it.clone()),
-            Self::File(it) => Ok(String::clone(&it.get())),
+            Self::Given(it) => Ok(it.get()),
             Self::Context { key, default } => {
                 let mut values = client.into_iter().flat_map(|it| it.metadata(key));
                 let first = values.next();

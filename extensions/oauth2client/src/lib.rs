@@ -18,7 +18,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use server::{Credential, Server, Token};
+use server::{Server, Token};
 
 /// The task looks whether somebody has asked for a token; it asks for none by itself.
 const NEVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
@@ -161,7 +161,7 @@ impl Extension for Oauth2Client {
 #[async_trait]
 impl Component for Oauth2Client {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let of = |text: &str, file: &str| Credential::open(text, file, host);
+        let of = |text: &str, file: &str| server::credential(text, file, host);
         let id = of(&self.config.client_id, &self.config.client_id_file)?;
         let secret = of(self.config.client_secret.expose(), &self.config.client_secret_file)?;
         let server = Arc::new(Server::new(&self.config, (id, secret), &self.agent)?);

@@ -1,13 +1,12 @@
 //! The server that gives tokens, and what it answers (RFC 6749, sections 4.4 and 5).
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use component::Host;
 use confighttp::client::{Fetcher, Url};
-use credentials::Watched;
+use credentials::{Given, Watched};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
 use pdata::text::Base64;
@@ -26,31 +25,17 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const EXPLANATION_CHARS_MAX: usize = 200;
 
 /// A name or a secret, written in the section or in a file.
-pub(crate) enum Credential {
-    Text(String),
-    File(Arc<Watched<String>>),
-}
+pub(crate) type Credential = Given<String>;
 
-impl Credential {
-    pub(crate) fn open(text: &str, file: &str, host: &Host) -> Result<Self, String> {
-        if file.is_empty() {
-            return Ok(Self::Text(text.to_owned()));
-        }
-        let watched = Watched::open(file.as_ref(), |text| match text.trim() {
-            "" => Err("the file is empty: write the credential into it".to_owned()),
-            text => Ok(text.to_owned()),
-        });
-        let watched = watched?;
-        watched.watch(host);
-        Ok(Self::File(watched))
+pub(crate) fn credential(text: &str, file: &str, host: &Host) -> Result<Credential, String> {
+    if file.is_empty() {
+        return Ok(Given::Fixed(text.to_owned()));
     }
-
-    fn get(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::File(watched) => watched.get().to_string(),
-        }
-    }
+    let read = |text: &str| match text.trim() {
+        "" => Err("the file is empty: write the credential into it".to_owned()),
+        text => Ok(text.to_owned()),
+    };
+    Ok(Given::File(Watched::open(file.as_ref(), host, read)?))
 }
 
 /// What goes into the header of a request, and how long.
@@ -192,13 +177,13 @@ fn encoded(text: &str) -> String {
     all
 }
 
-struct Given {
+struct Answer {
     value: HeaderValue,
     seconds: Option<u64>,
 }
 
 /// The token in an answer, or why there is none. The text of an answer is not repeated: it could hold a token.
-fn read(answer: &Response<impl AsRef<[u8]>>) -> Result<Given, String> {
+fn read(answer: &Response<impl AsRef<[u8]>>) -> Result<Answer, String> {
     let status = answer.status();
     let json: Result<Value, _> = serde_json::from_slice(answer.body().as_ref());
     let field = |name: &str| json.as_ref().ok().and_then(|it| it.get(name));
@@ -225,7 +210,7 @@ fn read(answer: &Response<impl AsRef<[u8]>>) -> Result<Given, String> {
     let mut value =
         value.map_err(|_| "oauth2: the token holds characters that no header can carry")?;
     value.set_sensitive(true);
-    Ok(Given { value, seconds: field("expires_in").and_then(seconds) })
+    Ok(Answer { value, seconds: field("expires_in").and_then(seconds) })
 }
 
 /// A number, or as PayPal writes it a number in quotes. 0 stands for one that does not end.

@@ -46,10 +46,9 @@ impl Issuer {
         };
         if !provider.public_keys_file.is_empty() {
             let path = &provider.public_keys_file;
-            let watched = Watched::open(path.as_ref(), |text| Keys::parse(text.as_bytes()));
+            let watched = Watched::open(path.as_ref(), host, |text| Keys::parse(text.as_bytes()));
             let watched =
                 watched.map_err(|why| format!("failed to load JWKS file {path:?}: {why}"))?;
-            watched.watch(host);
             return Ok(Self { provider: provider.clone(), keys: Source::File(watched) });
         }
         let discovery = Arc::new(Discovery::new(provider, agent).map_err(failed)?);

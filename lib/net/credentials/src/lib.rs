@@ -35,25 +35,63 @@ struct Stamp {
     modified: (i64, i64),
 }
 
-/// What a file says, read again when the file changes.
+/// Something that is written in the section, or in a file that may change.
 #[derive(Debug)]
+pub enum Given<T> {
+    /// In the section.
+    Fixed(T),
+    /// In a file.
+    File(Arc<Watched<T>>),
+}
+
+impl<T: Clone + Send + Sync + 'static> Given<T> {
+    /// What counts now.
+    pub fn get(&self) -> T {
+        match self {
+            Self::Fixed(it) => it.clone(),
+            Self::File(it) => T::clone(&it.get()),
+        }
+    }
+}
+
+/// Understands the text of a file.
+type Read<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
+
+/// What a file says, read again when the file changes.
 pub struct Watched<T> {
     path: PathBuf,
-    read: fn(&str) -> Result<T, String>,
+    read: Read<T>,
     value: ArcSwap<T>,
     stamp: Mutex<Option<Stamp>>,
 }
 
+impl<T> std::fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watched").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl<T: Send + Sync + 'static> Watched<T> {
-    /// Reads the file; `read` understands it.
+    /// Reads the file, and looks at it until the host stops; `read` understands it. While it cannot be read, or makes no
+    /// sense, what it said before counts.
     ///
     /// # Errors
     /// In Go's words (`open /x: no such file or directory`), or what `read` says of the text.
-    pub fn open(path: &Path, read: fn(&str) -> Result<T, String>) -> Result<Arc<Self>, String> {
-        let (stamp, value) = load(path, read)?;
+    pub fn open(
+        path: &Path,
+        host: &Host,
+        read: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
+    ) -> Result<Arc<Self>, String> {
+        let watched = Arc::new(Self::read(path, Box::new(read))?);
+        watched.watch(host);
+        Ok(watched)
+    }
+
+    fn read(path: &Path, read: Read<T>) -> Result<Self, String> {
+        let (stamp, value) = load(path, &read)?;
         let path = path.to_owned();
         let (value, stamp) = (ArcSwap::from_pointee(value), Mutex::new(Some(stamp)));
-        Ok(Arc::new(Self { path, read, value, stamp }))
+        Ok(Self { path, read, value, stamp })
     }
 
     /// What it said last.
@@ -61,8 +99,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
         self.value.load()
     }
 
-    /// Looks at the file until the host stops. While it cannot be read, or makes no sense, what it said before counts.
-    pub fn watch(self: &Arc<Self>, host: &Host) {
+    fn watch(self: &Arc<Self>, host: &Host) {
         let (its, stopping) = (Arc::clone(self), host.stopping().clone());
         host.spawn(async move {
             while stopping.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
@@ -80,7 +117,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
         if *before == now {
             return;
         }
-        match load(&self.path, self.read) {
+        match load(&self.path, &self.read) {
             Ok((stamp, value)) => {
                 info!(file = %self.path.display(), "credentials were read again");
                 self.value.store(Arc::new(value));
@@ -107,7 +144,7 @@ fn stamp(metadata: &fs::Metadata) -> Stamp {
     }
 }
 
-fn load<T>(path: &Path, read: fn(&str) -> Result<T, String>) -> Result<(Stamp, T), String> {
+fn load<T>(path: &Path, read: &Read<T>) -> Result<(Stamp, T), String> {
     let open = || {
         let file = fs::File::open(path)?;
         let stamp = stamp(&file.metadata()?);
@@ -147,10 +184,10 @@ mod tests {
     async fn a_changed_file_is_read_again_and_a_broken_one_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("n");
-        let missing = Watched::open(&path, number).unwrap_err();
+        let missing = Watched::read(&path, Box::new(number)).unwrap_err();
         assert_eq!(missing, format!("open {}: no such file or directory", path.display()));
         fs::write(&path, "1").unwrap();
-        let watched = Watched::open(&path, number).unwrap();
+        let watched = Watched::read(&path, Box::new(number)).unwrap();
         // As Kubernetes does, a new file takes the place of the old one.
         let put = |text: &str| {
             fs::write(folder.path().join("next"), text).unwrap();
@@ -169,8 +206,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("n");
         fs::write(&path, "1").unwrap();
-        let (watched, host) = (Watched::open(&path, number).unwrap(), TestHost::new());
-        watched.watch(&host);
+        let host = TestHost::new();
+        let watched = Watched::open(&path, &host, number).unwrap();
         fs::write(&path, "22").unwrap();
         while **watched.get() != 22 {
             tokio::time::sleep(LOOK_EVERY).await;
