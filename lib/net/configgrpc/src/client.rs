@@ -1,6 +1,7 @@
 //! A gRPC client for unary calls whose messages are bytes. One connection, many calls in flight; a
 //! task of the client keeps it up, so a call either finds it or learns why there is none.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -188,11 +189,11 @@ impl Client {
         path: &PathAndQuery,
         pieces: &[Bytes],
     ) -> Result<Bytes, GrpcStatus> {
-        let mut headers = self.headers.clone();
+        let mut headers = Cow::Borrowed(&self.headers);
         if let Some(auth) = &self.auth {
             let why = |why| format!("transport: per-RPC creds failed due to error: {why}");
             // Unlike grpc-go, which says UNAUTHENTICATED, after which the data is dropped: a token may come later.
-            let given = auth.authorize(ctx, &mut headers).await;
+            let given = auth.authorize(ctx, headers.to_mut()).await;
             given.map_err(|it| failure(code::UNAVAILABLE, why(it)))?;
         }
         let message = self.message(pieces.into()).await?;

@@ -19,9 +19,7 @@ use compression::{Chunks, Compressor};
 use confignet::dial::{self, Target};
 use confignet::proxy::{Proxies, Proxy};
 use configtls::MaybeTls;
-use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_AGENT,
-};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -209,12 +207,8 @@ impl Client {
     ) -> Result<Reply, String> {
         let body = self.compressor.compress_aside(body).await;
         let body = body.map_err(|it| failed(&self.url, &it.to_string()))?;
-        let mut first = self.headers.clone();
-        first.insert(CONTENT_TYPE, content_type);
-        if let Some(auth) = &self.auth {
-            auth.authorize(ctx, &mut first).await.map_err(|why| failed(&self.url, &why))?;
-        }
-        let (mut url, mut headers) = (Cow::Borrowed(&self.url), first.clone());
+        let mut url = Cow::Borrowed(&self.url);
+        let mut headers = self.first_headers(ctx, &content_type).await?;
         for _ in 0..redirect::REQUESTS_MAX {
             let sent = self.send(&url, headers, body.clone()).await;
             let reply = sent.map_err(|why| failed(&url, &why))?;
@@ -222,11 +216,27 @@ impl Client {
                 None => return Ok(reply),
                 Some(to) => to.map_err(|why| failed(&url, &why))?,
             };
-            headers = redirect::headers(&first, &self.url, &url, &to);
+            let first = self.first_headers(ctx, &content_type).await?;
+            headers = redirect::headers(first, &self.url, &url, &to);
             url = Cow::Owned(to);
         }
         let why = format!("stopped after {} redirects", redirect::REQUESTS_MAX);
         Err(failed(&url, &why))
+    }
+
+    /// The headers of a request that was not redirected.
+    async fn first_headers(
+        &self,
+        ctx: &Context,
+        content_type: &HeaderValue,
+    ) -> Result<HeaderMap, String> {
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, content_type.clone());
+        if let Some(auth) = &self.auth {
+            let given = auth.authorize(ctx, &mut headers).await;
+            given.map_err(|why| failed(&self.url, &why))?;
+        }
+        Ok(headers)
     }
 
     /// One request to one server, or to the proxy before it.
@@ -235,17 +245,7 @@ impl Client {
         *request.method_mut() = http::Method::POST;
         *request.headers_mut() = headers;
         let proxy = self.dialer.proxy(url)?;
-        // What is encrypted goes through a proxy unread, so it is not asked for it.
-        let asked = proxy.as_ref().filter(|_| !url.is_tls());
-        *request.uri_mut() = match asked {
-            None => url.path().clone(),
-            Some(_) => url.absolute()?,
-        };
-        if let Some(login) = asked.and_then(Proxy::authorization) {
-            let mut login = HeaderValue::try_from(login).map_err(|it| it.to_string())?;
-            login.set_sensitive(true);
-            request.headers_mut().insert(PROXY_AUTHORIZATION, login);
-        }
+        let asked = Dialer::address(url, proxy.as_ref(), &mut request)?;
         let to = (asked.map_or(url.target(), Proxy::target).clone(), url.is_tls());
         let _permit = match &self.connections {
             Some(limit) => limit.acquire().await.ok(),

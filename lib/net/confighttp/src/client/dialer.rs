@@ -6,6 +6,8 @@ use std::time::Duration;
 use confignet::dial;
 use confignet::proxy::{Proxies, Proxy};
 use configtls::{Connector, MaybeTls};
+use http::header::PROXY_AUTHORIZATION;
+use http::{HeaderValue, Request};
 
 use super::Url;
 
@@ -58,6 +60,26 @@ impl Dialer {
             Chosen::Always(proxy) => Ok(Some(proxy.clone())),
             Chosen::Environment(proxies) => proxies.choose(url.is_tls(), url.target()),
         }
+    }
+
+    /// Writes into the head of a request for `url` what it has to say, and to whom. Returns the proxy that is asked for it;
+    /// what is encrypted goes through a proxy unread, so none is.
+    pub(super) fn address<'p, B>(
+        url: &Url,
+        proxy: Option<&'p Proxy>,
+        request: &mut Request<B>,
+    ) -> Result<Option<&'p Proxy>, String> {
+        let asked = proxy.filter(|_| !url.is_tls());
+        *request.uri_mut() = match asked {
+            None => url.path().clone(),
+            Some(_) => url.absolute()?,
+        };
+        if let Some(login) = asked.and_then(Proxy::authorization) {
+            let mut login = HeaderValue::try_from(login).map_err(|it| it.to_string())?;
+            login.set_sensitive(true);
+            request.headers_mut().insert(PROXY_AUTHORIZATION, login);
+        }
+        Ok(asked)
     }
 
     fn connector(&self) -> Result<&Connector, String> {

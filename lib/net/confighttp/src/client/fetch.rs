@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use compression::Chunks;
-use confignet::proxy::{Proxies, Proxy};
-use http::header::{CONNECTION, HOST, LOCATION, PROXY_AUTHORIZATION, USER_AGENT};
+use confignet::proxy::Proxies;
+use http::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 
@@ -122,14 +122,10 @@ impl Fetcher {
         bytes_max: usize,
     ) -> Result<Response<Bytes>, FetchError> {
         let proxy = self.dialer.proxy(url)?;
-        let asked = proxy.as_ref().filter(|_| !url.is_tls());
         let mut request = Request::new(Full::new(Chunks::from(Bytes::copy_from_slice(body))));
         *request.method_mut() = method.clone();
-        *request.uri_mut() = match asked {
-            None => url.path().clone(),
-            Some(_) => url.absolute()?,
-        };
-        *request.headers_mut() = self.headers(url, headers, asked)?;
+        *request.headers_mut() = self.headers(url, headers)?;
+        Dialer::address(url, proxy.as_ref(), &mut request)?;
         let agent = self.agent.to_str().unwrap_or_default();
         let connection = self.dialer.dial(url, proxy.as_ref(), agent).await?;
         let mut live = shake_hands(connection).await?;
@@ -146,22 +142,12 @@ impl Fetcher {
         Ok(Response::from_parts(head, body.freeze()))
     }
 
-    fn headers(
-        &self,
-        url: &Url,
-        headers: &HeaderMap,
-        asked: Option<&Proxy>,
-    ) -> Result<HeaderMap, FetchError> {
+    fn headers(&self, url: &Url, headers: &HeaderMap) -> Result<HeaderMap, FetchError> {
         let mut headers = headers.clone();
         let host = url.host().parse().map_err(|_| format!("host of {url} is malformed"))?;
         headers.insert(HOST, host);
         headers.insert(USER_AGENT, self.agent.clone());
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        if let Some(login) = asked.and_then(Proxy::authorization) {
-            let mut login = HeaderValue::try_from(login).map_err(|it| it.to_string())?;
-            login.set_sensitive(true);
-            headers.insert(PROXY_AUTHORIZATION, login);
-        }
         Ok(headers)
     }
 }

@@ -20,8 +20,7 @@ pub(super) fn next(reply: &Reply, url: &Url) -> Option<Result<Url, String>> {
 }
 
 /// The headers for the next request: credentials stay with the domain that they are for, and below it.
-pub(super) fn headers(first: &HeaderMap, from: &Url, last: &Url, to: &Url) -> HeaderMap {
-    let mut headers = first.clone();
+pub(super) fn headers(mut headers: HeaderMap, from: &Url, last: &Url, to: &Url) -> HeaderMap {
     if !same_authority(from, to) {
         if let Ok(host) = HeaderValue::from_str(to.host()) {
             headers.insert(HOST, host);

@@ -384,7 +384,7 @@ fn credentials_stay_with_their_domain() {
     headers.insert("x-tenant", HeaderValue::from_static("a"));
     let kept = |to: &str| {
         let from = url("http://a.test:4318/x");
-        redirect::headers(&headers, &from, &from, &url(to)).contains_key("authorization")
+        redirect::headers(headers.clone(), &from, &from, &url(to)).contains_key("authorization")
     };
     assert!(kept("http://a.test/") && kept("http://eu.a.test/"));
     assert!(!kept("http://b.test/") && !kept("http://ba.test/") && !kept("http://10.0.0.1/"));
