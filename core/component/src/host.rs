@@ -120,6 +120,15 @@ impl Host {
         capability::find(self.services.offers(id), id.as_str())
     }
 
+    /// The same for an id as it stands in a section, which may be none.
+    ///
+    /// # Errors
+    /// As [`uses`](Self::uses).
+    pub fn uses_named<C: Offered + ?Sized>(&self, name: &str) -> Result<Arc<C>, BoxError> {
+        let id: Id = name.parse().map_err(|_| C::KIND.not_listed(name))?;
+        self.uses(&id)
+    }
+
     /// What runs at the moment, for extensions with pages.
     pub fn view(&self) -> ServiceView {
         self.services.view()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::config::{Need, Problems};
-use component::{BoxError, Host, Id, Offers, ServerAuth};
+use component::{BoxError, Host, ServerAuth};
 use configtls::{Acceptor, MaybeTls, Refused};
 use http::HeaderMap;
 use tokio::io::AsyncWriteExt as _;
@@ -146,9 +146,7 @@ pub fn authenticator(
     if has_middlewares {
         return Err(NO_MIDDLEWARES.into());
     }
-    let Some(text) = id else { return Ok(None) };
-    let id: Id = text.parse().map_err(|_| Offers::ServerAuth.not_listed(text))?;
-    host.uses::<dyn ServerAuth>(&id).map(Some)
+    id.map(|it| host.uses_named::<dyn ServerAuth>(it)).transpose()
 }
 
 /// Ends when clients have to leave. Those of a component that was replaced may be sending just now: they have a

@@ -4,7 +4,7 @@ use super::Url;
 use std::sync::Arc;
 
 use component::config::{Caution, Choice, Duration, MapList, Need, Problems};
-use component::{BoxError, ClientAuth, Host, Id, Offers};
+use component::{BoxError, ClientAuth, Host};
 use compression::{Params, Type};
 use confignet::proxy::Proxy;
 use serde::{Deserialize, Serialize};
@@ -208,10 +208,8 @@ impl ClientConfig {
     /// # Errors
     /// In the Collector's words.
     pub fn authenticator(&self, host: &Host) -> Result<Option<Arc<dyn ClientAuth>>, BoxError> {
-        let Some(auth) = &self.auth else { return Ok(None) };
-        let text = &auth.authenticator;
-        let id: Id = text.parse().map_err(|_| Offers::ClientAuth.not_listed(text))?;
-        host.uses::<dyn ClientAuth>(&id).map(Some)
+        let name = self.auth.as_ref().map(|it| it.authenticator.as_str());
+        name.map(|it| host.uses_named::<dyn ClientAuth>(it)).transpose()
     }
 
     /// What a start has to refuse.
