@@ -88,12 +88,6 @@ impl Handler for State {
     async fn handle(&self, _head: &Parts, _ctx: &Context, _body: Bytes) -> Response<Bytes> {
         self.answer()
     }
-
-    fn refuse(&self, _head: &Parts, status: StatusCode, message: &str) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::copy_from_slice(message.as_bytes()));
-        *response.status_mut() = status;
-        response
-    }
 }
 
 impl State {

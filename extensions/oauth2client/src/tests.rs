@@ -55,12 +55,6 @@ impl Handler for Site {
         answer.headers_mut().insert("location", "http://127.0.0.1:1/".parse().unwrap());
         answer
     }
-
-    fn refuse(&self, _head: &Parts, status: StatusCode, message: &str) -> Response<Bytes> {
-        let mut answer = Response::new(Bytes::from(message.to_owned()));
-        *answer.status_mut() = status;
-        answer
-    }
 }
 
 impl Site {

@@ -73,12 +73,6 @@ impl Handler for Pages {
     async fn handle(&self, head: &Parts, _ctx: &Context, _body: Bytes) -> Response<Bytes> {
         self.answer(head)
     }
-
-    fn refuse(&self, _head: &Parts, status: StatusCode, message: &str) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::copy_from_slice(message.as_bytes()));
-        *response.status_mut() = status;
-        response
-    }
 }
 
 impl Pages {

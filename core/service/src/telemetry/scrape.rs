@@ -11,7 +11,7 @@ use confighttp::server::{Handler, ServerConfig, mux_answer};
 use confignet::AddrConfig;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use serde_json::{Map, Value as Json};
 use tokio::time::Instant;
 use tracing::info;
@@ -141,12 +141,6 @@ impl Handler for Pages {
         let (kind, escaping) = negotiate(accept.unwrap_or_default());
         let mut response = Response::new(self.page(kind, escaping));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        response
-    }
-
-    fn refuse(&self, _head: &Parts, status: StatusCode, message: &str) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::copy_from_slice(message.as_bytes()));
-        *response.status_mut() = status;
         response
     }
 }

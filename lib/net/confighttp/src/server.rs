@@ -53,8 +53,12 @@ pub trait Handler: Send + Sync + 'static {
     fn check(&self, head: &Parts) -> Option<Response<Bytes>>;
     /// Answers a request whose body has come and is decompressed.
     async fn handle(&self, head: &Parts, ctx: &Context, body: Bytes) -> Response<Bytes>;
-    /// Puts a refusal of the server into the handler's words.
-    fn refuse(&self, head: &Parts, status: StatusCode, message: &str) -> Response<Bytes>;
+    /// Puts a refusal of the server into the handler's words. Default: the message as it is.
+    fn refuse(&self, _head: &Parts, status: StatusCode, message: &str) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::copy_from_slice(message.as_bytes()));
+        *response.status_mut() = status;
+        response
+    }
 }
 
 struct Shared {
