@@ -1,6 +1,7 @@
 //! What is wrong with a section, before anything starts.
 
 use component::config::{Caution, Fault, Problems, Secret, Stage};
+use rustls::sign::CertifiedKey;
 
 use crate::choices::{Choices, VERSIONS};
 use crate::material::{self, Mistake};
@@ -63,14 +64,20 @@ impl CommonConfig {
     /// Reads what the section names, as the start does.
     fn check_files(&self, key: &str, problems: &mut Problems) {
         let Ok(choices) = Choices::of(self) else { return };
-        let pair = material::identity(self, &choices.provider).map(|_| ());
-        let authorities =
-            if self.has_ca() { material::authorities(self).map(|_| ()) } else { Ok(()) };
-        let sound = pair.is_ok();
-        for mistake in [pair, authorities].into_iter().filter_map(Result::err) {
+        match material::identity(self, &choices.provider) {
+            Ok(Some(pair)) => self.check_time(&pair, key, problems),
+            Ok(None) => {}
+            Err(mistake) => tell(mistake, key, problems),
+        }
+        if self.has_ca()
+            && let Err(mistake) = material::authorities(self)
+        {
             tell(mistake, key, problems);
         }
-        if sound && let Some((at, text)) = material::out_of_time(self, component::clock::now()) {
+    }
+
+    fn check_time(&self, pair: &CertifiedKey, key: &str, problems: &mut Problems) {
+        if let Some((at, text)) = material::out_of_time(self, pair, component::clock::now()) {
             let remedy = "renew the certificate; with a reload_interval the new one is used without a restart";
             problems.warn(Caution::Expired, key, text).say(at, remedy);
         }

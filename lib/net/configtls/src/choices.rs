@@ -141,6 +141,9 @@ impl CommonConfig {
     }
 
     fn check_suites(&self, key: &str, problems: &mut Problems) {
+        if self.cipher_suites.is_empty() {
+            return;
+        }
         let provider = ring::default_provider();
         let can: Vec<String> = provider.cipher_suites.iter().map(go_name).collect();
         let known = |name: &str| {

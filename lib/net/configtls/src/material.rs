@@ -114,11 +114,6 @@ fn read_file(key: &'static str, path: &str, envelope: &str) -> Result<Vec<u8>, M
     })
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    read.map_err(|error| error.to_string())
-}
-
 /// Our certificate with its key; `None` when there is none.
 pub(crate) fn identity(
     config: &CommonConfig,
@@ -137,7 +132,8 @@ pub(crate) fn identity(
     };
     let chain_pem = certificate.read(before)?;
     let key_pem = secret.read(before)?;
-    let chain = certificates(&chain_pem).unwrap_or_default();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain_pem).collect();
+    let chain = chain.unwrap_or_default();
     if chain.is_empty() {
         let remedy = format!(
             "{} has to hold a certificate in PEM: a block that begins with -----BEGIN CERTIFICATE-----",
@@ -253,12 +249,11 @@ fn add_systems(roots: &mut RootCertStore) {
 /// When our certificate ends or begins, if that is not now: a sentence, and its key.
 pub(crate) fn out_of_time(
     config: &CommonConfig,
+    pair: &CertifiedKey,
     now: std::time::SystemTime,
 ) -> Option<(&'static str, String)> {
     let source = certificate_source(config);
-    let pem = source.read("").ok()?;
-    let first = certificates(&pem).ok()?.into_iter().next()?;
-    let certificate = x509_cert::Certificate::from_der(&first).ok()?;
+    let certificate = x509_cert::Certificate::from_der(pair.end_entity_cert().ok()?).ok()?;
     let validity = certificate.tbs_certificate.validity;
     let name = source.name();
     if now > validity.not_after.to_system_time() {

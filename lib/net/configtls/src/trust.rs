@@ -64,13 +64,14 @@ pub(crate) fn of_servers(
     trusted: Trusted,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, VerifierBuilderError> {
-    if trusted.authorities.is_empty() {
-        // A machine without any, where none is configured either.
-        return Ok(Arc::new(All { trusted: false, provider: Arc::clone(provider) }));
-    }
-    let roots = Arc::new(trusted.authorities.clone());
-    let inner = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build()?;
-    Ok(Arc::new(Servers { inner, trusted }))
+    let whom = if trusted.authorities.is_empty() {
+        Whom::Nobody
+    } else {
+        let roots = Arc::new(trusted.authorities.clone());
+        let signed = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider));
+        Whom::Signed(signed.build()?, trusted)
+    };
+    Ok(Arc::new(Servers { whom, provider: Arc::clone(provider) }))
 }
 
 /// Says whether a client is trusted.
@@ -86,13 +87,24 @@ pub(crate) fn of_clients(
 /// `insecure_skip_verify`: only the signature of the handshake is checked, so that the server has the key of the
 /// certificate that it shows, whoever it is.
 pub(crate) fn of_anybody(provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
-    Arc::new(All { trusted: true, provider: Arc::clone(provider) })
+    Arc::new(Servers { whom: Whom::Anybody, provider: Arc::clone(provider) })
 }
 
 #[derive(Debug)]
 struct Servers {
-    inner: Arc<WebPkiServerVerifier>,
-    trusted: Trusted,
+    whom: Whom,
+    provider: Arc<CryptoProvider>,
+}
+
+/// Which servers are trusted.
+#[derive(Debug)]
+enum Whom {
+    /// Whoever it is.
+    Anybody,
+    /// A machine without any authority, where none is configured either.
+    Nobody,
+    /// Whom an authority vouches for, and who is in the list.
+    Signed(Arc<WebPkiServerVerifier>, Trusted),
 }
 
 impl ServerCertVerifier for Servers {
@@ -104,10 +116,14 @@ impl ServerCertVerifier for Servers {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.inner.verify_server_cert(certificate, chain, name, ocsp, now);
-        match verified {
+        let (signed, trusted) = match &self.whom {
+            Whom::Anybody => return Ok(ServerCertVerified::assertion()),
+            Whom::Nobody => return Err(CertificateError::UnknownIssuer.into()),
+            Whom::Signed(signed, trusted) => (signed, trusted),
+        };
+        match signed.verify_server_cert(certificate, chain, name, ocsp, now) {
             Err(error) if may_be_trusted_itself(&error) => {
-                self.trusted.has(certificate, now)?;
+                trusted.has(certificate, now)?;
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -121,7 +137,8 @@ impl ServerCertVerifier for Servers {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -130,11 +147,12 @@ impl ServerCertVerifier for Servers {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -183,50 +201,5 @@ impl ClientCertVerifier for Clients {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
-    }
-}
-
-/// All servers alike, without a look at who has signed.
-#[derive(Debug)]
-struct All {
-    trusted: bool,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for All {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verified = self.trusted.then(ServerCertVerified::assertion);
-        verified.ok_or_else(|| CertificateError::UnknownIssuer.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
