@@ -14,11 +14,12 @@ use component::Host;
 use futures_util::FutureExt;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tracing::warn;
 
 use crate::AddrConfig;
 use crate::address::{go_text, parse_port, split_host_port};
+use crate::dial::Connection as Stream;
 
 /// Most connections of one listener.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -264,11 +265,6 @@ fn configure(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
 /// An accepted connection; it counts until it is dropped.
 pub struct Connection {
     stream: Stream,
@@ -308,10 +304,7 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Stream::Tcp(it) => Pin::new(it).poll_read(cx, buffer),
-            Stream::Unix(it) => Pin::new(it).poll_read(cx, buffer),
-        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
@@ -321,10 +314,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            Stream::Tcp(it) => Pin::new(it).poll_write(cx, data),
-            Stream::Unix(it) => Pin::new(it).poll_write(cx, data),
-        }
+        Pin::new(&mut self.stream).poll_write(cx, data)
     }
 
     fn poll_write_vectored(
@@ -332,28 +322,19 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            Stream::Tcp(it) => Pin::new(it).poll_write_vectored(cx, data),
-            Stream::Unix(it) => Pin::new(it).poll_write_vectored(cx, data),
-        }
+        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Stream::Tcp(it) => Pin::new(it).poll_flush(cx),
-            Stream::Unix(it) => Pin::new(it).poll_flush(cx),
-        }
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Stream::Tcp(it) => Pin::new(it).poll_shutdown(cx),
-            Stream::Unix(it) => Pin::new(it).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -361,6 +342,7 @@ impl AsyncWrite for Connection {
 mod tests {
     use componenttest::TestHost;
     use tokio::io::AsyncReadExt;
+    use tokio::net::UnixStream;
 
     use component::config::{Choice, Choices};
 
