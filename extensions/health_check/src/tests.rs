@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use componenttest::{TestHost, captured, config, problems, settings};
+use componenttest::{TestHost, captured, config, problems, settings, start_on_free_port};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -11,12 +11,7 @@ componenttest::conformance!(extension HealthCheck, r#"{"endpoint": "127.0.0.1:0"
 /// Longest time that a test waits for something that has to happen.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// An address that nobody listens on.
-async fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
-}
-
-/// The whole answer to one request.
+/// The whole answer to one request. It does not ask for the end of the connection: that is the server's.
 async fn ask(address: &str, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -33,17 +28,8 @@ async fn started(more: &str) -> (Arc<HealthCheck>, TestHost, String) {
 }
 
 async fn started_with(section: impl Fn(&str) -> Config) -> (Arc<HealthCheck>, TestHost, String) {
-    let host = TestHost::new();
-    // The port may be taken by another program before the extension has it.
-    for _ in 0..10 {
-        let address = free_address().await;
-        let extension = HealthCheck::create(settings("health_check"), section(&address));
-        let extension = Arc::new(extension.unwrap());
-        if Arc::clone(&extension).start(&host).await.is_ok() {
-            return (extension, host, address);
-        }
-    }
-    panic!("no free port");
+    let make = |it: &str| HealthCheck::create(settings("health_check"), section(it)).unwrap();
+    start_on_free_port(make).await
 }
 
 fn body(answer: &str) -> serde_json::Value {

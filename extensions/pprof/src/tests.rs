@@ -1,35 +1,18 @@
-use std::time::Duration;
-
 use component::Problems;
-use componenttest::{TestHost, config, settings};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use componenttest::{config, settings, start_on_free_port};
 
 use super::*;
 
 componenttest::conformance!(extension Pprof, r#"{"endpoint": "127.0.0.1:0"}"#);
 
-const LIMIT: Duration = Duration::from_secs(10);
-
 /// The answer at a path of a running extension.
 async fn ask(path: &str) -> String {
-    let host = TestHost::new();
-    // The port may be taken by another program before the extension has it.
-    for _ in 0..10 {
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let make = |address: &str| {
         let section = config(&format!(r#"{{"endpoint": "{address}"}}"#));
-        let extension = Arc::new(Pprof::create(settings("pprof"), section).unwrap());
-        if Arc::clone(&extension).start(&host).await.is_err() {
-            continue;
-        }
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        tokio::time::timeout(LIMIT, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
-        return String::from_utf8_lossy(&answer).into_owned();
-    }
-    panic!("no free port");
+        Pprof::create(settings("pprof"), section).unwrap()
+    };
+    let (_extension, _host, address) = start_on_free_port(make).await;
+    componenttest::ask(&address, &format!("GET {path}")).await
 }
 
 #[tokio::test]

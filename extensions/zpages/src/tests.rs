@@ -1,35 +1,20 @@
 use std::time::Duration;
 
 use component::{End, GateView, PipelineView, ServiceView, Status};
-use componenttest::{TestHost, config, problems, settings};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use componenttest::{config, problems, settings, start_on_free_port};
 
 use super::*;
 
 componenttest::conformance!(extension Zpages, r#"{"endpoint": "127.0.0.1:0"}"#);
 
-const LIMIT: Duration = Duration::from_secs(10);
-
 /// The answer to one request at a running extension.
 async fn ask(more: &str, request: &str) -> String {
-    let host = TestHost::new();
-    // The port may be taken by another program before the extension has it.
-    for _ in 0..10 {
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let make = |address: &str| {
         let section = config(&format!(r#"{{"endpoint": "{address}"{more}}}"#));
-        let extension = Arc::new(Zpages::create(settings("zpages"), section).unwrap());
-        if Arc::clone(&extension).start(&host).await.is_err() {
-            continue;
-        }
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        tokio::time::timeout(LIMIT, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-        return answer;
-    }
-    panic!("no free port");
+        Zpages::create(settings("zpages"), section).unwrap()
+    };
+    let (_extension, _host, address) = start_on_free_port(make).await;
+    componenttest::ask(&address, request).await
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ pub mod conformance;
 mod generate;
 mod host;
 mod logs;
+mod pages;
 mod section;
 mod sink;
 mod through;
@@ -22,6 +23,7 @@ pub use host::{
     TestHost, connector_settings, exporter_settings, metric, processor_settings, settings, spawn,
 };
 pub use logs::{Line, captured};
+pub use pages::{ask, start_on_free_port};
 pub use section::{config, plan, problems, processor, section};
 pub use sink::{Answer, Sink};
 pub use through::through;
