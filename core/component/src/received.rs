@@ -1,9 +1,9 @@
 //! What a receiver counts: items that the pipelines took, refused, and that failed on the way.
 
-use pdata::Signal;
+use pdata::{Data, Signal};
 
-use crate::Meter;
 use crate::meter::{Counter, Descriptor, Level};
+use crate::{ConsumeError, Context, Meter, Outputs};
 
 /// The counters of one receiver, transport and signal. `receiver/receiverhelper`, v0.159: all three
 /// show together, at the first item.
@@ -33,10 +33,43 @@ impl Received {
         self.count(0, items);
     }
 
+    /// Hands data to the pipelines and counts their answer. A call that its client withdraws is refused.
+    ///
+    /// # Errors
+    /// The answer of the pipelines.
+    pub async fn consume(
+        &self,
+        out: &Outputs,
+        ctx: &Context,
+        data: Data,
+    ) -> Result<(), ConsumeError> {
+        let mut count = Count { of: self, items: data.items() as u64, accepted: false };
+        let answer = out.consume(ctx, data).await;
+        count.accepted = answer.is_ok();
+        answer
+    }
+
     fn count(&self, accepted: u64, refused: u64) {
         self.accepted.add(accepted);
         self.refused.add(refused);
         self.failed.add(0);
+    }
+}
+
+/// Counts when it is dropped, which is also how a call ends that nobody waits for any more.
+struct Count<'a> {
+    of: &'a Received,
+    items: u64,
+    accepted: bool,
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        if self.accepted {
+            self.of.accepted(self.items);
+        } else {
+            self.of.refused(self.items);
+        }
     }
 }
 

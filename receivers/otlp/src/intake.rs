@@ -55,31 +55,11 @@ impl Intake {
 
     /// Hands data to the pipelines. Data without items is answered at once.
     pub(crate) async fn consume(&self, ctx: &Context, data: Data) -> Result<(), GrpcStatus> {
-        let items = data.items() as u64;
-        if items == 0 {
+        if data.items() == 0 {
             return Ok(());
         }
-        // A call that its client withdraws is refused.
-        let mut count = Count { intake: self, items, accepted: false };
-        let answer = self.out.consume(ctx, data).await;
-        count.accepted = answer.is_ok();
+        let answer = self.received.consume(&self.out, ctx, data).await;
         answer.map_err(|error| to_status(&error))
-    }
-}
-
-struct Count<'a> {
-    intake: &'a Intake,
-    items: u64,
-    accepted: bool,
-}
-
-impl Drop for Count<'_> {
-    fn drop(&mut self) {
-        if self.accepted {
-            self.intake.received.accepted(self.items);
-        } else {
-            self.intake.received.refused(self.items);
-        }
     }
 }
 

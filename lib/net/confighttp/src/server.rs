@@ -380,11 +380,16 @@ pub fn mux_answer(head: &Parts) -> Response<Bytes> {
             return response;
         }
     }
-    *response.status_mut() = StatusCode::NOT_FOUND;
+    error_answer(StatusCode::NOT_FOUND, "404 page not found")
+}
+
+/// What Go's `http.Error` writes: the text and the end of its line.
+pub fn error_answer(status: StatusCode, text: &str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(format!("{text}\n")));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    *response.body_mut() = Bytes::from_static(b"404 page not found\n");
     response
 }
 

@@ -15,6 +15,7 @@ use component::config::{Caution, Choice, Choices, Duration, Need, Problems};
 use serde::{Deserialize, Serialize};
 
 mod address;
+mod datagram;
 pub mod dial;
 mod listener;
 mod pace;
@@ -22,6 +23,7 @@ pub mod proxy;
 pub mod server;
 
 pub use address::{go_text, is_local, join_host_port, split_host_port, with_port};
+pub use datagram::Datagrams;
 pub use listener::{Connection, Listener};
 pub use pace::Pace;
 

@@ -215,7 +215,7 @@ fn share(fd: OwnedFd) -> io::Result<(OwnedFd, Arc<OwnedFd>)> {
 }
 
 /// The address to bind: IPv4 first, as Go prefers.
-fn resolve(network: &str, host: &str, port: u16) -> Result<SocketAddr, String> {
+pub(crate) fn resolve(network: &str, host: &str, port: u16) -> Result<SocketAddr, String> {
     if host.is_empty() {
         let v6 = network == "tcp6";
         let ip = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { IpAddr::from([0, 0, 0, 0]) };
