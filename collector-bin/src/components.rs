@@ -6,8 +6,10 @@ use service::Registry;
 pub fn components() -> Registry {
     Registry::default()
         .receiver::<file_log_receiver::FileLog>()
+        .receiver::<jaeger_receiver::Jaeger>()
         .receiver::<nop_receiver::Nop>()
         .receiver::<otlp_receiver::Otlp>()
+        .receiver::<zipkin_receiver::Zipkin>()
         .processor::<attributes_processor::Attributes>()
         .processor::<batch_processor::Batch>()
         .processor::<filter_processor::Filter>()
