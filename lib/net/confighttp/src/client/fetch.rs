@@ -7,12 +7,13 @@ use bytes::{Bytes, BytesMut};
 use compression::Chunks;
 use confignet::proxy::Proxies;
 use http::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 
 use super::dialer::{Chosen, Dialer};
 use super::redirect::REQUESTS_MAX;
-use super::{Url, drive, shake_hands, why};
+use super::{Live, Url, drive, shake_hands, why};
 
 /// Sends requests of any method to any URL, one connection for each.
 pub struct Fetcher {
@@ -24,6 +25,55 @@ pub struct Fetcher {
 impl std::fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fetcher").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// An answer whose body is read piece by piece, for as long as the server sends.
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    incoming: Incoming,
+    live: Live,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl Answer {
+    /// The next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// The connection broke; in Go's words.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, String> {
+        loop {
+            let Some(frame) = drive(&mut self.live.connection, self.incoming.frame()).await else {
+                return Ok(None);
+            };
+            // What is no data are trailers.
+            if let Ok(data) = frame.map_err(|error| why(&error))?.into_data() {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// The rest of the body, of at most `bytes_max`.
+    ///
+    /// # Errors
+    /// The connection broke, or the body is longer.
+    pub async fn body(&mut self, bytes_max: usize) -> Result<Bytes, FetchError> {
+        let mut body = BytesMut::new();
+        while let Some(data) = self.chunk().await? {
+            if data.len() > bytes_max - body.len() {
+                return Err(FetchError::TooLong(bytes_max));
+            }
+            body.extend_from_slice(&data);
+        }
+        Ok(body.freeze())
     }
 }
 
@@ -70,7 +120,31 @@ impl Fetcher {
         timeout: Duration,
         agent: &str,
     ) -> Result<Self, String> {
-        let proxies = Chosen::new("", Proxies::from_environment())?;
+        Self::with(Chosen::new("", Proxies::from_environment())?, tls, first, timeout, agent)
+    }
+
+    /// The same, whatever the environment says about proxies: through `proxy_url`, or directly if that is empty.
+    ///
+    /// # Errors
+    /// When certificates or the proxy cannot be used.
+    pub fn through(
+        proxy_url: &str,
+        tls: &configtls::ClientConfig,
+        first: &Url,
+        timeout: Duration,
+        agent: &str,
+    ) -> Result<Self, String> {
+        let proxies = Chosen::new(proxy_url, Proxies::new(|_| None))?;
+        Self::with(proxies, tls, first, timeout, agent)
+    }
+
+    fn with(
+        proxies: Chosen,
+        tls: &configtls::ClientConfig,
+        first: &Url,
+        timeout: Duration,
+        agent: &str,
+    ) -> Result<Self, String> {
         let agent = agent.parse().map_err(|_| format!("user agent {agent:?} is malformed"))?;
         Ok(Self { dialer: Dialer::new(proxies, tls, first)?, timeout, agent })
     }
@@ -113,6 +187,21 @@ impl Fetcher {
         tokio::time::timeout(self.timeout, all).await.unwrap_or(Err(FetchError::Timeout))
     }
 
+    /// Sends a request and reads the head of the answer. The timeout is for that; redirects are not followed.
+    ///
+    /// # Errors
+    /// Without an answer.
+    pub async fn open(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, FetchError> {
+        let head = self.head(&method, url, headers, body);
+        tokio::time::timeout(self.timeout, head).await.unwrap_or(Err(FetchError::Timeout))
+    }
+
     async fn one(
         &self,
         method: &Method,
@@ -121,6 +210,20 @@ impl Fetcher {
         body: &[u8],
         bytes_max: usize,
     ) -> Result<Response<Bytes>, FetchError> {
+        let mut answer = self.head(method, url, headers, body).await?;
+        let mut response = Response::new(answer.body(bytes_max).await?);
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        Ok(response)
+    }
+
+    async fn head(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, FetchError> {
         let proxy = self.dialer.proxy(url)?;
         let mut request = Request::new(Full::new(Chunks::from(Bytes::copy_from_slice(body))));
         *request.method_mut() = method.clone();
@@ -130,16 +233,8 @@ impl Fetcher {
         let connection = self.dialer.dial(url, proxy.as_ref(), agent).await?;
         let mut live = shake_hands(connection).await?;
         let answer = drive(&mut live.connection, live.send.send_request(request)).await;
-        let (head, mut incoming) = answer.map_err(|error| why(&error))?.into_parts();
-        let mut body = BytesMut::new();
-        while let Some(frame) = drive(&mut live.connection, incoming.frame()).await {
-            let data = frame.map_err(|error| why(&error))?.into_data().unwrap_or_default();
-            if data.len() > bytes_max - body.len() {
-                return Err(FetchError::TooLong(bytes_max));
-            }
-            body.extend_from_slice(&data);
-        }
-        Ok(Response::from_parts(head, body.freeze()))
+        let (head, incoming) = answer.map_err(|error| why(&error))?.into_parts();
+        Ok(Answer { status: head.status, headers: head.headers, incoming, live })
     }
 
     fn headers(&self, url: &Url, headers: &HeaderMap) -> Result<HeaderMap, FetchError> {
