@@ -1,5 +1,7 @@
 //! What a component finds in its own section.
 
+use std::fmt;
+
 use crate::fault::{Fault, Stage, Step};
 
 /// What [`crate::Config::validate`] and the plan of a component found.
@@ -21,6 +23,28 @@ pub enum Need {
     ClientAuth(String),
     /// An address to listen at: `host:port`, or the path of a unix socket.
     Address(String),
+    /// A right at the API server of Kubernetes.
+    Right(Right),
+}
+
+/// A rule of a role in Kubernetes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    /// Empty for the core group.
+    pub group: String,
+    /// `pods`, `nodes/stats`.
+    pub resource: String,
+    /// `get`, `list`, `watch`.
+    pub verbs: Vec<&'static str>,
+}
+
+impl fmt::Display for Right {
+    /// As an entry of `rules:`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, resource, verbs } = self;
+        let verbs = verbs.join(", ");
+        write!(f, "{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [{verbs}]}}")
+    }
 }
 
 /// Legal, and probably not what was meant.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use component::config::{Fault, Need, Remedy, Stage};
+use component::config::{Fault, Need, Remedy, Right, Stage};
 use component::{BuildInfo, Id, Kind, Offers};
 use confmap::code;
 
@@ -62,6 +62,16 @@ impl Settings {
         Err(Problem { more: issues.collect(), ..Problem::new(Stage::Start, vec![first]) })
     }
 
+    /// What components that start need to be allowed at the API server of Kubernetes.
+    pub fn rights(&self) -> Vec<Right> {
+        let needs = self.said.needs.iter().filter(|it| self.starts(it.kind, &it.id));
+        let rights = needs.filter_map(|it| match &it.need {
+            Need::Right(right) => Some(right.clone()),
+            _ => None,
+        });
+        rights.collect()
+    }
+
     /// What components need and do not get.
     fn unmet(&self, registry: &Registry) -> Vec<(Kind, Issue)> {
         let mut found = Vec::new();
@@ -78,6 +88,8 @@ impl Settings {
                     Need::ServerAuth(id) => self.lacks(id, Offers::ServerAuth, registry),
                     Need::ClientAuth(id) => self.lacks(id, Offers::ClientAuth, registry),
                     Need::Address(address) => clash(address, &needed.path.join("::"), &mut taken),
+                    // Only the API server knows, and the component goes on without.
+                    Need::Right(_) => None,
                 };
                 found.extend(why.map(|(text, line)| {
                     let mut issue = Issue::new(needed.path.clone(), text).code(code::START);
@@ -97,6 +109,7 @@ impl Settings {
         let id = match need {
             Need::Storage(id) | Need::ServerAuth(id) | Need::ClientAuth(id) => id,
             Need::Address(address) => return next_port(issue, address),
+            Need::Right(_) => return issue,
         };
         let Ok(id) = id.parse::<Id>() else {
             // An exporter whose `auth` names nobody sends as it would without.
