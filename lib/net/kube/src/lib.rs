@@ -1,0 +1,38 @@
+//! A client of the Kubernetes API server.
+//!
+//! [`ApiConfig`] are the keys that components flatten into their sections; [`Client`] sends requests; a [`Feed`] keeps a list of
+//! objects current by LIST and WATCH, once for all who want the same objects from the same server. Objects are read into the
+//! few fields that somebody needs ([`Object`], or a type of the component): a pod of 20 KiB becomes some hundred bytes before it
+//! is kept anywhere.
+
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
+mod backoff;
+mod client;
+mod config;
+mod connection;
+mod error;
+mod exec;
+mod feed;
+mod kubeconfig;
+mod locate;
+mod object;
+mod resource;
+mod stream;
+mod yaml;
+
+pub use client::Client;
+pub use config::{ApiConfig, AuthType};
+pub use error::Error;
+pub use feed::{Event, Feed, Sink, State};
+pub use object::{Meta, Object, Owner, null_is_default};
+pub use resource::{Query, Resource, cluster_role, field_equals};
+pub use stream::{Change, WatchStream};
