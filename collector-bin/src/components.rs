@@ -13,6 +13,7 @@ pub fn components() -> Registry {
         .processor::<attributes_processor::Attributes>()
         .processor::<batch_processor::Batch>()
         .processor::<filter_processor::Filter>()
+        .processor::<k8s_attributes_processor::K8sAttributes>()
         .processor::<memory_limiter_processor::MemoryLimiter>()
         .processor::<resource_processor::Resource>()
         .processor::<transform_processor::Transform>()

@@ -9,6 +9,7 @@ mod graph;
 mod help;
 mod ottl;
 mod print_config;
+mod print_rbac;
 mod queue;
 mod run;
 mod schema;
@@ -42,6 +43,7 @@ pub const COMMANDS: &[&Command] = &[
     &completion::MAN,
     &ottl::COMMAND,
     &print_config::COMMAND,
+    &print_rbac::COMMAND,
     &queue::COMMAND,
     &schema::COMMAND,
     &validate::COMMAND,

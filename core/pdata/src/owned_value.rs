@@ -77,6 +77,17 @@ impl AttributeBuf {
         Self { body: body.into(), key, value }
     }
 
+    /// The attribute's name.
+    #[inline]
+    pub fn name(&self) -> &str {
+        crate::view::text(self.key())
+    }
+
+    /// How many bytes it takes where it is written.
+    pub fn bytes(&self) -> usize {
+        self.body.len()
+    }
+
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
         self.body.get(self.key.clone()).unwrap_or_default()

@@ -1,0 +1,355 @@
+//! The table: what is known, by key. It knows no tasks and no sockets; time is handed in.
+//!
+//! A pod that is deleted, and a key that a pod no longer has, stay for a while: what it wrote last is still on the way. They go
+//! when their time is over, and only if the key still leads to the same pod.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Object;
+use pdata::AttributeBuf;
+use tokio::time::Instant;
+
+use crate::api::ApiPod;
+use crate::extract::{Extracted, Known, Owners, encode, extract};
+use crate::identity::Key;
+use crate::pod::Pod;
+use crate::rules::{Attributes, From, Rules};
+
+/// Most pods, those that are gone and still known included.
+pub(crate) const PODS_MAX: usize = 20_000;
+/// Most bytes of all pods together: 2 KiB for each.
+pub(crate) const BYTES_MAX: usize = PODS_MAX * 2048;
+/// Most namespaces, nodes or workloads of one kind.
+const OBJECTS_MAX: usize = 100_000;
+/// Most pods that wait for an owner to come.
+const WAITING_MAX: usize = 1_000;
+
+/// What is known of a namespace, node or workload.
+#[derive(Debug)]
+pub struct Extra {
+    /// Its uid.
+    pub uid: Box<str>,
+    /// What is added to resources of its pods.
+    pub attributes: Box<[AttributeBuf]>,
+}
+
+/// A kind of objects beside pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// What labels and annotations are read of. Workloads are known by uid, the others by name.
+    Of(From),
+    /// Only for their owners.
+    ReplicaSets,
+}
+
+/// What the table did with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Added,
+    Updated,
+    Deleted,
+    /// There is no room.
+    Refused,
+    /// Nothing was to be done.
+    Nothing,
+}
+
+/// A pod that exists.
+struct Live {
+    pod: Arc<Pod>,
+    keys: Box<[Key]>,
+    /// The list in which it came last.
+    round: u32,
+}
+
+/// Keys that go when their time is over.
+struct Leaving {
+    at: Instant,
+    uid: Box<str>,
+    keys: Box<[Key]>,
+    /// All of a pod, and not only some keys.
+    whole: bool,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Objects {
+    known: HashMap<Box<str>, (Arc<Extra>, u32)>,
+    /// Owners of the objects, by uid, and the list in which they came last.
+    owners: Owners,
+    rounds: HashMap<Box<str>, u32>,
+    round: u32,
+}
+
+/// What is known.
+pub(crate) struct Table {
+    rules: Arc<Rules>,
+    grace: Duration,
+    index: HashMap<Key, Arc<Pod>>,
+    live: HashMap<Box<str>, Live>,
+    leaving: VecDeque<Leaving>,
+    round: u32,
+    bytes: usize,
+    /// Pods among those that leave.
+    gone: usize,
+    objects: HashMap<Kind, Objects>,
+    /// Pods by the uid of an owner that is not known yet.
+    waiting: HashMap<Box<str>, Vec<ApiPod>>,
+    /// No room was said.
+    pub(crate) is_full: bool,
+}
+
+impl Table {
+    pub(crate) fn new(rules: Arc<Rules>, grace: Duration) -> Self {
+        Self {
+            rules,
+            grace,
+            index: HashMap::new(),
+            live: HashMap::new(),
+            leaving: VecDeque::new(),
+            round: 0,
+            bytes: 0,
+            gone: 0,
+            objects: HashMap::new(),
+            waiting: HashMap::new(),
+            is_full: false,
+        }
+    }
+
+    /// The pod with this key, unless nothing is to be known of it.
+    pub(crate) fn pod(&self, key: Key) -> Option<Arc<Pod>> {
+        self.index.get(&key).filter(|it| !it.ignored).cloned()
+    }
+
+    /// A key leads somewhere, be it to a pod of which nothing is to be known.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        self.index.contains_key(&key)
+    }
+
+    /// A namespace or node by name, a workload by uid.
+    pub(crate) fn extra(&self, of: From, id: &str) -> Option<Arc<Extra>> {
+        Some(Arc::clone(&self.objects.get(&Kind::Of(of))?.known.get(id)?.0))
+    }
+
+    /// How many keys lead to pods.
+    pub(crate) fn keys(&self) -> usize {
+        self.index.len()
+    }
+
+    /// How many pods exist.
+    #[cfg(test)]
+    pub(crate) fn pods(&self) -> usize {
+        self.live.len()
+    }
+
+    /// A list of pods begins.
+    pub(crate) fn restart_pods(&mut self) {
+        self.round += 1;
+    }
+
+    /// A list of pods has ended: what was not in it is gone. Returns how many were.
+    pub(crate) fn sync_pods(&mut self, now: Instant) -> usize {
+        let round = self.round;
+        let gone = self.live.iter().filter(|it| it.1.round != round);
+        let gone: Vec<Box<str>> = gone.map(|it| it.0.clone()).collect();
+        gone.iter().for_each(|uid| _ = self.delete_pod(uid, now));
+        gone.len()
+    }
+
+    pub(crate) fn apply_pod(&mut self, api: &ApiPod, now: Instant) -> Outcome {
+        if api.metadata.uid.is_empty() {
+            return Outcome::Nothing;
+        }
+        let none = Owners::new();
+        let owners = |kind| self.objects.get(&kind).map_or(&none, |it| &it.owners);
+        let known =
+            Known { replica_sets: owners(Kind::ReplicaSets), jobs: owners(Kind::Of(From::Job)) };
+        let Extracted { pod, keys, missing } = extract(api, &self.rules, &known);
+        if let Some(owner) = missing {
+            self.wait(owner, api);
+        }
+        self.put(pod, keys, now)
+    }
+
+    fn put(&mut self, pod: Pod, keys: Vec<Key>, now: Instant) -> Outcome {
+        let (uid, bytes) = (pod.uid.clone(), pod.bytes() + keys.len() * size_of::<(Key, usize)>());
+        let is_new = !self.live.contains_key(&uid);
+        if is_new && !self.make_room(bytes) {
+            return Outcome::Refused;
+        }
+        let (pod, keys) = (Arc::new(pod), keys.into_boxed_slice());
+        for key in &keys {
+            let before = self.index.get(key).map(|it| (it.start, it.uid == uid));
+            // An address goes from pod to pod, and events of two pods come in any order: who started later has it.
+            let is_older = before.is_some_and(|(start, same)| {
+                !same && pod.start.zip(start).is_some_and(|(ours, theirs)| ours < theirs)
+            });
+            if !is_older {
+                self.index.insert(*key, Arc::clone(&pod));
+            }
+        }
+        self.bytes += bytes;
+        let live = Live { pod, keys, round: self.round };
+        let Some(before) = self.live.insert(uid.clone(), live) else { return Outcome::Added };
+        self.bytes = self.bytes.saturating_sub(before.bytes());
+        let now_has = self.live.get(&uid).map_or(&[][..], |it| &it.keys);
+        let lost: Box<[Key]> =
+            before.keys.iter().filter(|it| !now_has.contains(it)).copied().collect();
+        if !lost.is_empty() {
+            let at = now + self.grace;
+            self.leaving.push_back(Leaving { at, uid, keys: lost, whole: false, bytes: 0 });
+        }
+        Outcome::Updated
+    }
+
+    /// Lets those go that have left first, until there is room.
+    fn make_room(&mut self, bytes: usize) -> bool {
+        let fits = |it: &Self| it.live.len() + it.gone < PODS_MAX && it.bytes + bytes <= BYTES_MAX;
+        while !fits(self) {
+            let Some(first) = self.leaving.pop_front() else { return false };
+            self.forget(&first);
+        }
+        true
+    }
+
+    /// A pod is no more: it stays known for a while.
+    pub(crate) fn delete_pod(&mut self, uid: &str, now: Instant) -> Outcome {
+        let Some(live) = self.live.remove(uid) else { return Outcome::Nothing };
+        let (at, bytes) = (now + self.grace, live.bytes());
+        self.gone += 1;
+        self.leaving.push_back(Leaving {
+            at,
+            uid: uid.into(),
+            keys: live.keys,
+            whole: true,
+            bytes,
+        });
+        Outcome::Deleted
+    }
+
+    /// Lets go what has been gone for long enough.
+    pub(crate) fn sweep(&mut self, now: Instant) {
+        while self.leaving.front().is_some_and(|it| it.at <= now) {
+            if let Some(first) = self.leaving.pop_front() {
+                self.forget(&first);
+            }
+        }
+        if self.index.capacity() > 4 * self.index.len() + 1024 {
+            self.index.shrink_to_fit();
+            self.live.shrink_to_fit();
+        }
+    }
+
+    fn forget(&mut self, it: &Leaving) {
+        let live = self.live.get(&it.uid);
+        for key in &it.keys {
+            let is_back = live.is_some_and(|live| live.keys.contains(key));
+            if !is_back && self.index.get(key).is_some_and(|pod| pod.uid == it.uid) {
+                self.index.remove(key);
+            }
+        }
+        if it.whole {
+            self.gone = self.gone.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(it.bytes);
+        }
+    }
+
+    /// Extracts the pod again when the owner comes. What waits was counted as known, so nothing is lost if there is no room.
+    fn wait(&mut self, owner: String, api: &ApiPod) {
+        let count: usize = self.waiting.values().map(Vec::len).sum();
+        let waiting = self.waiting.entry(owner.into()).or_default();
+        waiting.retain(|it| it.metadata.uid != api.metadata.uid);
+        if count < WAITING_MAX {
+            waiting.push(api.clone());
+        }
+    }
+
+    /// A list of objects begins.
+    pub(crate) fn restart(&mut self, kind: Kind) {
+        self.objects.entry(kind).or_default().round += 1;
+    }
+
+    /// A list has ended: what was not in it is gone.
+    pub(crate) fn sync(&mut self, kind: Kind) {
+        let objects = self.objects.entry(kind).or_default();
+        let round = objects.round;
+        objects.known.retain(|_, it| it.1 == round);
+        objects.rounds.retain(|_, it| *it == round);
+        let rounds = &objects.rounds;
+        objects.owners.retain(|uid, _| rounds.contains_key(uid));
+    }
+
+    pub(crate) fn apply(&mut self, kind: Kind, object: &Object, now: Instant) -> Outcome {
+        let meta = &object.metadata;
+        let objects = self.objects.entry(kind).or_default();
+        let owner = match kind {
+            Kind::ReplicaSets => Some("Deployment"),
+            Kind::Of(From::Job) => Some("CronJob"),
+            Kind::Of(_) => None,
+        };
+        let count = objects.known.len().max(objects.owners.len());
+        let is_new = match kind {
+            Kind::ReplicaSets => !objects.owners.contains_key(&*meta.uid),
+            Kind::Of(from) => !objects.known.contains_key(id(from, object)),
+        };
+        if is_new && count >= OBJECTS_MAX {
+            return Outcome::Refused;
+        }
+        if let Some(owner) = owner {
+            let owner = meta.controller(owner).map(|it| Arc::new(it.clone()));
+            objects.owners.insert((&*meta.uid).into(), owner);
+            objects.rounds.insert((&*meta.uid).into(), objects.round);
+        }
+        if let Kind::Of(from) = kind {
+            let mut attributes = Attributes::new();
+            self.rules.fields(from, false, &meta.labels, &mut attributes);
+            self.rules.fields(from, true, &meta.annotations, &mut attributes);
+            let uid = (&*meta.uid).into();
+            let extra = Extra { uid, attributes: encode(&attributes) };
+            objects.known.insert(id(from, object).into(), (Arc::new(extra), objects.round));
+        }
+        for pod in self.waiting.remove(&*meta.uid).unwrap_or_default() {
+            // It may be gone, or another one now.
+            if self.live.contains_key(&*pod.metadata.uid) {
+                self.apply_pod(&pod, now);
+            }
+        }
+        if is_new { Outcome::Added } else { Outcome::Updated }
+    }
+
+    pub(crate) fn delete(&mut self, kind: Kind, object: &Object) -> Outcome {
+        let objects = self.objects.entry(kind).or_default();
+        let uid = &*object.metadata.uid;
+        let known = match kind {
+            Kind::ReplicaSets => false,
+            Kind::Of(from) => {
+                let id = id(from, object);
+                // One of the same name may have come already.
+                let same = objects.known.get(id).is_some_and(|it| &*it.0.uid == uid);
+                same && objects.known.remove(id).is_some()
+            }
+        };
+        objects.rounds.remove(uid);
+        let owner = objects.owners.remove(uid).is_some();
+        if known || owner { Outcome::Deleted } else { Outcome::Nothing }
+    }
+}
+
+impl Live {
+    fn bytes(&self) -> usize {
+        self.pod.bytes() + self.keys.len() * size_of::<(Key, usize)>()
+    }
+}
+
+/// By what an object is known.
+fn id(from: From, object: &Object) -> &str {
+    match from {
+        From::Namespace | From::Node => &object.metadata.name,
+        _ => &object.metadata.uid,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! A table that is kept current: what it watches follows from its rules.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use component::config::Right;
+use component::{Host, Meter};
+use kube::{Client, Event, Feed, Object, Query, Resource, Sink, State, field_equals};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::api::ApiPod;
+use crate::containers::{self, Container};
+use crate::identity::Key;
+use crate::meter::{Counts, Formats};
+use crate::pod::Pod;
+use crate::rules::{From, Metadata, Rules};
+use crate::table::{self, Extra, Kind, Outcome, Table};
+
+/// How often keys are let go whose time is over.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// Pods are complete only with what they belong to: so long that is waited for.
+const OTHERS_WAIT: Duration = Duration::from_secs(5);
+
+/// Which pods there are, for the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of one namespace; empty for all.
+    pub namespace: String,
+    /// Of one node; empty for all.
+    pub node: String,
+    /// A selector by labels.
+    pub labels: String,
+    /// A selector by fields, beside the node.
+    pub fields: String,
+}
+
+/// How long a start waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting(pub Duration);
+
+/// What is known, and the watches behind it.
+pub struct View {
+    shared: Arc<Shared>,
+    pods: Arc<Feed<ApiPod>>,
+    others: Vec<Arc<Feed<Object>>>,
+    /// The feeds hold them weakly.
+    _sinks: Vec<Arc<dyn Sink<Object>>>,
+}
+
+struct Shared {
+    table: RwLock<Table>,
+    counts: Counts,
+}
+
+/// Takes note of objects that are no pods.
+struct Others {
+    shared: Arc<Shared>,
+    kind: Kind,
+}
+
+/// What the rules need to be watched, beside pods.
+fn needed(rules: &Rules, filter: &Filter) -> Vec<(Kind, Query)> {
+    let of_namespace =
+        |resource| Query { namespace: filter.namespace.clone(), ..Query::metadata(resource) };
+    let named = |resource, name: &str| Query {
+        fields: field_equals("metadata.name", name, true),
+        ..Query::metadata(resource)
+    };
+    let mut all = Vec::new();
+    if rules.reads(From::Namespace) {
+        all.push((Kind::Of(From::Namespace), Query::metadata(Resource::NAMESPACES)));
+    } else if rules.has(Metadata::ClusterUid) {
+        all.push((Kind::Of(From::Namespace), named(Resource::NAMESPACES, "kube-system")));
+    }
+    if rules.needs_nodes() {
+        let query = match &*filter.node {
+            "" => Query::metadata(Resource::NODES),
+            node => named(Resource::NODES, node),
+        };
+        all.push((Kind::Of(From::Node), query));
+    }
+    if rules.needs_replica_sets() {
+        all.push((Kind::ReplicaSets, of_namespace(Resource::REPLICA_SETS)));
+    }
+    let workloads = [
+        (rules.reads(From::Deployment), From::Deployment, Resource::DEPLOYMENTS),
+        (rules.reads(From::StatefulSet), From::StatefulSet, Resource::STATEFUL_SETS),
+        (rules.reads(From::DaemonSet), From::DaemonSet, Resource::DAEMON_SETS),
+        (rules.needs_jobs(), From::Job, Resource::JOBS),
+    ];
+    for (_, from, resource) in workloads.into_iter().filter(|it| it.0) {
+        all.push((Kind::Of(from), of_namespace(resource)));
+    }
+    all
+}
+
+fn pods(filter: &Filter) -> Query {
+    let node = match &*filter.node {
+        "" => String::new(),
+        node => field_equals("spec.nodeName", node, true),
+    };
+    let fields = [&*filter.fields, &*node].into_iter().filter(|it| !it.is_empty());
+    Query {
+        namespace: filter.namespace.clone(),
+        labels: filter.labels.clone(),
+        fields: fields.collect::<Vec<_>>().join(","),
+        ..Query::all(Resource::PODS)
+    }
+}
+
+impl View {
+    /// A view that knows nothing yet. Pods that are deleted stay known for `grace`.
+    pub fn new(
+        client: &Client,
+        rules: Rules,
+        filter: &Filter,
+        grace: Duration,
+        (meter, formats): (&Meter, Formats),
+    ) -> Self {
+        let wanted = needed(&rules, filter);
+        let table = RwLock::new(Table::new(Arc::new(rules), grace));
+        let shared = Arc::new(Shared { table, counts: Counts::new(meter, formats) });
+        let (mut others, mut sinks) = (Vec::new(), Vec::new());
+        for (kind, query) in wanted {
+            let sink: Arc<dyn Sink<Object>> =
+                Arc::new(Others { shared: Arc::clone(&shared), kind });
+            let feed = Feed::of(client, query);
+            feed.subscribe(Arc::downgrade(&sink));
+            others.push(feed);
+            sinks.push(sink);
+        }
+        let pods = Feed::of(client, pods(filter));
+        let sink: Arc<dyn Sink<ApiPod>> = Arc::clone(&shared) as _;
+        pods.subscribe(Arc::downgrade(&sink));
+        Self { shared, pods, others, _sinks: sinks }
+    }
+
+    /// What a role has to allow for these rules.
+    pub fn rights(rules: &Rules, filter: &Filter) -> Vec<Right> {
+        let queries = needed(rules, filter).into_iter().map(|it| it.1);
+        let all = queries.chain([pods(filter)]);
+        all.map(|it| it.resource.rule(&["get", "list", "watch"])).collect()
+    }
+
+    /// Does its share of the work while the component runs.
+    pub fn serve(&self, host: &Host) {
+        self.others.iter().for_each(|it| it.serve(host));
+        self.pods.serve(host);
+        let (shared, stopping) = (Arc::clone(&self.shared), host.stopping().clone());
+        host.spawn(async move {
+            while stopping.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
+                shared.write(|table| table.sweep(Instant::now()));
+            }
+            Ok(())
+        });
+    }
+
+    /// Waits until all pods are known, and for a few seconds for what they belong to.
+    ///
+    /// # Errors
+    /// It takes longer; with what went wrong.
+    pub async fn wait(&self, Waiting(limit): Waiting) -> Result<(), String> {
+        let all = async {
+            let others = async {
+                for feed in &self.others {
+                    synced(feed.state()).await;
+                }
+            };
+            let _ = tokio::time::timeout(OTHERS_WAIT, others).await;
+            synced(self.pods.state()).await;
+        };
+        if tokio::time::timeout(limit, all).await.is_ok() {
+            return Ok(());
+        }
+        let states = self.others.iter().map(|it| it.state());
+        let problems =
+            states.chain([self.pods.state()]).filter_map(|it| it.borrow().problem.clone());
+        let mut text = "failed to wait for caches to sync".to_owned();
+        for problem in problems {
+            text.push_str(": ");
+            text.push_str(&problem);
+        }
+        Err(text)
+    }
+
+    /// The pod with this key.
+    pub fn pod(&self, key: Key) -> Option<Arc<Pod>> {
+        let (pod, known) = self.shared.read(|table| (table.pod(key), table.has(key)));
+        if !known {
+            self.shared.counts.missed();
+        }
+        pod
+    }
+
+    /// A namespace or node by name, a workload by uid.
+    pub fn extra(&self, of: From, id: &str) -> Option<Arc<Extra>> {
+        self.shared.read(|table| table.extra(of, id))
+    }
+}
+
+impl Pod {
+    /// The container that a resource with these attributes is of; empty is absent.
+    pub fn container(&self, name: &str, id: &str) -> Option<&Container> {
+        containers::find(&self.containers, name, id)
+    }
+}
+
+async fn synced(mut state: watch::Receiver<State>) {
+    // The sender lives as long as the feed, which the view holds.
+    let _ = state.wait_for(|it| it.synced).await;
+}
+
+impl Shared {
+    fn read<R>(&self, look: impl FnOnce(&Table) -> R) -> R {
+        look(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<R>(&self, change: impl FnOnce(&mut Table) -> R) -> R {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut table);
+        self.counts.size(table.keys());
+        result
+    }
+}
+
+impl Sink<ApiPod> for Shared {
+    fn event(&self, event: Event<'_, ApiPod>) {
+        let now = Instant::now();
+        self.write(|table| match event {
+            Event::Restarted => table.restart_pods(),
+            Event::Applied(pod) => {
+                let outcome = table.apply_pod(pod, now);
+                self.counts.pods(outcome, 1);
+                if outcome == Outcome::Refused && !std::mem::replace(&mut table.is_full, true) {
+                    tracing::error!(
+                        pods_max = table::PODS_MAX,
+                        bytes_max = table::BYTES_MAX,
+                        "the table of pods is full: set filter.node or filter.namespace, or extract less"
+                    );
+                }
+            }
+            Event::Deleted(pod) => {
+                self.counts.pods(table.delete_pod(pod.uid(), now), 1);
+                table.is_full = false;
+            }
+            Event::Synced => {
+                let gone = table.sync_pods(now);
+                self.counts.pods(Outcome::Deleted, gone as u64);
+            }
+        });
+    }
+}
+
+impl Sink<Object> for Others {
+    fn event(&self, event: Event<'_, Object>) {
+        let kind = self.kind;
+        self.shared.write(|table| match event {
+            Event::Restarted => table.restart(kind),
+            Event::Applied(object) => {
+                let outcome = table.apply(kind, object, Instant::now());
+                self.shared.counts.objects(kind, outcome);
+            }
+            Event::Deleted(object) => {
+                self.shared.counts.objects(kind, table.delete(kind, object));
+            }
+            Event::Synced => table.sync(kind),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Keys;
+
+    fn watched(keys: &[Metadata], filter: &Filter) -> Vec<String> {
+        let rules = Rules { keys: keys.iter().copied().collect::<Keys>(), ..Rules::default() };
+        let all = needed(&rules, filter).into_iter().map(|it| it.1).chain([pods(filter)]);
+        all.map(|it| format!("{} {} {}", it.resource, it.namespace, it.fields)).collect()
+    }
+
+    #[test]
+    fn only_what_the_rules_need_is_watched() {
+        let none = Filter::default();
+        assert_eq!(watched(&[Metadata::PodName], &none), ["pods  "]);
+        assert_eq!(watched(&[Metadata::DeploymentName], &none), ["replicasets.apps  ", "pods  "]);
+        assert_eq!(watched(&[Metadata::CronJobName, Metadata::ServiceName], &none), ["pods  "]);
+        assert_eq!(watched(&[Metadata::CronJobUid], &none), ["jobs.batch  ", "pods  "]);
+        let want = ["namespaces  metadata.name=kube-system", "pods  "];
+        assert_eq!(watched(&[Metadata::ClusterUid], &none), want);
+    }
+
+    #[test]
+    fn a_filter_narrows_what_can_be_narrowed() {
+        let filter = Filter {
+            namespace: "shop".into(),
+            node: "n1".into(),
+            fields: "status.phase!=Failed".into(),
+            ..Filter::default()
+        };
+        let want = [
+            "nodes  metadata.name=n1",
+            "replicasets.apps shop ",
+            "pods shop status.phase!=Failed,spec.nodeName=n1",
+        ];
+        assert_eq!(watched(&[Metadata::NodeUid, Metadata::DeploymentUid], &filter), want);
+    }
+}
