@@ -13,6 +13,8 @@ mod configs;
 mod crash;
 mod e2e;
 mod golden;
+#[path = "golden-kube/mod.rs"]
+mod golden_kube;
 mod mistakes;
 mod print_config;
 mod queue;

@@ -8,6 +8,7 @@ mod full_outputs;
 mod go_collector;
 mod helm;
 mod intake;
+mod kubernetes;
 mod logs;
 mod loki;
 mod losses;

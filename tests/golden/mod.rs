@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use crate::support::{SLUICE, repository};
 
@@ -23,22 +24,26 @@ fn every_recorded_case_passes_or_is_listed_with_its_reason() {
         return;
     }
     let folder = repository().join("tests/golden");
-    let lists = ["later", "newer", "better"].map(|name| (name, list(name)));
+    check(&folder, |cases| {
+        let mut replayer = Command::new("python3");
+        replayer.arg(folder.join("replay.py")).args(["-j", JOBS, SLUICE]).args(cases);
+        replayer.output().unwrap()
+    });
+}
+
+/// Replays the cases below `folder`, except those of `later.txt`: these must be refused, which is checked elsewhere. `replay`
+/// gets the folders of cases and answers what the replayer said of them.
+pub fn check(folder: &Path, replay: impl FnOnce(Vec<PathBuf>) -> Output) {
+    let lists = ["later", "newer", "better"].map(|name| (name, list(folder, name)));
     let mut families: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for case in cases() {
+    for case in cases(folder) {
         let (family, _) = case.split_once('/').unwrap();
         families.entry(family.to_owned()).or_default().insert(case);
     }
     let listed = |case: &str| lists.iter().find(|(_, list)| list.contains_key(case)).map(|it| it.0);
-    // A case of `later` is replayed only in part: it must be refused, which is quick.
     let replayed: Vec<&String> =
         families.values().flatten().filter(|case| listed(case) != Some("later")).collect();
-    let output = Command::new("python3")
-        .arg(folder.join("replay.py"))
-        .args(["-j", JOBS, SLUICE])
-        .args(replayed.iter().map(|case| folder.join(case)))
-        .output()
-        .unwrap();
+    let output = replay(replayed.iter().map(|case| folder.join(case)).collect());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let failed: BTreeSet<&str> = replayed
         .iter()
@@ -87,13 +92,12 @@ fn names(line: &str, case: &str) -> bool {
 }
 
 /// All cases as `family/case`.
-fn cases() -> Vec<String> {
-    let folder = repository().join("tests/golden");
+fn cases(folder: &Path) -> Vec<String> {
     let mut cases = Vec::new();
-    for family in fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path()) {
+    for family in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
         for case in fs::read_dir(&family).into_iter().flatten().map(|it| it.unwrap().path()) {
             if case.join("case.yaml").exists() {
-                cases.push(case.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned());
+                cases.push(case.strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
             }
         }
     }
@@ -102,9 +106,8 @@ fn cases() -> Vec<String> {
 }
 
 /// A list of cases with reasons.
-fn list(name: &str) -> BTreeMap<String, String> {
-    let path = repository().join("tests/golden").join(format!("{name}.txt"));
-    let text = fs::read_to_string(path).unwrap();
+fn list(folder: &Path, name: &str) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(folder.join(format!("{name}.txt"))).unwrap();
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| {
