@@ -5,6 +5,7 @@ use service::Registry;
 /// Everything that a configuration may name.
 pub fn components() -> Registry {
     Registry::default()
+        .receiver::<cri_receiver::Cri>()
         .receiver::<file_log_receiver::FileLog>()
         .receiver::<jaeger_receiver::Jaeger>()
         .receiver::<nop_receiver::Nop>()

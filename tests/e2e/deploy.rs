@@ -48,6 +48,20 @@ fn the_images_command_names_a_valid_configuration() {
 }
 
 #[test]
+fn the_daemonset_holds_a_valid_configuration() {
+    let manifest = shipped("daemonset-cri.yaml");
+    let (_, inside) = manifest.split_once("config.yaml: |\n").unwrap();
+    let (inside, _) = inside.split_once("\n---\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.yaml");
+    let plain =
+        inside.replace("\n    ", "\n").replace("/var/lib/sluice", folder.path().to_str().unwrap());
+    fs::write(&path, plain.trim_start()).unwrap();
+    let (code, out, err) = sluice(&["validate", "--config", path.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (0, ""), "{err}");
+}
+
+#[test]
 fn systemd_accepts_the_unit() {
     let folder = tempfile::tempdir().unwrap();
     let unit = shipped("sluice.service")

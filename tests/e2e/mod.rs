@@ -3,6 +3,8 @@
 mod auth;
 mod bad_input;
 mod commands;
+mod containerd;
+mod cri;
 mod deploy;
 mod full_outputs;
 mod go_collector;

@@ -59,7 +59,7 @@ pub use kinds::{
 };
 pub use lost::LostReason;
 pub use meter::Meter;
-pub use outputs::{Outputs, fan_out};
+pub use outputs::{Finish, Outputs, fan_out};
 pub use pdata::{Data, Signal};
 pub use per_signal::PerSignal;
 pub use place::Place;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use pdata::{Data, Signal};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,14 @@ pub struct Outputs {
     /// Nothing is delivered to the others.
     only: Option<PipelineId>,
     spans: Option<Arc<Spans>>,
+    finish: Option<Arc<dyn Finish>>,
+}
+
+/// What a receiver does to all of its data at last. It may wait for what it has to know.
+#[async_trait]
+pub trait Finish: Send + Sync {
+    /// What goes to the pipelines.
+    async fn finish(&self, data: Data) -> Data;
 }
 
 /// Makes the span of each delivery of a receiver.
@@ -34,7 +43,8 @@ impl Default for Outputs {
 impl Outputs {
     /// In the order of delivery.
     pub fn new(pipelines: Vec<(PipelineId, Next)>) -> Self {
-        Self { pipelines: Arc::new(Switch::new(pipelines)), only: None, spans: None }
+        let pipelines = Arc::new(Switch::new(pipelines));
+        Self { pipelines, only: None, spans: None, finish: None }
     }
 
     /// The same, but only to one of the pipelines, as long as it is there.
@@ -69,6 +79,12 @@ impl Outputs {
         self.pipelines.set(pipelines)
     }
 
+    /// With a last step before the pipelines.
+    #[must_use]
+    pub fn finished_by(self, finish: Arc<dyn Finish>) -> Self {
+        Self { finish: Some(finish), ..self }
+    }
+
     /// With a span around each delivery, named as upstream's. `receiver/receiverhelper/obsreport.go`.
     #[must_use]
     pub fn with_spans(self, tracer: &Tracer, receiver: &Id) -> Self {
@@ -96,6 +112,10 @@ impl Outputs {
     /// Delivers to every pipeline of the data's signal; `Ok` when all took it. All are called even
     /// if one fails, and together they are retryable if any is (ADR 0003).
     pub async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        let data = match &self.finish {
+            Some(finish) => finish.finish(data).await,
+            None => data,
+        };
         let Some(spans) = &self.spans else { return self.deliver(ctx, data).await };
         let (what, accepted, refused) = match data.signal() {
             Signal::Traces => ("TraceDataReceived", "accepted_spans", "refused_spans"),

@@ -4,7 +4,9 @@ use component::Problems;
 use component::config::{Caution, Need, Tagged, Value};
 use stanza::OperatorConfig;
 
-use crate::config::{Config, NO_STORAGE};
+use logfiles::NO_STORAGE;
+
+use crate::config::Config;
 
 /// Mistakes in the operators.
 fn operators(config: &Config, problems: &mut Problems) {

@@ -8,9 +8,6 @@ use fileconsumer::{Encoding, parse_encoding};
 use serde::{Deserialize, Serialize};
 use stanza::{Body, ByteSize, OperatorConfig, Options, Pipeline};
 
-/// The `storage` that keeps nothing.
-pub(crate) const NO_STORAGE: &str = "none";
-
 /// `receivers: file_log:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]

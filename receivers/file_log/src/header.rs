@@ -1,13 +1,11 @@
 //! `header:` lines at the start of a file that give attributes to all its records.
 //! `pkg/stanza/fileconsumer/internal/header`, v0.149.
 
-use std::sync::Arc;
-
 use component::Problems;
 use component::config::{Fault, Stage};
 use golang::go_regex;
 use regex::bytes::Regex;
-use stanza::{FileKey, FileMeta, Options, Pipeline, Worker};
+use stanza::{Options, Pipeline};
 
 use crate::config::Header;
 
@@ -54,32 +52,4 @@ fn outside(fault: Fault) -> Fault {
     };
     let text = format!("invalid config for 'header': failed to build pipelines: {text}");
     Fault { text, stage: Stage::Create, ..fault }
-}
-
-/// Runs lines of headers through their operators, one by one.
-pub(crate) struct HeaderLines {
-    worker: Worker,
-    /// Whose lines they are does not matter: nothing is held back.
-    file: Arc<FileMeta>,
-}
-
-impl HeaderLines {
-    /// Of compiled operators.
-    pub(crate) fn new(pipeline: &Pipeline) -> Self {
-        let file = FileMeta { key: FileKey(0), attributes: Vec::new(), record_offset: false };
-        Self { worker: pipeline.worker(), file: Arc::new(file) }
-    }
-
-    /// The attributes that a line gives.
-    pub(crate) fn attributes(&mut self, line: &[u8]) -> Vec<(String, String)> {
-        self.worker.line(&self.file, line, 0..line.len() as u64, None);
-        let logs = self.worker.take().logs;
-        let mut attributes = Vec::new();
-        for record in logs.resources().flat_map(pdata::ResourceLogs::records) {
-            attributes.extend(
-                record.attributes().iter().map(|(key, value)| (key.to_owned(), value.to_string())),
-            );
-        }
-        attributes
-    }
 }

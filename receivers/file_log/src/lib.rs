@@ -20,60 +20,25 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use component::Problems;
 use component::config::Fault;
 use component::{
-    BoxError, Component, DefaultStorage, Host, Id, Kind, Outputs, Ownership, Receiver, Settings,
-    Signal, Stability, Storage, async_trait,
+    BoxError, Component, Host, Outputs, Problems, Receiver, Settings, Signal, Stability,
+    async_trait,
 };
 use fileconsumer::{
-    Attributes, Batch, Compression, Corrupt, Encoding, Engine, FileKey, Finder, Glob, Mode,
-    OnCorrupt, OnTruncate, Sink, Splitter, StartAt, USUAL_ENCODINGS, parse_encoding,
+    Attributes, Compression, Encoding, Finder, Glob, Mode, OnCorrupt, OnTruncate, Splitter,
+    StartAt, USUAL_ENCODINGS, parse_encoding,
 };
 use golang::go_regex;
+use logfiles::{BY_DEFAULT_INTERVAL, IN_FLIGHT_BYTES_MAX, Keeps, LogFiles};
 use regex::bytes::Regex;
-use stanza::{FileMeta, Pipeline, Worker};
-
-use header::HeaderLines;
 
 pub use config::{Config, Header, Multiline, OrderingCriteria, Retry, SortBy};
 
-/// Most bytes that are handed on and not answered: what may come twice after a crash.
-const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
-
-/// Shortest time between two checkpoints where nobody has asked for any: they must not cost anything.
-const BY_DEFAULT_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Wait before a store that could not be opened is tried again.
-const OPEN_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a collector that stops may still hold the default directory: its reader ends in less.
-const PATIENCE: Duration = Duration::from_secs(8);
-
 /// The receiver.
-pub struct FileLog {
-    settings: Settings,
-    files: fileconsumer::Settings,
-    header: Option<Pipeline>,
-    pipeline: Pipeline,
-    record_offset: bool,
-    keeps: Keeps,
-    out: Outputs,
-}
-
-/// Where the offsets are kept.
-enum Keeps {
-    /// In a storage extension.
-    In(Id),
-    /// In the collector's own directory.
-    ByDefault,
-    /// Nowhere.
-    Nothing,
-}
+pub struct FileLog(Arc<LogFiles>);
 
 impl Receiver for FileLog {
     type Config = Config;
@@ -94,13 +59,10 @@ impl Receiver for FileLog {
             files.header = Some(pattern);
             header = Some(operators);
         }
-        let keeps = match config.storage.clone() {
-            Some(id) if id.as_str() == config::NO_STORAGE => Keeps::Nothing,
-            Some(id) => Keeps::In(id),
-            None => Keeps::ByDefault,
-        };
+        let keeps = Keeps::new(config.storage.as_ref());
         let record_offset = config.include_file_record_offset;
-        Ok(Self { settings, files, header, pipeline, record_offset, keeps, out })
+        let it = LogFiles { settings, files, header, pipeline, record_offset, keeps, out };
+        Ok(Self(Arc::new(it)))
     }
 }
 
@@ -198,7 +160,7 @@ fn files(config: &Config) -> Result<fileconsumer::Settings, Fault> {
             give_up_after: span(config.retry_on_failure.max_elapsed_time),
         },
         checkpoint_interval: match config.storage {
-            Some(_) => Duration::ZERO,
+            Some(_) => std::time::Duration::ZERO,
             None => BY_DEFAULT_INTERVAL,
         },
         in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,
@@ -301,179 +263,6 @@ fn splitter(config: &Config) -> Result<Splitter, Fault> {
 #[async_trait]
 impl Component for FileLog {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let storage = self.storage(host)?;
-        let Some(ownership) = host.try_ownership() else {
-            let (ownership, host) = (host.ownership(), host.clone());
-            host.clone().spawn(async move { self.follow(ownership, storage, host).await });
-            return Ok(());
-        };
-        match self.engine(storage.as_deref(), host) {
-            Ok(engine) => host.spawn(engine.owning(ownership).run()),
-            Err(error) if self.may_be_held(&error) => {
-                tracing::info!(%error, "waiting for the offsets");
-                let own = host.clone();
-                host.spawn(async move { self.follow(async { ownership }, storage, own).await });
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-}
-
-impl FileLog {
-    fn storage(&self, host: &Host) -> Result<Option<Arc<dyn Storage>>, BoxError> {
-        match &self.keeps {
-            Keeps::In(id) => host.uses::<dyn Storage>(id).map(Some),
-            Keeps::Nothing => Ok(None),
-            Keeps::ByDefault => {
-                let DefaultStorage { storage, place, others } = host.default_storage();
-                if storage.is_some() {
-                    tracing::info!(
-                        directory = place,
-                        "No storage is set: offsets are kept in the default directory, and a \
-                        restart goes on there. 'storage: none' turns this off."
-                    );
-                }
-                if storage.is_some() && !others.is_empty() {
-                    tracing::warn!(
-                        directory = place,
-                        others = others.join(", "),
-                        "This configuration has no stored offsets yet, and other configurations have. \
-                        Offsets belong to the path of the configuration: if you moved or renamed it, stop, \
-                        and rename the directory of the old path to this one."
-                    );
-                }
-                Ok(storage)
-            }
-        }
-    }
-
-    fn engine(
-        &self,
-        storage: Option<&dyn Storage>,
-        host: &Host,
-    ) -> Result<Engine<Operators>, BoxError> {
-        let open = |it: &dyn Storage| it.open(Kind::Receiver, &self.settings.id, "");
-        let store = storage.map(open).transpose()?;
-        let sink = Operators::new(&self.pipeline, self.header.as_ref(), self.record_offset);
-        let (files, out, meter) = (self.files.clone(), self.out.clone(), &self.settings.meter);
-        Engine::new(files, sink, store, out, host, meter, self.settings.id.as_str())
-    }
-
-    /// True when the default directory is not ready: a collector that stops may still have it. A damaged one will not
-    /// get better.
-    fn may_be_held(&self, error: &BoxError) -> bool {
-        matches!(self.keeps, Keeps::ByDefault) && !error.is::<Corrupt>()
-    }
-
-    /// Takes over from the instance that has these files and this store now.
-    async fn follow(
-        self: Arc<Self>,
-        ownership: impl Future<Output = Ownership>,
-        storage: Option<Arc<dyn Storage>>,
-        host: Host,
-    ) -> Result<(), BoxError> {
-        let stopping = host.stopping().clone();
-        let ownership = tokio::select! {
-            ownership = ownership => ownership,
-            () = stopping.cancelled() => return Ok(()),
-        };
-        let since = tokio::time::Instant::now();
-        let engine = loop {
-            let error = match self.engine(storage.as_deref(), &host) {
-                Ok(engine) => break engine,
-                Err(error) => error,
-            };
-            if self.may_be_held(&error) {
-                if since.elapsed() > PATIENCE {
-                    tracing::warn!(%error, "offsets are not kept: a restart forgets what was read; run \
-                        one collector per configuration, or name a storage");
-                    break self.engine(None, &host)?;
-                }
-            } else {
-                tracing::error!(%error, "the files are not read: correct the storage; trying again");
-            }
-            tokio::select! {
-                () = tokio::time::sleep(OPEN_PAUSE) => {}
-                () = stopping.cancelled() => return Ok(()),
-            }
-        };
-        engine.owning(ownership).run().await
-    }
-}
-
-/// The operators as the reader's sink.
-struct Operators {
-    pipeline: Pipeline,
-    worker: Worker,
-    header: Option<(Pipeline, HeaderLines)>,
-    record_offset: bool,
-}
-
-impl Operators {
-    fn new(pipeline: &Pipeline, header: Option<&Pipeline>, record_offset: bool) -> Self {
-        Self {
-            pipeline: pipeline.clone(),
-            worker: pipeline.worker(),
-            header: header.map(|it| (it.clone(), HeaderLines::new(it))),
-            record_offset,
-        }
-    }
-}
-
-impl Sink for Operators {
-    type File = Arc<FileMeta>;
-
-    fn another(&self) -> Self {
-        let header = self.header.as_ref().map(|it| &it.0);
-        Self::new(&self.pipeline, header, self.record_offset)
-    }
-
-    fn file(&mut self, key: FileKey, attributes: &[(String, String)]) -> Arc<FileMeta> {
-        Arc::new(FileMeta {
-            key: stanza::FileKey(key.0),
-            attributes: attributes.to_vec(),
-            record_offset: self.record_offset,
-        })
-    }
-
-    fn record(
-        &mut self,
-        file: &Arc<FileMeta>,
-        bytes: &[u8],
-        span: Range<u64>,
-        number: Option<u64>,
-    ) {
-        self.worker.line(file, bytes, span, number);
-    }
-
-    fn header(&mut self, line: &[u8]) -> Vec<(String, String)> {
-        self.header.as_mut().map_or_else(Vec::new, |(_, it)| it.attributes(line))
-    }
-
-    fn bytes(&self) -> usize {
-        self.worker.bytes()
-    }
-
-    fn holds(&self, file: &Arc<FileMeta>) -> bool {
-        self.worker.holds(file.key)
-    }
-
-    fn take(&mut self) -> Batch {
-        let batch = self.worker.take();
-        let safe = batch.safe.into_iter().map(|(key, offset)| (FileKey(key.0), offset)).collect();
-        Batch { data: batch.logs.into(), safe }
-    }
-
-    fn flush_idle(&mut self, now: Instant) -> Option<Instant> {
-        self.worker.flush_idle(now)
-    }
-
-    fn flush_all(&mut self) {
-        self.worker.flush_all();
-    }
-
-    fn forget(&mut self, key: FileKey) {
-        self.worker.forget(stanza::FileKey(key.0));
+        Arc::clone(&self.0).start(host)
     }
 }

@@ -29,7 +29,7 @@ mod link;
 
 pub use config::{AuthConfig, ClientConfig, Keepalive, MiddlewareConfig};
 
-/// Longest answer read, in bytes, as received. `defaultClientMaxReceiveMessageSize`, grpc-go 1.80.
+/// Longest answer read unless said otherwise, in bytes, as received. `defaultClientMaxReceiveMessageSize`, grpc-go 1.80.
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Connections that a call tries when one turns out to be closing before it took the request.
 const ATTEMPTS_MAX: usize = 3;
@@ -47,6 +47,7 @@ pub struct Client {
     calls: Arc<AtomicUsize>,
     measure: Option<Calls>,
     auth: Option<Arc<dyn ClientAuth>>,
+    reply_max: usize,
 }
 
 impl fmt::Debug for Client {
@@ -121,6 +122,7 @@ impl Client {
             calls,
             measure: None,
             auth: None,
+            reply_max: REPLY_BYTES_MAX,
         })
     }
 
@@ -129,6 +131,12 @@ impl Client {
     pub fn measured(self, meter: &Meter) -> Self {
         let measure = Calls::new(meter, self.authority.as_str());
         Self { measure, ..self }
+    }
+
+    /// Reads answers of up to so many bytes.
+    #[must_use]
+    pub fn with_reply_max(self, reply_max: usize) -> Self {
+        Self { reply_max, ..self }
     }
 
     /// With the credentials of an extension in every call.
@@ -262,7 +270,7 @@ impl Client {
         // connection sends them as fast as the windows allow.
         body.send_data(message, true).map_err(|error| classify(&error))?;
         let response = response.await.map_err(|error| classify(&error))?;
-        answer(response).await
+        answer(response, self.reply_max).await
     }
 
     fn request(
@@ -301,7 +309,10 @@ impl Drop for Counted<'_> {
     }
 }
 
-async fn answer(response: http::Response<h2::RecvStream>) -> Result<Bytes, Broken> {
+async fn answer(
+    response: http::Response<h2::RecvStream>,
+    reply_max: usize,
+) -> Result<Bytes, Broken> {
     let (head, body) = response.into_parts();
     if head.status != http::StatusCode::OK {
         return Err(Broken::Sent(http_status(head.status, &head.headers)));
@@ -317,7 +328,7 @@ async fn answer(response: http::Response<h2::RecvStream>) -> Result<Bytes, Broke
         }
         other => Broken::Sent(failure(code::INTERNAL, other.to_string())),
     };
-    let mut reader = Reader::new(body, REPLY_BYTES_MAX);
+    let mut reader = Reader::new(body, reply_max);
     let mut reply = None;
     while let Some(message) = reader.next().await.map_err(broken)? {
         reply.get_or_insert(message);

@@ -1,0 +1,183 @@
+//! Keeps the catalog: lists all containers now and then, and in between those of the pods that somebody asks for.
+//!
+//! The runtime is asked and never listened to. Its stream of events is not safe for a second reader: containerd 1.7
+//! gives each event to only one of them, which takes it from the kubelet, and containerd 2 lets a slow reader block the
+//! start of pods.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use component::{BoxError, Context, Host, Outputs};
+use tokio::time::Instant;
+
+use crate::catalog::{Catalog, Key};
+use crate::extract::{Extract, Facts};
+use crate::gauges::Gauges;
+use crate::life_cycle::LifeCycle;
+use crate::messages::{Container, Image, PodSandbox};
+use crate::runtime::Runtime;
+
+/// Wait after the runtime could not be asked.
+const PAUSE: Duration = Duration::from_secs(5);
+/// A cause is logged at most so often.
+const QUIET: Duration = Duration::from_mins(5);
+/// Shortest time between two look-ups: a pod that has just begun gets its containers one after the other.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// Most images of which names are kept.
+const IMAGES_MAX: usize = 10_000;
+
+/// The task.
+pub(crate) struct Keeper {
+    pub(crate) runtime: Runtime,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) extract: Arc<Extract>,
+    pub(crate) resync: Duration,
+    pub(crate) life_cycle: Option<LifeCycle>,
+    pub(crate) out: Outputs,
+    pub(crate) gauges: Gauges,
+    /// Images of which only the id was told, and addresses of pods by sandbox.
+    pub(crate) images: HashMap<String, Option<Arc<Image>>>,
+    pub(crate) addresses: HashMap<String, Option<String>>,
+    pub(crate) complained: Option<(String, Instant)>,
+}
+
+impl Keeper {
+    /// Runs until the host stops.
+    pub(crate) async fn run(mut self, host: Host) -> Result<(), BoxError> {
+        let stopping = host.stopping().clone();
+        let work = async {
+            let mut next = self.all().await;
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep_until(next) => next = self.all().await,
+                    () = self.catalog.asked.notified() => {
+                        self.some().await;
+                        tokio::time::sleep(LOOK_PAUSE).await;
+                    }
+                }
+            }
+        };
+        stopping.run_until_cancelled(work).await;
+        Ok(())
+    }
+
+    /// Lists everything, and says when to do it again.
+    async fn all(&mut self) -> Instant {
+        let pods = self.runtime.pods(None).await;
+        let both = match pods {
+            Ok(pods) => self.runtime.containers(None).await.map(|it| (pods, it)),
+            Err(error) => Err(error),
+        };
+        let (pods, containers) = match both {
+            Ok(both) => both,
+            Err(error) => {
+                self.complain(error);
+                return Instant::now() + PAUSE.min(self.resync);
+            }
+        };
+        if self.complained.take().is_some() {
+            tracing::info!("the container runtime answers again");
+        }
+        let sandboxes: HashSet<&str> = pods.iter().map(|it| it.id.as_str()).collect();
+        self.addresses.retain(|it, _| sandboxes.contains(it.as_str()));
+        self.learn(&pods, &containers, true).await;
+        self.tell(&pods, &containers).await;
+        Instant::now() + self.resync
+    }
+
+    /// Looks for the pods that are asked for.
+    async fn some(&mut self) {
+        for uid in self.catalog.wanted_pods() {
+            let found = match self.runtime.pods(Some(&uid)).await {
+                Ok(pods) => self.runtime.containers(Some(&uid)).await.map(|it| (pods, it)),
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok((pods, containers)) => self.learn(&pods, &containers, false).await,
+                Err(error) => return self.complain(error),
+            }
+        }
+    }
+
+    async fn learn(&mut self, pods: &[PodSandbox], containers: &[Container], whole: bool) {
+        let by_id: HashMap<&str, &PodSandbox> =
+            pods.iter().map(|it| (it.id.as_str(), it)).collect();
+        let mut listed = Vec::with_capacity(containers.len());
+        for container in containers {
+            let Some(pod) = by_id.get(container.pod_sandbox_id.as_str()) else { continue };
+            let Some(key) = key(pod, container) else { continue };
+            let image = self.image(container).await;
+            let address = self.address(pod).await;
+            let facts =
+                Facts { pod, container, image: image.as_deref(), address: address.as_deref() };
+            listed.push((key, self.extract.attributes(&facts)));
+        }
+        self.catalog.learn(listed, whole);
+        self.gauges.containers.set(i64::try_from(self.catalog.len()).unwrap_or(i64::MAX));
+    }
+
+    /// The names of the image, where the list has told only its id.
+    async fn image(&mut self, container: &Container) -> Option<Arc<Image>> {
+        let spec = container.image.as_ref()?;
+        let is_named = !spec.user_specified_image.is_empty() || !is_id(&spec.image);
+        if is_named && container.image_ref.contains('@') || !self.extract.wants_image() {
+            return None;
+        }
+        let id = spec.image.as_str();
+        if !self.images.contains_key(id) {
+            let image = self.runtime.image(id).await.ok().flatten().map(Arc::new);
+            if self.images.len() >= IMAGES_MAX {
+                self.images.clear();
+            }
+            self.images.insert(id.to_owned(), image);
+        }
+        self.images.get(id)?.clone()
+    }
+
+    async fn address(&mut self, pod: &PodSandbox) -> Option<String> {
+        if !self.extract.wants_address() {
+            return None;
+        }
+        if !self.addresses.contains_key(&pod.id) {
+            let address = self.runtime.address(&pod.id).await.ok()?;
+            self.addresses.insert(pod.id.clone(), address);
+        }
+        self.addresses.get(&pod.id).cloned().flatten()
+    }
+
+    /// Sends what has happened to containers since the last list.
+    async fn tell(&mut self, pods: &[PodSandbox], containers: &[Container]) {
+        let Some(life_cycle) = &mut self.life_cycle else { return };
+        let Some(data) = life_cycle.since(&self.runtime, pods, containers).await else { return };
+        if let Err(error) = self.out.consume(&Context::default(), data).await {
+            tracing::warn!(%error, "records about starts and ends of containers were not delivered");
+        }
+    }
+
+    fn complain(&mut self, error: String) {
+        self.gauges.failures.add(1);
+        let repeated = self.complained.as_ref().is_some_and(|(known, _)| *known == error);
+        let quiet = self.complained.as_ref().is_some_and(|(_, at)| at.elapsed() < QUIET);
+        if repeated && quiet {
+            return;
+        }
+        tracing::warn!(
+            error,
+            "the container runtime cannot be asked: log records go on with what the path of their file says"
+        );
+        self.complained = Some((error, Instant::now()));
+    }
+}
+
+/// Which container it is, as the path of its log file says it.
+pub(crate) fn key(pod: &PodSandbox, container: &Container) -> Option<Key> {
+    let (pod, own) = (pod.metadata.as_ref()?, container.metadata.as_ref()?);
+    Some(Key { pod_uid: pod.uid.clone(), container: own.name.clone(), attempt: own.attempt })
+}
+
+/// True for `sha256:...` and the bare digits.
+pub(crate) fn is_id(image: &str) -> bool {
+    let digits = image.strip_prefix("sha256:").unwrap_or(image);
+    digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit())
+}

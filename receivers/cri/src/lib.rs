@@ -1,0 +1,235 @@
+//! Logs of containers, with their identity straight from the container runtime.
+//!
+//! The bytes come from the log files that the runtime writes, read by `lib/flow/logfiles`; the runtime's socket gives
+//! what the path of a file does not say: labels, annotations, image, ids. No API server and no kubelet is asked.
+
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
+mod catalog;
+mod config;
+mod extract;
+mod gauges;
+mod identify;
+mod keeper;
+mod life_cycle;
+mod messages;
+mod runtime;
+#[cfg(test)]
+mod tests;
+mod workload;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use component::config::Step;
+use component::{
+    BoxError, Component, Host, Outputs, Problems, Receiver, Settings, Signal, Stability,
+    async_trait,
+};
+use fileconsumer::{
+    Attributes, Compression, Finder, Glob, Mode, OnCorrupt, OnTruncate, Splitter, StartAt,
+};
+use logfiles::{BY_DEFAULT_INTERVAL, IN_FLIGHT_BYTES_MAX, Keeps, LogFiles};
+use stanza::{Body, Options, Pipeline};
+
+use catalog::Catalog;
+use extract::Extract;
+use gauges::Gauges;
+use identify::Identify;
+use keeper::Keeper;
+use life_cycle::LifeCycle;
+use runtime::Runtime;
+
+pub use config::{Config, ExtractConfig, LifeCycleConfig, Rule};
+
+/// Where the kubelet puts log files unless its `podLogsDir` says otherwise.
+const LOG_DIRECTORY: &str = "/var/log/pods";
+/// Longest line of one record, in bytes, as with `file_log`.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+/// Containers whose log path is asked for at the start.
+const ASKED_MAX: usize = 10;
+
+/// The receiver.
+pub struct Cri {
+    settings: Settings,
+    config: Config,
+    out: Outputs,
+}
+
+/// What the section says about lines and metadata, compiled.
+struct Compiled {
+    pipeline: Pipeline,
+    extract: Extract,
+    exclude: Vec<Glob>,
+}
+
+impl Receiver for Cri {
+    type Config = Config;
+    const TYPE: &'static str = "cri";
+    const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Logs, Stability::Alpha)];
+
+    fn create(settings: Settings, config: Config, out: Outputs) -> Result<Self, BoxError> {
+        Ok(Self { settings, config, out })
+    }
+}
+
+fn compile(config: &Config, found: &mut Problems) -> Option<Compiled> {
+    let extract = Extract::new(config, found);
+    let container = serde_json::json!({"type": "container", "id": "cri"});
+    let mut operators = Vec::with_capacity(1 + config.operators.len());
+    operators.push(serde_json::from_value(container).ok()?);
+    operators.extend(config.operators.iter().cloned());
+    let options = Options::new(&BTreeMap::new(), &BTreeMap::new(), Body::Text, found)?;
+    let mut inside = Problems::default();
+    let pipeline = Pipeline::plan(&operators, options, &mut inside);
+    found.take(inside, |mut fault| {
+        // The list that the user wrote begins behind our own operator.
+        if let Some(Step::At(at)) = fault.place.first_mut() {
+            *at = at.saturating_sub(1);
+        }
+        fault.within("operators")
+    });
+    let mut exclude = Some(Vec::new());
+    for (at, pattern) in config.exclude.iter().enumerate() {
+        match (Glob::new(pattern), &mut exclude) {
+            (Ok(glob), Some(list)) => list.push(glob),
+            (Ok(_), None) => {}
+            (Err(error), _) => {
+                found.at("", format!("exclude: {error}")).about(&format!("exclude::{at}"));
+                exclude = None;
+            }
+        }
+    }
+    Some(Compiled { pipeline: pipeline?, extract: extract?, exclude: exclude? })
+}
+
+#[async_trait]
+impl Component for Cri {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        let mut found = Problems::default();
+        let compiled = compile(&self.config, &mut found);
+        let texts =
+            || found.faults().iter().map(|it| it.text.clone()).collect::<Vec<_>>().join("; ");
+        let Compiled { pipeline, extract, exclude } = compiled.ok_or_else(texts)?;
+        let endpoint = runtime::endpoint(&self.config.endpoint);
+        let runtime = Runtime::new(endpoint, self.config.timeout.std())?;
+        let gauges = Gauges::new(&self.settings.meter, self.settings.id.as_str());
+        let catalog = Arc::new(Catalog::new(self.config.metadata_timeout.std()));
+        let identify = Identify { catalog: Arc::clone(&catalog), unknown: gauges.unknown.clone() };
+        let root = self.root(&runtime).await;
+        let files = self.files(&root, exclude)?;
+        let reader = LogFiles {
+            settings: self.settings.clone(),
+            files,
+            header: None,
+            pipeline,
+            record_offset: false,
+            keeps: Keeps::new(self.config.storage.as_ref()),
+            out: self.out.clone().finished_by(Arc::new(identify)),
+        };
+        let keeper = Keeper {
+            runtime,
+            catalog,
+            extract: Arc::new(extract),
+            resync: self.config.resync_interval.std(),
+            life_cycle: self.config.life_cycle.enabled.then(LifeCycle::default),
+            out: self.out.clone(),
+            gauges,
+            images: HashMap::new(),
+            addresses: HashMap::new(),
+            complained: None,
+        };
+        host.spawn(keeper.run(host.clone()));
+        Arc::new(reader).start(host)
+    }
+}
+
+impl Cri {
+    /// The directory with a directory for each pod: `/var/log/pods`, or where the runtime says that it writes.
+    async fn root(&self, runtime: &Runtime) -> String {
+        if self.config.log_directory != "auto" {
+            return self.config.log_directory.trim_end_matches('/').to_owned();
+        }
+        let version = runtime.version().await;
+        match &version {
+            Ok(it) => tracing::info!(
+                runtime = it.runtime_name,
+                version = it.runtime_version,
+                "container metadata comes from the container runtime"
+            ),
+            Err(error) => tracing::warn!(
+                error,
+                "the container runtime cannot be asked yet: log records go on with what the path of their file says"
+            ),
+        }
+        if version.is_err() {
+            return LOG_DIRECTORY.to_owned();
+        }
+        let containers = runtime.containers(None).await.unwrap_or_default();
+        for container in containers.iter().take(ASKED_MAX) {
+            let status = runtime.status(&container.id).await.ok().flatten();
+            // <root>/<namespace>_<pod>_<uid>/<container>/<attempt>.log
+            let root = status.as_ref().and_then(|it| Path::new(&it.log_path).ancestors().nth(3));
+            if let Some(root) = root.and_then(Path::to_str).filter(|it| it.len() > 1) {
+                return root.to_owned();
+            }
+        }
+        LOG_DIRECTORY.to_owned()
+    }
+
+    fn files(&self, root: &str, exclude: Vec<Glob>) -> Result<fileconsumer::Settings, BoxError> {
+        let all = ["*".to_owned()];
+        let namespaces = &self.config.namespaces;
+        let namespaces = if namespaces.is_empty() { &all[..] } else { namespaces };
+        let include = namespaces.iter().map(|it| Glob::new(&format!("{root}/{it}_*/*/*.log")));
+        let beginning = self.config.start_at == "beginning";
+        Ok(fileconsumer::Settings {
+            finder: Finder {
+                include: include.collect::<Result<_, _>>()?,
+                exclude,
+                exclude_older_than: None,
+                ordering: None,
+                first: None,
+            },
+            start_at: if beginning { StartAt::Beginning } else { StartAt::End },
+            on_corrupt: OnCorrupt::Beginning,
+            poll_interval: Duration::from_millis(200),
+            splitter: Splitter {
+                mode: Mode::Newline,
+                max: RECORD_BYTES_MAX,
+                truncate: false,
+                encoding: fileconsumer::Encoding::Utf8,
+                keep_leading: true,
+                keep_trailing: true,
+            },
+            flush_after: Some(Duration::from_millis(500)),
+            fingerprint_bytes: 1000,
+            open_files_max: 1024,
+            // The operator reads the identity from the path.
+            attributes: Attributes { path: true, ..Attributes::default() },
+            count_records: false,
+            compression: Compression::Auto,
+            header: None,
+            delete_after_read: false,
+            lock: false,
+            uncache: false,
+            on_truncate: OnTruncate::ReadWholeFile,
+            retry: fileconsumer::Retry::default(),
+            checkpoint_interval: match self.config.storage {
+                Some(_) => Duration::ZERO,
+                None => BY_DEFAULT_INTERVAL,
+            },
+            in_flight_bytes_max: IN_FLIGHT_BYTES_MAX,
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! The runtime's socket: which one it is, and the calls that are made on it. All of them only read.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use component::{Context, GrpcStatus};
+use compression::Type;
+use configgrpc::client::{Client, ClientConfig};
+use http::uri::PathAndQuery;
+use prost::Message;
+
+use crate::messages::{
+    Container, ContainerFilter, ContainerStatus, ContainerStatusRequest, ContainerStatusResponse,
+    Image, ImageSpec, ImageStatusRequest, ImageStatusResponse, ListContainersRequest,
+    ListContainersResponse, ListPodSandboxRequest, ListPodSandboxResponse, PodFilter, PodSandbox,
+    PodSandboxStatusRequest, PodSandboxStatusResponse, VersionRequest, VersionResponse,
+};
+
+/// Where runtimes have their sockets, in the order in which `endpoint: auto` looks.
+pub(crate) const SOCKETS: [&str; 5] = [
+    "/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/run/k3s/containerd/containerd.sock",
+    "/run/k0s/containerd.sock",
+    "/var/snap/microk8s/common/run/containerd.sock",
+];
+/// Longest answer that is read, in bytes: a node has some hundred containers of a few KiB.
+const REPLY_BYTES_MAX: usize = 64 << 20;
+/// The label that the kubelet gives sandboxes and containers.
+const POD_UID: &str = "io.kubernetes.pod.uid";
+/// gRPC's code for a method that nobody serves.
+const UNIMPLEMENTED: i32 = 12;
+
+/// A connection to the runtime.
+pub(crate) struct Runtime {
+    client: Client,
+    endpoint: String,
+    timeout: Duration,
+}
+
+impl Runtime {
+    /// Connects, in the background.
+    pub(crate) fn new(endpoint: String, timeout: Duration) -> Result<Self, String> {
+        let config = ClientConfig {
+            endpoint: endpoint.clone(),
+            compression: Type::NONE.into(),
+            tls: configtls::ClientConfig { insecure: true, ..Default::default() },
+            // As the clients of the kubelet say it; a path is no authority.
+            authority: "localhost".to_owned(),
+            ..ClientConfig::default()
+        };
+        let client = Client::new(&config, "sluice-cri", timeout)?.with_reply_max(REPLY_BYTES_MAX);
+        client.start();
+        Ok(Self { client, endpoint, timeout })
+    }
+
+    async fn call<A: Message + Default>(
+        &self,
+        method: &'static str,
+        request: &impl Message,
+    ) -> Result<A, String> {
+        let path = PathAndQuery::from_static(method);
+        let name = method.rsplit('/').next().unwrap_or(method);
+        let pieces = [Bytes::from(request.encode_to_vec())];
+        let context = Context::default();
+        let reply = tokio::time::timeout(self.timeout, self.client.call(&context, &path, &pieces));
+        match reply.await {
+            Ok(Ok(bytes)) => A::decode(bytes)
+                .map_err(|error| format!("{name}: the runtime's answer cannot be read: {error}")),
+            Ok(Err(status)) => Err(format!("{name}: {}", self.explain(&status))),
+            Err(_) => Err(format!(
+                "{name}: {} did not answer within {:?}: see whether the runtime hangs, or raise \
+                receivers::cri::timeout",
+                self.endpoint, self.timeout
+            )),
+        }
+    }
+
+    /// What went wrong, and what helps.
+    fn explain(&self, status: &GrpcStatus) -> String {
+        let (text, endpoint) = (&status.message, &self.endpoint);
+        let help = if status.code == UNIMPLEMENTED {
+            "this is no runtime.v1: containerd has it since 1.6, CRI-O since 1.23"
+        } else if text.contains("no such file") {
+            "no runtime listens there: set receivers::cri::endpoint, or mount the socket into the container"
+        } else if text.contains("permission denied") {
+            "only root may use the socket of a runtime: run as root, or as a group that may write to it"
+        } else if text.contains("connection refused") || text.contains("socket operation") {
+            "no runtime listens there any more, or it is no socket: set receivers::cri::endpoint"
+        } else {
+            "the runtime's own log says more"
+        };
+        format!("{endpoint}: {text}: {help}")
+    }
+
+    pub(crate) async fn version(&self) -> Result<VersionResponse, String> {
+        self.call("/runtime.v1.RuntimeService/Version", &VersionRequest {}).await
+    }
+
+    /// All sandboxes, or those of one pod.
+    pub(crate) async fn pods(&self, uid: Option<&str>) -> Result<Vec<PodSandbox>, String> {
+        let filter = uid.map(|it| PodFilter { label_selector: selector(it) });
+        let request = ListPodSandboxRequest { filter };
+        let method = "/runtime.v1.RuntimeService/ListPodSandbox";
+        self.call::<ListPodSandboxResponse>(method, &request).await.map(|it| it.items)
+    }
+
+    /// All containers, or those of one pod, running and ended.
+    pub(crate) async fn containers(&self, uid: Option<&str>) -> Result<Vec<Container>, String> {
+        let filter = uid.map(|it| ContainerFilter { label_selector: selector(it) });
+        let request = ListContainersRequest { filter };
+        let method = "/runtime.v1.RuntimeService/ListContainers";
+        self.call::<ListContainersResponse>(method, &request).await.map(|it| it.containers)
+    }
+
+    pub(crate) async fn status(&self, id: &str) -> Result<Option<ContainerStatus>, String> {
+        let request = ContainerStatusRequest { container_id: id.to_owned() };
+        let method = "/runtime.v1.RuntimeService/ContainerStatus";
+        self.call::<ContainerStatusResponse>(method, &request).await.map(|it| it.status)
+    }
+
+    /// The pod's own address; none on the host's network.
+    pub(crate) async fn address(&self, sandbox: &str) -> Result<Option<String>, String> {
+        let request = PodSandboxStatusRequest { pod_sandbox_id: sandbox.to_owned() };
+        let method = "/runtime.v1.RuntimeService/PodSandboxStatus";
+        let reply: PodSandboxStatusResponse = self.call(method, &request).await?;
+        let network = reply.status.and_then(|it| it.network);
+        Ok(network.map(|it| it.ip).filter(|it| !it.is_empty()))
+    }
+
+    /// The names of an image of which only the id is known.
+    pub(crate) async fn image(&self, id: &str) -> Result<Option<Image>, String> {
+        let image = ImageSpec { image: id.to_owned(), ..ImageSpec::default() };
+        let request = ImageStatusRequest { image: Some(image) };
+        let method = "/runtime.v1.ImageService/ImageStatus";
+        self.call::<ImageStatusResponse>(method, &request).await.map(|it| it.image)
+    }
+}
+
+fn selector(uid: &str) -> std::collections::HashMap<String, String> {
+    [(POD_UID.to_owned(), uid.to_owned())].into()
+}
+
+/// The address of the socket: as configured, or the first usual one that is there.
+pub(crate) fn endpoint(configured: &str) -> String {
+    if configured != "auto" {
+        return configured.to_owned();
+    }
+    let found = SOCKETS.iter().find(|it| Path::new(it).exists());
+    format!("unix://{}", found.unwrap_or(&SOCKETS[0]))
+}
