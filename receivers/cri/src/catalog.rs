@@ -12,6 +12,8 @@ use pdata::AttributeBuf;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::messages::{Container, PodSandbox};
+
 /// Most containers that are kept: those of a node with 250 pods, many times over.
 const CONTAINERS_MAX: usize = 50_000;
 /// Most containers that are looked for at the same time.
@@ -25,6 +27,12 @@ pub(crate) struct Key {
     pub(crate) pod_uid: String,
     pub(crate) container: String,
     pub(crate) attempt: u32,
+}
+
+/// Which container it is, as the path of its log file says it.
+pub(crate) fn key(pod: &PodSandbox, container: &Container) -> Option<Key> {
+    let (pod, own) = (pod.metadata.as_ref()?, container.metadata.as_ref()?);
+    Some(Key { pod_uid: pod.uid.clone(), container: own.name.clone(), attempt: own.attempt })
 }
 
 /// What records of a container get, encoded.

@@ -5,7 +5,21 @@ use component::{Id, Problems};
 use serde::{Deserialize, Serialize};
 use stanza::OperatorConfig;
 
-use crate::extract::METADATA;
+/// What `extract: metadata:` may name beside what the path says, and whether it is there by default.
+pub(crate) const METADATA: [(&str, bool); 12] = [
+    ("k8s.replicaset.name", true),
+    ("k8s.deployment.name", true),
+    ("k8s.statefulset.name", true),
+    ("k8s.daemonset.name", true),
+    ("k8s.job.name", true),
+    ("k8s.cronjob.name", true),
+    ("container.id", true),
+    ("container.image.name", true),
+    ("container.image.tag", true),
+    ("container.image.repo_digests", false),
+    ("k8s.pod.ip", false),
+    ("k8s.namespace.name", true),
+];
 
 /// `receivers: cri:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]

@@ -8,26 +8,9 @@ use pdata::{AttributeBuf, ValueBuf};
 use regex::Regex;
 
 use crate::catalog::Attributes;
-use crate::config::{Config, Rule};
-use crate::keeper::is_id;
+use crate::config::{Config, METADATA, Rule};
 use crate::messages::{Container, Image, PodSandbox};
 use crate::workload::workload;
-
-/// What `extract: metadata:` may name beside what the path says, and whether it is there by default.
-pub(crate) const METADATA: [(&str, bool); 12] = [
-    ("k8s.replicaset.name", true),
-    ("k8s.deployment.name", true),
-    ("k8s.statefulset.name", true),
-    ("k8s.daemonset.name", true),
-    ("k8s.job.name", true),
-    ("k8s.cronjob.name", true),
-    ("container.id", true),
-    ("container.image.name", true),
-    ("container.image.tag", true),
-    ("container.image.repo_digests", false),
-    ("k8s.pod.ip", false),
-    ("k8s.namespace.name", true),
-];
 
 /// What the runtime has told about one container.
 pub(crate) struct Facts<'a> {
@@ -197,4 +180,10 @@ fn add(
             }
         }
     }
+}
+
+/// True for `sha256:...` and the bare digits.
+pub(crate) fn is_id(image: &str) -> bool {
+    let digits = image.strip_prefix("sha256:").unwrap_or(image);
+    digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit())
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use component::{BoxError, Context, Host, Outputs};
 use tokio::time::Instant;
 
-use crate::catalog::{Catalog, Key};
-use crate::extract::{Extract, Facts};
+use crate::catalog::{Catalog, key};
+use crate::extract::{Extract, Facts, is_id};
 use crate::gauges::Gauges;
 use crate::life_cycle::LifeCycle;
 use crate::messages::{Container, Image, PodSandbox};
@@ -168,16 +168,4 @@ impl Keeper {
         );
         self.complained = Some((error, Instant::now()));
     }
-}
-
-/// Which container it is, as the path of its log file says it.
-pub(crate) fn key(pod: &PodSandbox, container: &Container) -> Option<Key> {
-    let (pod, own) = (pod.metadata.as_ref()?, container.metadata.as_ref()?);
-    Some(Key { pod_uid: pod.uid.clone(), container: own.name.clone(), attempt: own.attempt })
-}
-
-/// True for `sha256:...` and the bare digits.
-pub(crate) fn is_id(image: &str) -> bool {
-    let digits = image.strip_prefix("sha256:").unwrap_or(image);
-    digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit())
 }

@@ -9,7 +9,7 @@ use component::Data;
 use component::clock;
 use pdata::LogsBuilder;
 
-use crate::keeper::key;
+use crate::catalog::key;
 use crate::messages::{Container, ContainerStatus, EXITED, PodSandbox, RUNNING};
 use crate::runtime::Runtime;
 
