@@ -12,14 +12,16 @@ use component::{Data, Next};
 use ledger::{Fault, Line, Oracle};
 use pdata::LogsBuilder;
 
-use crate::support::{Endpoint, PATIENCE, Process, SLUICE, eventually, own_address, part, skipped};
+use crate::support::{
+    Endpoint, PATIENCE, Process, SLUICE, eventually, get, own_address, part, skipped,
+};
 
 /// Kills of one run; `SLUICE_QUEUE_KILLS` overrides: a night has 1,000. `SLUICE_SEED` is 42.
 const KILLS: u64 = 30;
 /// Records that have to be answered with success.
 const RECORDS: u64 = 20_000;
 /// Records of one request.
-const BATCH: u64 = 50;
+pub(crate) const BATCH: u64 = 50;
 /// Clients that send in turn, each with its own numbers.
 const CLIENTS: u32 = 4;
 /// Bytes that are in memory of a queue on disk at most, and so come twice after a kill.
@@ -28,7 +30,12 @@ const WINDOW_BYTES: u64 = 64 << 20;
 const RECORD_BYTES_MIN: u64 = 80;
 
 /// The collector under test, from `listen` to the backend, with its queue in `state`.
-fn config(listen: &str, backend: &Endpoint, state: &Path, more: &str) -> String {
+pub(crate) fn config(listen: &str, backend: &Endpoint, state: &Path, more: &str) -> String {
+    config_with(listen, backend, state, more, "")
+}
+
+/// The same with more keys of the `sending_queue`.
+fn config_with(listen: &str, backend: &Endpoint, state: &Path, more: &str, queue: &str) -> String {
     format!(
         "receivers:
   otlp: {{protocols: {{http: {{endpoint: '{listen}'}}}}}}
@@ -38,7 +45,7 @@ exporters:
     tls: {{insecure: true}}
     timeout: 300ms
     retry_on_failure: {{initial_interval: 20ms, max_interval: 100ms}}
-    sending_queue: {{storage: file_storage, queue_size: 100000}}
+    sending_queue: {{storage: file_storage, queue_size: 100000{queue}}}
 extensions:
   file_storage: {{directory: '{state}'{more}}}
 service:
@@ -53,30 +60,24 @@ service:
 }
 
 /// One that sends its numbers in order, again until each was answered with success.
-struct Pusher {
+pub(crate) struct Pusher {
     writer: u32,
     address: String,
     /// Numbers below this were answered with success.
-    stored: u64,
+    pub(crate) stored: u64,
     /// Times that a request was not.
-    refused: u64,
-    stream: Option<TcpStream>,
+    pub(crate) refused: u64,
+    pub(crate) stream: Option<TcpStream>,
 }
 
 impl Pusher {
-    fn new(writer: u32, address: &str) -> Self {
+    pub(crate) fn new(writer: u32, address: &str) -> Self {
         Self { writer, address: address.to_owned(), stored: 0, refused: 0, stream: None }
     }
 
     /// Sends the next records once. False when they were not taken.
-    fn send(&mut self, length: usize) -> bool {
-        let mut builder = LogsBuilder::new();
-        builder.resource(|it| it.put("service.name", "pusher"));
-        for seq in self.stored..self.stored + BATCH {
-            let text = Line::now(self.writer, seq).text(length);
-            builder.record(|it| it.body(text.as_str()));
-        }
-        let status = self.post(&Data::from(builder.finish()).to_bytes());
+    pub(crate) fn send(&mut self, length: usize) -> bool {
+        let status = self.post(&self.request(length));
         if status == Some(200) {
             self.stored += BATCH;
             return true;
@@ -88,6 +89,24 @@ impl Pusher {
         false
     }
 
+    /// Sends the next records and does not wait for the answer.
+    pub(crate) fn send_and_leave(&mut self, length: usize) {
+        let body = self.request(length);
+        self.stream = TcpStream::connect(&self.address).ok();
+        // The collector may be gone.
+        let _ = self.stream.as_mut().map(|it| begin(it, &body));
+    }
+
+    fn request(&self, length: usize) -> Vec<u8> {
+        let mut builder = LogsBuilder::new();
+        builder.resource(|it| it.put("service.name", "pusher"));
+        for seq in self.stored..self.stored + BATCH {
+            let text = Line::now(self.writer, seq).text(length);
+            builder.record(|it| it.body(text.as_str()));
+        }
+        Data::from(builder.finish()).to_bytes().to_vec()
+    }
+
     /// The status of the answer; `None` when the connection broke.
     fn post(&mut self, body: &[u8]) -> Option<u16> {
         let stream = match &mut self.stream {
@@ -95,13 +114,7 @@ impl Pusher {
             none => none.insert(TcpStream::connect(&self.address).ok()?),
         };
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        let length = body.len();
-        write!(
-            stream,
-            "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: {length}\r\n\r\n"
-        )
-        .ok()?;
-        stream.write_all(body).ok()?;
+        begin(stream, body).ok()?;
         let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
         loop {
             let length = stream.read(&mut piece).ok().filter(|it| *it > 0)?;
@@ -114,6 +127,15 @@ impl Pusher {
             }
         }
     }
+}
+
+fn begin(stream: &mut TcpStream, body: &[u8]) -> std::io::Result<()> {
+    let length = body.len();
+    write!(
+        stream,
+        "POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: {length}\r\n\r\n"
+    )?;
+    stream.write_all(body)
 }
 
 /// Each sends until it has `quota`, or its patience ends.
@@ -227,7 +249,8 @@ async fn the_go_collector_in_the_same_fire() {
 
 /// What a program that looks into a queue prints, and whether it is content.
 fn look(action: &str, path: &Path) -> (String, bool) {
-    let out = Command::new(SLUICE).args(["queue", action]).arg(path).output().unwrap();
+    let words = action.split(' ');
+    let out = Command::new(SLUICE).arg("queue").args(words).arg(path).output().unwrap();
     let text = [out.stdout, out.stderr].concat();
     (String::from_utf8(text).unwrap(), out.status.success())
 }
@@ -256,6 +279,10 @@ async fn a_queue_can_be_looked_into_while_the_collector_runs() {
     let records = &requests[1]["resourceLogs"][0]["scopeLogs"][0]["logRecords"];
     assert_eq!((requests.len(), records.as_array().unwrap().len()), (2, 50));
     assert!(look("verify", &state).1);
+    for action in ["repair", "repair --dry-run"] {
+        let (text, content) = look(action, &state);
+        assert!(text.contains("the queue is in use: stop the collector") && !content, "{text}");
+    }
     sluice.kill();
     // A disk changes a bit.
     let segment = state.join("exporter_otlp__logs.queue/00000000000000000001.seg");
@@ -265,6 +292,16 @@ async fn a_queue_can_be_looked_into_while_the_collector_runs() {
     let (text, content) = look("verify", &state);
     assert!(text.contains("1 requests left (50 items, ") && text.contains(" 1 damaged"), "{text}");
     assert!(!content);
+    let (text, _) = look("repair --dry-run", &state);
+    assert!(text.contains("1 damaged requests would be put aside (50 items"), "{text}");
+    let (text, content) = look("repair", &state);
+    assert!(
+        text.contains("1 damaged requests put aside (50 items or more), 1 requests kept"),
+        "{text}"
+    );
+    assert!(content && look("verify", &state).1, "{text}");
+    let (text, _) = look("export", &state);
+    assert_eq!(text.lines().count(), 1);
     let (text, content) = look("ls", folder.path());
     assert!(text.contains("name the directory of a file_storage") && !content, "{text}");
     backend.stop().await;
@@ -280,21 +317,110 @@ impl Drop for Mounted<'_> {
     }
 }
 
+/// A file system of 4 MiB.
+fn small_disk(place: &Path) -> Option<Mounted<'_>> {
+    std::fs::create_dir_all(place).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs"];
+    if Command::new("mount").args(mount).arg(place).status().is_ok_and(|it| it.success()) {
+        return Some(Mounted(place));
+    }
+    skipped(format_args!("a tmpfs of 4 MiB cannot be mounted: that needs root"));
+    None
+}
+
+/// Bytes that are free on the file system.
+fn free(place: &Path) -> u64 {
+    let disk = rustix::fs::statvfs(place).unwrap();
+    disk.f_bavail * disk.f_frsize
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_leaves_a_part_of_the_disk_to_others_and_has_a_size_of_its_own() {
+    let cases = [
+        ("", "the disk has 0 MiB free, and 0 are left to others"),
+        (", min_free_mib: 2", "the disk has 2 MiB free, and 2 are left to others"),
+        (", max_size: 1048576", "the queue has reached the max_size of 1048576 bytes"),
+    ];
+    for (more, says) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("small");
+        let Some(_mounted) = small_disk(&state) else { return };
+        let oracle = Arc::new(Oracle::default());
+        oracle.set_fault(Fault::Dead);
+        let backend = Endpoint::start(Arc::clone(&oracle) as Next).await;
+        let listen = format!("{}:4318", own_address(210));
+        let yaml = config(&listen, &backend, &state, more);
+        let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+        sluice.ready().await;
+        let mut pusher = Pusher::new(1, &listen);
+        while pusher.refused < 5 {
+            pusher.send(1000);
+            assert!(pusher.stored < 20_000, "it never gets full");
+        }
+        sluice.says(says).await;
+        let (left, mib) = (free(&state), 1 << 20);
+        let least = if more.is_empty() { (4 * mib) / 20 } else { 2 * mib };
+        assert!(left >= least, "{more}: {left} bytes are left");
+        assert!(pusher.stored > 500, "{more}: only {} records were taken", pusher.stored);
+        oracle.set_fault(Fault::None);
+        let all = || oracle.missing(1, pusher.stored, 1).is_empty();
+        assert!(eventually(all).await, "{:?}", oracle.missing(1, pusher.stored, 10));
+        assert!(eventually(|| pusher.send(1000)).await, "there is room again");
+        assert!(sluice.terminate().await.success());
+        backend.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_drops_the_oldest_or_the_newest_where_that_is_chosen_and_counts_it() {
+    for overflow in ["drop_oldest", "drop_newest"] {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("small");
+        let Some(_mounted) = small_disk(&state) else { return };
+        let oracle = Arc::new(Oracle::default());
+        oracle.set_fault(Fault::Dead);
+        let backend = Endpoint::start(Arc::clone(&oracle) as Next).await;
+        let own = own_address(211);
+        let listen = format!("{own}:4318");
+        let queue = format!(", num_consumers: 1, on_overflow: {overflow}");
+        let pull = format!("pull: {{exporter: {{prometheus: {{host: '{own}', port: 8888}}}}}}");
+        let yaml = config_with(&listen, &backend, &state, "", &queue)
+            .replace("metrics: {level: none}", &format!("metrics: {{readers: [{{{pull}}}]}}"));
+        let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+        sluice.ready().await;
+        let mut pusher = Pusher::new(1, &listen);
+        while pusher.stored < 10_000 {
+            assert!(pusher.send(1000), "nobody is refused: {}", sluice.output());
+        }
+        let lost = || {
+            let page = get(&own, 8888, "/metrics").unwrap_or_default();
+            let line = page.lines().find(|it| it.contains("reason=\"queue_full_drop_policy\""));
+            line.and_then(|it| it.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
+                as u64
+        };
+        assert!(lost() > 1000, "{}", sluice.output());
+        oracle.set_fault(Fault::None);
+        // All that was not dropped arrives.
+        let arrived = || 10_000 - oracle.missing(1, 10_000, usize::MAX).len() as u64;
+        assert!(eventually(|| arrived() + lost() == 10_000).await, "{} {}", arrived(), lost());
+        let missing = oracle.missing(1, 10_000, usize::MAX);
+        let has_last = missing.last().is_none_or(|it| *it < 9_950);
+        assert_eq!(has_last, overflow == "drop_oldest", "{overflow}: {:?}", missing.last());
+        assert!(sluice.terminate().await.success());
+        backend.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_senders_and_keeps_what_was_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("small");
-    std::fs::create_dir_all(&state).unwrap();
-    let mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs"];
-    if !Command::new("mount").args(mount).arg(&state).status().is_ok_and(|it| it.success()) {
-        return skipped(format_args!("a tmpfs of 4 MiB cannot be mounted: that needs root"));
-    }
-    let _mounted = Mounted(&state);
+    let Some(_mounted) = small_disk(&state) else { return };
     let oracle = Arc::new(Oracle::default());
     oracle.set_fault(Fault::Dead);
     let backend = Endpoint::start(Arc::clone(&oracle) as Next).await;
     let listen = format!("{}:4318", own_address(63));
-    let yaml = config(&listen, &backend, &state, "");
+    let yaml = config(&listen, &backend, &state, ", min_free_mib: 0");
     let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
     sluice.ready().await;
     let mut pusher = Pusher::new(1, &listen);

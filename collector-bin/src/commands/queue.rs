@@ -1,39 +1,49 @@
-//! `sluice queue`: looks into sending queues on disk, also while a collector has them. It changes nothing: what a crash
-//! or a bad disk has left is dealt with by the next start, so that there is nothing to repair by hand.
+//! `sluice queue`: looks into sending queues on disk, also while a collector has them, and repairs those that nobody has.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use journal::repair::{Mended, repair};
 use journal::survey::{Found, queues, read};
 use pdata::{Data, Limits, Signal};
 
 use crate::EXIT_FAILED;
-use crate::cli::{Command, Matches, Takes, Word};
+use crate::cli::{Command, Flag, Matches, Takes, Word};
 use crate::console::say;
 
 /// `sluice queue`.
 pub const COMMAND: Command = Command {
     name: "queue",
     aliases: &[],
-    about: "Look into sending queues on disk",
+    about: "Look into sending queues on disk, and repair them",
     text: "\
-Look into sending queues on disk. It changes nothing, and may be used while a collector runs.
-The path is the directory of a file_storage, a directory *.queue in it, or a file *.seg, also from quarantine.
+Look into sending queues on disk, and repair them. All actions but repair change nothing, and may be used while a
+collector runs. The path is the directory of a file_storage, a directory *.queue in it, or a file *.seg, also from
+quarantine.
 
   ls        the queues, and how much is left in each
   inspect   each record: number, signal, items, bytes, state, and who sent it
   export    what is left, as OTLP/JSON, one request per line
-  verify    reads everything; the exit code is 1 if something is damaged",
+  verify    reads everything; the exit code is 1 if something is damaged
+  repair    cuts torn ends, moves damaged records to quarantine, keeps all others; stop the collector first",
     words: &[
         Word { name: "action", takes: Takes::OneOf(&ACTIONS), required: true },
         Word { name: "path", takes: Takes::Text("path"), required: true },
     ],
-    flags: &[],
+    flags: &[&DRY_RUN],
     run,
 };
 
-const ACTIONS: [&str; 4] = ["ls", "inspect", "export", "verify"];
+const DRY_RUN: Flag = Flag {
+    name: "dry-run",
+    short: None,
+    takes: Takes::Nothing,
+    default: "",
+    about: "With repair: say what would be done, and change nothing",
+};
+
+const ACTIONS: [&str; 5] = ["ls", "inspect", "export", "verify", "repair"];
 /// Deepest nesting that is shown.
 const DEPTH_MAX: usize = 512;
 
@@ -55,6 +65,13 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         return Err(format!(
             "there is no queue in {path}: name the directory of a file_storage, a *.queue in it, or a *.seg"
         ));
+    }
+    let is_dry = matches.is_on(&DRY_RUN);
+    if action == "repair" {
+        return repaired(&all, is_dry);
+    }
+    if is_dry {
+        return Err(format!("--dry-run is for repair: {action} never changes anything"));
     }
     let mut damaged = 0;
     for queue in all {
@@ -81,6 +98,44 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     }
     let is_bad = action == "verify" && damaged > 0;
     Ok(if is_bad { ExitCode::from(EXIT_FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Repairs one queue after the other, and says what was done.
+fn repaired(queues: &[PathBuf], is_dry: bool) -> Result<ExitCode, String> {
+    for queue in queues {
+        let (mut lines, mut aside) = (Vec::new(), 0);
+        repair(queue, is_dry, &mut |it| {
+            lines.push(mended(it, is_dry));
+            aside += it.aside;
+        })
+        .map_err(|error| format!("cannot repair {}: {error}", queue.display()))?;
+        let outcome = match (lines.is_empty(), is_dry) {
+            (true, _) => "nothing to repair",
+            (false, true) => "would be repaired",
+            (false, false) => "repaired",
+        };
+        say(&format!("{}: {outcome}\n{}", queue.display(), lines.concat()))?;
+        if aside > 0 && !is_dry {
+            let folder = queue.join("quarantine");
+            say(&format!(
+                "  the damaged segments are in {} as they were found; look at them, and remove them\n",
+                folder.display()
+            ))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn mended(it: &Mended, is_dry: bool) -> String {
+    let Mended { segment, torn, aside, aside_items, kept } = it;
+    if *aside == 0 {
+        let cut = if is_dry { "would be cut" } else { "cut" };
+        return format!("  {segment}: {torn} bytes of a torn end {cut}, {kept} requests kept\n");
+    }
+    let put = if is_dry { "would be put aside" } else { "put aside" };
+    format!(
+        "  {segment}: {aside} damaged requests {put} ({aside_items} items or more), {kept} requests kept\n"
+    )
 }
 
 impl Sums {

@@ -124,6 +124,26 @@ impl Choices for Sizer {
     }
 }
 
+/// What becomes of a request that finds no room in a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// It is refused, or waits.
+    #[default]
+    Block,
+    /// What has been in the queue for the longest time is dropped for it.
+    DropOldest,
+    /// It is dropped, and answered as if it were stored.
+    DropNewest,
+}
+
+impl Choices for Overflow {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("block", Self::Block),
+        ("drop_oldest", Self::DropOldest),
+        ("drop_newest", Self::DropNewest),
+    ];
+}
+
 /// `sending_queue:`; off means that the caller waits for the backend. `exporter/exporterhelper/internal/queuebatch/config.go`, v0.159.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[config(go = "queuebatch.Config", unmarshals)]
@@ -136,6 +156,10 @@ pub struct QueueConfig {
     pub num_consumers: i64,
     /// Wait for room instead of refusing. Default false.
     pub block_on_overflow: bool,
+    /// What becomes of pushes that find no room. Default block: they are refused, or wait. With drop_oldest and
+    /// drop_newest data is dropped and counted in `sluice_lost_total`; the Collector has no such key.
+    #[config(omit_empty)]
+    pub on_overflow: Option<Choice<Overflow>>,
     /// Answer when the backend has answered. Default false.
     pub wait_for_result: bool,
     /// A `storage` extension: the queue lives on disk. Default none: in memory.
@@ -151,6 +175,7 @@ impl Default for QueueConfig {
             queue_size: 1000,
             num_consumers: 10,
             block_on_overflow: false,
+            on_overflow: None,
             wait_for_result: false,
             storage: None,
             batch: Section::off(BatchConfig::default()),
@@ -194,6 +219,11 @@ impl Default for BatchConfig {
 }
 
 impl QueueConfig {
+    /// What becomes of pushes that find no room.
+    pub fn overflow(&self) -> Overflow {
+        self.on_overflow.as_deref().copied().unwrap_or_default()
+    }
+
     /// Checks the section; `key` is its path in the component. As upstream it stops at the first mistake of the
     /// queue, and at that of the batch.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
@@ -216,6 +246,11 @@ impl QueueConfig {
                 self.storage.is_some() && self.wait_for_result,
                 "`wait_for_result` is not supported with a persistent queue configured with `storage`",
                 ("wait_for_result", "false".to_owned()),
+            ),
+            (
+                self.block_on_overflow && self.overflow() != Overflow::Block,
+                "`block_on_overflow` waits, and `on_overflow` drops: choose one of them",
+                ("block_on_overflow", "false".to_owned()),
             ),
             (
                 batch.is_some_and(too_much),

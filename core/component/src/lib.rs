@@ -46,7 +46,7 @@ pub use clock;
 pub use config::{self, Config, Problems};
 pub use consumer::{Consumer, Next};
 pub use context::{AuthData, AuthValue, Client, Context, Wants};
-pub use delivery::{BatchConfig, Delivery, QueueConfig, RetryConfig, Sizer};
+pub use delivery::{BatchConfig, Delivery, Overflow, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use handover::{HandedOver, Handover, Ownership};
 pub use host::{Host, Services};
@@ -63,7 +63,9 @@ pub use outputs::{Finish, Outputs, fan_out};
 pub use pdata::{Data, Signal};
 pub use per_signal::PerSignal;
 pub use place::Place;
-pub use queue_log::{Appended, Backlog, Fsync, NewRecord, QueueLog, StoredRecord, Sync as LogSync};
+pub use queue_log::{
+    Appended, Backlog, Fsync, NewRecord, QueueLog, StoredRecord, Sync as LogSync, Unstored,
+};
 pub use received::Received;
 pub use stateless::Stateless;
 pub use storage::{Damage, DefaultStorage, Storage, StorageClient, Write};

@@ -20,7 +20,7 @@ mod calls;
 mod view;
 
 pub use calls::{Calls, DEFAULT_BOUNDS, SECONDS_BOUNDS};
-pub use view::View;
+pub use view::{View, matches_wildcards};
 
 /// Attributes of a series: key and value, sorted by key.
 pub type Attributes = Vec<(String, String)>;

@@ -1,5 +1,7 @@
 //! A log of records that are each kept until they are done: what a `storage` extension offers to a queue.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::BoxError;
@@ -52,6 +54,22 @@ pub struct StoredRecord {
     pub body: Bytes,
 }
 
+/// Why a record was not stored.
+#[derive(Debug)]
+pub enum Unstored {
+    /// There is no room for it now.
+    Full(BoxError),
+    /// Anything else: the disk cannot be written, or it is too large ever to be stored.
+    Failed(BoxError),
+}
+
+impl fmt::Display for Unstored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Unstored::Full(error) | Unstored::Failed(error)) = self;
+        error.fmt(f)
+    }
+}
+
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -75,12 +93,14 @@ pub trait QueueLog: Send {
     fn backlog(&self) -> Backlog;
     /// How many records [`QueueLog::next`] has yet to bring.
     fn unread(&self) -> u64;
+    /// How much of the disk it takes.
+    fn bytes(&self) -> u64;
     /// Stores a record; it survives the death of the process when this returns. With `at_hand` the caller keeps it in
     /// memory, too, and needs not read it, which is possible unless there is something before it that is not read.
     ///
     /// # Errors
     /// Nothing was stored: there is no room on the disk, or it cannot be written.
-    fn append(&mut self, record: &NewRecord<'_>, at_hand: bool) -> Result<Appended, BoxError>;
+    fn append(&mut self, record: &NewRecord<'_>, at_hand: bool) -> Result<Appended, Unstored>;
     /// The next record, of those that were not done when it was opened and of those that were stored since; `None`
     /// when there is none now. What is damaged is left out, counted and kept aside.
     ///

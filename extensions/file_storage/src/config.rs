@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use component::config::Duration;
+use component::config::{Caution, Duration};
 use component::{Fsync, Problems};
-use journal::QUEUE_FSYNC_INTERVAL;
+use journal::{DiskLimits, QUEUE_FSYNC_INTERVAL};
 use serde::{Deserialize, Serialize};
 
 /// Where the files live unless the section says otherwise.
@@ -20,7 +20,7 @@ pub struct Config {
     /// Longest wait for a file that another process holds. Default 1s.
     #[config(omit_empty)]
     pub timeout: Duration,
-    /// Accepted; journals are compacted when more than three quarters of them are out of date.
+    /// Journals are always compacted when more than three quarters of them are out of date, and queues give space back.
     #[config(omit_empty)]
     pub compaction: Compaction,
     /// Waits for the disk on every write, and before a sending queue answers. Default false: once a second, and of
@@ -29,6 +29,12 @@ pub struct Config {
     pub fsync: bool,
     /// How often sending queues wait for the disk, without `fsync`. Default 100ms; 0 leaves it to the system.
     pub queue_fsync_interval: Duration,
+    /// Most bytes that the files of one sending queue take. Default 0: no limit.
+    #[config(omit_empty)]
+    pub max_size: i64,
+    /// MiB of the file system that sending queues leave free. Default 5 % of it, at most 4096; 0 is none.
+    #[config(omit_empty)]
+    pub min_free_mib: Option<i64>,
     /// Makes the directory if it is absent. Default false.
     #[config(omit_empty)]
     pub create_directory: bool,
@@ -40,16 +46,16 @@ pub struct Config {
     pub recreate: bool,
 }
 
-/// `compaction:`; only the type of its values is looked at.
+/// `compaction:`. What tunes the database of upstream has no effect, and `validate` says so.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 pub struct Compaction {
-    /// Without effect.
+    /// Also compacts each journal when it is opened. Default false.
     #[config(omit_empty)]
     pub on_start: bool,
-    /// Without effect.
+    /// Accepted: it is always so.
     #[config(omit_empty)]
     pub on_rebound: bool,
-    /// Without effect: a journal is compacted beside itself.
+    /// Has to be there when one of the two is on, as upstream. A journal is compacted beside itself.
     #[config(omit_empty)]
     pub directory: String,
     /// Without effect.
@@ -62,7 +68,7 @@ pub struct Compaction {
     /// Without effect.
     #[config(omit_empty)]
     pub check_interval: Duration,
-    /// Without effect: leftovers of a compaction are always removed.
+    /// Accepted: leftovers of a compaction are always removed.
     #[config(omit_empty)]
     pub cleanup_on_start: bool,
 }
@@ -90,6 +96,8 @@ impl Default for Config {
             compaction: Compaction::default(),
             fsync: false,
             queue_fsync_interval: Duration::of(QUEUE_FSYNC_INTERVAL),
+            max_size: 0,
+            min_free_mib: None,
             create_directory: false,
             directory_permissions: "0750".into(),
             recreate: false,
@@ -107,6 +115,13 @@ impl Config {
         }
     }
 
+    /// How much of the disk a sending queue may take.
+    pub fn limits(&self) -> DiskLimits {
+        let bytes = |mib: i64| u64::try_from(mib).unwrap_or(0).saturating_mul(1 << 20);
+        let max_size = u64::try_from(self.max_size).unwrap_or(0);
+        DiskLimits { max_size, min_free: self.min_free_mib.map(bytes) }
+    }
+
     /// The mode of a new directory.
     pub fn mode(&self) -> Option<u32> {
         u32::from_str_radix(&self.directory_permissions, 8).ok().filter(|it| *it <= 0o777)
@@ -117,6 +132,7 @@ impl component::Config for Config {
     /// As upstream it stops at the first mistake.
     fn validate(&self, problems: &mut Problems) {
         let compaction = &self.compaction;
+        compaction.warn(problems);
         let mut folders = vec![self.directory.as_path()];
         if compaction.on_start || compaction.on_rebound {
             folders.push(Path::new(&compaction.directory));
@@ -130,6 +146,10 @@ impl component::Config for Config {
         if self.queue_fsync_interval.is_negative() {
             let rule = "queue_fsync_interval must not be negative";
             problems.at("", rule).set("queue_fsync_interval", "100ms");
+        } else if self.max_size < 0 {
+            problems.at("", "max size cannot be less than 0").set("max_size", "0");
+        } else if self.min_free_mib.is_some_and(i64::is_negative) {
+            problems.at("", "min_free_mib must not be negative").set("min_free_mib", "0");
         } else if compaction.max_transaction_size < 0 {
             let rule = "max transaction size for compaction cannot be less than 0";
             problems.at("", rule).set("compaction::max_transaction_size", "65536");
@@ -144,6 +164,30 @@ impl component::Config for Config {
                 "directory_permissions value must be a valid octal representation"
             };
             problems.at("", rule).set("directory_permissions", "\"0750\"");
+        }
+    }
+}
+
+impl Compaction {
+    /// Keys that somebody has set and that tune a database which is not here.
+    fn warn(&self, problems: &mut Problems) {
+        let usual = Self::default();
+        let tuned = [
+            (
+                "rebound_needed_threshold_mib",
+                self.rebound_needed_threshold_mib != usual.rebound_needed_threshold_mib,
+            ),
+            (
+                "rebound_trigger_threshold_mib",
+                self.rebound_trigger_threshold_mib != usual.rebound_trigger_threshold_mib,
+            ),
+            ("max_transaction_size", self.max_transaction_size != usual.max_transaction_size),
+            ("check_interval", self.check_interval != usual.check_interval),
+        ];
+        for (key, _) in tuned.into_iter().filter(|it| it.1) {
+            let text =
+                "has no effect: the files compact themselves when most of them is out of date";
+            problems.warn(Caution::NoEffect, format!("compaction::{key}"), text);
         }
     }
 }

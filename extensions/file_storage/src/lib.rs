@@ -59,7 +59,9 @@ impl Extension for FileStorage {
         let lost = LostReason::CorruptRecord.counter(&settings.meter);
         let directory = Directory::new(path, timeout, config.fsync)
             .counting(rewritten)
-            .queues(config.queue_fsync(), lost);
+            .queues(config.queue_fsync(), lost)
+            .limited(config.limits())
+            .compacting(config.compaction.on_start);
         Ok(Self { config, directory: Arc::new(directory) })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use component::{Capability, Component, Extension, Id, Kind, Write};
-use componenttest::{TestHost, settings};
+use componenttest::{TestHost, problems, settings};
 
 use crate::{Config, FileStorage};
 
@@ -54,4 +54,88 @@ async fn a_store_has_one_client_and_outlives_it() {
     drop(client);
     let again = storage.open(Kind::Receiver, &id("file_log/a"), "").unwrap();
     assert_eq!(again.scan().unwrap(), [(b"k".to_vec(), b"v".to_vec())]);
+}
+
+#[tokio::test]
+async fn a_directory_is_made_with_the_mode_that_is_wanted() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (text, mode) in [("0700", 0o700), ("0750", 0o750)] {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("made");
+        let directory_permissions = text.to_owned();
+        let config = Config {
+            directory: directory.clone(),
+            create_directory: true,
+            directory_permissions,
+            ..Config::default()
+        };
+        let storage = FileStorage::create(settings("file_storage"), config).unwrap();
+        Arc::new(storage).start(&TestHost::new()).await.unwrap();
+        let made = std::fs::metadata(directory).unwrap().permissions().mode();
+        assert_eq!(made & 0o777, mode);
+    }
+}
+
+#[test]
+fn compaction_on_start_compacts_when_a_store_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let lengths: Vec<u64> = [false, false, true]
+        .into_iter()
+        .map(|on_start| {
+            let compaction = crate::Compaction { on_start, ..crate::Compaction::default() };
+            let directory = folder.path().to_owned();
+            let config = Config { directory, compaction, ..Config::default() };
+            let storage = FileStorage::create(settings("file_storage"), config).unwrap();
+            let [Capability::Storage(storage)] = &Extension::offers(Arc::new(storage))[..] else {
+                panic!("it offers a storage")
+            };
+            let client = storage.open(Kind::Receiver, &id("file_log"), "").unwrap();
+            let before =
+                std::fs::metadata(folder.path().join("receiver_file_log__")).unwrap().len();
+            for value in 0..100_u32 {
+                client.write(&[Write::Put(b"k", &value.to_le_bytes())]).unwrap();
+            }
+            assert_eq!(client.scan().unwrap().len(), 1);
+            before
+        })
+        .collect();
+    assert!(lengths[1] > 1000 && lengths[2] < 200, "{lengths:?}");
+}
+
+#[test]
+fn limits_and_what_tunes_another_database_are_checked() {
+    assert_eq!(
+        problems::<Config>("{directory: /tmp, max_size: -1}"),
+        ["max size cannot be less than 0"]
+    );
+    assert_eq!(
+        problems::<Config>("{directory: /tmp, min_free_mib: -1}"),
+        ["min_free_mib must not be negative"]
+    );
+    let config = componenttest::config::<Config>("{directory: /tmp, max_size: 7, min_free_mib: 2}");
+    assert_eq!((config.limits().max_size, config.limits().min_free), (7, Some(2 << 20)));
+    assert_eq!(Config::default().limits().min_free, None);
+    let warnings = |text: &str| {
+        let section = componenttest::section(text);
+        let (_, found) = component::config::check::<Config>(&section).unwrap();
+        found.warnings().len()
+    };
+    assert_eq!(
+        warnings(
+            "{directory: /tmp, compaction: {on_start: true, on_rebound: true, directory: /tmp}}"
+        ),
+        0
+    );
+    let tuned = "{directory: /tmp, compaction: {rebound_needed_threshold_mib: 5, max_transaction_size: 0, \
+                 rebound_trigger_threshold_mib: 3, check_interval: 1s}}";
+    assert_eq!(warnings(tuned), 4);
+}
+
+#[test]
+fn the_disk_is_waited_for_as_fsync_says() {
+    use component::Fsync;
+    let fsync = |text: &str| componenttest::config::<Config>(text).queue_fsync();
+    assert_eq!(fsync("directory: /tmp"), Fsync::Every(std::time::Duration::from_millis(100)));
+    assert_eq!(fsync("{directory: /tmp, queue_fsync_interval: 0s}"), Fsync::Never);
+    assert_eq!(fsync("{directory: /tmp, fsync: true, queue_fsync_interval: 0s}"), Fsync::Always);
 }

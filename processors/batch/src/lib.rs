@@ -261,7 +261,8 @@ impl Consumer for Batch {
         let partition = self.partition(ctx)?;
         self.buffer.room(self.ready_max).await;
         let (claim, waiting) = ctx.wants_delivered().then(Claim::new).unzip();
-        let request = Request { ctx: ctx.clone(), data, claim, room: None, partition };
+        let (ctx_own, room, age) = (ctx.clone(), None, None);
+        let request = Request { ctx: ctx_own, data, claim, room, age, partition };
         if let Err(request) = self.buffer.push(request) {
             // It has been replaced while this call was on its way, and gathers nothing any more.
             return self.next.consume(ctx, request.data).await;

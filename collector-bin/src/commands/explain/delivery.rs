@@ -106,10 +106,14 @@ impl Report<'_> {
         let Some(storage) = storage else {
             return (
                 format!("a queue in memory of {size}"),
-                in_memory(retry, pushes, &size, doubled),
+                in_memory(retry, pushes, &size, doubled)
+                    .into_iter()
+                    .chain(dropped(queue, pushes))
+                    .collect(),
             );
         };
         let mut lines = given_up(retry, true);
+        lines.extend(dropped(queue, pushes));
         let storage = self.section(Kind::Extension, &storage);
         let interval = text(storage.get("queue_fsync_interval"));
         if !is_true(storage.get("fsync")) {
@@ -163,6 +167,17 @@ fn in_memory(retry: &Value, pushes: &str, size: &str, doubled: String) -> Vec<St
     }
     lines.push(doubled);
     lines
+}
+
+/// What a full queue drops by its configuration.
+fn dropped(queue: &Value, pushes: &str) -> Option<String> {
+    let what = match queue.get("on_overflow").and_then(Value::as_str) {
+        Some("drop_oldest") => "the oldest data in it",
+        Some("drop_newest") => "what is sent then",
+        _ => return None,
+    };
+    let by = if pushes.is_empty() { String::new() } else { format!(" ({pushes})") };
+    Some(format!("lost     when the queue is full: {what}{by}; closed by removing `on_overflow`"))
 }
 
 /// What attempts that end lose.
@@ -237,6 +252,10 @@ mod tests {
             all.contains("away for more than 10m0s;") && !all.contains("machine dies"),
             "{all}"
         );
+        let all = lines("sending_queue: {storage: file_storage, on_overflow: drop_oldest}", "");
+        assert!(all.contains("is full: the oldest data in it (otlp); closed by removing"), "{all}");
+        let all = lines("sending_queue: {on_overflow: drop_newest}", "");
+        assert!(all.contains("is full: what is sent then (otlp); closed by removing"), "{all}");
         let all = lines("sending_queue: {enabled: false}", "");
         assert!(all.contains("exporter otlp: no queue"), "{all}");
         assert!(!all.split_once("exporter otlp").unwrap().1.contains("lost  "), "{all}");

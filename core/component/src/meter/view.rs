@@ -44,6 +44,11 @@ impl View {
     }
 }
 
+/// True when the text is one that the pattern stands for: `*` is any text, `?` one byte.
+pub fn matches_wildcards(pattern: &str, text: &str) -> bool {
+    matches(pattern.as_bytes(), text.as_bytes())
+}
+
 /// `*` stands for any text, `?` for one byte. Takes `pattern` times `text` steps at most.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut star) = (0, None);

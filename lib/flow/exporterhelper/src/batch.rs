@@ -8,7 +8,7 @@ use pdata::{Logs, Metrics, Traces};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Claim, Values};
+use crate::{Age, Claim, Values};
 
 /// How often a batch is asked, at a shutdown, whether somebody still waits for it.
 const WANTED_CHECK: Duration = Duration::from_millis(100);
@@ -24,6 +24,8 @@ pub struct Request {
     pub claim: Option<Claim>,
     /// What the request takes of the queue's size, given back when it has been answered.
     pub room: Option<OwnedSemaphorePermit>,
+    /// Since when it has been in the queue, if somebody wants to know.
+    pub age: Option<Age>,
     /// Which requests it may ride with.
     pub partition: Values,
 }
@@ -45,6 +47,7 @@ pub struct Batch {
     parts: Vec<Data>,
     claims: Vec<Claim>,
     room: Option<OwnedSemaphorePermit>,
+    age: Option<Age>,
     items: usize,
     items_accepted: usize,
     flush: bool,
@@ -61,6 +64,7 @@ impl Batch {
             parts: Vec::new(),
             claims: Vec::new(),
             room: None,
+            age: None,
             items: 0,
             items_accepted: 0,
             trigger: Trigger::Size,
@@ -73,6 +77,7 @@ impl Batch {
         data: Data,
         claim: Option<Claim>,
         room: Option<OwnedSemaphorePermit>,
+        age: Option<Age>,
     ) {
         self.items += data.items();
         match claim {
@@ -84,6 +89,10 @@ impl Batch {
             (own @ None, room) => *own = room,
             (Some(_), None) => {}
         }
+        self.age = match (self.age.take(), age) {
+            (Some(own), Some(more)) => Some(own.older(more)),
+            (own, more) => own.or(more),
+        };
         self.parts.push(data);
     }
 

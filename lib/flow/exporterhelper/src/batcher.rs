@@ -111,9 +111,9 @@ impl Batcher {
             self.store.join(now, rules, request);
             return Ok(());
         }
-        let Request { ctx, data, claim, room, partition: _ } = request;
+        let Request { ctx, data, claim, room, age, partition: _ } = request;
         let mut batch = Batch::new(ctx, &self.store.lost);
-        batch.add(data, claim, room);
+        batch.add(data, claim, room, age);
         self.store.ready.push_back(batch);
         Ok(())
     }
@@ -128,6 +128,14 @@ impl Batcher {
             return None;
         }
         self.store.oldest_leaves();
+        self.store.ready.pop_front()
+    }
+
+    /// What has waited for the longest time, before its time.
+    pub fn take_oldest(&mut self) -> Option<Batch> {
+        if self.store.ready.is_empty() {
+            self.store.oldest_leaves();
+        }
         self.store.ready.pop_front()
     }
 
@@ -178,7 +186,7 @@ impl Batcher {
 
 impl Store {
     fn join(&mut self, now: Instant, rules: &Rules, request: Request) {
-        let Request { data, mut claim, mut room, partition, ctx } = request;
+        let Request { data, mut claim, mut room, mut age, partition, ctx } = request;
         let held = self.open.get(&partition).map_or(0, |it| it.size);
         let (first, rest) = rules.cut(held, data);
         let mut pieces = std::iter::once(first).chain(rest).peekable();
@@ -194,9 +202,9 @@ impl Store {
             let open = self.open_batch(now, rules, &partition);
             open.size += size;
             if last {
-                open.batch.add(piece, claim.take(), room.take());
+                open.batch.add(piece, claim.take(), room.take(), age.take());
             } else {
-                open.batch.add(piece, claim.as_ref().map(crate::Claim::another), None);
+                open.batch.add(piece, claim.as_ref().map(crate::Claim::another), None, None);
             }
             let full = !last || rules.min_size <= open.size;
             if ctx.flush {
@@ -264,7 +272,8 @@ mod tests {
 
     fn request(data: Data) -> Request {
         let ctx = Context::default();
-        Request { ctx, data, claim: None, room: None, partition: Values::default() }
+        let partition = Values::default();
+        Request { ctx, data, claim: None, room: None, age: None, partition }
     }
 
     fn batcher(rules: Rules) -> Batcher {

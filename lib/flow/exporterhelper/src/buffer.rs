@@ -67,6 +67,13 @@ impl Buffer {
         }
     }
 
+    /// What has waited for the longest time and nobody has begun to send.
+    pub fn take_oldest(&self) -> Option<Batch> {
+        let batch = self.batcher().take_oldest()?;
+        self.taken.notify_waiters();
+        Some(batch)
+    }
+
     /// Waits until fewer than `ready_max` batches are ready, or nothing is taken any more.
     pub async fn room(&self, ready_max: usize) {
         loop {

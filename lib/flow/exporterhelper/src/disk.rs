@@ -2,13 +2,16 @@
 //! one task that has the files (`keeper`) takes both.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use component::clock::unix_nanos;
 use component::{Backlog, ConsumeError, Context, Data, Ownership, Sizer};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::age::Ages;
 use crate::room::Room;
 
 /// When a client may come again that found no room: the Collector leaves it to the client's own backoff.
@@ -23,6 +26,9 @@ pub(crate) struct Disk {
     pub(crate) changed: Notify,
     pub(crate) window: Arc<Semaphore>,
     pub(crate) room: Arc<Room>,
+    pub(crate) ages: Arc<Ages>,
+    /// What its files take.
+    bytes: AtomicU64,
     sizer: Sizer,
     /// The right to have the files, as long as they are open.
     ownership: Mutex<Option<Ownership>>,
@@ -42,8 +48,11 @@ pub(crate) struct Inbox {
 pub(crate) struct Put {
     pub(crate) ctx: Context,
     pub(crate) data: Data,
-    pub(crate) room: OwnedSemaphorePermit,
+    /// `None` once it is stored.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
     pub(crate) size: usize,
+    /// When it came, in nanoseconds since 1970.
+    pub(crate) since: u64,
     pub(crate) answer: oneshot::Sender<Result<(), ConsumeError>>,
 }
 
@@ -71,16 +80,27 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    pub(crate) fn new(room: &Arc<Room>, sizer: Sizer) -> Self {
+    pub(crate) fn new(room: &Arc<Room>, ages: &Arc<Ages>, sizer: Sizer) -> Self {
         Self {
             inbox: Mutex::default(),
             changed: Notify::new(),
             window: Arc::new(Semaphore::new(WINDOW_BYTES)),
             room: Arc::clone(room),
+            ages: Arc::clone(ages),
+            bytes: AtomicU64::new(0),
             sizer,
             ownership: Mutex::default(),
             ended: CancellationToken::new(),
         }
+    }
+
+    /// What its files take of the disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    pub(crate) fn set_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Relaxed);
     }
 
     /// What a request takes of the queue's size.
@@ -115,7 +135,8 @@ impl Disk {
         if inbox.is_closed {
             return None;
         }
-        inbox.puts.push(Put { ctx: ctx.clone(), data, room, size, answer });
+        let (ctx, room, since) = (ctx.clone(), Some(room), unix_nanos());
+        inbox.puts.push(Put { ctx, data, room, size, since, answer });
         drop(inbox);
         self.changed.notify_one();
         Some(stored)
@@ -126,6 +147,11 @@ impl Disk {
         let mut inbox = self.inbox();
         let is_closed = inbox.is_closed;
         std::mem::replace(&mut inbox, Inbox { is_closed, ..Inbox::default() })
+    }
+
+    /// What is done meanwhile.
+    pub(crate) fn take_done(&self) -> Vec<u64> {
+        std::mem::take(&mut self.inbox().done)
     }
 
     /// Takes nothing more.

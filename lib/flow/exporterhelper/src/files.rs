@@ -54,6 +54,7 @@ impl Files {
     fn opened(&self, log: Log, ownership: Ownership) -> Opened {
         self.disk.own(ownership);
         self.disk.room.occupy(self.disk.backlog_size(&log.backlog()));
+        self.disk.set_bytes(log.bytes());
         Opened { log, disk: Arc::clone(&self.disk) }
     }
 

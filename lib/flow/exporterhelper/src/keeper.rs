@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::{
-    BoxError, ConsumeError, Context, Data, Fsync, LogSync, NewRecord, QueueLog, Signal,
-    StoredRecord,
+    Appended, BoxError, ConsumeError, Context, Data, Fsync, LogSync, NewRecord, QueueLog, Signal,
+    StoredRecord, Unstored,
 };
 use pdata::Limits;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use crate::disk::{COME_AGAIN, Disk, Put, Receipt, WINDOW_BYTES, window_permits};
+use crate::policy::Policy;
 use crate::{Buffer, Claim, Partitioner, Request, stored};
 
 /// Bytes that are read from the disk in one turn, and then wait for room in memory.
@@ -42,6 +43,7 @@ pub(crate) struct Keeper {
     disk: Arc<Disk>,
     buffer: Arc<Buffer>,
     partitioner: Partitioner,
+    policy: Policy,
     signal: Signal,
     /// Batches that wait in memory for one who sends.
     ready_max: usize,
@@ -59,16 +61,23 @@ struct Ready {
     ctx: Context,
     data: Data,
     size: usize,
+    since: u64,
 }
 
 /// What a turn does, and then what it has done.
 struct Turn {
     signal: Signal,
+    disk: Arc<Disk>,
+    buffer: Arc<Buffer>,
+    policy: Policy,
+    /// Of the keeper, while the turn lasts.
+    ahead: VecDeque<Ready>,
     puts: Vec<Put>,
     done: Vec<u64>,
     at_hand: bool,
     read: bool,
-    stored: Vec<Result<component::Appended, String>>,
+    /// `None` of one that is dropped.
+    stored: Vec<Result<Option<Appended>, String>>,
     ready: Vec<(StoredRecord, Data)>,
     problem: Option<String>,
     is_unreadable: bool,
@@ -102,12 +111,14 @@ impl Keeper {
         disk: &Arc<Disk>,
         buffer: &Arc<Buffer>,
         partitioner: Partitioner,
+        policy: Policy,
         signal: Signal,
         ready_max: usize,
     ) -> Self {
         let (disk, buffer) = (Arc::clone(disk), Arc::clone(buffer));
         let (ahead, syncs) = (VecDeque::new(), Syncs::new(Fsync::Never));
-        Self { disk, buffer, partitioner, signal, ready_max, ahead, syncs, again: None, said: None }
+        let (again, said) = (None, None);
+        Self { disk, buffer, partitioner, policy, signal, ready_max, ahead, syncs, again, said }
     }
 
     /// Keeps the files until the inbox is closed and nothing is under way. Asked then, `drains` says whether all has to
@@ -199,6 +210,10 @@ impl Keeper {
             .flatten();
         let mut turn = Turn {
             signal: self.signal,
+            disk: Arc::clone(&self.disk),
+            buffer: Arc::clone(&self.buffer),
+            policy: self.policy.clone(),
+            ahead: std::mem::take(&mut self.ahead),
             at_hand: permit.is_some(),
             stored: Vec::with_capacity(puts.len()),
             puts,
@@ -213,12 +228,14 @@ impl Keeper {
             (log, turn)
         })
         .await?;
+        self.disk.set_bytes(log.bytes());
+        self.ahead = std::mem::take(&mut turn.ahead);
         self.say(turn.problem.take());
         self.again = turn.is_unreadable.then(|| Instant::now() + READ_PAUSE);
         for (record, data) in turn.ready.drain(..) {
             let size = self.disk.size(items(record.items), data.bytes());
-            let ctx = stored::context(&record.head);
-            self.ahead.push_back(Ready { seq: record.seq, ctx, data, size });
+            let (ctx, since) = stored::context(&record.head);
+            self.ahead.push_back(Ready { seq: record.seq, ctx, data, size, since });
         }
         self.answer(turn, permit);
         if self.syncs.wants_now() {
@@ -230,11 +247,15 @@ impl Keeper {
     /// Tells callers what became of their requests, and passes on what is at hand.
     fn answer(&mut self, turn: Turn, mut window: Option<OwnedSemaphorePermit>) {
         for (put, stored) in turn.puts.into_iter().zip(turn.stored) {
-            let Put { ctx, data, room, size, answer } = put;
+            let Put { ctx, data, size, since, answer, room: _ } = put;
             let permits = window_permits(data.bytes());
             let permit = window.as_mut().and_then(|it| it.split(usize::try_from(permits).ok()?));
             let appended = match stored {
-                Ok(appended) => appended,
+                Ok(Some(appended)) => appended,
+                Ok(None) => {
+                    drop(answer.send(Ok(())));
+                    continue;
+                }
                 Err(why) => {
                     let error = ConsumeError::retryable(format!("sending queue on disk: {why}"));
                     // A caller that has left needs no answer.
@@ -242,11 +263,10 @@ impl Keeper {
                     continue;
                 }
             };
-            self.disk.room.keep(room, size);
             ctx.keep_place();
             let is_replay = ctx.wants_delivered();
             if appended.is_at_hand {
-                self.pass(Ready { seq: appended.seq, ctx, data, size }, permit);
+                self.pass(Ready { seq: appended.seq, ctx, data, size, since }, permit);
             }
             self.syncs.stored(appended.seq, answer, is_replay);
         }
@@ -259,13 +279,14 @@ impl Keeper {
     }
 
     fn pass(&self, ready: Ready, room: Option<OwnedSemaphorePermit>) {
-        let Ready { seq, ctx, data, size } = ready;
+        let Ready { seq, ctx, data, size, since } = ready;
         let partition = self.partitioner.values(&ctx);
         let (client, span) = (ctx.client, ctx.span);
         let ctx = Context { client, span, ..Context::default() };
         let claim = Some(Claim::stored(Receipt { disk: Arc::clone(&self.disk), seq, size }));
         // A buffer that is closed gives it back: it is dropped here and stays on disk.
-        drop(self.buffer.push(Request { ctx, data, claim, room, partition }));
+        let age = Some(self.disk.ages.begin(since));
+        drop(self.buffer.push(Request { ctx, data, claim, room, age, partition }));
     }
 
     /// Logs what is wrong with the disk, once.
@@ -282,24 +303,12 @@ impl Keeper {
 impl Turn {
     fn run(&mut self, log: &mut dyn QueueLog) {
         // First what gives space back.
-        if let Err(error) = log.done(&self.done) {
-            self.problem =
-                Some(format!("{error}; what has arrived may be sent again after a restart"));
-        }
-        for put in &self.puts {
-            let head = stored::head(&put.ctx);
-            let record = NewRecord {
-                kind: stored::kind(self.signal),
-                items: u32::try_from(put.data.items()).unwrap_or(u32::MAX),
-                head: &head,
-                body: put.data.chunks(),
-            };
-            let stored = log.append(&record, self.at_hand).map_err(|it| it.to_string());
-            if let Err(error) = &stored {
-                self.problem = Some(format!("{error}; senders are refused until it can"));
-            }
-            self.stored.push(stored);
-        }
+        let done = std::mem::take(&mut self.done);
+        self.forget(log, &done);
+        let mut puts = std::mem::take(&mut self.puts);
+        self.stored = puts.iter_mut().map(|it| self.store(log, it)).collect();
+        self.puts = puts;
+        while self.policy.drops_oldest() && self.disk.room.over() > 0 && self.drop_oldest(log) {}
         let mut bytes = 0;
         while self.read && bytes < READ_BYTES {
             match log.next() {
@@ -314,6 +323,70 @@ impl Turn {
                     break;
                 }
             }
+        }
+    }
+
+    /// Writes a request. Where there is no room for it, the policy says what is dropped.
+    fn store(&mut self, log: &mut dyn QueueLog, put: &mut Put) -> Result<Option<Appended>, String> {
+        let head = stored::head(&put.ctx, put.since);
+        let record = NewRecord {
+            kind: stored::kind(self.signal),
+            items: u32::try_from(put.data.items()).unwrap_or(u32::MAX),
+            head: &head,
+            body: put.data.chunks(),
+        };
+        let error = loop {
+            match log.append(&record, self.at_hand) {
+                Ok(appended) => {
+                    if let Some(room) = put.room.take() {
+                        self.disk.room.keep(room, put.size);
+                    }
+                    return Ok(Some(appended));
+                }
+                Err(Unstored::Full(_)) if self.policy.drops_oldest() && self.drop_oldest(log) => {}
+                Err(error) => break error,
+            }
+        };
+        let is_full = matches!(error, Unstored::Full(_));
+        if is_full && self.policy.drops_newest() && !put.ctx.wants_delivered() {
+            self.policy.count(put.data.items());
+            return Ok(None);
+        }
+        self.problem = Some(format!("{error}; senders are refused until it can"));
+        Err(error.to_string())
+    }
+
+    /// Drops what nobody has begun to send and has been there for the longest time; false when there is nothing.
+    fn drop_oldest(&mut self, log: &mut dyn QueueLog) -> bool {
+        let done = if self.policy.drop_oldest(&self.buffer, true) {
+            self.disk.take_done()
+        } else if let Some(Ready { seq, data, size, .. }) = self.ahead.pop_front() {
+            self.disk.room.give_back(size);
+            self.policy.count(data.items());
+            vec![seq]
+        } else {
+            match log.next() {
+                Ok(Some(record)) => {
+                    let items = items(record.items);
+                    self.disk.room.give_back(self.disk.size(items, record.body.len()));
+                    self.policy.count(items);
+                    vec![record.seq]
+                }
+                Ok(None) => return false,
+                Err(error) => {
+                    self.problem = Some(error.to_string());
+                    return false;
+                }
+            }
+        };
+        self.forget(log, &done);
+        true
+    }
+
+    fn forget(&mut self, log: &mut dyn QueueLog, done: &[u64]) {
+        if let Err(error) = log.done(done) {
+            self.problem =
+                Some(format!("{error}; what has arrived may be sent again after a restart"));
         }
     }
 

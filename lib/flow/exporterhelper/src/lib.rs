@@ -22,6 +22,7 @@
     )
 )]
 
+mod age;
 mod backoff;
 mod batch;
 mod batcher;
@@ -33,6 +34,7 @@ mod helper;
 mod keeper;
 mod metrics;
 mod partition;
+mod policy;
 #[cfg(test)]
 mod property;
 mod queue;
@@ -43,6 +45,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+pub use age::Age;
 pub use backoff::Backoff;
 pub use batch::{Batch, Request, Trigger};
 pub use batcher::{Batcher, Rules};

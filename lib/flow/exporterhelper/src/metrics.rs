@@ -1,6 +1,6 @@
 //! The classic metrics of an exporter, with the names that dashboards use.
 
-use component::meter::{Counter, Descriptor, Gauge, Histogram, Level};
+use component::meter::{Counter, Descriptor, Gauge, Histogram, Level, OURS};
 use component::{ConsumeError, ExporterSettings, LostReason, Meter, Signal, Sizer, grpc_code_name};
 
 /// Upstream's scope of all of them.
@@ -44,6 +44,7 @@ pub(crate) struct Metrics {
     pub(crate) lost_oversize: Counter,
     pub(crate) lost_expired: Counter,
     pub(crate) lost_at_shutdown: Counter,
+    pub(crate) lost_by_policy: Counter,
     enqueue_items: Histogram,
     enqueue_bytes: Histogram,
     failed: Failed,
@@ -107,6 +108,22 @@ const ENQUEUE_BYTES: Descriptor = Descriptor {
     description: "Number of bytes in a request that came to the sending queue. [Development]",
     level: Level::Detailed,
 };
+/// How old the oldest request of a queue is.
+pub(crate) const OLDEST_AGE: Descriptor = Descriptor {
+    scope: OURS,
+    name: "sluice_exporter_queue_oldest_age",
+    unit: "s",
+    description: "Seconds since the oldest request that the backend has not answered came to the sending queue.",
+    level: Level::Basic,
+};
+/// What a queue takes of the disk.
+pub(crate) const DISK_SIZE: Descriptor = Descriptor {
+    scope: OURS,
+    name: "sluice_exporter_queue_disk_size",
+    unit: "By",
+    description: "Bytes that the files of a sending queue with storage take on the disk.",
+    level: Level::Basic,
+};
 const BATCH_ITEMS: Descriptor = Descriptor {
     scope: SCOPE,
     name: "otelcol_exporter_queue_batch_send_size",
@@ -143,6 +160,7 @@ impl Metrics {
             lost_oversize: LostReason::Oversize.counter(meter),
             lost_expired: LostReason::ExpiredRetry.counter(meter),
             lost_at_shutdown: LostReason::ShutdownDeadline.counter(meter),
+            lost_by_policy: LostReason::QueueFullDropPolicy.counter(meter),
             enqueue_items: meter.histogram(ENQUEUE_ITEMS, SIZE_BOUNDS, &[id]),
             enqueue_bytes: meter.histogram(ENQUEUE_BYTES, BYTES_BOUNDS, &[id]),
             failed: Failed {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use component::config::{Duration as GoDuration, Section};
 use component::{
-    BatchConfig, Component, Consumer, Context, Data, Delivery, LostReason, QueueConfig,
+    BatchConfig, Component, Consumer, Context, Data, Delivery, LostReason, Overflow, QueueConfig,
     RetryConfig, Signal, Sizer,
 };
 use componenttest::{Answer, Generator, Sink, TestHost, exporter_settings};
@@ -26,6 +26,14 @@ struct Caller {
     /// Leaves before it is answered.
     leaves_after_ms: Option<u64>,
 }
+
+/// All that can become of an accepted item, but its arrival.
+const LOST: [LostReason; 4] = [
+    LostReason::RejectedByBackend,
+    LostReason::ExpiredRetry,
+    LostReason::ShutdownDeadline,
+    LostReason::QueueFullDropPolicy,
+];
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -49,7 +57,10 @@ fn caller() -> impl Strategy<Value = Caller> {
 fn queue() -> impl Strategy<Value = QueueConfig> {
     let sizer = prop_oneof![Just(Sizer::Requests), Just(Sizer::Items), Just(Sizer::Bytes)];
     let batch = proptest::option::of((any::<bool>(), 0..20i64, 0..10i64, any::<bool>()));
-    (sizer, 1..40i64, 1..4i64, batch).prop_map(|(sizer, size, num_consumers, batch)| {
+    let overflow =
+        prop_oneof![Just(Overflow::Block), Just(Overflow::DropOldest), Just(Overflow::DropNewest)];
+    let all = (sizer, 1..40i64, 1..4i64, batch, overflow);
+    all.prop_map(|(sizer, size, num_consumers, batch, overflow)| {
         let queue_size = if sizer == Sizer::Bytes { size * 100 } else { size };
         let batch = batch.map(|(by_bytes, min, above, limited)| {
             let scale = if by_bytes { 100 } else { 1 };
@@ -66,6 +77,7 @@ fn queue() -> impl Strategy<Value = QueueConfig> {
             queue_size,
             num_consumers,
             batch,
+            on_overflow: Some(overflow.into()),
             ..QueueConfig::default()
         }
     })
@@ -169,11 +181,8 @@ async fn run(case: Case) -> Result<(), TestCaseError> {
         delivered.iter().flat_map(numbers).filter(|it| pushed.contains(it)).collect();
     let unique: BTreeSet<_> = arrived.iter().collect();
     prop_assert_eq!(unique.len(), arrived.len(), "the helper doubled items");
-    let lost =
-        [LostReason::RejectedByBackend, LostReason::ExpiredRetry, LostReason::ShutdownDeadline]
-            .iter()
-            .map(|it| it.counter(&settings.meter).value() as usize)
-            .sum::<usize>();
+    let count = |it: &LostReason| it.counter(&settings.meter).value() as usize;
+    let lost = LOST.iter().map(count).sum::<usize>();
     prop_assert_eq!(accepted, arrived.len() + lost, "accepted = arrived + counted as lost");
     if let Some(limit) = case.queue.batch.get().filter(|it| it.max_size > 0) {
         for data in &delivered {

@@ -13,6 +13,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use component::clock::unix_nanos;
 use component::meter::Shape;
 use component::{
     BatchConfig, ConsumeError, Context, Data, ExporterSettings, Id, QueueConfig, Signal, Sizer,
@@ -20,9 +21,11 @@ use component::{
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
+use crate::age::Ages;
 use crate::disk::{COME_AGAIN, Disk};
 use crate::keeper::Keeper;
-use crate::metrics::{BatchSizes, Metrics, queue_capacity, queue_size};
+use crate::metrics::{BatchSizes, DISK_SIZE, Metrics, OLDEST_AGE, queue_capacity, queue_size};
+use crate::policy::Policy;
 use crate::room::Room;
 use crate::{Buffer, Claim, Partitioner, Request, Rules, Waiting};
 
@@ -37,6 +40,8 @@ pub(crate) struct Queue {
     /// Of a queue with `storage`.
     pub(crate) disk: Option<Arc<Disk>>,
     partitioner: Partitioner,
+    policy: Policy,
+    ages: Arc<Ages>,
     metrics: Metrics,
     /// Of a queue that makes batches.
     pub(crate) batches: Option<BatchSizes>,
@@ -59,17 +64,29 @@ impl Queue {
         let alive = Arc::downgrade(&room);
         let read = move || Some(alive.upgrade()?.capacity() as f64);
         settings.meter.observe(Shape::Gauge, queue_capacity(*config.sizer), &attributes, read);
-        let disk = config.storage.as_ref().map(|_| Arc::new(Disk::new(&room, *config.sizer)));
+        let ages = Arc::new(Ages::default());
+        let alive = Arc::downgrade(&ages);
+        let oldest = move || Some(alive.upgrade()?.oldest_seconds());
+        settings.meter.observe(Shape::Gauge, OLDEST_AGE, &attributes, oldest);
+        let disk =
+            config.storage.as_ref().map(|_| Arc::new(Disk::new(&room, &ages, *config.sizer)));
+        if let Some(disk) = &disk {
+            let alive = Arc::downgrade(disk);
+            let bytes = move || Some(alive.upgrade()?.bytes() as f64);
+            settings.meter.observe(Shape::Gauge, DISK_SIZE, &attributes, bytes);
+        }
         let buffer = Arc::new(Buffer::new(rules, metrics.lost_at_shutdown.clone()));
         let batches = config.batch.get().map(|_| BatchSizes::new(settings));
-        Self { config, buffer, room, disk, partitioner, metrics, batches }
+        let policy = Policy { overflow: config.overflow(), lost: metrics.lost_by_policy.clone() };
+        Self { config, buffer, room, disk, partitioner, policy, ages, metrics, batches }
     }
 
     /// Of one with `storage`: the name of that, and who is to have its files.
     pub(crate) fn on_disk(&self, signal: Signal) -> Option<(&Id, &Arc<Disk>, Keeper)> {
         let ready_max = usize::try_from(self.config.num_consumers).unwrap_or(1);
         let (disk, partitioner) = (self.disk.as_ref()?, self.partitioner.clone());
-        let keeper = Keeper::new(disk, &self.buffer, partitioner, signal, ready_max);
+        let policy = self.policy.clone();
+        let keeper = Keeper::new(disk, &self.buffer, partitioner, policy, signal, ready_max);
         Some((self.config.storage.as_ref()?, disk, keeper))
     }
 
@@ -90,8 +107,10 @@ impl Queue {
         self.metrics.enqueued(items, data.bytes());
         let stored = match (self.admit(ctx, &data).await, &self.disk) {
             (Err(error), _) => Err(error),
-            (Ok(room), None) => self.store(ctx, data, room),
-            (Ok(room), Some(disk)) => match disk.put(ctx, data, room) {
+            // Dropped, as the configuration says.
+            (Ok(None), _) => Ok(None),
+            (Ok(Some(room)), None) => self.store(ctx, data, room),
+            (Ok(Some(room)), Some(disk)) => match disk.put(ctx, data, room) {
                 // Whoever answers is gone when the collector stops.
                 Some(stored) => stored.await.unwrap_or_else(|_| Err(stopped())).map(|()| None),
                 None => Err(stopped()),
@@ -109,7 +128,8 @@ impl Queue {
         let waits = ctx.wants_delivered() || self.config.wait_for_result;
         let (claim, waiting) = waits.then(Claim::new).unzip();
         let partition = self.partitioner.values(ctx);
-        let request = Request { ctx: ctx.clone(), data, claim, room: Some(room), partition };
+        let age = Some(self.ages.begin(unix_nanos()));
+        let request = Request { ctx: ctx.clone(), data, claim, room: Some(room), age, partition };
         match self.buffer.push(request) {
             Ok(()) => {
                 ctx.keep_place();
@@ -119,12 +139,13 @@ impl Queue {
         }
     }
 
-    /// A caller that can read its data again waits for room; others do when the configuration says so.
+    /// A caller that can read its data again waits for room; others do when the configuration says so. `None` when the
+    /// data is dropped.
     async fn admit(
         &self,
         ctx: &Context,
         data: &Data,
-    ) -> Result<OwnedSemaphorePermit, ConsumeError> {
+    ) -> Result<Option<OwnedSemaphorePermit>, ConsumeError> {
         let size = match *self.config.sizer {
             Sizer::Requests => 1,
             Sizer::Items => data.items(),
@@ -134,14 +155,27 @@ impl Queue {
             return Err(ConsumeError::retryable("element size too large"));
         }
         if ctx.wants_delivered() || self.config.block_on_overflow {
-            return self.room.acquire(size).await.map_err(|_| stopped());
+            return self.room.acquire(size).await.map(Some).map_err(|_| stopped());
         }
-        self.room.try_acquire(size).map_err(|error| match error {
-            TryAcquireError::NoPermits => {
-                ConsumeError::retryable("sending queue is full").after(COME_AGAIN)
+        loop {
+            match self.room.try_acquire(size) {
+                Ok(room) => return Ok(Some(room)),
+                Err(TryAcquireError::Closed) => return Err(stopped()),
+                Err(TryAcquireError::NoPermits) => {}
             }
-            TryAcquireError::Closed => stopped(),
-        })
+            if self.policy.drops_newest() && !self.config.wait_for_result {
+                self.policy.count(data.items());
+                return Ok(None);
+            }
+            if self.policy.drops_oldest() && self.disk.is_some() {
+                // Who has the files drops, in order, when this is stored.
+                return self.room.none().map(Some).map_err(|_| stopped());
+            }
+            if !self.policy.drops_oldest() || !self.policy.drop_oldest(&self.buffer, false) {
+                let full = ConsumeError::retryable("sending queue is full");
+                return Err(full.after(COME_AGAIN));
+            }
+        }
     }
 
     /// Waits until nothing is in it.

@@ -34,6 +34,16 @@ impl Room {
         self.capacity - self.free.available_permits().min(self.capacity) + self.over.load(Relaxed)
     }
 
+    /// How much is there beyond the capacity.
+    pub(crate) fn over(&self) -> usize {
+        self.over.load(Relaxed)
+    }
+
+    /// For a request that takes its room beyond the capacity once it is stored ([`Room::keep`]).
+    pub(crate) fn none(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        Arc::clone(&self.free).try_acquire_many_owned(0)
+    }
+
     /// False when it cannot ever have a permit of its own.
     pub(crate) fn fits(&self, size: usize) -> bool {
         size <= self.capacity.min(u32::MAX as usize)

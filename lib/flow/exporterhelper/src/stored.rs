@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use component::clock::unix_nanos;
 use component::trace::SpanContext;
 use component::{Client, Context, Signal};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ struct Head {
     metadata: Vec<(String, String)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     span: Option<Above>,
+    /// When it came, in nanoseconds since 1970. Absent in files of the first version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<u64>,
 }
 
 /// The span above.
@@ -30,11 +34,8 @@ struct Above {
     sampled: bool,
 }
 
-/// Nothing of data that was made here.
-pub(crate) fn head(ctx: &Context) -> Vec<u8> {
-    if ctx.client.is_none() && ctx.span.is_none() {
-        return Vec::new();
-    }
+/// Of data that was made here only when it came.
+pub(crate) fn head(ctx: &Context, since: u64) -> Vec<u8> {
     let client = ctx.client.as_deref();
     let span = |it: &SpanContext| Above {
         trace_id: it.trace_id,
@@ -46,16 +47,20 @@ pub(crate) fn head(ctx: &Context) -> Vec<u8> {
         grpc: client.is_some_and(|it| it.is_grpc),
         metadata: client.map(|it| it.metadata.clone()).unwrap_or_default(),
         span: ctx.span.as_ref().map(span),
+        since: Some(since),
     };
     serde_json::to_vec(&head).unwrap_or_default()
 }
 
-/// The context of a request that was stored. What is not understood is left out: the telemetry is what counts.
-pub(crate) fn context(head: &Bytes) -> Context {
-    if head.is_empty() {
-        return Context::default();
+/// The context of a request that was stored, and when it came. What is not understood is left out: the telemetry is what
+/// counts.
+pub(crate) fn context(head: &Bytes) -> (Context, u64) {
+    let Head { peer, grpc, metadata, span, since } =
+        serde_json::from_slice(head).unwrap_or_default();
+    let since = since.unwrap_or_else(unix_nanos);
+    if peer.is_none() && !grpc && metadata.is_empty() && span.is_none() {
+        return (Context::default(), since);
     }
-    let Head { peer, grpc, metadata, span } = serde_json::from_slice(head).unwrap_or_default();
     let span = span.map(|it| SpanContext {
         trace_id: it.trace_id,
         span_id: it.span_id,
@@ -64,7 +69,7 @@ pub(crate) fn context(head: &Bytes) -> Context {
     });
     // As upstream, what its authenticator knew is not stored.
     let client = Client { peer, metadata, is_grpc: grpc, auth: None };
-    Context { client: Some(Arc::new(client)), span, ..Context::default() }
+    (Context { client: Some(Arc::new(client)), span, ..Context::default() }, since)
 }
 
 /// How a log says which signal a record is.
@@ -88,12 +93,16 @@ mod tests {
         let client = Some(Arc::new(client));
         let span = SpanContext { trace_id: [1; 16], span_id: [2; 8], sampled: true, remote: true };
         let ctx = Context { client, span: Some(span), ..Context::default() };
-        let again = context(&head(&ctx).into());
+        let (again, since) = context(&head(&ctx, 7).into());
+        assert_eq!(since, 7);
         let client = again.client.unwrap();
         assert_eq!((client.peer, client.is_grpc, &client.metadata), (peer, true, &metadata));
         assert_eq!(again.span, Some(span));
-        assert!(context(&Bytes::new()).client.is_none());
-        assert!(context(&Bytes::from_static(b"{}")).span.is_none());
-        assert!(context(&Bytes::from_static(b"\xff")).client.is_some(), "not understood");
+        let (own, since) = context(&head(&Context::default(), 8).into());
+        assert_eq!((own.client.is_none(), since), (true, 8));
+        for head in ["", "{}", "\u{ff}"] {
+            let (unknown, since) = context(&Bytes::from(head));
+            assert!(unknown.span.is_none() && unknown.client.is_none() && since > 8);
+        }
     }
 }

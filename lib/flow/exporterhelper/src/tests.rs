@@ -6,7 +6,7 @@ use std::time::Duration;
 use component::config::{Duration as GoDuration, Section};
 use component::{
     BatchConfig, Component, ConsumeError, Consumer, Context, Data, Delivery, ExporterSettings,
-    Next, Place, QueueConfig, RetryConfig, Signal, Sizer, fan_out,
+    Next, Overflow, Place, QueueConfig, RetryConfig, Signal, Sizer, fan_out,
 };
 use componenttest::{Answer, Line, Sink, TestHost, captured, exporter_settings, logs, metric};
 use tokio::task::JoinHandle;
@@ -169,6 +169,78 @@ async fn a_push_waits_for_room_or_for_the_result_where_the_configuration_says_so
     bench.sink.answer(Answer::permanent("no"));
     let error = bench.send(&Context::default(), 1).await.unwrap_err();
     assert_eq!(error.to_string(), "Permanent error: no");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_a_queue_is_that_of_the_oldest_request_without_an_answer() {
+    let bench = Bench::new(queue(QueueConfig { batch: batch(100, 0), ..small(10) })).await;
+    componenttest::set_clock(1_700_000_000_000_000_000);
+    let age = || bench.typed_metric("sluice_exporter_queue_oldest_age").unwrap();
+    assert!(age() <= 0.0);
+    bench.sink.answer(Answer::Hang);
+    bench.send(&Context::default(), 1).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    bench.send(&Context::default(), 1).await.unwrap();
+    assert!(age() >= 0.02, "one of them waits for company: {}", age());
+    bench.sink.wait_for_calls(1).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(age() >= 0.04, "while it is sent: {}", age());
+    bench.sink.release(Answer::Ok);
+    settle().await;
+    assert!(age() <= 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_drops_what_the_configuration_says_and_counts_it() {
+    for (overflow, sizes) in [(Overflow::DropOldest, [1, 4, 5]), (Overflow::DropNewest, [1, 2, 3])]
+    {
+        let config =
+            QueueConfig { on_overflow: Some(overflow.into()), num_consumers: 1, ..small(3) };
+        let bench = Bench::new(queue(config)).await;
+        bench.sink.answer(Answer::Hang);
+        bench.send(&Context::default(), 1).await.unwrap();
+        bench.sink.wait_for_calls(1).await;
+        for items in 2..=5 {
+            bench.send(&Context::default(), items).await.unwrap();
+        }
+        // One that can read its data again waits for room instead.
+        let replay = bench.spawn(Context::delivered(), 6);
+        settle().await;
+        bench.sink.answer(Answer::Ok);
+        bench.sink.release(Answer::Ok);
+        replay.await.unwrap().unwrap();
+        assert_eq!(bench.sink.sizes(), [sizes.as_slice(), &[6]].concat());
+        let lost = 15 - sizes.iter().sum::<usize>();
+        assert_eq!(bench.lost("queue_full_drop_policy"), Some(lost as f64));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_be_read_again_is_given_back_and_not_lost_when_it_is_dropped() {
+    let overflow = Some(Overflow::DropOldest.into());
+    let bench =
+        Bench::new(queue(QueueConfig { on_overflow: overflow, num_consumers: 1, ..small(2) }))
+            .await;
+    bench.sink.answer(Answer::Hang);
+    bench.send(&Context::default(), 1).await.unwrap();
+    bench.sink.wait_for_calls(1).await;
+    let replay = bench.spawn(Context::delivered(), 2);
+    settle().await;
+    bench.send(&Context::default(), 3).await.unwrap();
+    let error = replay.await.unwrap().unwrap_err();
+    assert_eq!((error.is_permanent(), error.message()), (false, "sending queue is full"));
+    assert_eq!(bench.lost("queue_full_drop_policy"), None);
+    // With all of it being sent there is nothing to drop.
+    let bench = Bench::new(queue(QueueConfig {
+        on_overflow: Some(Overflow::DropOldest.into()),
+        ..small(1)
+    }))
+    .await;
+    bench.sink.answer(Answer::Hang);
+    bench.send(&Context::default(), 1).await.unwrap();
+    bench.sink.wait_for_calls(1).await;
+    let full = bench.send(&Context::default(), 1).await.unwrap_err();
+    assert_eq!(full.to_string(), "sending queue is full");
 }
 
 #[tokio::test(start_paused = true)]

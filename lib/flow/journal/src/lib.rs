@@ -35,7 +35,7 @@ use tracing::warn;
 
 use journal::{Journal, open_file};
 use name::file_name;
-pub use segments::survey;
+pub use segments::{DiskLimits, repair, survey};
 use segments::{Options, Segments};
 
 /// How often the disk is waited for by queues, unless it is said otherwise.
@@ -48,6 +48,7 @@ pub struct Directory {
     path: PathBuf,
     timeout: Duration,
     fsync: bool,
+    compact_on_start: bool,
     rewritten: Option<Counter>,
     queues: Options,
     clients: Mutex<Vec<Weak<Client>>>,
@@ -65,15 +66,29 @@ impl Directory {
     /// `timeout` is the longest wait for a journal that another process holds; with `fsync` each write waits for
     /// the disk.
     pub fn new(path: PathBuf, timeout: Duration, fsync: bool) -> Self {
-        let queues =
-            Options { fsync: Fsync::Every(QUEUE_FSYNC_INTERVAL), lost: Counter::default() };
-        Self { path, timeout, fsync, rewritten: None, queues, clients: Mutex::default() }
+        let (limits, lost) = (DiskLimits::default(), Counter::default());
+        let queues = Options { fsync: Fsync::Every(QUEUE_FSYNC_INTERVAL), limits, lost };
+        let (compact_on_start, rewritten, clients) = (false, None, Mutex::default());
+        Self { path, timeout, fsync, compact_on_start, rewritten, queues, clients }
     }
 
     /// How queues wait for the disk, and what counts the items of their damaged records.
     #[must_use]
     pub fn queues(self, fsync: Fsync, lost: Counter) -> Self {
-        Self { queues: Options { fsync, lost }, ..self }
+        Self { queues: Options { fsync, lost, ..self.queues }, ..self }
+    }
+
+    /// Each journal is compacted when it is opened, and not only when most of it is out of date.
+    #[must_use]
+    pub fn compacting(self, on_start: bool) -> Self {
+        Self { compact_on_start: on_start, ..self }
+    }
+
+    /// How much of the disk each queue may take.
+    #[must_use]
+    pub fn limited(mut self, limits: DiskLimits) -> Self {
+        self.queues.limits = limits;
+        self
     }
 
     /// Counts the stores that had to be written anew.
@@ -138,7 +153,12 @@ impl Storage for Directory {
         };
         fs::create_dir_all(&self.path).map_err(failed)?;
         let file = open_locked(&path, self.timeout).map_err(failed)?;
-        let journal = Mutex::new(Journal::open(&path, file).map_err(failed)?);
+        let mut journal = Journal::open(&path, file).map_err(failed)?;
+        // A damaged one stays as it is until somebody knows of it.
+        if self.compact_on_start && journal.damage().is_none() {
+            journal.rewrite().map_err(failed)?;
+        }
+        let journal = Mutex::new(journal);
         let (dirty, rewritten) = (AtomicBool::new(false), self.rewritten.clone());
         let client = Arc::new(Client { journal, dirty, fsync: self.fsync, rewritten });
         lock(&self.clients).push(Arc::downgrade(&client));

@@ -11,7 +11,10 @@
 //! doubles records and never loses one.
 
 mod folder;
+mod reading;
 mod record;
+pub mod repair;
+mod space;
 pub mod survey;
 #[cfg(test)]
 mod tests;
@@ -19,22 +22,28 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
-use std::ops::Bound;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
 use component::meter::Counter;
-use component::{Appended, Backlog, BoxError, Fsync, LogSync, NewRecord, QueueLog, StoredRecord};
+use component::{
+    Appended, Backlog, BoxError, Fsync, LogSync, NewRecord, QueueLog, StoredRecord, Unstored,
+};
+use rustix::io::Errno;
 use tracing::info;
 
 use folder::{Folder, write_all};
-use record::{HEADER_BYTES, Header, Index, MAGIC, done_entries, done_entry, index};
+use record::{Header, Index, MAGIC, done_entries, done_entry, index};
+pub use space::DiskLimits;
+use space::Space;
 
 /// A segment is closed when it is this long; a larger record has one for itself.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = 16 << 20;
 /// On a small disk segments are smaller, so that space is given back in small pieces: part of the file system.
 const SEGMENTS_PER_DISK: u64 = 64;
+/// The same of a queue whose size is limited.
+const SEGMENTS_PER_QUEUE: u64 = 8;
 const SEGMENT_BYTES_MIN: u64 = 256 << 10;
 /// The segment that is written to is removed as well when all in it is done, once it is this long.
 const REMOVE_BYTES_MIN: u64 = 1 << 20;
@@ -46,6 +55,7 @@ pub struct Segments {
     _lock: File,
     fsync: Fsync,
     segment_bytes_max: u64,
+    space: Space,
     segments: BTreeMap<u64, Segment>,
     /// The segment that is written to.
     active: Option<Active>,
@@ -56,6 +66,8 @@ pub struct Segments {
     /// Done in an earlier life, and still before the cursor's end.
     skip: HashSet<u64>,
     backlog: Backlog,
+    /// Of all segments.
+    bytes: u64,
     /// Files that the disk may not have all of.
     unsynced: Vec<File>,
     lost: Counter,
@@ -101,6 +113,8 @@ struct Cursor {
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub fsync: Fsync,
+    /// How much of the disk it may take.
+    pub limits: DiskLimits,
     /// Counts items of records that are damaged.
     pub lost: Counter,
 }
@@ -109,7 +123,8 @@ impl Segments {
     /// Reads the index of a queue whose lock the caller has.
     pub(crate) fn open(folder: &Path, lock: File, options: Options) -> io::Result<Self> {
         let mut log = Self {
-            segment_bytes_max: segment_bytes(folder),
+            segment_bytes_max: segment_bytes(folder, options.limits),
+            space: Space::new(options.limits),
             folder: Folder(folder.to_owned()),
             _lock: lock,
             fsync: options.fsync,
@@ -120,6 +135,7 @@ impl Segments {
             unread: 0,
             skip: HashSet::new(),
             backlog: Backlog::default(),
+            bytes: 0,
             unsynced: Vec::new(),
             lost: options.lost,
         };
@@ -176,9 +192,17 @@ impl Segments {
             self.skip.retain(|it| *it < first || last < *it);
             self.folder.remove(first);
         } else {
+            self.bytes += segment.end;
             self.segments.insert(first, segment);
         }
         Ok(())
+    }
+
+    /// All of it is done.
+    fn remove(&mut self, first: u64) {
+        let segment = self.segments.remove(&first);
+        self.bytes = self.bytes.saturating_sub(segment.map_or(0, |it| it.end));
+        self.folder.remove(first);
     }
 
     /// The segment that takes `bytes` more.
@@ -199,6 +223,7 @@ impl Segments {
                 self.unsynced.push(File::open(&self.folder.0)?);
             }
             self.segments.insert(first, Segment { end: MAGIC.len() as u64, ..Segment::default() });
+            self.bytes += MAGIC.len() as u64;
             self.active = Some(Active { first, file, is_synced: true });
         }
         self.active.as_mut().ok_or_else(|| io::Error::other("no segment"))
@@ -208,15 +233,15 @@ impl Segments {
     fn close_active(&mut self) {
         let Some(Active { first, file, is_synced }) = self.active.take() else { return };
         if self.segments.get(&first).is_some_and(|it| it.left == 0) {
-            self.segments.remove(&first);
-            self.folder.remove(first);
+            self.remove(first);
         } else if !is_synced && self.fsync != Fsync::Never {
             self.unsynced.push(file);
         }
     }
 
-    fn write(&mut self, record: &NewRecord<'_>) -> io::Result<u64> {
-        let too_large = |_| io::Error::other("a request of 4 GiB or more cannot be stored");
+    fn write(&mut self, record: &NewRecord<'_>) -> Result<u64, Unstored> {
+        let failed = |error: io::Error| self.unstored(&error);
+        let too_large = |_| failed(io::Error::other("a request of 4 GiB or more cannot be stored"));
         let body: usize = record.body.iter().map(Bytes::len).sum();
         let mut payload_crc = crc32c::crc32c(record.head);
         for piece in record.body {
@@ -230,21 +255,42 @@ impl Segments {
             kind: record.kind,
             items: record.items,
         };
-        let encoded = header.encode();
+        let (bytes, encoded) = (header.record_bytes(), header.encode());
+        if self.space.is_too_large(bytes + MAGIC.len() as u64) {
+            let what = format!("a request of {bytes} bytes does not fit into the max_size");
+            return Err(self.unstored(&io::Error::other(what)));
+        }
+        let full = |why: String| format!("{}: {why}", self.folder.0.display());
+        self.space
+            .take(&self.folder.0, self.bytes, bytes)
+            .map_err(|it| Unstored::Full(full(it).into()))?;
         let pieces = [encoded.as_slice(), record.head];
         let pieces = pieces.into_iter().chain(record.body.iter().map(|it| &**it));
-        let active = self.active(header.record_bytes())?;
+        let active = match self.active(bytes) {
+            Ok(active) => active,
+            Err(error) => return Err(self.unstored(&error)),
+        };
         let first = active.first;
         active.is_synced = false;
         if let Err(error) = write_all(&mut active.file, pieces.filter(|it| !it.is_empty())) {
             self.cut_off(first);
-            return Err(error);
+            return Err(self.unstored(&error));
         }
         let segment = self.segments.entry(first).or_default();
-        segment.end += header.record_bytes();
+        segment.end += bytes;
+        self.bytes += bytes;
         segment.left += 1;
         self.next_seq += 1;
         Ok(first)
+    }
+
+    /// What an error of the disk means for who wants to store.
+    fn unstored(&self, error: &io::Error) -> Unstored {
+        let text = format!("{}: {error}{}", self.folder.0.display(), crate::remedy(error));
+        match Errno::from_io_error(error) {
+            Some(Errno::NOSPC | Errno::DQUOT) => Unstored::Full(text.into()),
+            _ => Unstored::Failed(text.into()),
+        }
     }
 
     /// Part of a record must not stand before a whole one.
@@ -254,114 +300,6 @@ impl Segments {
         // One in which everything is done gives its room back.
         if !is_cut || segment.left == 0 {
             self.close_active();
-        }
-    }
-
-    /// Reads at the cursor. `None` behind the last record.
-    fn read(&mut self) -> io::Result<Option<StoredRecord>> {
-        loop {
-            let Some((&first, segment)) = self.segments.range(self.cursor.segment..).next() else {
-                return Ok(None);
-            };
-            if first != self.cursor.segment || self.cursor.offset == 0 {
-                self.cursor = Cursor { segment: first, offset: MAGIC.len() as u64, file: None };
-            }
-            if let Some(behind) = segment.jumps.get(&self.cursor.offset) {
-                self.cursor.offset = *behind;
-            }
-            if self.cursor.offset >= segment.end || segment.unread == 0 {
-                let behind = (Bound::Excluded(first), Bound::Unbounded);
-                let Some((&next, _)) = self.segments.range(behind).next() else { return Ok(None) };
-                self.skip.retain(|it| *it >= next);
-                self.cursor = Cursor { segment: next, offset: 0, file: None };
-                continue;
-            }
-            let end = segment.end;
-            let record = match self.read_record(first, end) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(None),
-                record => record?,
-            };
-            match record {
-                Ok(record) if self.skip.remove(&record.seq) => {}
-                Ok(record) => {
-                    self.count_read(first);
-                    return Ok(Some(record));
-                }
-                Err(Some(header)) => {
-                    if !self.skip.remove(&header.seq) {
-                        self.count_read(first);
-                        self.give_up(
-                            header.seq,
-                            u64::from(header.items),
-                            "a record does not check",
-                        );
-                    }
-                }
-                Err(None) => self.give_up_rest(first),
-            }
-        }
-    }
-
-    /// The record at the cursor, which then is behind it; `Err` with the header of one that does not check.
-    fn read_record(
-        &mut self,
-        first: u64,
-        end: u64,
-    ) -> io::Result<Result<StoredRecord, Option<Header>>> {
-        let (folder, cursor) = (&self.folder, &mut self.cursor);
-        let file = match &mut cursor.file {
-            Some(file) => file,
-            none => none.insert(folder.segment(first)?),
-        };
-        let mut bytes = [0; HEADER_BYTES];
-        file.read_exact_at(&mut bytes, cursor.offset)?;
-        let header = Header::decode(&bytes);
-        let Some(header) = header.filter(|it| cursor.offset + it.record_bytes() <= end) else {
-            return Ok(Err(None));
-        };
-        let mut payload = vec![0; usize::try_from(header.length).unwrap_or_default()];
-        file.read_exact_at(&mut payload, cursor.offset + HEADER_BYTES as u64)?;
-        cursor.offset += header.record_bytes();
-        if crc32c::crc32c(&payload) != header.payload_crc {
-            return Ok(Err(Some(header)));
-        }
-        let mut body = Bytes::from(payload);
-        let head = body.split_to(usize::try_from(header.head_length).unwrap_or_default());
-        let Header { seq, kind, items, .. } = header;
-        Ok(Ok(StoredRecord { seq, kind, items, head, body }))
-    }
-
-    fn count_read(&mut self, first: u64) {
-        if let Some(segment) = self.segments.get_mut(&first) {
-            segment.unread = segment.unread.saturating_sub(1);
-            self.unread = self.unread.saturating_sub(1);
-        }
-    }
-
-    fn give_up(&mut self, seq: u64, items: u64, why: &str) {
-        let first = self.segments.range(..=seq).next_back().map(|(first, _)| *first);
-        if let Some(first) = first {
-            self.folder.quarantine(first, &format!("{why} (number {seq})"));
-        }
-        self.lost.add(items);
-        // If it cannot be noted it is found, and counted, again.
-        let _ = self.done(&[seq]);
-    }
-
-    /// The disk has changed a header since the queue was opened, so that where the next record begins is not known any
-    /// more; or somebody has removed the segment.
-    fn give_up_rest(&mut self, first: u64) {
-        self.folder
-            .quarantine(first, &format!("no record begins at offset {}", self.cursor.offset));
-        let Some(segment) = self.segments.get_mut(&first) else { return };
-        let unread = std::mem::take(&mut segment.unread);
-        self.unread = self.unread.saturating_sub(unread);
-        segment.left = segment.left.saturating_sub(unread);
-        let is_empty = segment.left == 0;
-        self.lost.add(unread);
-        if is_empty && self.active.as_ref().is_none_or(|it| it.first != first) {
-            self.segments.remove(&first);
-            self.folder.remove(first);
         }
     }
 
@@ -377,8 +315,7 @@ impl Segments {
         if is_active {
             self.close_active();
         } else {
-            self.segments.remove(&first);
-            self.folder.remove(first);
+            self.remove(first);
         }
         None
     }
@@ -415,13 +352,14 @@ impl QueueLog for Segments {
         self.unread
     }
 
-    fn append(&mut self, record: &NewRecord<'_>, at_hand: bool) -> Result<Appended, BoxError> {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn append(&mut self, record: &NewRecord<'_>, at_hand: bool) -> Result<Appended, Unstored> {
         let is_at_hand = at_hand && self.unread == 0;
         let seq = self.next_seq;
-        let first = self.write(record).map_err(|error| {
-            let remedy = crate::remedy(&error);
-            format!("{}: {error}{remedy}", self.folder.0.display())
-        })?;
+        let first = self.write(record)?;
         let Some(segment) = self.segments.get_mut(&first) else {
             return Ok(Appended { seq, is_at_hand });
         };
@@ -488,9 +426,10 @@ impl Drop for Segments {
     }
 }
 
-/// So much of the file system, within limits.
-fn segment_bytes(folder: &Path) -> u64 {
+/// So much of the file system, or of what the queue may take of it, within limits.
+fn segment_bytes(folder: &Path, limits: DiskLimits) -> u64 {
     let size = rustix::fs::statvfs(folder).map(|it| it.f_blocks.saturating_mul(it.f_frsize));
-    let part = size.unwrap_or(u64::MAX) / SEGMENTS_PER_DISK;
+    let max = Some(limits.max_size).filter(|it| *it > 0).unwrap_or(u64::MAX);
+    let part = (size.unwrap_or(u64::MAX) / SEGMENTS_PER_DISK).min(max / SEGMENTS_PER_QUEUE);
     part.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
 }

@@ -2,7 +2,7 @@
 
 use component::{Capability, Client, Fsync, Id, Kind, NewRecord, Storage};
 use componenttest::Generator;
-use journal::Directory;
+use journal::{Directory, DiskLimits};
 use tempfile::TempDir;
 
 use super::*;
@@ -13,6 +13,7 @@ struct Lives {
     config: QueueConfig,
     retry: RetryConfig,
     fsync: Fsync,
+    limits: DiskLimits,
     /// How long a life waits for the one before to let go.
     patience: Duration,
 }
@@ -23,12 +24,14 @@ impl Lives {
         let config = QueueConfig { storage, ..config };
         let folder = tempfile::tempdir().unwrap();
         let fsync = Fsync::Every(Duration::from_millis(100));
-        Self { folder, config, retry: retry(), fsync, patience: Duration::from_secs(10) }
+        let limits = DiskLimits { max_size: 0, min_free: Some(0) };
+        Self { folder, config, retry: retry(), fsync, limits, patience: Duration::from_secs(10) }
     }
 
     fn storage(&self) -> Arc<Directory> {
         let directory = Directory::new(self.folder.path().into(), self.patience, false);
-        Arc::new(directory.queues(self.fsync, component::meter::Counter::default()))
+        let directory = directory.queues(self.fsync, component::meter::Counter::default());
+        Arc::new(directory.limited(self.limits))
     }
 
     fn delivery(&self) -> Delivery {
@@ -98,6 +101,31 @@ async fn what_was_answered_is_sent_after_a_crash_in_order_and_then_deleted() {
     let bench = lives.begin().await;
     bench.stop().await;
     assert_eq!((bench.sink.received().len(), lives.segments()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_the_oldest_and_the_bytes_on_disk_are_known_also_after_a_restart() {
+    componenttest::set_clock(1_700_000_000_000_000_000);
+    let lives = Lives::new(one_by_one());
+    let bench = lives.begin().await;
+    bench.sink.answer(Answer::Hang);
+    bench.send(&Context::default(), 1).await.unwrap();
+    let bytes = bench.typed_metric("sluice_exporter_queue_disk_size");
+    assert!(bytes > Some(100.0), "{bytes:?}");
+    die(bench).await;
+    // The time at which it came is stored.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let bench = lives.begin().await;
+    bench.sink.answer(Answer::Hang);
+    bench.sink.wait_for_calls(1).await;
+    let age = bench.typed_metric("sluice_exporter_queue_oldest_age");
+    assert!(age > Some(0.04), "{age:?}");
+    assert_eq!(bench.typed_metric("sluice_exporter_queue_disk_size"), bytes);
+    bench.sink.answer(Answer::Ok);
+    bench.sink.release(Answer::Ok);
+    emptied(&bench).await;
+    assert_eq!(bench.typed_metric("sluice_exporter_queue_oldest_age"), Some(0.0));
+    bench.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -381,4 +409,87 @@ async fn a_backlog_larger_than_the_window_goes_through_in_order() {
     assert_eq!(sizes, (1..=40).collect::<Vec<_>>());
     bench.stop().await;
     assert_eq!(lives.segments(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_on_disk_drops_the_oldest_or_the_newest_and_what_is_dropped_is_deleted() {
+    for (overflow, sizes) in [(Overflow::DropOldest, [1, 4, 5]), (Overflow::DropNewest, [1, 2, 3])]
+    {
+        let on_overflow = Some(overflow.into());
+        let lives = Lives::new(QueueConfig { queue_size: 3, on_overflow, ..one_by_one() });
+        let bench = lives.begin().await;
+        bench.sink.answer(Answer::Hang);
+        bench.send(&Context::default(), 1).await.unwrap();
+        bench.sink.wait_for_calls(1).await;
+        for items in 2..=5 {
+            bench.send(&Context::default(), items).await.unwrap();
+        }
+        settle().await;
+        assert_eq!(bench.typed_metric("otelcol_exporter_queue_size"), Some(3.0));
+        let lost = 15 - sizes.iter().sum::<usize>();
+        assert_eq!(bench.lost("queue_full_drop_policy"), Some(lost as f64));
+        // Also after a restart.
+        die(bench).await;
+        let bench = lives.begin().await;
+        emptied(&bench).await;
+        assert_eq!(bench.sink.sizes(), sizes);
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_that_is_larger_than_a_queue_that_drops_loses_its_oldest() {
+    let lives = Lives::new(one_by_one());
+    let bench = lives.begin().await;
+    bench.sink.answer(Answer::Hang);
+    for items in 1..=5 {
+        bench.send(&Context::default(), items).await.unwrap();
+    }
+    die(bench).await;
+    let on_overflow = Some(Overflow::DropOldest.into());
+    let config = QueueConfig { queue_size: 2, on_overflow, ..lives.config };
+    let lives = Lives { config, ..lives };
+    let bench = lives.begin().await;
+    bench.sink.answer(Answer::Hang);
+    bench.send(&Context::default(), 6).await.unwrap();
+    settle().await;
+    assert!(bench.typed_metric("otelcol_exporter_queue_size") <= Some(2.0));
+    bench.sink.answer(Answer::Ok);
+    bench.sink.release(Answer::Ok);
+    emptied(&bench).await;
+    let arrived: usize = bench.sink.sizes().iter().sum();
+    assert_eq!(bench.sink.sizes().last(), Some(&6));
+    assert_eq!(bench.lost("queue_full_drop_policy"), Some((21 - arrived) as f64));
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_has_its_size_on_disk_refuses_or_drops_as_one_that_is_full() {
+    for overflow in [Overflow::Block, Overflow::DropOldest, Overflow::DropNewest] {
+        let on_overflow = Some(overflow.into());
+        let mut lives = Lives::new(QueueConfig { on_overflow, ..one_by_one() });
+        lives.limits.max_size = 2 << 20;
+        let bench = lives.begin().await;
+        bench.sink.answer(Answer::Hang);
+        let mut generator = Generator::new(Signal::Logs).text_bytes(100_000);
+        let mut refused = 0;
+        for _ in 0..40 {
+            let sent = bench.helper.consume(&Context::default(), generator.next(1)).await;
+            if let Err(error) = sent {
+                assert!(error.to_string().contains("max_size of 2097152 bytes"), "{error}");
+                refused += 1;
+            }
+        }
+        bench.sink.answer(Answer::Ok);
+        bench.sink.release(Answer::Ok);
+        emptied(&bench).await;
+        let lost = bench.lost("queue_full_drop_policy").unwrap_or_default();
+        assert_eq!(bench.sink.items() + refused + lost as usize, 40, "{overflow:?}");
+        assert_eq!(
+            (refused > 0, lost > 0.0),
+            (overflow == Overflow::Block, overflow != Overflow::Block)
+        );
+        assert!(bench.sink.items() > 10, "{overflow:?}: {} arrived", bench.sink.items());
+        bench.stop().await;
+    }
 }

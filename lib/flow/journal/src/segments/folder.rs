@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -20,7 +20,7 @@ pub(super) const QUARANTINE: &str = "quarantine";
 pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn path(&self, first: u64, extension: &str) -> PathBuf {
+    pub(super) fn path(&self, first: u64, extension: &str) -> PathBuf {
         self.0.join(format!("{first:020}.{extension}"))
     }
 
@@ -81,19 +81,63 @@ impl Folder {
         remove(&self.path(first, "done"));
     }
 
+    /// Opens a segment to cut it.
+    pub(super) fn writable(&self, first: u64) -> io::Result<File> {
+        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        OpenOptions::new().write(true).custom_flags(flags).open(self.path(first, "seg"))
+    }
+
+    /// Makes a file, or makes it anew, that belongs to whom `like` does: the collector may run as another user than
+    /// whoever repairs its queue.
+    pub(super) fn create_like(&self, like: &File, first: u64, extension: &str) -> io::Result<File> {
+        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        let (path, mut options) = (self.path(first, extension), OpenOptions::new());
+        options.create(true).write(true).truncate(true).mode(MODE).custom_flags(flags);
+        let (file, owner) = (options.open(path)?, like.metadata()?);
+        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+        Ok(file)
+    }
+
     /// Keeps a damaged segment for people, and says so.
     pub(super) fn quarantine(&self, first: u64, why: &str) {
-        let (from, folder) = (self.path(first, "seg"), self.0.join(QUARANTINE));
-        let aside = folder.join(format!("{first:020}.seg"));
-        let is_kept = aside.exists()
-            || (fs::create_dir_all(&folder).is_ok()
-                && fs::read_dir(&folder).is_ok_and(|it| it.count() < QUARANTINE_FILES_MAX)
-                && (fs::hard_link(&from, &aside).is_ok() || fs::copy(&from, &aside).is_ok()));
+        let is_kept = self.set_aside(first).is_ok();
         error!(
-            segment = %from.display(), why, is_kept, aside = %aside.display(),
+            segment = %self.path(first, "seg").display(), why, is_kept, aside = %self.aside(first).display(),
             "a queue on disk is damaged; what can be read of it is sent, the rest is counted in sluice_lost_total. \
              Check the disk"
         );
+    }
+
+    fn aside(&self, first: u64) -> PathBuf {
+        self.0.join(QUARANTINE).join(format!("{first:020}.seg"))
+    }
+
+    /// Sees to it that the segment is in the quarantine as it is.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(super) fn set_aside(&self, first: u64) -> io::Result<()> {
+        let (from, aside, folder) =
+            (self.path(first, "seg"), self.aside(first), self.0.join(QUARANTINE));
+        if aside.exists() {
+            let number = |path: &Path| fs::metadata(path).map(|it| (it.dev(), it.ino()));
+            if number(&from)? == number(&aside)? || fs::read(&from)? == fs::read(&aside)? {
+                return Ok(());
+            }
+            let what = format!("another file is in its place: move {} away", aside.display());
+            return Err(io::Error::other(what));
+        }
+        if !folder.exists() {
+            fs::create_dir_all(&folder)?;
+            let owner = fs::metadata(&self.0)?;
+            chown(&folder, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        if fs::read_dir(&folder)?.count() >= QUARANTINE_FILES_MAX {
+            let (folder, max) = (folder.display(), QUARANTINE_FILES_MAX);
+            let what = format!("there are {max} damaged segments in {folder}: move them away");
+            return Err(io::Error::other(what));
+        }
+        fs::hard_link(&from, &aside).or_else(|_| fs::copy(&from, &aside).map(drop))
     }
 }
 

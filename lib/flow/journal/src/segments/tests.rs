@@ -1,26 +1,31 @@
 //! A fixed scenario, and all that can be left of it: every step at which the process may die, every length of the
 //! newest files, every flipped bit.
 
+mod repair;
+
 use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
 use component::meter::Counter;
-use component::{Fsync, NewRecord, QueueLog as _};
+use component::{Fsync, NewRecord, QueueLog as _, Unstored};
 use tempfile::TempDir;
 
+use super::record::{HEADER_BYTES, MAGIC};
 use super::survey::{self, Found};
-use super::{Options, SEGMENT_BYTES_MIN, Segments};
+use super::{DiskLimits, Options, SEGMENT_BYTES_MIN, Segments};
 use crate::journal::open_file;
 
 struct Bench {
     folder: TempDir,
     lost: Counter,
+    limits: DiskLimits,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), lost: Counter::default() }
+        let (folder, limits) = (tempfile::tempdir().unwrap(), DiskLimits::default());
+        Self { folder, lost: Counter::default(), limits }
     }
 
     fn of(files: &[(String, Vec<u8>)]) -> Self {
@@ -37,7 +42,8 @@ impl Bench {
 
     fn open_with(&self, fsync: Fsync) -> Segments {
         let lock = open_file(&self.folder.path().join("lock")).unwrap();
-        let options = Options { fsync, lost: self.lost.clone() };
+        let limits = DiskLimits { min_free: Some(0), ..self.limits };
+        let options = Options { fsync, limits, lost: self.lost.clone() };
         Segments::open(self.folder.path(), lock, options).unwrap()
     }
 
@@ -347,4 +353,74 @@ fn a_sync_covers_what_was_stored_before_it_and_a_failed_one_ends_the_segment() {
     append(&mut log, "three");
     assert_eq!(bench.names(), ["00000000000000000001.seg", "00000000000000000003.seg"]);
     assert_eq!(rest(&mut log), ["one", "two", "three"]);
+}
+
+#[test]
+fn a_queue_that_has_its_size_takes_no_more_until_some_of_it_is_done() {
+    let mut bench = Bench::new();
+    bench.limits.max_size = 2 << 20;
+    let mut log = bench.open();
+    let (text, mut seqs) = (part("0123456789", 100_000), Vec::new());
+    let body = [Bytes::copy_from_slice(text.as_bytes())];
+    let record = NewRecord { kind: 3, items: 2, head: b"who", body: &body };
+    let full = loop {
+        match log.append(&record, false) {
+            Ok(appended) => seqs.push(appended.seq),
+            Err(why) => break why,
+        }
+    };
+    assert!(matches!(&full, Unstored::Full(_)), "{full}");
+    assert!(full.to_string().contains("max_size of 2097152 bytes"), "{full}");
+    assert_eq!(seqs.len(), 20);
+    let in_segments = || {
+        let all = bench.files().into_iter().filter(|it| it.0.contains("seg"));
+        all.map(|it| it.1.len() as u64).sum::<u64>()
+    };
+    assert_eq!(log.bytes(), in_segments());
+    // Space comes back by segments, of which there are several.
+    log.done(&seqs[..3]).unwrap();
+    assert!(log.append(&record, false).is_ok());
+    let large = [Bytes::from(vec![0; 2 << 20])];
+    let never = log.append(&NewRecord { body: &large, ..record }, false).unwrap_err();
+    assert!(matches!(&never, Unstored::Failed(_)), "{never}");
+    drop(log);
+    assert_eq!(bench.open().bytes(), in_segments());
+}
+
+#[test]
+fn a_disk_that_is_full_cuts_off_what_it_did_not_take_and_says_so() {
+    let bench = Bench::new();
+    let mut log = bench.open();
+    append(&mut log, "one");
+    // A device that is always full.
+    let full = fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
+    let active = log.active.as_mut().unwrap();
+    let whole = std::mem::replace(&mut active.file, full);
+    let body = [Bytes::from_static(b"x")];
+    let record = NewRecord { kind: 3, items: 2, head: b"who", body: &body };
+    let why = log.append(&record, false).unwrap_err();
+    assert!(matches!(&why, Unstored::Full(_)), "{why}");
+    assert!(why.to_string().ends_with("; make room on the disk"), "{why}");
+    drop(whole);
+    // It cannot be cut either, so nothing more goes into this segment.
+    append(&mut log, "two");
+    assert_eq!(bench.names().len(), 2);
+    drop(log);
+    assert_eq!(rest(&mut bench.open()), ["one", "two"]);
+}
+
+#[test]
+fn a_sync_that_fails_is_told_and_what_comes_goes_into_a_new_segment() {
+    let bench = Bench::new();
+    let mut log = bench.open_with(Fsync::Always);
+    append(&mut log, "one");
+    // A device that cannot be synced.
+    log.unsynced.push(fs::File::open("/dev/null").unwrap());
+    let error = log.sync()().unwrap_err().to_string();
+    assert!(error.contains(&bench.folder.path().display().to_string()), "{error}");
+    log.sync_failed();
+    append(&mut log, "two");
+    assert!(log.sync()().is_ok());
+    assert_eq!(bench.names().len(), 2);
+    assert_eq!(rest(&mut log), ["one", "two"]);
 }
