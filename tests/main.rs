@@ -18,6 +18,7 @@ mod golden_kube;
 mod mistakes;
 mod print_config;
 mod queue;
+mod queue_disk;
 mod reload;
 mod schema;
 mod secrets;
