@@ -6,11 +6,12 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use component::{ConsumeError, Consumer, Context, Data, async_trait};
+use component::{ConsumeError, Consumer, Context, Data, Next, async_trait};
+use componenttest::Authority;
 use ledger::free_port;
 use serde_json::Value as Json;
 
-use crate::support::{Endpoint, Process, SLUICE, eventually, part, repository};
+use crate::support::{Endpoint, Process, SLUICE, eventually, own_address, part, repository};
 
 const LOGS: &str = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"a"}},
     {"body":{"stringValue":"b"}}]}]}]}"#;
@@ -342,4 +343,112 @@ service:
     assert!(sluice.terminate().await.success(), "{}", sluice.output());
     go.says("otelcol_receiver_accepted_log_records").await;
     go.terminate().await;
+}
+
+/// A collector that takes only clients with a certificate and a token, and hands on what they send.
+fn guarded(host: &str, authority: &Authority, backend: &Endpoint) -> String {
+    let path = |name: &str| authority.path(name);
+    let server = format!(
+        "tls: {{cert_file: {}, key_file: {}, client_ca_file: {}}}, auth: {{authenticator: bearer_token_auth}}",
+        path("server.pem"),
+        path("server.key"),
+        path("ca.pem")
+    );
+    format!(
+        "extensions: {{bearer_token_auth: {{token: own-token}}}}
+receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '{host}:4317', {server}}}, http: {{endpoint: '{host}:4318', {server}}}}}}}}}
+exporters: {{otlp_grpc: {{endpoint: '{}', tls: {{insecure: true}}}}}}
+service:
+  extensions: [bearer_token_auth]
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    metrics: {{receivers: [otlp], exporters: [otlp_grpc]}}
+    logs: {{receivers: [otlp], exporters: [otlp_grpc]}}
+    traces: {{receivers: [otlp], exporters: [otlp_grpc]}}
+",
+        backend.grpc
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_logs_and_spans_of_its_own_go_encrypted_with_a_certificate_and_a_token() {
+    for (protocol, port) in [("http/protobuf", 4318), ("grpc", 4317)] {
+        let kept = Arc::new(Kept::default());
+        let backend = Endpoint::start(Arc::clone(&kept) as Next).await;
+        let (host, authority) = (own_address(214), Authority::new());
+        authority.issue("server", &host);
+        authority.issue("client", &host);
+        let folder = tempfile::tempdir().unwrap();
+        let gateway = guarded(&host, &authority, &backend);
+        let mut gateway = Process::collector(Path::new(SLUICE), folder.path(), &gateway);
+        gateway.ready().await;
+        let exporter = |path: &str, token: &str| {
+            let path = if protocol == "grpc" { "" } else { path };
+            let file = |name: &str| authority.path(name);
+            format!(
+                "exporter: {{otlp: {{protocol: {protocol}, endpoint: 'https://{host}:{port}{path}', certificate: {}, \
+                 client_certificate: {}, client_key: {}, headers: [{{name: authorization, value: 'Bearer {token}'}}]}}}}",
+                file("ca.pem"),
+                file("client.pem"),
+                file("client.key")
+            )
+        };
+        let telemetry = |token: &str| {
+            format!(
+                "{{metrics: {{readers: [{{periodic: {{interval: 100, {}}}}}]}}, logs: {{processors: [{{batch: \
+                 {{schedule_delay: 100, {}}}}}]}}, traces: {{processors: [{{batch: {{schedule_delay: 100, {}}}}}]}}}}",
+                exporter("/v1/metrics", token),
+                exporter("/v1/logs", token),
+                exporter("/v1/traces", token)
+            )
+        };
+        let http = free_port().unwrap();
+        for (token, is_known) in [("wrong", false), ("own-token", true)] {
+            let (config, folder) = (yaml(http, &telemetry(token)), tempfile::tempdir().unwrap());
+            let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &config);
+            sluice.ready().await;
+            assert!(request(http, "POST /v1/logs", LOGS).starts_with("HTTP/1.1 200"));
+            if is_known {
+                let all = ["resourceMetrics", "resourceLogs", "resourceSpans"];
+                let come = || all.iter().all(|it| !kept.find(&[it]).is_empty());
+                assert!(eventually(come).await, "{protocol}: {}", sluice.output());
+            } else {
+                // Its last attempt is at the end.
+                sluice.terminate().await;
+                assert!(kept.all().is_empty(), "{protocol}: a stranger is let in");
+            }
+            assert!(!sluice.output().contains("own-token"));
+        }
+        gateway.kill();
+        backend.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_detectors_find_is_in_own_telemetry_and_what_is_set_replaces_it() {
+    let metrics = free_port().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let telemetry = format!(
+        "{{resource: {{attributes: [{{name: host.id, value: mine}}], detection/development: {{detectors: [{{host: }}, \
+         {{os: }}, {{process: }}, {{container: }}], attributes: {{excluded: [process.executable.path]}}}}}}, metrics: \
+         {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics}}}}}}}}}]}}}}"
+    );
+    let config = yaml(free_port().unwrap(), &telemetry);
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &config);
+    sluice.ready().await;
+    sluice.says("these detectors are not supported and detect nothing").await;
+    let text = request(metrics, "GET /metrics", "");
+    let info = text.lines().find(|it| it.starts_with("target_info{")).unwrap_or_default();
+    let pid = format!("process_pid=\"{}\"", sluice.pid());
+    for label in [
+        "host_name=\"",
+        "host_id=\"mine\"",
+        "os_type=\"linux\"",
+        "os_description=\"",
+        &pid,
+        "process_owner=\"",
+    ] {
+        assert!(info.contains(label), "no {label} in {info}");
+    }
+    assert!(!info.contains("executable_path"), "{info}");
 }

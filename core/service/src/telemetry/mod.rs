@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 mod config;
+mod detect;
 mod export;
 mod exposition;
 mod logging;
@@ -151,8 +152,13 @@ impl Telemetry {
                  under attributes as {{name, value}}"
             );
         }
-        if config.resource.has_detectors() {
-            warn!("service::telemetry::resource: detectors are not supported; nothing is detected");
+        let unknown = config.resource.unknown_detectors();
+        if !unknown.is_empty() {
+            let detectors = unknown.join(", ");
+            warn!(
+                detectors,
+                "service::telemetry::resource: these detectors are not supported and detect nothing"
+            );
         }
         if config.metrics.level == Level::None {
             info!("Internal metrics telemetry disabled");

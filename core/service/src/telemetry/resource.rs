@@ -1,5 +1,6 @@
 //! `service: telemetry: resource:`, and what own telemetry says about the process.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use component::config::{Type, Value, Wanted};
@@ -8,9 +9,12 @@ use pdata::{AttributesWriter, Builder, ValueWriter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use super::detect;
+
 /// Keys of the declarative layout; any other is an attribute of the legacy one.
 const DECLARATIVE: [&str; 5] =
-    ["schema_url", "attributes", "attributes_list", "detectors", "detection/development"];
+    ["schema_url", "attributes", "attributes_list", "detectors", DETECTION];
+const DETECTION: &str = "detection/development";
 
 /// `service: telemetry: resource:` in either layout: `{attributes: [{name, value, type}], schema_url}`,
 /// or attributes as they are, of which `null` takes a default away.
@@ -82,9 +86,13 @@ impl ResourceConfig {
         self.legacy().next().is_some()
     }
 
-    /// True when something is asked for that nobody here detects.
-    pub(crate) fn has_detectors(&self) -> bool {
-        ["detectors", "detection/development"].iter().any(|it| self.0.get(it).is_some())
+    /// What is asked for and nobody here detects.
+    pub(crate) fn unknown_detectors(&self) -> Vec<&str> {
+        self.0.get(DETECTION).map(detect::unknown).unwrap_or_default()
+    }
+
+    fn detected(&self, root: &Path) -> Map<String, Json> {
+        self.0.get(DETECTION).map(|it| detect::detect(it, root)).unwrap_or_default()
     }
 
     /// Where the attributes are described.
@@ -126,12 +134,15 @@ impl ResourceConfig {
     }
 }
 
-/// What own telemetry says about the process, by key: build facts, then the environment, then the
+/// What own telemetry says about the process, by key: what is detected, then build facts, then the environment, then the
 /// configuration. `service/telemetry/otelconftelemetry/resource.go`.
 pub(crate) fn resource(config: &ResourceConfig, build: &BuildInfo) -> Map<String, Json> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let (list, name) = (variable("OTEL_RESOURCE_ATTRIBUTES"), variable("OTEL_SERVICE_NAME"));
-    resource_with(config, build, &list, &name)
+    let mut all = config.detected(Path::new("/"));
+    all.extend(resource_with(config, build, &list, &name));
+    all.sort_keys();
+    all
 }
 
 fn resource_with(
