@@ -100,7 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_push_is_counted_and_what_is_no_push_refused() {
-        let sink = Sink::start(Output::Loki, false).await.unwrap();
+        let sink = Sink::start(Output::Loki, false, None).await.unwrap();
         let line = |seq| Line::now(1, seq).text(10);
         let lines = [line(0), format!("{{\"ledger\":\"{}\"}}", line(1)), "w=1 seq=2 torn".into()];
         let entries = lines.into_iter().map(|line| Entry { line }).collect();

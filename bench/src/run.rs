@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use componenttest::Authority;
 use ledger::{Oracle, Usage, free_port};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -128,14 +129,24 @@ impl Process {
 /// What stands for the words in configurations and arguments.
 struct Fill {
     folder: PathBuf,
+    /// Of a row with TLS.
+    certificates: Option<Authority>,
     input: u16,
     output: u16,
 }
 
 impl Fill {
+    /// Empty where the row is in plain text.
+    fn ca_file(&self) -> String {
+        self.certificates.as_ref().map(|it| it.path("ca.pem")).unwrap_or_default()
+    }
+
     fn text(&self, text: &str) -> String {
         let folder = self.folder.display().to_string();
+        let ca_file = self.ca_file();
+        let certs = ca_file.trim_end_matches("/ca.pem");
         text.replace("CONFIG", &format!("{folder}/config"))
+            .replace("CERTS", certs)
             .replace("FOLDER", &folder)
             .replace("IN_PORT", &self.input.to_string())
             .replace("OUT_PORT", &self.output.to_string())
@@ -146,7 +157,8 @@ impl Fill {
 pub fn supported(program: &Program, path: &Path, row: &Row) -> anyhow::Result<Option<String>> {
     let Some(text) = program.config_text(row)? else { return Ok(None) };
     let folder = tempfile::tempdir()?;
-    let fill = Fill { folder: folder.path().to_owned(), input: 4317, output: 4318 };
+    let (folder_path, certificates) = (folder.path().to_owned(), certificates(row));
+    let fill = Fill { folder: folder_path, certificates, input: 4317, output: 4318 };
     let config = folder.path().join("config");
     fs::write(&config, fill.text(&text))?;
     let output = Command::new(path).arg("validate").arg("--config").arg(&config).output()?;
@@ -155,10 +167,20 @@ pub fn supported(program: &Program, path: &Path, row: &Row) -> anyhow::Result<Op
     Ok(if output.status.success() { None } else { Some(words) })
 }
 
+/// Made for the run, of a row with TLS.
+fn certificates(row: &Row) -> Option<Authority> {
+    row.tls.then(|| {
+        let authority = Authority::new();
+        authority.issue("server", "127.0.0.1");
+        authority
+    })
+}
+
 /// Runs `program` once; a program that fails makes a failed run, not an error.
 pub async fn run(program: &Program, path: &Path, row: &Row) -> anyhow::Result<Cost> {
-    let mut sink = Sink::start(program.output, row.wire).await?;
-    let result = attempt(program, path, row, &mut sink).await;
+    let certificates = certificates(row);
+    let mut sink = Sink::start(program.output, row.wire, certificates.as_ref()).await?;
+    let result = attempt(program, path, row, certificates, &mut sink).await;
     sink.stop().await?;
     Ok(result
         .unwrap_or_else(|error| Cost { failed: Some(format!("{error:#}")), ..Cost::default() }))
@@ -168,10 +190,12 @@ async fn attempt(
     program: &Program,
     path: &Path,
     row: &Row,
+    certificates: Option<Authority>,
     sink: &mut Sink,
 ) -> anyhow::Result<Cost> {
     let folder = tempfile::tempdir()?;
-    let fill = Fill { folder: folder.path().to_owned(), input: free_port()?, output: sink.port };
+    let (folder_path, input) = (folder.path().to_owned(), free_port()?);
+    let fill = Fill { folder: folder_path, certificates, input, output: sink.port };
     if let Some(text) = program.config_text(row)? {
         fs::write(folder.path().join("config"), fill.text(&text))?;
     }
@@ -202,7 +226,7 @@ async fn attempt(
         }
     }
     let start = Instant::now();
-    let work = work(&row.load, fill.input, node.take(), &sink.oracle, row.kept_one_of);
+    let work = work(row, &fill, node.take(), &sink.oracle);
     let mut rss = Vec::new();
     let work = watch(&mut process, &mut rss, work).await;
     let Sent { written, expected, refused } = work?;
@@ -285,15 +309,15 @@ struct Sent {
 
 /// Feeds, and waits until everything has arrived or nothing comes any more.
 async fn work(
-    load: &Load,
-    input: u16,
+    row: &Row,
+    fill: &Fill,
     node: Option<Node>,
     oracle: &Arc<Oracle>,
-    kept_one_of: u64,
 ) -> anyhow::Result<Sent> {
-    let (written, refused) = match load {
+    let kept_one_of = row.kept_one_of;
+    let (written, refused) = match &row.load {
         Load::Otlp(load) => {
-            let refused = load.send(input, oracle, kept_one_of).await?;
+            let refused = load.send(fill.input, &fill.ca_file(), oracle, kept_one_of).await?;
             (load.items(), refused)
         }
         Load::Idle { seconds } => {

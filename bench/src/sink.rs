@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use component::Next;
+use componenttest::Authority;
 use ledger::{Backend, Fault, Oracle, free_port};
 use otlp_receiver::Otlp;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -31,7 +32,12 @@ pub struct Sink {
 }
 
 impl Sink {
-    pub async fn start(output: Output, count_bytes: bool) -> anyhow::Result<Self> {
+    /// With `certificates` it speaks TLS.
+    pub async fn start(
+        output: Output,
+        count_bytes: bool,
+        certificates: Option<&Authority>,
+    ) -> anyhow::Result<Self> {
         let oracle = Arc::new(Oracle::default());
         let wire = Arc::new(AtomicU64::new(0));
         let mut tasks = JoinSet::new();
@@ -47,7 +53,7 @@ impl Sink {
                 tasks.spawn(loki::run(listener, Arc::clone(&oracle)));
                 None
             }
-            Output::Grpc | Output::Http => Some(otlp(output, port, &oracle).await?),
+            Output::Grpc | Output::Http => Some(otlp(output, port, &oracle, certificates).await?),
         };
         if count_bytes {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -100,14 +106,28 @@ impl Sink {
     }
 }
 
-async fn otlp(output: Output, port: u16, oracle: &Arc<Oracle>) -> anyhow::Result<Backend> {
+async fn otlp(
+    output: Output,
+    port: u16,
+    oracle: &Arc<Oracle>,
+    certificates: Option<&Authority>,
+) -> anyhow::Result<Backend> {
     let endpoint = format!("127.0.0.1:{port}");
-    let section = match output {
-        Output::Http => serde_json::json!({"protocols": {"http":
-            {"endpoint": endpoint, "max_request_body_size": REQUEST_MIB_MAX << 20}}}),
-        _ => serde_json::json!({"protocols": {"grpc":
-            {"endpoint": endpoint, "max_recv_msg_size_mib": REQUEST_MIB_MAX}}}),
+    let (protocol, mut server) = match output {
+        Output::Http => (
+            "http",
+            serde_json::json!({"endpoint": endpoint, "max_request_body_size": REQUEST_MIB_MAX << 20}),
+        ),
+        _ => (
+            "grpc",
+            serde_json::json!({"endpoint": endpoint, "max_recv_msg_size_mib": REQUEST_MIB_MAX}),
+        ),
     };
+    if let Some(authority) = certificates {
+        server["tls"] = serde_json::json!({"cert_file": authority.path("server.pem"),
+            "key_file": authority.path("server.key")});
+    }
+    let section = serde_json::json!({"protocols": {protocol: server}});
     let section = serde_json::from_value(section)?;
     let consumer = Arc::clone(oracle) as Next;
     Backend::start::<Otlp>(&section, &consumer).await.map_err(|error| anyhow!(error))
@@ -135,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_over_tcp_is_counted_also_inside_of_json() {
-        let sink = Sink::start(Output::Lines, true).await.unwrap();
+        let sink = Sink::start(Output::Lines, true, None).await.unwrap();
         let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", sink.port)).await.unwrap();
         let line = |seq| Line::now(1, seq).text(10);
         let text = format!("x stdout F {{\"ledger\":\"{}\"}}\n{}\n", line(0), line(1));

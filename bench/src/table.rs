@@ -27,7 +27,8 @@ pub struct Program {
     pub binary: String,
     /// `CONFIG`, `FOLDER`, `IN_PORT` and `OUT_PORT` are filled in, as in configurations.
     pub args: Vec<String>,
-    /// Ending of its configurations in `configs/`; programs with the same one run the same files.
+    /// Ending of its configurations in `configs/`; programs with the same one run the same files, except where there is one
+    /// that ends in the program's name.
     #[serde(default)]
     pub config: Option<String>,
     /// What makes it print its version.
@@ -79,6 +80,10 @@ pub struct Row {
     /// Count the bytes that the program sends.
     #[serde(default)]
     pub wire: bool,
+    /// The load comes, and the sink is reached, over TLS. `CERTS` in the configuration is a folder with `ca.pem`,
+    /// `server.pem` and `server.key`.
+    #[serde(default)]
+    pub tls: bool,
     /// CPUs that the program may use; 0 is all.
     #[serde(default)]
     pub cpus: usize,
@@ -156,7 +161,9 @@ impl Program {
     /// The program's configuration for a row: its text, `None` when it needs none.
     pub fn config_text(&self, row: &Row) -> anyhow::Result<Option<String>> {
         let Some(ending) = &self.config else { return Ok(None) };
-        let path = folder().join("configs").join(format!("{}.{ending}", row.config));
+        let file = |ending: &str| folder().join("configs").join(format!("{}.{ending}", row.config));
+        let own = file(&self.name);
+        let path = if own.exists() { own } else { file(ending) };
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("row {} for {}: {}", row.id, self.name, path.display()))?;
         Ok(Some(text))

@@ -8,6 +8,7 @@ use anyhow::{anyhow, bail};
 use bytes::Bytes;
 use component::Context;
 use compression::{Encoding, Type};
+use configtls::{ClientConfig as TlsConfig, CommonConfig};
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 use pdata::Signal;
@@ -93,16 +94,21 @@ enum Answer {
 }
 
 impl Client {
-    fn new(load: &OtlpLoad, signal: Signal, port: u16) -> anyhow::Result<Self> {
+    /// With a `ca_file` over TLS.
+    fn new(load: &OtlpLoad, signal: Signal, port: u16, ca_file: &str) -> anyhow::Result<Self> {
         let compression = match load.compression.as_str() {
             "none" => Type::NONE,
             name => Type(Some(Encoding::from_name(name).ok_or_else(|| anyhow!("{name}?"))?)),
         };
-        let endpoint = format!("http://127.0.0.1:{port}");
+        let scheme = if ca_file.is_empty() { "http" } else { "https" };
+        let endpoint = format!("{scheme}://127.0.0.1:{port}");
+        let common = CommonConfig { ca_file: ca_file.into(), ..CommonConfig::default() };
+        let tls = TlsConfig { common, ..TlsConfig::default() };
         if load.transport == Transport::Grpc {
             let config = configgrpc::client::ClientConfig {
                 endpoint,
                 compression: compression.into(),
+                tls,
                 ..configgrpc::client::ClientConfig::default()
             };
             let client = configgrpc::client::Client::new(&config, "bench", ANSWER_TIMEOUT);
@@ -112,6 +118,7 @@ impl Client {
         }
         let config = confighttp::client::ClientConfig {
             compression: compression.into(),
+            tls,
             max_idle_conns_per_host: i64::from(load.in_flight),
             ..confighttp::client::ClientConfig::default()
         };
@@ -188,11 +195,12 @@ impl OtlpLoad {
         (0..count).map(template).collect()
     }
 
-    /// Sends everything to `port`, trying again what is refused; says how often that was. One of
+    /// Sends everything to `port`, over TLS where there is a `ca_file`, trying again what is refused; says how often that was. One of
     /// `kept_one_of` records arrives at `sink`.
     pub async fn send(
         &self,
         port: u16,
+        ca_file: &str,
         sink: &Arc<Oracle>,
         kept_one_of: u64,
     ) -> anyhow::Result<u64> {
@@ -219,7 +227,7 @@ impl OtlpLoad {
         });
         let mut tasks = JoinSet::new();
         for connection in 0..self.connections {
-            let client = Arc::new(Client::new(self, signal, port)?);
+            let client = Arc::new(Client::new(self, signal, port, ca_file)?);
             for at in 0..self.in_flight {
                 let writer = connection * self.in_flight + at;
                 tasks.spawn(Arc::clone(&shared).sender(writer, Arc::clone(&client)));
