@@ -56,8 +56,10 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     tree.one_place_each(&mut problems);
     tree.component_folders(&mut problems)?;
     tree.sources(&mut problems);
-    let faults = fs::read_to_string(root.join("docs/internals/faults.md"))?;
-    faults::check(&faults, &tree.sources, &mut problems);
+    for page in faults::PAGES {
+        let text = fs::read_to_string(root.join(page))?;
+        faults::check(page, &text, &tree.sources, &mut problems);
+    }
     circles::check(&tree.sources, &mut problems);
     shapes::check(&tree.sources, &mut problems);
     messages::check(&tree.sources, &mut problems);

@@ -1,13 +1,17 @@
-//! The table of faults (`docs/internals/faults.md`) names the test of each: every one of them exists.
+//! Pages that name the test of each claim (`PAGES`): every one of them exists.
 
 use super::Source;
 
-/// One line per test that is named and not there. What has `::` between backquotes is the name of a test.
-pub fn check(page: &str, sources: &[Source], problems: &mut Vec<String>) {
-    for name in page.split('`').skip(1).step_by(2).filter(|it| it.contains("::")) {
+/// The pages.
+pub const PAGES: [&str; 2] = ["docs/internals/faults.md", "docs/security.md"];
+
+/// One line per test that is named in the `text` of a page and not there. What has `::` between backquotes is the name of
+/// a test.
+pub fn check(page: &str, text: &str, sources: &[Source], problems: &mut Vec<String>) {
+    for name in text.split('`').skip(1).step_by(2).filter(|it| it.contains("::")) {
         let function = format!("fn {}(", name.rsplit("::").next().unwrap_or_default());
         if !sources.iter().any(|it| it.text.contains(&function)) {
-            problems.push(format!("docs/internals/faults.md: there is no test {name}"));
+            problems.push(format!("{page}: there is no test {name}"));
         }
     }
 }
@@ -21,7 +25,8 @@ mod tests {
         let text = "#[test]\nfn it_holds() {}\n".to_owned();
         let sources = [Source { path: "lib/a/src/lib.rs".into(), text }];
         let mut problems = Vec::new();
-        check("| `a::it_holds` | `plain` | `a::it_is_gone` |", &sources, &mut problems);
-        assert_eq!(problems, ["docs/internals/faults.md: there is no test a::it_is_gone"]);
+        let text = "| `a::it_holds` | `plain` | `a::it_is_gone` |";
+        check("docs/a.md", text, &sources, &mut problems);
+        assert_eq!(problems, ["docs/a.md: there is no test a::it_is_gone"]);
     }
 }
