@@ -1,9 +1,4 @@
 //! Refuses telemetry while memory is short, so that senders slow down and nothing is lost here.
-//!
-//! A task looks at resident memory every `check_interval`; `consume` looks at its verdict, and at memory itself
-//! when so much has come since the last look that it could use up half of what was left. While nothing
-//! comes and nothing is refused, the task sleeps until something comes, so that an idle collector stays idle.
-//! Servers read no further when what has come of requests under way takes its share of the limit.
 
 #![cfg_attr(
     not(test),
@@ -15,63 +10,22 @@
     )
 )]
 
-mod config;
-mod limiter;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use component::meter::{Counter, Descriptor, Level};
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, InFlightLimit, Next,
-    Problems, Processor, ProcessorSettings, Signal, Status, async_trait, memory,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Problems, Processor,
+    ProcessorSettings, Signal, async_trait,
 };
-use pdata::buffer;
-use tokio::sync::Notify;
-use tokio::time::Instant;
-use tracing::{info, warn};
-
-pub use config::Config;
-use limiter::Limits;
-
-const MIB: u64 = 1 << 20;
-/// Shortest wait that a refused client is told; otherwise it is told when memory is looked at again.
-const COME_AGAIN_MIN: Duration = Duration::from_secs(1);
-/// While data is refused, memory is looked at after this time, though the interval may be longer.
-const REFUSING_INTERVAL_MAX: Duration = Duration::from_secs(5);
-/// While nothing comes, memory is looked at after so many intervals.
-const IDLE_INTERVALS: u32 = 30;
-/// Memory is not looked at again before so many bytes have come, or the interval is over.
-const LOOK_BYTES_MIN: u64 = MIB;
-/// Memory that is free is given back at most so often: it costs a thread a few milliseconds, and faults later.
-const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
-/// Requests that are being read or have no answer yet may take this part of what is left of the hard limit.
-const IN_FLIGHT_PART: u64 = 4;
-
-/// The section, and what it amounts to on this machine.
-pub struct Plan {
-    config: Config,
-    total: u64,
-    limits: Limits,
-}
+pub use memorylimiter::Config;
+use memorylimiter::{Limiter, Plan};
 
 /// The processor.
 pub struct MemoryLimiter {
-    plan: Arc<Plan>,
-    refusing: AtomicBool,
-    /// Something came since the last look.
-    passed: AtomicBool,
-    /// Bytes that have come since the last look.
-    taken: AtomicU64,
-    /// Bytes that may come before the next look.
-    allowance: AtomicU64,
-    awake: Notify,
-    /// When memory that is free was last given back.
-    given_back: Mutex<Option<Instant>>,
-    started: OnceLock<(Host, InFlightLimit)>,
+    limiter: Arc<Limiter>,
     accepted: [Counter; 2],
     refused: [Counter; 2],
     next: Next,
@@ -83,44 +37,12 @@ impl Processor for MemoryLimiter {
     const TYPE: &'static str = "memory_limiter";
 
     fn plan(config: Config, found: &mut Problems) -> Option<Plan> {
-        let Some(total) = limiter::total_memory() else {
-            found.late("", "cannot read how much memory there is");
-            return None;
-        };
-        let limits = Limits::new(&config, total);
-        Some(Plan { config, total, limits })
+        Plan::new(config, found)
     }
 
     fn create(settings: ProcessorSettings, plan: Arc<Plan>, next: Next) -> Self {
-        let Plan { config, total, limits } = &*plan;
-        if config.limit_mib == 0 {
-            info!(
-                total_memory_mib = total / MIB,
-                limit_percentage = config.limit_percentage,
-                spike_limit_percentage = config.spike_limit_percentage,
-                "Using percentage memory limiter"
-            );
-        }
-        info!(
-            limit_mib = limits.hard / MIB,
-            spike_limit_mib = (limits.hard - limits.soft) / MIB,
-            check_interval = config.check_interval.std().as_secs_f64(),
-            "Memory limiter configured"
-        );
         let [accepted, refused] = counters(&settings);
-        Self {
-            plan,
-            refusing: AtomicBool::new(false),
-            passed: AtomicBool::new(false),
-            taken: AtomicU64::new(0),
-            allowance: AtomicU64::new(0),
-            awake: Notify::new(),
-            given_back: Mutex::default(),
-            started: OnceLock::new(),
-            accepted,
-            refused,
-            next,
-        }
+        Self { limiter: Arc::new(Limiter::new(plan)), accepted, refused, next }
     }
 }
 
@@ -167,105 +89,10 @@ fn counters(settings: &ProcessorSettings) -> [[Counter; 2]; 2] {
     })
 }
 
-impl MemoryLimiter {
-    /// Until the next look.
-    async fn pause(&self, interval: Duration) {
-        let end = Instant::now() + interval;
-        while Instant::now() < end {
-            tokio::time::sleep_until(end.min(Instant::now() + REFUSING_INTERVAL_MAX)).await;
-            if self.refusing.load(Relaxed) {
-                return;
-            }
-        }
-        if !self.passed.swap(false, Relaxed) {
-            let idle = interval.saturating_mul(IDLE_INTERVALS);
-            // Either way memory is looked at.
-            let _ = tokio::time::timeout(idle, self.awake.notified()).await;
-        }
-    }
-
-    /// Bytes of requests that may be under way while `used` is used. What has come may be there twice while it is
-    /// joined or decompressed, and as much may wait in the connections.
-    fn in_flight_max(&self, used: u64) -> usize {
-        let share = self.plan.limits.hard.saturating_sub(used) / IN_FLIGHT_PART;
-        usize::try_from(share).unwrap_or(usize::MAX)
-    }
-
-    /// Looks at memory if what comes now could matter.
-    fn take(&self, bytes: u64) {
-        let taken = self.taken.fetch_add(bytes, Relaxed) + bytes;
-        if taken >= self.allowance.load(Relaxed) {
-            self.look();
-        }
-    }
-
-    fn look(&self) {
-        let Some(mut used) = limiter::used_memory() else { return };
-        if used >= self.plan.limits.soft
-            && let Some(host) = self.due()
-        {
-            *self.given_back() = Some(Instant::now());
-            buffer::trim();
-            memory::give_back(host);
-            used = limiter::used_memory().unwrap_or(used);
-        }
-        self.check(used);
-    }
-
-    /// The host, when memory that is free may be given back again.
-    fn due(&self) -> Option<&Host> {
-        let due = self.given_back().is_none_or(|it| it.elapsed() >= GIVE_BACK_PAUSE);
-        self.started.get().filter(|_| due).map(|(host, _)| host)
-    }
-
-    fn given_back(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.given_back.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One look at the memory.
-    fn check(&self, used: u64) {
-        self.taken.store(0, Relaxed);
-        let left = self.plan.limits.soft.saturating_sub(used);
-        self.allowance.store((left / 2).max(LOOK_BYTES_MIN), Relaxed);
-        let refuse = left == 0;
-        if let Some((_, in_flight)) = self.started.get() {
-            in_flight.set(self.in_flight_max(used));
-        }
-        if self.refusing.swap(refuse, Relaxed) == refuse {
-            return;
-        }
-        let cur_mem_mib = used / MIB;
-        if refuse {
-            warn!(cur_mem_mib, "Memory usage is above soft limit. Refusing data.");
-            self.report(Status::Recoverable("memory usage is above the soft limit".into()));
-        } else {
-            info!(cur_mem_mib, "Memory usage back within limits. Resuming normal operation.");
-            self.report(Status::Ok);
-        }
-    }
-
-    fn report(&self, status: Status) {
-        if let Some((host, _)) = self.started.get() {
-            host.report(status);
-        }
-    }
-}
-
 #[async_trait]
 impl Component for MemoryLimiter {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let in_flight = host.in_flight().limit(self.in_flight_max(0));
-        let _ = self.started.set((host.clone(), in_flight));
-        let (own, interval) = (host.clone(), self.plan.config.check_interval.std());
-        host.spawn(async move {
-            loop {
-                self.look();
-                tokio::select! {
-                    () = own.stopping().cancelled() => return Ok(()),
-                    () = self.pause(interval) => {}
-                }
-            }
-        });
+        Arc::clone(&self.limiter).run(host);
         Ok(())
     }
 }
@@ -274,21 +101,12 @@ impl Component for MemoryLimiter {
 impl Consumer for MemoryLimiter {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         let items = data.items() as u64;
-        if !self.passed.load(Relaxed) && !self.passed.swap(true, Relaxed) {
-            self.awake.notify_one();
-        }
-        self.take(data.bytes() as u64);
-        if self.refusing.load(Relaxed) && self.due().is_some() {
-            // What is free by now is found before the interval is over.
-            self.look();
-        }
-        if self.refusing.load(Relaxed) {
+        if let Some(wait) = self.limiter.must_refuse(data.bytes() as u64) {
             for counter in &self.refused {
                 counter.add(items);
             }
-            let next_look = self.plan.config.check_interval.std().min(REFUSING_INTERVAL_MAX);
             let error = ConsumeError::retryable("data refused due to high memory usage");
-            return Err(error.after(next_look.max(COME_AGAIN_MIN)));
+            return Err(error.after(wait));
         }
         for counter in &self.accepted {
             counter.add(items);

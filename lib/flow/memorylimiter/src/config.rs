@@ -4,7 +4,7 @@ use component::Problems;
 use component::config::Duration;
 use serde::{Deserialize, Serialize};
 
-/// `processors: memory_limiter:`
+/// `memory_limiter:`, of a processor or an extension.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[config(go = "memorylimiter.Config")]
 pub struct Config {

@@ -2,22 +2,21 @@
 
 use std::fs;
 
+use crate::MIB;
 use crate::config::Config;
-
-const MIB: u64 = 1 << 20;
 
 /// Limits in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Never to be exceeded.
-    pub hard: u64,
+    pub(crate) hard: u64,
     /// From here on data is refused.
-    pub soft: u64,
+    pub(crate) soft: u64,
 }
 
 impl Limits {
     /// The limits of a section on a machine with `total` bytes for this process.
-    pub fn new(config: &Config, total: u64) -> Self {
+    pub(crate) fn new(config: &Config, total: u64) -> Self {
         let (hard, spike) = if config.limit_mib > 0 {
             (u64::from(config.limit_mib) * MIB, u64::from(config.spike_limit_mib) * MIB)
         } else {
@@ -31,7 +30,7 @@ impl Limits {
 
 /// Memory that this process may use: the smallest of the control group's limit (v2, v1) and the
 /// machine's.
-pub fn total_memory() -> Option<u64> {
+pub(crate) fn total_memory() -> Option<u64> {
     let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|it| kib(&it, "MemTotal:"));
     let group = number("/sys/fs/cgroup/memory.max")
