@@ -1,9 +1,25 @@
 //! The components of this distribution, sorted.
 
+use component::Extension;
 use service::Registry;
+
+use crate::gates::Gates;
 
 /// Everything that a configuration may name.
 pub fn components() -> Registry {
+    with_health::<health_check_extension::HealthCheck>()
+}
+
+/// The same with the components that feature gates put in the place of others.
+pub fn gated(gates: &Gates) -> Registry {
+    if gates.is_on("extension.healthcheck.useComponentStatus") {
+        with_health::<health_check_extension::HealthOfComponents>()
+    } else {
+        components()
+    }
+}
+
+fn with_health<HealthCheck: Extension>() -> Registry {
     Registry::default()
         .receiver::<cri_receiver::Cri>()
         .receiver::<file_log_receiver::FileLog>()
@@ -29,7 +45,9 @@ pub fn components() -> Registry {
         .extension::<bearer_token_auth_extension::BearerTokenAuth>()
         .extension::<file_storage_extension::FileStorage>()
         .extension::<headers_setter_extension::HeadersSetter>()
-        .extension::<health_check_extension::HealthCheck>()
+        .extension::<HealthCheck>()
+        .extension::<healthcheckv2_extension::HealthCheckV2>()
+        .extension::<memory_limiter_extension::MemoryLimiter>()
         .extension::<oauth2client_extension::Oauth2Client>()
         .extension::<oidc_extension::Oidc>()
         .extension::<pprof_extension::Pprof>()

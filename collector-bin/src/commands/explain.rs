@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use confmap::EXPLANATIONS;
 
-use super::{CONFIG, FEATURE_GATES, SET, locations, read};
+use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read};
 use crate::cli::{Command, Matches, Takes, Word};
-use crate::components::components;
+use crate::components::gated;
 use crate::console::{refuse, say};
 
 /// The word that is no code.
@@ -41,7 +41,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         return say(&out);
     };
     if code == DELIVERY {
-        let registry = components();
+        let registry = gated(&feature_gates(matches)?);
         return match read(&locations(matches)?, &registry, false) {
             Ok((_, settings)) => say(&delivery::explain(&settings, &registry)),
             Err(problems) => Ok(refuse(&problems)),

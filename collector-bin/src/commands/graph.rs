@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, output, read};
 use crate::cli::{Command, Flag, Matches};
-use crate::components::components;
+use crate::components::gated;
 use crate::console::{refuse, say};
 
 /// `sluice graph`.
@@ -26,8 +26,8 @@ The output is plain text, a Mermaid flowchart, or a digraph for Graphviz (sluice
 const OUTPUT: Flag = output(&["ascii", "mermaid", "dot"]);
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
-    feature_gates(matches)?;
-    let settings = match read(&locations(matches)?, &components(), false) {
+    let gates = feature_gates(matches)?;
+    let settings = match read(&locations(matches)?, &gated(&gates), false) {
         Ok((_, settings)) => settings,
         Err(problems) => return Ok(refuse(&problems)),
     };
@@ -53,6 +53,6 @@ mod tests {
             logs: {receivers: [otlp, nop], processors: [memory_limiter, batch], exporters: [forward]}, \
             logs/2: {receivers: [forward], exporters: [nop, debug/x]}}}}";
         let locations = Locations { config: vec![yaml.into()], ..Locations::default() };
-        read(&locations, &components(), false).unwrap().1
+        read(&locations, &crate::components::components(), false).unwrap().1
     }
 }

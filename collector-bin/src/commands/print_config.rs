@@ -6,9 +6,9 @@ use component::config::Show;
 use confmap::{Environment, write};
 use service::Effective;
 
-use super::{CONFIG, FEATURE_GATES, SET, locations};
+use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations};
 use crate::cli::{Command, Flag, Matches, Takes};
-use crate::components::components;
+use crate::components::gated;
 use crate::console::{refuse, say};
 
 /// `sluice print-config`.
@@ -101,7 +101,8 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         show: Show { secrets, nanos: json },
     };
     let conf = confmap::resolve(&locations(matches)?, &Environment::process());
-    match conf.and_then(|conf| effective.of(&conf, &components())) {
+    let registry = gated(&feature_gates(matches)?);
+    match conf.and_then(|conf| effective.of(&conf, &registry)) {
         Ok(root) if json => say(&write::json(&root)),
         Ok(root) => say(&write::yaml(&root, origin)),
         Err(problems) => Ok(refuse(&problems)),

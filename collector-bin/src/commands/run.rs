@@ -13,7 +13,7 @@ use super::{CONFIG, FEATURE_GATES, SET, feature_gates, locations, read, runtime,
 use crate::cli::{Command, Flag, Matches, Takes};
 use crate::console::{LAST_WORDS_IN_HASTE, complain, complain_of_panics, refuse};
 use crate::watch::Watch;
-use crate::{BUILD, EXIT_FAILED, components::components, descriptors, state};
+use crate::{BUILD, EXIT_FAILED, components::gated, descriptors, state};
 
 /// `--watch`.
 const WATCH: Flag = Flag {
@@ -45,7 +45,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     }
     let gates = feature_gates(matches)?;
     let locations = locations(matches)?;
-    let registry = components().with_storage(state::storage(&locations)).with_gates(gates.view());
+    let registry = gated(&gates).with_storage(state::storage(&locations)).with_gates(gates.view());
     let raised = descriptors::raise();
     let runtime = match runtime() {
         Ok(runtime) => runtime,

@@ -8,7 +8,7 @@ use service::lint;
 use super::{CONFIG, FEATURE_GATES, SET, check, feature_gates, locations};
 use crate::EXIT_CONFIG;
 use crate::cli::{Command, Flag, Matches, Takes};
-use crate::components::components;
+use crate::components::gated;
 use crate::console::{complain, say, style};
 use crate::state;
 
@@ -52,9 +52,9 @@ const COLOR: Flag = Flag {
 };
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
-    feature_gates(matches)?;
+    let gates = feature_gates(matches)?;
     let locations = locations(matches)?;
-    let registry = components().with_storage(state::storage(&locations));
+    let registry = gated(&gates).with_storage(state::storage(&locations));
     let found = match check(&locations, &registry) {
         Ok((conf, settings)) => Diagnostics::new("", lint::warnings(&conf, &settings, &registry)),
         Err(problems) => problems,
@@ -97,7 +97,7 @@ mod tests {
         );
         let locations = Locations { config: vec![format!("yaml:{yaml}")], ..Locations::default() };
         let nowhere = DefaultStorage { place: "tried /x".into(), ..DefaultStorage::default() };
-        let registry = components().with_storage(nowhere);
+        let registry = crate::components::components().with_storage(nowhere);
         let (conf, settings) = check(&locations, &registry).unwrap();
         lint::warnings(&conf, &settings, &registry).iter().map(|it| it.code).collect()
     }

@@ -32,7 +32,7 @@ pub const GATES: &[Gate] = &[
     gate("exporter.prometheusremotewritexporter.EnableMultipleWorkers", Alpha, ("", ""), Off, "Remote write uses several workers when it is configured to"),
     gate("exporter.prometheusremotewritexporter.RetryOn429", Alpha, ("v0.101.0", ""), Off, "Remote write tries again after the answer 429"),
     gate("exporter.prometheusremotewritexporter.enableSendingRW2", Alpha, ("v0.125.0", ""), Off, "Remote write can send version 2 of its protocol"),
-    gate("extension.healthcheck.useComponentStatus", Alpha, ("v0.142.0", "v0.147.0"), Off, "The health check answers from the status of components"),
+    gate("extension.healthcheck.useComponentStatus", Alpha, ("v0.142.0", "v0.147.0"), Switched, "The health check answers from the status of components"),
     gate("filelog.allowFileDeletion", Alpha, ("v0.70.0", ""), On, "delete_after_read can be used"),
     gate("filelog.allowHeaderMetadataParsing", Beta, ("v0.73.0", ""), On, "header can be used"),
     gate("filelog.decompressFingerprint", Stable, ("v0.128.0", "v0.142.0"), Irrelevant, "The fingerprint of a compressed file is that of its content"),

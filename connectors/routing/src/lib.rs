@@ -113,7 +113,10 @@ impl Routing {
                 }
                 When::Statement { context, statement } if of(*context, self.signal) => {
                     let client = ctx.client.as_deref();
-                    let request = client.map(|it| Request::new(it.peer, &it.metadata, it.is_grpc));
+                    let request = client.map(|it| {
+                        let known = it.auth.as_ref().map_or(&[][..], |it| &it.attributes);
+                        Request::new(it.peer, &it.metadata, it.is_grpc).known_as(known)
+                    });
                     let request = request.unwrap_or_default();
                     let parts = split::split(&data, &request, *context, statement);
                     self.failed(parts.errors)?;

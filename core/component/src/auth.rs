@@ -1,5 +1,7 @@
 //! Who sends a request, and who we say we are: what authenticator extensions offer to servers and clients.
 
+use std::net::SocketAddr;
+
 use async_trait::async_trait;
 use http::HeaderMap;
 
@@ -48,6 +50,18 @@ pub trait ServerAuth: Send + Sync {
     /// # Errors
     /// Why the request is not served.
     async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, Refusal>;
+
+    /// What servers call. The service counts and logs here what is refused.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate).
+    async fn admit(
+        &self,
+        headers: &HeaderMap,
+        _peer: Option<SocketAddr>,
+    ) -> Result<AuthData, Refusal> {
+        self.authenticate(headers).await
+    }
 }
 
 /// Puts credentials into the requests of clients with `auth: {authenticator: <id>}`.

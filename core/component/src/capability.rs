@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
+use config::Side;
+
 use crate::auth::{ClientAuth, ServerAuth};
+use crate::middleware::ServerMiddleware;
 use crate::{BoxError, Storage};
 
 /// Something that an extension does for other components.
@@ -18,6 +21,8 @@ pub enum Capability {
     ServerAuth(Arc<dyn ServerAuth>),
     /// Puts credentials into requests.
     ClientAuth(Arc<dyn ClientAuth>),
+    /// Stands before the requests of servers.
+    ServerMiddleware(Arc<dyn ServerMiddleware>),
 }
 
 /// The kinds of [`Capability`], known of an extension's type before there is an instance.
@@ -29,6 +34,8 @@ pub enum Offers {
     ServerAuth,
     /// [`Capability::ClientAuth`].
     ClientAuth,
+    /// [`Capability::ServerMiddleware`]; there is none for clients yet.
+    Middleware(Side),
 }
 
 impl Offers {
@@ -41,20 +48,39 @@ impl Offers {
             Self::ServerAuth | Self::ClientAuth => {
                 format!("failed to resolve authenticator \"{id}\": authenticator not found")
             }
+            Self::Middleware(side) => {
+                let found = format!("failed to resolve middleware \"{id}\": middleware not found");
+                in_options(side, found)
+            }
         }
     }
 
     /// The Collector's words for an extension that offers something else.
-    pub fn not_offered(self) -> &'static str {
+    pub fn not_offered(self) -> String {
         match self {
-            Self::Storage => "requested extension is not a storage extension",
-            Self::ServerAuth => "requested authenticator is not a server authenticator",
-            Self::ClientAuth => "requested authenticator is not a client authenticator",
+            Self::Storage => "requested extension is not a storage extension".into(),
+            Self::ServerAuth => "requested authenticator is not a server authenticator".into(),
+            Self::ClientAuth => "requested authenticator is not a client authenticator".into(),
+            Self::Middleware(side) => {
+                let name = side.name();
+                let article = if name.starts_with('H') { "an" } else { "a" };
+                in_options(side, format!("requested extension is not {article} {name} middleware"))
+            }
         }
     }
 }
 
-/// What can be asked for: `dyn Storage`, `dyn ServerAuth`, `dyn ClientAuth`.
+/// A gRPC server or client of the Collector says more about it. `configgrpc.go`, v0.165.
+fn in_options(side: Side, why: String) -> String {
+    match side {
+        Side::HttpServer | Side::HttpClient => why,
+        Side::GrpcServer | Side::GrpcClient => {
+            format!("failed to get {} options from middleware: {why}", side.name())
+        }
+    }
+}
+
+/// What can be asked for by its type alone.
 pub trait Offered {
     /// Its kind.
     const KIND: Offers;
@@ -92,11 +118,22 @@ impl Offered for dyn ClientAuth {
     }
 }
 
-/// What `C` is among the capabilities of the extension `id`; `None` stands for one that is not listed.
-pub(crate) fn find<C: Offered + ?Sized>(
+/// What `of` finds among the capabilities of the extension `id`; `None` stands for one that is not listed.
+pub(crate) fn find<T>(
     offered: Option<Vec<Capability>>,
     id: &str,
-) -> Result<Arc<C>, BoxError> {
-    let offered = offered.ok_or_else(|| C::KIND.not_listed(id))?;
-    offered.iter().find_map(C::of).ok_or_else(|| C::KIND.not_offered().into())
+    (kind, of): (Offers, impl Fn(&Capability) -> Option<T>),
+) -> Result<T, BoxError> {
+    let offered = offered.ok_or_else(|| kind.not_listed(id))?;
+    offered.iter().find_map(of).ok_or_else(|| kind.not_offered().into())
+}
+
+/// The middleware that `capability` is, if it can stand at `side`.
+pub(crate) fn middleware(capability: &Capability, side: Side) -> Option<Arc<dyn ServerMiddleware>> {
+    match (capability, side) {
+        (Capability::ServerMiddleware(it), Side::HttpServer | Side::GrpcServer) => {
+            Some(Arc::clone(it))
+        }
+        _ => None,
+    }
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use config::Value;
+
 use crate::place::Place;
 use crate::trace::{Span, SpanContext};
 
@@ -38,36 +40,33 @@ impl Client {
     }
 }
 
-/// What an authenticator knows of a client, for `from_context: auth.<name>`.
+/// What an authenticator knows of a client: `from_context: auth.<name>`, `from_attribute`, and
+/// `otelcol.client.auth.attributes` of OTTL.
 #[derive(Debug, Default)]
 pub struct AuthData {
     /// Names and values, in the order that the authenticator gives them.
-    pub attributes: Vec<(String, AuthValue)>,
-}
-
-/// One of [`AuthData::attributes`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthValue {
-    /// A name, a token.
-    Text(String),
-    /// Groups.
-    List(Vec<String>),
-}
-
-impl AuthValue {
-    /// As one text: those of a list with a semicolon between.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::List(texts) => texts.join(";"),
-        }
-    }
+    pub attributes: Vec<(String, Value)>,
 }
 
 impl AuthData {
     /// The value under `name`.
-    pub fn get(&self, name: &str) -> Option<&AuthValue> {
+    pub fn get(&self, name: &str) -> Option<&Value> {
         self.attributes.iter().find(|it| it.0 == name).map(|it| &it.1)
+    }
+
+    /// The same as one text: those of a list with a semicolon between, as upstream.
+    pub fn text(&self, name: &str) -> Option<String> {
+        Some(match self.get(name)? {
+            Value::List(all) if all.iter().all(|it| it.as_str().is_some()) => {
+                let texts: Vec<&str> = all.iter().filter_map(Value::as_str).collect();
+                texts.join(";")
+            }
+            // Upstream has no text for others.
+            other => match other.as_str() {
+                Some(text) => text.to_owned(),
+                None => serde_json::to_string(other).ok()?,
+            },
+        })
     }
 }
 

@@ -5,18 +5,20 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use config::Side;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::capability::{self, Capability, Offered};
+use crate::capability::{self, Capability, Offered, Offers};
+use crate::middleware::ServerMiddleware;
 use crate::view::{ServiceView, Status};
 use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Ownership};
 
 /// What the service provides to one component. Cloning counts references.
 #[derive(Clone)]
 pub struct Host {
-    id: Arc<str>,
     stopping: CancellationToken,
     tasks: Arc<Mutex<JoinSet<()>>>,
     services: Arc<dyn Services>,
@@ -29,13 +31,21 @@ pub struct Host {
 
 /// The service's side of [`Host`].
 pub trait Services: Send + Sync {
-    /// A component reports how it is.
-    fn report(&self, component: &str, status: Status);
+    /// An instance of a component ([`instance_name`](crate::instance_name)) reports how it is.
+    fn report(&self, instance: &str, status: Status);
     /// What an extension offers; `None` for one that is not listed in `service::extensions`.
     fn offers(&self, id: &Id) -> Option<Vec<Capability>>;
     /// What runs at the moment.
     fn view(&self) -> ServiceView {
         ServiceView::default()
+    }
+    /// Told of each change of the view.
+    fn changes(&self) -> watch::Receiver<()> {
+        watch::channel(()).1
+    }
+    /// The configuration in force as JSON, without secrets.
+    fn configuration(&self) -> Arc<str> {
+        Arc::default()
     }
     /// Where state is kept for which no storage is named.
     fn default_storage(&self) -> DefaultStorage {
@@ -47,7 +57,6 @@ impl Host {
     /// For the service and for tests. `component` names the component in reports: `receiver/otlp`.
     pub fn new(component: &str, stopping: CancellationToken, services: Arc<dyn Services>) -> Self {
         Self {
-            id: component.into(),
             stopping,
             tasks: Arc::default(),
             services,
@@ -70,9 +79,9 @@ impl Host {
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
-        let (id, services) = (Arc::clone(&self.id), Arc::clone(&self.services));
+        let (instance, services) = (Arc::clone(&self.instance), Arc::clone(&self.services));
         let leaving = Arc::clone(&self.leaving);
-        let mut guard = PanicReport { id, services, leaving, armed: true };
+        let mut guard = PanicReport { instance, services, leaving, armed: true };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         let task = async move {
@@ -103,7 +112,7 @@ impl Host {
 
     /// Says how the component is.
     pub fn report(&self, status: Status) {
-        self.services.report(&self.id, status);
+        self.services.report(&self.instance, status);
     }
 
     /// The extensions that the component has asked for something.
@@ -117,7 +126,7 @@ impl Host {
     /// In the Collector's words, when there is no such extension or it offers something else.
     pub fn uses<C: Offered + ?Sized>(&self, id: &Id) -> Result<Arc<C>, BoxError> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
-        capability::find(self.services.offers(id), id.as_str())
+        capability::find(self.services.offers(id), id.as_str(), (C::KIND, C::of))
     }
 
     /// The same for an id as it stands in a section, which may be none.
@@ -129,9 +138,35 @@ impl Host {
         self.uses(&id)
     }
 
+    /// The extension that a section names in `middlewares`.
+    ///
+    /// # Errors
+    /// As [`uses`](Self::uses). There is none for clients yet.
+    pub fn uses_middleware(
+        &self,
+        name: &str,
+        side: Side,
+    ) -> Result<Arc<dyn ServerMiddleware>, BoxError> {
+        let kind = Offers::Middleware(side);
+        let id: Id = name.parse().map_err(|_| kind.not_listed(name))?;
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
+        let of = |it: &Capability| capability::middleware(it, side);
+        capability::find(self.services.offers(&id), name, (kind, of))
+    }
+
     /// What runs at the moment, for extensions with pages.
     pub fn view(&self) -> ServiceView {
         self.services.view()
+    }
+
+    /// Told of each change of the view.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.services.changes()
+    }
+
+    /// The configuration in force as JSON, without secrets.
+    pub fn configuration(&self) -> Arc<str> {
+        self.services.configuration()
     }
 
     /// Where state is kept for which the configuration names no storage.
@@ -190,7 +225,7 @@ impl Host {
 
 /// Reports a task that unwinds instead of returning.
 struct PanicReport {
-    id: Arc<str>,
+    instance: Arc<str>,
     services: Arc<dyn Services>,
     leaving: Arc<AtomicBool>,
     armed: bool,
@@ -201,7 +236,7 @@ impl PanicReport {
     fn report(&self, error: String) {
         let leaving = self.leaving.load(Relaxed);
         let status = if leaving { Status::Permanent(error) } else { Status::Fatal(error) };
-        self.services.report(&self.id, status);
+        self.services.report(&self.instance, status);
     }
 }
 

@@ -16,7 +16,7 @@ const REFUSED: Descriptor = Descriptor {
     scope: OURS,
     name: "sluice_server_refused_requests_total",
     unit: "{request}",
-    description: "Requests that were refused before all of them was read, because too many bytes of requests were under way.",
+    description: "Requests that were refused before all of them was read, because memory was short.",
     level: Level::Basic,
 };
 

@@ -28,6 +28,7 @@ mod kinds;
 mod lost;
 pub mod memory;
 pub mod meter;
+mod middleware;
 mod outputs;
 mod per_signal;
 mod place;
@@ -45,7 +46,7 @@ pub use capability::{Capability, Offered, Offers};
 pub use clock;
 pub use config::{self, Config, Problems};
 pub use consumer::{Consumer, Next};
-pub use context::{AuthData, AuthValue, Client, Context, Wants};
+pub use context::{AuthData, Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, Overflow, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use handover::{HandedOver, Handover, Ownership};
@@ -59,6 +60,7 @@ pub use kinds::{
 };
 pub use lost::LostReason;
 pub use meter::Meter;
+pub use middleware::ServerMiddleware;
 pub use outputs::{Finish, Outputs, fan_out};
 pub use pdata::{Data, Signal};
 pub use per_signal::PerSignal;
@@ -71,4 +73,6 @@ pub use stateless::Stateless;
 pub use storage::{Damage, DefaultStorage, Storage, StorageClient, Write};
 pub use switch::{Held, Switch};
 pub use trace::Tracer;
-pub use view::{End, GateView, PipelineView, ServiceView, Status};
+pub use view::{
+    End, GateView, Phase, PipelineView, Reported, ServiceView, Status, component_of, instance_name,
+};

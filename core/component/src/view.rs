@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::{Id, PipelineId};
+use crate::{Id, Kind, PipelineId};
 
 /// How a component says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,19 +17,64 @@ pub enum Status {
     Fatal(String),
 }
 
+/// Where the collector is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// Not everything has started.
+    #[default]
+    Starting,
+    /// Everything has started.
+    Running,
+    /// It has been told to stop.
+    Stopping,
+}
+
 /// What runs at the moment. A reload changes it.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceView {
+    /// Where the collector is in its life.
+    pub phase: Phase,
+    /// Since when.
+    pub phase_since: Option<SystemTime>,
     /// Since when; `None` where nothing runs, as in tests.
     pub started: Option<SystemTime>,
     /// In the order of the configuration.
     pub pipelines: Vec<PipelineView>,
     /// In the order in which they start.
     pub extensions: Vec<Id>,
-    /// What components have said last about themselves, as `exporter/otlp`. Most never say anything.
-    pub statuses: Vec<(String, Status)>,
+    /// What instances of components have said last about themselves. Most never say anything.
+    pub statuses: Vec<Reported>,
     /// The feature gates of the program.
     pub gates: Vec<GateView>,
+}
+
+/// What an instance has said last about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// [`instance_name`].
+    pub instance: String,
+    /// What it said.
+    pub status: Status,
+    /// Since when it is so.
+    pub since: SystemTime,
+}
+
+impl Reported {
+    /// `exporter/otlp`.
+    pub fn component(&self) -> &str {
+        component_of(&self.instance)
+    }
+}
+
+/// `exporter/otlp (logs)`: `part` is the pipeline of a processor, the signal of an exporter or connector, and empty for
+/// others.
+pub fn instance_name(kind: Kind, id: &Id, part: &str) -> String {
+    if part.is_empty() { format!("{kind}/{id}") } else { format!("{kind}/{id} ({part})") }
+}
+
+/// The component of an instance.
+pub fn component_of(instance: &str) -> &str {
+    instance.split_once(" (").map_or(instance, |it| it.0)
 }
 
 /// A pipeline and its components, in the order of the data.

@@ -45,7 +45,7 @@ pub use described::{Described, Inside, Item, Key, Upstream};
 pub use duration::Duration;
 pub use fault::{Fault, Named, Remedy, Stage, Step, Type, Wanted};
 pub use load::{bare_durations, check, independent, load, load_at, without};
-pub use problems::{Caution, Need, Problems, Right};
+pub use problems::{Caution, Need, Problems, Right, Side};
 pub use secret::{MapList, Secret};
 pub use section::Section;
 pub use shape::Show;

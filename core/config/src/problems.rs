@@ -21,6 +21,8 @@ pub enum Need {
     ServerAuth(String),
     /// An extension that gives credentials, by its id.
     ClientAuth(String),
+    /// An extension around requests, by its place and its id.
+    Middleware(Side, String),
     /// An address to listen at: `host:port`, or the path of a unix socket.
     Address(String),
     /// A right at the API server of Kubernetes.
@@ -44,6 +46,31 @@ impl fmt::Display for Right {
         let Self { group, resource, verbs } = self;
         let verbs = verbs.join(", ");
         write!(f, "{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [{verbs}]}}")
+    }
+}
+
+/// Where a middleware stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Before the handlers of an HTTP server.
+    HttpServer,
+    /// Before the methods of a gRPC server.
+    GrpcServer,
+    /// Behind an HTTP client.
+    HttpClient,
+    /// Behind a gRPC client.
+    GrpcClient,
+}
+
+impl Side {
+    /// As the Collector names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HttpServer => "HTTP server",
+            Self::GrpcServer => "gRPC server",
+            Self::HttpClient => "HTTP client",
+            Self::GrpcClient => "gRPC client",
+        }
     }
 }
 

@@ -45,9 +45,20 @@ impl Effective {
         }
         let place =
             Placer { defaults: self.defaults, nulls: true, origin: Origin::default_value() };
+        Ok(self.tree(&settings, registry, &place, Some(&conf.root)))
+    }
+
+    /// The whole of it, each value with its place in what the user wrote, if that is known.
+    fn tree(
+        self,
+        settings: &Settings,
+        registry: &Registry,
+        place: &Placer,
+        written: Option<&Node>,
+    ) -> Node {
         let mut entries = Vec::new();
         for kind in Kind::ALL {
-            let section = conf.root.get(kind.section());
+            let section = written.and_then(|it| it.get(kind.section()));
             if section.is_none() && !self.defaults {
                 continue;
             }
@@ -62,16 +73,17 @@ impl Effective {
             entries.push(place.entry(kind.section(), components));
         }
         let own = Placer { nulls: false, ..place.clone() };
-        let mut service = own.node(self.service(&settings), conf.root.get("service"));
+        let written = written.and_then(|it| it.get("service"));
+        let mut service = own.node(self.service(settings), written);
         if !self.show.secrets {
             hide_below_sensitive_keys(&mut service);
         }
         entries.push(place.entry("service", service));
-        let mut root = Node::new(Data::Map(entries), place.origin);
+        let mut root = Node::new(Data::Map(entries), place.origin.clone());
         if !self.show.secrets {
             each_text(&mut root, &|it| *it = hide_in_addresses(it));
         }
-        Ok(root)
+        root
     }
 
     fn service(self, settings: &Settings) -> Value {
@@ -92,6 +104,15 @@ impl Effective {
             ("telemetry", config::to_value(&service.telemetry, self.show)),
         ])
     }
+}
+
+/// The configuration in force as JSON, with defaults and without secrets.
+pub(crate) fn json(settings: &Settings, registry: &Registry) -> String {
+    let show = Show { secrets: false, ..Show::default() };
+    let effective = Effective { defaults: true, validate: false, show };
+    let place = Placer { defaults: true, nulls: true, origin: Origin::default_value() };
+    let root = effective.tree(settings, registry, &place, None);
+    confmap::write::json(&root)
 }
 
 fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {

@@ -76,8 +76,7 @@ impl Key {
 
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.kind, self.id)?;
-        if self.part.is_empty() { Ok(()) } else { write!(f, " ({})", self.part) }
+        f.write_str(&component::instance_name(self.kind, &self.id, &self.part))
     }
 }
 

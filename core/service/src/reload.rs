@@ -115,10 +115,10 @@ impl Collector {
         old.set_leaving(true);
         if let Err(issue) = self.start_candidate(&mut next).await {
             old.set_leaving(false);
-            self.services.offer(&self.extensions);
+            self.services.offer(self.extensions.iter().map(ExtensionNode::offered));
             return Err(RunError::Start(issue));
         }
-        self.commit(next, old);
+        self.commit(next, old, registry);
         Ok(changes)
     }
 
@@ -174,7 +174,7 @@ impl Collector {
     }
 
     /// From here on nothing can fail.
-    fn commit(&mut self, next: Candidate, old: Old) {
+    fn commit(&mut self, next: Candidate, old: Old, registry: &Registry) {
         let Candidate { settings, extensions, mut graph, telemetry } = next;
         let unused = graph.rewires.drain(..).map(Rewire::apply).collect();
         for node in &old.nodes {
@@ -182,9 +182,9 @@ impl Collector {
             if let (Some(helper), Some(successor)) = (&node.helper, successor) {
                 helper.replace(successor);
             }
-            self.services.forget(&format!("{}/{}", node.key.kind, node.key.id));
+            self.services.forget(&node.key);
         }
-        self.services.show(&settings);
+        self.services.show(&settings, registry);
         (self.settings, self.extensions, self.graph) = (settings, extensions, graph);
         let mut before = None;
         if let Some((telemetry, host)) = telemetry {

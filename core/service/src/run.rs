@@ -1,13 +1,11 @@
 //! Start forwards, run until told to stop, stop backwards.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use component::config::{Stage, Value};
 use component::{
-    BoxError, BuildInfo, Capability, Component, DefaultStorage, Handover, Host, Id, Kind,
-    LostReason, Meter, ServiceView, Services, Status,
+    BoxError, BuildInfo, Capability, Component, Handover, Host, Id, Kind, LostReason, Meter, Phase,
 };
 use confmap::code;
 use tokio::sync::mpsc;
@@ -17,8 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
 
 use crate::graph::Graph;
+use crate::handle::ServiceHandle;
 use crate::issue::{Issue, Problem, issue};
 use crate::node::{Key, Node};
+use crate::refusals;
 use crate::registry::{Make, Offer, Registry};
 use crate::reloads::Reloads;
 use crate::settings::Settings;
@@ -71,6 +71,11 @@ impl ExtensionNode {
         Key::new(Kind::Extension, &self.id, "")
     }
 
+    /// What others find under its id.
+    pub fn offered(&self) -> (Id, Vec<Capability>) {
+        (self.id.clone(), self.offer.capabilities.clone())
+    }
+
     /// Tells it whether the pipelines run.
     pub fn ready(&self, ready: bool) {
         self.span.in_scope(|| (self.offer.ready)(ready));
@@ -100,73 +105,6 @@ pub enum RunError {
     Start(Issue),
 }
 
-/// What components may ask of the service.
-pub(crate) struct ServiceHandle {
-    offered: Mutex<HashMap<Id, Vec<Capability>>>,
-    storage: DefaultStorage,
-    fatal: mpsc::Sender<String>,
-    last: Mutex<HashMap<String, Status>>,
-    /// Without what components say of themselves.
-    shown: Mutex<ServiceView>,
-}
-
-impl ServiceHandle {
-    /// Components that start from now on find what these offer.
-    pub fn offer(&self, extensions: &[ExtensionNode]) {
-        let all = extensions.iter().map(|it| (it.id.clone(), it.offer.capabilities.clone()));
-        *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = all.collect();
-    }
-
-    /// From now on this is what runs.
-    pub fn show(&self, settings: &Settings) {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.started.get_or_insert_with(component::clock::now);
-        shown.pipelines = settings.pipelines();
-        shown.extensions.clone_from(&settings.service.extensions);
-    }
-
-    /// The next report of a component is about another instance.
-    pub fn forget(&self, component: &str) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(component);
-    }
-}
-
-impl Services for ServiceHandle {
-    fn report(&self, component: &str, status: Status) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.get(component) == Some(&status) {
-            return;
-        }
-        match &status {
-            Status::Ok => info!(component, "Component works again."),
-            Status::Recoverable(error) => warn!(component, %error, "Component has a problem."),
-            Status::Permanent(error) => error!(component, %error, "Component does not work."),
-            Status::Fatal(error) => {
-                error!(component, %error, "Asynchronous error received, terminating process");
-                // A full channel means that the collector is stopping already.
-                let _ = self.fatal.try_send(format!("{component}: {error}"));
-            }
-        }
-        last.insert(component.to_owned(), status);
-    }
-
-    fn default_storage(&self) -> DefaultStorage {
-        self.storage.clone()
-    }
-
-    fn view(&self) -> ServiceView {
-        let mut view = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        view.statuses = last.iter().map(|(name, status)| (name.clone(), status.clone())).collect();
-        view.statuses.sort_by(|a, b| a.0.cmp(&b.0));
-        view
-    }
-
-    fn offers(&self, id: &Id) -> Option<Vec<Capability>> {
-        self.offered.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
-    }
-}
-
 impl Collector {
     /// Builds and starts everything. On an error what had started has been stopped again.
     ///
@@ -185,17 +123,8 @@ impl Collector {
         let extensions = extensions.map_err(RunError::Config)?;
         settings.can_start_with(&telemetry, registry).map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
-        let services = ServiceHandle {
-            offered: Mutex::default(),
-            storage: registry.default_storage().clone(),
-            fatal: sender,
-            last: Mutex::default(),
-            shown: Mutex::new(ServiceView {
-                gates: registry.gates().to_vec(),
-                ..ServiceView::default()
-            }),
-        };
-        services.show(settings);
+        let services = ServiceHandle::new(registry, sender);
+        services.show(settings, registry);
         let (services, handover) = (Arc::new(services), Handover::default());
         let mut collector = Self {
             telemetry_host: telemetry_host(&services, &handover),
@@ -230,6 +159,7 @@ impl Collector {
             (std::mem::take(&mut self.extensions), std::mem::take(&mut self.graph));
         self.start_new(&mut extensions, &mut graph.nodes, None).await?;
         (self.extensions, self.graph) = (extensions, graph);
+        self.services.enter(Phase::Running);
         self.extensions.iter().for_each(|it| it.ready(true));
         info!("Everything is ready. Begin running and processing data.");
         Ok(())
@@ -268,7 +198,7 @@ impl Collector {
         nodes: &mut [Node],
         started: &mut (Vec<ExtensionNode>, Vec<Node>),
     ) -> Result<(), Issue> {
-        self.services.offer(extensions);
+        self.services.offer(extensions.iter().map(ExtensionNode::offered));
         for extension in extensions.iter_mut().filter(|it| it.host.is_none()) {
             let host = self.host(&extension.key());
             extension.host = Some(host.clone());
@@ -356,6 +286,7 @@ impl Collector {
 
     async fn stop_all(&mut self) -> bool {
         let mut clean = true;
+        self.services.enter(Phase::Stopping);
         self.extensions.iter().for_each(|it| it.ready(false));
         // They hand over to what still runs.
         let retired = async { while self.retiring.join_next().await.is_some() {} };
@@ -453,7 +384,8 @@ pub(crate) fn extensions(
             "otelcol.component.id" = id.as_str(),
             "otelcol.component.kind" = "extension"
         );
-        let offer = span.in_scope(|| make(own, &section)).map_err(failed)?;
+        let mut offer = span.in_scope(|| make(own, &section)).map_err(failed)?;
+        offer.capabilities = refusals::watched(offer.capabilities, id, meter);
         nodes.push(ExtensionNode { id: id.clone(), section, offer, span, host: None });
     }
     Ok(nodes)

@@ -87,6 +87,9 @@ impl Settings {
                     Need::Storage(id) => self.lacks(id, Offers::Storage, registry),
                     Need::ServerAuth(id) => self.lacks(id, Offers::ServerAuth, registry),
                     Need::ClientAuth(id) => self.lacks(id, Offers::ClientAuth, registry),
+                    Need::Middleware(side, id) => {
+                        self.lacks(id, Offers::Middleware(*side), registry)
+                    }
                     Need::Address(address) => clash(address, &needed.path.join("::"), &mut taken),
                     // Only the API server knows, and the component goes on without.
                     Need::Right(_) => None,
@@ -107,7 +110,10 @@ impl Settings {
     /// An extension that is defined has only to be listed, and a server can have the next port.
     fn listing(&self, issue: Issue, need: &Need, registry: &Registry) -> Issue {
         let id = match need {
-            Need::Storage(id) | Need::ServerAuth(id) | Need::ClientAuth(id) => id,
+            Need::Storage(id)
+            | Need::ServerAuth(id)
+            | Need::ClientAuth(id)
+            | Need::Middleware(_, id) => id,
             Need::Address(address) => return next_port(issue, address),
             Need::Right(_) => return issue,
         };
@@ -167,7 +173,7 @@ impl Settings {
                 if entry.is_some_and(|it| it.offers.contains(&wanted)) {
                     return None;
                 }
-                wanted.not_offered().to_owned()
+                wanted.not_offered()
             }
             Err(_) if wanted == Offers::Storage => return None,
             _ => wanted.not_listed(id),

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use component::config::{Caution, Problems, Secret};
+use component::config::{Caution, Problems, Secret, Value};
 use component::{
-    AuthData, AuthValue, BoxError, Capability, ClientAuth, Component, Context, Extension, Host,
-    Offers, Refusal, ServerAuth, Settings, async_trait,
+    AuthData, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Offers,
+    Refusal, ServerAuth, Settings, async_trait,
 };
 use credentials::{Given, Watched};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -213,7 +213,7 @@ impl ServerAuth for BasicAuth {
         }
         let raw = String::from_utf8_lossy(raw).into_owned();
         let attributes = [("username", name.into_owned()), ("raw", raw)];
-        let attributes = attributes.map(|(key, value)| (key.to_owned(), AuthValue::Text(value)));
+        let attributes = attributes.map(|(key, value)| (key.to_owned(), Value::String(value)));
         Ok(AuthData { attributes: attributes.into() })
     }
 }

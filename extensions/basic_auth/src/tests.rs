@@ -111,7 +111,7 @@ async fn a_client_is_told_what_is_wrong_in_the_collectors_words() {
         assert_eq!(told(&extension, header).await.unwrap_err(), why, "{header}");
     }
     let known = told(&extension, "bAsIc YW5uOnNlY3JldA==").await.unwrap();
-    let text = |it: &str| Some(AuthValue::Text(it.to_owned()));
+    let text = |it: &str| Some(Value::String(it.to_owned()));
     assert_eq!(known.get("username").cloned(), text("ann"));
     assert_eq!(known.get("raw").cloned(), text("YW5uOnNlY3JldA=="));
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use component::config::{Caution, Need, Problems, Secret};
 use component::{
-    AuthValue, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Id, Offers,
-    Settings, async_trait,
+    BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Id, Offers, Settings,
+    async_trait,
 };
 use credentials::{Given, Watched};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -236,8 +236,8 @@ impl Source {
                 }
             }
             Self::Attribute { name, default } => {
-                let known = client.and_then(|it| it.auth.as_ref()?.get(name));
-                Ok(known.map_or_else(|| default.clone(), AuthValue::text))
+                let known = client.and_then(|it| it.auth.as_ref()?.text(name));
+                Ok(known.unwrap_or_else(|| default.clone()))
             }
         }
     }

@@ -1,3 +1,4 @@
+use component::config::Value;
 use component::{AuthData, Client};
 use componenttest::{TestHost, config, problems, settings};
 
@@ -25,7 +26,7 @@ async fn started(section: &str) -> (Arc<HeadersSetter>, TestHost) {
     (extension, host)
 }
 
-fn sent_by(metadata: &[(&str, &str)], attributes: &[(&str, AuthValue)]) -> Context {
+fn sent_by(metadata: &[(&str, &str)], attributes: &[(&str, Value)]) -> Context {
     let metadata = metadata.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
     let attributes = attributes.iter().map(|(k, v)| ((*k).into(), v.clone())).collect();
     let auth = Some(AuthData { attributes });
@@ -65,10 +66,10 @@ async fn headers_are_inserted_updated_and_deleted() {
 
 #[tokio::test]
 async fn a_value_tells_whose_data_it_is() {
-    let list = AuthValue::List(vec!["a".into(), "b".into()]);
+    let list = Value::List(vec![Value::String("a".into()), Value::String("b".into())]);
     let ann = sent_by(
         &[("x-tenant", "blue")],
-        &[("username", AuthValue::Text("ann".into())), ("groups", list)],
+        &[("username", Value::String("ann".into())), ("groups", list)],
     );
     let section = "{headers: [{key: A, from_context: X-Tenant, default_value: none}, \
                    {key: B, from_attribute: username, default_value: nobody}, {key: C, from_attribute: groups}]}";

@@ -3,6 +3,7 @@
 use component::config::{Problems, Section, Value};
 use confighttp::server::ServerConfig;
 use confignet::AddrConfig;
+use healthcheck::{CheckCollectorPipeline, ResponseBody};
 use serde::{Deserialize, Serialize};
 
 const GATE_OFF: &str = "v2 healthcheck configuration (http/grpc fields) detected but feature gate is \
@@ -24,9 +25,9 @@ pub struct Config {
     pub check_collector_pipeline: CheckCollectorPipeline,
     /// Accepted, without effect.
     pub use_v2: bool,
-    /// A key of the second version, refused as upstream does without its feature gate.
+    /// A key of the second version, which needs the feature gate `extension.healthcheck.useComponentStatus`.
     pub http: Value,
-    /// A key of the second version, refused as upstream does without its feature gate.
+    /// A key of the second version, which needs the feature gate `extension.healthcheck.useComponentStatus`.
     pub grpc: Value,
     /// A key of the second version. Accepted, without effect.
     pub component_health: Value,
@@ -49,32 +50,6 @@ impl Default for Config {
             grpc: Value::Null,
             component_health: Value::Null,
         }
-    }
-}
-
-/// `response_body:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-pub struct ResponseBody {
-    /// When ready.
-    pub healthy: String,
-    /// Before and after.
-    pub unhealthy: String,
-}
-
-/// `check_collector_pipeline:`.
-#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
-pub struct CheckCollectorPipeline {
-    /// Default false.
-    pub enabled: bool,
-    /// Default 5m.
-    pub interval: String,
-    /// Default 5.
-    pub exporter_failure_threshold: i64,
-}
-
-impl Default for CheckCollectorPipeline {
-    fn default() -> Self {
-        Self { enabled: false, interval: "5m".into(), exporter_failure_threshold: 5 }
     }
 }
 

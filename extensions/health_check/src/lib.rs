@@ -23,11 +23,14 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 
+mod components;
 mod config;
 #[cfg(test)]
 mod tests;
 
-pub use config::{CheckCollectorPipeline, Config, ResponseBody};
+pub use components::{ComponentsConfig, HealthOfComponents};
+pub use config::Config;
+use healthcheck::{ResponseBody, ready_body};
 
 /// The extension.
 pub struct HealthCheck {
@@ -98,7 +101,7 @@ impl State {
                 let body = if ready.is_some() { &bodies.healthy } else { &bodies.unhealthy };
                 ("text/plain; charset=utf-8", body.clone())
             }
-            None => ("application/json", json(ready)),
+            None => ("application/json", ready_body(ready)),
         };
         let mut response = Response::new(Bytes::from(body));
         if ready.is_none() {
@@ -107,15 +110,4 @@ impl State {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
     }
-}
-
-fn json(ready: Option<(SystemTime, Instant)>) -> String {
-    let Some((since, instant)) = ready else {
-        // The zero time of Go.
-        return r#"{"status":"Server not available","upSince":"0001-01-01T00:00:00Z","uptime":""}"#
-            .into();
-    };
-    let since = humantime::format_rfc3339_nanos(since);
-    let uptime = component::config::Duration::of(instant.elapsed());
-    format!(r#"{{"status":"Server available","upSince":"{since}","uptime":"{uptime}"}}"#)
 }

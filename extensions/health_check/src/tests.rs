@@ -130,3 +130,26 @@ fn mistakes_are_named_in_the_collectors_words() {
     check(r#"{"path": "x"}"#, "config: path must start with /");
     check(r#"{"http": {"endpoint": "a:1"}}"#, "v2 healthcheck configuration (http/grpc fields)");
 }
+
+#[tokio::test]
+async fn with_the_feature_gate_it_answers_from_the_status_of_components() {
+    let make = |at: &str| {
+        let section = config(&format!("{{endpoint: '{at}', path: /health}}"));
+        HealthOfComponents::create(settings("health_check"), section).unwrap()
+    };
+    let (extension, host, address) = start_on_free_port(make).await;
+    let status = async |path: &str| {
+        body(&componenttest::ask(&address, &format!("GET {path}")).await)["status"].clone()
+    };
+    for (phase, want) in
+        [(component::Phase::Starting, "StatusStarting"), (component::Phase::Running, "StatusOK")]
+    {
+        let extensions = vec!["health_check".parse().unwrap()];
+        host.show(component::ServiceView { phase, extensions, ..Default::default() });
+        assert_eq!(status("/health").await, want);
+    }
+    assert!(componenttest::ask(&address, "GET /").await.starts_with("HTTP/1.1 404 "));
+    host.shutdown(&*extension, LIMIT).await;
+    assert_eq!(problems::<ComponentsConfig>("{http: {endpoint: 'a:1'}, grpc: }"), [""; 0]);
+    assert_eq!(problems::<ComponentsConfig>("{path: x}"), ["config: path must start with /"]);
+}

@@ -3,9 +3,10 @@
 
 use std::sync::{Arc, OnceLock};
 
+use component::config::Value as Known;
 use component::{
-    AuthData, AuthValue, BoxError, Capability, Component, Extension, Host, Offers, Refusal,
-    ServerAuth, Settings, async_trait,
+    AuthData, BoxError, Capability, Component, Extension, Host, Offers, Refusal, ServerAuth,
+    Settings, async_trait,
 };
 use http::HeaderMap;
 use serde_json::{Map, Value};
@@ -102,18 +103,19 @@ impl Oidc {
 /// Most characters of an issuer's URL that are looked at, and said back.
 const ISSUER_CHARS_MAX: usize = 2048;
 
-/// What a token tells of its client: `subject`, `membership`, `raw`, and each claim under its name.
+/// What a token tells of its client: `subject`, `membership`, `raw`, and each claim as `claims.<name>`.
 fn known(raw: &str, token: &Token<'_>, provider: &Provider) -> Result<AuthData, String> {
     let subject = subject(token, &provider.username_claim)
         .map_err(|why| format!("failed to get subject from claims in the token: {why}"))?;
     let groups = groups(&token.claims, &provider.groups_claim)
         .map_err(|why| format!("failed to get groups from claims in the token: {why}"))?;
     let own = [
-        ("subject".to_owned(), AuthValue::Text(subject)),
-        ("membership".to_owned(), AuthValue::List(groups)),
-        ("raw".to_owned(), AuthValue::Text(raw.to_owned())),
+        ("subject".to_owned(), Known::String(subject)),
+        ("membership".to_owned(), Known::List(groups.into_iter().map(Known::String).collect())),
+        ("raw".to_owned(), Known::String(raw.to_owned())),
     ];
-    let claims = token.claims.iter().filter_map(|(name, it)| Some((name.clone(), value(it)?)));
+    // So that no claim passes for one of these.
+    let claims = token.claims.iter().map(|(name, it)| (format!("claims.{name}"), value(it)));
     Ok(AuthData { attributes: own.into_iter().chain(claims).collect() })
 }
 
@@ -142,14 +144,17 @@ fn groups(claims: &Map<String, Value>, claim: &str) -> Result<Vec<String>, &'sta
     })
 }
 
-/// A claim; what is neither text nor a list of texts is JSON.
-fn value(claim: &Value) -> Option<AuthValue> {
+/// A claim. Its numbers are floating point numbers, as in Go.
+fn value(claim: &Value) -> Known {
     match claim {
-        Value::Null => None,
-        Value::Array(all) if all.iter().all(Value::is_string) => {
-            Some(AuthValue::List(all.iter().map(text).collect()))
+        Value::Null => Known::Null,
+        Value::Bool(it) => Known::Bool(*it),
+        Value::Number(it) => it.as_f64().map_or(Known::Null, Known::Float),
+        Value::String(it) => Known::String(it.clone()),
+        Value::Array(all) => Known::List(all.iter().map(value).collect()),
+        Value::Object(all) => {
+            Known::Map(all.iter().map(|(key, it)| (key.clone(), value(it))).collect())
         }
-        other => Some(AuthValue::Text(text(other))),
     }
 }
 

@@ -373,14 +373,18 @@ async fn what_is_known_of_the_client_goes_with_its_data() {
     all["tenant"] = json!({"id": 1});
     let token = signer.token("ES256", "one", &all);
     let known = told(&extension, &token).await.unwrap();
-    let one = |text: &str| Some(AuthValue::Text(text.to_owned()));
+    let text = |text: &str| Known::String(text.to_owned());
+    let one = |it: &str| Some(text(it));
     assert_eq!(known.get("subject").cloned(), one("ann@a.test"));
-    let groups = AuthValue::List(vec!["dev".into(), "7".into()]);
+    let groups = Known::List(vec![text("dev"), text("7")]);
     assert_eq!(known.get("membership"), Some(&groups));
     assert_eq!(known.get("raw").cloned(), one(&token));
-    assert_eq!(known.get("sub").cloned(), one("ann"));
-    assert_eq!(known.get("tenant").cloned(), one(r#"{"id":1}"#));
-    assert_eq!(known.get("nothing"), None);
+    assert_eq!(known.get("claims.sub").cloned(), one("ann"));
+    let tenant = Known::Map(vec![("id".into(), Known::Float(1.0))]);
+    assert_eq!(known.get("claims.tenant"), Some(&tenant));
+    assert_eq!(known.text("claims.tenant").as_deref(), Some(r#"{"id":1.0}"#));
+    assert_eq!(known.text("membership").as_deref(), Some("dev;7"));
+    assert_eq!(known.get("sub"), None, "a claim does not pass for what the extension says");
     let error = told(&extension, &signer.token("ES256", "one", &claims(&base))).await.unwrap_err();
     assert!(
         error.starts_with("failed to get subject from claims in the token: username claim"),

@@ -64,7 +64,8 @@ pub(crate) fn service(build: &BuildInfo, view: &ServiceView, meter: &Meter) -> S
     });
     page.table(&["", ""], rows, "");
     page.heading("What components have said about themselves");
-    let rows = view.statuses.iter().map(|(name, status)| vec![text(name), said(status)]).collect();
+    let rows = view.statuses.iter().map(|it| vec![text(&it.instance), said(&it.status)]);
+    let rows = rows.collect();
     page.table(&["Component", "Status"], rows, "Nothing: no component has had a problem.");
     page.end()
 }
@@ -119,8 +120,8 @@ pub(crate) fn pipelines(
     let mut rows = Vec::new();
     for (kind, id) in components(&shown) {
         let found = counts::of(&metrics, kind, &id);
-        let status = view.statuses.iter().find(|it| it.0 == format!("{kind}/{id}"));
-        rows.push(row(kind, &id, &found, &mut rates, status.map(|it| &it.1)));
+        let status = view.statuses.iter().find(|it| it.component() == format!("{kind}/{id}"));
+        rows.push(row(kind, &id, &found, &mut rates, status.map(|it| &it.status)));
     }
     page.table(
         &["Component", "Items", "Per second", "Refused or failed", "Queue", "Status"],
@@ -224,11 +225,11 @@ pub(crate) fn extensions(view: &ServiceView, meter: &Meter, chosen: Option<&str>
     let mut page = Page::new("Extensions");
     let rows = view.extensions.iter().map(|id| {
         let name = id.to_string();
-        let status = view.statuses.iter().find(|it| it.0 == format!("extension/{name}"));
+        let status = view.statuses.iter().find(|it| it.component() == format!("extension/{name}"));
         let address = format!("extensionz?zextensionname={}", in_query(&name));
         vec![
             Cell::Links(vec![(name, address)]),
-            status.map_or(Cell::Text(String::new()), |it| said(&it.1)),
+            status.map_or(Cell::Text(String::new()), |it| said(&it.status)),
         ]
     });
     page.table(&["FullName", "Status"], rows.collect(), "There is none.");

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use component::{End, GateView, PipelineView, ServiceView, Status};
+use component::{End, GateView, PipelineView, Reported, ServiceView, Status};
 use componenttest::{config, problems, settings, start_on_free_port};
 
 use super::*;
@@ -55,8 +55,13 @@ fn view() -> ServiceView {
         started: Some(component::clock::now()),
         pipelines: vec![pipeline],
         extensions: vec!["zpages".parse().unwrap()],
-        statuses: vec![("exporter/otlp_grpc/a:b".into(), Status::Recoverable("no <host>".into()))],
+        statuses: vec![Reported {
+            instance: "exporter/otlp_grpc/a:b (logs)".into(),
+            status: Status::Recoverable("no <host>".into()),
+            since: component::clock::now(),
+        }],
         gates: vec![gate],
+        ..ServiceView::default()
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use attraction::{Actions, Bound, Sender};
 use component::{
-    AuthValue, Component, ConsumeError, Context, Data, Next, PerSignal, Problems, Processor,
+    Component, ConsumeError, Context, Data, Next, PerSignal, Problems, Processor,
     ProcessorSettings, Signal, Stateless,
 };
 use pdata::{Depth, Keep};
@@ -69,7 +69,7 @@ impl Stateless for Attributes {
     fn map(&self, ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
         let selection = self.plan.selections.get(self.signal);
         let client = ctx.client.as_deref();
-        let auth = |name: &str| client?.auth.as_ref()?.get(name).map(AuthValue::text);
+        let auth = |name: &str| client?.auth.as_ref()?.text(name);
         let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata, auth: &auth });
         Ok(changed(selection, &self.plan.actions.bind(sender), data))
     }

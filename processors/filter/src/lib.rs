@@ -91,7 +91,10 @@ impl Stateless for Filter {
             return Ok(data.clone());
         }
         let client = ctx.client.as_deref();
-        let request = client.map(|it| Request::new(it.peer, &it.metadata, it.is_grpc));
+        let request = client.map(|it| {
+            let known = it.auth.as_ref().map_or(&[][..], |it| &it.attributes);
+            Request::new(it.peer, &it.metadata, it.is_grpc).known_as(known)
+        });
         let outcome = apply::apply(&self.rules, data, request.unwrap_or_default());
         self.dropped.add(data.items().saturating_sub(outcome.data.items()) as u64);
         if let Some(error) = outcome.error {

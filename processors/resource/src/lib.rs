@@ -14,8 +14,7 @@ use std::sync::Arc;
 
 use attraction::{Action, Actions, Sender};
 use component::{
-    AuthValue, Component, ConsumeError, Context, Data, Next, Problems, Processor,
-    ProcessorSettings, Stateless,
+    Component, ConsumeError, Context, Data, Next, Problems, Processor, ProcessorSettings, Stateless,
 };
 use pdata::{Depth, Field, Keep};
 use serde::{Deserialize, Serialize};
@@ -67,7 +66,7 @@ impl Component for Resource {}
 impl Stateless for Resource {
     fn map(&self, ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
         let client = ctx.client.as_deref();
-        let auth = |name: &str| client?.auth.as_ref()?.get(name).map(AuthValue::text);
+        let auth = |name: &str| client?.auth.as_ref()?.text(name);
         let sender = client.map(|it| Sender { peer: it.peer, metadata: &it.metadata, auth: &auth });
         let actions = self.actions.bind(sender);
         Ok(data.edit(Depth::Resource, |place| {

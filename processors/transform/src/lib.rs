@@ -62,7 +62,10 @@ impl Stateless for Transform {
             return Ok(data.clone());
         }
         let client = ctx.client.as_deref();
-        let request = client.map(|it| Request::new(it.peer, &it.metadata, it.is_grpc));
+        let request = client.map(|it| {
+            let known = it.auth.as_ref().map_or(&[][..], |it| &it.attributes);
+            Request::new(it.peer, &it.metadata, it.is_grpc).known_as(known)
+        });
         let request = request.unwrap_or_default();
         let changed = if self.flatten {
             self.passes.run(&flat::flattened(data), &request).map(flat::grouped)

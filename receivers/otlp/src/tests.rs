@@ -16,6 +16,7 @@ mod auth;
 mod grpc;
 mod http;
 mod life;
+mod middlewares;
 mod room;
 mod tls;
 mod utf8;

@@ -111,12 +111,20 @@ pub struct Request<'r> {
     pub(crate) metadata: &'r [(String, String)],
     /// It came by gRPC.
     pub(crate) is_grpc: bool,
+    /// What an authenticator knows of who sent it.
+    pub(crate) known: &'r [(String, config::Value)],
 }
 
 impl<'r> Request<'r> {
     /// A request with what its receiver noted of it.
     pub fn new(peer: Option<SocketAddr>, metadata: &'r [(String, String)], is_grpc: bool) -> Self {
-        Self { peer, metadata, is_grpc }
+        Self { peer, metadata, is_grpc, known: &[] }
+    }
+
+    /// The same with what an authenticator knows of who sent it.
+    #[must_use]
+    pub fn known_as(self, known: &'r [(String, config::Value)]) -> Self {
+        Self { known, ..self }
     }
 }
 

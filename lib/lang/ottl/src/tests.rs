@@ -415,7 +415,17 @@ fn fields_of_metrics_and_points_can_be_read() {
 fn of_request(text: &str, is_grpc: bool) -> Result<bool, String> {
     let metadata = [("x-tenant", "blue"), ("host", "a"), ("x-tenant", "green")];
     let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let request = Request::new("10.0.0.7:4000".parse().ok(), &metadata, is_grpc);
+    let text_of = |it: &str| config::Value::String(it.to_owned());
+    let known = [
+        ("subject".to_owned(), text_of("ann")),
+        ("membership".to_owned(), config::Value::List(vec![text_of("dev"), text_of("ops")])),
+        ("claims.level".to_owned(), config::Value::Float(3.0)),
+        (
+            "claims.realm".to_owned(),
+            config::Value::Map(vec![("a".into(), config::Value::Bool(true))]),
+        ),
+    ];
+    let request = Request::new("10.0.0.7:4000".parse().ok(), &metadata, is_grpc).known_as(&known);
     let condition = Condition::new(text, Context::Log, Prefixes::Required).unwrap();
     at(Signal::Logs, LOG, Depth::Item, 0, |place| condition.holds(place, &request))
 }
@@ -437,6 +447,13 @@ fn the_request_is_read_by_the_paths_of_otelcol() {
         ("otelcol.grpc.metadata[\"x-tenant\"][0] == \"blue\"", false, true),
         ("Len(otelcol.grpc.metadata) == 2", false, true),
         ("otelcol.client.auth.attributes[\"sub\"] == nil", true, true),
+        ("otelcol.client.auth.attributes[\"sub\"][0] == nil", true, true),
+        ("otelcol.client.auth.attributes[\"subject\"] == \"ann\"", true, true),
+        ("otelcol.client.auth.attributes[\"membership\"][1] == \"ops\"", true, true),
+        ("otelcol.client.auth.attributes[\"membership\"] == [\"dev\", \"ops\"]", true, true),
+        ("otelcol.client.auth.attributes[\"claims.level\"] == 3", true, true),
+        ("otelcol.client.auth.attributes[\"claims.realm\"][\"a\"] == true", true, true),
+        ("Len(otelcol.client.auth.attributes) == 4", true, true),
         ("Any(otelcol.client.metadata, (key, _) => key == \"host\")", true, true),
         ("All([\"host\"], (_, key) => otelcol.client.metadata[key][0] == \"a\")", true, true),
     ] {
@@ -444,6 +461,10 @@ fn the_request_is_read_by_the_paths_of_otelcol() {
         assert_eq!(of_request(text, true), Ok(by_grpc), "{text} by gRPC");
     }
     for (text, want) in [
+        (
+            "otelcol.client.auth.attributes[\"subject\"][0] == \"a\"",
+            "attribute \"subject\" value is not indexable: Str",
+        ),
         ("otelcol.client.metadata[\"host\"][1] == \"a\"", "index 1 out of bounds"),
         (
             "otelcol.client.metadata[\"host\"][0][0] == \"a\"",

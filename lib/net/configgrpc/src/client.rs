@@ -27,7 +27,7 @@ use rpcstatus::code;
 mod config;
 mod link;
 
-pub use config::{AuthConfig, ClientConfig, Keepalive, MiddlewareConfig};
+pub use config::{AuthConfig, ClientConfig, Keepalive};
 
 /// Longest answer read unless said otherwise, in bytes, as received. `defaultClientMaxReceiveMessageSize`, grpc-go 1.80.
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -92,9 +92,6 @@ impl Client {
         proxies: &Proxies,
     ) -> Result<Self, String> {
         let endpoint = config.target()?;
-        if !config.middlewares.is_empty() {
-            return Err("middlewares are not supported yet: remove the middlewares list".into());
-        }
         let authority = authority(config, &endpoint.target)?;
         let calls = Arc::new(AtomicUsize::new(0));
         let (sender, link) = watch::channel(Link::Connecting);

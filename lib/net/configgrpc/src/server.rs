@@ -14,13 +14,13 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use component::meter::{Calls, Counter};
 use component::{
-    BoxError, Client, Context, GrpcStatus, Host, InFlight, Meter, ServerAuth, Tracer, async_trait,
+    BoxError, Client, Context, GrpcStatus, Host, InFlight, Meter, Tracer, async_trait,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
 use confignet::Listener;
-use confignet::server::{HEAD_WAIT, PARTING, Stream, Tls, sent_away};
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use confignet::server::{Guards, HEAD_WAIT, PARTING, Stream, Tls, sent_away};
+use futures_util::StreamExt as _;
+use futures_util::stream::{BoxStream, FuturesUnordered};
 use h2::{Ping, PingPong, Reason};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
@@ -28,7 +28,9 @@ use tracing::{debug, info};
 mod arrival;
 mod call;
 mod config;
+mod headers;
 mod lifetime;
+mod streaming;
 
 use arrival::Arriving;
 pub use config::{EnforcementPolicy, Keepalive, ServerConfig, ServerParameters};
@@ -69,12 +71,33 @@ pub struct Route {
     pub handler: Arc<dyn Unary>,
 }
 
+/// The answers to a call, until it ends or fails.
+pub type Answers = BoxStream<'static, Result<Bytes, GrpcStatus>>;
+
+/// A method with any number of answers.
+pub trait Streaming: Send + Sync + 'static {
+    /// Takes the message of a call. The answers are asked for one after the other, and no further than the client reads.
+    /// They have to end when the host stops.
+    fn call(&self, message: Bytes) -> Answers;
+}
+
+/// Who answers which method with any number of answers.
+pub struct StreamRoute {
+    /// Full name: `grpc.health.v1.Health`.
+    pub service: &'static str,
+    /// `Watch`.
+    pub method: &'static str,
+    /// Takes the calls.
+    pub handler: Arc<dyn Streaming>,
+}
+
 struct Shared {
     endpoints: Vec<Endpoint>,
+    streams: Vec<StreamRoute>,
     message_bytes_max: usize,
     streams_max: u32,
     include_metadata: bool,
-    auth: Option<Arc<dyn ServerAuth>>,
+    guards: Guards,
     parameters: ServerParameters,
     calls: Option<Calls>,
     tracer: Tracer,
@@ -130,10 +153,21 @@ fn framed(compressed: bool, message: &Chunks) -> Bytes {
 pub fn serve(
     config: &ServerConfig,
     routes: Vec<Route>,
+    around: (&Host, &Meter),
+) -> Result<Option<SocketAddr>, BoxError> {
+    serve_streams(config, (routes, Vec::new()), around)
+}
+
+/// The same with methods that have any number of answers.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_streams(
+    config: &ServerConfig,
+    (routes, streams): (Vec<Route>, Vec<StreamRoute>),
     (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
-    let has_middlewares = !config.middlewares.is_empty();
-    let auth = confignet::server::authenticator(config.authenticator(), has_middlewares, host)?;
+    let guards = config.before().find(host)?;
     // Nothing that gRPC's clients could read would say more than the end of the connection.
     let tls = Tls::new(config.tls.get(), "h2", b"")?;
     let listener = Listener::bind(&config.net, host)?;
@@ -141,10 +175,11 @@ pub fn serve(
     info!(endpoint = config.net.endpoint, "Starting GRPC server");
     let shared = Arc::new(Shared {
         endpoints: routes.into_iter().map(Endpoint::new).collect(),
+        streams,
         message_bytes_max: config.message_bytes_max(),
         streams_max: config.streams_max(),
         include_metadata: config.include_metadata,
-        auth,
+        guards,
         parameters: config.server_parameters(),
         calls: Calls::new(meter, &config.net.endpoint),
         tracer: meter.tracer().clone(),

@@ -36,7 +36,7 @@ mod url;
 
 use dialer::{Chosen, Dialer};
 
-pub use config::{AuthConfig, ClientConfig, CookiesConfig, MiddlewareConfig};
+pub use config::{AuthConfig, ClientConfig, CookiesConfig};
 pub use fetch::{Answer, FetchError, Fetcher};
 pub use url::{Url, is_no_url};
 

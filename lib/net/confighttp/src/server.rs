@@ -9,11 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use component::meter::{Calls, Counter};
 use component::{
-    AuthData, BoxError, Client, Context, Host, InFlight, Meter, Refusal, ServerAuth, Tracer,
-    async_trait,
+    AuthData, BoxError, Client, Context, Host, InFlight, Meter, Refusal, Tracer, async_trait,
 };
 use compression::{DecompressError, decompress_within};
-use confignet::server::{HEAD_WAIT, STOP_GRACE, Stream, Tls, head_bytes, sent_away};
+use confignet::server::{Guards, HEAD_WAIT, STOP_GRACE, Stream, Tls, head_bytes, sent_away};
 use confignet::{Listener, Pace};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -34,7 +33,7 @@ mod pulse;
 use crate::metrics::{self, Served};
 use body::{BodyError, Intake, collect};
 use config::Coding;
-pub use config::{AuthConfig, CorsConfig, MiddlewareConfig, ServerConfig};
+pub use config::{AuthConfig, CorsConfig, ServerConfig};
 use cors::Cors;
 use pulse::{Pulse, Watched};
 
@@ -65,7 +64,7 @@ struct Shared {
     handler: Arc<dyn Handler>,
     config: ServerConfig,
     cors: Option<Cors>,
-    auth: Option<Arc<dyn ServerAuth>>,
+    guards: Guards,
     headers: HeaderMap,
     calls: Option<Calls>,
     tracer: Tracer,
@@ -83,8 +82,7 @@ pub fn serve(
     handler: Arc<dyn Handler>,
     (host, meter): (&Host, &Meter),
 ) -> Result<Option<SocketAddr>, BoxError> {
-    let has_middlewares = !config.middlewares.is_empty();
-    let auth = confignet::server::authenticator(config.authenticator(), has_middlewares, host)?;
+    let guards = config.before().find(host)?;
     let headers = response_headers(config)?;
     let tls = Tls::new(config.tls.get(), "http/1.1", PLAIN_ANSWER)?;
     let listener = Listener::bind(&config.net, host)?;
@@ -103,7 +101,7 @@ pub fn serve(
         handler,
         config,
         cors,
-        auth,
+        guards,
         headers,
         calls,
         tracer,
@@ -255,7 +253,7 @@ impl Shared {
     async fn respond(&self, head: &Parts, body: Incoming, client: Arc<Client>) -> Response<Bytes> {
         let bad = |message: &str| self.handler.refuse(head, StatusCode::BAD_REQUEST, message);
         // As upstream: who is not known learns nothing else, not even which paths there are.
-        let auth = match self.authenticate(head).await {
+        let auth = match self.authenticate(head, client.peer).await {
             Ok(auth) => auth,
             Err(why) => {
                 let status = match why {
@@ -271,6 +269,9 @@ impl Shared {
         let Some(coding) = self.config.coding(&encoding) else {
             return bad(&format!("unsupported Content-Encoding: {encoding}"));
         };
+        if let Some(wait) = self.guards.must_refuse() {
+            return self.too_many(wait);
+        }
         if let Some(early) = self.handler.check(head) {
             return early;
         }
@@ -320,11 +321,15 @@ impl Shared {
 
 impl Shared {
     /// Who sends; `None` where nobody asks.
-    async fn authenticate(&self, head: &Parts) -> Result<Option<AuthData>, Refusal> {
-        let Some(auth) = &self.auth else { return Ok(None) };
+    async fn authenticate(
+        &self,
+        head: &Parts,
+        peer: Option<SocketAddr>,
+    ) -> Result<Option<AuthData>, Refusal> {
+        let Some(auth) = &self.guards.auth else { return Ok(None) };
         let parameters = self.config.auth.get().map_or(&[][..], |it| &it.request_params);
         let query = head.uri.query().filter(|_| !parameters.is_empty());
-        let Some(query) = query else { return auth.authenticate(&head.headers).await.map(Some) };
+        let Some(query) = query else { return auth.admit(&head.headers, peer).await.map(Some) };
         // As upstream, a parameter replaces a header of its name.
         let mut headers = head.headers.clone();
         for (name, value) in query.split('&').filter_map(|it| it.split_once('=')) {
@@ -336,7 +341,20 @@ impl Shared {
                 headers.insert(name, value);
             }
         }
-        auth.authenticate(&headers).await.map(Some)
+        auth.admit(&headers, peer).await.map(Some)
+    }
+
+    /// What a middleware says that refuses a request. Upstream's has no `Retry-After`.
+    fn too_many(&self, wait: Duration) -> Response<Bytes> {
+        self.refused.add(1);
+        let mut response = Response::new(Bytes::from_static(b"Too Many Requests\n"));
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        let headers = response.headers_mut();
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.insert(header::CONTENT_TYPE, plain);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::RETRY_AFTER, wait.as_secs().into());
+        response
     }
 
     /// The answer to a request for which there is no room.

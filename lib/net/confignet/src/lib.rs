@@ -18,6 +18,7 @@ mod address;
 mod datagram;
 pub mod dial;
 mod listener;
+pub mod middlewares;
 mod pace;
 pub mod proxy;
 pub mod server;
@@ -25,6 +26,7 @@ pub mod server;
 pub use address::{go_text, is_local, join_host_port, split_host_port, with_port};
 pub use datagram::Datagrams;
 pub use listener::{Connection, Listener};
+pub use middlewares::MiddlewareConfig;
 pub use pace::Pace;
 
 /// Where to listen or connect. Flattened into the section of a server or client.

@@ -5,14 +5,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::config::{Need, Problems};
-use component::{BoxError, Host, ServerAuth};
+use component::config::{Need, Problems, Side};
+use component::{BoxError, Host, ServerAuth, ServerMiddleware};
 use configtls::{Acceptor, MaybeTls, Refused};
 use http::HeaderMap;
 use tokio::io::AsyncWriteExt as _;
 use tracing::{debug, warn};
 
-use crate::{Connection, Listener};
+use crate::{Connection, Listener, MiddlewareConfig, middlewares};
 
 /// Longest wait for a handshake, and for the head of a request unless another is configured.
 pub const HEAD_WAIT: Duration = Duration::from_secs(10);
@@ -20,8 +20,6 @@ pub const HEAD_WAIT: Duration = Duration::from_secs(10);
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
 /// Time for clients of a component that was replaced to begin anew elsewhere.
 pub const PARTING: Duration = Duration::from_secs(2);
-
-const NO_MIDDLEWARES: &str = "middlewares are not supported yet: remove the middlewares key";
 
 /// An accepted connection, after its handshake if there is one.
 pub type Stream = MaybeTls<Connection>;
@@ -119,34 +117,49 @@ pub fn head_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
-/// Says what a section with `auth:` and `middlewares:` needs; `key` is its place.
-pub fn check(
-    authenticator: Option<&str>,
-    has_middlewares: bool,
-    key: &str,
-    problems: &mut Problems,
-) {
-    if let Some(id) = authenticator {
-        problems.needs(format!("{key}::auth::authenticator"), Need::ServerAuth(id.to_owned()));
+/// What stands before the requests of a server: `auth:` and `middlewares:` of its section.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'a> {
+    /// The extension that checks clients.
+    pub authenticator: Option<&'a str>,
+    /// Extensions that may refuse requests, the first of them first.
+    pub middlewares: &'a [MiddlewareConfig],
+    /// What the server speaks.
+    pub side: Side,
+}
+
+/// The same, found.
+pub struct Guards {
+    /// Checks clients.
+    pub auth: Option<Arc<dyn ServerAuth>>,
+    middlewares: Vec<Arc<dyn ServerMiddleware>>,
+}
+
+impl Before<'_> {
+    /// Says what the section needs; `key` is its place.
+    pub fn check(self, key: &str, problems: &mut Problems) {
+        if let Some(id) = self.authenticator {
+            problems.needs(format!("{key}::auth::authenticator"), Need::ServerAuth(id.to_owned()));
+        }
+        middlewares::check(self.middlewares, self.side, key, problems);
     }
-    if has_middlewares {
-        problems.at_start(key, NO_MIDDLEWARES).remove("middlewares");
+
+    /// Nothing is served without what was asked for.
+    ///
+    /// # Errors
+    /// In the Collector's words.
+    pub fn find(self, host: &Host) -> Result<Guards, BoxError> {
+        let middlewares = middlewares::find(self.middlewares, self.side, host)?;
+        let auth = self.authenticator.map(|it| host.uses_named::<dyn ServerAuth>(it));
+        Ok(Guards { auth: auth.transpose()?, middlewares })
     }
 }
 
-/// Who checks the clients of a server with these sections. Nothing is served without what was asked for.
-///
-/// # Errors
-/// In the Collector's words.
-pub fn authenticator(
-    id: Option<&str>,
-    has_middlewares: bool,
-    host: &Host,
-) -> Result<Option<Arc<dyn ServerAuth>>, BoxError> {
-    if has_middlewares {
-        return Err(NO_MIDDLEWARES.into());
+impl Guards {
+    /// When a request that is refused may come again.
+    pub fn must_refuse(&self) -> Option<Duration> {
+        self.middlewares.iter().find_map(|it| it.must_refuse())
     }
-    id.map(|it| host.uses_named::<dyn ServerAuth>(it)).transpose()
 }
 
 /// Ends when clients have to leave. Those of a component that was replaced may be sending just now: they have a

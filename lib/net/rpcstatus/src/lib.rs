@@ -31,6 +31,8 @@ pub mod code {
     pub const INVALID_ARGUMENT: i32 = 3;
     /// Too late.
     pub const DEADLINE_EXCEEDED: i32 = 4;
+    /// Not there.
+    pub const NOT_FOUND: i32 = 5;
     /// The caller may not.
     pub const PERMISSION_DENIED: i32 = 7;
     /// A quota or size is exceeded.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use component::meter::Sample;
 use component::{
     BuildInfo, Capability, Component, ConnectorSettings, ExporterSettings, Handover, Host, Id,
-    Meter, ProcessorSettings, Services, Settings, Signal, Status,
+    Meter, ProcessorSettings, ServiceView, Services, Settings, Signal, Status,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// A [`Host`] that collects reports and can offer storage.
@@ -23,6 +24,8 @@ pub struct TestHost {
 struct Recorder {
     reports: Mutex<Vec<Status>>,
     offered: Mutex<BTreeMap<String, Capability>>,
+    view: Mutex<ServiceView>,
+    changed: watch::Sender<()>,
 }
 
 impl Services for Recorder {
@@ -33,6 +36,18 @@ impl Services for Recorder {
     fn offers(&self, id: &Id) -> Option<Vec<Capability>> {
         let offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
         offered.get(id.as_str()).map(|it| vec![it.clone()])
+    }
+
+    fn view(&self) -> ServiceView {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn configuration(&self) -> Arc<str> {
+        r#"{"receivers":{}}"#.into()
     }
 }
 
@@ -57,6 +72,12 @@ impl TestHost {
     #[must_use]
     pub fn successor(&self) -> Self {
         Self::with(self.handover.clone(), Arc::clone(&self.services))
+    }
+
+    /// From now on this is what runs.
+    pub fn show(&self, view: ServiceView) {
+        *self.services.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
+        self.services.changed.send_replace(());
     }
 
     /// An extension `id` offers this.

@@ -1,7 +1,7 @@
 //! Only clients that an authenticator knows are served.
 
-use component::config::Secret;
-use component::{AuthData, AuthValue, Capability, Refusal, ServerAuth, async_trait};
+use component::config::{Secret, Value};
+use component::{AuthData, Capability, Refusal, ServerAuth, async_trait};
 use componenttest::logs;
 use configgrpc::client::{Client, ClientConfig};
 use http::HeaderMap;
@@ -21,9 +21,9 @@ struct Doorman;
 impl ServerAuth for Doorman {
     async fn authenticate(&self, headers: &HeaderMap) -> Result<AuthData, Refusal> {
         match headers.get("x-name").map(http::HeaderValue::as_bytes) {
-            Some(b"ann") => Ok(AuthData {
-                attributes: vec![("username".into(), AuthValue::Text("ann".into()))],
-            }),
+            Some(b"ann") => {
+                Ok(AuthData { attributes: vec![("username".into(), Value::String("ann".into()))] })
+            }
             Some(b"late") => Err(Refusal::later("come again")),
             Some(_) => Err("invalid credentials".into()),
             None => Err("no name".into()),
@@ -52,7 +52,7 @@ async fn start() -> Fixture {
 }
 
 /// The answer to a POST with this path and header.
-async fn over_http(it: &Fixture, path: &str, header: &str) -> String {
+pub(super) async fn over_http(it: &Fixture, path: &str, header: &str) -> String {
     let body = logs(1).to_bytes();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nConnection: close\r\n{header}Content-Length: \
@@ -67,7 +67,7 @@ async fn over_http(it: &Fixture, path: &str, header: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-async fn over_grpc(it: &Fixture, name: Option<&str>) -> Result<(), (i32, String)> {
+pub(super) async fn over_grpc(it: &Fixture, name: Option<&str>) -> Result<(), (i32, String)> {
     let mut config =
         ClientConfig { endpoint: format!("http://{}", it.grpc()), ..ClientConfig::default() };
     config.compression = compression::Type::NONE.into();
@@ -105,7 +105,7 @@ fn clients_that_are_not_known_are_told_so_before_anything_else() {
         let attempts = it.sink.attempts();
         let client = attempts[0].0.client.as_ref().unwrap();
         let known = client.auth.as_ref().and_then(|it| it.get("username"));
-        assert_eq!((attempts.len(), known), (1, Some(&AuthValue::Text("ann".into()))));
+        assert_eq!((attempts.len(), known), (1, Some(&Value::String("ann".into()))));
         assert!(client.metadata.is_empty(), "include_metadata is not set");
         it.stop().await;
     });

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Env, Function, Kind, State, Test};
 use crate::context::Scene;
-use crate::path::{Field, OfRequest, Takes, trace_state};
+use crate::path::{Field, OfRequest, Takes, known_as, trace_state};
 use crate::tree::Math;
 use crate::value::{List, Map, Value};
 
@@ -198,8 +198,12 @@ fn at_any_path<'a>(field: Field, keys: &'a [Key], scene: Scene<'a>) -> Result<Va
             other => return Err(format!("log bodies of type {} cannot be indexed", other.kind())),
         },
     };
-    let Some(mut value) = found else { return Ok(Value::Nil) };
-    for key in rest {
+    found.map_or(Ok(Value::Nil), |value| below(value, rest, scene))
+}
+
+/// What stands at keys of a value.
+fn below<'a>(mut value: Value<'a>, keys: &'a [Key], scene: Scene<'a>) -> Result<Value<'a>, String> {
+    for key in keys {
         value = match &value {
             Value::Map(map) => match map.get(&text_key(key, scene)?) {
                 Some(value) => value,
@@ -215,6 +219,16 @@ fn at_any_path<'a>(field: Field, keys: &'a [Key], scene: Scene<'a>) -> Result<Va
 /// What stands at keys of the request: each of its keys has a list of texts.
 fn in_request<'a>(part: OfRequest, keys: &'a [Key], scene: Scene<'a>) -> Result<Value<'a>, String> {
     let Some((first, rest)) = keys.split_first() else { return Ok(part.value(scene)) };
+    if part == OfRequest::Auth {
+        let key = text_key(first, scene)?;
+        return match known_as(scene, &key) {
+            None => Ok(Value::Nil),
+            Some(it) if rest.is_empty() || matches!(it, Value::Map(_) | Value::List(_)) => {
+                below(it, rest, scene)
+            }
+            Some(it) => Err(format!("attribute {key:?} value is not indexable: {}", it.kind())),
+        };
+    }
     let key = text_key(first, scene).map_err(|it| format!("cannot get map value: {it}"))?;
     let texts: SmallVec<[&'a str; 4]> = part.texts(scene, &key).collect();
     match rest {

@@ -14,7 +14,7 @@ use crate::tree;
 use crate::value::{Instant, List, Map, Value};
 
 pub(crate) use items::{KINDS, id, trace_state};
-pub(crate) use request::OfRequest;
+pub(crate) use request::{OfRequest, known_as};
 
 /// A path: a field of OTLP, and what it is in the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::value::{List, Map, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OfRequest {
     Address,
-    /// What an authenticator found out, which is not handed on to here yet.
+    /// What an authenticator knows of the client.
     Auth,
     Metadata,
     GrpcMetadata,
@@ -56,6 +56,12 @@ impl OfRequest {
                 if request.is_grpc { peer.to_string() } else { peer.ip().to_string() }.into()
             });
         }
+        if self == OfRequest::Auth {
+            let all = request.known.iter();
+            return Value::Map(Map::own(
+                all.map(|it| (it.0.as_str().into(), known(&it.1))).collect(),
+            ));
+        }
         let mut entries = Vec::new();
         for (at, (key, _)) in request.metadata.iter().enumerate() {
             let is_first = request.metadata.iter().take(at).all(|it| it.0 != *key);
@@ -77,6 +83,26 @@ impl OfRequest {
         };
         let all = request.metadata.iter().filter(move |_| is_there);
         all.filter(move |it| it.0.eq_ignore_ascii_case(key)).map(|it| it.1.as_str())
+    }
+}
+
+/// What an authenticator knows under a name.
+pub(crate) fn known_as<'a>(scene: Scene<'a>, name: &str) -> Option<Value<'a>> {
+    scene.request().known.iter().find(|it| it.0 == name).map(|it| known(&it.1))
+}
+
+fn known(value: &config::Value) -> Value<'_> {
+    match value.plain() {
+        config::Value::Null | config::Value::Sourced { .. } => Value::Nil,
+        config::Value::Bool(it) => Value::Bool(*it),
+        config::Value::Int(it) => i64::try_from(*it).map_or(Value::Nil, Value::Int),
+        config::Value::Float(it) => Value::Double(*it),
+        config::Value::String(it) => Value::from(it.as_str()),
+        config::Value::List(all) => Value::List(List::own(all.iter().map(known).collect())),
+        config::Value::Map(all) => {
+            let entries = all.iter().map(|(key, it)| (key.as_str().into(), known(it)));
+            Value::Map(Map::own(entries.collect()))
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use component::config::{Caution, Choice, Duration, MapList, Need, Problems, Section};
+use component::config::{Caution, Choice, Duration, MapList, Need, Problems, Section, Side};
 use component::{BoxError, ClientAuth, Host};
 use compression::{Encoding, Type};
 use confignet::dial::Target;
+use confignet::{MiddlewareConfig, middlewares};
 use serde::{Deserialize, Serialize};
 
 /// Balancers that grpc-go registers.
@@ -52,7 +53,7 @@ pub struct ClientConfig {
     /// Credentials from an extension.
     #[config(omit_empty)]
     pub auth: Option<AuthConfig>,
-    /// Extensions around every call. Not supported yet.
+    /// Extensions around every call. No extension can be one yet.
     #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }
@@ -110,13 +111,6 @@ pub struct AuthConfig {
     pub authenticator: String,
 }
 
-/// One of `middlewares:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-pub struct MiddlewareConfig {
-    /// Id of the extension.
-    pub id: String,
-}
-
 /// An endpoint, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
@@ -157,10 +151,7 @@ impl ClientConfig {
             let id = auth.authenticator.clone();
             problems.needs(format!("{key}::auth::authenticator"), Need::ClientAuth(id));
         }
-        if !self.middlewares.is_empty() {
-            let text = "middlewares are not supported yet: remove the middlewares list";
-            problems.at_start(key, text).remove("middlewares");
-        }
+        middlewares::check(&self.middlewares, Side::GrpcClient, key, problems);
     }
 
     /// The extension that gives credentials, if one is named.
@@ -168,6 +159,8 @@ impl ClientConfig {
     /// # Errors
     /// In the Collector's words.
     pub fn authenticator(&self, host: &Host) -> Result<Option<Arc<dyn ClientAuth>>, BoxError> {
+        // No extension is a middleware of clients: this says so of the first.
+        middlewares::find(&self.middlewares, Side::GrpcClient, host)?;
         let name = self.auth.as_ref().map(|it| it.authenticator.as_str());
         name.map(|it| host.uses_named::<dyn ClientAuth>(it)).transpose()
     }

@@ -17,17 +17,15 @@ use h2::server::SendResponse;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
-use super::{Answer, Endpoint, Shared};
+use super::headers::{GRPC, GRPC_MESSAGE, GRPC_STATUS};
+use super::{Answer, Answers, Endpoint, Shared, StreamRoute, streaming};
 use crate::frame::{FrameError, Message, Reader};
 use crate::metrics;
 use rpcstatus::{code, encode, encode_binary, escape};
 
-const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -51,6 +49,23 @@ fn refuse(code: i32, message: impl Into<String>) -> Refusal {
     GrpcStatus { code, message: message.into(), encoded: Bytes::new() }.into()
 }
 
+/// What a call comes to.
+enum Outcome<'a> {
+    /// An answer.
+    One(&'a Answer),
+    /// Any number of answers, until a time.
+    Many(Answers, Option<Instant>),
+    /// All of it has been written; the code that stands at its end.
+    Sent(i32),
+}
+
+/// Who answers a call.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    One(&'a Endpoint),
+    Many(&'a StreamRoute),
+}
+
 /// Serves one call. Ends early when the client withdraws it.
 pub(super) async fn handle(
     shared: Arc<Shared>,
@@ -68,8 +83,17 @@ pub(super) async fn handle(
         })
         .await
     };
+    // The first of many answers goes the way of an only one.
+    let outcome = match outcome {
+        Some(Ok(Outcome::Many(answers, limit))) => {
+            let sent = streaming::send(&mut respond, &head.headers, (answers, limit)).await;
+            sent.map(|end| end.map(Outcome::Sent).map_err(Refusal::from))
+        }
+        other => other,
+    };
     if let Some((calls, begun)) = begun {
         let code = match &outcome {
+            Some(Ok(Outcome::Sent(code))) => *code,
             Some(Ok(_)) => code::OK,
             Some(Err(refusal)) => refusal.status.code,
             None => code::CANCELED,
@@ -80,7 +104,8 @@ pub(super) async fn handle(
         metrics::called(calls, metrics::SERVER, method, code, begun.elapsed());
     }
     let sent = match outcome {
-        Some(Ok(answer)) => send_answer(&mut respond, &head.headers, answer),
+        Some(Ok(Outcome::One(answer))) => send_answer(&mut respond, &head.headers, answer),
+        Some(Ok(Outcome::Many(..) | Outcome::Sent(_))) => Ok(()),
         Some(Err(refusal)) => send_refusal(&mut respond, &head.headers, refusal),
         None => {
             debug!("the client withdrew a call");
@@ -97,23 +122,25 @@ async fn within_deadline<'a>(
     client: &Arc<Client>,
     head: &Parts,
     body: RecvStream,
-) -> Result<&'a Answer, Refusal> {
-    let endpoint = check(shared, head)?;
-    let call = call(shared, endpoint, client, head, body);
+) -> Result<Outcome<'a>, Refusal> {
+    let target = check(shared, head)?;
+    let call = call(shared, target, client, head, body);
     let Some(value) = head.headers.get(GRPC_TIMEOUT) else { return call.await };
     let Some(limit) = parse_timeout(value.as_bytes()) else {
         let text = String::from_utf8_lossy(value.as_bytes());
         let message = format!("malformed grpc-timeout: {text:?}");
         return Err(Refusal { http: StatusCode::BAD_REQUEST, ..refuse(code::INTERNAL, message) });
     };
+    let end = Instant::now().checked_add(limit);
     match timeout(limit, call).await {
+        Ok(Ok(Outcome::Many(answers, _))) => Ok(Outcome::Many(answers, end)),
         Ok(outcome) => outcome,
         Err(_) => Err(refuse(code::DEADLINE_EXCEEDED, "context deadline exceeded")),
     }
 }
 
 /// What can be said before the message has come.
-fn check<'a>(shared: &'a Shared, head: &Parts) -> Result<&'a Endpoint, Refusal> {
+fn check<'a>(shared: &'a Shared, head: &Parts) -> Result<Target<'a>, Refusal> {
     let content_type =
         head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if !is_grpc(content_type) {
@@ -134,12 +161,15 @@ fn check<'a>(shared: &'a Shared, head: &Parts) -> Result<&'a Endpoint, Refusal> 
     let Some((service, method)) = name.rsplit_once('/') else {
         return Err(refuse(code::UNIMPLEMENTED, format!("malformed method name: {path:?}")));
     };
-    let mut of_service =
-        shared.endpoints.iter().filter(|it| it.route.service == service).peekable();
+    let one =
+        shared.endpoints.iter().map(|it| (it.route.service, it.route.method, Target::One(it)));
+    let many = shared.streams.iter().map(|it| (it.service, it.method, Target::Many(it)));
+    let mut of_service = one.chain(many).filter(|it| it.0 == service).peekable();
     if of_service.peek().is_none() {
         return Err(refuse(code::UNIMPLEMENTED, format!("unknown service {service}")));
     }
-    of_service.find(|it| it.route.method == method).ok_or_else(|| {
+    let found = of_service.find(|it| it.1 == method).map(|it| it.2);
+    found.ok_or_else(|| {
         let message = format!("unknown method {method} for service {service}");
         refuse(code::UNIMPLEMENTED, message)
     })
@@ -147,22 +177,25 @@ fn check<'a>(shared: &'a Shared, head: &Parts) -> Result<&'a Endpoint, Refusal> 
 
 async fn call<'a>(
     shared: &Shared,
-    endpoint: &'a Endpoint,
+    target: Target<'a>,
     client: &Arc<Client>,
     head: &Parts,
     body: RecvStream,
-) -> Result<&'a Answer, Refusal> {
+) -> Result<Outcome<'a>, Refusal> {
     // Before the message is read: who is not known takes no memory.
-    let auth = match &shared.auth {
+    let auth = match &shared.guards.auth {
         None => None,
         Some(auth) => {
-            let known = auth.authenticate(&head.headers).await;
+            let known = auth.admit(&head.headers, client.peer).await;
             Some(known.map_err(|why| match why {
                 component::Refusal::Unknown(text) => refuse(code::UNAUTHENTICATED, text),
                 component::Refusal::Later(text) => refuse(code::UNAVAILABLE, text),
             })?)
         }
     };
+    if let Some(wait) = shared.guards.must_refuse() {
+        return Err(exhausted(shared, wait));
+    }
     let encoding = match head.headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"" | b"identity") => None,
         Some(name) => Some(encoding(name).ok_or_else(|| {
@@ -188,6 +221,10 @@ async fn call<'a>(
     };
     // What was compressed is gone.
     let _ = under_way.holds(headers + message.len());
+    let endpoint = match target {
+        Target::One(endpoint) => endpoint,
+        Target::Many(route) => return Ok(Outcome::Many(route.handler.call(message), None)),
+    };
     let client = if shared.include_metadata || auth.is_some() {
         let metadata = if shared.include_metadata { metadata(head) } else { Vec::new() };
         Arc::new(Client { peer: client.peer, metadata, is_grpc: true, auth })
@@ -198,7 +235,7 @@ async fn call<'a>(
     let span = shared.tracer.extract(header);
     let ctx = Context { client: Some(client), span, ..Context::default() };
     endpoint.route.handler.call(&ctx, message).await?;
-    Ok(endpoint.answer(encoding))
+    Ok(Outcome::One(endpoint.answer(encoding)))
 }
 
 /// The message, counted as it comes.
@@ -228,6 +265,15 @@ async fn read(
         pace.came(came);
         held += came;
     }
+}
+
+/// What a middleware says that refuses a call. Upstream's does not say when it may come again, after which clients drop
+/// what they have.
+fn exhausted(shared: &Shared, wait: Duration) -> Refusal {
+    shared.refused.add(1);
+    let (code, message) = (code::RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED".to_owned());
+    let encoded = encode(code, &message, Some(wait));
+    GrpcStatus { code, message, encoded }.into()
 }
 
 /// There is no room for what comes.

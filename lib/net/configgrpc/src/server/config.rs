@@ -1,10 +1,11 @@
 //! The keys of a gRPC server (`config/configgrpc`, v0.159).
 
-use component::config::{Duration, Problems, Section};
-use confignet::AddrConfig;
+use component::config::{Duration, Problems, Section, Side};
+use confignet::server::Before;
+use confignet::{AddrConfig, MiddlewareConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::client::{AuthConfig, MiddlewareConfig};
+use crate::client::AuthConfig;
 
 /// grpc-go's limit when `max_recv_msg_size_mib` is 0, in MiB.
 const MESSAGE_MIB_DEFAULT: i64 = 4;
@@ -48,7 +49,7 @@ pub struct ServerConfig {
     /// Pipelines see the metadata of calls. Default false.
     #[config(omit_empty)]
     pub include_metadata: bool,
-    /// Extensions around every call. Not supported yet.
+    /// Extensions that may refuse calls, such as `memory_limiter`.
     #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }
@@ -131,8 +132,7 @@ impl ServerConfig {
             problems.at(key, NO_TRANSPORT).set("transport", "tcp");
         }
         self.net.listens(key, "4317", problems);
-        let has_middlewares = !self.middlewares.is_empty();
-        confignet::server::check(self.authenticator(), has_middlewares, key, problems);
+        self.before().check(key, problems);
         if let Some(tls) = self.tls.get() {
             tls.check_start(&format!("{key}::tls"), problems);
         }
@@ -160,9 +160,10 @@ impl ServerConfig {
         }
     }
 
-    /// The extension that checks clients.
-    pub(super) fn authenticator(&self) -> Option<&str> {
-        self.auth.get().map(|it| it.authenticator.as_str())
+    /// The extensions before its calls.
+    pub(super) fn before(&self) -> Before<'_> {
+        let authenticator = self.auth.get().map(|it| it.authenticator.as_str());
+        Before { authenticator, middlewares: &self.middlewares, side: Side::GrpcServer }
     }
 
     /// Longest message in bytes.

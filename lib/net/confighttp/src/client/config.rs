@@ -3,10 +3,11 @@
 use super::Url;
 use std::sync::Arc;
 
-use component::config::{Caution, Choice, Duration, MapList, Need, Problems};
+use component::config::{Caution, Choice, Duration, MapList, Need, Problems, Side};
 use component::{BoxError, ClientAuth, Host};
 use compression::{Params, Type};
 use confignet::proxy::Proxy;
+use confignet::{MiddlewareConfig, middlewares};
 use serde::{Deserialize, Serialize};
 
 /// An HTTP client, with the defaults of the OTLP exporter.
@@ -67,7 +68,7 @@ pub struct ClientConfig {
     /// Accepted, without effect: HTTP/2 needs TLS. Default true.
     #[config(omit_empty)]
     pub force_attempt_http2: bool,
-    /// Extensions around every request. Not supported yet.
+    /// Extensions around every request. No extension can be one yet.
     #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }
@@ -116,13 +117,6 @@ pub struct CookiesConfig {
     pub enabled: bool,
 }
 
-/// One of `middlewares:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-pub struct MiddlewareConfig {
-    /// Id of the extension.
-    pub id: String,
-}
-
 /// The endpoint with a scheme, also where one is misspelt: `htpp://host`, `http:/host`.
 fn with_scheme(endpoint: &str) -> String {
     let endpoint = endpoint.trim().trim_matches(['\'', '"']).replace('\\', "/");
@@ -156,6 +150,7 @@ impl ClientConfig {
             let id = auth.authenticator.clone();
             problems.needs(format!("{key}::auth::authenticator"), Need::ClientAuth(id));
         }
+        middlewares::check(&self.middlewares, Side::HttpClient, key, problems);
     }
 
     /// Checks a URL to post to; `place` is its key. It may be used by one signal only.
@@ -188,18 +183,11 @@ impl ClientConfig {
 
     /// Keys that are set and cannot be honoured, and why.
     fn refused(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let keys = [
-            (
-                self.cookies.enabled,
-                "cookies",
-                "cookies are not supported yet: set cookies.enabled: false",
-            ),
-            (
-                !self.middlewares.is_empty(),
-                "middlewares",
-                "middlewares are not supported yet: remove the middlewares list",
-            ),
-        ];
+        let keys = [(
+            self.cookies.enabled,
+            "cookies",
+            "cookies are not supported yet: set cookies.enabled: false",
+        )];
         keys.into_iter().filter(|it| it.0).map(|(_, name, why)| (name, why))
     }
 
@@ -208,6 +196,8 @@ impl ClientConfig {
     /// # Errors
     /// In the Collector's words.
     pub fn authenticator(&self, host: &Host) -> Result<Option<Arc<dyn ClientAuth>>, BoxError> {
+        // No extension is a middleware of clients: this says so of the first.
+        middlewares::find(&self.middlewares, Side::HttpClient, host)?;
         let name = self.auth.as_ref().map(|it| it.authenticator.as_str());
         name.map(|it| host.uses_named::<dyn ClientAuth>(it)).transpose()
     }

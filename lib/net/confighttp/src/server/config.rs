@@ -1,8 +1,9 @@
 //! The keys of an HTTP server (`config/confighttp`, v0.159).
 
-use component::config::{Caution, Duration, MapList, Problems, Section, Stage};
+use component::config::{Caution, Duration, MapList, Problems, Section, Side, Stage};
 use compression::Encoding;
-use confignet::AddrConfig;
+use confignet::server::Before;
+use confignet::{AddrConfig, MiddlewareConfig};
 use serde::{Deserialize, Serialize};
 
 /// Body limit when `max_request_body_size` is 0, in bytes.
@@ -46,7 +47,7 @@ pub struct ServerConfig {
     /// Several requests on one connection. Default true.
     #[config(omit_empty)]
     pub keep_alives_enabled: bool,
-    /// Extensions around every request. Not supported yet.
+    /// Extensions that may refuse requests, such as `memory_limiter`.
     #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }
@@ -104,13 +105,6 @@ pub struct AuthConfig {
     pub request_params: Vec<String>,
 }
 
-/// One of `middlewares:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-pub struct MiddlewareConfig {
-    /// Id of the extension.
-    pub id: String,
-}
-
 /// What is done with the body of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
@@ -134,8 +128,7 @@ impl ServerConfig {
             say("netaddr", "invalid transport type \"\"", problems);
         }
         self.net.listens(key, "4318", problems);
-        let has_middlewares = !self.middlewares.is_empty();
-        confignet::server::check(self.authenticator(), has_middlewares, key, problems);
+        self.before().check(key, problems);
         if let Some(tls) = self.tls.get() {
             tls.check_start(&format!("{key}::tls"), problems);
         }
@@ -160,9 +153,10 @@ impl ServerConfig {
         }
     }
 
-    /// The extension that checks clients.
-    pub(super) fn authenticator(&self) -> Option<&str> {
-        self.auth.get().map(|it| it.authenticator.as_str())
+    /// The extensions before its requests.
+    pub(super) fn before(&self) -> Before<'_> {
+        let authenticator = self.auth.get().map(|it| it.authenticator.as_str());
+        Before { authenticator, middlewares: &self.middlewares, side: Side::HttpServer }
     }
 
     /// Longest body in bytes.
