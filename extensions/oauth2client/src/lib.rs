@@ -1,10 +1,11 @@
-//! Gets tokens from an OAuth 2.0 server for exporters, by the client credentials grant (RFC 6749, section 4.4). A token is
-//! kept until shortly before its end; the exporters that use this extension share it.
+//! Gets tokens from an OAuth 2.0 server for exporters, by the client credentials grant (RFC 6749, section 4.4) or with a
+//! statement that the client signs (RFC 7523, section 2.1). A token is kept until shortly before its end; the exporters that
+//! use this extension share it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use component::config::{Caution, Duration, Problems, Secret};
+use component::config::{Caution, Duration, Problems, Secret, Value};
 use component::{
     BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Offers, Settings,
     async_trait,
@@ -14,11 +15,14 @@ use credentials::Fetched;
 use http::header::{AUTHORIZATION, HeaderMap};
 use serde::{Deserialize, Serialize};
 
+mod assertion;
+mod credential;
 mod server;
 #[cfg(test)]
 mod tests;
 
-use server::{Server, Token};
+use assertion::Assertion;
+use server::{Proof, Server, Token};
 
 /// The task looks whether somebody has asked for a token; it asks for none by itself.
 const NEVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
@@ -30,7 +34,8 @@ const NEVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 360
 #[serde(default)]
 #[config(go = "oauth2clientauthextension.Config")]
 pub struct Config {
-    /// How the client shows who it is. Only `client_credentials` is supported. Default `client_credentials`.
+    /// How the client shows who it is: `client_credentials`, with a secret, or
+    /// `urn:ietf:params:oauth:grant-type:jwt-bearer`, with a key. Default `client_credentials`.
     #[config(omit_empty)]
     pub grant_type: String,
     /// The client's name at the server.
@@ -45,6 +50,27 @@ pub struct Config {
     /// A file with it, read again when it changes. `client_secret` is ignored then.
     #[config(omit_empty)]
     pub client_secret_file: String,
+    /// The RSA key of the client, as PEM, for `jwt-bearer`.
+    #[config(omit_empty)]
+    pub client_certificate_key: Secret,
+    /// A file with it, read again when it changes. `client_certificate_key` is ignored then.
+    #[config(omit_empty)]
+    pub client_certificate_key_file: String,
+    /// The name of the key, for the head of the statement. Default none.
+    #[config(omit_empty)]
+    pub client_certificate_key_id: String,
+    /// RS256, RS384 or RS512. Default RS256.
+    #[config(omit_empty)]
+    pub signature_algorithm: String,
+    /// Who makes the statement. Default: the client's name.
+    #[config(omit_empty)]
+    pub iss: String,
+    /// Whom the statement is for. Default: `token_url`.
+    #[config(omit_empty)]
+    pub audience: String,
+    /// More of the statement; it replaces what has the same name.
+    #[config(omit_empty)]
+    pub claims: BTreeMap<String, Value>,
     /// More parameters of the request for a token.
     #[config(omit_empty)]
     pub endpoint_params: BTreeMap<String, Vec<String>>,
@@ -73,6 +99,13 @@ impl Default for Config {
             client_id_file: String::new(),
             client_secret: Secret::default(),
             client_secret_file: String::new(),
+            client_certificate_key: Secret::default(),
+            client_certificate_key_file: String::new(),
+            client_certificate_key_id: String::new(),
+            signature_algorithm: String::new(),
+            iss: String::new(),
+            audience: String::new(),
+            claims: BTreeMap::new(),
             endpoint_params: BTreeMap::new(),
             token_url: String::new(),
             scopes: Vec::new(),
@@ -83,27 +116,57 @@ impl Default for Config {
     }
 }
 
-/// The value of `grant_type` that is supported.
+/// The values of `grant_type`.
 const CLIENT_CREDENTIALS: &str = "client_credentials";
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-impl component::Config for Config {
-    fn validate(&self, problems: &mut Problems) {
-        if !["", CLIENT_CREDENTIALS].contains(&self.grant_type.as_str()) {
-            let text = format!(
-                "grant_type {:?} is not supported: only client_credentials is",
-                self.grant_type
-            );
-            problems.at_start("", text).set("grant_type", CLIENT_CREDENTIALS);
-        }
+impl Config {
+    fn grant(&self) -> &str {
+        if self.grant_type.is_empty() { CLIENT_CREDENTIALS } else { &self.grant_type }
+    }
+
+    /// What is wrong with that which shows who the client is.
+    fn check_proof(&self, problems: &mut Problems) {
         if self.client_id.is_empty() && self.client_id_file.is_empty() {
             let rule = "no ClientID provided in the OAuth2 exporter configuration";
             problems.at("", rule).require("client_id", "my-client");
         }
-        if self.client_secret.expose().is_empty() && self.client_secret_file.is_empty() {
+        let is_missing = |it: &Secret, file: &str| it.expose().is_empty() && file.is_empty();
+        if self.grant() == JWT_BEARER {
+            if is_missing(&self.client_certificate_key, &self.client_certificate_key_file) {
+                let rule =
+                    "no ClientCertificateKey provided in OAuth Client Credentials configuration";
+                let advice = "name the file of the client's RSA key: client_certificate_key_file: /etc/sluice/client.key";
+                problems.at("", rule).say("client_certificate_key_file", advice);
+            }
+            if let Err(why) = assertion::algorithm(&self.signature_algorithm) {
+                problems.at("", why).one_of("signature_algorithm", &["RS256", "RS384", "RS512"]);
+            }
+            let key = self.client_certificate_key.expose();
+            if self.client_certificate_key_file.is_empty()
+                && !key.is_empty()
+                && let Err(why) = assertion::key(key)
+            {
+                problems.at_start("", why).about("client_certificate_key");
+            }
+        } else if is_missing(&self.client_secret, &self.client_secret_file) {
             let rule = "no ClientSecret provided in OAuth Client Credentials configuration";
             let advice = "write the secret, best from a variable: client_secret: ${env:CLIENT_SECRET}; or name its file with client_secret_file";
             problems.at("", rule).say("client_secret", advice);
         }
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        if ![CLIENT_CREDENTIALS, JWT_BEARER].contains(&self.grant()) {
+            let text = format!(
+                "grant_type {:?} is not supported: {CLIENT_CREDENTIALS} and {JWT_BEARER} are",
+                self.grant_type
+            );
+            problems.at_start("", text).one_of("grant_type", &[CLIENT_CREDENTIALS, JWT_BEARER]);
+        }
+        self.check_proof(problems);
         if self.token_url.is_empty() {
             let rule = "no TokenURL provided in OAuth Client Credentials configuration";
             problems.at("", rule).require("token_url", "https://auth.example/oauth2/token");
@@ -114,7 +177,8 @@ impl component::Config for Config {
                     problems.at_start("", why).about("token_url");
                 }
                 Ok(url) if !url.is_private() => {
-                    let text = format!("the client secret goes to {} unencrypted", url.host());
+                    let text =
+                        format!("what shows who the client is goes to {} unencrypted", url.host());
                     problems.warn(Caution::Plaintext, "", text).about("token_url");
                 }
                 Ok(_) => {}
@@ -161,10 +225,16 @@ impl Extension for Oauth2Client {
 #[async_trait]
 impl Component for Oauth2Client {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let of = |text: &str, file: &str| server::credential(text, file, host);
+        let of = |text: &str, file: &str| credential::credential(text, file, host);
         let id = of(&self.config.client_id, &self.config.client_id_file)?;
-        let secret = of(self.config.client_secret.expose(), &self.config.client_secret_file)?;
-        let server = Arc::new(Server::new(&self.config, (id, secret), &self.agent)?);
+        let config = &self.config;
+        let proof = if config.grant() == JWT_BEARER {
+            Proof::Signed(Assertion::new(config, id, host)?)
+        } else {
+            let secret = of(config.client_secret.expose(), &config.client_secret_file)?;
+            Proof::Secret(id, secret)
+        };
+        let server = Arc::new(Server::new(config, proof, &self.agent)?);
         self.token.run(host, NEVER, move || {
             let server = Arc::clone(&server);
             async move {

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use component::Host;
 use confighttp::client::{Fetcher, Url};
-use credentials::{Given, Watched};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
 use pdata::text::Base64;
@@ -14,29 +12,17 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::Config;
+use crate::assertion::Assertion;
+use crate::credential::Credential;
 
 /// Parameters that this extension writes itself.
-pub(crate) const OWN_PARAMS: &[&str] = &["scope", "client_id", "client_secret"];
+pub(crate) const OWN_PARAMS: &[&str] = &["scope", "client_id", "client_secret", "assertion"];
 /// Most bytes of an answer that are read. Tokens are some hundred bytes; golang.org/x/oauth2 reads as much.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// The time for one request, where `timeout` says none.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Most characters of a server's explanation that are shown.
 const EXPLANATION_CHARS_MAX: usize = 200;
-
-/// A name or a secret, written in the section or in a file.
-pub(crate) type Credential = Given<String>;
-
-pub(crate) fn credential(text: &str, file: &str, host: &Host) -> Result<Credential, String> {
-    if file.is_empty() {
-        return Ok(Given::Fixed(text.to_owned()));
-    }
-    let read = |text: &str| match text.trim() {
-        "" => Err("the file is empty: write the credential into it".to_owned()),
-        text => Ok(text.to_owned()),
-    };
-    Ok(Given::File(Watched::open(file.as_ref(), host, read)?))
-}
 
 /// What goes into the header of a request, and how long.
 pub(crate) struct Token {
@@ -63,44 +49,46 @@ impl Token {
 pub(crate) struct Server {
     url: Url,
     fetcher: Fetcher,
-    id: Credential,
-    secret: Credential,
-    /// Everything in the form but id and secret.
+    proof: Proof,
+    /// Everything in the form but the proof.
     form: String,
     buffer: Duration,
     /// It wants id and secret in the form, not in a header.
     in_form: AtomicBool,
 }
 
+/// How the client shows who it is.
+pub(crate) enum Proof {
+    /// By a name and a secret.
+    Secret(Credential, Credential),
+    /// By a statement that it has signed.
+    Signed(Assertion),
+}
+
 impl Server {
-    pub(crate) fn new(
-        config: &Config,
-        (id, secret): (Credential, Credential),
-        agent: &str,
-    ) -> Result<Self, String> {
+    pub(crate) fn new(config: &Config, proof: Proof, agent: &str) -> Result<Self, String> {
         let url = Url::parse(&config.token_url)?;
         let timeout = Some(config.timeout.std()).filter(|it| !it.is_zero()).unwrap_or(TIMEOUT);
         let fetcher = Fetcher::new(&config.tls, &url, timeout, agent)?;
         let buffer = config.expiry_buffer.std();
         let (form, in_form) = (form(config), AtomicBool::new(false));
-        Ok(Self { url, fetcher, id, secret, form, buffer, in_form })
+        Ok(Self { url, fetcher, proof, form, buffer, in_form })
     }
 
     /// Asks for a token. RFC 6749 wants servers to take id and secret in a header; those that take them only in the form
     /// refuse, and are asked again with that, as golang.org/x/oauth2 does.
     pub(crate) async fn token(&self) -> Result<Token, String> {
-        let in_form = self.in_form.load(Relaxed);
         let begun = Instant::now();
-        let (id, secret) = (self.id.get(), self.secret.get());
-        let mut answer = self.ask(&id, &secret, in_form).await?;
-        if answer.status().is_client_error() && !in_form {
-            let other = self.ask(&id, &secret, true).await?;
-            if other.status().is_success() {
-                self.in_form.store(true, Relaxed);
-                answer = other;
+        let token = match &self.proof {
+            Proof::Secret(id, secret) => self.by_secret(&id.get(), &secret.get()).await?,
+            Proof::Signed(assertion) => {
+                let signed = assertion.signed()?;
+                let mut body = self.form.clone();
+                push(&mut body, "assertion", &signed);
+                let answer = self.ask(HeaderMap::new(), body).await?;
+                read(&answer).map_err(|why| hide(&why, &signed))?
             }
-        }
-        let token = read(&answer).map_err(|why| hide(&why, &secret))?;
+        };
         let life = token.seconds.map(|seconds| {
             let life = Duration::from_secs(seconds);
             let buffer = if self.buffer < life { self.buffer } else { life / 2 };
@@ -109,17 +97,28 @@ impl Server {
         Ok(Token { value: token.value, life })
     }
 
-    async fn ask(
+    async fn by_secret(&self, id: &str, secret: &str) -> Result<Answer, String> {
+        let in_form = self.in_form.load(Relaxed);
+        let (headers, body) = self.with_secret(id, secret, in_form)?;
+        let mut answer = self.ask(headers, body).await?;
+        if answer.status().is_client_error() && !in_form {
+            let (headers, body) = self.with_secret(id, secret, true)?;
+            let other = self.ask(headers, body).await?;
+            if other.status().is_success() {
+                self.in_form.store(true, Relaxed);
+                answer = other;
+            }
+        }
+        read(&answer).map_err(|why| hide(&why, secret))
+    }
+
+    fn with_secret(
         &self,
         id: &str,
         secret: &str,
         in_form: bool,
-    ) -> Result<Response<impl AsRef<[u8]> + use<>>, String> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(CONTENT_TYPE, form);
-        let mut body = self.form.clone();
+    ) -> Result<(HeaderMap, String), String> {
+        let (mut headers, mut body) = (HeaderMap::new(), self.form.clone());
         if in_form {
             push(&mut body, "client_id", id);
             push(&mut body, "client_secret", secret);
@@ -131,6 +130,17 @@ impl Server {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
+        Ok((headers, body))
+    }
+
+    async fn ask(
+        &self,
+        mut headers: HeaderMap,
+        body: String,
+    ) -> Result<Response<impl AsRef<[u8]> + use<>>, String> {
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(CONTENT_TYPE, form);
         let sent = self.fetcher.fetch(
             Method::POST,
             &self.url,
@@ -145,7 +155,7 @@ impl Server {
 fn form(config: &Config) -> String {
     let mut form = String::new();
     if !config.endpoint_params.contains_key("grant_type") {
-        push(&mut form, "grant_type", crate::CLIENT_CREDENTIALS);
+        push(&mut form, "grant_type", config.grant());
     }
     if !config.scopes.is_empty() {
         push(&mut form, "scope", &config.scopes.join(" "));

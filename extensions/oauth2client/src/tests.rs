@@ -131,6 +131,94 @@ async fn one_token_is_fetched_for_many_requests() {
     host.stop().await;
 }
 
+/// A part of a token that was sent in a form.
+fn decoded(part: &str) -> serde_json::Value {
+    let text = pdata::text::Base64::RAW_URL.decode(part.as_bytes()).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+fn by_key(base: &str, more: &str) -> String {
+    format!(
+        r#"{{"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "client_id": "me", "token_url": "{base}/token"{more}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_signs_who_it_is() {
+    let (host, site) = (TestHost::new(), Site::new(&[(200, &token("tok", 3600))]));
+    let base = site.serve(&host, None);
+    let file = |name: &str| format!("{}/testdata/{name}", env!("CARGO_MANIFEST_DIR"));
+    let pem = std::fs::read_to_string(file("client.key")).unwrap();
+    let key = assertion::key(&pem).unwrap();
+    let inline = serde_json::json!(pem);
+    for (more, algorithm, how) in [
+        (
+            format!(r#", "client_certificate_key": {inline}"#),
+            "RS256",
+            &ring::signature::RSA_PKCS1_2048_8192_SHA256,
+        ),
+        (
+            format!(
+                r#", "client_certificate_key_file": "{}", "signature_algorithm": "RS512", "scopes": ["a", "b"],
+                "client_certificate_key_id": "k1", "iss": "us", "audience": "them", "claims": {{"tenant": 7, "sub": "you"}}"#,
+                file("client.pkcs1.key")
+            ),
+            "RS512",
+            &ring::signature::RSA_PKCS1_2048_8192_SHA512,
+        ),
+    ] {
+        let extension = started(&host, &by_key(&base, &more)).await;
+        assert_eq!(sent(&extension).await.unwrap(), "Bearer tok");
+        let (header, form) = site.seen().pop().unwrap();
+        assert_eq!(header, "", "there is no secret");
+        let (before, signed) = form.split_once("&assertion=").unwrap();
+        let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
+        assert!(before.starts_with(grant), "{form}");
+        let parts: Vec<&str> = signed.split('.').collect();
+        let signature = pdata::text::Base64::RAW_URL.decode(parts[2].as_bytes()).unwrap();
+        let public = ring::signature::UnparsedPublicKey::new(how, key.public());
+        public.verify(format!("{}.{}", parts[0], parts[1]).as_bytes(), &signature).unwrap();
+        let (head, said) = (decoded(parts[0]), decoded(parts[1]));
+        assert_eq!((&head["alg"], &head["typ"]), (&algorithm.into(), &"JWT".into()));
+        let life = said["exp"].as_u64().unwrap() - said["iat"].as_u64().unwrap();
+        assert_eq!((life, said["jti"].as_str().unwrap().len()), (1800, 36));
+        if algorithm == "RS256" {
+            let url = format!("{base}/token");
+            let want: [serde_json::Value; 3] = ["me".into(), "me".into(), url.into()];
+            assert_eq!(["iss", "sub", "aud"].map(|it| said[it].clone()), want);
+            assert_eq!((head.get("kid"), said.get("scope")), (None, None));
+        } else {
+            let want: [serde_json::Value; 5] =
+                ["us".into(), "you".into(), "them".into(), "a b".into(), 7.into()];
+            assert_eq!(["iss", "sub", "aud", "scope", "tenant"].map(|it| said[it].clone()), want);
+            assert_eq!(head["kid"], "k1");
+            assert!(before.ends_with("&scope=a+b"), "{before}");
+        }
+    }
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_keeps_the_collector_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let generated = Authority::new();
+    generated.issue("ec", "localhost");
+    let ec = std::fs::read_to_string(generated.path("ec.key")).unwrap();
+    for (text, want) in [
+        ("hello", "the client's key cannot be used: it is no private key as PEM"),
+        (&ec, "the client's key cannot be used: it is no RSA key"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let more = format!(r#", "client_certificate_key_file": "{}""#, path.display());
+        let section = by_key("http://localhost:1", &more);
+        let extension = Oauth2Client::create(settings("oauth2client"), config(&section)).unwrap();
+        let error = Arc::new(extension).start(&TestHost::new()).await.unwrap_err().to_string();
+        assert!(error.starts_with(want), "{error}");
+        assert!(!error.contains("BEGIN"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_wants_the_secret_in_the_form_gets_it_there() {
     let no = (401, r#"{"error": "invalid_client"}"#);
@@ -381,11 +469,17 @@ fn mistakes_are_named_in_the_collectors_words() {
         component::Config::validate(&config, &mut found);
         found.of(Stage::Start).map(|it| it.text.clone()).collect::<Vec<_>>()
     };
+    let unknown = with(r#", "grant_type": "password""#);
+    assert!(unknown[0].starts_with("grant_type \"password\" is not supported: "), "{unknown:?}");
+    let no_key = "no ClientCertificateKey provided in OAuth Client Credentials configuration";
+    let by_key = r#"{"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "client_id": "me", "token_url": "http://localhost:1""#;
+    assert_eq!(problems::<Config>(&format!("{by_key}}}")), [no_key]);
+    let wrong = problems::<Config>(&format!(
+        r#"{by_key}, "client_certificate_key_file": "k", "signature_algorithm": "HS256"}}"#
+    ));
     assert_eq!(
-        with(r#", "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer""#),
-        [
-            "grant_type \"urn:ietf:params:oauth:grant-type:jwt-bearer\" is not supported: only client_credentials is"
-        ]
+        wrong,
+        ["invalid signature algorithm \"HS256\": RS256, RS384 and RS512 are supported"]
     );
     assert_eq!(
         with(r#", "endpoint_params": {"scope": ["a"]}"#),
