@@ -11,7 +11,7 @@ use crate::support::{Process, SLUICE, eventually, get, part};
 
 const LINES: usize = 500;
 
-fn loki_config(folder: &Path, port: u16, grpc: u16) -> String {
+pub(super) fn loki_config(folder: &Path, port: u16, grpc: u16) -> String {
     let data = folder.join("loki-data");
     format!(
         "auth_enabled: false

@@ -1,6 +1,7 @@
 //! The program as its users run it: between real neighbours, in good surroundings and bad.
 
 mod auth;
+mod backends;
 mod bad_input;
 mod commands;
 mod containerd;
@@ -8,6 +9,7 @@ mod cri;
 mod deploy;
 mod full_outputs;
 mod go_collector;
+mod health;
 mod helm;
 mod intake;
 mod kubernetes;
@@ -19,6 +21,7 @@ mod own_logs;
 mod own_telemetry;
 mod recipes;
 mod scarcity;
+mod sdk;
 mod shutdown;
 mod start;
 mod strange_files;
