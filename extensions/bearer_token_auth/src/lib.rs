@@ -1,8 +1,9 @@
 //! A token in a header: checks it for receivers, sends it for exporters.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use component::config::{Problems, Secret};
+use component::config::{Duration, Problems, Secret};
 use component::{
     AuthData, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Offers,
     Refusal, ServerAuth, Settings, async_trait,
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 mod tests;
+
+/// The pause between two looks for a file that is not there, where none is configured.
+const RETRY_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// `extensions: bearer_token_auth:`
 ///
@@ -36,6 +40,28 @@ pub struct Config {
     /// A file with a token per line, read again when it changes. `token` and `tokens` are ignored then.
     #[config(omit_empty)]
     pub filename: String,
+    /// A file that is not there when the collector starts. Default: the collector does not start.
+    #[config(omit_empty)]
+    pub retry_on_failure: Retry,
+    /// The start waits for the file. Default false.
+    #[config(omit_empty)]
+    pub wait_for_token_file: bool,
+}
+
+/// `retry_on_failure:`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[serde(default)]
+#[config(go = "credentialsfile.RetryOnFailureConfig")]
+pub struct Retry {
+    /// Wait for the file. Default false.
+    #[config(omit_empty)]
+    pub enabled: bool,
+    /// Most tries while the start waits; 0 is no limit. Default 0.
+    #[config(omit_empty)]
+    pub max_retries: u32,
+    /// Pause between tries while the start waits; 0 is one second. Default 0.
+    #[config(omit_empty)]
+    pub interval: Duration,
 }
 
 impl Default for Config {
@@ -46,6 +72,8 @@ impl Default for Config {
             token: Secret::default(),
             tokens: Vec::new(),
             filename: String::new(),
+            retry_on_failure: Retry::default(),
+            wait_for_token_file: false,
         }
     }
 }
@@ -60,6 +88,17 @@ impl component::Config for Config {
         if has_token && !self.tokens.is_empty() {
             let both = "either tokens or token should be provided, not both";
             problems.at("", both).remove("token");
+        }
+        if (self.retry_on_failure.enabled || self.wait_for_token_file) && self.filename.is_empty() {
+            let rule = "requires filename to be set";
+            problems.at("", rule).require("filename", "/etc/sluice/token");
+        } else if self.wait_for_token_file && !self.retry_on_failure.enabled {
+            let rule = "wait_for_token_file requires retry_on_failure to be enabled";
+            problems.at("", rule).set("retry_on_failure::enabled", "true");
+        }
+        if self.retry_on_failure.interval.is_negative() {
+            let text = "retry_on_failure::interval must not be negative";
+            problems.at_start("", text).set("retry_on_failure::interval", "1s");
         }
         if HeaderName::try_from(&self.header).is_err() {
             let text = format!("{:?} cannot be the name of a header", self.header);
@@ -100,10 +139,7 @@ impl Component for BearerTokenAuth {
             if !token.expose().is_empty() || !tokens.is_empty() {
                 tracing::warn!("a filename is specified. Configured token(s) is ignored!");
             }
-            let scheme = scheme.clone();
-            Given::File(Watched::open(filename.as_ref(), host, move |text| {
-                Ok(values(&scheme, &lines(text)?))
-            })?)
+            Given::File(self.file(filename.as_ref(), host).await?)
         } else if tokens.is_empty() {
             Given::Fixed(values(scheme, &[token.expose()]))
         } else {
@@ -115,9 +151,11 @@ impl Component for BearerTokenAuth {
     }
 }
 
-/// The tokens of a file. An empty line is none: else an empty token would be one that everybody knows.
+/// The tokens of a file; what stands behind one in its line is a comment. An empty line is none: else an empty token
+/// would be one that everybody knows.
 fn lines(text: &str) -> Result<Vec<&str>, String> {
-    let tokens: Vec<&str> = text.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
+    let tokens: Vec<&str> =
+        text.lines().filter_map(|line| line.split_whitespace().next()).collect();
     if tokens.is_empty() {
         Err("the file holds no token: write one per line".into())
     } else {
@@ -140,6 +178,32 @@ fn value(scheme: &str, token: &str) -> Option<HeaderValue> {
 }
 
 impl BearerTokenAuth {
+    /// The file, or what will become of it.
+    async fn file(&self, path: &Path, host: &Host) -> Result<Arc<Watched<Values>>, String> {
+        let Config { retry_on_failure: retry, wait_for_token_file, .. } = &self.config;
+        let scheme = self.config.scheme.clone();
+        let read = move |text: &str| Ok::<Values, String>(values(&scheme, &lines(text)?));
+        if retry.enabled && !wait_for_token_file {
+            return Ok(Watched::awaited(path, host, Arc::default(), read));
+        }
+        let pause = Some(retry.interval.std()).filter(|it| !it.is_zero()).unwrap_or(RETRY_PAUSE);
+        let mut tries = 0;
+        loop {
+            let opened = Watched::open(path, host, read.clone());
+            let error = match opened {
+                Ok(it) => return Ok(it),
+                Err(error) => error,
+            };
+            let is_last = retry.max_retries > 0 && tries >= retry.max_retries;
+            if !retry.enabled || is_last || host.stopping().is_cancelled() {
+                return Err(error);
+            }
+            tracing::info!(error, "waiting for the file with the token");
+            tries += 1;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     fn values(&self) -> Values {
         self.values.get().map(Given::get).unwrap_or_default()
     }
@@ -167,9 +231,8 @@ impl ClientAuth for BearerTokenAuth {
     async fn authorize(&self, _ctx: &Context, headers: &mut HeaderMap) -> Result<(), String> {
         let name = HeaderName::try_from(&self.config.header).map_err(|it| it.to_string())?;
         let values = self.values();
-        let value = values
-            .first()
-            .ok_or("the extension is not started, or its token cannot be sent in a header")?;
+        let value =
+            values.first().ok_or("there is no token yet, or it cannot be sent in a header")?;
         headers.insert(name, value.clone());
         Ok(())
     }

@@ -55,7 +55,7 @@ async fn an_exporter_sends_the_first_token() {
 async fn a_file_may_hold_several_tokens_and_an_empty_one_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens");
-    std::fs::write(&path, "a\n\n b \n").unwrap();
+    std::fs::write(&path, "a # the first\n\n b \n").unwrap();
     let section = format!(r#"{{"filename": "{}", "token": "ignored"}}"#, path.display());
     told(&section, "authorization", "Bearer b").await.unwrap();
     for wrong in ["Bearer ignored", "Bearer "] {
@@ -74,6 +74,12 @@ fn mistakes_are_named_in_the_collectors_words() {
     let both = "either tokens or token should be provided, not both";
     check(r#"{"token": "a", "tokens": ["b"]}"#, &[both]);
     check(r#"{"filename": "a"}"#, &[]);
+    check(
+        r#"{"token": "a", "retry_on_failure": {"enabled": true}}"#,
+        &["requires filename to be set"],
+    );
+    let waits = "wait_for_token_file requires retry_on_failure to be enabled";
+    check(r#"{"filename": "a", "wait_for_token_file": true}"#, &[waits]);
 }
 
 #[tokio::test]
@@ -82,4 +88,40 @@ async fn a_file_that_is_not_there_keeps_the_collector_from_starting() {
     let extension = BearerTokenAuth::create(settings("bearer_token_auth"), config).unwrap();
     let error = Arc::new(extension).start(&TestHost::new()).await.unwrap_err().to_string();
     assert_eq!(error, "open /nowhere: no such file or directory");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_comes_later_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, host) = (folder.path().join("token"), TestHost::new());
+    let started = async |more: &str| {
+        let section =
+            format!(r#"{{"filename": "{}", "retry_on_failure": {{{more}"#, path.display());
+        let extension = BearerTokenAuth::create(settings("bearer_token_auth"), config(&section));
+        let extension = Arc::new(extension.unwrap());
+        Arc::clone(&extension).start(&host).await.map(|()| extension)
+    };
+    let sent = async |extension: &BearerTokenAuth| {
+        let mut headers = HeaderMap::new();
+        let authorized = extension.authorize(&Context::default(), &mut headers).await;
+        authorized.map(|()| headers["authorization"].clone())
+    };
+    let later = started(r#""enabled": true}}"#).await.unwrap();
+    assert!(sent(&later).await.unwrap_err().starts_with("there is no token yet"));
+    let tried =
+        r#""enabled": true, "max_retries": 2, "interval": "1m"}, "wait_for_token_file": true}"#;
+    let begun = tokio::time::Instant::now();
+    let error = started(tried).await.err().unwrap().to_string();
+    assert!(error.ends_with("no such file or directory"), "{error}");
+    assert_eq!(begun.elapsed().as_secs(), 120);
+    let put = async {
+        tokio::time::sleep(std::time::Duration::from_secs(90)).await;
+        std::fs::write(&path, "tok").unwrap();
+    };
+    let (awaited, ()) = tokio::join!(started(tried), put);
+    assert_eq!(sent(&awaited.unwrap()).await.unwrap(), "Bearer tok");
+    while sent(&later).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    host.stop().await;
 }

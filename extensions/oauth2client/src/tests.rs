@@ -137,6 +137,11 @@ fn decoded(part: &str) -> serde_json::Value {
     serde_json::from_slice(&text).unwrap()
 }
 
+fn openssl(arguments: &[&str]) {
+    let made = std::process::Command::new("openssl").args(arguments).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
 fn by_key(base: &str, more: &str) -> String {
     format!(
         r#"{{"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "client_id": "me", "token_url": "{base}/token"{more}}}"#
@@ -147,7 +152,12 @@ fn by_key(base: &str, more: &str) -> String {
 async fn a_client_with_a_key_signs_who_it_is() {
     let (host, site) = (TestHost::new(), Site::new(&[(200, &token("tok", 3600))]));
     let base = site.serve(&host, None);
-    let file = |name: &str| format!("{}/testdata/{name}", env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    // ring makes no such keys.
+    openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-out", &file("client.key")]);
+    let traditional = ["rsa", "-traditional", "-in", &file("client.key")];
+    openssl(&[&traditional[..], &["-out", &file("client.pkcs1.key")]].concat());
     let pem = std::fs::read_to_string(file("client.key")).unwrap();
     let key = assertion::key(&pem).unwrap();
     let inline = serde_json::json!(pem);

@@ -43,6 +43,9 @@ pub struct Provider {
     /// Take tokens that are made for others. Default false.
     #[config(omit_empty)]
     pub ignore_audience: bool,
+    /// Take tokens that name another issuer, if this one has signed them. Only for a single issuer. Default false.
+    #[config(omit_empty)]
+    pub ignore_issuer: bool,
     /// File with the authority of the issuer's certificate. Default: the system's authorities.
     #[config(omit_empty)]
     pub issuer_ca_path: String,
@@ -72,7 +75,12 @@ impl component::Config for Config {
             problems.at_start("", text).set("attribute", "authorization");
         }
         let mut seen: Vec<&str> = Vec::new();
+        let has_several = self.all().count() > 1;
         for provider in self.all() {
+            if has_several && provider.ignore_issuer {
+                let rule = "ignore_issuer cannot be true when multiple providers are configured";
+                problems.at("", rule).about("providers");
+            }
             if seen.contains(&provider.issuer_url.as_str()) {
                 let rule = format!("duplicate issuer URL found: {}", provider.issuer_url);
                 problems.at("", rule).about("providers");

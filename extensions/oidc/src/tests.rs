@@ -563,3 +563,24 @@ fn mistakes_are_named_in_the_collectors_words() {
     );
     check(one, &[]);
 }
+
+#[tokio::test]
+async fn an_only_issuer_may_be_asked_to_take_tokens_that_name_another() {
+    let host = TestHost::new();
+    let (_site, base, signer) = with_one_key(&host);
+    let (token, other) = (
+        signer.token("ES256", "one", &claims("https://other.example")),
+        Signer::new("ES256").token("ES256", "one", &claims("https://other.example")),
+    );
+    let strict = started(&host, &section(&base, "")).await.unwrap();
+    let error = told(&strict, &token).await.unwrap_err();
+    assert!(error.contains("issued by a different provider"), "{error}");
+    let lax = started(&host, &section(&base, r#", "ignore_issuer": true"#)).await.unwrap();
+    told(&lax, &token).await.unwrap();
+    told(&lax, &other).await.unwrap_err();
+    let several = r#"{"providers": [{"issuer_url": "https://a.test", "audience": "x", "ignore_issuer": true},
+        {"issuer_url": "https://b.test", "audience": "x"}]}"#;
+    let rule = "ignore_issuer cannot be true when multiple providers are configured";
+    assert_eq!(problems::<Config>(several), [rule]);
+    host.stop().await;
+}

@@ -87,6 +87,21 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Ok(watched)
     }
 
+    /// The same for a file that may not be there yet: until it is, `nothing` counts.
+    pub fn awaited(
+        path: &Path,
+        host: &Host,
+        nothing: T,
+        read: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let path = path.to_owned();
+        let (value, stamp) = (ArcSwap::from_pointee(nothing), Mutex::new(None));
+        let watched = Arc::new(Self { path, read: Box::new(read), value, stamp });
+        watched.look();
+        watched.watch(host);
+        watched
+    }
+
     fn read(path: &Path, read: Read<T>) -> Result<Self, String> {
         let (stamp, value) = load(path, &read)?;
         let path = path.to_owned();

@@ -3,7 +3,7 @@
 use std::fs;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     SignatureAlgorithm,
 };
 use tempfile::TempDir;
@@ -28,6 +28,8 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // OpenSSL takes a certificate whose subject is its issuer for one that has signed itself.
+        params.distinguished_name.push(DnType::CommonName, "Sluice test authority");
         let certificate = params.self_signed(&key).expect("a certificate");
         fs::write(folder.path().join("ca.pem"), certificate.pem()).expect("it is written");
         Self { issuer: Issuer::new(params, key), folder }
