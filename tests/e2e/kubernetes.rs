@@ -56,7 +56,10 @@ fn answer(mut stream: TcpStream, (lists, watches): &(Arc<AtomicUsize>, Arc<Atomi
     let allowed = head.iter().any(|it| it.eq_ignore_ascii_case("authorization: Bearer secret"));
     let pod = |name: &str, uid: &str, address: &str| {
         json!({
-            "metadata": {"name": name, "namespace": "shop", "uid": uid, "labels": {"tier": "front"}},
+            "metadata": {
+                "name": name, "namespace": "shop", "uid": uid, "labels": {"tier": "front"},
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "cart-1", "uid": "rs-1", "controller": true}],
+            },
             "spec": {"nodeName": "n1", "containers": [{"name": "app", "image": "shop/cart:1.4"}]},
             "status": {"podIP": address, "startTime": "2026-03-01T10:00:00Z"},
         })
@@ -73,9 +76,19 @@ fn answer(mut stream: TcpStream, (lists, watches): &(Arc<AtomicUsize>, Arc<Atomi
         (false, ..) => (401, json!({"message": "Unauthorized", "code": 401})),
         (_, _, "/version") => (200, json!({"major": "1", "minor": "28"})),
         (_, true, _) => {
-            lists.fetch_add(1, Relaxed);
+            if !path.contains("fieldSelector=spec.nodeName%3Dn1") {
+                lists.fetch_add(1, Relaxed);
+            }
             let items = [pod("cart", "u-1", "10.1.1.1"), pod("near", "u-2", "127.0.0.1")];
             (200, json!({"metadata": {"resourceVersion": "5"}, "items": items}))
+        }
+        (.., "/apis/apps/v1/namespaces/shop/replicasets/cart-1") => {
+            let owner =
+                json!({"kind": "Deployment", "name": "the-cart", "uid": "d-1", "controller": true});
+            (
+                200,
+                json!({"metadata": {"name": "cart-1", "uid": "rs-1", "ownerReferences": [owner]}}),
+            )
         }
         _ => (404, json!({"message": "not here", "code": 404})),
     };
@@ -121,11 +134,16 @@ processors:
     auth_type: kubeConfig
     wait_for_metadata: true
     extract: {{metadata: [k8s.node.name]}}
+  k8s_attributes/node:
+    auth_type: kubeConfig
+    wait_for_metadata: true
+    filter: {{node: n1}}
+    extract: {{metadata: [k8s.deployment.name]}}
 exporters: {{file: {{path: '{}'}}}}
 service:
   telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: '{address}', port: 8888}}}}}}}}]}}}}
   pipelines:
-    logs: {{receivers: [otlp], processors: [k8sattributes, k8s_attributes/second], exporters: [file]}}
+    logs: {{receivers: [otlp], processors: [k8sattributes, k8s_attributes/second, k8s_attributes/node], exporters: [file]}}
     traces: {{receivers: [otlp], processors: [k8sattributes], exporters: [file]}}
 ",
         folder.join("out.json").display()
@@ -133,7 +151,7 @@ service:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processors_in_two_pipelines_share_one_watch_and_add_what_they_extract() {
+async fn processors_share_a_watch_and_add_what_they_extract() {
     let (folder, server, address) = (tempfile::tempdir().unwrap(), Server::new(), own_address(230));
     let config = folder.path().join("config.yaml");
     std::fs::write(&config, yaml(&address, folder.path())).unwrap();
@@ -176,6 +194,7 @@ async fn two_processors_in_two_pipelines_share_one_watch_and_add_what_they_extra
         [
             vec![
                 "container.image.tag=1.4",
+                "k8s.deployment.name=the-cart",
                 "k8s.node.name=n1",
                 "k8s.pod.ip=10.1.1.1",
                 "k8s.pod.name=cart",
@@ -187,11 +206,12 @@ async fn two_processors_in_two_pipelines_share_one_watch_and_add_what_they_extra
     );
     let watching = eventually(|| server.watches.load(Relaxed) > 0);
     assert!(watching.await, "{}", it.output());
-    // The second processor came later and was told everything by a list of its own; the watch is one.
+    // The second processor came later and was told everything by a list of its own; the watch is one. The third has another
+    // filter, and asks for the replica set of its pods.
     assert!(server.lists.load(Relaxed) <= 2, "{}", server.lists.load(Relaxed));
     let metrics = get(&address, 8888, "/metrics").unwrap();
     for (status, signal, count) in
-        [("success", "logs", 2), ("success", "traces", 1), ("error", "logs", 2)]
+        [("success", "logs", 3), ("success", "traces", 1), ("error", "logs", 3)]
     {
         let line = metrics.lines().find(|it| {
             it.starts_with("otelcol_k8s_pod_association")

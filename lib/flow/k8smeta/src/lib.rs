@@ -25,6 +25,7 @@ mod extract;
 mod identity;
 mod image;
 mod meter;
+mod owners;
 mod pod;
 mod rules;
 mod table;

@@ -7,13 +7,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::Object;
+use kube::{Object, Owner};
 use pdata::AttributeBuf;
 use tokio::time::Instant;
 
 use crate::api::ApiPod;
 use crate::extract::{Extracted, Known, Owners, encode, extract};
 use crate::identity::Key;
+use crate::owners::Wanted;
 use crate::pod::Pod;
 use crate::rules::{Attributes, From, Rules};
 
@@ -23,6 +24,8 @@ pub(crate) const PODS_MAX: usize = 20_000;
 pub(crate) const BYTES_MAX: usize = PODS_MAX * 2048;
 /// Most namespaces, nodes or workloads of one kind.
 const OBJECTS_MAX: usize = 100_000;
+/// Most replica sets that were asked for one by one.
+const ANSWERS_MAX: usize = 10_000;
 /// Most pods that wait for an owner to come.
 const WAITING_MAX: usize = 1_000;
 
@@ -217,6 +220,10 @@ impl Table {
     /// A pod is no more: it stays known for a while.
     pub(crate) fn delete_pod(&mut self, uid: &str, now: Instant) -> Outcome {
         let Some(live) = self.live.remove(uid) else { return Outcome::Nothing };
+        self.waiting.retain(|_, pods| {
+            pods.retain(|it| it.uid() != uid);
+            !pods.is_empty()
+        });
         let (at, bytes) = (now + self.grace, live.bytes());
         self.gone += 1;
         self.leaving.push_back(Leaving {
@@ -264,6 +271,34 @@ impl Table {
         if count < WAITING_MAX {
             waiting.push(api.clone());
         }
+    }
+
+    /// Pods wait for owners.
+    pub(crate) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Replica sets for which pods wait.
+    pub(crate) fn wanted(&self) -> Vec<Wanted> {
+        let wanted = self.waiting.iter().filter_map(|(uid, pods)| {
+            let meta = &pods.first()?.metadata;
+            let is_it = |it: &&Owner| it.kind == "ReplicaSet" && *it.uid == **uid;
+            let owner = meta.owner_references.iter().find(is_it)?;
+            let (namespace, name) = (meta.namespace.clone(), owner.name.clone());
+            Some(Wanted { namespace, name, uid: uid.to_string() })
+        });
+        wanted.collect()
+    }
+
+    /// Takes in a replica set that was asked for. Those of pods that are gone are of no use, so when there are many the table
+    /// begins anew.
+    pub(crate) fn answer(&mut self, object: &Object, now: Instant) {
+        let sets = self.objects.entry(Kind::ReplicaSets).or_default();
+        if sets.owners.len() >= ANSWERS_MAX {
+            sets.owners.clear();
+            sets.rounds.clear();
+        }
+        self.apply(Kind::ReplicaSets, object, now);
     }
 
     /// A list of objects begins.

@@ -13,6 +13,7 @@ use crate::api::ApiPod;
 use crate::containers::{self, Container};
 use crate::identity::Key;
 use crate::meter::{Counts, Formats};
+use crate::owners::Resolver;
 use crate::pod::Pod;
 use crate::rules::{From, Metadata, Rules};
 use crate::table::{self, Extra, Kind, Outcome, Table};
@@ -51,6 +52,7 @@ pub struct View {
 struct Shared {
     table: RwLock<Table>,
     counts: Counts,
+    resolver: Option<Resolver>,
 }
 
 /// Takes note of objects that are no pods.
@@ -80,7 +82,7 @@ fn needed(rules: &Rules, filter: &Filter) -> Vec<(Kind, Query)> {
         };
         all.push((Kind::Of(From::Node), query));
     }
-    if rules.needs_replica_sets() {
+    if rules.needs_replica_sets() && !asks_for_owners(rules, filter) {
         all.push((Kind::ReplicaSets, of_namespace(Resource::REPLICA_SETS)));
     }
     let workloads = [
@@ -93,6 +95,11 @@ fn needed(rules: &Rules, filter: &Filter) -> Vec<(Kind, Query)> {
         all.push((Kind::Of(from), of_namespace(resource)));
     }
     all
+}
+
+/// Of the pods of one node the replica sets are asked for one by one.
+fn asks_for_owners(rules: &Rules, filter: &Filter) -> bool {
+    rules.needs_replica_sets() && !filter.node.is_empty()
 }
 
 fn pods(filter: &Filter) -> Query {
@@ -119,8 +126,9 @@ impl View {
         (meter, formats): (&Meter, Formats),
     ) -> Self {
         let wanted = needed(&rules, filter);
+        let resolver = asks_for_owners(&rules, filter).then(|| Resolver::new(client));
         let table = RwLock::new(Table::new(Arc::new(rules), grace));
-        let shared = Arc::new(Shared { table, counts: Counts::new(meter, formats) });
+        let shared = Arc::new(Shared { table, counts: Counts::new(meter, formats), resolver });
         let (mut others, mut sinks) = (Vec::new(), Vec::new());
         for (kind, query) in wanted {
             let sink: Arc<dyn Sink<Object>> =
@@ -140,18 +148,42 @@ impl View {
     pub fn rights(rules: &Rules, filter: &Filter) -> Vec<Right> {
         let queries = needed(rules, filter).into_iter().map(|it| it.1);
         let all = queries.chain([pods(filter)]);
-        all.map(|it| it.resource.rule(&["get", "list", "watch"])).collect()
+        let watched = all.map(|it| it.resource.rule(&["get", "list", "watch"]));
+        let asked = asks_for_owners(rules, filter);
+        let asked = asked.then(|| Resource::REPLICA_SETS.rule(&["get"]));
+        watched.chain(asked).collect()
     }
 
     /// Does its share of the work while the component runs.
     pub fn serve(&self, host: &Host) {
         self.others.iter().for_each(|it| it.serve(host));
         self.pods.serve(host);
+        self.resolve(host);
         let (shared, stopping) = (Arc::clone(&self.shared), host.stopping().clone());
         host.spawn(async move {
             while stopping.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
                 shared.write(|table| table.sweep(Instant::now()));
             }
+            Ok(())
+        });
+    }
+
+    /// Asks for the owners of pods while the component runs, unless another one does.
+    fn resolve(&self, host: &Host) {
+        let (shared, stopping) = (Arc::clone(&self.shared), host.stopping().clone());
+        if shared.resolver.is_none() {
+            return;
+        }
+        host.spawn(async move {
+            let Some(resolver) = &shared.resolver else { return Ok(()) };
+            let work = async {
+                let _turn = resolver.turn.lock().await;
+                let wanted = || shared.read(Table::wanted);
+                let take =
+                    |object: &Object| shared.write(|table| table.answer(object, Instant::now()));
+                resolver.run(wanted, take).await;
+            };
+            let _: Option<()> = stopping.run_until_cancelled(work).await;
             Ok(())
         });
     }
@@ -169,6 +201,9 @@ impl View {
             };
             let _ = tokio::time::timeout(OTHERS_WAIT, others).await;
             synced(self.pods.state()).await;
+            if let Some(resolver) = &self.shared.resolver {
+                let _ = tokio::time::timeout(OTHERS_WAIT, resolver.done()).await;
+            }
         };
         if tokio::time::timeout(limit, all).await.is_ok() {
             return Ok(());
@@ -176,8 +211,9 @@ impl View {
         let states = self.others.iter().map(|it| it.state());
         let problems =
             states.chain([self.pods.state()]).filter_map(|it| it.borrow().problem.clone());
+        let asked = self.shared.resolver.as_ref().and_then(Resolver::problem);
         let mut text = "failed to wait for caches to sync".to_owned();
-        for problem in problems {
+        for problem in problems.chain(asked) {
             text.push_str(": ");
             text.push_str(&problem);
         }
@@ -232,6 +268,9 @@ impl Sink<ApiPod> for Shared {
             Event::Applied(pod) => {
                 let outcome = table.apply_pod(pod, now);
                 self.counts.pods(outcome, 1);
+                if let Some(resolver) = self.resolver.as_ref().filter(|_| table.waits()) {
+                    resolver.ask();
+                }
                 if outcome == Outcome::Refused && !std::mem::replace(&mut table.is_full, true) {
                     tracing::error!(
                         pods_max = table::PODS_MAX,
@@ -299,11 +338,13 @@ mod tests {
             fields: "status.phase!=Failed".into(),
             ..Filter::default()
         };
-        let want = [
-            "nodes  metadata.name=n1",
-            "replicasets.apps shop ",
-            "pods shop status.phase!=Failed,spec.nodeName=n1",
-        ];
+        let want = ["nodes  metadata.name=n1", "pods shop status.phase!=Failed,spec.nodeName=n1"];
         assert_eq!(watched(&[Metadata::NodeUid, Metadata::DeploymentUid], &filter), want);
+        let rules = Rules { keys: Keys::from_iter([Metadata::DeploymentUid]), ..Rules::default() };
+        let rights = View::rights(&rules, &filter);
+        assert_eq!(
+            rights.last().unwrap().to_string(),
+            Resource::REPLICA_SETS.rule(&["get"]).to_string()
+        );
     }
 }

@@ -15,7 +15,8 @@ use tokio::sync::OnceCell;
 use crate::backoff::Limiter;
 use crate::connection::Connection;
 use crate::locate::locate;
-use crate::{ApiConfig, Error};
+use crate::resource::escape;
+use crate::{ApiConfig, Error, Query};
 
 /// Longest wait for the head of an answer; for a whole answer it is the same again.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -101,6 +102,18 @@ impl Client {
     /// Without a good answer.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let body = self.send(Method::GET, path, "application/json", &[]).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| Error::Malformed(format!("the answer to {path}: {error}")))
+    }
+
+    /// The object of this name of those that `query` is about.
+    ///
+    /// # Errors
+    /// Without a good answer; its code is 404 if there is none.
+    pub async fn object<T: DeserializeOwned>(&self, query: &Query, name: &str) -> Result<T, Error> {
+        let path = format!("{}/{}", query.resource.path(&query.namespace), escape(name));
+        let accept = query.accept("PartialObjectMetadata");
+        let body = self.send(Method::GET, &path, &accept, &[]).await?;
         serde_json::from_slice(&body)
             .map_err(|error| Error::Malformed(format!("the answer to {path}: {error}")))
     }

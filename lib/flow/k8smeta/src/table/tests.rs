@@ -183,6 +183,23 @@ fn a_pod_that_comes_before_its_replica_set_is_completed_when_that_comes() {
 }
 
 #[test]
+fn an_owner_that_is_asked_for_completes_the_pods_that_wait() {
+    let mut it = Bench::of(&[Metadata::DeploymentName]);
+    let mut owned = pod("a", "10.0.0.1", "");
+    owned["metadata"]["ownerReferences"] =
+        json!([{"kind": "ReplicaSet", "name": "cart-1", "uid": "rs", "controller": true}]);
+    it.apply(&owned);
+    owned["metadata"]["uid"] = json!("b");
+    it.apply(&owned);
+    let [wanted] = it.table.wanted().try_into().unwrap();
+    assert_eq!((&*wanted.namespace, &*wanted.name, &*wanted.uid), ("shop", "cart-1", "rs"));
+    it.delete("b");
+    it.table.answer(&object("rs", "cart-1", Some("cart")), it.now);
+    assert_eq!(it.attributes(key_of("k8s.pod.uid", "a")), ["k8s.deployment.name"]);
+    assert!(!it.table.waits());
+}
+
+#[test]
 fn a_pod_that_is_gone_does_not_come_back_with_its_owner() {
     let mut it = Bench::of(&[Metadata::DeploymentName]);
     let mut owned = pod("a", "10.0.0.1", "");
