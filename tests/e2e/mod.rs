@@ -20,6 +20,7 @@ mod offsets;
 mod own_logs;
 mod own_telemetry;
 mod recipes;
+mod rego;
 mod scarcity;
 mod sdk;
 mod shutdown;

@@ -11,6 +11,7 @@ mod ottl;
 mod print_config;
 mod print_rbac;
 mod queue;
+mod rego;
 mod run;
 mod schema;
 mod validate;
@@ -45,6 +46,7 @@ pub const COMMANDS: &[&Command] = &[
     &print_config::COMMAND,
     &print_rbac::COMMAND,
     &queue::COMMAND,
+    &rego::COMMAND,
     &schema::COMMAND,
     &validate::COMMAND,
     &version::COMMAND,

@@ -38,5 +38,6 @@ pub use condition::{Condition, Conditions, ErrorMode};
 pub use context::{Context, Request};
 pub use editors::{Editors, Scratch};
 pub use error::Error;
+pub use functions::{Operand, sprintf_of};
 pub use infer::{Part, infer, infer_statements};
 pub use statement::{Statement, Statements};

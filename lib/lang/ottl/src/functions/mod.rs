@@ -27,6 +27,8 @@ mod user_agent;
 mod web_logs;
 mod xml;
 
+pub use format::{Operand, sprintf_of};
+
 use std::fmt;
 use std::net::IpAddr;
 

@@ -18,6 +18,27 @@ pub(super) fn sprintf(format: &str, values: &[Value<'_>]) -> String {
     state.run(values)
 }
 
+/// A value for `sprintf` of another language.
+#[derive(Debug, Clone, Copy)]
+pub enum Operand<'a> {
+    /// `int64`.
+    Int(i64),
+    /// `float64`.
+    Double(f64),
+    /// `string`.
+    Text(&'a str),
+}
+
+/// The text that Go's `fmt.Sprintf` makes.
+pub fn sprintf_of(format: &str, operands: &[Operand<'_>]) -> String {
+    let value = |it: &Operand<'_>| match *it {
+        Operand::Int(it) => Value::Int(it),
+        Operand::Double(it) => Value::Double(it),
+        Operand::Text(it) => Value::Text(it.to_owned().into()),
+    };
+    sprintf(format, &operands.iter().map(value).collect::<Vec<_>>())
+}
+
 struct State<'f> {
     rest: &'f str,
     /// The value that the next verb takes.

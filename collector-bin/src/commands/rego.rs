@@ -1,0 +1,183 @@
+//! `sluice rego`: what policy authors do with Rego, with the flags and outputs of `opa`.
+
+mod bench;
+mod coverage;
+mod eval;
+mod load;
+mod repl;
+mod show;
+mod test;
+
+use std::process::ExitCode;
+
+use rego::{Options, Policy, Version};
+
+use crate::EXIT_CONFIG;
+use crate::cli::{Command, Flag, Matches, Takes, Word};
+use crate::console::{complain, say};
+
+/// What `opa` answers when a query or a test fails.
+const EXIT_UNDEFINED: u8 = 1;
+const EXIT_ERRORS: u8 = 2;
+
+const DATA: Flag = Flag {
+    name: "data",
+    short: Some('d'),
+    takes: Takes::Location,
+    default: "",
+    about: "A file or directory with policies or data (.rego, .json, .yaml); may be repeated",
+};
+
+const BUNDLE: Flag = Flag {
+    name: "bundle",
+    short: Some('b'),
+    takes: Takes::Location,
+    default: "",
+    about: "A bundle: a directory, or a tar.gz; may be repeated",
+};
+
+const INPUT: Flag = Flag {
+    name: "input",
+    short: Some('i'),
+    takes: Takes::Location,
+    default: "",
+    about: "A file with the input document; - means standard input",
+};
+
+const FORMAT: Flag = Flag {
+    name: "format",
+    short: Some('f'),
+    takes: Takes::OneOf(&["", "json", "pretty", "raw", "values", "bindings", "discard"]),
+    default: "",
+    about: "Format of the output: json (for eval), pretty (for the others), raw, values, bindings, discard",
+};
+
+const FAIL: Flag = switch("fail", "Exit with 1 if the query is undefined");
+const FAIL_DEFINED: Flag = switch("fail-defined", "Exit with 1 if the query is defined");
+const STRICT: Flag =
+    switch("strict-builtin-errors", "A builtin that fails is an error, and not undefined");
+const V0: Flag = switch("v0-compatible", "Read modules as before OPA 1.0");
+const V1: Flag = switch("v1-compatible", "Read modules as OPA 1.0 does");
+const COVERAGE: Flag = switch("coverage", "Report which lines were evaluated");
+const VERBOSE: Flag = Flag {
+    short: Some('v'),
+    ..switch("verbose", "Show tests that pass, too, and what they print")
+};
+
+const THRESHOLD: Flag = Flag {
+    name: "threshold",
+    short: None,
+    takes: Takes::Text("percent"),
+    default: "",
+    about: "Fail if less of the lines is covered; switches coverage on",
+};
+
+const RUN: Flag = Flag {
+    name: "run",
+    short: Some('r'),
+    takes: Takes::Text("regex"),
+    default: "",
+    about: "Run the tests whose names match, as data.package.test_name",
+};
+
+const COUNT: Flag = Flag {
+    name: "count",
+    short: None,
+    takes: Takes::Text("n"),
+    default: "1000",
+    about: "How many evaluations bench measures",
+};
+
+const fn switch(name: &'static str, about: &'static str) -> Flag {
+    Flag { name, short: None, takes: Takes::Nothing, default: "", about }
+}
+
+/// `sluice rego`.
+pub const COMMAND: Command = Command {
+    name: "rego",
+    aliases: &[],
+    about: "Evaluate, test and check Rego policies",
+    text: "\
+Evaluate, test and check Rego policies, as opa does.
+
+  eval       the results of a query: sluice rego eval -d policy.rego -i input.json 'data.a.allow'
+  test       run the rules test_* of the files: sluice rego test policy.rego policy_test.rego
+  check      read and compile the files, and say what is wrong with them
+  coverage   run the tests and report which lines they evaluate
+  bench      how fast a query is
+  repl       evaluate queries as they are typed",
+    words: &[
+        Word { name: "action", takes: Takes::OneOf(&ACTIONS), required: true },
+        Word { name: "query or path...", takes: Takes::Text("query or path"), required: false },
+    ],
+    flags: &[
+        &DATA,
+        &BUNDLE,
+        &INPUT,
+        &FORMAT,
+        &FAIL,
+        &FAIL_DEFINED,
+        &STRICT,
+        &V0,
+        &V1,
+        &COVERAGE,
+        &THRESHOLD,
+        &VERBOSE,
+        &RUN,
+        &COUNT,
+    ],
+    run,
+};
+
+const ACTIONS: [&str; 6] = ["eval", "test", "check", "coverage", "bench", "repl"];
+
+fn run(matches: &Matches) -> Result<ExitCode, String> {
+    let words = matches.words_from(1);
+    match matches.word(0).unwrap_or_default() {
+        "eval" => eval::run(matches, &query(words)?),
+        "bench" => bench::run(matches, &query(words)?),
+        "repl" => repl::run(matches),
+        "test" => test::run(matches, words, matches.is_on(&COVERAGE)),
+        "coverage" => test::run(matches, words, true),
+        _ => check(matches, words),
+    }
+}
+
+fn query(words: &[String]) -> Result<String, String> {
+    match words {
+        [query] => Ok(query.clone()),
+        _ => Err("specify a query argument, and only one".into()),
+    }
+}
+
+fn options(matches: &Matches) -> Options {
+    let version = match (matches.is_on(&V0), matches.is_on(&V1)) {
+        (true, _) => Version::V0,
+        (false, true) => Version::V1,
+        (false, false) => Version::Auto,
+    };
+    let strict_builtin_errors = matches.is_on(&STRICT);
+    let coverage = matches.is_on(&COVERAGE) || !matches.value(&THRESHOLD).is_empty();
+    Options { version, strict_builtin_errors, coverage, ..Options::default() }
+}
+
+/// The files that flags and words name, compiled.
+fn policy(matches: &Matches, words: &[String], options: &Options) -> Result<Policy, show::Failure> {
+    let mut paths = matches.all(&DATA);
+    paths.extend(words.iter().cloned());
+    let loaded = load::load(&paths, &matches.all(&BUNDLE)).map_err(show::Failure::Reading)?;
+    Policy::compile(loaded.sources, loaded.data, options).map_err(show::Failure::Rego)
+}
+
+fn check(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
+    let failure = match policy(matches, words, &options(matches)) {
+        Ok(_) => return Ok(ExitCode::SUCCESS),
+        Err(failure) => failure,
+    };
+    if matches.value(&FORMAT) == "json" {
+        say(&show::errors(&failure))?;
+    } else {
+        complain(format_args!("{failure}"));
+    }
+    Ok(ExitCode::from(EXIT_CONFIG))
+}

@@ -1,0 +1,191 @@
+//! `sluice rego eval`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use rego::{Results, Value};
+use serde_json::{Map, Value as Json, json};
+
+use super::show::{self, Failure};
+use super::{
+    COVERAGE, EXIT_ERRORS, EXIT_UNDEFINED, FAIL, FAIL_DEFINED, FORMAT, INPUT, coverage, load,
+    options, policy,
+};
+use crate::cli::Matches;
+use crate::console::{complain, say};
+
+/// Largest input document, in bytes.
+const INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
+    let format = Some(matches.value(&FORMAT)).filter(|it| !it.is_empty()).unwrap_or("json");
+    let (results, report) = match evaluate(matches, query) {
+        Ok(results) => results,
+        Err(failure) if format == "json" => {
+            say(&show::errors(&failure))?;
+            return Ok(ExitCode::from(EXIT_ERRORS));
+        }
+        Err(failure) => {
+            complain(format_args!("{failure}"));
+            return Ok(ExitCode::from(EXIT_ERRORS));
+        }
+    };
+    say(&written(&results, format, report))?;
+    let is_defined = results
+        .result
+        .iter()
+        .any(|it| it.expressions.last().is_some_and(|it| !matches!(it.value, Value::Undefined)));
+    let failed =
+        (matches.is_on(&FAIL) && !is_defined) || (matches.is_on(&FAIL_DEFINED) && is_defined);
+    Ok(if failed { ExitCode::from(EXIT_UNDEFINED) } else { ExitCode::SUCCESS })
+}
+
+fn evaluate(matches: &Matches, query: &str) -> Result<(Results, Option<Json>), Failure> {
+    let policy = policy(matches, &[], &options(matches))?;
+    let input = input(matches.value(&INPUT)).map_err(Failure::Reading)?;
+    let mut worker = policy.query(query).map_err(Failure::Rego)?.worker();
+    let results = worker.results(input)?;
+    let report = if matches.is_on(&COVERAGE) { Some(coverage::report(&worker)) } else { None };
+    Ok((results, report))
+}
+
+/// The input document; undefined if there is none.
+pub fn input(path: &str) -> Result<Value, String> {
+    let mut text = String::new();
+    match path {
+        "" => return Ok(Value::Undefined),
+        "-" => {
+            let input = std::io::stdin().take(INPUT_BYTES_MAX).read_to_string(&mut text);
+            input.map_err(|it| format!("cannot read the input: {it}"))?;
+        }
+        path => {
+            let path = path.strip_prefix("file://").unwrap_or(path);
+            text = fs::read_to_string(path).map_err(|it| format!("cannot read {path}: {it}"))?;
+        }
+    }
+    let json = load::document(path, &text)?;
+    Value::from_json_str(&json.to_string()).map_err(|it| format!("{path}: {it}"))
+}
+
+/// Results in one of OPA's formats.
+pub fn written(results: &Results, format: &str, report: Option<Json>) -> String {
+    match format {
+        "json" => show::pretty(&document(results, report)),
+        "discard" => "{}\n".to_owned(),
+        "raw" => raw(results),
+        "values" => show::pretty(&values(results)),
+        "bindings" => {
+            let bindings = results.result.iter().map(|it| show::json_of(&it.bindings));
+            show::pretty(&Json::Array(bindings.collect()))
+        }
+        _ => pretty(results),
+    }
+}
+
+fn document(results: &Results, report: Option<Json>) -> Json {
+    let mut document = Map::new();
+    let one = |it: &rego::Solution| {
+        let expressions: Vec<Json> = (it.expressions.iter())
+            .map(|it| {
+                let location = json!({"row": it.location.row, "col": it.location.col});
+                json!({"value": show::json_of(&it.value), "text": &*it.text, "location": location})
+            })
+            .collect();
+        let mut solution = Map::new();
+        solution.insert("expressions".into(), Json::Array(expressions));
+        let bindings = show::json_of(&it.bindings);
+        if bindings.as_object().is_some_and(|it| !it.is_empty()) {
+            solution.insert("bindings".into(), bindings);
+        }
+        Json::Object(solution)
+    };
+    if !results.result.is_empty() {
+        document.insert("result".into(), Json::Array(results.result.iter().map(one).collect()));
+    }
+    if let Some(report) = report {
+        document.insert("coverage".into(), report);
+    }
+    Json::Object(document)
+}
+
+fn values(results: &Results) -> Json {
+    let values = |it: &rego::Solution| {
+        let values: Vec<Json> = it.expressions.iter().map(|it| show::json_of(&it.value)).collect();
+        match values.as_slice() {
+            [one] => one.clone(),
+            _ => Json::Array(values),
+        }
+    };
+    Json::Array(results.result.iter().map(values).collect())
+}
+
+/// Texts without quotes, all else as JSON; a line for each result.
+fn raw(results: &Results) -> String {
+    let mut text = String::new();
+    for solution in &results.result {
+        let values: Vec<String> = (solution.expressions.iter())
+            .map(|it| match &it.value {
+                Value::String(text) => text.to_string(),
+                other => show::json_of(other).to_string(),
+            })
+            .collect();
+        let _ = writeln!(text, "{}", values.join(" "));
+    }
+    text
+}
+
+/// The value alone, or a table with a column for each variable and expression.
+fn pretty(results: &Results) -> String {
+    let Some(first) = results.result.first() else { return "undefined\n".to_owned() };
+    let has_bindings = first.bindings.as_object().is_ok_and(|it| !it.is_empty());
+    if let ([_], [one], false) =
+        (results.result.as_slice(), first.expressions.as_slice(), has_bindings)
+    {
+        return show::pretty(&show::json_of(&one.value));
+    }
+    let mut head: Vec<String> = Vec::new();
+    if let Json::Object(bindings) = show::json_of(&first.bindings) {
+        head.extend(bindings.keys().cloned());
+    }
+    let variables = head.len();
+    let shown =
+        first.expressions.iter().filter(|it| it.value != Value::from(true) || !has_bindings);
+    head.extend(shown.map(|it| it.text.to_string()));
+    let rows: Vec<Vec<String>> = (results.result.iter())
+        .map(|solution| {
+            let bindings = show::json_of(&solution.bindings);
+            (head.iter().enumerate())
+                .map(|(at, name)| match at < variables {
+                    true => bindings.get(name).map_or_else(String::new, Json::to_string),
+                    false => {
+                        let found = solution.expressions.iter().find(|it| *it.text == **name);
+                        found.map_or_else(String::new, |it| show::json_of(&it.value).to_string())
+                    }
+                })
+                .collect()
+        })
+        .collect();
+    table(&head, &rows)
+}
+
+/// As OPA draws it.
+pub fn table(head: &[String], rows: &[Vec<String>]) -> String {
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|it| it.get(at)).chain(head.get(at));
+        cells.map(|it| it.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let rule: String = widths.iter().map(|it| format!("+{}", "-".repeat(it + 2))).collect();
+    let line = |cells: &[String]| -> String {
+        let cell = |(text, width): (&String, &usize)| format!("| {text:<width$} ");
+        cells.iter().zip(&widths).map(cell).collect()
+    };
+    let mut text = format!("{rule}+\n{}|\n{rule}+\n", line(head));
+    for row in rows {
+        let _ = writeln!(text, "{}|", line(row));
+    }
+    let _ = writeln!(text, "{rule}+");
+    text
+}

@@ -1,0 +1,174 @@
+//! Policies and data from files, as `opa` loads them.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use rego::{Source, Value};
+use serde_json::{Map, Value as Json};
+
+/// Largest file, also within an archive, in bytes.
+const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Most files of one load.
+const FILES_MAX: usize = 100_000;
+/// Deepest folder.
+const DEPTH_MAX: usize = 64;
+
+/// What the files had.
+pub struct Loaded {
+    /// The policies.
+    pub sources: Vec<Source>,
+    /// The base document.
+    pub data: Value,
+}
+
+/// A file: name, the folders below the root that was named, content.
+struct File {
+    name: String,
+    folders: Vec<String>,
+    content: Vec<u8>,
+}
+
+/// Reads files and directories, and bundles.
+pub fn load(paths: &[String], bundles: &[String]) -> Result<Loaded, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.strip_prefix("file://").unwrap_or(path);
+        walk(Path::new(path), &mut Vec::new(), &mut files)?;
+    }
+    let from = files.len();
+    for path in bundles {
+        if Path::new(path).is_dir() {
+            walk(Path::new(path), &mut Vec::new(), &mut files)?;
+        } else {
+            archive(path, &mut files)?;
+        }
+    }
+    let mut sources = Vec::new();
+    let mut data = Json::Object(Map::new());
+    for (at, file) in files.into_iter().enumerate() {
+        let short = file.name.rsplit('/').next().unwrap_or_default();
+        let ending = short.rsplit('.').next().unwrap_or_default().to_owned();
+        let is_data = matches!(ending.as_str(), "json" | "yaml" | "yml");
+        // A bundle has its data in files of this name only.
+        let is_skipped = at >= from && !matches!(short, "data.json" | "data.yaml" | "data.yml");
+        let text = || {
+            String::from_utf8(file.content.clone())
+                .map_err(|_| format!("{}: is not UTF-8", file.name))
+        };
+        if ending == "rego" {
+            sources.push(Source::new(file.name.clone(), text()?));
+        } else if is_data && !is_skipped {
+            let mut value = document(&file.name, &text()?)?;
+            for folder in file.folders.iter().rev() {
+                value = Json::Object(Map::from_iter([(folder.clone(), value)]));
+            }
+            merge(&mut data, value).map_err(|path| {
+                format!("1 error occurred during loading: {}: merge error: {path}", file.name)
+            })?;
+        }
+    }
+    let data = serde_json::to_string(&data).map_err(|it| it.to_string())?;
+    let data = Value::from_json_str(&data).map_err(|it| it.to_string())?;
+    Ok(Loaded { sources, data })
+}
+
+/// A document in JSON or YAML.
+pub fn document(name: &str, text: &str) -> Result<Json, String> {
+    if let Ok(json) = serde_json::from_str(text) {
+        return Ok(json);
+    }
+    let value = Value::from_yaml_str(text).map_err(|it| format!("{name}: {it}"))?;
+    serde_json::to_value(value).map_err(|it| format!("{name}: {it}"))
+}
+
+fn walk(path: &Path, folders: &mut Vec<String>, files: &mut Vec<File>) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    if files.len() >= FILES_MAX || folders.len() > DEPTH_MAX {
+        return Err(format!(
+            "{}: more than {FILES_MAX} files, or too many folders",
+            path.display()
+        ));
+    }
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if !metadata.is_dir() {
+        if metadata.len() > FILE_BYTES_MAX {
+            return Err(format!("{}: larger than {FILE_BYTES_MAX} bytes", path.display()));
+        }
+        let content = fs::read(path).map_err(failed)?;
+        files.push(File { name: path.display().to_string(), folders: folders.clone(), content });
+        return Ok(());
+    }
+    let entries = fs::read_dir(path).map_err(failed)?;
+    let mut entries: Vec<PathBuf> =
+        entries.map(|it| Ok(it.map_err(failed)?.path())).collect::<Result<_, String>>()?;
+    entries.sort();
+    for entry in entries {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        if entry.is_dir() {
+            folders.push(name);
+            walk(&entry, folders, files)?;
+            folders.pop();
+        } else if ["rego", "json", "yaml", "yml"].iter().any(|it| name.ends_with(&format!(".{it}")))
+        {
+            walk(&entry, folders, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// The files of a tar.gz. A block has 512 bytes; POSIX.1-1988, "ustar".
+fn archive(path: &str, files: &mut Vec<File>) -> Result<(), String> {
+    const BLOCK: usize = 512;
+    let failed = |error: std::io::Error| format!("cannot read {path}: {error}");
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    let unpacked = flate2::read::GzDecoder::new(file);
+    unpacked.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    let mut rest = bytes.as_slice();
+    while let Some((header, behind)) = rest.split_at_checked(BLOCK) {
+        let text = |from: usize, to: usize| {
+            let field = header.get(from..to).unwrap_or_default();
+            let end = field.iter().position(|it| *it == 0).unwrap_or(field.len());
+            String::from_utf8_lossy(field.get(..end).unwrap_or_default()).trim().to_owned()
+        };
+        let name = text(0, 100);
+        if name.is_empty() {
+            break;
+        }
+        let size =
+            usize::from_str_radix(&text(124, 136), 8).map_err(|it| format!("{path}: {it}"))?;
+        let Some(content) = behind.get(..size) else { return Err(format!("{path}: is cut off")) };
+        if matches!(header.get(156), Some(b'0' | 0)) {
+            let prefix = text(345, 500);
+            let full = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+            let full = full.trim_start_matches("./").trim_start_matches('/').to_owned();
+            let mut folders: Vec<String> = full.split('/').map(str::to_owned).collect();
+            folders.pop();
+            files.push(File { name: format!("/{full}"), folders, content: content.to_vec() });
+        }
+        rest = behind.get(size.next_multiple_of(BLOCK)..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Objects are merged; anything else twice is a conflict, whose path is the error.
+fn merge(into: &mut Json, from: Json) -> Result<(), String> {
+    match (into, from) {
+        (Json::Object(into), Json::Object(from)) => {
+            for (key, value) in from {
+                match into.get_mut(&key) {
+                    Some(there) => merge(there, value).map_err(|path| format!("{key}/{path}"))?,
+                    None => {
+                        into.insert(key, value);
+                    }
+                }
+            }
+            Ok(())
+        }
+        _ => Err(String::new()),
+    }
+}

@@ -1,0 +1,76 @@
+//! What OPA's compiler refuses before a rule runs: functions that do not exist or take another number of arguments,
+//! rules that need themselves, variables that nothing binds.
+
+mod calls;
+mod recursion;
+mod safety;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Error;
+use crate::syntax::{Lines, Module};
+
+/// One module with its text.
+pub struct Unit<'a> {
+    /// As it was named.
+    pub file: &'a str,
+    /// As it was written.
+    pub text: &'a str,
+    /// As it was parsed.
+    pub module: &'a Module,
+}
+
+/// What is known of all modules.
+struct World<'a> {
+    units: &'a [Unit<'a>],
+    /// First parts of the names of rules, by package.
+    names: BTreeMap<&'a [String], BTreeSet<&'a str>>,
+}
+
+impl<'a> World<'a> {
+    fn new(units: &'a [Unit<'a>]) -> Self {
+        let mut names: BTreeMap<&[String], BTreeSet<&str>> = BTreeMap::new();
+        for unit in units {
+            let known = names.entry(&unit.module.package).or_default();
+            known.extend(unit.module.rules.iter().filter_map(|it| it.head.path().first().copied()));
+        }
+        Self { units, names }
+    }
+
+    fn has_rule(&self, module: &Module, name: &str) -> bool {
+        self.names.get(module.package.as_slice()).is_some_and(|it| it.contains(name))
+    }
+
+    /// The path below `data` that a name in a module stands for; `None` for a variable, a builtin or the input.
+    fn resolve(&self, module: &Module, path: &[&str]) -> Option<Vec<String>> {
+        let owned = |path: &[&str]| path.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let (first, rest) = path.split_first()?;
+        if *first == "data" {
+            return Some(owned(rest));
+        }
+        if self.has_rule(module, first) {
+            return Some([module.package.clone(), owned(path)].concat());
+        }
+        let import = module.imports.iter().find(|it| it.name() == Some(first))?;
+        let (root, below) = import.path.split_first()?;
+        (root == "data").then(|| [below.to_vec(), owned(rest)].concat())
+    }
+}
+
+/// All that is wrong, in the order of the modules.
+pub fn check(units: &[Unit<'_>]) -> Vec<Error> {
+    let world = World::new(units);
+    let mut errors = Vec::new();
+    for unit in units {
+        let lines = Lines::new(unit.file, unit.text);
+        let mut say = |at: usize, code: &'static str, message: String| {
+            errors.push(lines.error(unit.text, at, code, message));
+        };
+        calls::check(&world, unit.module, &mut say);
+        safety::check(&world, unit.module, &mut say);
+    }
+    if errors.is_empty() {
+        errors.extend(recursion::check(&world));
+    }
+    errors
+}

@@ -1,0 +1,151 @@
+//! What a policy answers, through the public API.
+
+use std::sync::Arc;
+
+use crate::{Lookup, Options, Policy, Source, Value, Version};
+
+fn options(version: Version) -> Options {
+    Options { version, ..Options::default() }
+}
+
+/// The value of `data.a.x` in a module of package `a`, as JSON.
+fn value(rules: &str) -> String {
+    value_with(rules, &Options::default())
+}
+
+fn value_with(rules: &str, options: &Options) -> String {
+    let source = Source::new("a.rego", format!("package a\n{rules}"));
+    let policy = Policy::compile(vec![source], Value::new_object(), options).unwrap();
+    let found = policy.query("data.a.x").unwrap().worker().evaluate(Value::new_object()).unwrap();
+    found.map_or_else(
+        || "undefined".to_owned(),
+        |it| it.to_json_str().unwrap().split_whitespace().collect(),
+    )
+}
+
+/// What compiling, or else evaluating `data.a.x`, says.
+fn problem(rules: &str) -> String {
+    let source = Source::new("a.rego", format!("package a\n{rules}"));
+    let strict = Options { strict_builtin_errors: true, ..Options::default() };
+    let policy = match Policy::compile(vec![source], Value::new_object(), &strict) {
+        Ok(policy) => policy,
+        Err(errors) => return errors.0[0].to_string().lines().next().unwrap().to_owned(),
+    };
+    let found = policy.query("data.a.x").unwrap().worker().evaluate(Value::new_object());
+    found.unwrap_err().to_string().lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_template_string_prints_what_is_undefined() {
+    assert_eq!(value("x := $\"{1 + 1} \\{{input.a}} {[\"b\"]}\""), "\"2{<undefined>}[\\\"b\\\"]\"");
+    assert_eq!(value("y := \"c\"\nx := $\"<{$\"{y}{y}\"}>\""), "\"<cc>\"");
+}
+
+#[test]
+fn negated_bodies_and_logic_hold_as_in_opa() {
+    let logic =
+        "import future.keywords.and\nimport future.keywords.or\nimport future.keywords.not\n";
+    let check = |body: &str, expected: &str| {
+        assert_eq!(value(&format!("{logic}x if {{ {body} }}")), expected, "{body}")
+    };
+    check("not { 1 == 2; true }", "true");
+    check("not { 1 == 1; true }", "undefined");
+    check("false and true or true", "true");
+    check("true and false or false", "undefined");
+    check("{ y := 1; y > 0 } and not { false }", "true");
+    check("(false or true) and (not false)", "true");
+}
+
+#[test]
+fn names_may_begin_with_a_keyword() {
+    assert_eq!(value("not.foo := 1\nx := not.foo + as.bar(2)\nas.bar(n) := n + z\nz := 3"), "6");
+}
+
+#[test]
+fn a_builtin_of_ours_gives_its_result_to_a_variable_and_can_be_mocked() {
+    assert_eq!(value("x := y if strings.count(\"aaaa\", \"aa\", y)"), "2");
+    assert_eq!(value("x := y if { y := z with crypto.md5 as 5 }\nz := crypto.md5(\"\")"), "5");
+    assert_eq!(
+        value(
+            "x := y if { y := z with crypto.md5 as f }\nz := crypto.md5(\"ab\")\nf(t) := upper(t)"
+        ),
+        "\"AB\""
+    );
+    assert_eq!(value("x := y if { y := z with upper as lower }\nz := upper(\"Ab\")"), "\"ab\"");
+}
+
+#[test]
+fn sprintf_is_gos() {
+    let rules = "x := sprintf(\"%6.1f|%-4s|%+d|%v\", [2.25, \"a\", 3, {\"k\": [1]}])";
+    assert_eq!(value(rules), r#""2.2|a|+3|{\"k\":[1]}""#);
+    assert_eq!(value("x := sprintf(\"%d\", [2.5])"), "\"%!d(float64=2.5)\"");
+}
+
+#[test]
+fn an_empty_text_is_counted_and_not_a_panic() {
+    assert_eq!(value("x := strings.count(\"abc\", \"\")"), "4");
+}
+
+#[test]
+fn metadata_is_read_from_comments() {
+    let rules = "# METADATA\n# title: T\n# authors:\n# - A <a@b.c>\nx := rego.metadata.rule()";
+    let expected = r#"{"authors":[{"email":"a@b.c","name":"A"}],"scope":"rule","title":"T"}"#;
+    assert_eq!(value(rules), expected);
+}
+
+#[test]
+fn a_token_with_a_secret_is_verified() {
+    let rules = "t := io.jwt.encode_sign({\"alg\": \"HS256\"}, {\"iss\": \"i\"}, {\"kty\": \"oct\", \"k\": \"c2VjcmV0\"})\n\
+        x := [io.jwt.verify_hs256(t, \"secret\"), io.jwt.verify_hs256(t, \"other\"), p.iss] if [_, p, _] := io.jwt.decode(t)";
+    assert_eq!(value(rules), "[true,false,\"i\"]");
+}
+
+#[test]
+fn a_document_of_the_host_is_asked_for_one_key() {
+    let answer = Arc::new(
+        |key: &Value| if *key == Value::from("u") { Value::from(6) } else { Value::Undefined },
+    );
+    let lookup = Lookup { path: vec!["w".into(), "n".into()], answer };
+    let options = Options { lookups: vec![lookup], ..Options::default() };
+    assert_eq!(value_with("x := [data.w.n[k] | some k in [\"u\", \"v\"]]", &options), "[6]");
+    assert_eq!(value_with("x := data.w.n.u + 1", &options), "7");
+}
+
+#[test]
+fn v0_is_read_by_option_and_found_out() {
+    let rules = "default x = false\nx { 1 < 2 }";
+    assert_eq!(value_with(rules, &options(Version::V0)), "true");
+    assert_eq!(value(rules), "true");
+}
+
+#[test]
+fn errors_name_the_place_in_the_text_that_was_written() {
+    assert_eq!(problem("x := }"), "a.rego:2:6: rego_parse_error: unexpected } token");
+    assert_eq!(
+        problem("x if startwith(\"a\", \"b\")"),
+        "a.rego:2:6: rego_type_error: undefined function startwith"
+    );
+    let arity = "a.rego:2:6: rego_type_error: function startswith has arity 2, got 1 argument";
+    assert_eq!(problem("x if startswith(\"a\")"), arity);
+    assert_eq!(problem("x := y"), "a.rego:2:6: rego_unsafe_var_error: var y is unsafe");
+    let circle = "a.rego:2:1: rego_recursion_error: rule data.a.x is recursive: data.a.x -> data.a.y -> data.a.x";
+    assert_eq!(problem("x := y\ny := x"), circle);
+    let conflict =
+        "a.rego:3:1: eval_conflict_error: complete rules must not produce multiple outputs";
+    assert_eq!(problem("x := 1\nx := 2"), conflict);
+    let operand = "eval_type_error: strings.count: operand 1 must be string but got number";
+    assert!(problem("x := $\"{1}\" if strings.count(1, \"a\") == 1").ends_with(operand));
+}
+
+#[test]
+fn an_evaluation_that_takes_too_long_ends() {
+    let source = Source::new(
+        "a.rego",
+        "package a\nx := count([1 | numbers.range(1, 2000)[_] < numbers.range(1, 2000)[_]])",
+    );
+    let limits = crate::Limits { time: Some(std::time::Duration::from_millis(5)) };
+    let options = Options { limits, ..Options::default() };
+    let policy = Policy::compile(vec![source], Value::new_object(), &options).unwrap();
+    let found = policy.query("data.a.x").unwrap().worker().evaluate(Value::new_object());
+    assert_eq!(found.unwrap_err().code, crate::code::CANCEL);
+}
