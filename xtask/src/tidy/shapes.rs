@@ -11,7 +11,7 @@ const FIELDS_MAX: usize = 20;
 /// Most methods of a type in all its own `impl` blocks of a crate. Those of traits are not its choice.
 const METHODS_MAX: usize = 40;
 /// Types that are beyond a cap, by crate, and why.
-const EXCEPTIONS: [(&str, &str, &str); 4] = [
+const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("bench", "Cost", "a row of a table: what is measured, one number each"),
     (
         "lib/flow/fileconsumer",
@@ -19,6 +19,7 @@ const EXCEPTIONS: [(&str, &str, &str); 4] = [
         "until it is taken apart into catalog, decisions and schedule",
     ),
     ("lib/flow/fileconsumer", "Tracked", "until the states of a file have names"),
+    ("lib/lang/rego", "Parser", "one method for each production of the grammar, in four files"),
     ("receivers/file_log", "Config", "upstream's section, whose 41 keys stand side by side"),
 ];
 

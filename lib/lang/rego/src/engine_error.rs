@@ -92,9 +92,16 @@ fn classify(text: &str) -> (&'static str, String) {
     if has(&["execution exceeded time limit", "execution exceeded memory limit"]) {
         return (code::CANCEL, "caller cancelled query execution".into());
     }
-    let is_type = [" expects ", " requires ", "must be integer", "must be an integer"]
-        .iter()
-        .any(|it| first.contains(it));
+    let is_type = [
+        " expects ",
+        " requires ",
+        "must be integer",
+        "must be an integer",
+        "vertices must be",
+        "marshaling option",
+    ]
+    .iter()
+    .any(|it| first.contains(it));
     (if is_type { code::EVAL_TYPE } else { code::BUILTIN }, first.to_owned())
 }
 

@@ -17,7 +17,7 @@ const CONFIG: [&str; 4] = ["aws_service", "aws_access_key", "aws_secret_access_k
 const UNSIGNED: [&str; 3] = ["authorization", "user-agent", "x-amzn-trace-id"];
 
 fn operand<T>(index: usize, text: &str) -> Result<T, Failure> {
-    Err(Failure::Failed(format!("operand {index} {text}")))
+    Err(Failure::Type(format!("operand {index} {text}")))
 }
 
 /// All of `keys` must be there, and be texts.
