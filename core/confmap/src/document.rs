@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::code;
-use crate::diagnostic::{Diagnostic, Fix};
+use crate::diagnostic::{Diagnostic, Diagnostics, Fix};
 use crate::repair;
 use crate::source::{Origin, Source};
 use crate::syntax;
 use crate::tree::Node;
-use crate::yaml::{self, Failure, TEXT_BYTES_MAX, YamlError};
+use crate::yaml::{self, Bounds, Failure, TEXT_BYTES_MAX, YamlError};
 
 /// Most places of one text that are made acceptable to our parser.
 const REPAIRS_MAX: usize = 50;
@@ -36,6 +36,29 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, YamlError> {
         Some(problem) => Err(YamlError { list: vec![problem], ..error }),
         None => Err(error),
     }
+}
+
+/// Reads all documents of a text that is no configuration: nothing in it is expanded or merged.
+///
+/// # Errors
+/// As [`parse`].
+pub fn documents(source: &Arc<Source>, bounds: Bounds) -> Result<Vec<Node>, Diagnostics> {
+    let refused = |it: YamlError| Diagnostics::new(it.text, it.list);
+    if source.text.len() > bounds.text_bytes {
+        let text =
+            format!("text of {} bytes is longer than {}", source.text.len(), bounds.text_bytes);
+        return Err(Diagnostics::new("", vec![Diagnostic::new(code::LIMIT, text)]));
+    }
+    yaml::read_all(source, bounds).map_err(|failure| {
+        let error = match failure {
+            Failure::Content(error) => error,
+            Failure::Syntax(error, open) => syntax::explain(&error, source, &open),
+        };
+        refused(match foreign(source) {
+            Some(problem) => YamlError { list: vec![problem], ..error },
+            None => error,
+        })
+    })
 }
 
 /// Something that is not YAML and was never meant to be.

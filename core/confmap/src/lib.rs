@@ -44,6 +44,7 @@ pub mod write;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Fix, Label, Severity};
+pub use document::documents;
 pub use environment::Environment;
 pub use explain::{ALL as EXPLANATIONS, Explanation, explain};
 pub use format::Format;
@@ -54,6 +55,7 @@ pub use render::Style;
 pub use source::{Origin, Source, SourceKind};
 pub use suggest::{closest, likest};
 pub use tree::{At, Conf, Data, Entry, Node, Notice};
+pub use yaml::Bounds;
 
 /// Reads, merges and expands `locations`. It reads files and may download, for up to half a minute: not
 /// for a thread that must not block.

@@ -26,6 +26,21 @@ pub(crate) const NODES_MAX: usize = 100_000;
 /// Most bytes of text in a tree, aliases counted as what they stand for.
 pub(crate) const TREE_BYTES_MAX: usize = 16 << 20;
 
+/// How large a text, and what comes of it, may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Longest text, in bytes.
+    pub text_bytes: usize,
+    /// Most values in a tree, aliases counted as what they stand for.
+    pub nodes: usize,
+    /// Most bytes of text in a tree, aliases counted as what they stand for.
+    pub tree_bytes: usize,
+}
+
+/// Those of a configuration.
+pub(crate) const CONFIGURATION: Bounds =
+    Bounds { text_bytes: TEXT_BYTES_MAX, nodes: NODES_MAX, tree_bytes: TREE_BYTES_MAX };
+
 /// Why a text is not YAML.
 #[derive(Debug)]
 pub(crate) struct YamlError {
@@ -58,7 +73,7 @@ pub(crate) enum Failure {
 /// # Errors
 /// What is wrong, before anybody has looked for what was meant.
 pub(crate) fn read(source: &Arc<Source>, text: &str) -> Result<Node, Failure> {
-    let mut builder = Builder::new(source);
+    let mut builder = Builder::new(source, CONFIGURATION);
     let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         match next {
@@ -68,6 +83,33 @@ pub(crate) fn read(source: &Arc<Source>, text: &str) -> Result<Node, Failure> {
         }
     }
     builder.finish().map_err(Failure::Content)
+}
+
+/// Reads all documents of a source that is no configuration; those without anything are left out.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_all(source: &Arc<Source>, bounds: Bounds) -> Result<Vec<Node>, Failure> {
+    let mut builder = Builder::new(source, bounds);
+    let mut parser = Parser::new_from_str(&source.text);
+    let mut documents = Vec::new();
+    while let Some(next) = parser.next_event() {
+        match next {
+            Ok((Event::StreamEnd, _)) => break,
+            Ok((Event::DocumentEnd, _)) => {
+                let cost = builder.cost;
+                let done = std::mem::replace(
+                    &mut builder,
+                    Builder { cost, ..Builder::new(source, bounds) },
+                );
+                documents.push(done.finish().map_err(Failure::Content)?);
+            }
+            Ok((event, span)) => builder.take(event, span).map_err(Failure::Content)?,
+            Err(error) => return Err(Failure::Syntax(error, builder.open())),
+        }
+    }
+    documents.retain(|it| it.data != Data::Null);
+    Ok(documents)
 }
 
 /// A list or map that has begun and not ended.
@@ -121,14 +163,19 @@ impl Cost {
 
     /// Adds, and says whether the sum is still within the limits of a tree.
     pub(crate) fn add(&mut self, other: Cost) -> bool {
+        self.add_within(other, CONFIGURATION)
+    }
+
+    fn add_within(&mut self, other: Cost, bounds: Bounds) -> bool {
         self.nodes = self.nodes.saturating_add(other.nodes);
         self.bytes = self.bytes.saturating_add(other.bytes);
-        self.nodes <= NODES_MAX && self.bytes <= TREE_BYTES_MAX
+        self.nodes <= bounds.nodes && self.bytes <= bounds.tree_bytes
     }
 }
 
 struct Builder<'a> {
     source: &'a Arc<Source>,
+    bounds: Bounds,
     lines: Vec<&'a str>,
     frames: Vec<Frame>,
     anchors: BTreeMap<usize, (Node, Cost, usize)>,
@@ -138,9 +185,10 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(source: &'a Arc<Source>) -> Self {
+    fn new(source: &'a Arc<Source>, bounds: Bounds) -> Self {
         Self {
             source,
+            bounds,
             lines: source.text.lines().collect(),
             frames: Vec::new(),
             anchors: BTreeMap::new(),
@@ -268,12 +316,15 @@ impl<'a> Builder<'a> {
     }
 
     fn pay(&mut self, cost: Cost, span: Span) -> Result<(), YamlError> {
-        if self.cost.add(cost) {
+        if self.cost.add_within(cost, self.bounds) {
             return Ok(());
         }
         let text = "document contains excessive aliasing";
         let text = if self.anchors.is_empty() {
-            format!("document has more than {NODES_MAX} values")
+            format!(
+                "document has more than {} values or {} bytes of text",
+                self.bounds.nodes, self.bounds.tree_bytes
+            )
         } else {
             text.to_owned()
         };
