@@ -10,7 +10,7 @@ use config::Side;
 
 use crate::auth::{ClientAuth, ServerAuth};
 use crate::middleware::ServerMiddleware;
-use crate::{BoxError, Storage};
+use crate::{BoxError, PolicyProvider, Storage};
 
 /// Something that an extension does for other components.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub enum Capability {
     ClientAuth(Arc<dyn ClientAuth>),
     /// Stands before the requests of servers.
     ServerMiddleware(Arc<dyn ServerMiddleware>),
+    /// Has telemetry policies.
+    Policies(Arc<dyn PolicyProvider>),
 }
 
 /// The kinds of [`Capability`], known of an extension's type before there is an instance.
@@ -36,6 +38,8 @@ pub enum Offers {
     ClientAuth,
     /// [`Capability::ServerMiddleware`]; there is none for clients yet.
     Middleware(Side),
+    /// [`Capability::Policies`].
+    Policies,
 }
 
 impl Offers {
@@ -52,6 +56,9 @@ impl Offers {
                 let found = format!("failed to resolve middleware \"{id}\": middleware not found");
                 in_options(side, found)
             }
+            Self::Policies => {
+                format!("policy provider \"{id}\" is not listed in service::extensions")
+            }
         }
     }
 
@@ -66,6 +73,7 @@ impl Offers {
                 let article = if name.starts_with('H') { "an" } else { "a" };
                 in_options(side, format!("requested extension is not {article} {name} middleware"))
             }
+            Self::Policies => "requested extension is not a policy provider".into(),
         }
     }
 }
@@ -113,6 +121,16 @@ impl Offered for dyn ClientAuth {
     fn of(capability: &Capability) -> Option<Arc<Self>> {
         match capability {
             Capability::ClientAuth(it) => Some(Arc::clone(it)),
+            _ => None,
+        }
+    }
+}
+
+impl Offered for dyn PolicyProvider {
+    const KIND: Offers = Offers::Policies;
+    fn of(capability: &Capability) -> Option<Arc<Self>> {
+        match capability {
+            Capability::Policies(it) => Some(Arc::clone(it)),
             _ => None,
         }
     }

@@ -23,6 +23,8 @@ pub enum Need {
     ClientAuth(String),
     /// An extension around requests, by its place and its id.
     Middleware(Side, String),
+    /// An extension that has telemetry policies, by its id.
+    Policies(String),
     /// An address to listen at: `host:port`, or the path of a unix socket.
     Address(String),
     /// A right at the API server of Kubernetes.

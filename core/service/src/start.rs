@@ -90,6 +90,7 @@ impl Settings {
                     Need::Middleware(side, id) => {
                         self.lacks(id, Offers::Middleware(*side), registry)
                     }
+                    Need::Policies(id) => self.lacks(id, Offers::Policies, registry),
                     Need::Address(address) => clash(address, &needed.path.join("::"), &mut taken),
                     // Only the API server knows, and the component goes on without.
                     Need::Right(_) => None,
@@ -113,7 +114,8 @@ impl Settings {
             Need::Storage(id)
             | Need::ServerAuth(id)
             | Need::ClientAuth(id)
-            | Need::Middleware(_, id) => id,
+            | Need::Middleware(_, id)
+            | Need::Policies(id) => id,
             Need::Address(address) => return next_port(issue, address),
             Need::Right(_) => return issue,
         };
