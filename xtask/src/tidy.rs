@@ -25,6 +25,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("core/pdata", &[]),
     ("core/confmap", &["core/config"]),
     ("core/component", &["core/clock", "core/config", "core/pdata"]),
+    // Its documents are YAML, which only confmap knows.
+    ("lib/lang/telemetry_policy", &["core/clock", "core/confmap", "core/pdata", "lib/lang/"]),
     // A language knows values and sections, and neither pipelines nor sockets.
     ("lib/lang/", &["core/clock", "core/config", "core/pdata", "lib/lang/"]),
     ("lib/net/", &["core/clock", "core/component", "core/config", "core/pdata", "lib/net/"]),

@@ -13,7 +13,7 @@ use crate::wire::{Reader, Writer};
 const NEW_LIST_MAX: i64 = 10_000;
 
 /// A step into a map or list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Key<'a> {
     /// Into a map.
     Text(Cow<'a, str>),
