@@ -16,6 +16,7 @@ mod golden;
 #[path = "golden-kube/mod.rs"]
 mod golden_kube;
 mod mistakes;
+mod policies;
 mod print_config;
 mod queue;
 mod queue_disk;

@@ -8,6 +8,7 @@ mod featuregate;
 mod graph;
 mod help;
 mod ottl;
+mod policy;
 mod print_config;
 mod print_rbac;
 mod queue;
@@ -43,6 +44,7 @@ pub const COMMANDS: &[&Command] = &[
     &help::COMMAND,
     &completion::MAN,
     &ottl::COMMAND,
+    &policy::COMMAND,
     &print_config::COMMAND,
     &print_rbac::COMMAND,
     &queue::COMMAND,
