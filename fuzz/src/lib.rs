@@ -9,6 +9,7 @@ use pdata::{
     AttributesRef, Data, Depth, Keep, Limits, Logs, LogsBuilder, Metrics, PointRef, Signal, Traces,
     ValueRef,
 };
+use telemetry_policy::{Engine, Policies, to_rego};
 
 /// Bytes that may be an OTLP request.
 pub fn otlp(signal: Signal, bytes: &[u8]) {
@@ -57,6 +58,26 @@ pub fn config(text: &str) {
             }
         }
     }
+}
+
+/// Text that may hold telemetry policies: each mistake is said, what is right can be applied, and applying it twice
+/// finds the same.
+pub fn telemetry_policy(text: &str) {
+    let policies = Policies::read([("p.yaml", text)]);
+    for mistake in &policies.mistakes {
+        assert!(!mistake.text.is_empty() && !mistake.to_string().is_empty());
+    }
+    for signal in Signal::ALL {
+        let _ = to_rego(&policies.list, signal);
+    }
+    let engine = Engine::new(&policies.list, None);
+    let data = one_record();
+    let (first, second) = (engine.apply(&data), engine.apply(&data));
+    let matched = |it: &telemetry_policy::Applied| {
+        it.tallies.iter().map(|it| (it.policy, it.hits + it.misses)).collect::<Vec<_>>()
+    };
+    assert_eq!(matched(&first), matched(&second));
+    assert!(first.data.items() <= data.items());
 }
 
 /// Text that may be a condition: it is refused with a place in it, or can be looked at.

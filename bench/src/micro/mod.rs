@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 mod lines;
+mod policies;
 mod usual;
 mod work;
 
@@ -59,6 +60,7 @@ impl Row {
 pub fn rows() -> Vec<Row> {
     let mut rows = work::rows();
     rows.extend(lines::rows());
+    rows.extend(policies::rows());
     rows
 }
 

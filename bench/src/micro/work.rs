@@ -13,9 +13,9 @@ use pdata::{
 use super::{Row, TEN, Work, usual};
 use crate::load::template::{Shape, Template};
 
-const RECORDS: u64 = 100;
+pub(super) const RECORDS: u64 = 100;
 
-fn request(json: bool) -> Bytes {
+pub(super) fn request(json: bool) -> Bytes {
     let records = RECORDS as usize;
     let shape = Shape { signal: Signal::Logs, records, attributes: 3, seed: 1, json };
     Template::new(shape).fill(0, 0)
