@@ -143,7 +143,9 @@ fn test(policies: &Policies, signal: Signal, matches: &Matches) -> Result<ExitCo
     let rows: Vec<Json> = rows.into_iter().map(|it| it.1).collect();
     let stats = format!("{:#}\n", json!({"policies": rows}));
     match matches.value(&OUTPUT) {
-        "" => drop(say(&format!("{}\n", String::from_utf8_lossy(&left)))?),
+        "" => {
+            say(&format!("{}\n", String::from_utf8_lossy(&left)))?;
+        }
         path => write(path, &left)?,
     }
     match matches.value(&STATS) {

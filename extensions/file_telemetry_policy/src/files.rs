@@ -37,7 +37,9 @@ impl Files {
                     let stamp = fs::metadata(&it).ok().map(|it| stamp(&it));
                     (it, stamp)
                 })),
-                Err(_) => drop(found.insert(path.clone(), None)),
+                Err(_) => {
+                    found.insert(path.clone(), None);
+                }
             }
         }
         found

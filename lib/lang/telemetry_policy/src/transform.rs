@@ -73,7 +73,7 @@ impl Operation {
         let Some((field, keys)) = target(&self.field) else { return };
         // A field that cannot hold a value, and a key into what is no map, are no reason to lose a record.
         let _ = match &self.change {
-            Change::Remove => place.remove(field, keys).map(drop),
+            Change::Remove => place.remove(field, keys).map(|_| ()),
             Change::Mask(with) => {
                 if !exists(place, field, keys) {
                     return;

@@ -46,7 +46,6 @@ impl Reader {
     /// The field that the selector `key` (as protobuf spells it) means, if it is a selector.
     pub(super) fn selector(&mut self, key: &str, entry: &Entry, at: &str) -> Option<Read<Field>> {
         let node = &entry.value;
-        let attribute = |of| Some((of, ()));
         let of = match key {
             "log_field" => {
                 return Some(self.named(node, at, "log_field_", &[&LOG_FIELDS, &SCHEMAS]));
@@ -59,14 +58,13 @@ impl Reader {
                 let known: &[&[(&str, Field)]] = &[&TRACE_FIELDS, &SCHEMAS, &SCOPE];
                 return Some(self.named(node, at, "trace_field_", known));
             }
-            "resource_attribute" => attribute(Where::Resource),
-            "scope_attribute" => attribute(Where::Scope),
-            "log_attribute" | "span_attribute" => attribute(Where::Item),
-            "datapoint_attribute" => attribute(Where::Point),
-            "event_attribute" => attribute(Where::Event),
-            _ => None,
+            "resource_attribute" => Where::Resource,
+            "scope_attribute" => Where::Scope,
+            "log_attribute" | "span_attribute" => Where::Item,
+            "datapoint_attribute" => Where::Point,
+            "event_attribute" => Where::Event,
+            _ => return None,
         };
-        let (of, ()) = of?;
         Some(self.path(node, at).map(|path| Field::Attribute(of, path)))
     }
 

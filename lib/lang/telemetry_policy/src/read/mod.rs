@@ -231,7 +231,9 @@ impl Reader {
                 "log" => targets.push((Signal::Logs, value)),
                 "metric" => targets.push((Signal::Metrics, value)),
                 "trace" => targets.push((Signal::Traces, value)),
-                _ => drop(self.unknown(entry, "", POLICY_KEYS)),
+                _ => {
+                    self.unknown(entry, "", POLICY_KEYS);
+                }
             }
         }
         if name.is_none() {
