@@ -266,10 +266,21 @@ impl<T> Builder<T> {
 
     /// Ends the open scope and begins another. Without a call, items have an empty scope.
     pub fn scope(&mut self, name: &str, version: &str) -> &mut Self {
+        self.scope_with(name, version, |_| {})
+    }
+
+    /// The same, with attributes that `write` streams.
+    pub fn scope_with(
+        &mut self,
+        name: &str,
+        version: &str,
+        write: impl FnOnce(&mut AttributesWriter<'_>),
+    ) -> &mut Self {
         self.open_scope();
         let head = self.out.open(group::HEAD, NARROW);
         self.out.text(scope::NAME, name);
         self.out.text(scope::VERSION, version);
+        write(&mut AttributesWriter { out: &mut self.out, field: scope::ATTRIBUTES });
         self.out.close(head);
         self
     }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::{Builder, setters};
 use crate::data::Metrics;
 use crate::fields::{exemplar, exponential, histogram, metric, number, points, summary};
+use crate::value::Value;
 use crate::wire::{MEDIUM, NARROW, Writer};
 
 /// Writes metrics.
@@ -53,6 +54,11 @@ impl MetricWriter<'_> {
     /// Its unit, as UCUM writes it.
     pub fn unit(&mut self, value: &str) {
         self.out.text(metric::UNIT, value);
+    }
+
+    /// Says something more of it, by key.
+    pub fn metadata<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) {
+        value.into().write_entry(metric::METADATA, key.as_bytes(), self.out);
     }
 
     /// It is a current value.

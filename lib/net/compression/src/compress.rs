@@ -41,6 +41,8 @@ impl Default for Type {
 impl Type {
     /// No compression.
     pub const NONE: Type = Type(None);
+    /// One block of snappy.
+    pub const SNAPPY: Type = Type(Some(Encoding::Snappy));
 
     /// The name in YAML; `none` for no compression.
     pub fn name(self) -> &'static str {

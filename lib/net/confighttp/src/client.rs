@@ -37,7 +37,7 @@ mod url;
 use dialer::{Chosen, Dialer};
 
 pub use config::{AuthConfig, ClientConfig, CookiesConfig};
-pub use fetch::{Answer, FetchError, Fetcher};
+pub use fetch::{Answer, FetchError, Fetcher, Ways};
 pub use url::{Url, is_no_url};
 
 /// Most of an answer's body that is read, in bytes. `maxHTTPResponseReadBytes` of upstream's

@@ -20,6 +20,24 @@ pub struct Fetcher {
     dialer: Dialer,
     timeout: Duration,
     agent: HeaderValue,
+    follows: bool,
+}
+
+/// Who stands between, and where an answer may lead.
+#[derive(Debug, Clone)]
+pub struct Ways {
+    /// A proxy for all requests; empty is none.
+    pub proxy_url: String,
+    /// Proxies as the environment says, where there is no `proxy_url`.
+    pub environment: bool,
+    /// Redirects of a GET are followed.
+    pub follow_redirects: bool,
+}
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self { proxy_url: String::new(), environment: true, follow_redirects: true }
+    }
 }
 
 impl std::fmt::Debug for Fetcher {
@@ -120,7 +138,7 @@ impl Fetcher {
         timeout: Duration,
         agent: &str,
     ) -> Result<Self, String> {
-        Self::with(Chosen::new("", Proxies::from_environment())?, tls, first, timeout, agent)
+        Self::by(&Ways::default(), tls, first, timeout, agent)
     }
 
     /// The same, whatever the environment says about proxies: through `proxy_url`, or directly if that is empty.
@@ -134,19 +152,27 @@ impl Fetcher {
         timeout: Duration,
         agent: &str,
     ) -> Result<Self, String> {
-        let proxies = Chosen::new(proxy_url, Proxies::new(|_| None))?;
-        Self::with(proxies, tls, first, timeout, agent)
+        let ways = Ways { proxy_url: proxy_url.to_owned(), environment: false, ..Ways::default() };
+        Self::by(&ways, tls, first, timeout, agent)
     }
 
-    fn with(
-        proxies: Chosen,
+    /// The same by other ways.
+    ///
+    /// # Errors
+    /// When certificates or proxies cannot be used.
+    pub fn by(
+        ways: &Ways,
         tls: &configtls::ClientConfig,
         first: &Url,
         timeout: Duration,
         agent: &str,
     ) -> Result<Self, String> {
+        let environment =
+            if ways.environment { Proxies::from_environment() } else { Proxies::new(|_| None) };
+        let proxies = Chosen::new(&ways.proxy_url, environment)?;
         let agent = agent.parse().map_err(|_| format!("user agent {agent:?} is malformed"))?;
-        Ok(Self { dialer: Dialer::new(proxies, tls, first)?, timeout, agent })
+        let dialer = Dialer::new(proxies, tls, first)?;
+        Ok(Self { dialer, timeout, agent, follows: ways.follow_redirects })
     }
 
     /// Sends a request and reads the answer, of at most `bytes_max`. Redirects of a GET are followed; what is sent by other
@@ -168,6 +194,7 @@ impl Fetcher {
                 let answer = self.one(&method, &url, headers, body, bytes_max).await?;
                 let location = answer.headers().get(LOCATION);
                 let follows = answer.status().is_redirection() && method == Method::GET;
+                let follows = follows && self.follows;
                 let Some(location) = location.filter(|_| follows) else {
                     return Ok(answer);
                 };
