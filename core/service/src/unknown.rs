@@ -144,6 +144,10 @@ fn not_here(kind: Kind, written: &str, name: &str, issue: Issue) -> Issue {
     issue.advice(format!("remove it, also from the pipelines, or send the data to an otelcol-contrib that has this {kind}"))
 }
 
+/// What took the place of the receivers that asked one target for its metrics.
+const SCRAPE: &str = "prometheus: {config: {scrape_configs: [{job_name: app, scrape_interval: 10s, \
+                      static_configs: [{targets: ['localhost:9090']}]}]}}";
+
 fn gone(
     registry: &Registry,
     kind: Kind,
@@ -168,8 +172,11 @@ fn gone(
             .advice(format!("define `{by}` in `{}`, and list it as one", by_kind.section()));
     }
     if kind == Kind::Receiver {
-        return issue
-            .advice(format!("write `{by}`, also in the pipelines, and let the clients send OTLP"));
+        return issue.advice(match by {
+            "otlp" => "write `otlp`, also in the pipelines, and let the clients send OTLP".into(),
+            "prometheus" => format!("write `{SCRAPE}` instead, also in the pipelines"),
+            by => format!("write `{by}`, also in the pipelines"),
+        });
     }
     let right = id.as_str().replacen(written, by, 1);
     issue.hinted(Hint::Replace(right, removed.endpoint))
