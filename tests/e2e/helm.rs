@@ -1,5 +1,5 @@
-//! The Helm chart's log presets collect `/var/log/pods`, as the chart wrote them but for receivers that do
-//! not exist yet. The folder is made up: a mount namespace of its own shows it to the program alone.
+//! The Helm chart's log presets collect `/var/log/pods`, as the chart wrote them. The folder is made up: a mount
+//! namespace of its own shows it to the program alone.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +13,6 @@ use ledger::{Oracle, Pod, PodName};
 use crate::configs::{ENVIRONMENT, folder as configurations};
 use crate::support::{Endpoint, Process, SLUICE, eventually, get, own_address};
 
-/// What the presets name and this build does not have.
-const TAKEN_OUT: [&str; 3] = ["jaeger", "prometheus", "zipkin"];
 /// Everything is kept: what the kubelet removes before it is read again is not ours to promise.
 const KEEP: usize = usize::MAX;
 /// Lines that are there before the first start: `start_at: end` leaves them out.
@@ -56,7 +54,7 @@ impl Node {
              service: {{pipelines: {{logs: {{exporters: [debug, otlp_grpc/backend]}}}}}}\n",
             backend.grpc
         );
-        fs::write(folder.path().join("preset.yaml"), without(&yaml, &TAKEN_OUT)).unwrap();
+        fs::write(folder.path().join("preset.yaml"), &yaml).unwrap();
         fs::write(folder.path().join("backend.yaml"), overlay).unwrap();
         for name in ["log/pods", "lib/otelcol"] {
             fs::create_dir_all(folder.path().join(name)).unwrap();
@@ -162,27 +160,6 @@ impl Node {
     }
 }
 
-/// The same file without these receivers, and without their mention in pipelines.
-fn without(yaml: &str, receivers: &[&str]) -> String {
-    let mut kept = String::new();
-    let (mut section, mut inside) = ("", false);
-    for line in yaml.lines() {
-        if !line.starts_with(' ') {
-            section = line;
-        }
-        if !line.starts_with("   ") {
-            let name = line.trim().trim_end_matches(':');
-            inside = section == "receivers:" && receivers.contains(&name);
-        }
-        let is_mention = line.trim().strip_prefix("- ").is_some_and(|it| receivers.contains(&it));
-        if !inside && !is_mention {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-    }
-    kept
-}
-
 async fn collects(preset: &str, number: u8) {
     let Some(mut node) = Node::new(preset, number).await else { return };
     node.add_pod("shop", "cart-0", "app");
@@ -257,13 +234,4 @@ async fn the_logs_preset_with_checkpoints_and_older_names_loses_nothing_through_
         6,
     )
     .await;
-}
-
-#[test]
-fn only_the_named_receivers_are_taken_out() {
-    let yaml = "exporters:\n  zipkin: {}\nreceivers:\n  otlp: {}\n  jaeger:\n    protocols:\n      grpc:\n  \
-        zipkin:\n    endpoint: x\nservice:\n  pipelines:\n    traces:\n      receivers:\n      - otlp\n      - jaeger\n";
-    let want = "exporters:\n  zipkin: {}\nreceivers:\n  otlp: {}\nservice:\n  pipelines:\n    traces:\n      \
-        receivers:\n      - otlp\n";
-    assert_eq!(without(yaml, &TAKEN_OUT), want);
 }

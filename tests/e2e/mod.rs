@@ -19,6 +19,7 @@ mod losses;
 mod offsets;
 mod own_logs;
 mod own_telemetry;
+mod prometheus;
 mod recipes;
 mod rego;
 mod scarcity;

@@ -1,0 +1,7 @@
+//! Pages of metrics as text. The first byte says in which format.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let Some((first, page)) = bytes.split_first() else { return };
+    let _ = prometheus_receiver::read_page(&String::from_utf8_lossy(page), first % 2 == 0);
+});

@@ -1,0 +1,271 @@
+//! What is wrong with a section. Texts of Prometheus, where it has them.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use component::Problems;
+
+use super::{Config, HttpClient, PrometheusConfig, RelabelConfig, ScrapeConfig};
+use crate::relabel::Rule;
+
+/// What upstream writes in front of what Prometheus says.
+const UNREADABLE: &str =
+    "prometheus receiver: failed to unmarshal yaml to prometheus config object";
+
+/// Looks at everything that can be seen without the network.
+pub(super) fn check(config: &Config, problems: &mut Problems) {
+    let prometheus = &config.config;
+    let jobs = &prometheus.scrape_configs;
+    if config.target_allocator.is_some() {
+        let text = "target_allocator is not supported yet: list the targets in scrape_configs";
+        problems.at("", text).about("target_allocator");
+    } else if jobs.is_empty() && prometheus.scrape_config_files.is_empty() {
+        let text = "no Prometheus scrape_configs or target_allocator set";
+        problems.at("", text).about("config");
+    }
+    if config.api_server.enabled {
+        let text = "api_server is not supported: remove it, or set enabled to false";
+        problems.at("", text).set("api_server", "{enabled: false}");
+    }
+    unsupported(prometheus, problems);
+    let mut names = HashSet::new();
+    for (at, job) in jobs.iter().enumerate() {
+        let key = format!("config::scrape_configs::{at}");
+        if job.job_name.is_empty() {
+            problems.at(&key, format!("{UNREADABLE}: job_name is empty")).about("job_name");
+        } else if !names.insert(&*job.job_name) {
+            let name = &*job.job_name;
+            let text =
+                format!("{UNREADABLE}: found multiple scrape configs with job name {name:?}");
+            problems.at(&key, text).about("job_name");
+        }
+        check_job(job, prometheus, &key, problems);
+    }
+}
+
+/// `PromConfig.Validate`, and what Sluice lacks.
+fn unsupported(prometheus: &PrometheusConfig, problems: &mut Problems) {
+    let alerting = prometheus.alerting.as_ref();
+    let has = |key: &str| alerting.is_some_and(|it| it.get(key).is_some());
+    let mut found = Vec::new();
+    for (name, key, there) in [
+        ("alert_config.alertmanagers", "alerting", has("alertmanagers")),
+        ("alert_config.relabel_configs", "alerting", has("alert_relabel_configs")),
+        ("remote_read", "remote_read", !prometheus.remote_read.is_empty()),
+        ("remote_write", "remote_write", !prometheus.remote_write.is_empty()),
+        ("rule_files", "rule_files", !prometheus.rule_files.is_empty()),
+    ] {
+        if there {
+            found.push((name, key));
+        }
+    }
+    if let Some((_, key)) = found.first() {
+        let names: Vec<&str> = found.iter().map(|it| it.0).collect();
+        let text = format!("unsupported features:\n\t{}", names.join("\n\t"));
+        problems.at("config", text).remove(key);
+    }
+    if !prometheus.scrape_config_files.is_empty() {
+        let text = "scrape_config_files are not supported yet: write their jobs into \
+                    scrape_configs, or name the files with --config";
+        problems.at("config", text).about("scrape_config_files");
+    }
+}
+
+fn check_job(
+    job: &ScrapeConfig,
+    prometheus: &PrometheusConfig,
+    key: &str,
+    problems: &mut Problems,
+) {
+    let global = &prometheus.global;
+    let of =
+        |own: &String, global: &String| if own.is_empty() { global.clone() } else { own.clone() };
+    let interval = of(&job.scrape_interval, &global.scrape_interval);
+    let timeout = of(&job.scrape_timeout, &global.scrape_timeout);
+    match (duration(&interval), duration(&timeout)) {
+        (Some(interval), Some(timeout)) => {
+            // As Prometheus: a timeout that is only the default gives way.
+            if timeout > interval && !job.scrape_timeout.is_empty() {
+                let name = &*job.job_name;
+                let text = format!(
+                    "{UNREADABLE}: scrape timeout greater than scrape interval for scrape config with job name {name:?}"
+                );
+                problems.at(key, text).about("scrape_timeout");
+            }
+        }
+        (None, _) => bad_duration(key, "scrape_interval", &interval, problems),
+        (_, None) => bad_duration(key, "scrape_timeout", &timeout, problems),
+    }
+    if !matches!(job.scheme.as_str(), "http" | "https") {
+        problems
+            .at(key, format!("scheme {:?} is neither http nor https", job.scheme))
+            .set("scheme", "http");
+    }
+    let size = &job.limits.body_size_limit;
+    if !size.is_empty() && bytes(size).is_none() {
+        let text = format!("{UNREADABLE}: {:?} is no size in bytes, such as 10MB", &**size);
+        problems.at(key, text).about("body_size_limit");
+    }
+    check_client(&job.client, key, problems);
+    let rules = [
+        ("relabel_configs", &job.relabel_configs),
+        ("metric_relabel_configs", &job.metric_relabel_configs),
+    ];
+    for (name, rules) in rules {
+        check_rules(rules, &format!("{key}::{name}"), problems);
+    }
+    check_discovery(job, key, problems);
+}
+
+fn bad_duration(key: &str, name: &str, value: &str, problems: &mut Problems) {
+    let text = format!("{UNREADABLE}: not a valid duration string: {value:?}");
+    problems.at(key, text).about(name);
+}
+
+fn check_rules(rules: &[RelabelConfig], key: &str, problems: &mut Problems) {
+    for (at, rule) in rules.iter().enumerate() {
+        if let Err((part, why)) = Rule::new(rule) {
+            problems.at(format!("{key}::{at}"), format!("{UNREADABLE}: {why}")).about(part);
+        }
+    }
+}
+
+fn check_client(client: &HttpClient, key: &str, problems: &mut Problems) {
+    if client.oauth2.is_some() {
+        problems.at(key, "oauth2 is not supported yet").about("oauth2");
+    }
+    if client.proxy_connect_header.is_some() {
+        let text = "proxy_connect_header is not supported yet";
+        problems.at(key, text).about("proxy_connect_header");
+    }
+    let ways = [
+        client.basic_auth.is_some(),
+        client.authorization.is_some(),
+        client.oauth2.is_some(),
+        !client.bearer_token.expose().is_empty() || !client.bearer_token_file.is_empty(),
+    ];
+    if ways.iter().filter(|it| **it).count() > 1 {
+        let text = format!(
+            "{UNREADABLE}: at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"
+        );
+        problems.at(key, text);
+    }
+}
+
+fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
+    let it = &job.discovery;
+    for (name, listed) in [
+        ("kubernetes_sd_configs", &it.kubernetes_sd_configs),
+        ("consul_sd_configs", &it.consul_sd_configs),
+        ("ec2_sd_configs", &it.ec2_sd_configs),
+        ("gce_sd_configs", &it.gce_sd_configs),
+        ("azure_sd_configs", &it.azure_sd_configs),
+        ("docker_sd_configs", &it.docker_sd_configs),
+        ("dockerswarm_sd_configs", &it.dockerswarm_sd_configs),
+        ("openstack_sd_configs", &it.openstack_sd_configs),
+    ] {
+        if !listed.is_empty() {
+            let text = format!(
+                "{name} is not supported yet: targets come from static_configs, file_sd_configs, http_sd_configs and dns_sd_configs"
+            );
+            problems.at(key, text).about(name);
+        }
+    }
+    for (at, dns) in it.dns_sd_configs.iter().enumerate() {
+        if !matches!(dns.record.to_ascii_uppercase().as_str(), "A" | "AAAA") {
+            let text = format!(
+                "records of type {} are not supported yet: say type A or AAAA, and a port",
+                dns.record
+            );
+            problems.at(format!("{key}::dns_sd_configs::{at}"), text).about("type");
+        } else if dns.port == 0 {
+            let text = format!(
+                "{UNREADABLE}: a port is required in DNS-SD configs for all record types except SRV"
+            );
+            problems.at(format!("{key}::dns_sd_configs::{at}"), text).about("port");
+        }
+    }
+    for (at, file) in it.file_sd_configs.iter().enumerate() {
+        for path in &file.files {
+            let json = path.rsplit_once('.').is_some_and(|it| it.1.eq_ignore_ascii_case("json"));
+            if !json {
+                let text = format!("{path}: only JSON is read from files of targets yet");
+                problems.at(format!("{key}::file_sd_configs::{at}"), text).about("files");
+            }
+        }
+    }
+    for (at, http) in it.http_sd_configs.iter().enumerate() {
+        let key = format!("{key}::http_sd_configs::{at}");
+        if let Err(why) = confighttp::client::Url::parse(&http.url) {
+            problems.at(&key, why).about("url");
+        }
+        check_client(&http.client, &key, problems);
+    }
+}
+
+/// `model.ParseDuration`: `1h30m`, units from `y` to `ms` in this order.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let units = [
+        ("y", 365 * 24 * 3_600_000),
+        ("w", 7 * 24 * 3_600_000),
+        ("d", 24 * 3_600_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ];
+    let (mut rest, mut millis, mut first) = (text, 0_u64, 0);
+    while !rest.is_empty() {
+        let digits = rest.find(|it: char| !it.is_ascii_digit())?;
+        let (number, after) = rest.split_at(digits);
+        let end = after.find(|it: char| it.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, next) = after.split_at(end);
+        let at = units.iter().position(|it| it.0 == unit).filter(|at| *at >= first)?;
+        let (_, scale) = units.get(at)?;
+        millis = number.parse::<u64>().ok()?.checked_mul(*scale)?.checked_add(millis)?;
+        (rest, first) = (next, at + 1);
+    }
+    (!text.is_empty()).then(|| Duration::from_millis(millis))
+}
+
+/// `units.ParseBase2Bytes`: `10MB`, where a thousand is 1024. A number alone is bytes.
+pub(crate) fn bytes(text: &str) -> Option<usize> {
+    let digits = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit {
+        "" | "B" => 0,
+        "KB" | "KiB" => 10,
+        "MB" | "MiB" => 20,
+        "GB" | "GiB" => 30,
+        _ => return None,
+    };
+    number.parse::<usize>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_those_of_prometheus() {
+        for (text, millis) in
+            [("15s", 15_000), ("1m30s", 90_000), ("1d", 86_400_000), ("500ms", 500), ("0", 0)]
+        {
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "15", "s", "1.5s", "30s1m", "-1s", "1s1s", "99999999999999y"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, want) in [("10MB", 10 << 20), ("1KiB", 1024), ("7", 7), ("2GB", 2 << 30)] {
+            assert_eq!(bytes(text), Some(want), "{text}");
+        }
+        assert_eq!(bytes("10Mb"), None);
+    }
+}

@@ -1,0 +1,249 @@
+//! Where the targets of a job come from. A source that cannot be asked keeps the targets that it gave before, as
+//! in Prometheus: an empty list would be a wrong answer.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use confighttp::client::Url;
+use http::{HeaderValue, Method};
+use serde::Deserialize;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::client::Client;
+use crate::config::{DnsSd, FileSd, HttpSd, ScrapeConfig, StaticConfig, Text, duration};
+use crate::target::Found;
+
+/// Longest list of targets, in bytes.
+const LIST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most targets of one source.
+const TARGETS_MAX: usize = 100_000;
+/// Most files of one pattern.
+const FILES_MAX: usize = 1000;
+/// Longest time to ask a server for targets, as in Prometheus.
+const HTTP_WAIT: Duration = Duration::from_secs(60);
+/// Files are looked at this often, where Prometheus is told by the system.
+const FILE_PAUSE: Duration = Duration::from_secs(5);
+
+/// One item of a list. As in Prometheus it may have labels alone, or targets alone.
+#[derive(Debug, Deserialize)]
+struct Item {
+    #[serde(default)]
+    targets: Vec<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, Text>,
+}
+
+enum Kind {
+    Static(Vec<StaticConfig>),
+    Files(FileSd),
+    Http(Box<(HttpSd, Client)>),
+    Dns(DnsSd),
+}
+
+/// A part of the discovery of a job.
+pub(crate) struct Source {
+    kind: Kind,
+    pause: Duration,
+    next: Instant,
+    found: Vec<Found>,
+}
+
+impl Source {
+    /// All sources of a job.
+    pub(crate) fn of(job: &ScrapeConfig, agent: &str) -> Vec<Self> {
+        let it = &job.discovery;
+        let pause = |text: &str| duration(text).unwrap_or(HTTP_WAIT).max(Duration::from_secs(1));
+        let source = |kind, pause| Self { kind, pause, next: Instant::now(), found: Vec::new() };
+        let mut all = Vec::new();
+        if !it.static_configs.is_empty() {
+            all.push(source(Kind::Static(it.static_configs.clone()), Duration::MAX));
+        }
+        for file in &it.file_sd_configs {
+            let pause = pause(&file.refresh_interval).min(FILE_PAUSE);
+            all.push(source(Kind::Files(file.clone()), pause));
+        }
+        for http in &it.http_sd_configs {
+            let client = Client::new(&http.client, agent);
+            let pause = pause(&http.refresh_interval);
+            all.push(source(Kind::Http(Box::new((http.clone(), client))), pause));
+        }
+        for dns in &it.dns_sd_configs {
+            all.push(source(Kind::Dns(dns.clone()), pause(&dns.refresh_interval)));
+        }
+        all
+    }
+
+    pub(crate) fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// When it has to be asked again; `None` for never.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        (self.pause != Duration::MAX || self.found.is_empty()).then_some(self.next)
+    }
+
+    /// Asks, if it is time.
+    pub(crate) async fn refresh(&mut self) {
+        let now = Instant::now();
+        if self.next().is_none_or(|it| it > now) {
+            return;
+        }
+        self.next = now.checked_add(self.pause).unwrap_or(now + Duration::from_secs(86_400 * 365));
+        let found = match &self.kind {
+            Kind::Static(items) => {
+                Ok(items.iter().flat_map(|it| listed(&it.targets, &it.labels, None)).collect())
+            }
+            Kind::Files(section) => files(section.files.clone()).await,
+            Kind::Http(it) => http(&it.0, &it.1).await,
+            Kind::Dns(section) => dns(section).await,
+        };
+        match found {
+            Ok(found) if found.len() > TARGETS_MAX => {
+                let (targets, limit) = (found.len(), TARGETS_MAX);
+                warn!(targets, limit, "too many targets: keeping those that were known");
+            }
+            Ok(found) => self.found = found,
+            Err(error) => warn!(%error, "targets cannot be read: keeping those that were known"),
+        }
+    }
+}
+
+fn listed(
+    targets: &[String],
+    labels: &BTreeMap<String, Text>,
+    meta: Option<(&str, &str)>,
+) -> Vec<Found> {
+    let found = |address: &String| {
+        let mut found = Found::at(address, labels);
+        if let Some((name, value)) = meta {
+            found.labels.push((name.to_owned(), value.to_owned()));
+        }
+        found
+    };
+    targets.iter().map(found).collect()
+}
+
+fn parse(text: &[u8]) -> Result<Vec<Item>, String> {
+    serde_json::from_slice(text).map_err(|error| error.to_string())
+}
+
+async fn files(patterns: Vec<String>) -> Result<Vec<Found>, String> {
+    let read = tokio::task::spawn_blocking(move || read_files(&patterns));
+    read.await.map_err(|_| "reading the files was ended".to_owned())?
+}
+
+fn read_files(patterns: &[String]) -> Result<Vec<Found>, String> {
+    let mut found = Vec::new();
+    for path in patterns.iter().flat_map(|it| matching(it)) {
+        let shown = path.display().to_string();
+        let failed = |why: String| format!("{shown}: {why}");
+        let size = fs::metadata(&path).map_or(0, |it| it.len());
+        if size > LIST_BYTES_MAX as u64 {
+            return Err(failed(format!("longer than {LIST_BYTES_MAX} bytes")));
+        }
+        let text = fs::read(&path).map_err(|error| failed(confignet::go_text(&error)))?;
+        for item in parse(&text).map_err(failed)? {
+            let meta = Some(("__meta_filepath", shown.as_str()));
+            found.extend(listed(&item.targets, &item.labels, meta));
+        }
+    }
+    Ok(found)
+}
+
+/// The files of a path whose last part may have a `*`.
+fn matching(pattern: &str) -> Vec<PathBuf> {
+    let path = Path::new(pattern);
+    let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+    let Some((head, tail)) = name.split_once('*') else { return vec![path.to_owned()] };
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let fits = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let long = name.len() >= head.len() + tail.len();
+        long && name.starts_with(head) && name.ends_with(tail) && !name.starts_with('.')
+    };
+    let mut all: Vec<PathBuf> =
+        entries.flatten().filter(fits).take(FILES_MAX).map(|it| it.path()).collect();
+    all.sort();
+    all
+}
+
+async fn http(section: &HttpSd, client: &Client) -> Result<Vec<Found>, String> {
+    let url = Url::parse(&section.url)?;
+    let mut headers = client.headers().await?;
+    headers.insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
+    let fetcher = client.fetcher(&url, HTTP_WAIT)?;
+    let answer = fetcher.fetch(Method::GET, &url, &headers, b"", LIST_BYTES_MAX).await;
+    let answer = answer.map_err(|why| format!("Get \"{url}\": {why}"))?;
+    if answer.status() != http::StatusCode::OK {
+        return Err(format!("{url}: server returned HTTP status {}", answer.status()));
+    }
+    let items = parse(answer.body()).map_err(|why| format!("{url}: {why}"))?;
+    let meta = Some(("__meta_url", section.url.as_str()));
+    Ok(items.iter().flat_map(|it| listed(&it.targets, &it.labels, meta)).collect())
+}
+
+async fn dns(section: &DnsSd) -> Result<Vec<Found>, String> {
+    let mut found = Vec::new();
+    let v4 = section.record.eq_ignore_ascii_case("A");
+    for name in &section.names {
+        let addresses = tokio::net::lookup_host((name.as_str(), section.port)).await;
+        let addresses =
+            addresses.map_err(|error| format!("lookup {name}: {}", confignet::go_text(&error)))?;
+        let mut all: Vec<String> =
+            addresses.filter(|it| it.is_ipv4() == v4).map(|it| it.to_string()).collect();
+        all.sort();
+        all.dedup();
+        let meta = Some(("__meta_dns_name", name.as_str()));
+        found.extend(listed(&all, &BTreeMap::new(), meta));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(discovery: &str) -> Source {
+        let job: ScrapeConfig = serde_json::from_str(discovery).unwrap();
+        Source::of(&job, "test").remove(0)
+    }
+
+    fn addresses(source: &Source) -> Vec<&str> {
+        source.found().iter().map(|it| it.labels[0].1.as_str()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_are_read_again_and_a_broken_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        fs::write(&path, r#"[{"targets": ["h:1", "h:2"], "labels": {"n": 1}}]"#).unwrap();
+        let pattern = folder.path().join("*.json");
+        let section = format!(r#"{{"file_sd_configs": [{{"files": ["{}"]}}]}}"#, pattern.display());
+        let mut source = source(&section);
+        source.refresh().await;
+        assert_eq!(addresses(&source), ["h:1", "h:2"]);
+        let labels = &source.found()[0].labels;
+        assert_eq!(labels[1], ("n".to_owned(), "1".to_owned()));
+        assert_eq!(labels[2], ("__meta_filepath".to_owned(), path.display().to_string()));
+        for (text, want) in [("[{", vec!["h:1", "h:2"]), (r#"[{"targets": ["h:3"]}]"#, vec!["h:3"])]
+        {
+            fs::write(&path, text).unwrap();
+            tokio::time::advance(FILE_PAUSE).await;
+            source.refresh().await;
+            assert_eq!(addresses(&source), want);
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up() {
+        let text = r#"{"dns_sd_configs": [{"names": ["localhost"], "type": "A", "port": 9}]}"#;
+        let mut source = source(text);
+        source.refresh().await;
+        assert_eq!(addresses(&source), ["127.0.0.1:9"]);
+    }
+}

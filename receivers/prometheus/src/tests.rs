@@ -1,0 +1,108 @@
+//! Sections, and a receiver that scrapes a server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use component::{Component as _, Receiver as _};
+use componenttest::{Sink, TestHost, config, problems, settings};
+use pdata::Data;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::{Config, Prometheus};
+
+componenttest::conformance!(
+    receiver Prometheus,
+    "config: {scrape_configs: [{job_name: a, static_configs: [{targets: ['127.0.0.1:1']}]}]}"
+);
+
+#[test]
+fn the_example_of_all_keys_is_valid() {
+    let _: Config = config(include_str!("../testdata/config.yaml"));
+}
+
+#[test]
+fn wrong_sections_are_refused() {
+    let unreadable = "prometheus receiver: failed to unmarshal yaml to prometheus config object";
+    for (section, want) in [
+        ("{}", "no Prometheus scrape_configs or target_allocator set".to_owned()),
+        (
+            "config: {scrape_configs: [{job_name: a}, {job_name: a}]}",
+            format!("config::scrape_configs::1: {unreadable}: found multiple scrape configs with job name \"a\""),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a, scrape_interval: 5s, scrape_timeout: 6s}]}",
+            format!(
+                "config::scrape_configs::0: {unreadable}: scrape timeout greater than scrape interval for scrape config with job name \"a\""
+            ),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a}], rule_files: [x], remote_write: [{url: y}]}",
+            "config: unsupported features:\n\tremote_write\n\trule_files".to_owned(),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a, relabel_configs: [{action: hashmod, target_label: x}]}]}",
+            format!(
+                "config::scrape_configs::0::relabel_configs::0: {unreadable}: relabel configuration for hashmod requires non-zero modulus"
+            ),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a, consul_sd_configs: [{server: x}]}]}",
+            "config::scrape_configs::0: consul_sd_configs is not supported yet: targets come from static_configs, \
+             file_sd_configs, http_sd_configs and dns_sd_configs"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(problems::<Config>(section), [want]);
+    }
+}
+
+/// Answers every request with what `page` says for its number; the requests are counted.
+async fn serve(page: impl Fn(usize) -> String + Send + 'static) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    componenttest::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            assert!(request.contains("authorization: Bearer secret"), "{request}");
+            let body = page(count.fetch_add(1, Ordering::SeqCst));
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", body.len());
+            let answer = format!("{head}Content-Type: text/plain; version=0.0.4\r\n\r\n{body}");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_target_is_scraped_at_its_interval() {
+    let (address, asked) = serve(|at| format!("# TYPE a gauge\na{{n=\"{at}\"}} 1\n")).await;
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let section = format!(
+        "config: {{global: {{scrape_interval: 100ms, scrape_timeout: 100ms, external_labels: {{e: x}}}}, \
+         scrape_configs: [{{job_name: a, bearer_token: secret, static_configs: [{{targets: ['{address}']}}]}}]}}"
+    );
+    let receiver =
+        Prometheus::create(settings("prometheus"), config(&section), sink.outputs(&["metrics"]));
+    let receiver = Arc::new(receiver.unwrap());
+    Arc::clone(&receiver).start(&host).await.unwrap();
+    while asked.load(Ordering::SeqCst) < 3 || sink.calls() < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    host.shutdown(&*receiver, Duration::from_secs(5)).await;
+    let first = &sink.received()[0];
+    let Data::Metrics(metrics) = first else { panic!("metrics") };
+    assert_eq!(first.items(), 6);
+    let point = metrics.metrics().next().unwrap().points().next().unwrap();
+    assert_eq!(point.attributes().get("e").and_then(pdata::ValueRef::as_str), Some("x"));
+    // The collector stops: nothing has ended.
+    let last = sink.received().pop().unwrap();
+    let Data::Metrics(metrics) = &last else { panic!("metrics") };
+    assert!(metrics.metrics().any(|it| it.name() == "up"));
+}
