@@ -12,7 +12,7 @@ use componenttest::section;
 use crate::support::{SLUICE, part, repository};
 
 /// Variables that the configurations expect from their surroundings, as their users set them.
-pub const ENVIRONMENT: [(&str, &str); 33] = [
+pub const ENVIRONMENT: [(&str, &str); 34] = [
     ("AD_PROMETHEUS_PORT", "9464"),
     ("CLICKHOUSE_CLUSTER_NAME", "cluster"),
     ("CLICKHOUSE_MONITORING_DSN", "tcp://clickhouse:9000"),
@@ -23,6 +23,7 @@ pub const ENVIRONMENT: [(&str, &str); 33] = [
     ("IMAGE_PROVIDER_HOST", "image-provider"),
     ("IMAGE_PROVIDER_PORT", "8081"),
     ("K8S_NODE_IP", "127.0.0.1"),
+    ("K8S_NODE_NAME", "node-1"),
     ("K8S_POD_IP", "127.0.0.1"),
     ("KAFKA_ADDR", "kafka:9092"),
     ("LOW_CARDINAL_EXCEPTION_GROUPING", "false"),
@@ -58,20 +59,27 @@ const OVERLAYS: [(&str, &[&str]); 4] = [
 ];
 
 /// Files whose directories are mounted where they run.
-const CREATED: [(&str, &[&str]); 3] = [
+const CREATED: [(&str, &[&str]); 5] = [
     (
         "contrib-fault-tolerant-logs.yaml",
         &["file_storage/filelogreceiver", "file_storage/otlpoutput"],
     ),
+    ("preset-logs-plus-k8sattributes-allLabels-daemonset.yaml", &["file_storage"]),
+    ("preset-logs-plus-k8sattributes-allLabels-daemonset-legacy-names.yaml", &["file_storage"]),
     ("preset-logsCollection-storeCheckpoints-daemonset.yaml", &["file_storage"]),
     ("preset-logsCollection-storeCheckpoints-daemonset-legacy-names.yaml", &["file_storage"]),
 ];
 
 /// Files that the Go Collector refuses as well, with its text.
-const REFUSED: [(&str, &str); 5] = [
-    // Started with `--feature-gates=service.profilesSupport` where it comes from; there are no profiles here.
+const REFUSED: [(&str, &str); 6] = [
+    // Both are started with `--feature-gates=service.profilesSupport` where they come from; there are no profiles here.
     (
         "dash0-otlp-sink.yaml",
+        "Error: service::pipelines: pipeline \"profiles\": profiling signal support is at alpha level, gated under \
+         the \"service.profilesSupport\" feature gate",
+    ),
+    (
+        "grafana-lgtm.yaml",
         "Error: service::pipelines: pipeline \"profiles\": profiling signal support is at alpha level, gated under \
          the \"service.profilesSupport\" feature gate",
     ),

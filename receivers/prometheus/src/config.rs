@@ -2,16 +2,16 @@
 //! own (`config/config.go` of Prometheus 3), of which the parts that scrape are there.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use component::Problems;
 use component::config::{Secret, Value};
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 mod check;
 mod job;
 
+pub use crate::relabel::RelabelConfig;
+pub use crate::text::Text;
 pub(crate) use check::{bytes, duration};
 pub use job::{DnsSd, FileSd, HttpSd, Limits, Naming, ScrapeConfig, StaticConfig};
 
@@ -242,99 +242,6 @@ pub struct HttpHeader {
     pub secrets: Vec<Secret>,
     /// Files with a value each.
     pub files: Vec<String>,
-}
-
-/// One of `relabel_configs:`.
-#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
-#[serde(default)]
-pub struct RelabelConfig {
-    /// Labels whose values are joined.
-    pub source_labels: Vec<String>,
-    /// What stands between them. Default `;`.
-    pub separator: String,
-    /// The label that is set.
-    pub target_label: String,
-    /// Matches the whole of the joined values, or of a label's name. Default `(.*)`.
-    pub regex: Text,
-    /// For hashmod.
-    pub modulus: u64,
-    /// What is set; `$1` is what the first group matched, written `$$1` here. Default `$1`.
-    pub replacement: Text,
-    /// replace, keep, drop, keepequal, dropequal, hashmod, labelmap, labeldrop, labelkeep, lowercase, uppercase.
-    /// Default replace.
-    pub action: String,
-}
-
-impl Default for RelabelConfig {
-    fn default() -> Self {
-        Self {
-            source_labels: Vec::new(),
-            separator: ";".to_owned(),
-            target_label: String::new(),
-            regex: "(.*)".into(),
-            modulus: 0,
-            replacement: "$1".into(),
-            action: "replace".to_owned(),
-        }
-    }
-}
-
-/// Text; a number or truth value is taken as it is written, as YAML readers of Go do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, config::Described)]
-pub struct Text(String);
-
-impl std::ops::Deref for Text {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyScalar;
-
-        impl Visitor<'_> for AnyScalar {
-            type Value = Text;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("string")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
-                Ok(text.into())
-            }
-
-            fn visit_bool<E: serde::de::Error>(self, it: bool) -> Result<Text, E> {
-                Ok(Text(it.to_string()))
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, it: i64) -> Result<Text, E> {
-                Ok(Text(it.to_string()))
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, it: u64) -> Result<Text, E> {
-                Ok(Text(it.to_string()))
-            }
-
-            fn visit_f64<E: serde::de::Error>(self, it: f64) -> Result<Text, E> {
-                Ok(Text(it.to_string()))
-            }
-
-            fn visit_unit<E: serde::de::Error>(self) -> Result<Text, E> {
-                Ok(Text::default())
-            }
-        }
-
-        deserializer.deserialize_any(AnyScalar)
-    }
 }
 
 impl component::Config for Config {

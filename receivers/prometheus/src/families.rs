@@ -6,11 +6,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use pdata::{Metrics, MetricsBuilder};
-
 use crate::exposition::{Exemplar, Metadata, Sample};
 use crate::labels::{Labels, NAME};
-use crate::write;
 
 /// Bits of the NaN that says that a series has ended (`model/value` of Prometheus).
 pub(crate) const STALE: u64 = 0x7ff0_0000_0000_0002;
@@ -114,9 +111,9 @@ pub(crate) struct Setting<'a> {
 
 /// All samples of a scrape.
 pub(crate) struct Families<'a> {
-    setting: &'a Setting<'a>,
+    pub(crate) setting: &'a Setting<'a>,
     metadata: &'a HashMap<Cow<'a, str>, Metadata<'a>>,
-    resources: Ordered<(String, String), Resource<'a>>,
+    pub(crate) resources: Ordered<(String, String), Resource<'a>>,
     /// Samples that fit into no point.
     pub(crate) rejected: u64,
 }
@@ -163,15 +160,6 @@ impl<'a> Families<'a> {
             scopes: Ordered::default(),
         };
         self.resources.get_or_insert((job.clone(), instance.clone()), make)
-    }
-
-    /// Writes everything.
-    pub(crate) fn finish(self) -> Metrics {
-        let mut builder = MetricsBuilder::new();
-        for resource in self.resources.items {
-            write::resource(resource, self.setting, &mut builder);
-        }
-        builder.finish()
     }
 }
 

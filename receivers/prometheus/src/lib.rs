@@ -25,6 +25,7 @@ mod scrape;
 mod target;
 #[cfg(test)]
 mod tests;
+mod text;
 mod write;
 
 use client::Client;

@@ -1,7 +1,5 @@
 //! Units as Prometheus spells them, and what they are in OTLP (`pkg/translator/prometheus`, v0.149).
 
-use crate::families::Kind;
-
 /// A unit's word, and its symbol in UCUM.
 const UNITS: [(&str, &str); 21] = [
     ("days", "d"),
@@ -36,9 +34,9 @@ pub(crate) fn ucum(word: &str) -> &str {
 }
 
 /// `TrimPromSuffixes`: without unit and type at the end.
-pub(crate) fn trimmed<'a>(name: &'a str, kind: Kind, unit: &str) -> &'a str {
+pub(crate) fn trimmed<'a>(name: &'a str, only_grows: bool, unit: &str) -> &'a str {
     let mut short = name;
-    if kind == Kind::Sum(true) {
+    if only_grows {
         short = short.strip_suffix("_total").unwrap_or(short);
     }
     if !unit.is_empty()

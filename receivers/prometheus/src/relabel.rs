@@ -4,9 +4,45 @@ use std::borrow::Cow;
 
 use md5::{Digest, Md5};
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
-use crate::config::RelabelConfig;
 use crate::labels::Labels;
+use crate::text::Text;
+
+/// One of `relabel_configs:`.
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[serde(default)]
+pub struct RelabelConfig {
+    /// Labels whose values are joined.
+    pub source_labels: Vec<String>,
+    /// What stands between them. Default `;`.
+    pub separator: String,
+    /// The label that is set.
+    pub target_label: String,
+    /// Matches the whole of the joined values, or of a label's name. Default `(.*)`.
+    pub regex: Text,
+    /// For hashmod.
+    pub modulus: u64,
+    /// What is set; `$1` is what the first group matched, written `$$1` here. Default `$1`.
+    pub replacement: Text,
+    /// replace, keep, drop, keepequal, dropequal, hashmod, labelmap, labeldrop, labelkeep, lowercase, uppercase.
+    /// Default replace.
+    pub action: String,
+}
+
+impl Default for RelabelConfig {
+    fn default() -> Self {
+        Self {
+            source_labels: Vec::new(),
+            separator: ";".to_owned(),
+            target_label: String::new(),
+            regex: "(.*)".into(),
+            modulus: 0,
+            replacement: "$1".into(),
+            action: "replace".to_owned(),
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {

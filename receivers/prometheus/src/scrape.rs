@@ -19,6 +19,7 @@ use crate::families::{Families, STALE, Setting};
 use crate::labels::{Labels, NAME};
 use crate::relabel::{self, Rule};
 use crate::target::{Target, with_target};
+use crate::write;
 
 /// Longest page when `body_size_limit` says nothing, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -282,7 +283,7 @@ fn read(
         let rejected = families.rejected;
         debug!(rejected, "samples of a scrape fit into no point");
     }
-    let metrics = families.finish();
+    let metrics = write::all(families);
     (memory, metrics)
 }
 
@@ -296,7 +297,7 @@ fn ended(shared: &Shared, target: &Target, memory: &Memory, took: Took) -> Metri
     if memory.scrapes > 0 {
         families.add(own("up", f64::from_bits(STALE), shared, target), took.at_ms);
     }
-    families.finish()
+    write::all(families)
 }
 
 fn setting<'a>(shared: &'a Shared, target: &'a Target) -> Setting<'a> {

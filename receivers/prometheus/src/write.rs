@@ -1,11 +1,12 @@
 //! Families that are complete, written as OTLP.
 
 use pdata::{
-    AttributesWriter, ExemplarWriter, HistogramWriter, MetricsBuilder, NumberWriter, SummaryWriter,
+    AttributesWriter, ExemplarWriter, HistogramWriter, Metrics, MetricsBuilder, NumberWriter,
+    SummaryWriter,
 };
 
 use crate::exposition::Exemplar;
-use crate::families::{Family, Group, Kind, Resource, Scope, Setting, is_stale};
+use crate::families::{Families, Family, Group, Kind, Resource, Scope, Setting, is_stale};
 use crate::names;
 
 /// The scope of metrics that name none.
@@ -15,12 +16,17 @@ const CUMULATIVE: i32 = 2;
 /// Bit 0 of a point's flags.
 const NO_VALUE: u32 = 1;
 
+/// Writes everything that was gathered.
+pub(crate) fn all(families: Families<'_>) -> Metrics {
+    let mut builder = MetricsBuilder::new();
+    for item in families.resources.items {
+        resource(item, families.setting, &mut builder);
+    }
+    builder.finish()
+}
+
 /// Writes the metrics of one resource.
-pub(crate) fn resource(
-    resource: Resource<'_>,
-    setting: &Setting<'_>,
-    builder: &mut MetricsBuilder,
-) {
+fn resource(resource: Resource<'_>, setting: &Setting<'_>, builder: &mut MetricsBuilder) {
     let points = |it: &Scope<'_>| it.families.items.iter().any(has_points);
     if !resource.scopes.items.iter().any(points) {
         return;
@@ -63,7 +69,7 @@ fn write_family(mut family: Family<'_>, trim_suffixes: bool, builder: &mut Metri
     builder.metric(|metric| {
         let name = &*family.name;
         metric.name(if trim_suffixes {
-            names::trimmed(name, family.kind, family.unit)
+            names::trimmed(name, family.kind == Kind::Sum(true), family.unit)
         } else {
             name
         });
