@@ -1,0 +1,51 @@
+//! What a Rego policy decides about telemetry: the engine of the processor and the connector `rego`.
+//!
+//! ```text
+//!   record -> input document -> does it count in a window? -> queries -> actions -> edited record, alerts, routes
+//!             (project)         (windows, state)              (policy)   (action)   (apply, alert)
+//! ```
+//!
+//! An [`Engine`] is what came of a section, once for all pipelines of an id; an [`Instance`] is its use in one of them.
+
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
+mod action;
+mod alert;
+mod apply;
+mod bundle;
+mod cells;
+mod config;
+mod engine;
+mod guards;
+mod instance;
+mod layout;
+mod lru;
+mod path;
+mod policy;
+mod project;
+mod reads;
+mod run;
+mod sources;
+mod state;
+#[cfg(test)]
+mod tests;
+mod values;
+mod watch;
+mod windows;
+
+pub use alert::{Alert, EVENT_NAME, records};
+pub use config::{
+    Action, AlertConfig, BlockConfig, Clock, Config, Input, OnError, Redact, Rule, Speed, Version,
+    WindowConfig,
+};
+pub use engine::Engine;
+pub use instance::Instance;
+pub use run::{Outcome, Routes};
