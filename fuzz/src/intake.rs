@@ -14,7 +14,7 @@ use component::config::Choices;
 use component::{Context, GrpcStatus, InFlight, Meter, async_trait};
 use componenttest::TestHost;
 use configgrpc::frame::Messages;
-use configgrpc::http2::Frames;
+use confignet::http2::Frames;
 use configgrpc::server::{Route, Unary};
 use confighttp::server::Handler;
 use confignet::{AddrConfig, Transport};

@@ -67,9 +67,9 @@ pub fn check(folder: &Path, replay: impl FnOnce(Vec<PathBuf>) -> Output) {
             match (listed(case), failed.contains(case.as_str())) {
                 (None, true) => problems.push(format!("{case}: fails")),
                 (Some("later"), false) if waits(case) => {
-                    if starts(&folder.join(case)) {
-                        problems.push(format!("{case}: is not refused any more, but is listed"));
-                    }
+                    let starts = starts(&folder.join(case));
+                    let text = || format!("{case}: is not refused any more, but is listed");
+                    problems.extend(starts.then(text));
                 }
                 (Some(_), false) => problems.push(format!("{case}: passes, but is listed")),
                 _ => {}

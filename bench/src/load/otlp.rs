@@ -116,10 +116,14 @@ impl Client {
             client.start();
             return Ok(Self::Grpc(client, PathAndQuery::from_static(service(signal))));
         }
+        let flat = confighttp::client::FlatKeepalive {
+            max_idle_conns_per_host: i64::from(load.in_flight),
+            ..confighttp::client::FlatKeepalive::default()
+        };
         let config = confighttp::client::ClientConfig {
             compression: compression.into(),
             tls,
-            max_idle_conns_per_host: i64::from(load.in_flight),
+            flat,
             ..confighttp::client::ClientConfig::default()
         };
         let url = confighttp::client::Url::parse(&format!("{endpoint}/v1/{signal}"));

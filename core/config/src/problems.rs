@@ -95,6 +95,8 @@ pub enum Caution {
     IgnoredKey,
     /// A value that has no effect.
     NoEffect,
+    /// A key that upstream has replaced by another one.
+    Deprecated,
     /// A file that is needed and not there.
     AbsentFile,
     /// A certificate whose time is over, or has not come.

@@ -40,6 +40,11 @@ impl<T> Section<T> {
         (self.state == State::On).then_some(&self.value)
     }
 
+    /// True when it is switched off by `enabled: false`, for a section that is [`Section::absent`] by default.
+    pub fn is_off(&self) -> bool {
+        self.state == State::Off
+    }
+
     /// The section, if it is on.
     pub fn into_option(self) -> Option<T> {
         (self.state == State::On).then_some(self.value)

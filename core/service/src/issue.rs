@@ -384,6 +384,7 @@ pub(crate) fn caution_code(caution: Caution) -> &'static str {
         Caution::NoUnit => code::NO_UNIT,
         Caution::IgnoredKey => code::IGNORED_KEY,
         Caution::NoEffect => code::NO_EFFECT,
+        Caution::Deprecated => code::DEPRECATED,
         Caution::AbsentFile => code::ABSENT_FILE,
         Caution::Expired => code::EXPIRED,
     }

@@ -96,12 +96,8 @@ impl Handler for Paths {
     }
 
     fn refuse(&self, head: &Parts, status: StatusCode, message: &str) -> Response<Bytes> {
-        // Upstream compares the header as it is here.
-        let encoding = match content_type(head) {
-            JSON => Encoding::Json,
-            PROTO => Encoding::Proto,
-            _ => return unanswerable(),
-        };
+        // Whatever the client speaks, it is told (v0.162).
+        let encoding = encoding_of(head).unwrap_or(Encoding::Json);
         let code = match status {
             StatusCode::SERVICE_UNAVAILABLE => code::UNAVAILABLE,
             StatusCode::REQUEST_TIMEOUT => code::DEADLINE_EXCEEDED,
@@ -157,12 +153,6 @@ fn response(
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {
     response(status, PLAIN, text.as_bytes())
-}
-
-/// For a client that cannot be told what is wrong in its own encoding.
-fn unanswerable() -> Response<Bytes> {
-    let text = br#"{"code": 13, "message": "failed to marshal error message"}"#;
-    response(StatusCode::INTERNAL_SERVER_ERROR, JSON, text)
 }
 
 fn refusal(encoding: Encoding, http: StatusCode, status: &GrpcStatus) -> Response<Bytes> {

@@ -1,5 +1,5 @@
-//! A gRPC client for unary calls whose messages are bytes. One connection, many calls in flight; a
-//! task of the client keeps it up, so a call either finds it or learns why there is none.
+//! A gRPC client for unary calls whose messages are bytes. A connection for each server, many calls in flight; a
+//! task of the client keeps them up, so a call either finds one or learns why there is none.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,8 +24,11 @@ use crate::frame::{self, Reader};
 use crate::metrics;
 use rpcstatus::code;
 
+mod balance;
 mod config;
 mod link;
+
+use balance::{Balancer, Link};
 
 pub use config::{AuthConfig, ClientConfig, Keepalive};
 
@@ -34,17 +37,18 @@ const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Connections that a call tries when one turns out to be closing before it took the request.
 const ATTEMPTS_MAX: usize = 3;
 
-/// A client. Dropping it, or [`Client::close`], ends its connection.
+/// A client. Dropping it, or [`Client::close`], ends its connections.
 pub struct Client {
     link: watch::Receiver<Link>,
+    /// Counts the calls, so that connections get them in turn.
+    turn: AtomicUsize,
     task: Mutex<JoinSet<()>>,
-    start: Mutex<Option<link::Keeper>>,
+    start: Mutex<Option<Balancer>>,
     wait_for_ready: bool,
     authority: Authority,
     scheme: Scheme,
     headers: HeaderMap,
     compressor: Arc<Compressor>,
-    calls: Arc<AtomicUsize>,
     measure: Option<Calls>,
     auth: Option<Arc<dyn ClientAuth>>,
     reply_max: usize,
@@ -54,17 +58,6 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("authority", &self.authority).finish_non_exhaustive()
     }
-}
-
-/// The state of the connection.
-#[derive(Clone)]
-enum Link {
-    /// Calls wait.
-    Connecting,
-    /// Calls use it.
-    Up(SendRequest<Chunks>),
-    /// Calls fail with this text, unless they wait for readiness.
-    Down(Arc<str>),
 }
 
 /// A call that did not bring an answer.
@@ -93,7 +86,6 @@ impl Client {
     ) -> Result<Self, String> {
         let endpoint = config.target()?;
         let authority = authority(config, &endpoint.target)?;
-        let calls = Arc::new(AtomicUsize::new(0));
         let (sender, link) = watch::channel(Link::Connecting);
         let keepalive = config.keepalive.get().cloned();
         let proxy = proxies.choose(true, &endpoint.target)?;
@@ -105,18 +97,18 @@ impl Client {
             (None, Scheme::HTTP)
         };
         let (target, user_agent) = (endpoint.target, user_agent.to_owned());
-        let road = link::Road { target, proxy, user_agent, tls };
-        let keeper = link::Keeper::new(road, keepalive, sender, Arc::clone(&calls));
+        let road = link::Road { target, proxy, user_agent, tls, keepalive };
+        let balancer = Balancer::new(road, config.policy(), endpoint.is_resolved, sender);
         Ok(Self {
             link,
+            turn: AtomicUsize::new(0),
             task: Mutex::default(),
-            start: Mutex::new(Some(keeper)),
+            start: Mutex::new(Some(balancer)),
             wait_for_ready: config.wait_for_ready,
             authority,
             scheme,
             headers,
             compressor: Arc::new(Compressor::grpc(*config.compression)),
-            calls,
             measure: None,
             auth: None,
             reply_max: REPLY_BYTES_MAX,
@@ -154,13 +146,13 @@ impl Client {
     /// The task belongs to the client and not to a host, because the queue in front of an exporter
     /// is drained after the host's tasks have ended.
     pub fn start(&self) {
-        let keeper = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(keeper) = keeper {
-            self.task.lock().unwrap_or_else(PoisonError::into_inner).spawn(keeper.run());
+        let balancer = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(balancer) = balancer {
+            self.task.lock().unwrap_or_else(PoisonError::into_inner).spawn(balancer.run());
         }
     }
 
-    /// Ends the connection; later calls fail.
+    /// Ends the connections; later calls fail.
     pub fn close(&self) {
         self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.task.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
@@ -202,12 +194,12 @@ impl Client {
             given.map_err(|it| failure(code::UNAVAILABLE, why(it)))?;
         }
         let message = self.message(pieces.into()).await?;
-        let _counted = Counted::new(&self.calls);
         let mut link = self.link.clone();
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
-            let send = self.connection(&mut link).await?;
-            match self.attempt(send, (path, &headers), message.clone()).await {
+            let live = self.connection(&mut link).await?;
+            let _counted = Counted::new(&live.calls);
+            match self.attempt(live.send, (path, &headers), message.clone()).await {
                 Ok(reply) => return Ok(reply),
                 Err(Broken::Sent(status)) => return Err(status),
                 Err(Broken::Unsent(status)) => last = Some(status),
@@ -235,13 +227,15 @@ impl Client {
         Ok(std::iter::once(prefix).chain(body.pieces().cloned()).collect())
     }
 
-    async fn connection(
-        &self,
-        link: &mut watch::Receiver<Link>,
-    ) -> Result<SendRequest<Chunks>, GrpcStatus> {
+    async fn connection(&self, link: &mut watch::Receiver<Link>) -> Result<link::Live, GrpcStatus> {
         loop {
             match &*link.borrow_and_update() {
-                Link::Up(send) => return Ok(send.clone()),
+                Link::Up(all) => {
+                    let turn = self.turn.fetch_add(1, Relaxed);
+                    if let Some(live) = all.get(turn % all.len().max(1)) {
+                        return Ok(live.clone());
+                    }
+                }
                 Link::Down(why) if !self.wait_for_ready => {
                     return Err(failure(code::UNAVAILABLE, why.to_string()));
                 }
@@ -265,7 +259,8 @@ impl Client {
             send.send_request(self.request(path, headers.clone())?, false).map_err(unsent)?;
         // Everything is queued at once: the bytes are held by the caller anyway, and the
         // connection sends them as fast as the windows allow.
-        body.send_data(message, true).map_err(|error| classify(&error))?;
+        // A server that refuses may answer before it has the message: what it says counts.
+        let _ = body.send_data(message, true);
         let response = response.await.map_err(|error| classify(&error))?;
         answer(response, self.reply_max).await
     }

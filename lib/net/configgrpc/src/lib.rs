@@ -12,6 +12,5 @@
 
 pub mod client;
 pub mod frame;
-pub mod http2;
 mod metrics;
 pub mod server;

@@ -4,7 +4,6 @@
 //! that are ready together leave in one write, and a client that goes takes its calls with it.
 
 use std::future::{Future, poll_fn};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,24 +16,24 @@ use component::{
     BoxError, Client, Context, GrpcStatus, Host, InFlight, Meter, Tracer, async_trait,
 };
 use compression::{Chunks, Compressor, Encoding, Type};
-use confignet::Listener;
-use confignet::server::{Guards, HEAD_WAIT, PARTING, Stream, Tls, sent_away};
+use confignet::server::{Guards, HEAD_WAIT, PARTING, Stream, Tls, sent_away, spread};
+use confignet::{Arriving, Listener};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, FuturesUnordered};
 use h2::{Ping, PingPong, Reason};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
-mod arrival;
 mod call;
 mod config;
 mod headers;
 mod lifetime;
+mod pings;
 mod streaming;
 
-use arrival::Arriving;
 pub use config::{EnforcementPolicy, Keepalive, ServerConfig, ServerParameters};
 use lifetime::{Action, Lifetime};
+use pings::{Pings, Traffic};
 
 use crate::frame;
 
@@ -99,6 +98,7 @@ struct Shared {
     include_metadata: bool,
     guards: Guards,
     parameters: ServerParameters,
+    enforcement: EnforcementPolicy,
     calls: Option<Calls>,
     tracer: Tracer,
     in_flight: InFlight,
@@ -169,7 +169,7 @@ pub fn serve_streams(
 ) -> Result<Option<SocketAddr>, BoxError> {
     let guards = config.before().find(host)?;
     // Nothing that gRPC's clients could read would say more than the end of the connection.
-    let tls = Tls::new(config.tls.get(), "h2", b"")?;
+    let tls = Tls::new(config.tls.get(), &["h2"], b"")?;
     let listener = Listener::bind(&config.net, host)?;
     let address = listener.local_addr();
     info!(endpoint = config.net.endpoint, "Starting GRPC server");
@@ -181,6 +181,7 @@ pub fn serve_streams(
         include_metadata: config.include_metadata,
         guards,
         parameters: config.server_parameters(),
+        enforcement: config.enforcement_policy(),
         calls: Calls::new(meter, &config.net.endpoint),
         tracer: meter.tracer().clone(),
         in_flight: host.in_flight().clone(),
@@ -196,7 +197,10 @@ pub fn serve_streams(
 async fn serve_connection(shared: Arc<Shared>, connection: Stream, host: Host) {
     let client =
         Arc::new(Client { peer: connection.get_ref().peer(), is_grpc: true, ..Client::default() });
-    let arriving = Arriving::new(connection, shared.in_flight.enter());
+    let traffic = Arc::new(Traffic::default());
+    let mut pings = Pings::new(&shared.enforcement, Arc::clone(&traffic));
+    let arriving = Arriving::new(connection, shared.in_flight.enter())
+        .with_pings(Box::new(move |stream| pings.is_one_too_many(stream, Instant::now())));
     let handshake = timeout(HEAD_WAIT, builder(&shared).handshake(arriving));
     let shaken = tokio::select! {
         () = sent_away(&host) => return,
@@ -207,7 +211,7 @@ async fn serve_connection(shared: Arc<Shared>, connection: Stream, host: Host) {
         Ok(Err(error)) => return debug!(%error, peer = ?client.peer, "no HTTP/2 client"),
         Err(_) => return debug!(peer = ?client.peer, "no HTTP/2 preface in time"),
     };
-    drive(shared, client, http2, host).await;
+    drive(shared, (client, traffic), http2, host).await;
 }
 
 fn builder(shared: &Shared) -> h2::server::Builder {
@@ -235,7 +239,12 @@ type Http2 = h2::server::Connection<Arriving, Bytes>;
 /// under way are finished, new ones of a client that has not read the GOAWAY yet are still served); *gone*
 /// (nothing is under way, the socket is closed as soon as h2 has written what it has). A collector that stops
 /// skips the wait between the last two; a reload does not, so that no call is cut that was sent in time.
-async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host: Host) {
+async fn drive(
+    shared: Arc<Shared>,
+    (client, traffic): (Arc<Client>, Arc<Traffic>),
+    mut http2: Http2,
+    host: Host,
+) {
     let mut pings = http2.ping_pong();
     let mut calls = FuturesUnordered::new();
     let mut life = Lifetime::new(&shared.parameters, spread(), Instant::now());
@@ -258,6 +267,7 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
             let (mut again, begun) = (false, Instant::now());
             while let Poll::Ready(Some(())) = calls.poll_next_unpin(cx) {
                 again = true;
+                traffic.answered();
                 if begun.elapsed() >= ANSWER_DELAY_MAX {
                     break;
                 }
@@ -282,6 +292,8 @@ async fn drive(shared: Arc<Shared>, client: Arc<Client>, mut http2: Http2, host:
             }
         }
         life.set_busy(!calls.is_empty(), Instant::now());
+        life.set_unread(calls.is_empty() && http2.has_streams(), Instant::now());
+        traffic.set_busy(!calls.is_empty());
         while let Poll::Ready(Ok(_)) = poll_pong(&mut pings, cx) {
             life.pong();
         }
@@ -328,10 +340,4 @@ fn send_ping(pings: &mut Option<PingPong>) {
     if let Some(Err(error)) = pings.as_mut().map(|it| it.send_ping(Ping::opaque())) {
         debug!(%error, "a ping could not be sent");
     }
-}
-
-/// A random number from 0 to 1.
-fn spread() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    (random >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,50 +1,46 @@
-//! An HTTP/1.1 client for POST requests to one URL and to where it redirects, with a pool of kept-alive connections.
-//!
-//! A connection is driven by the call that uses it; between calls it rests in the pool, undriven. So
-//! there are no tasks, and a dropped call closes its connection.
+//! A client for POST requests to one URL and to where it redirects, on connections that are kept: HTTP/2 with a server
+//! that has agreed on it in the TLS handshake ([`http2`]), HTTP/1.1 with all others ([`http1`]).
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use component::meter::Calls;
 use component::{ClientAuth, Context, Meter};
 use compression::{Chunks, Compressor};
-use confignet::dial::{self, Target};
+use confignet::dial::Target;
 use confignet::proxy::{Proxies, Proxy};
-use configtls::MaybeTls;
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http_body_util::Full;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 mod config;
+mod cookies;
 mod dialer;
 mod fetch;
+mod http1;
+mod http2;
 mod redirect;
 mod url;
 
 use dialer::{Chosen, Dialer};
 
-pub use config::{AuthConfig, ClientConfig, CookiesConfig};
+pub use config::{AuthConfig, ClientConfig, CookiesConfig, FlatKeepalive, KeepaliveConfig};
 pub use fetch::{Answer, FetchError, Fetcher, Ways};
 pub use url::{Url, is_no_url};
 
 /// Most of an answer's body that is read, in bytes. `maxHTTPResponseReadBytes` of upstream's
 /// exporter.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
-/// Idle connections kept when `max_idle_conns_per_host` is 0: what the default queue sends at once.
-const IDLE_CONNECTIONS: usize = 10;
+/// HTTP/2 connections that a request tries when one turns out to be closing before it took the request.
+const ATTEMPTS_MAX: usize = 3;
+
 /// A client for one URL.
 pub struct Client {
     url: Url,
@@ -52,10 +48,13 @@ pub struct Client {
     headers: HeaderMap,
     compressor: Arc<Compressor>,
     timeout: Option<Duration>,
-    idle: Mutex<VecDeque<Idle>>,
-    idle_max: usize,
-    idle_time: Duration,
+    http1: Arc<http1::Pool>,
+    http2: http2::Links,
+    /// They belong to the client and not to a host, because the queue in front of an exporter is drained after the
+    /// host's tasks have ended.
+    tasks: Mutex<JoinSet<()>>,
     connections: Option<Semaphore>,
+    cookies: Option<cookies::Jar>,
     calls: Option<Calls>,
     auth: Option<Arc<dyn ClientAuth>>,
 }
@@ -81,28 +80,6 @@ pub struct Reply {
     pub body: Bytes,
 }
 
-type Http1 = http1::Connection<TokioIo<MaybeTls<dial::Connection>>, Full<Chunks>>;
-
-/// A connection and what moves its bytes; `None` once it has ended.
-struct Live {
-    send: http1::SendRequest<Full<Chunks>>,
-    connection: Option<Pin<Box<Http1>>>,
-}
-
-struct Idle {
-    live: Live,
-    since: Instant,
-    /// Where it leads.
-    to: Road,
-}
-
-/// A request that did not bring an answer.
-struct Broken {
-    why: String,
-    /// The request, if not a byte of it was written.
-    unsent: Option<Request<Full<Chunks>>>,
-}
-
 impl Client {
     /// An unconnected client. `user_agent` is used unless the section's headers have one.
     ///
@@ -118,30 +95,23 @@ impl Client {
         user_agent: &str,
         environment: Proxies,
     ) -> Result<Self, String> {
-        config.check_supported()?;
         let proxies = Chosen::new(&config.proxy_url, environment)?;
-        let dialer = Dialer::new(proxies, &config.tls, &url)?;
+        let kept = config.kept();
+        let http2 = config.force_attempt_http2 && kept.is_some();
+        let dialer = Dialer::new(proxies, &config.tls, &url, http2)?;
         let compressor = Compressor::http(*config.compression, config.compression_params);
         let count = |limit: i64| usize::try_from(limit).ok().filter(|it| *it > 0);
-        let idle_max = match count(config.max_idle_conns_per_host) {
-            _ if config.disable_keep_alives => 0,
-            Some(limit) => limit,
-            None => count(config.max_idle_conns).unwrap_or(usize::MAX).min(IDLE_CONNECTIONS),
-        };
-        let idle_time = match config.idle_conn_timeout.std() {
-            Duration::ZERO => Duration::MAX,
-            limit => limit,
-        };
         Ok(Self {
             headers: headers(config, &url, user_agent)?,
             url,
             dialer,
             compressor: Arc::new(compressor),
             timeout: Some(config.timeout.std()).filter(|it| !it.is_zero()),
-            idle: Mutex::default(),
-            idle_max,
-            idle_time,
+            http1: http1::Pool::new(kept.as_ref()),
+            http2: http2::Links::new(config),
+            tasks: Mutex::default(),
             connections: count(config.max_conns_per_host).map(Semaphore::new),
+            cookies: config.cookies.get().map(|_| cookies::Jar::default()),
             calls: None,
             auth: None,
         })
@@ -167,7 +137,9 @@ impl Client {
 
     /// Closes the idle connections.
     pub fn close(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.http1.close();
+        self.http2.close();
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 
     /// Posts `body` for the one in `ctx`, compressed if so configured; uncompressed its pieces go to the socket as they
@@ -240,143 +212,89 @@ impl Client {
     }
 
     /// One request to one server, or to the proxy before it.
-    async fn send(&self, url: &Url, headers: HeaderMap, body: Chunks) -> Result<Reply, String> {
-        let mut request = Request::new(Full::new(body));
+    async fn send(&self, url: &Url, mut headers: HeaderMap, body: Chunks) -> Result<Reply, String> {
+        if let Some(jar) = &self.cookies
+            && !headers.contains_key(COOKIE)
+            && let Some(cookies) = jar.header(url, component::clock::now())
+        {
+            headers.insert(COOKIE, cookies);
+        }
+        let reply = self.exchange(url, headers, body).await?;
+        if let Some(jar) = &self.cookies {
+            jar.store(url, &reply.headers, component::clock::now());
+        }
+        Ok(reply)
+    }
+
+    /// The same, with the headers as they are: on a connection that there is, or on a new one.
+    async fn exchange(&self, url: &Url, headers: HeaderMap, body: Chunks) -> Result<Reply, String> {
+        let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = http::Method::POST;
         *request.headers_mut() = headers;
         let proxy = self.dialer.proxy(url)?;
         let asked = Dialer::address(url, proxy.as_ref(), &mut request)?;
         let to = (asked.map_or(url.target(), Proxy::target).clone(), url.is_tls());
-        let _permit = match &self.connections {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some(taken) = self.http2.take(&to) else { break };
+            match self.over_http2(&taken, url, request.headers(), &body).await {
+                Ok(reply) => return Ok(reply),
+                Err(broken) if broken.is_unsent => {}
+                Err(broken) => return Err(broken.why),
+            }
+        }
+        let permit = match &self.connections {
             Some(limit) => limit.acquire().await.ok(),
             None => None,
         };
-        while let Some(live) = self.reuse(&to).await {
-            match self.exchange(&to, live, request).await {
+        while let Some(live) = self.http1.take(&to).await {
+            match self.http1.exchange(&to, live, request, &self.tasks).await {
                 Ok(reply) => return Ok(reply),
                 // It ended in the moment it was taken.
-                Err(Broken { unsent: Some(again), .. }) => request = again,
+                Err(http1::Broken { unsent: Some(again), .. }) => request = again,
                 Err(broken) => return Err(broken.why),
             }
         }
         let agent = self.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
         let connection = self.dialer.dial(url, proxy.as_ref(), agent.unwrap_or_default()).await?;
-        let live = shake_hands(connection).await?;
-        self.exchange(&to, live, request).await.map_err(|broken| broken.why)
-    }
-
-    /// The idle connection to a server used last, if one is still open. Those that are too old are closed.
-    async fn reuse(&self, to: &Road) -> Option<Live> {
-        loop {
-            let mut live = {
-                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                while idle.front().is_some_and(|it| it.since.elapsed() > self.idle_time) {
-                    idle.pop_front();
-                }
-                let at = idle.iter().rposition(|it| it.to == *to)?;
-                idle.remove(at)?.live
-            };
-            let Live { send, connection } = &mut live;
-            if drive(connection, send.ready()).await.is_ok() && live.connection.is_some() {
-                return Some(live);
-            }
+        if connection.protocol() == Some(b"h2") {
+            // It takes the requests of all.
+            drop(permit);
+            let taken = self.http2.add(&to, connection, &self.tasks).await?;
+            let sent = self.over_http2(&taken, url, request.headers(), &body).await;
+            return sent.map_err(|broken| broken.why);
         }
+        let live = http1::shake_hands(connection).await?;
+        let sent = self.http1.exchange(&to, live, request, &self.tasks).await;
+        sent.map_err(|broken| broken.why)
     }
 
-    async fn exchange(
+    async fn over_http2(
         &self,
-        to: &Road,
-        mut live: Live,
-        request: Request<Full<Chunks>>,
-    ) -> Result<Reply, Broken> {
-        let answer = drive(&mut live.connection, live.send.try_send_request(request)).await;
-        let response = answer.map_err(|mut error| Broken {
-            unsent: error.take_message(),
-            why: why(error.error()),
-        })?;
-        let (reply, complete) = read(&mut live.connection, response).await;
-        let reply = reply.map_err(|error| Broken { why: why(&error), unsent: None })?;
-        if complete && live.connection.is_some() {
-            self.keep(to, live);
+        taken: &http2::Taken,
+        url: &Url,
+        headers: &HeaderMap,
+        body: &Chunks,
+    ) -> Result<Reply, http2::Broken> {
+        let request = http2::request(url, headers.clone(), body.remaining());
+        let request = request.map_err(|why| http2::Broken { why, is_unsent: false })?;
+        let result = taken.exchange(request, body.clone()).await;
+        if result.as_ref().is_err_and(|it| it.is_unsent) {
+            self.http2.forget(taken);
         }
-        Ok(reply)
+        result
     }
+}
 
-    fn keep(&self, to: &Road, live: Live) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < self.idle_max {
-            idle.push_back(Idle { live, since: Instant::now(), to: to.clone() });
-        }
-    }
+/// Begins a task of a client.
+fn spawn(tasks: &Mutex<JoinSet<()>>, task: impl Future<Output = ()> + Send + 'static) {
+    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+    while tasks.try_join_next().is_some() {}
+    tasks.spawn(task);
 }
 
 /// The text of a call without an answer, as Go's `net/http` has it.
 fn failed(url: &Url, why: &str) -> String {
     format!("Post \"{url}\": {why}")
-}
-
-async fn shake_hands(connection: MaybeTls<dial::Connection>) -> Result<Live, String> {
-    let io = TokioIo::new(connection);
-    let (send, connection) = http1::handshake(io).await.map_err(|error| why(&error))?;
-    Ok(Live { send, connection: Some(Box::pin(connection)) })
-}
-
-/// The body up to the limit, and whether that was all.
-async fn read(
-    connection: &mut Option<Pin<Box<Http1>>>,
-    response: Response<Incoming>,
-) -> (Result<Reply, hyper::Error>, bool) {
-    let (head, mut incoming) = response.into_parts();
-    let mut body = BytesMut::new();
-    let mut complete = true;
-    while let Some(frame) = drive(connection, incoming.frame()).await {
-        let data = match frame {
-            Ok(frame) => frame.into_data().unwrap_or_default(),
-            Err(error) => return (Err(error), false),
-        };
-        let room = REPLY_BYTES_MAX - body.len();
-        body.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() > room {
-            complete = false;
-            break;
-        }
-    }
-    let reply = Reply { status: head.status, headers: head.headers, body: body.freeze() };
-    (Ok(reply), complete)
-}
-
-/// Moves the connection's bytes until `work` is done. A connection that ends resolves what waits
-/// for it, so `work` is asked once more then.
-async fn drive<F: Future>(connection: &mut Option<Pin<Box<Http1>>>, work: F) -> F::Output {
-    let mut work = pin!(work);
-    poll_fn(|cx| {
-        loop {
-            if let Poll::Ready(output) = work.as_mut().poll(cx) {
-                return Poll::Ready(output);
-            }
-            match connection.as_mut().map(|it| it.as_mut().poll(cx)) {
-                // How it ended is what `work` says.
-                Some(Poll::Ready(_)) => *connection = None,
-                Some(Poll::Pending) | None => return Poll::Pending,
-            }
-        }
-    })
-    .await
-}
-
-/// A transport error as Go prints it.
-fn why(error: &hyper::Error) -> String {
-    let mut source = std::error::Error::source(error);
-    while let Some(it) = source {
-        if let Some(io) = it.downcast_ref::<std::io::Error>() {
-            return dial::reason(io);
-        }
-        source = it.source();
-    }
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        return "EOF".into();
-    }
-    format!("net/http: HTTP/1.x transport connection broken: {error}")
 }
 
 fn headers(config: &ClientConfig, url: &Url, user_agent: &str) -> Result<HeaderMap, String> {
@@ -396,7 +314,7 @@ fn headers(config: &ClientConfig, url: &Url, user_agent: &str) -> Result<HeaderM
     if let Some(encoding) = config.compression.0 {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
-    if config.disable_keep_alives {
+    if config.kept().is_none() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(headers)

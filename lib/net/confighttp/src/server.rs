@@ -1,8 +1,8 @@
-//! An HTTP/1.1 server whose bodies are bytes: limits, content encodings, CORS and fixed headers are
-//! settled here, in the order of upstream's wrappers; a [`Handler`] does the rest.
+//! An HTTP server whose bodies are bytes: limits, content encodings, CORS and fixed headers are settled here, in the
+//! order of upstream's wrappers; a [`Handler`] does the rest. Clients that agree on it in the TLS handshake speak HTTP/2
+//! ([`http2`]), all others HTTP/1.1 ([`http1`]).
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,38 +12,31 @@ use component::{
     AuthData, BoxError, Client, Context, Host, InFlight, Meter, Refusal, Tracer, async_trait,
 };
 use compression::{DecompressError, decompress_within};
-use confignet::server::{Guards, HEAD_WAIT, STOP_GRACE, Stream, Tls, head_bytes, sent_away};
+use confignet::server::{Guards, Stream, Tls, head_bytes};
 use confignet::{Listener, Pace};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::time::{interval_at, timeout};
-use tracing::{debug, warn};
+use tokio::time::timeout;
+use tracing::warn;
 
 mod body;
 mod config;
 mod cors;
+mod http1;
+mod http2;
 mod pulse;
 
 use crate::metrics::{self, Served};
 use body::{BodyError, Intake, collect};
 use config::Coding;
-pub use config::{AuthConfig, CorsConfig, ServerConfig};
+pub use config::{AuthConfig, CorsConfig, KeepaliveConfig, ServerConfig};
 use cors::Cors;
-use pulse::{Pulse, Watched};
 
 /// What a client is told that speaks plain text where TLS is wanted. `net/http`, `conn.serve`.
 const PLAIN_ANSWER: &[u8] =
     b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-/// Most bytes buffered of a connection, hence of a head.
-const BUFFER_BYTES_MAX: usize = 256 * 1024;
-/// Longest time for a client to read its answer, unless `write_timeout` is configured.
-const WRITE_WAIT: Duration = Duration::from_secs(30);
 
 /// Answers requests.
 #[async_trait]
@@ -84,7 +77,7 @@ pub fn serve(
 ) -> Result<Option<SocketAddr>, BoxError> {
     let guards = config.before().find(host)?;
     let headers = response_headers(config)?;
-    let tls = Tls::new(config.tls.get(), "http/1.1", PLAIN_ANSWER)?;
+    let tls = Tls::new(config.tls.get(), &["h2", "http/1.1"], PLAIN_ANSWER)?;
     let listener = Listener::bind(&config.net, host)?;
     let address = listener.local_addr();
     let cors = config.cors.get();
@@ -126,69 +119,10 @@ fn response_headers(config: &ServerConfig) -> Result<HeaderMap, String> {
 
 async fn serve_connection(shared: Arc<Shared>, connection: Stream, host: Host) {
     let peer = Arc::new(Client { peer: connection.get_ref().peer(), ..Client::default() });
-    let pulse = Pulse::new(shared.in_flight.enter());
-    let io = TokioIo::new(Watched::new(connection, Arc::clone(&pulse)));
-    let service = {
-        let (shared, pulse, peer) = (Arc::clone(&shared), Arc::clone(&pulse), Arc::clone(&peer));
-        let host = host.clone();
-        service_fn(move |request| {
-            let busy = pulse.begin();
-            let (shared, peer, host) = (Arc::clone(&shared), Arc::clone(&peer), host.clone());
-            async move {
-                let answer = shared.answer(request, peer).await;
-                drop(busy);
-                let parting = host.stopping().is_cancelled();
-                answer.map(|it| if parting { closing(it) } else { it }.map(Full::new))
-            }
-        })
-    };
-    let mut builder = http1::Builder::new();
-    builder.keep_alive(shared.config.keep_alives_enabled).max_buf_size(BUFFER_BYTES_MAX);
-    // Without a timer of its own hyper would end idle connections.
-    builder.header_read_timeout(None);
-    let mut connection = pin!(builder.serve_connection(io, service));
-    tokio::select! {
-        ended = connection.as_mut() => {
-            if let Err(error) = ended {
-                debug!(%error, peer = ?peer.peer, "an HTTP connection ended early");
-            }
-            return;
-        }
-        why = watch(&shared.config, &pulse) => {
-            return debug!(peer = ?peer.peer, why, "closing an HTTP connection");
-        }
-        () = sent_away(&host) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    // A head that has not come yet is not worth waiting for.
-    if pulse.owes_an_answer() {
-        let _ = timeout(STOP_GRACE, connection).await;
-    }
-}
-
-/// Returns when the connection has to end.
-async fn watch(config: &ServerConfig, pulse: &Pulse) -> &'static str {
-    let limit = |it: component::config::Duration| Some(it.std()).filter(|it| !it.is_zero());
-    let head_max = limit(config.read_header_timeout)
-        .or_else(|| limit(config.read_timeout))
-        .unwrap_or(HEAD_WAIT);
-    // As net/http: the idle timeout is the read timeout unless it is set.
-    let idle_max = limit(config.idle_timeout).or_else(|| limit(config.read_timeout));
-    let write_max = limit(config.write_timeout).unwrap_or(WRITE_WAIT);
-    // A timeout is noticed half of it late at worst.
-    let pause = head_max.min(idle_max.unwrap_or(head_max)).min(write_max) / 2;
-    let mut ticks = interval_at(tokio::time::Instant::now() + pause, pause);
-    loop {
-        ticks.tick().await;
-        if pulse.head_age().is_some_and(|age| age >= head_max) {
-            return "the head of a request came too slowly";
-        }
-        if pulse.stall_age().is_some_and(|age| age >= write_max) {
-            return "the client read its answer too slowly";
-        }
-        if idle_max.is_some_and(|max| pulse.idle_age().is_some_and(|age| age >= max)) {
-            return "the client was idle";
-        }
+    if connection.protocol() == Some(b"h2") {
+        http2::serve(shared, connection, peer, host).await;
+    } else {
+        http1::serve(shared, connection, peer, host).await;
     }
 }
 
@@ -375,14 +309,20 @@ fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
     response
 }
 
-/// All headers; `host` is one of them in HTTP/1.1.
+/// All headers; `host` is one of them in HTTP/1.1, and in HTTP/2 it has a place of its own.
 fn metadata(head: &Parts) -> Vec<(String, String)> {
     let headers = head.headers.iter();
-    headers
+    let mut all: Vec<_> = headers
         .map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
-        .collect()
+        .collect();
+    if let Some(authority) = head.uri.authority()
+        && !head.headers.contains_key(header::HOST)
+    {
+        all.push(("host".into(), authority.as_str().to_owned()));
+    }
+    all
 }
 
 /// What Go's `http.ServeMux` says to a path that is not clean (a redirect) or not known.

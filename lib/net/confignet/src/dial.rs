@@ -94,29 +94,51 @@ pub async fn dial(target: &Target) -> Result<Connection, String> {
 }
 
 async fn dial_tcp(host: &str, port: u16) -> Result<Connection, String> {
-    // Go dials an empty host as the local machine.
-    let name = if host.is_empty() { "localhost" } else { host };
-    let no_host = |why: &str| format!("dial tcp: lookup {name}: {why}");
-    let found = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((name, port))).await;
-    let addresses: Vec<SocketAddr> = match found {
-        Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(_)) => return Err(no_host("no such host")),
-        Err(_) => return Err(no_host("i/o timeout")),
-    };
     // Go tries IPv4 and IPv6 in turn and reports the first failure.
     let mut first_error = None;
-    for address in addresses {
-        let error = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                tune(&stream);
-                return Ok(Connection::Tcp(stream));
-            }
-            Ok(Err(error)) => format!("dial tcp {address}: connect: {}", reason(&error)),
-            Err(_) => format!("dial tcp {address}: i/o timeout"),
-        };
-        first_error.get_or_insert(error);
+    for address in look_up(host, port).await.map_err(|why| format!("dial tcp: {why}"))? {
+        match dial_address(address).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => _ = first_error.get_or_insert(error),
+        }
     }
-    Err(first_error.unwrap_or_else(|| no_host("no such host")))
+    Err(first_error.unwrap_or_else(|| format!("dial tcp: {}", no_host(host, NOBODY))))
+}
+
+/// The addresses of a host, as the system's resolver finds them within 20 seconds.
+///
+/// # Errors
+/// `lookup backend: no such host` and the like.
+pub async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    // Go dials an empty host as the local machine.
+    let name = if host.is_empty() { "localhost" } else { host };
+    let found = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((name, port))).await;
+    match found {
+        Ok(Ok(addresses)) => Ok(addresses.collect()),
+        Ok(Err(_)) => Err(no_host(host, NOBODY)),
+        Err(_) => Err(no_host(host, "i/o timeout")),
+    }
+}
+
+/// Connects to one address, within 20 seconds.
+///
+/// # Errors
+/// `dial tcp 127.0.0.1:1: connect: connection refused` and the like.
+pub async fn dial_address(address: SocketAddr) -> Result<Connection, String> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => {
+            tune(&stream);
+            Ok(Connection::Tcp(stream))
+        }
+        Ok(Err(error)) => Err(format!("dial tcp {address}: connect: {}", reason(&error))),
+        Err(_) => Err(format!("dial tcp {address}: i/o timeout")),
+    }
+}
+
+const NOBODY: &str = "no such host";
+
+fn no_host(host: &str, why: &str) -> String {
+    format!("lookup {}: {why}", if host.is_empty() { "localhost" } else { host })
 }
 
 /// Options without which a connection works as well, only later or longer.

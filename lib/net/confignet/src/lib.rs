@@ -15,8 +15,10 @@ use component::config::{Caution, Choice, Choices, Duration, Need, Problems};
 use serde::{Deserialize, Serialize};
 
 mod address;
+mod arrival;
 mod datagram;
 pub mod dial;
+pub mod http2;
 mod listener;
 pub mod middlewares;
 mod pace;
@@ -24,6 +26,7 @@ pub mod proxy;
 pub mod server;
 
 pub use address::{go_text, is_local, join_host_port, split_host_port, with_port};
+pub use arrival::{Arriving, PingPolicy};
 pub use datagram::Datagrams;
 pub use listener::{Connection, Listener};
 pub use middlewares::MiddlewareConfig;
@@ -81,6 +84,21 @@ impl Choices for Transport {
     }
 }
 
+/// Buffers of upstream's servers and clients, in bytes, that every configuration there has.
+const BUFFER_BYTES: i64 = 512 * 1024;
+
+/// Says that `read_buffer_size` and `write_buffer_size`, as they were set, have no effect.
+pub fn check_buffers((read, write): (i64, i64), key: &str, problems: &mut Problems) {
+    let reads = ("read_buffer_size", read, "buffers grow with what comes");
+    let writes = ("write_buffer_size", write, "what is sent is not copied into a buffer");
+    for (name, bytes, why) in [reads, writes] {
+        if bytes > 0 && bytes != BUFFER_BYTES {
+            let text = format!("{name} has no effect: {why}");
+            problems.warn(Caution::NoEffect, key, text).remove(name);
+        }
+    }
+}
+
 impl AddrConfig {
     /// A TCP endpoint.
     pub fn tcp(endpoint: &str) -> Self {
@@ -103,6 +121,10 @@ impl AddrConfig {
                 }
                 _ => finding,
             };
+        }
+        if !self.dialer.timeout.std().is_zero() {
+            let text = "dialer.timeout has no effect: a server dials nobody";
+            problems.warn(Caution::NoEffect, key, text).remove("dialer");
         }
         let Ok((host, port)) = split_host_port(&self.endpoint) else { return };
         if self.transport.word().starts_with("tcp") && matches!(host, "0.0.0.0" | "::") {

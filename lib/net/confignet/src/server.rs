@@ -2,6 +2,7 @@
 //! sent away when the host stops. What is spoken on a connection is the business of who serves it.
 
 use std::future::Future;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,17 +33,17 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// For a section with `tls:`. `protocol` is agreed on by ALPN; a client that speaks plain text is answered with
+    /// For a section with `tls:`. `protocols` are accepted by ALPN, the best one first; a client that speaks plain text is answered with
     /// `plain_answer`.
     ///
     /// # Errors
     /// What is wrong with the files that the section names.
     pub fn new(
         section: Option<&configtls::ServerConfig>,
-        protocol: &str,
+        protocols: &[&str],
         plain_answer: &'static [u8],
     ) -> Result<Option<Self>, String> {
-        let acceptor = section.map(|it| Acceptor::new(it, &[protocol])).transpose()?;
+        let acceptor = section.map(|it| Acceptor::new(it, protocols)).transpose()?;
         Ok(acceptor.map(|acceptor| Self { acceptor, plain_answer }))
     }
 
@@ -160,6 +161,13 @@ impl Guards {
     pub fn must_refuse(&self) -> Option<Duration> {
         self.middlewares.iter().find_map(|it| it.must_refuse())
     }
+}
+
+/// A random number from 0 to 1, which keeps connections of one age from leaving together.
+pub fn spread() -> f64 {
+    // 53 bits are what an f64 holds.
+    let random = RandomState::new().build_hasher().finish() >> 11;
+    random as f64 / (1_u64 << 53) as f64
 }
 
 /// Ends when clients have to leave. Those of a component that was replaced may be sending just now: they have a

@@ -255,7 +255,7 @@ fn every_content_encoding_is_read() {
 fn unknown_and_damaged_encodings_are_refused() {
     run(async {
         let it = Fixture::start(ALL, |_| {}).await;
-        let unknown = ["identity", "GZIP", "br", "gzip, gzip", "foo"]
+        let unknown = ["Identity", "GZIP", "br", "gzip, gzip", "foo"]
             .map(|it| (it, &b"{}"[..], format!("unsupported Content-Encoding: {it}")));
         let damaged = [
             ("gzip", &b""[..], "EOF"),
@@ -277,8 +277,39 @@ fn unknown_and_damaged_encodings_are_refused() {
         }
         let headers = [("Content-Type", "text/plain"), ("Content-Encoding", "foo")];
         let reply = send(it.http(), "POST /v1/logs", &headers, b"").await;
-        let want = r#"{"code": 13, "message": "failed to marshal error message"}"#;
-        reply.check(500, "application/json", want);
+        reply.check_json_error(400, 3, "unsupported Content-Encoding: foo");
+        let headers =
+            [("Content-Type", "application/json; charset=utf-8"), ("Content-Encoding", "foo")];
+        let reply = send(it.http(), "POST /v1/logs", &headers, b"").await;
+        reply.check_json_error(400, 3, "unsupported Content-Encoding: foo");
+        let headers = [("Content-Type", "application/json"), ("Content-Encoding", "identity")];
+        send(it.http(), "POST /v1/logs", &headers, b"{}").await.check_success();
+        it.stop().await;
+    });
+}
+
+/// As deep as upstream takes them since v0.165.
+const NESTING: usize = 100;
+
+#[test]
+fn values_nest_a_hundred_deep_in_both_encodings() {
+    run(async {
+        let it = Fixture::start(ALL, |_| {}).await;
+        let array = (r#"{"arrayValue":{"values":["#, "]}}");
+        let map = (r#"{"kvlistValue":{"values":[{"key":"k","value":"#, "}]}}");
+        for (begin, end) in [array, map] {
+            let (begin, end) = (begin.repeat(NESTING - 1), end.repeat(NESTING - 1));
+            let value = format!(r#"{begin}{{"stringValue":"x"}}{end}"#);
+            let record = format!(r#"{{"body":{value}}}"#);
+            let body =
+                format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#);
+            post_json(it.http(), &body).await.check_success();
+            let came = it.sink.received().pop().unwrap();
+            let type_of = "application/x-protobuf";
+            let reply = post(it.http(), "/v1/logs", type_of, &came.to_bytes()).await;
+            assert_eq!(reply.status, 200);
+            assert!(String::from_utf8(as_json(&came)).unwrap().contains(&value));
+        }
         it.stop().await;
     });
 }

@@ -29,10 +29,10 @@ pub struct ClientConfig {
     /// Pings on an idle connection. Default off.
     #[config(omit_empty)]
     pub keepalive: Section<Keepalive>,
-    /// Read buffer in bytes. Accepted, without effect. Default 0.
+    /// Read buffer in bytes. Has no effect: buffers grow with what comes. Default 0.
     #[config(omit_empty)]
     pub read_buffer_size: i64,
-    /// Write buffer in bytes. Accepted, without effect: writes are vectored. Default 524288.
+    /// Write buffer in bytes. Has no effect: what is sent is not copied into one. Default 524288.
     #[config(omit_empty)]
     pub write_buffer_size: i64,
     /// A call waits for a connection instead of failing without one. Default false.
@@ -41,8 +41,8 @@ pub struct ClientConfig {
     /// Sent with every call.
     #[config(omit_empty)]
     pub headers: MapList,
-    /// How calls spread over several addresses. Accepted; one connection is used. Default
-    /// round_robin.
+    /// How calls spread over several addresses of the endpoint: round_robin uses all in turn, pick_first the first one
+    /// that can be reached. Default round_robin.
     pub balancer_name: String,
     /// The `:authority` of calls. Default: the endpoint.
     #[config(omit_empty)]
@@ -101,6 +101,13 @@ impl Default for Keepalive {
     }
 }
 
+impl Keepalive {
+    /// What a server wants that has complained.
+    pub(super) fn half_as_often(self) -> Self {
+        Self { time: Duration::of(self.time.std() * 2), ..self }
+    }
+}
+
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
@@ -111,11 +118,22 @@ pub struct AuthConfig {
     pub authenticator: String,
 }
 
+/// `balancer_name:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// The first address that can be reached.
+    PickFirst,
+    /// All that can be reached.
+    RoundRobin,
+}
+
 /// An endpoint, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     pub(crate) target: Target,
     pub(crate) tls: bool,
+    /// The addresses of its name are looked up by the client, as in grpc-go unless `passthrough:` says otherwise.
+    pub(crate) is_resolved: bool,
 }
 
 impl ClientConfig {
@@ -178,7 +196,19 @@ impl ClientConfig {
                 finding.set("endpoint", rest);
             }
         }
-        let Ok(Endpoint { target: Target::Tcp { host, .. }, tls: false }) = self.target() else {
+        confignet::check_buffers((self.read_buffer_size, self.write_buffer_size), key, problems);
+        if self.balancer_name == "weighted_round_robin" {
+            let text = "weighted_round_robin is round_robin here: how busy servers say that they are is not read";
+            problems.warn(Caution::NoEffect, key, text).set("balancer_name", "round_robin");
+        }
+        let resolver = self.endpoint.split_once("dns://").and_then(|it| it.1.split_once('/'));
+        if let Some((resolver, _)) = resolver.filter(|it| !it.0.is_empty()) {
+            let text =
+                format!("the resolver {resolver} is not asked: names are looked up by the system");
+            problems.warn(Caution::NoEffect, key, text).about("endpoint");
+        }
+        let Ok(Endpoint { target: Target::Tcp { host, .. }, tls: false, .. }) = self.target()
+        else {
             return;
         };
         if !confignet::is_local(&host) {
@@ -199,6 +229,10 @@ impl ClientConfig {
         }
     }
 
+    pub(super) fn policy(&self) -> Policy {
+        if self.balancer_name == "pick_first" { Policy::PickFirst } else { Policy::RoundRobin }
+    }
+
     pub(crate) fn target(&self) -> Result<Endpoint, String> {
         let plain = self.tls.is_plaintext();
         let endpoint = self.endpoint.as_str();
@@ -212,14 +246,18 @@ impl ClientConfig {
             if path.is_empty() {
                 return Err("unix socket path cannot be empty".into());
             }
-            return Ok(Endpoint { target: Target::Unix(PathBuf::from(path)), tls });
+            let target = Target::Unix(PathBuf::from(path));
+            return Ok(Endpoint { target, tls, is_resolved: false });
         }
         // `dns://resolver/host:port`: the system's resolver is asked whatever is named there.
         let resolved = ["dns://", "passthrough://"].iter().find_map(|it| rest.strip_prefix(it));
-        let address = match resolved {
-            Some(rest) => rest.split_once('/').map_or(rest, |(_, address)| address),
-            None => rest.strip_prefix("dns:").unwrap_or(rest),
+        let address = if let Some(rest) = resolved {
+            rest.split_once('/').map_or(rest, |(_, address)| address)
+        } else {
+            let short = ["dns:", "passthrough:"].iter().find_map(|it| rest.strip_prefix(it));
+            short.unwrap_or(rest)
         };
-        Ok(Endpoint { target: Target::tcp(address)?, tls })
+        let is_resolved = !rest.starts_with("passthrough:");
+        Ok(Endpoint { target: Target::tcp(address)?, tls, is_resolved })
     }
 }

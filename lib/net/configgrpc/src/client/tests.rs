@@ -9,6 +9,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
+mod balance;
+
 /// Longest time that a test waits for something that has to happen.
 const LIMIT: Duration = Duration::from_secs(10);
 const PATH: PathAndQuery = PathAndQuery::from_static("/a.Service/Export");

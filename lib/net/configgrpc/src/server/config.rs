@@ -34,10 +34,10 @@ pub struct ServerConfig {
     /// Most calls of one connection at a time; 0 is 100. Default 0.
     #[config(omit_empty)]
     pub max_concurrent_streams: u32,
-    /// Read buffer in bytes. Accepted, without effect. Default 0.
+    /// Read buffer in bytes. Has no effect: buffers grow with what comes. Default 0.
     #[config(omit_empty)]
     pub read_buffer_size: i64,
-    /// Write buffer in bytes. Accepted, without effect. Default 0.
+    /// Write buffer in bytes. Has no effect: what is sent is not copied into one. Default 0.
     #[config(omit_empty)]
     pub write_buffer_size: i64,
     /// Life of connections. Default on.
@@ -113,7 +113,7 @@ pub struct ServerParameters {
     pub timeout: Duration,
 }
 
-/// `keepalive: enforcement_policy:`. Accepted; the HTTP/2 library answers pings by itself.
+/// `keepalive: enforcement_policy:`. A client that pings more often is sent away.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[config(go = "configgrpc.KeepaliveEnforcementPolicy")]
 pub struct EnforcementPolicy {
@@ -155,6 +155,7 @@ impl ServerConfig {
         if let Some((name, size)) = wrong {
             problems.at(key, format!("invalid {name} value: {size}")).remove(name);
         }
+        confignet::check_buffers((self.read_buffer_size, self.write_buffer_size), key, problems);
         for it in self.tls.get().map(configtls::ServerConfig::mistakes).unwrap_or_default() {
             problems.at(key, format!("tls: {}", it.text)).about("tls");
         }
@@ -188,5 +189,11 @@ impl ServerConfig {
         let keepalive = self.keepalive.get();
         let parameters = keepalive.and_then(|it| it.server_parameters.get());
         parameters.cloned().unwrap_or_default()
+    }
+    /// How often clients may ping.
+    pub(super) fn enforcement_policy(&self) -> EnforcementPolicy {
+        let keepalive = self.keepalive.get();
+        let policy = keepalive.and_then(|it| it.enforcement_policy.get());
+        policy.cloned().unwrap_or_default()
     }
 }

@@ -12,6 +12,8 @@ use super::config::ServerParameters;
 const PING_PAUSE: Duration = Duration::from_secs(2 * 60 * 60);
 /// Wait for a ping's answer. `defaultServerKeepaliveTimeout`, grpc-go 1.80.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time for a client to read its answers.
+const READ_WAIT: Duration = Duration::from_secs(30);
 /// Shortest pause between pings. `keepalive.ServerParameters`, grpc-go 1.80.
 const PING_PAUSE_MIN: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,7 @@ pub(super) struct Lifetime {
     ping_at: Instant,
     pong_by: Option<Instant>,
     close_at: Option<Instant>,
+    read_by: Option<Instant>,
     leaving: bool,
 }
 
@@ -61,6 +64,7 @@ impl Lifetime {
             ping_at: now + ping_pause,
             pong_by: None,
             close_at: None,
+            read_by: None,
             leaving: false,
         }
     }
@@ -72,6 +76,11 @@ impl Lifetime {
             (false, None) => self.idle_at = self.idle.and_then(|it| now.checked_add(it)),
             (false, Some(_)) => {}
         }
+    }
+
+    /// There are answers that the client does not read, and nothing else is under way; or not.
+    pub(super) fn set_unread(&mut self, unread: bool, now: Instant) {
+        self.read_by = unread.then(|| self.read_by.unwrap_or(now + READ_WAIT));
     }
 
     /// The client answered a ping.
@@ -95,14 +104,14 @@ impl Lifetime {
     pub(super) fn next(&self) -> Instant {
         let asked =
             if self.leaving { None } else { self.leave_at.into_iter().chain(self.idle_at).min() };
-        let due = [asked, self.pong_by, self.close_at].into_iter().flatten();
+        let due = [asked, self.pong_by, self.close_at, self.read_by].into_iter().flatten();
         due.fold(self.ping_at, Instant::min)
     }
 
     /// What is due.
     pub(super) fn check(&mut self, now: Instant) -> Action {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if due(self.close_at) || due(self.pong_by) {
+        if due(self.close_at) || due(self.pong_by) || due(self.read_by) {
             return Action::Close;
         }
         if !self.leaving && (due(self.leave_at) || due(self.idle_at)) {
@@ -190,6 +199,18 @@ mod tests {
         assert_eq!(life.check(now + seconds(129)), Action::Wait);
         assert_eq!(life.check(now + seconds(130)), Action::Leave);
         assert_eq!(life.check(now + seconds(1000)), Action::Wait);
+    }
+
+    #[test]
+    fn answers_are_read_in_thirty_seconds_or_the_connection_ends() {
+        let now = Instant::now();
+        let mut life = Lifetime::new(&ServerParameters::default(), 0.5, now);
+        life.set_unread(true, now);
+        life.set_unread(true, now + seconds(20));
+        assert_eq!(life.next(), now + seconds(30));
+        assert_eq!(life.check(now + seconds(30)), Action::Close);
+        life.set_unread(false, now + seconds(30));
+        assert_eq!(life.check(now + seconds(31)), Action::Wait);
     }
 
     #[test]

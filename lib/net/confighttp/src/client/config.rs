@@ -3,12 +3,21 @@
 use super::Url;
 use std::sync::Arc;
 
-use component::config::{Caution, Choice, Duration, MapList, Need, Problems, Side};
+use component::config::{Caution, Choice, Duration, MapList, Need, Problems, Section, Side};
 use component::{BoxError, ClientAuth, Host};
 use compression::{Params, Type};
 use confignet::proxy::Proxy;
 use confignet::{MiddlewareConfig, middlewares};
 use serde::{Deserialize, Serialize};
+
+/// Idle connections in all. `DefaultTransport` of Go's `net/http`.
+const IDLE_MAX: i64 = 100;
+/// How long they are kept. The same.
+const IDLE_TIME: Duration = Duration::from_secs(90);
+/// In upstream's words.
+const BOTH_KEEPALIVES: &str = "confighttp.ClientConfig: cannot use deprecated keepalive fields (idle_conn_timeout, \
+    max_idle_conns, max_idle_conns_per_host, disable_keep_alives) alongside the 'keepalive' section; migrate to the \
+    'keepalive' section";
 
 /// An HTTP client, with the defaults of the OTLP exporter.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -22,10 +31,10 @@ pub struct ClientConfig {
     /// TLS for `https://`; without keys here the authorities of the system are trusted.
     #[config(omit_empty)]
     pub tls: configtls::ClientConfig,
-    /// Read buffer in bytes. Accepted, without effect. Default 0.
+    /// Read buffer in bytes. Has no effect: buffers grow with what comes. Default 0.
     #[config(omit_empty)]
     pub read_buffer_size: i64,
-    /// Write buffer in bytes. Accepted, without effect: writes are vectored. Default 524288.
+    /// Write buffer in bytes. Has no effect: what is sent is not copied into one. Default 524288.
     #[config(omit_empty)]
     pub write_buffer_size: i64,
     /// Longest time of a request with its answer; 0 is unlimited. Default 30s.
@@ -43,29 +52,25 @@ pub struct ClientConfig {
     /// Level of the compression, where it has levels; 0 is the default of the encoding.
     #[config(omit_empty)]
     pub compression_params: Params,
-    /// Idle connections kept in all; 0 is unlimited. Default 100.
-    pub max_idle_conns: i64,
-    /// Idle connections kept per host; 0 is the client's choice, 10. Default 0.
+    /// Connections that stay open between requests. Default on, as the four deprecated keys say.
     #[config(omit_empty)]
-    pub max_idle_conns_per_host: i64,
-    /// Connections per host; 0 is unlimited. Default 0.
+    pub keepalive: Section<KeepaliveConfig>,
+    /// What it has replaced.
+    #[serde(flatten)]
+    pub flat: FlatKeepalive,
+    /// Connections per host, for HTTP/1.1; 0 is unlimited. Default 0.
     #[config(omit_empty)]
     pub max_conns_per_host: i64,
-    /// An idle connection is closed after this time; 0 is never. Default 90s.
-    pub idle_conn_timeout: Duration,
-    /// One connection per request. Default false.
-    #[config(omit_empty)]
-    pub disable_keep_alives: bool,
-    /// Accepted, without effect. Default 0.
+    /// An HTTP/2 connection from which nothing comes for this long is asked whether it lives; 0 is never. Default 0.
     #[config(omit_empty)]
     pub http2_read_idle_timeout: Duration,
-    /// Accepted, without effect. Default 0.
+    /// Longest wait for that answer; 0 is 15s. Default 0.
     #[config(omit_empty)]
     pub http2_ping_timeout: Duration,
-    /// Keep cookies of answers. Not supported yet.
+    /// Keep cookies of answers, and send them back. Default off.
     #[config(omit_empty)]
-    pub cookies: CookiesConfig,
-    /// Accepted, without effect: HTTP/2 needs TLS. Default true.
+    pub cookies: Section<CookiesConfig>,
+    /// HTTP/2 with servers with `https://` that offer it. Default true.
     #[config(omit_empty)]
     pub force_attempt_http2: bool,
     /// Extensions around every request. No extension can be one yet.
@@ -86,14 +91,12 @@ impl Default for ClientConfig {
             auth: None,
             compression: Choice::default(),
             compression_params: Params::default(),
-            max_idle_conns: 100,
-            max_idle_conns_per_host: 0,
+            keepalive: Section::absent(KeepaliveConfig::default()),
+            flat: FlatKeepalive::default(),
             max_conns_per_host: 0,
-            idle_conn_timeout: Duration::from_secs(90),
-            disable_keep_alives: false,
             http2_read_idle_timeout: Duration::ZERO,
             http2_ping_timeout: Duration::ZERO,
-            cookies: CookiesConfig::default(),
+            cookies: Section::absent(CookiesConfig::default()),
             force_attempt_http2: true,
             middlewares: Vec::new(),
         }
@@ -109,12 +112,53 @@ pub struct AuthConfig {
     pub authenticator: String,
 }
 
-/// `cookies:`.
+/// `cookies:`. There is nothing to choose.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[config(go = "confighttp.CookiesConfig")]
-pub struct CookiesConfig {
-    /// Keep and send them. Default false.
-    pub enabled: bool,
+pub struct CookiesConfig {}
+
+/// `keepalive:` (v0.160).
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "confighttp.KeepaliveClientConfig")]
+pub struct KeepaliveConfig {
+    /// An idle connection is closed after this time; 0 is never. Default 90s.
+    pub idle_conn_timeout: Duration,
+    /// Idle connections kept in all; 0 is unlimited. Default 100.
+    pub max_idle_conns: i64,
+    /// Idle connections kept per host, for HTTP/1.1; 0 is the client's choice, 10. Default 0.
+    pub max_idle_conns_per_host: i64,
+}
+
+/// The keys of before v0.160. They are accepted for good, and warn.
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+pub struct FlatKeepalive {
+    /// Deprecated: `keepalive.max_idle_conns`. Default 100.
+    pub max_idle_conns: i64,
+    /// Deprecated: `keepalive.max_idle_conns_per_host`. Default 0.
+    #[config(omit_empty)]
+    pub max_idle_conns_per_host: i64,
+    /// Deprecated: `keepalive.idle_conn_timeout`. Default 90s.
+    pub idle_conn_timeout: Duration,
+    /// Deprecated: `keepalive.enabled`. Default false.
+    #[config(omit_empty)]
+    pub disable_keep_alives: bool,
+}
+
+impl Default for FlatKeepalive {
+    fn default() -> Self {
+        Self {
+            max_idle_conns: IDLE_MAX,
+            max_idle_conns_per_host: 0,
+            idle_conn_timeout: IDLE_TIME,
+            disable_keep_alives: false,
+        }
+    }
+}
+
+impl Default for KeepaliveConfig {
+    fn default() -> Self {
+        Self { idle_conn_timeout: IDLE_TIME, max_idle_conns: IDLE_MAX, max_idle_conns_per_host: 0 }
+    }
 }
 
 /// The endpoint with a scheme, also where one is misspelt: `htpp://host`, `http:/host`.
@@ -138,14 +182,72 @@ impl ClientConfig {
         }
         self.tls.validate(&format!("{key}::tls"), problems);
         self.headers.validate(&format!("{key}::headers"), problems);
+        self.check_keepalive(key, problems);
+        self.warn(key, problems);
         self.unsupported(key, problems);
+    }
+
+    /// The connections to keep; `None` when each request has its own.
+    pub(super) fn kept(&self) -> Option<KeepaliveConfig> {
+        match self.keepalive.get() {
+            Some(section) => Some(section.clone()),
+            None if self.keepalive.is_off() || self.flat.disable_keep_alives => None,
+            None => Some(KeepaliveConfig {
+                idle_conn_timeout: self.flat.idle_conn_timeout,
+                max_idle_conns: self.flat.max_idle_conns,
+                max_idle_conns_per_host: self.flat.max_idle_conns_per_host,
+            }),
+        }
+    }
+
+    /// Says which keys `keepalive:` has replaced. As upstream, values that change nothing are not worth a word.
+    fn check_keepalive(&self, key: &str, problems: &mut Problems) {
+        let base = FlatKeepalive::default();
+        let (idle, time) = (self.flat.max_idle_conns, self.flat.idle_conn_timeout);
+        let flat = [
+            ("idle_conn_timeout", time != base.idle_conn_timeout && !time.std().is_zero()),
+            ("max_idle_conns", idle != base.max_idle_conns && idle != 0),
+            ("max_idle_conns_per_host", self.flat.max_idle_conns_per_host != 0),
+            ("disable_keep_alives", self.flat.disable_keep_alives),
+        ];
+        let is_written = self.keepalive.get().is_some() || self.keepalive.is_off();
+        for (name, _) in flat.into_iter().filter(|it| it.1) {
+            if is_written {
+                problems.at(key, BOTH_KEEPALIVES).remove(name);
+                return;
+            }
+            let text = match name {
+                "disable_keep_alives" => {
+                    "'disable_keep_alives' is deprecated; set 'keepalive::enabled' to false to \
+                                          disable keep-alives"
+                        .to_owned()
+                }
+                name => format!("'{name}' is deprecated; use 'keepalive::{name}' instead"),
+            };
+            problems.warn(Caution::Deprecated, key, text).about(name);
+        }
+    }
+
+    /// What is legal and changes nothing.
+    fn warn(&self, key: &str, problems: &mut Problems) {
+        confignet::check_buffers((self.read_buffer_size, self.write_buffer_size), key, problems);
+        let mut without_effect = |name: &str, why: &str| {
+            let text = format!("{name} has no effect: {why}");
+            problems.warn(Caution::NoEffect, key, text).remove(name);
+        };
+        let pings = !self.http2_read_idle_timeout.std().is_zero();
+        if !pings && !self.http2_ping_timeout.std().is_zero() {
+            let why = "nothing is asked without http2_read_idle_timeout";
+            without_effect("http2_ping_timeout", why);
+        }
+        if pings && !self.force_attempt_http2 {
+            let why = "HTTP/2 is not spoken with force_attempt_http2: false";
+            without_effect("http2_read_idle_timeout", why);
+        }
     }
 
     /// What cannot be done yet.
     fn unsupported(&self, key: &str, problems: &mut Problems) {
-        for (name, why) in self.refused() {
-            problems.at_start(key, why).remove(name);
-        }
         if let Some(auth) = &self.auth {
             let id = auth.authenticator.clone();
             problems.needs(format!("{key}::auth::authenticator"), Need::ClientAuth(id));
@@ -181,16 +283,6 @@ impl ClientConfig {
         }
     }
 
-    /// Keys that are set and cannot be honoured, and why.
-    fn refused(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let keys = [(
-            self.cookies.enabled,
-            "cookies",
-            "cookies are not supported yet: set cookies.enabled: false",
-        )];
-        keys.into_iter().filter(|it| it.0).map(|(_, name, why)| (name, why))
-    }
-
     /// The extension that gives credentials, if one is named.
     ///
     /// # Errors
@@ -200,13 +292,5 @@ impl ClientConfig {
         middlewares::find(&self.middlewares, Side::HttpClient, host)?;
         let name = self.auth.as_ref().map(|it| it.authenticator.as_str());
         name.map(|it| host.uses_named::<dyn ClientAuth>(it)).transpose()
-    }
-
-    /// What a start has to refuse.
-    pub(super) fn check_supported(&self) -> Result<(), String> {
-        match self.refused().next() {
-            Some((_, why)) => Err(why.into()),
-            None => Ok(()),
-        }
     }
 }

@@ -36,17 +36,22 @@ impl Chosen {
 pub(super) struct Dialer {
     proxies: Chosen,
     section: configtls::ClientConfig,
+    /// What is offered in a TLS handshake, the best one first.
+    protocols: &'static [&'static str],
     connector: OnceLock<Result<Connector, String>>,
 }
 
 impl Dialer {
-    /// For a client whose first server is `url`.
+    /// For a client whose first server is `url`, which may speak HTTP/2.
     pub(super) fn new(
         proxies: Chosen,
         tls: &configtls::ClientConfig,
         url: &Url,
+        http2: bool,
     ) -> Result<Self, String> {
-        let dialer = Self { proxies, section: tls.clone(), connector: OnceLock::new() };
+        let protocols: &[&str] = if http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
+        let (section, connector) = (tls.clone(), OnceLock::new());
+        let dialer = Self { proxies, section, protocols, connector };
         dialer.proxy(url)?;
         if url.is_tls() {
             dialer.connector()?;
@@ -83,8 +88,7 @@ impl Dialer {
     }
 
     fn connector(&self) -> Result<&Connector, String> {
-        // These clients speak HTTP/1.1 only.
-        let made = self.connector.get_or_init(|| Connector::new(&self.section, &["http/1.1"]));
+        let made = self.connector.get_or_init(|| Connector::new(&self.section, self.protocols));
         made.as_ref().map_err(Clone::clone)
     }
 

@@ -11,9 +11,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 
+use super::Url;
 use super::dialer::{Chosen, Dialer};
+use super::http1::{Live, drive, shake_hands, why};
 use super::redirect::REQUESTS_MAX;
-use super::{Live, Url, drive, shake_hands, why};
 
 /// Sends requests of any method to any URL, one connection for each.
 pub struct Fetcher {
@@ -171,7 +172,7 @@ impl Fetcher {
             if ways.environment { Proxies::from_environment() } else { Proxies::new(|_| None) };
         let proxies = Chosen::new(&ways.proxy_url, environment)?;
         let agent = agent.parse().map_err(|_| format!("user agent {agent:?} is malformed"))?;
-        let dialer = Dialer::new(proxies, tls, first)?;
+        let dialer = Dialer::new(proxies, tls, first, false)?;
         Ok(Self { dialer, timeout, agent, follows: ways.follow_redirects })
     }
 

@@ -3,12 +3,15 @@
 use component::config::{Fault, Problems};
 use componenttest::Authority;
 use compression::{Encoding, Params, Type};
+use configtls::MaybeTls;
 use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::*;
+
+mod http2;
 
 /// Longest time that a test waits for something that has to happen.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -97,6 +100,11 @@ async fn connection(
             return;
         }
     }
+}
+
+/// A section in YAML.
+fn read(text: &str) -> ClientConfig {
+    component::config::load(&componenttest::section(text)).unwrap()
 }
 
 fn uncompressed() -> ClientConfig {
@@ -197,7 +205,8 @@ async fn an_idle_connection_that_was_closed_is_replaced_without_an_error() {
 #[tokio::test]
 async fn keep_alives_can_be_disabled() {
     let (base, mut seen) = serve(&[OK]).await;
-    let config = ClientConfig { disable_keep_alives: true, ..uncompressed() };
+    let flat = FlatKeepalive { disable_keep_alives: true, ..FlatKeepalive::default() };
+    let config = ClientConfig { flat, ..uncompressed() };
     let client = client(&config, &base);
     for number in 0..2 {
         post(&client, b"x").await.unwrap();
@@ -524,4 +533,133 @@ async fn only_a_get_follows_redirects_and_never_out_of_tls() {
     let (base, _kept) = serve(&[&redirect(302, "/again")]).await;
     let error = fetch(&fetcher, Method::GET, &base).await.unwrap_err().to_string();
     assert_eq!(error, "stopped after 10 redirects");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut buffer = [0; 1024];
+        assert!(stream.read(&mut buffer).await.unwrap() > 0);
+        stream.write_all(OK.as_bytes()).await.unwrap();
+        // Nothing more is sent: this is the end of the connection.
+        assert_eq!(stream.read(&mut buffer).await.unwrap(), 0);
+    });
+    let mut config = uncompressed();
+    config.keepalive = read("keepalive: {idle_conn_timeout: 50ms}").keepalive;
+    let client = client(&config, &base);
+    post(&client, b"").await.unwrap();
+    tokio::time::timeout(LIMIT, server).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn as_many_idle_connections_are_kept_as_the_section_says() {
+    for (section, kept) in [
+        ("keepalive: {max_idle_conns: 1}", 1),
+        ("keepalive: {max_idle_conns_per_host: 2}", 2),
+        ("keepalive: {}", 3),
+        ("keepalive: {enabled: false}", 0),
+        ("max_idle_conns: 2", 2),
+        ("max_idle_conns_per_host: 1", 1),
+        ("disable_keep_alives: true", 0),
+    ] {
+        let (base, mut seen) = serve(&[OK]).await;
+        let config: ClientConfig = read(section);
+        let config = ClientConfig { compression: Type::NONE.into(), ..config };
+        let client = client(&config, &base);
+        let mut numbers = std::collections::BTreeSet::new();
+        for _ in 0..2 {
+            let (a, b, c) =
+                tokio::join!(post(&client, b"x"), post(&client, b"x"), post(&client, b"x"));
+            [a, b, c].into_iter().for_each(|it| drop(it.unwrap()));
+            for _ in 0..3 {
+                numbers.insert(seen.recv().await.unwrap().0);
+            }
+        }
+        assert_eq!(numbers.len(), 3 + 3 - kept, "{section}");
+    }
+}
+
+#[tokio::test]
+async fn cookies_are_sent_back_where_that_is_wanted() {
+    let setting = "HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/\r\nContent-Length: 0\r\n\r\n";
+    for (section, own, want) in [
+        ("cookies: {}", None, "cookie: a=1"),
+        ("cookies: {enabled: true}", Some("b=2"), "cookie: b=2"),
+        ("cookies: {enabled: false}", None, ""),
+        ("", None, ""),
+    ] {
+        let (base, mut seen) = serve(&[setting]).await;
+        let mut config: ClientConfig = read(section);
+        if let Some(own) = own {
+            config.headers.entries.push(("Cookie".into(), own.into()));
+        }
+        let client = client(&config, &base);
+        post(&client, b"x").await.unwrap();
+        seen.recv().await.unwrap();
+        post(&client, b"x").await.unwrap();
+        let (_, head, _) = seen.recv().await.unwrap();
+        let cookie = head.lines().find(|it| it.starts_with("cookie")).unwrap_or_default();
+        assert_eq!(cookie, want, "{section}");
+    }
+}
+
+#[test]
+fn the_keepalive_section_replaces_keys_that_warn() {
+    let both = "confighttp.ClientConfig: cannot use deprecated keepalive fields (idle_conn_timeout, max_idle_conns, \
+                max_idle_conns_per_host, disable_keep_alives) alongside the 'keepalive' section; migrate to the \
+                'keepalive' section";
+    let check = |section: &str, faults: &[&str], warnings: &[&str]| {
+        let config: ClientConfig = read(section);
+        let mut problems = Problems::default();
+        config.validate("c", &mut problems);
+        let found: Vec<_> = problems.faults().iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(found, faults, "{section}");
+        let found: Vec<_> = problems.warnings().iter().map(|it| it.1.text.as_str()).collect();
+        assert_eq!(found, warnings, "{section}");
+    };
+    check("keepalive: {max_idle_conns: 5, idle_conn_timeout: 1s}", &[], &[]);
+    check("keepalive: {enabled: false}", &[], &[]);
+    check("keepalive:", &[], &[]);
+    check("{max_idle_conns: 0, idle_conn_timeout: 0, disable_keep_alives: false}", &[], &[]);
+    check(
+        "max_idle_conns: 5",
+        &[],
+        &["'max_idle_conns' is deprecated; use 'keepalive::max_idle_conns' instead"],
+    );
+    check(
+        "disable_keep_alives: true",
+        &[],
+        &[
+            "'disable_keep_alives' is deprecated; set 'keepalive::enabled' to false to disable keep-alives",
+        ],
+    );
+    check("{keepalive: {}, idle_conn_timeout: 5s}", &[both], &[]);
+    check("{keepalive: {enabled: false}, disable_keep_alives: true}", &[both], &[]);
+    check(
+        "{http2_ping_timeout: 5s, read_buffer_size: 1000}",
+        &[],
+        &[
+            "read_buffer_size has no effect: buffers grow with what comes",
+            "http2_ping_timeout has no effect: nothing is asked without http2_read_idle_timeout",
+        ],
+    );
+    check(
+        "{http2_read_idle_timeout: 5s, force_attempt_http2: false}",
+        &[],
+        &[
+            "http2_read_idle_timeout has no effect: HTTP/2 is not spoken with force_attempt_http2: false",
+        ],
+    );
+    let kept = |section: &str| read(section).kept();
+    assert_eq!(kept("keepalive: {max_idle_conns: 5}").unwrap().max_idle_conns, 5);
+    assert_eq!(
+        kept("keepalive: {max_idle_conns: 5}").unwrap().idle_conn_timeout.std().as_secs(),
+        90
+    );
+    assert!(kept("keepalive: {enabled: false}").is_none());
+    assert!(kept("disable_keep_alives: true").is_none());
+    assert_eq!(kept("idle_conn_timeout: 7s").unwrap().idle_conn_timeout.std().as_secs(), 7);
 }

@@ -1,13 +1,22 @@
 //! The keys of an HTTP server (`config/confighttp`, v0.159).
 
-use component::config::{Caution, Duration, MapList, Problems, Section, Side, Stage};
+use std::time::Duration;
+
+use component::config::{Caution, Duration as GoDuration, MapList, Problems, Section, Side, Stage};
 use compression::Encoding;
-use confignet::server::Before;
+use confignet::server::{Before, HEAD_WAIT, spread};
 use confignet::{AddrConfig, MiddlewareConfig};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
+/// Longest time for a client to read its answer, unless `write_timeout` is configured.
+const WRITE_WAIT: Duration = Duration::from_secs(30);
 /// Body limit when `max_request_body_size` is 0, in bytes.
 const BODY_BYTES_DEFAULT: usize = 20 * 1024 * 1024;
+
+/// In upstream's words.
+const BOTH_KEEPALIVES: &str = "confighttp.ServerConfig: cannot use deprecated keepalive fields (idle_timeout, \
+    keep_alives_enabled) alongside the 'keepalive' section; migrate to the 'keepalive' section";
 
 /// An HTTP server.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -37,16 +46,19 @@ pub struct ServerConfig {
     pub compression_algorithms: Option<Vec<String>>,
     /// Longest time to read a request; 0 is bounded by a slowest rate instead. Default 0.
     #[config(omit_empty)]
-    pub read_timeout: Duration,
+    pub read_timeout: GoDuration,
     /// Longest time to read the head of a request, the first from the connection on; 0 is 10s. Default 0.
-    pub read_header_timeout: Duration,
+    pub read_header_timeout: GoDuration,
     /// Longest time from head to answer, and again to read the answer; 0 is unlimited, and 30s to read. Default 0.
-    pub write_timeout: Duration,
-    /// Longest pause between requests; 0 is unlimited. Default 0.
-    pub idle_timeout: Duration,
-    /// Several requests on one connection. Default true.
+    pub write_timeout: GoDuration,
+    /// Deprecated: `keepalive.idle_timeout`. Default 0.
+    pub idle_timeout: GoDuration,
+    /// Deprecated: `keepalive.enabled`. Default true.
     #[config(omit_empty)]
     pub keep_alives_enabled: bool,
+    /// Connections that stay open between requests. Default on, as the two deprecated keys say.
+    #[config(omit_empty)]
+    pub keepalive: Section<KeepaliveConfig>,
     /// Extensions that may refuse requests, such as `memory_limiter`.
     #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
@@ -64,14 +76,30 @@ impl Default for ServerConfig {
             include_metadata: false,
             response_headers: MapList::default(),
             compression_algorithms: None,
-            read_timeout: Duration::ZERO,
-            read_header_timeout: Duration::ZERO,
-            write_timeout: Duration::ZERO,
-            idle_timeout: Duration::ZERO,
+            read_timeout: GoDuration::ZERO,
+            read_header_timeout: GoDuration::ZERO,
+            write_timeout: GoDuration::ZERO,
+            idle_timeout: GoDuration::ZERO,
             keep_alives_enabled: true,
+            keepalive: Section::absent(KeepaliveConfig::default()),
             middlewares: Vec::new(),
         }
     }
+}
+
+/// `keepalive:` (v0.160).
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "confighttp.KeepaliveServerConfig")]
+pub struct KeepaliveConfig {
+    /// Longest pause between requests; 0 is unlimited. Default: what the component has without this section.
+    #[config(omit_empty)]
+    pub idle_timeout: Option<GoDuration>,
+    /// A connection this old is asked to leave with its next answer. Upstream has this for gRPC only. Default 0: never.
+    #[config(omit_empty)]
+    pub max_connection_age: GoDuration,
+    /// Time for a connection that was asked to leave. Default 0: unlimited.
+    #[config(omit_empty)]
+    pub max_connection_age_grace: GoDuration,
 }
 
 /// `cors:`.
@@ -114,6 +142,23 @@ pub(super) enum Coding {
     Encoded(Encoding),
 }
 
+/// How long a connection may do what, from now on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// For the head of a request.
+    pub head_max: Duration,
+    /// Without a request.
+    pub idle_max: Option<Duration>,
+    /// To read an answer.
+    pub write_max: Duration,
+    /// It takes more than one request.
+    pub is_kept: bool,
+    /// When it is asked to leave.
+    pub leave_at: Option<Instant>,
+    /// When it is closed.
+    pub close_at: Option<Instant>,
+}
+
 impl ServerConfig {
     /// Checks the section; `key` is its path in the component. Upstream's texts have what is `below` it behind a
     /// colon.
@@ -128,6 +173,7 @@ impl ServerConfig {
             say("netaddr", "invalid transport type \"\"", problems);
         }
         self.net.listens(key, "4318", problems);
+        self.check_keepalive(key, problems);
         self.before().check(key, problems);
         if let Some(tls) = self.tls.get() {
             tls.check_start(&format!("{key}::tls"), problems);
@@ -145,10 +191,80 @@ impl ServerConfig {
             problems.at_start(key, why).about("response_headers");
         }
         for (at, name) in self.compression_algorithms.iter().flatten().enumerate() {
-            if !name.is_empty() && Encoding::from_name(name).is_none() {
+            if !is_plain(name) && Encoding::from_name(name).is_none() {
                 let text = format!("no request comes with the encoding {name}: it is not known");
                 let place = format!("compression_algorithms::{at}");
                 problems.warn(Caution::NoEffect, key, text).about(&place);
+            }
+        }
+    }
+
+    /// Says which keys `keepalive:` has replaced. As upstream, values that change nothing are not worth a word.
+    fn check_keepalive(&self, key: &str, problems: &mut Problems) {
+        let flat = [
+            (
+                "idle_timeout",
+                !self.idle_timeout.std().is_zero(),
+                "use 'keepalive::idle_timeout' instead",
+            ),
+            (
+                "keep_alives_enabled",
+                !self.keep_alives_enabled,
+                "set 'keepalive::enabled' to false to disable keep-alives",
+            ),
+        ];
+        let is_written = self.keepalive.get().is_some() || self.keepalive.is_off();
+        for (name, _, instead) in flat.into_iter().filter(|it| it.1) {
+            if is_written {
+                problems.at(key, BOTH_KEEPALIVES).remove(name);
+                return;
+            }
+            let text = format!("'{name}' is deprecated; {instead}");
+            problems.warn(Caution::Deprecated, key, text).about(name);
+        }
+        let keepalive = self.keepalive.get().cloned().unwrap_or_default();
+        if keepalive.max_connection_age.std().is_zero()
+            && !keepalive.max_connection_age_grace.std().is_zero()
+        {
+            let text = "max_connection_age_grace has no effect: without max_connection_age nobody is asked to leave";
+            let place = "keepalive::max_connection_age_grace";
+            problems.warn(Caution::NoEffect, key, text).remove(place);
+        }
+    }
+
+    /// The limits of a connection that begins now.
+    pub(super) fn limits(&self) -> Limits {
+        let set = |it: GoDuration| Some(it.std()).filter(|it| !it.is_zero());
+        let head = set(self.read_header_timeout).or_else(|| set(self.read_timeout));
+        let kept = self.kept();
+        let keepalive = kept.clone().unwrap_or_default();
+        let now = Instant::now();
+        // A tenth earlier or later, so that clients of one age do not leave together; as in grpc-go.
+        let age = set(keepalive.max_connection_age).map(|it| it.mul_f64(0.9 + 0.2 * spread()));
+        let leave_at = age.and_then(|it| now.checked_add(it));
+        let grace = set(keepalive.max_connection_age_grace);
+        Limits {
+            head_max: head.unwrap_or(HEAD_WAIT),
+            // As net/http: the idle timeout is the read timeout unless it is set.
+            idle_max: keepalive.idle_timeout.and_then(set).or_else(|| set(self.read_timeout)),
+            write_max: set(self.write_timeout).unwrap_or(WRITE_WAIT),
+            is_kept: kept.is_some(),
+            leave_at,
+            close_at: leave_at.zip(grace).and_then(|(leave, grace)| leave.checked_add(grace)),
+        }
+    }
+
+    /// How connections live; `None` when each request has its own.
+    fn kept(&self) -> Option<KeepaliveConfig> {
+        match self.keepalive.get() {
+            Some(section) => {
+                let idle_timeout = Some(section.idle_timeout.unwrap_or(self.idle_timeout));
+                Some(KeepaliveConfig { idle_timeout, ..section.clone() })
+            }
+            None if self.keepalive.is_off() || !self.keep_alives_enabled => None,
+            None => {
+                let idle_timeout = Some(self.idle_timeout);
+                Some(KeepaliveConfig { idle_timeout, ..KeepaliveConfig::default() })
             }
         }
     }
@@ -171,14 +287,21 @@ impl ServerConfig {
     pub(super) fn coding(&self, name: &str) -> Option<Coding> {
         match &self.compression_algorithms {
             Some(list) if list.is_empty() => return Some(Coding::Plain),
-            Some(list) if !list.iter().any(|it| it == name) => return None,
+            Some(list) if !list.iter().any(|it| it == name || is_plain(it) && is_plain(name)) => {
+                return None;
+            }
             _ => {}
         }
         match name {
-            "" => Some(Coding::Plain),
+            name if is_plain(name) => Some(Coding::Plain),
             _ => Encoding::from_name(name).map(Coding::Encoded),
         }
     }
+}
+
+/// No encoding, or the one that is none (v0.165).
+fn is_plain(name: &str) -> bool {
+    name.is_empty() || name == "identity"
 }
 
 #[cfg(test)]
@@ -190,7 +313,8 @@ mod tests {
         let config = ServerConfig::default();
         assert_eq!(config.coding(""), Some(Coding::Plain));
         assert_eq!(config.coding("gzip"), Some(Coding::Encoded(Encoding::Gzip)));
-        for unknown in ["GZIP", "identity", "br", "gzip, gzip"] {
+        assert_eq!(config.coding("identity"), Some(Coding::Plain));
+        for unknown in ["GZIP", "Identity", "br", "gzip, gzip"] {
             assert_eq!(config.coding(unknown), None);
         }
     }
@@ -201,6 +325,11 @@ mod tests {
         let config = ServerConfig { compression_algorithms: Some(zlib), ..ServerConfig::default() };
         assert_eq!(config.coding("zlib"), Some(Coding::Encoded(Encoding::Zlib)));
         assert_eq!(config.coding(""), None);
+        assert_eq!(config.coding("identity"), None);
+        let plain = vec![String::new()];
+        let config =
+            ServerConfig { compression_algorithms: Some(plain), ..ServerConfig::default() };
+        assert_eq!(config.coding("identity"), Some(Coding::Plain));
         let config =
             ServerConfig { compression_algorithms: Some(vec![]), ..ServerConfig::default() };
         assert_eq!(config.coding("anything"), Some(Coding::Plain));
@@ -227,5 +356,34 @@ mod tests {
             let config = ServerConfig { max_request_body_size: size, ..ServerConfig::default() };
             assert_eq!(config.body_bytes_max(), 20_971_520);
         }
+    }
+    #[test]
+    fn the_keepalive_section_replaces_keys_that_warn() {
+        let both = "confighttp.ServerConfig: cannot use deprecated keepalive fields (idle_timeout, \
+                    keep_alives_enabled) alongside the 'keepalive' section; migrate to the 'keepalive' section";
+        let check = |section: &str, faults: &[&str], warnings: &[&str]| {
+            let section = format!("{{endpoint: 'localhost:1', {section}}}");
+            let read = component::config::load(&componenttest::section(&section));
+            let config: ServerConfig = read.unwrap();
+            let mut problems = Problems::default();
+            config.validate("http", "", &mut problems);
+            let found: Vec<_> = problems.faults().iter().map(|it| it.text.as_str()).collect();
+            assert_eq!(found, faults, "{section}");
+            let found: Vec<_> = problems.warnings().iter().map(|it| it.1.text.as_str()).collect();
+            assert_eq!(found, warnings, "{section}");
+        };
+        check("keepalive: {idle_timeout: 5s}", &[], &[]);
+        check("keepalive: {enabled: false}", &[], &[]);
+        check("keep_alives_enabled: true, keepalive: {}", &[], &[]);
+        let idle = "'idle_timeout' is deprecated; use 'keepalive::idle_timeout' instead";
+        check("idle_timeout: 5s", &[], &[idle]);
+        let off = "'keep_alives_enabled' is deprecated; set 'keepalive::enabled' to false to disable keep-alives";
+        check("keep_alives_enabled: false", &[], &[off]);
+        check("idle_timeout: 5s, keepalive: {}", &[both], &[]);
+        check("keep_alives_enabled: false, keepalive: {enabled: false}", &[both], &[]);
+        let dialer = "dialer.timeout has no effect: a server dials nobody";
+        check("dialer: {timeout: 5s}", &[], &[dialer]);
+        let grace = "max_connection_age_grace has no effect: without max_connection_age nobody is asked to leave";
+        check("keepalive: {max_connection_age_grace: 5s}", &[], &[grace]);
     }
 }

@@ -1,38 +1,71 @@
-//! A connection that counts what has come of a frame and is in no call yet, and ends when a frame comes too slowly
-//! or there is no room for it.
+//! A server's end of an HTTP/2 connection that counts what has come of a frame and is in no call yet, and ends when a frame
+//! comes too slowly, there is no room for it, or the client pings too often.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use component::UnderWay;
-use confignet::Pace;
-use confignet::server::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::http2::Frames;
+use crate::Pace;
+use crate::http2::{self, Frames};
+use crate::server::Stream;
 
 /// Bytes of a frame that are not worth counting: what every connection may hold.
 const FREE_BYTES: usize = 16 * 1024;
 
+/// `ENHANCE_YOUR_CALM`. RFC 9113, section 7.
+const CALM: u32 = 11;
+/// What gRPC's clients understand: they ping half as often from then on. gRPC's proposal A8.
+const TOO_MANY_PINGS: &[u8] = b"too_many_pings";
+
+/// Says of a ping, and of the newest stream when it came, whether it was one too many.
+pub type PingPolicy = Box<dyn FnMut(u32) -> bool + Send>;
+
 /// A connection whose reads are noticed.
-pub(super) struct Arriving {
+pub struct Arriving {
     connection: Stream,
     frames: Frames,
     /// Of the frame that is not whole, if there is one.
     pace: Pace,
     is_partial: bool,
     under_way: UnderWay,
+    policy: Option<PingPolicy>,
+    is_too_loud: bool,
 }
 
 impl Arriving {
-    pub(super) fn new(connection: Stream, under_way: UnderWay) -> Self {
+    /// At the beginning of a connection; what has come is a part of `under_way`.
+    pub fn new(connection: Stream, under_way: UnderWay) -> Self {
         let (frames, pace) = (Frames::default(), Pace::new(None));
-        Self { connection, frames, pace, is_partial: false, under_way }
+        Self {
+            connection,
+            frames,
+            pace,
+            is_partial: false,
+            under_way,
+            policy: None,
+            is_too_loud: false,
+        }
+    }
+
+    /// Closes a connection of which `policy` says that it pings too often.
+    #[must_use]
+    pub fn with_pings(self, policy: PingPolicy) -> Self {
+        Self { policy: Some(policy), ..self }
     }
 
     fn came(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let pings = self.frames.pings();
         self.frames.came(bytes);
+        if let Some(policy) = &mut self.policy {
+            let last = self.frames.last_stream();
+            if (pings..self.frames.pings()).any(|_| policy(last)) {
+                self.is_too_loud = true;
+                return Err(io::Error::other("too many pings from the client"));
+            }
+        }
         let partial = self.frames.partial();
         self.is_partial = partial > 0;
         if partial > bytes.len() {
@@ -47,6 +80,17 @@ impl Arriving {
     }
 }
 
+impl Arriving {
+    /// The client reads it if there is nothing before it that it does not read.
+    fn say_why(&mut self, cx: &mut Context<'_>) {
+        if self.is_too_loud {
+            let frame = http2::goaway(self.frames.last_stream(), CALM, TOO_MANY_PINGS);
+            let _ = Pin::new(&mut self.connection).poll_write(cx, &frame);
+            let _ = Pin::new(&mut self.connection).poll_flush(cx);
+        }
+    }
+}
+
 impl AsyncRead for Arriving {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -56,7 +100,12 @@ impl AsyncRead for Arriving {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.connection).poll_read(cx, buffer)?;
         match buffer.filled().get(before..) {
-            Some(new) if read.is_ready() && !new.is_empty() => self.came(new)?,
+            Some(new) if read.is_ready() && !new.is_empty() => {
+                if let Err(error) = self.came(new) {
+                    self.say_why(cx);
+                    return Poll::Ready(Err(error));
+                }
+            }
             _ if read.is_pending() && self.is_partial && self.pace.poll_late(cx).is_ready() => {
                 return Poll::Ready(Err(io::Error::other("a frame came too slowly")));
             }
