@@ -7,6 +7,7 @@ mod commands;
 mod containerd;
 mod cri;
 mod deploy;
+mod floods;
 mod full_outputs;
 mod go_collector;
 mod health;
