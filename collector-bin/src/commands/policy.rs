@@ -9,9 +9,9 @@ use pdata::{Data, Limits, Signal};
 use serde_json::{Value as Json, json};
 use telemetry_policy::{Engine, Mistake, Policies, to_rego};
 
+use crate::EXIT_CONFIG;
 use crate::cli::{Command, Flag, Matches, Takes, Word};
 use crate::console::{complain, say};
-use crate::{EXIT_CONFIG, EXIT_FAILED};
 
 const POLICIES: Flag = Flag {
     name: "policies",
@@ -99,7 +99,7 @@ fn check(policies: &Policies) -> Result<ExitCode, String> {
     }
     let Policies { list, disabled, mistakes } = policies;
     say(&format!("{} policies, {disabled} disabled, {} mistakes\n", list.len(), mistakes.len()))?;
-    Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+    Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) })
 }
 
 fn convert(policies: &Policies, signal: Signal) -> Result<ExitCode, String> {
@@ -112,7 +112,7 @@ fn convert(policies: &Policies, signal: Signal) -> Result<ExitCode, String> {
     }
     say(&module)?;
     let is_whole = unfit.is_empty() && policies.mistakes.is_empty();
-    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) })
 }
 
 fn test(policies: &Policies, signal: Signal, matches: &Matches) -> Result<ExitCode, String> {
