@@ -170,9 +170,8 @@ fn policy(matches: &Matches, words: &[String], options: &Options) -> Result<Poli
 }
 
 fn check(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
-    let failure = match policy(matches, words, &options(matches)) {
-        Ok(_) => return Ok(ExitCode::SUCCESS),
-        Err(failure) => failure,
+    let Err(failure) = policy(matches, words, &options(matches)) else {
+        return Ok(ExitCode::SUCCESS);
     };
     if matches.value(&FORMAT) == "json" {
         say(&show::errors(&failure))?;

@@ -1,7 +1,9 @@
 //! `sluice rego bench`: how long a query takes.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use serde_json::json;
 

@@ -157,9 +157,10 @@ fn pretty(results: &Results) -> String {
         .map(|solution| {
             let bindings = show::json_of(&solution.bindings);
             (head.iter().enumerate())
-                .map(|(at, name)| match at < variables {
-                    true => bindings.get(name).map_or_else(String::new, Json::to_string),
-                    false => {
+                .map(|(at, name)| {
+                    if at < variables {
+                        bindings.get(name).map_or_else(String::new, Json::to_string)
+                    } else {
                         let found = solution.expressions.iter().find(|it| *it.text == **name);
                         found.map_or_else(String::new, |it| show::json_of(&it.value).to_string())
                     }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use rego::{Options, Policy, Value};
 use serde_json::{Value as Json, json};

@@ -27,8 +27,15 @@ pub(crate) struct AlertAction {
     key: KeyFrom,
     labels: Vec<(Arc<str>, ValueBuf)>,
     evidence: Vec<(Arc<str>, Spot)>,
-    /// It blocks its key: how long, if it says so.
-    pub(crate) block: Option<Option<Duration>>,
+    /// It blocks its key.
+    pub(crate) block: Option<Block>,
+}
+
+/// How an alert blocks its key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    /// How long, if it says so.
+    pub(crate) ttl: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
@@ -99,7 +106,8 @@ impl AlertAction {
             evidence: config.evidence.clone(),
         };
         let ttl = config.ttl.map(::config::Duration::std);
-        Ok(Self { block: Some(ttl), ..Self::of_rule(&alert, rule, signal)? })
+        let block = Some(Block { ttl });
+        Ok(Self { block, ..Self::of_rule(&alert, rule, signal)? })
     }
 
     /// Of a decision that a policy has built.
@@ -142,7 +150,7 @@ impl AlertAction {
             key,
             labels,
             evidence: Vec::new(),
-            block: blocks.then_some(ttl),
+            block: blocks.then_some(Block { ttl }),
         })
     }
 

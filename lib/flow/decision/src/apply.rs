@@ -35,10 +35,8 @@ pub(crate) fn one(
             *fate = Fate::Drop { rule: Arc::clone(rule), reason: Arc::clone(reason) };
         }
         Action::Keep if *fate == Fate::Open => *fate = Fate::Keep,
-        Action::Sample(share) if *fate == Fate::Open => {
-            if !is_sampled(*share, place) {
-                *fate = Fate::Drop { rule: Arc::clone(rule), reason: "sampled".into() };
-            }
+        Action::Sample(share) if *fate == Fate::Open && !is_sampled(*share, place) => {
+            *fate = Fate::Drop { rule: Arc::clone(rule), reason: "sampled".into() };
         }
         Action::Set(spot, value) => {
             let (field, keys) = spot.writable().ok_or("it cannot be set")?;
@@ -67,6 +65,11 @@ pub(crate) fn one(
 }
 
 /// The same answer for all records of a trace, and for the same record at another collector.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of 2^56, between 0 and it"
+)]
 fn is_sampled(share: f64, place: &Place<'_>) -> bool {
     let mask = (1_u64 << RANDOM_BITS) - 1;
     let trace = match place.signal() {

@@ -99,7 +99,7 @@ impl Bundle {
             return Err(format!("data at {path:?} is outside of its roots {roots}"));
         };
         for (key, below) in entries.iter() {
-            let name = key.as_string().map(|it| it.to_string()).unwrap_or_default();
+            let name = key.as_string().map(std::string::ToString::to_string).unwrap_or_default();
             let path: Vec<String> = path.iter().cloned().chain([name]).collect();
             self.is_inside(&path, below)?;
         }

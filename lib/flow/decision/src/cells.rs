@@ -89,15 +89,15 @@ impl Cells {
         if step < oldest {
             return false;
         }
-        let slot = (step % u64::from(measure.steps)) as usize;
+        let at = slot(step, measure);
         match (&mut self.ring, sample) {
             (Ring::Counts(counts), _) => {
-                if let Some(it) = counts.get_mut(slot) {
+                if let Some(it) = counts.get_mut(at) {
                     *it = it.saturating_add(1);
                 }
             }
             (Ring::Numbers(numbers), Sample::Number(number)) => {
-                if let Some(it) = numbers.get_mut(slot) {
+                if let Some(it) = numbers.get_mut(at) {
                     *it = match measure.kind {
                         _ if it.is_nan() => *number,
                         Kind::Max => it.max(*number),
@@ -117,7 +117,7 @@ impl Cells {
     /// Forgets what has left the window.
     fn advance(&mut self, measure: &Measure, newest: u64, step: u64) {
         let gone = (newest + 1..=step).rev().take(measure.steps as usize);
-        let slots = gone.map(|it| (it % u64::from(measure.steps)) as usize);
+        let slots = gone.map(|it| slot(it, measure));
         match &mut self.ring {
             Ring::Counts(counts) => slots.for_each(|it| set(counts, it, 0)),
             Ring::Numbers(numbers) => slots.for_each(|it| set(numbers, it, f64::NAN)),
@@ -138,7 +138,7 @@ impl Cells {
         let first = end.saturating_sub(u64::from(measure.steps) - 1);
         let kept = newest.saturating_sub(u64::from(measure.steps) - 1);
         let steps = first.max(kept)..=end.min(newest);
-        let slots = steps.clone().map(|it| (it % u64::from(measure.steps)) as usize);
+        let slots = steps.clone().map(|it| slot(it, measure));
         match &self.ring {
             Ring::Counts(counts) => {
                 let sum: u64 = slots.filter_map(|it| counts.get(it)).map(|it| u64::from(*it)).sum();
@@ -172,7 +172,13 @@ fn set<T>(slots: &mut [T], at: usize, value: T) {
     }
 }
 
+/// Where the counts of a step are in the ring.
+fn slot(step: u64, measure: &Measure) -> usize {
+    usize::try_from(step % u64::from(measure.steps)).unwrap_or_default()
+}
+
 /// Whole numbers as such: what a policy writes is `== 3`.
+#[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
 fn whole(number: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {

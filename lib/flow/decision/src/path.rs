@@ -45,26 +45,25 @@ impl Path {
             if parts.len() == PARTS_MAX {
                 return Err(wrong("it has too many parts"));
             }
-            let (part, after) = match rest.strip_prefix('[') {
-                Some(inside) => bracket(inside).ok_or_else(|| {
+            let (part, after) = if let Some(inside) = rest.strip_prefix('[') {
+                bracket(inside).ok_or_else(|| {
                     wrong("write a key in brackets as [\"key\"], an item of a list as [0]")
-                })?,
-                None => {
-                    let rest = if parts.is_empty() {
-                        rest
-                    } else {
-                        rest.strip_prefix('.').ok_or_else(|| wrong("a dot is missing"))?
-                    };
-                    let end = rest.find(['.', '[']).unwrap_or(rest.len());
-                    let (name, after) = rest.split_at(end);
-                    if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
-                        return Err(wrong(
-                            "write names with other signs than letters, digits \
-                                          and _ as [\"name\"]",
-                        ));
-                    }
-                    (Part::Name(name.to_owned()), after)
+                })?
+            } else {
+                let rest = if parts.is_empty() {
+                    rest
+                } else {
+                    rest.strip_prefix('.').ok_or_else(|| wrong("a dot is missing"))?
+                };
+                let end = rest.find(['.', '[']).unwrap_or(rest.len());
+                let (name, after) = rest.split_at(end);
+                if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+                    return Err(wrong(
+                        "write names with other signs than letters, digits \
+                                      and _ as [\"name\"]",
+                    ));
                 }
+                (Part::Name(name.to_owned()), after)
             };
             parts.push(part);
             rest = after;

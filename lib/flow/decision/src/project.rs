@@ -218,14 +218,14 @@ fn leaf_value(leaf: Leaf, place: &Place<'_>, around: &Around<'_>) -> Value {
             let (start, end) = (time(Field::SPAN_START_TIME), time(Field::SPAN_END_TIME));
             Value::from(end.saturating_sub(start) as f64 / MILLISECOND)
         }
-        Leaf::Events => list(place.span().into_iter().flat_map(|it| it.events()).map(|it| {
+        Leaf::Events => list(place.span().into_iter().flat_map(pdata::Span::events).map(|it| {
             of_pairs([
                 ("name", it.name().into()),
                 ("timestamp", it.time_unix_nano().into()),
                 ("attributes", map(it.attributes())),
             ])
         })),
-        Leaf::Links => list(place.span().into_iter().flat_map(|it| it.links()).map(|it| {
+        Leaf::Links => list(place.span().into_iter().flat_map(pdata::Span::links).map(|it| {
             of_pairs([
                 ("trace_id", hex(it.trace_id()).into()),
                 ("span_id", hex(it.span_id()).into()),

@@ -292,8 +292,8 @@ impl Run<'_> {
 
     fn alert(&mut self, rule: &Arc<str>, action: &AlertAction, key: &Value, place: &Place<'_>) {
         let engine = self.engine;
-        let blocked_until = action.block.map(|ttl| {
-            let ttl = u64::try_from(ttl.unwrap_or(engine.block_ttl).as_nanos());
+        let blocked_until = action.block.map(|block| {
+            let ttl = u64::try_from(block.ttl.unwrap_or(engine.block_ttl).as_nanos());
             self.now.saturating_add(ttl.unwrap_or(u64::MAX))
         });
         if let Some(until) = blocked_until {

@@ -194,7 +194,8 @@ fn merge(into: &mut Value, from: &Value) -> Result<(), String> {
             None => drop(into.insert(key.clone(), value.clone())),
             Some(old) if old == value => {}
             Some(old) => merge(old, value).map_err(|below| {
-                let name = key.as_string().map(|it| it.to_string()).unwrap_or_default();
+                let name =
+                    key.as_string().map(std::string::ToString::to_string).unwrap_or_default();
                 if below.is_empty() { name } else { format!("{name}.{below}") }
             })?,
         }

@@ -256,17 +256,17 @@ fn enough_random_policies_are_policies() {
     assert!(good > 20, "{good}");
 }
 
-const WINDOW: &str = r#"
+const WINDOW: &str = r"
 policy: |
   package p
   many if data.w.all[input.log.body] > 5
 windows: {all: {data: w.all, key: body}}
 rules: [{query: data.p.many, then: [{alert: {key: body}}]}]
 storage: file_storage
-"#;
+";
 
 /// How many alerts each of so many records makes, in an engine of its own that is not shut down.
-async fn alerts(folder: &std::path::Path, records: usize) -> Vec<usize> {
+fn alerts(folder: &std::path::Path, records: usize) -> Vec<usize> {
     use component::{Capability, Kind};
     let directory =
         journal::Directory::new(folder.to_owned(), std::time::Duration::from_secs(1), false);
@@ -285,9 +285,9 @@ async fn alerts(folder: &std::path::Path, records: usize) -> Vec<usize> {
 #[tokio::test]
 async fn what_was_counted_and_alerted_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(alerts(folder.path(), 4).await, [0; 4]);
-    assert_eq!(alerts(folder.path(), 3).await, [0, 1, 0]);
-    assert_eq!(alerts(folder.path(), 2).await, [0; 2]);
+    assert_eq!(alerts(folder.path(), 4), [0; 4]);
+    assert_eq!(alerts(folder.path(), 3), [0, 1, 0]);
+    assert_eq!(alerts(folder.path(), 2), [0; 2]);
 }
 
 #[test]

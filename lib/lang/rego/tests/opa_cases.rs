@@ -1,6 +1,8 @@
 //! OPA's own evaluation cases, which `tests/parts/get-opa-cases` fetches. What passes is written down in
 //! `opa_cases.txt`, one folder a line, and may not become less.
 
+#![expect(clippy::unwrap_used, reason = "a test: a panic is how it fails")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -123,10 +123,12 @@ pub(crate) fn has_many(field: &Field) -> bool {
 fn inside<'a>(attributes: AttributesRef<'a>, path: &[Key<'static>]) -> Option<ValueRef<'a>> {
     let mut map = attributes;
     let (last, parents) = path.split_last()?;
-    let key = |it| match it {
-        &Key::Text(ref it) => Some(it.as_ref()),
-        &Key::Index(_) => None,
-    };
+    fn key<'k>(it: &'k Key<'static>) -> Option<&'k str> {
+        match it {
+            Key::Text(it) => Some(it.as_ref()),
+            Key::Index(_) => None,
+        }
+    }
     for parent in parents {
         map = map.get(key(parent)?)?.as_map()?;
     }

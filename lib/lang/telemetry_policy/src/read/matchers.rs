@@ -150,14 +150,14 @@ impl Reader {
                 Some(field) => (field?, None),
                 None => return Err(Wrong),
             },
-            other => match self.implied(other, signal, &entry.value, at)? {
-                Some((field, test)) => (field, Some(test)),
-                None => {
+            other => {
+                let Some((field, test)) = self.implied(other, signal, &entry.value, at)? else {
                     let kinds = KINDS.iter().filter(|it| it.0 == signal).map(|it| it.1);
                     let known = selectors.iter().chain(TESTS).chain(FLAGS).copied().chain(kinds);
                     return Err(self.unknown(entry, at, &known.collect::<Vec<_>>()));
-                }
-            },
+                };
+                (field, Some(test))
+            }
         };
         if parts.field.is_some() {
             let help = "make a matcher of each: all have to hold";
@@ -185,7 +185,7 @@ impl Reader {
         {
             let mut name = self.enum_name(node, at, prefix)?;
             if *field == Field::SpanStatus && name == "unspecified" {
-                name = "unset".to_owned();
+                "unset".clone_into(&mut name);
             }
             if !members.contains(&name.as_str()) {
                 let help = format!("there are {}", members.join(", "));
@@ -252,13 +252,11 @@ impl Reader {
             "lt" => Order::Less,
             _ => Order::LessOrEqual,
         };
-        match self.value(node, &place)? {
-            Literal::Number(it) => Ok((Test::Compare(order, it), false)),
-            _ => {
-                let help = "write a number, without quotes";
-                Err(self.wrong(&node.origin, format!("{place} must be a number"), help))
-            }
+        if let Literal::Number(it) = self.value(node, &place)? {
+            return Ok((Test::Compare(order, it), false));
         }
+        let help = "write a number, without quotes";
+        Err(self.wrong(&node.origin, format!("{place} must be a number"), help))
     }
 
     /// Equality with a text, which stands for bytes where the field holds bytes.
