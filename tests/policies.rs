@@ -377,7 +377,7 @@ fn mistakes_are_shown_and_policies_become_rego() {
     fs::write(&path, drops("one").replace("log_field: body", "log_feild: body")).unwrap();
     let (code, said, complained) = run("check");
     assert_eq!((code, said.as_str()), (Some(1), "0 policies, 0 disabled, 1 mistakes\n"));
-    let place = format!("{}:3:15", path.display());
+    let place = format!("{}:3:16", path.display());
     assert!(
         complained.contains(&place) && complained.contains("did you mean log_field?"),
         "{complained}"

@@ -78,8 +78,8 @@ service:
     assert!(sluice.terminate().await.success(), "{}", sluice.output());
 }
 
-/// What the hard limit of the gateway may be passed by.
-const SURPLUS_MIB: u64 = 32;
+/// What the hard limit of the gateway may be passed by, beside the pages of the program itself, of which a debug build has many.
+const SURPLUS_MIB: u64 = 16;
 
 /// A gateway that forgets what it takes, with a memory limit.
 async fn limited(folder: &Path, address: &str, limit: &str) -> Process {
@@ -149,6 +149,7 @@ async fn hostile_clients_take_no_more_than_the_limit_and_honest_ones_are_served(
     let folder = tempfile::tempdir().unwrap();
     let address = own_address(112);
     let mut sluice = limited(folder.path(), &address, "limit_mib: 128").await;
+    let program = sluice.usage().resident_peak_bytes >> 20;
     let honest = format!(r#"{{"x": "{}", "resourceLogs": []}}"#, "x".repeat(3 << 20)).into_bytes();
     let announced = format!("{HEAD}Content-Length: 4194304\r\n\r\n").into_bytes();
     let large_head = format!("{HEAD}X: {}", "x".repeat(250_000)).into_bytes();
@@ -169,7 +170,7 @@ async fn hostile_clients_take_no_more_than_the_limit_and_honest_ones_are_served(
         });
         let peak = sluice.usage().resident_peak_bytes >> 20;
         println!("{name}: at most {peak} MiB resident");
-        assert!(peak < 128 + SURPLUS_MIB, "{name}: {peak} MiB");
+        assert!(peak < program + 128 + SURPLUS_MIB, "{name}: {peak} MiB");
         drop(attackers);
         let taken = eventually(|| post_json(&address, &honest) == 200).await;
         assert!(taken, "after {name}: {}", sluice.output());

@@ -25,7 +25,7 @@ const DATA: Flag = Flag {
     short: Some('d'),
     takes: Takes::Location,
     default: "",
-    about: "A file or directory with policies or data (.rego, .json, .yaml); may be repeated",
+    about: "Policies or data: a file (.rego, .json, .yaml) or directory",
 };
 
 const BUNDLE: Flag = Flag {
@@ -47,9 +47,9 @@ const INPUT: Flag = Flag {
 const FORMAT: Flag = Flag {
     name: "format",
     short: Some('f'),
-    takes: Takes::OneOf(&["", "json", "pretty", "raw", "values", "bindings", "discard"]),
+    takes: Takes::OneOf(&["json", "pretty", "raw", "values", "bindings", "discard"]),
     default: "",
-    about: "Format of the output: json (for eval), pretty (for the others), raw, values, bindings, discard",
+    about: "The default is json for eval, pretty for the others",
 };
 
 const FAIL: Flag = switch("fail", "Exit with 1 if the query is undefined");

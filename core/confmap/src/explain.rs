@@ -377,11 +377,11 @@ pub const ALL: [Explanation; 51] = [
     about(
         code::DEPRECATED,
         [
-            "deprecated name",
-            "The name still works; upstream has replaced it.",
+            "deprecated name or key",
+            "The name or key still works; upstream has replaced it.",
             "receivers:\n  filelog:",
             "receivers:\n  file_log:",
-            "use the new name, also in the pipelines; ids in metrics and logs change with it",
+            "use the new name, also in the pipelines; ids in metrics and logs change with it. A key has moved: the text says where to",
         ],
     ),
     about(

@@ -64,6 +64,8 @@ impl component::Config for Config {
         if self.http != Value::Null || self.grpc != Value::Null {
             problems.at("", GATE_OFF);
         }
-        self.server.validate("config::legacyconfig::serverconfig", "", problems);
+        // Here false is the default, and no sign of a key that is out of date.
+        let server = ServerConfig { keep_alives_enabled: true, ..self.server.clone() };
+        server.validate("config::legacyconfig::serverconfig", "", problems);
     }
 }

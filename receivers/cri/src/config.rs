@@ -5,6 +5,8 @@ use component::{Id, Problems};
 use serde::{Deserialize, Serialize};
 use stanza::OperatorConfig;
 
+use crate::runtime::SOCKETS;
+
 /// What `extract: metadata:` may name beside what the path says, and whether it is there by default.
 pub(crate) const METADATA: [(&str, bool); 12] = [
     ("k8s.replicaset.name", true),
@@ -116,10 +118,10 @@ impl Default for Config {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        let usual = format!("unix://{}", crate::runtime::SOCKETS[0]);
+        let path = if self.endpoint.starts_with('/') { &self.endpoint } else { SOCKETS[0] };
         if self.endpoint != "auto" && !self.endpoint.starts_with("unix:///") {
             let text = "endpoint must be auto or the path of a socket: unix:///path";
-            problems.at("", text).set("endpoint", usual);
+            problems.at("", text).set("endpoint", format!("unix://{path}"));
         }
         for (key, value) in [("timeout", self.timeout), ("resync_interval", self.resync_interval)] {
             if value.std().is_zero() {
