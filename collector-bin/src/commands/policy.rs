@@ -39,7 +39,7 @@ const STATS: Flag = Flag {
     short: None,
     takes: Takes::Text("file"),
     default: "",
-    about: "test: where hits, misses and mistakes of each policy go, as JSON; default standard error",
+    about: "test: where hits and mistakes of each policy go, as JSON; default standard error",
 };
 const SIGNAL: Flag = Flag {
     name: "signal",

@@ -279,7 +279,7 @@ async fn a_decision_is_an_object_that_the_policy_builds() {
 async fn a_decision_with_an_unknown_key_is_an_error_of_the_record() {
     let fatal = json!({"severityText": "FATAL"});
     let running = Running::new(DECISION, Signal::Logs);
-    assert_eq!(running.send(Signal::Logs, &logs(&[fatal.clone()])).await.len(), 1);
+    assert_eq!(running.send(Signal::Logs, &logs(std::slice::from_ref(&fatal))).await.len(), 1);
     assert_eq!(running.metric("sluice_rego_errors_total", &[]), 1.0);
     let strict = Running::new(&format!("{DECISION}on_error: drop"), Signal::Logs);
     assert_eq!(strict.send(Signal::Logs, &logs(&[fatal.clone(), body("a")])).await.len(), 1);

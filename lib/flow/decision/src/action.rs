@@ -134,6 +134,22 @@ impl config::Rule {
     }
 }
 
+/// An item of `redact`.
+fn decided_redaction(
+    it: &Value,
+    signal: Signal,
+    patterns: &mut Patterns,
+) -> Result<Redaction, String> {
+    let part = |key: &str| match it.as_object().ok().and_then(|o| o.get(&key.into())) {
+        Some(value) => text(value, "redact").map(Some),
+        None => Ok(None),
+    };
+    let path = part("path")?.ok_or("an item of redact has no path")?;
+    let with = part("with")?.unwrap_or("[redacted]");
+    let pattern = patterns.get(part("pattern")?.unwrap_or_default())?;
+    Ok(Redaction { spot: spot(path, signal)?, pattern, with: with.into() })
+}
+
 /// What a decision says that a policy has built.
 pub(crate) fn of_decision(
     decision: &Value,
@@ -167,16 +183,7 @@ pub(crate) fn of_decision(
             }
             "redact" => {
                 for it in items(value, "redact")? {
-                    let part =
-                        |key: &str| match it.as_object().ok().and_then(|o| o.get(&key.into())) {
-                            Some(value) => text(value, "redact").map(Some),
-                            None => Ok(None),
-                        };
-                    let path = part("path")?.ok_or("an item of redact has no path")?;
-                    let with = part("with")?.unwrap_or("[redacted]");
-                    let pattern = patterns.get(part("pattern")?.unwrap_or_default())?;
-                    let spot = spot(path, signal)?;
-                    all.push(Action::Redact(Redaction { spot, pattern, with: with.into() }));
+                    all.push(Action::Redact(decided_redaction(it, signal, patterns)?));
                 }
             }
             "route" => match value {

@@ -112,9 +112,8 @@ impl fmt::Display for Path {
 impl Spot {
     /// The field that can be written, with the keys in it.
     pub(crate) fn writable(&self) -> Option<(Field, Vec<Key<'_>>)> {
-        let field = match self.leaf {
-            Leaf::Plain(field) | Leaf::Attributes(field) | Leaf::Any(field) => field,
-            _ => return None,
+        let (Leaf::Plain(field) | Leaf::Attributes(field) | Leaf::Any(field)) = self.leaf else {
+            return None;
         };
         Some((field, self.keys.iter().map(Part::key).collect()))
     }

@@ -111,7 +111,7 @@ fn run(root: &Path, files: &[PathBuf]) -> (Table, Vec<String>) {
             misses.push(format!("{folder}: {} is not read", path.display()));
             continue;
         };
-        for case in cases["cases"].as_array().unwrap().iter() {
+        for case in cases["cases"].as_array().unwrap() {
             let note = text_of(&case["note"]);
             if needs_network(&folder, &note) {
                 continue;
@@ -135,7 +135,7 @@ fn needs_network(folder: &str, note: &str) -> bool {
 }
 
 fn text_of(value: &Value) -> String {
-    value.as_string().map(|it| it.to_string()).unwrap_or_default()
+    value.as_string().map(ToString::to_string).unwrap_or_default()
 }
 
 fn check(case: &Value, is_v0: bool) -> Result<(), String> {
@@ -154,7 +154,7 @@ fn check(case: &Value, is_v0: bool) -> Result<(), String> {
         return if is_defined == wanted { Ok(()) } else { Err(format!("defined: {is_defined}")) };
     }
     let sorted = case["sort_bindings"] == Value::from(true);
-    let wanted = case["want_result"].as_array().map(|it| it.to_vec()).unwrap_or_default();
+    let wanted = case["want_result"].as_array().into_iter().flatten().cloned().collect::<Vec<_>>();
     let mut wanted: Vec<String> = wanted.iter().map(|it| normal(&json(it), sorted)).collect();
     let mut got: Vec<String> = found.iter().map(|it| normal(it, sorted)).collect();
     wanted.sort();
@@ -163,7 +163,7 @@ fn check(case: &Value, is_v0: bool) -> Result<(), String> {
 }
 
 fn evaluate(case: &Value, is_v0: bool) -> Result<Vec<Json>, (String, String)> {
-    let modules = case["modules"].as_array().map(|it| it.to_vec()).unwrap_or_default();
+    let modules = case["modules"].as_array().into_iter().flatten().cloned().collect::<Vec<_>>();
     let named = |(at, it): (usize, &Value)| Source::new(format!("test-{at}.rego"), text_of(it));
     let sources = modules.iter().enumerate().map(named).collect();
     let data = match &case["data"] {
