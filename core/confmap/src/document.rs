@@ -101,7 +101,11 @@ fn foreign(source: &Arc<Source>) -> Option<Diagnostic> {
         }
         if let Some((text, help)) = other_signs(line) {
             let from = line.len() - line.trim_start().len();
-            return found(at + 1, column(from), line.trim().chars().count(), text, help);
+            let mut problem = found(at + 1, column(from), line.trim().chars().count(), text, help)?;
+            if line.trim().starts_with(FENCE) {
+                problem.fix.extend(without_fences(source));
+            }
+            return Some(problem);
         }
         let section = line.trim_end();
         if FLUENT_BIT.contains(&section) {
@@ -112,6 +116,20 @@ fn foreign(source: &Arc<Source>) -> Option<Diagnostic> {
         }
     }
     None
+}
+
+/// Begins and ends a block of code in Markdown.
+const FENCE: &str = "```";
+
+/// Takes out all fences, since one seldom comes alone.
+fn without_fences(source: &Arc<Source>) -> Vec<Fix> {
+    let fences = source.text.lines().enumerate().filter(|(_, line)| line.trim().starts_with(FENCE));
+    let fix = |(at, line): (usize, &str)| {
+        let from = line.chars().take_while(|it| it.is_whitespace()).count();
+        let place = Origin::new(source.clone(), at + 1, from + 1, line.trim().chars().count());
+        Fix::replace(&place, "")
+    };
+    fences.filter_map(fix).collect()
 }
 
 /// Lines that belong to other languages: their cause, and what to do.
@@ -126,7 +144,7 @@ fn other_signs(line: &str) -> Option<(&'static str, &'static str)> {
             "keep one of the two sides, and remove the marks",
         ));
     }
-    line.starts_with("```").then_some(("this line belongs to Markdown, not to YAML", "remove it"))
+    line.starts_with(FENCE).then_some(("this line belongs to Markdown, not to YAML", "remove it"))
 }
 
 /// Sections of Fluent Bit's classic format.

@@ -16,6 +16,8 @@ use crate::listener::resolve;
 /// A bound UDP socket.
 pub struct Datagrams {
     socket: UdpSocket,
+    /// Offered to the next instance, for as long as this one is there.
+    _shared: Arc<OwnedFd>,
 }
 
 impl Datagrams {
@@ -44,7 +46,7 @@ impl Datagrams {
         let shared = Arc::new(OwnedFd::from(socket.try_clone().map_err(say)?));
         let socket = UdpSocket::from_std(socket.into()).map_err(say)?;
         host.offer_socket(key, &shared);
-        Ok(Self { socket })
+        Ok(Self { socket, _shared: shared })
     }
 
     /// The address bound.
