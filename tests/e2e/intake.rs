@@ -79,7 +79,7 @@ service:
 }
 
 /// What the hard limit of the gateway may be passed by, beside the pages of the program itself, of which a debug build has many.
-const SURPLUS_MIB: u64 = 16;
+const SURPLUS_MIB: u64 = 32;
 
 /// A gateway that forgets what it takes, with a memory limit.
 async fn limited(folder: &Path, address: &str, limit: &str) -> Process {
