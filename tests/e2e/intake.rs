@@ -79,7 +79,8 @@ service:
 }
 
 /// What the hard limit of the gateway may be passed by, beside the pages of the program itself, of which a debug build has many.
-const SURPLUS_MIB: u64 = 32;
+/// Alone it is 0 to 16; beside other tests heads of 75 MiB have taken 22 more than the limit.
+const SURPLUS_MIB: u64 = 48;
 
 /// A gateway that forgets what it takes, with a memory limit.
 async fn limited(folder: &Path, address: &str, limit: &str) -> Process {
