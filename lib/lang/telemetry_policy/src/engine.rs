@@ -9,9 +9,8 @@ use crate::index::{Builder, Index};
 use crate::keep::Keep;
 use crate::limiter::Limiter;
 use crate::literal::Atom;
-use crate::model::{Field, Policy};
+use crate::model::{Field, Policy, Transform};
 use crate::slots::Extent;
-use crate::transform::Transform;
 
 /// Most buffers that are kept for the next payloads.
 const SCRATCHES_MAX: usize = 64;

@@ -1,6 +1,7 @@
 //! What becomes of a record: `keep`.
 
-use crate::sampling::THRESHOLD_MAX;
+/// The threshold that nothing reaches.
+pub(crate) const THRESHOLD_MAX: u64 = 1 << 56;
 
 /// Most records per window, and longest window: what fits the specification's numbers.
 const RATE_MAX: u32 = u32::MAX;

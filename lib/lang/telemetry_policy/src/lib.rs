@@ -26,8 +26,8 @@ pub use apply::{Applied, Tally};
 pub use engine::Engine;
 pub use keep::{Keep, Mode, Probability};
 pub use model::{
-    Field, Literal, Matcher, Number, Order, Path, Policy, Target, Test, TextTest, Where,
+    Field, Literal, Matcher, Number, Operation, Order, Path, Policy, Target, Test, TextTest,
+    Transform, Where,
 };
 pub use read::{Mistake, Policies};
 pub use rego::{Unfit, to_rego};
-pub use transform::{Operation, Transform};

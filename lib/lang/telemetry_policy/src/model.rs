@@ -6,7 +6,7 @@ use pdata::{Key, Signal};
 use regex::Regex;
 
 use crate::keep::Keep;
-use crate::transform::Transform;
+use crate::redact::Pattern;
 
 /// Steps into nested attributes; never empty.
 pub type Path = Box<[Key<'static>]>;
@@ -275,4 +275,41 @@ pub(crate) fn number(value: pdata::ValueRef<'_>) -> Option<Number> {
         pdata::ValueRef::Double(it) => Some(Number::Double(it)),
         _ => None,
     }
+}
+
+/// What a policy changes.
+#[derive(Debug, Clone, Default)]
+pub struct Transform {
+    /// In order.
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// What is changed.
+    pub field: Field,
+    /// How.
+    pub(crate) change: Change,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Remove,
+    /// The whole value, whatever it is.
+    Mask(String),
+    /// What a pattern finds in a text: the pattern and the template as written, and compiled.
+    Redact {
+        pattern: String,
+        template: String,
+        compiled: Pattern,
+    },
+    Rename {
+        to: String,
+        upsert: bool,
+    },
+    Add {
+        value: String,
+        upsert: bool,
+    },
 }

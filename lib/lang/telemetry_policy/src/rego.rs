@@ -7,8 +7,8 @@ use std::fmt::{self, Write as _};
 use pdata::{Key, Signal};
 
 use crate::keep::Keep;
+use crate::model::{Change, Operation};
 use crate::model::{Field, Literal, Matcher, Number, Order, Policy, Test, Text, TextTest, Where};
-use crate::transform::{Change, Operation};
 
 /// Why a policy cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq)]

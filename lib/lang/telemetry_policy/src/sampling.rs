@@ -8,10 +8,8 @@ use std::fmt::Write as _;
 use golang::fnv::fnv1a_64;
 use pdata::ValueRef;
 
-use crate::keep::{Mode, Probability, threshold};
+use crate::keep::{Mode, Probability, THRESHOLD_MAX, threshold};
 
-/// The threshold that nothing reaches.
-pub(crate) const THRESHOLD_MAX: u64 = 1 << 56;
 /// Hexadecimal digits of 56 bits.
 const DIGITS: usize = 14;
 /// Longest trace state that is looked at and written, in bytes: four times what W3C asks everybody to pass on.

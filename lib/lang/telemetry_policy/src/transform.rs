@@ -3,45 +3,7 @@
 
 use pdata::{Key, Place, Value, ValueBuf, ValueRef};
 
-use crate::model::{Field, Where};
-use crate::redact::Pattern;
-
-/// What a policy changes.
-#[derive(Debug, Clone, Default)]
-pub struct Transform {
-    /// In order.
-    pub(crate) operations: Vec<Operation>,
-}
-
-/// One change.
-#[derive(Debug, Clone)]
-pub struct Operation {
-    /// What is changed.
-    pub field: Field,
-    /// How.
-    pub(crate) change: Change,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Change {
-    Remove,
-    /// The whole value, whatever it is.
-    Mask(String),
-    /// What a pattern finds in a text: the pattern and the template as written, and compiled.
-    Redact {
-        pattern: String,
-        template: String,
-        compiled: Pattern,
-    },
-    Rename {
-        to: String,
-        upsert: bool,
-    },
-    Add {
-        value: String,
-        upsert: bool,
-    },
-}
+use crate::model::{Change, Field, Operation, Transform, Where};
 
 /// What several records share and is changed once, not once per record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,8 @@ use pdata::Signal;
 
 use super::{PARTS_MAX, Read, Reader, Wrong, fields, snake};
 use crate::keep::{Keep, Mode, PRECISION, PRECISION_MAX, Probability};
-use crate::model::{Field, Matcher, Target};
+use crate::model::{Change, Field, Matcher, Operation, Target, Transform};
 use crate::redact::{Pattern, REDACTED};
-use crate::transform::{Change, Operation, Transform};
 
 /// Stages of a transform as the document names them.
 const STAGES: &[&str] = &["remove", "redact", "rename", "add"];
