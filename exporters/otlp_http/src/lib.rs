@@ -10,14 +10,14 @@
     )
 )]
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
     ExporterSettings, Host, Signal, Stability,
 };
-use confighttp::client::{Client, Url};
+use confighttp::client::Started;
 use http::HeaderValue;
 use otlp::Reporter;
 
@@ -34,7 +34,7 @@ pub struct OtlpHttp {
     config: Config,
     url: String,
     /// Since it was started: upstream refuses there what cannot be made of the section.
-    client: OnceLock<Client>,
+    client: Started,
     reporter: Reporter,
 }
 
@@ -51,7 +51,7 @@ impl Exporter for OtlpHttp {
     fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
         let url = config.url(settings.signal)?;
         let reporter = Reporter::new(&settings);
-        Ok(Self { settings, config, url, client: OnceLock::new(), reporter })
+        Ok(Self { settings, config, url, client: Started::default(), reporter })
     }
 
     fn delivery(config: &Config) -> Delivery {
@@ -67,19 +67,11 @@ impl Exporter for OtlpHttp {
 #[async_trait]
 impl Component for OtlpHttp {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let agent = self.settings.build.user_agent();
-        let auth = self.config.client.authenticator(host)?;
-        let client = Url::parse(&self.url)
-            .and_then(|url| Client::new(&self.config.client, url, &agent))
-            .map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
-        self.client.get_or_init(|| client.measured(&self.settings.meter).authorized(auth));
-        Ok(())
+        self.client.start(&self.config.client, &self.url, &self.settings, host)
     }
 
     async fn shutdown(&self) -> Result<(), BoxError> {
-        if let Some(client) = self.client.get() {
-            client.close();
-        }
+        self.client.close();
         Ok(())
     }
 }
@@ -87,9 +79,7 @@ impl Component for OtlpHttp {
 #[async_trait]
 impl Consumer for OtlpHttp {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let client = self.client.get();
-        let client =
-            client.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
+        let client = self.client.get()?;
         let (content_type, body) = match *self.config.encoding {
             Encoding::Proto => (answer::PROTO, data.chunks().into()),
             Encoding::Json => {

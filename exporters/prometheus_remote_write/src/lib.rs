@@ -1,6 +1,6 @@
 //! Prometheus' remote write: points become series, series become requests of protobuf in snappy.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use component::{
     ExporterSettings, GrpcStatus, Host, Meter, Signal, Stability,
 };
 use compression::Type;
-use confighttp::client::{Client, Reply, Url};
+use confighttp::client::{Reply, Started, Url};
 use http::HeaderValue;
 use http::header::RETRY_AFTER;
 use tracing::warn;
@@ -40,7 +40,7 @@ const DROPPED: Descriptor = Descriptor {
 pub struct PrometheusRemoteWrite {
     settings: ExporterSettings,
     config: Config,
-    client: OnceLock<Client>,
+    client: Started,
 }
 
 impl Exporter for PrometheusRemoteWrite {
@@ -50,7 +50,7 @@ impl Exporter for PrometheusRemoteWrite {
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Metrics, Stability::Beta)];
 
     fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
-        Ok(Self { settings, config, client: OnceLock::new() })
+        Ok(Self { settings, config, client: Started::default() })
     }
 
     fn delivery(config: &Config) -> Delivery {
@@ -66,8 +66,6 @@ impl Exporter for PrometheusRemoteWrite {
 #[async_trait]
 impl Component for PrometheusRemoteWrite {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let agent = self.settings.build.user_agent();
-        let auth = self.config.client.authenticator(host)?;
         let mut section = self.config.client.clone();
         section.compression = Type::SNAPPY.into();
         let version = match *self.config.protobuf_message {
@@ -76,17 +74,11 @@ impl Component for PrometheusRemoteWrite {
         };
         let version = ("X-Prometheus-Remote-Write-Version".to_owned(), version.into());
         section.headers.entries.push(version);
-        let client = Url::parse(&section.endpoint)
-            .and_then(|url| Client::new(&section, url, &agent))
-            .map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
-        self.client.get_or_init(|| client.measured(&self.settings.meter).authorized(auth));
-        Ok(())
+        self.client.start(&section, &section.endpoint, &self.settings, host)
     }
 
     async fn shutdown(&self) -> Result<(), BoxError> {
-        if let Some(client) = self.client.get() {
-            client.close();
-        }
+        self.client.close();
         Ok(())
     }
 }
@@ -94,9 +86,7 @@ impl Component for PrometheusRemoteWrite {
 #[async_trait]
 impl Consumer for PrometheusRemoteWrite {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let client = self.client.get();
-        let client =
-            client.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
+        let client = self.client.get()?;
         let Data::Metrics(metrics) = &data else { return Ok(()) };
         let message = *self.config.protobuf_message;
         let all = series::convert(metrics, &self.config);

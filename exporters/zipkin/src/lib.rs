@@ -1,6 +1,6 @@
 //! Spans for Zipkin and for what speaks its protocol.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use component::{
     ExporterSettings, Host, QueueConfig, RetryConfig, Signal, Stability,
 };
 use compression::Type;
-use confighttp::client::{Client, ClientConfig, Url};
+use confighttp::client::{ClientConfig, Started};
 use http::HeaderValue;
 use pdata::Traces;
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ impl component::Config for Config {
 pub struct Zipkin {
     settings: ExporterSettings,
     config: Config,
-    client: OnceLock<Client>,
+    client: Started,
 }
 
 impl Exporter for Zipkin {
@@ -112,7 +112,7 @@ impl Exporter for Zipkin {
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Traces, Stability::Beta)];
 
     fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
-        Ok(Self { settings, config, client: OnceLock::new() })
+        Ok(Self { settings, config, client: Started::default() })
     }
 
     fn delivery(config: &Config) -> Delivery {
@@ -128,19 +128,11 @@ impl Exporter for Zipkin {
 #[async_trait]
 impl Component for Zipkin {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let agent = self.settings.build.user_agent();
-        let auth = self.config.client.authenticator(host)?;
-        let client = Url::parse(&self.config.client.endpoint)
-            .and_then(|url| Client::new(&self.config.client, url, &agent))
-            .map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
-        self.client.get_or_init(|| client.measured(&self.settings.meter).authorized(auth));
-        Ok(())
+        self.client.start(&self.config.client, &self.config.client.endpoint, &self.settings, host)
     }
 
     async fn shutdown(&self) -> Result<(), BoxError> {
-        if let Some(client) = self.client.get() {
-            client.close();
-        }
+        self.client.close();
         Ok(())
     }
 }
@@ -171,9 +163,7 @@ impl Zipkin {
 #[async_trait]
 impl Consumer for Zipkin {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let client = self.client.get();
-        let client =
-            client.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
+        let client = self.client.get()?;
         let Data::Traces(traces) = &data else { return Ok(()) };
         let spans = self.spans(traces);
         if spans.is_empty() {

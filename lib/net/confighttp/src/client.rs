@@ -27,12 +27,14 @@ mod fetch;
 mod http1;
 mod http2;
 mod redirect;
+mod started;
 mod url;
 
 use dialer::{Chosen, Dialer};
 
 pub use config::{AuthConfig, ClientConfig, CookiesConfig, FlatKeepalive, KeepaliveConfig};
 pub use fetch::{Answer, FetchError, Fetcher, Ways};
+pub use started::Started;
 pub use url::{Url, is_no_url};
 
 /// Most of an answer's body that is read, in bytes. `maxHTTPResponseReadBytes` of upstream's
