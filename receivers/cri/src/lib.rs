@@ -140,7 +140,7 @@ impl Component for Cri {
         let keeper = Keeper {
             runtime,
             catalog,
-            extract: Arc::new(extract),
+            extract,
             resync: self.config.resync_interval.std(),
             life_cycle: self.config.life_cycle.enabled.then(LifeCycle::default),
             out: self.out.clone(),
