@@ -11,6 +11,7 @@ pub mod load;
 pub mod loki;
 pub mod micro;
 pub mod plan;
+pub mod rego;
 pub mod relay;
 pub mod report;
 pub mod run;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use bench::micro::{self, Heap, check};
 use bench::plan::{self, Choice, Series};
+use bench::rego;
 use bench::relay::{h2, tcp};
 use bench::report;
 use bench::table::{Table, folder};
@@ -22,6 +23,7 @@ usage: bench all [options]      everything, written to bench/RESULTS.md and benc
        bench run [options]      whole processes only, printed
        bench micro              single pieces of work: time and allocations
        bench check [--bless]    instructions of the same beside bench/baseline.txt; needs valgrind
+       bench rego               Rego beside OPA and a plain interpreter, and a storm of reloads
        bench report             RESULTS.md again, from the runs that are kept
        bench relay h2|tcp IN_PORT TO_PORT
 options: --quick                a quarter of the load, one round
@@ -47,6 +49,7 @@ fn main() -> anyhow::Result<()> {
             let series = Series { runs: plan::kept()?, ..Series::default() };
             write(&table, &series, "all")?;
         }
+        "rego" => print!("{}", rego::run()?),
         "micro" => print!("{}", micro::table(&heap())),
         "once" => check::once(rest.first().context(USAGE)?)?,
         "check" => print!("{}", check::check(rest.iter().any(|it| it == "--bless"))?),

@@ -171,22 +171,27 @@ impl Program {
 
     /// Where it is: ours as built last, the others in `SLUICE_PARTS` or `PATH`.
     pub fn find(&self) -> Option<PathBuf> {
-        let own = std::env::current_exe().ok()?;
         if self.binary == "bench" {
-            return Some(own);
+            return std::env::current_exe().ok();
         }
-        let built = own.parent()?;
-        let parts = std::env::var_os("SLUICE_PARTS")
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sluice-parts")));
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        [built.with_file_name("dist"), built.to_owned()]
-            .into_iter()
-            .chain(parts.map(|it| it.join("bin")))
-            .chain(std::env::split_paths(&path))
-            .map(|folder| folder.join(&self.binary))
-            .find(|it| it.is_file())
+        program(&self.binary)
     }
+}
+
+/// Where a program is.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let built = own.parent()?;
+    let parts = std::env::var_os("SLUICE_PARTS")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/sluice-parts")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    [built.with_file_name("dist"), built.to_owned()]
+        .into_iter()
+        .chain(parts.map(|it| it.join("bin")))
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join(name))
+        .find(|it| it.is_file())
 }
 
 #[cfg(test)]

@@ -104,6 +104,23 @@ fn tests_pass_fail_and_say_what_they_cover() {
 }
 
 #[test]
+fn check_says_how_each_rule_is_evaluated_if_it_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.rego");
+    let rules = "package a\n\nx if input.log.level == \"ERROR\"\n\ny := time.now_ns()\n\nz if { [b] := input.log.body; b == 1 }\n";
+    fs::write(&path, rules).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(sluice(&["rego", "check", path]), (0, String::new(), String::new()));
+    let (code, out, _) = sluice(&["rego", "check", "-v", path]);
+    let lines = [
+        "data.a.x: compiled",
+        "data.a.y: interpreter: it calls time.now_ns",
+        "data.a.z: interpreter, remembered: it takes a value apart by a pattern",
+    ];
+    assert_eq!((code, out.trim_end()), (0, lines.join("\n").as_str()));
+}
+
+#[test]
 fn a_wrong_policy_is_refused_with_its_place_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.rego");

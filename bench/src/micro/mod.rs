@@ -15,6 +15,7 @@ mod work;
 const TEN: [&str; 10] = ["a.0", "a.1", "a.2", "a.3", "a.4", "a.5", "a.6", "a.7", "a.8", "a.9"];
 
 pub mod check;
+pub mod rego;
 
 const ROUNDS: usize = 7;
 const ROUND_TIME: Duration = Duration::from_millis(120);
@@ -61,6 +62,7 @@ pub fn rows() -> Vec<Row> {
     let mut rows = work::rows();
     rows.extend(lines::rows());
     rows.extend(policies::rows());
+    rows.extend(rego::rows());
     rows
 }
 

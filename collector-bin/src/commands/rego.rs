@@ -61,7 +61,10 @@ const V1: Flag = switch("v1-compatible", "Read modules as OPA 1.0 does");
 const COVERAGE: Flag = switch("coverage", "Report which lines were evaluated");
 const VERBOSE: Flag = Flag {
     short: Some('v'),
-    ..switch("verbose", "Show tests that pass, too, and what they print")
+    ..switch(
+        "verbose",
+        "Show tests that pass, and what they print; of check, how rules are evaluated",
+    )
 };
 
 const THRESHOLD: Flag = Flag {
@@ -170,8 +173,9 @@ fn policy(matches: &Matches, words: &[String], options: &Options) -> Result<Poli
 }
 
 fn check(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
-    let Err(failure) = policy(matches, words, &options(matches)) else {
-        return Ok(ExitCode::SUCCESS);
+    let failure = match policy(matches, words, &options(matches)) {
+        Ok(policy) => return tiers(matches, &policy),
+        Err(failure) => failure,
     };
     if matches.value(&FORMAT) == "json" {
         say(&show::errors(&failure))?;
@@ -179,4 +183,14 @@ fn check(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
         complain(format_args!("{failure}"));
     }
     Ok(ExitCode::from(EXIT_CONFIG))
+}
+
+/// How each rule will be evaluated on telemetry; nothing unless it is wanted, as `opa check` says nothing.
+fn tiers(matches: &Matches, policy: &Policy) -> Result<ExitCode, String> {
+    if matches.is_on(&VERBOSE) {
+        let lines = decision::tiers(policy).into_iter();
+        let lines: String = lines.map(|it| format!("{}: {}\n", it.query, it.how)).collect();
+        say(&lines)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -112,17 +112,24 @@ pub struct Input {
 /// `speed:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Speed {
     /// Only what policies can read is put into the input document. Default `true`.
     pub projection: bool,
     /// What compares a field with a constant is tested without the interpreter: rules that cannot hold are not evaluated.
     /// Default `true`.
     pub guards: bool,
+    /// Rules of the constructs that policies on telemetry use are compiled and read single fields of the record. Default
+    /// `true`.
+    pub programs: bool,
+    /// Answers of rules that are not compiled are kept for records that have the same values in all that the rule reads.
+    /// Default `true`.
+    pub memo: bool,
 }
 
 impl Default for Speed {
     fn default() -> Self {
-        Self { projection: true, guards: true }
+        Self { projection: true, guards: true, programs: true, memo: true }
     }
 }
 

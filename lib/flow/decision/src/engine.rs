@@ -85,9 +85,10 @@ impl Engine {
             Version::V0 => rego::Version::V0,
             Version::V1 => rego::Version::V1,
         };
-        let (timeout, projection) = (config.timeout.std(), config.speed.projection);
-        let guards = config.speed.guards;
-        let wanted = Wanted { queries, aliases, version, timeout, projection, guards };
+        let (timeout, speed) = (config.timeout.std(), config.speed.clone());
+        let asked = numbers.iter().zip(&config.rules).map(|(query, rule)| (*query, rule.is));
+        let asked = asked.collect();
+        let wanted = Wanted { queries, aliases, version, timeout, speed, rules: asked };
         let engine = Self {
             policy: ArcSwapOption::empty(),
             state,
@@ -134,7 +135,7 @@ impl Engine {
     ///
     /// # Errors
     /// What is wrong with it: the one before stays.
-    pub(crate) fn reload(&self) -> Result<bool, String> {
+    pub fn reload(&self) -> Result<bool, String> {
         let sources = Sources::read(&self.inline, &self.files)?;
         if self.policy.load().as_ref().is_some_and(|it| it.revision == sources.revision) {
             return Ok(false);

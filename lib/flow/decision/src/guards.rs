@@ -1,16 +1,19 @@
-//! Tells without the interpreter that a rule cannot hold for a record. A body is a list of conditions that all must hold; those
-//! that compare one field with a constant are tested on the bytes, and a body with one that fails needs no evaluation.
+//! Tells on the fields of a record which rules cannot hold for it. A body is a list of conditions that all must hold; those
+//! that compare one field with constants are tested here, and a body with one that fails needs no evaluation. Where many
+//! bodies want one of several texts in the same field, the text finds the few that are left.
 //!
-//! A guard never says that a rule holds: what it does not understand it takes for possible.
+//! A guard never says that a rule holds: what it does not understand it takes for possible. Nor does it look beyond a condition
+//! that may be an error.
 
-use component::Signal;
-use pdata::{Place, ValueRef};
+use std::collections::HashMap;
+
+use regex::Regex;
 use rego::Value;
+use rego::compiled::Val;
 use rego::syntax::{Body, Expr, ExprKind, Literal, LiteralKind, Module, Rule};
 
-use crate::layout::{Leaf, rows};
-use crate::path::Part;
-use crate::project::{Around, level_of_place, service, value_at};
+use crate::calm::Calm;
+use crate::fields::{Fields, Record};
 
 /// How deep rules that ask for other rules are followed.
 const DEPTH_MAX: usize = 8;
@@ -21,21 +24,33 @@ const TESTS_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Guard {
     /// One of these must hold.
-    bodies: Vec<Vec<Test>>,
+    bodies: Vec<Conditions>,
+    index: Option<Index>,
     /// The answer if none does.
     pub(crate) answer: Value,
+}
+
+/// Conditions of a body.
+#[derive(Debug)]
+struct Conditions {
+    /// The rule that has it, among those of the query's name.
+    clause: usize,
+    tests: Vec<Test>,
+}
+
+/// Bodies by the text that they want in a field.
+#[derive(Debug)]
+struct Index {
+    field: usize,
+    texts: HashMap<Box<str>, Vec<usize>>,
+    /// Those that want none.
+    others: Vec<usize>,
 }
 
 #[derive(Debug)]
 enum Test {
     /// A field and a constant.
-    Field {
-        leaf: Leaf,
-        keys: Vec<Part>,
-        must: Must,
-    },
-    /// A field that records of this signal do not have.
-    Absent,
+    Field(usize, Must),
     Not(Box<Test>),
     /// Another rule, of whose bodies one must hold.
     Rule(Vec<Vec<Test>>),
@@ -52,28 +67,28 @@ enum Must {
     StartWith(String),
     EndWith(String),
     Contain(String),
+    Match(Regex),
     BeAmong(Vec<Value>),
 }
 
 impl Guard {
     /// For a query such as `data.a.allow`; `None` if it may always hold, or if that cannot be told. `is_data` says
-    /// whether there is a document at a path below `data`, `aliases` are names that the section has put into the input.
+    /// whether there is a document at a path below `data`.
     pub(crate) fn new(
         query: &str,
-        signal: Signal,
         modules: &[&Module],
         is_data: impl Fn(&[String]) -> bool,
-        aliases: &[Vec<String>],
+        fields: &mut Fields,
     ) -> Option<Self> {
         let path: Vec<String> =
             query.strip_prefix("data.")?.split('.').map(str::to_owned).collect();
         if is_data(&path) {
             return None;
         }
-        let mut making = Making { signal, modules, aliases, tests: 0 };
+        let mut making = Making { modules, fields, calm: Calm::new(modules), tests: 0 };
         let mut bodies = Vec::new();
         let mut answer = Value::Undefined;
-        let mut found = false;
+        let mut clauses = 0;
         for (module, rule) in making.all() {
             let full = full_path(module, rule);
             if !full.starts_with(&path) {
@@ -87,14 +102,12 @@ impl Guard {
             if rule.head.args.is_some() {
                 return None;
             }
-            found = true;
             let exact = full.len() == path.len();
-            // Of what is deeper it is not said here how it looks if there is nothing.
-            let is_entry = full.len() == path.len() + 1 && module.package.len() < path.len();
-            if !exact && (!is_entry || rule.is_default || rule.head.key.is_some()) {
-                return None;
-            }
             if rule.is_default {
+                if !exact {
+                    // A default below the query is there whatever holds.
+                    return None;
+                }
                 answer = constant(rule.head.value.as_ref()?)?;
                 continue;
             }
@@ -106,19 +119,90 @@ impl Guard {
             if exact && rule.head.reference.dotted().is_none() {
                 answer = Value::new_object();
             }
-            bodies.extend(making.rule(module, rule, 0)?);
+            bodies.extend(making.conditions(module, rule, &mut clauses));
         }
-        (found && making.tests > 0).then_some(Self { bodies, answer })
+        let can_fail = bodies.iter().all(|it| !it.tests.is_empty());
+        if making.tests > TESTS_MAX || !can_fail || bodies.is_empty() {
+            return None;
+        }
+        let index = Index::new(&bodies);
+        Some(Self { bodies, index, answer })
     }
 
-    /// Whether the rule may hold for a record.
-    pub(crate) fn is_possible(&self, place: &Place<'_>, around: &Around<'_>) -> bool {
-        any(&self.bodies, place, around)
+    /// The rules that may hold for a record, by their place among those of the query's name. `is_rough` leaves out what
+    /// takes long.
+    pub(crate) fn possible(
+        &self,
+        record: &Record<'_, '_>,
+        is_rough: bool,
+        clauses: &mut Vec<usize>,
+    ) {
+        clauses.clear();
+        let mut test = |at: usize| {
+            let Some(it) = self.bodies.get(at) else { return };
+            let holds = |test: &Test| (is_rough && test.is_slow()) || test.holds(record);
+            if clauses.last() != Some(&it.clause) && it.tests.iter().all(holds) {
+                clauses.push(it.clause);
+            }
+        };
+        let Some(index) = &self.index else {
+            (0..self.bodies.len()).for_each(test);
+            return;
+        };
+        let text = record.field(index.field).text();
+        let found = text.and_then(|it| index.texts.get(it)).map(Vec::as_slice);
+        merged(found.unwrap_or_default(), &index.others, &mut test);
+    }
+
+    /// The field that must have one of these texts, if all bodies want one of the same field.
+    pub(crate) fn wants(&self) -> Option<(usize, impl Iterator<Item = &str>)> {
+        let index = self.index.as_ref().filter(|it| it.others.is_empty())?;
+        Some((index.field, index.texts.keys().map(|it| &**it)))
     }
 }
 
-fn any(bodies: &[Vec<Test>], place: &Place<'_>, around: &Around<'_>) -> bool {
-    bodies.iter().any(|tests| tests.iter().all(|it| it.holds(place, around)))
+/// Both lists in one order.
+fn merged(a: &[usize], b: &[usize], each: &mut impl FnMut(usize)) {
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    loop {
+        let from_a = match (a.peek(), b.peek()) {
+            (None, None) => return,
+            (Some(a), Some(b)) => a < b,
+            (a, _) => a.is_some(),
+        };
+        let next = if from_a { a.next() } else { b.next() };
+        next.copied().into_iter().for_each(&mut *each);
+    }
+}
+
+impl Index {
+    /// By the field for which bodies want the most different texts.
+    fn new(bodies: &[Conditions]) -> Option<Self> {
+        let mut fields: HashMap<usize, HashMap<Box<str>, Vec<usize>>> = HashMap::new();
+        for (at, body) in bodies.iter().enumerate() {
+            for (field, texts) in body.tests.iter().filter_map(Test::texts) {
+                for text in texts {
+                    let all = fields.entry(field).or_default().entry(text.into()).or_default();
+                    if all.last() != Some(&at) {
+                        all.push(at);
+                    }
+                }
+            }
+        }
+        let best = fields.into_iter().max_by_key(|(field, texts)| {
+            let covered: usize = texts.values().map(Vec::len).sum();
+            (texts.len(), covered, usize::MAX - field)
+        });
+        let (field, texts) = best?;
+        let wants =
+            |body: &Conditions| body.tests.iter().filter_map(Test::texts).any(|it| it.0 == field);
+        let others = bodies.iter().enumerate().filter(|it| !wants(it.1)).map(|it| it.0).collect();
+        Some(Self { field, texts, others })
+    }
+}
+
+fn all(tests: &[Test], record: &Record<'_, '_>) -> bool {
+    tests.iter().all(|it| it.holds(record))
 }
 
 fn full_path(module: &Module, rule: &Rule) -> Vec<String> {
@@ -126,17 +210,39 @@ fn full_path(module: &Module, rule: &Rule) -> Vec<String> {
     module.package.iter().cloned().chain(name).collect()
 }
 
-struct Making<'m> {
-    signal: Signal,
+struct Making<'m, 'f> {
     modules: &'m [&'m Module],
-    aliases: &'m [Vec<String>],
+    fields: &'f mut Fields,
+    calm: Calm<'m>,
     tests: usize,
 }
 
-impl<'m> Making<'m> {
+impl<'m> Making<'m, '_> {
     fn all(&self) -> impl Iterator<Item = (&'m Module, &'m Rule)> + use<'m> {
         let modules = self.modules;
         modules.iter().flat_map(|module| module.rules.iter().map(move |rule| (*module, rule)))
+    }
+
+    /// What the bodies of a rule need, those of `else` as well.
+    fn conditions(
+        &mut self,
+        module: &'m Module,
+        rule: &'m Rule,
+        clauses: &mut usize,
+    ) -> Vec<Conditions> {
+        let mut made = Vec::new();
+        let count = rule.bodies.len().max(1);
+        for clause in *clauses..*clauses + count {
+            let own = rule.bodies.get(clause - *clauses);
+            let tests = own.map(|it| self.body(module, it, 0)).unwrap_or_default();
+            made.push(Conditions { clause, tests });
+        }
+        *clauses += count;
+        for it in &rule.otherwise {
+            let tests = self.body(module, &it.body, 0);
+            made.push(Conditions { clause: *clauses - 1, tests });
+        }
+        made
     }
 
     /// The bodies of a rule, those of `else` as well. `None` if one of them has no condition that is understood.
@@ -159,6 +265,9 @@ impl<'m> Making<'m> {
             if let Some(test) = self.literal(module, literal, depth) {
                 self.tests += 1;
                 tests.push(test);
+            }
+            if !self.calm.literal(module, literal) {
+                break;
             }
         }
         tests
@@ -209,7 +318,7 @@ impl<'m> Making<'m> {
     }
 
     /// A comparison of a field with a constant.
-    fn field(&self, expr: &Expr) -> Option<Test> {
+    fn field(&mut self, expr: &Expr) -> Option<Test> {
         let (place, must) = match &expr.kind {
             ExprKind::Infix(operator, left, right) => match (constant(left), constant(right)) {
                 (None, Some(it)) => (&**left, must(operator, it)?),
@@ -224,42 +333,39 @@ impl<'m> Making<'m> {
                 (&**value, Must::BeAmong(items?))
             }
             ExprKind::Call(function, arguments) => {
-                let [text, part] = arguments.as_slice() else { return None };
-                let ExprKind::String(part) = &part.kind else { return None };
-                let must = match function.dotted().as_deref() {
-                    Some("startswith") => Must::StartWith(part.clone()),
-                    Some("endswith") => Must::EndWith(part.clone()),
-                    Some("contains") => Must::Contain(part.clone()),
-                    _ => return None,
-                };
-                (text, must)
+                let [first, second] = arguments.as_slice() else { return None };
+                let name = function.dotted()?;
+                if name == "regex.match" {
+                    (second, matching(first)?)
+                } else {
+                    (first, of_text(&name, second)?)
+                }
             }
             _ => return None,
         };
-        self.test(place, must)
-    }
-
-    fn test(&self, place: &Expr, must: Must) -> Option<Test> {
         place.dotted()?;
         let path = place.constant_path();
         let (first, path) = path.split_first()?;
-        if *first != "input" || path.is_empty() {
+        if *first != "input" {
             return None;
         }
-        let touches = |a: &[&str], b: &[String]| a.iter().zip(b).all(|(a, b)| a == b);
-        if self.aliases.iter().any(|it| touches(path, it)) {
-            return None;
-        }
-        let row = rows(self.signal).find(|(row, _)| path.starts_with(row));
-        if let Some((row, leaf)) = row {
-            let keys = path.get(row.len()..).unwrap_or_default();
-            let keys = keys.iter().map(|it| Part::Name((*it).to_owned())).collect();
-            return Some(Test::Field { leaf, keys, must });
-        }
-        // Above a field there is an object; elsewhere there is nothing.
-        let is_above = rows(self.signal).any(|(row, _)| row.starts_with(path));
-        (!is_above).then_some(Test::Absent)
+        Some(Test::Field(self.fields.add(path)?, must))
     }
+}
+
+fn of_text(name: &str, part: &Expr) -> Option<Must> {
+    let ExprKind::String(part) = &part.kind else { return None };
+    Some(match name {
+        "startswith" => Must::StartWith(part.clone()),
+        "endswith" => Must::EndWith(part.clone()),
+        "contains" => Must::Contain(part.clone()),
+        _ => return None,
+    })
+}
+
+fn matching(pattern: &Expr) -> Option<Must> {
+    let ExprKind::String(pattern) = &pattern.kind else { return None };
+    golang::regexp::compile(pattern).ok().map(Must::Match)
 }
 
 fn must(operator: &str, constant: Value) -> Option<Must> {
@@ -296,73 +402,57 @@ fn constant(expr: &Expr) -> Option<Value> {
 }
 
 impl Test {
-    fn holds(&self, place: &Place<'_>, around: &Around<'_>) -> bool {
+    fn holds(&self, record: &Record<'_, '_>) -> bool {
         match self {
-            Self::Field { leaf, keys, must } => field_holds(*leaf, keys, must, place, around),
-            Self::Absent => false,
-            Self::Not(it) => !it.holds(place, around),
-            Self::Rule(bodies) => any(bodies, place, around),
+            Self::Field(field, must) => must.holds(record.field(*field)),
+            Self::Not(it) => !it.holds(record),
+            Self::Rule(bodies) => bodies.iter().any(|it| all(it, record)),
         }
     }
-}
 
-fn field_holds(
-    leaf: Leaf,
-    keys: &[Part],
-    must: &Must,
-    place: &Place<'_>,
-    around: &Around<'_>,
-) -> bool {
-    // Texts are most of it, and are compared where they stand.
-    let text = match (leaf, keys) {
-        (Leaf::Level, []) => Some(level_of_place(place)),
-        (Leaf::Service, []) => Some(service(place)),
-        (Leaf::Plain(field) | Leaf::Any(field), []) => match place.get(field, &[]) {
-            Ok(Some(ValueRef::Str(text))) => Some(text),
-            _ => None,
-        },
-        (Leaf::Attributes(field), [Part::Name(key)]) => match place.entry(field, key) {
-            Some(ValueRef::Str(text)) => Some(text),
-            None => return false,
-            _ => None,
-        },
-        _ => None,
-    };
-    match text {
-        Some(text) => must.text_holds(text),
-        None => must.holds(&value_at(leaf, keys, place, around)),
+    fn is_slow(&self) -> bool {
+        match self {
+            Self::Field(_, must) => matches!(must, Must::Match(_) | Must::Contain(_)),
+            Self::Not(it) => it.is_slow(),
+            Self::Rule(bodies) => bodies.iter().flatten().any(Self::is_slow),
+        }
+    }
+
+    /// A field that must have one of these texts.
+    fn texts(&self) -> Option<(usize, Vec<&str>)> {
+        let Self::Field(field, must) = self else { return None };
+        let values = match must {
+            Must::Equal(it) => std::slice::from_ref(it),
+            Must::BeAmong(all) => all.as_slice(),
+            _ => return None,
+        };
+        let text = |it: &'_ Value| it.as_string().is_ok();
+        if values.is_empty() || !values.iter().all(text) {
+            return None;
+        }
+        let texts = values.iter().filter_map(|it| it.as_string().ok()).map(|it| &**it);
+        Some((*field, texts.collect()))
     }
 }
 
 impl Must {
-    fn text_holds(&self, text: &str) -> bool {
-        let is = |it: &Value| matches!(it, Value::String(other) if **other == *text);
-        match self {
-            Self::Equal(it) => is(it),
-            Self::Differ(it) => !is(it),
-            Self::StartWith(it) => text.starts_with(it.as_str()),
-            Self::EndWith(it) => text.ends_with(it.as_str()),
-            Self::Contain(it) => text.contains(it.as_str()),
-            Self::BeAmong(all) => all.iter().any(is),
-            _ => self.holds(&text.into()),
-        }
-    }
-
-    fn holds(&self, value: &Value) -> bool {
-        if *value == Value::Undefined {
+    fn holds(&self, value: &Val<'_>) -> bool {
+        if value.is_undefined() {
             return false;
         }
+        let order = |it: &Value| value.order(&Val::Ref(it));
         match self {
-            Self::Equal(it) => value == it,
-            Self::Differ(it) => value != it,
-            Self::Less(it) => value < it,
-            Self::AtMost(it) => value <= it,
-            Self::More(it) => value > it,
-            Self::AtLeast(it) => value >= it,
-            Self::BeAmong(all) => all.contains(value),
-            Self::StartWith(_) | Self::EndWith(_) | Self::Contain(_) => {
-                value.as_string().is_ok_and(|it| self.text_holds(it))
-            }
+            Self::Equal(it) => value.equals(&Val::Ref(it)),
+            Self::Differ(it) => !value.equals(&Val::Ref(it)),
+            Self::Less(it) => order(it).is_lt(),
+            Self::AtMost(it) => order(it).is_le(),
+            Self::More(it) => order(it).is_gt(),
+            Self::AtLeast(it) => order(it).is_ge(),
+            Self::BeAmong(all) => all.iter().any(|it| value.equals(&Val::Ref(it))),
+            Self::StartWith(part) => value.text().is_some_and(|it| it.starts_with(part.as_str())),
+            Self::EndWith(part) => value.text().is_some_and(|it| it.ends_with(part.as_str())),
+            Self::Contain(part) => value.text().is_some_and(|it| it.contains(part.as_str())),
+            Self::Match(pattern) => value.text().is_some_and(|it| pattern.is_match(it)),
         }
     }
 }

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use component::{PerSignal, Signal};
+use rego::compiled::Scratch;
 use rego::{Limits, Lookup, Options, Policy, Query, Source, Value, Worker};
 
-use crate::guards::Guard;
+use crate::config::Speed;
+use crate::memo::Memo;
 use crate::path::Path;
+use crate::plan::{Making, Plan};
 use crate::project::Projection;
 use crate::reads::Reads;
 use crate::sources::Sources;
@@ -29,8 +32,9 @@ pub(crate) struct Wanted {
     pub(crate) aliases: Vec<(Vec<String>, Path)>,
     pub(crate) version: rego::Version,
     pub(crate) timeout: Duration,
-    pub(crate) projection: bool,
-    pub(crate) guards: bool,
+    pub(crate) speed: Speed,
+    /// Rules of the section: a query and the answer that is wanted.
+    pub(crate) rules: Vec<(usize, bool)>,
 }
 
 /// A policy that is loaded.
@@ -38,13 +42,20 @@ pub(crate) struct Loaded {
     pub(crate) revision: String,
     queries: Vec<Query>,
     pub(crate) projections: PerSignal<Projection>,
-    /// For each query, what it needs at the least.
-    pub(crate) guards: PerSignal<Vec<Option<Guard>>>,
+    pub(crate) plans: PerSignal<Plan>,
+    /// Windows and blocked keys.
+    pub(crate) lookups: Vec<Lookup>,
     idle: Mutex<Vec<Workers>>,
 }
 
-/// One worker for each query: what a call needs for itself.
-pub(crate) type Workers = Vec<Worker>;
+/// What a call needs for itself.
+pub(crate) struct Workers {
+    /// One for each query.
+    pub(crate) evaluate: Vec<Worker>,
+    /// Answers that are known, by query.
+    pub(crate) memos: Vec<Memo>,
+    pub(crate) scratch: Scratch,
+}
 
 impl Loaded {
     /// Compiles what was read.
@@ -57,10 +68,11 @@ impl Loaded {
         state: &Arc<State>,
     ) -> Result<Self, String> {
         let modules = sources.modules.iter().map(|(name, text)| Source::new(name, text)).collect();
+        let lookups = lookups(state);
         let options = Options {
             version: wanted.version,
             limits: Limits { time: Some(wanted.timeout) },
-            lookups: lookups(state),
+            lookups: lookups.clone(),
             ..Options::default()
         };
         let policy = Policy::compile(modules, sources.data.0.clone(), &options)
@@ -68,23 +80,30 @@ impl Loaded {
         let query =
             |text: &String| policy.query(text).map_err(|errors| format!("query {text}: {errors}"));
         let queries = wanted.queries.iter().map(query).collect::<Result<Vec<_>, _>>()?;
-        let reads =
-            if wanted.projection { Reads::of(policy.modules().map(|it| it.2)) } else { Reads::All };
+        let reads = if wanted.speed.projection {
+            Reads::of(policy.modules().map(|it| it.2))
+        } else {
+            Reads::All
+        };
         let projections =
             PerSignal::new(|signal: Signal| Projection::new(signal, &reads, &wanted.aliases));
-        let modules: Vec<_> = policy.modules().map(|it| it.2).collect();
-        let aliases: Vec<Vec<String>> = wanted.aliases.iter().map(|it| it.0.clone()).collect();
-        let is_data = |path: &[String]| has(&sources.data.0, path);
-        let guards = PerSignal::new(|signal| {
-            let guard = |query: &String| Guard::new(query, signal, &modules, is_data, &aliases);
-            let made = wanted.queries.iter().map(|it| if wanted.guards { guard(it) } else { None });
-            made.collect::<Vec<_>>()
-        });
+        let hosts: Vec<Vec<String>> = lookups.iter().map(|it| it.path.clone()).collect();
+        let making = Making {
+            policy: &policy,
+            queries: &wanted.queries,
+            rules: &wanted.rules,
+            aliases: &wanted.aliases,
+            hosts: &hosts,
+            data: &sources.data.0,
+            speed: &wanted.speed,
+        };
+        let plans = PerSignal::new(|signal| Plan::new(signal, &making));
         Ok(Self {
             revision: sources.revision.clone(),
             queries,
             projections,
-            guards,
+            plans,
+            lookups,
             idle: Mutex::default(),
         })
     }
@@ -92,7 +111,11 @@ impl Loaded {
     /// Workers that nobody else uses.
     pub(crate) fn workers(&self) -> Workers {
         let idle = lock(&self.idle).pop();
-        idle.unwrap_or_else(|| self.queries.iter().map(Query::worker).collect())
+        idle.unwrap_or_else(|| Workers {
+            evaluate: self.queries.iter().map(Query::worker).collect(),
+            memos: self.queries.iter().map(|_| Memo::default()).collect(),
+            scratch: Scratch::default(),
+        })
     }
 
     /// Gives them back.
@@ -102,13 +125,6 @@ impl Loaded {
             idle.push(workers);
         }
     }
-}
-
-/// Whether a document has something at a path.
-fn has(data: &Value, path: &[String]) -> bool {
-    let Some((first, rest)) = path.split_first() else { return true };
-    let below = data.as_object().ok().and_then(|it| it.get(&first.as_str().into()));
-    below.is_some_and(|it| has(it, rest))
 }
 
 /// What the record that is being evaluated is to the windows. Evaluations do not wait, so a thread has one at a time.
@@ -126,9 +142,13 @@ thread_local! {
 }
 
 impl Moment {
-    /// Makes it the one that policies see in this thread.
-    pub(crate) fn enter(self) {
-        MOMENT.set(self);
+    /// Begins with a record, before it counts: it is the one that policies see in this thread.
+    pub(crate) fn begin(timestamps: [u64; 2], now: u64) {
+        Self::change(|it| {
+            it.timestamps = timestamps;
+            it.now = now;
+            it.mine.clear();
+        });
     }
 
     /// Changes it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rego::syntax::visit::{self, Visitor};
-use rego::syntax::{Expr, ExprKind, Module};
+use rego::syntax::{Expr, ExprKind, Module, Rule};
 
 /// What is read at a path and below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,13 @@ impl Reads {
 
     /// What modules read.
     pub(crate) fn of<'m>(modules: impl Iterator<Item = &'m Module>) -> Self {
+        Self::of_rules(modules.flat_map(|it| it.rules.iter().map(move |rule| (it, rule))))
+    }
+
+    /// What rules of modules read.
+    pub(crate) fn of_rules<'m>(rules: impl Iterator<Item = (&'m Module, &'m Rule)>) -> Self {
         let mut found = Self::default();
-        for module in modules {
+        for (module, rule) in rules {
             let aliases = module
                 .imports
                 .iter()
@@ -50,7 +55,7 @@ impl Reads {
                 .filter_map(|it| Some((it.name()?.to_owned(), it.path.get(1..)?.to_vec())));
             let mut pass = Pass { found: &mut found, aliases: aliases.collect() };
             pass.aliases.insert("input".to_owned(), Vec::new());
-            module.rules.iter().for_each(|rule| visit::rule(rule, &mut pass));
+            visit::rule(rule, &mut pass);
         }
         found
     }

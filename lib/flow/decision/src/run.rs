@@ -1,6 +1,8 @@
 //! The walk over a payload: each record is asked about, and what the answers say is done.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, MutexGuard};
 
 use component::{Client, Data};
 use pdata::{Depth, Empty, Keep, Place};
@@ -11,10 +13,13 @@ use crate::alert::{Alert, AlertAction, Facts};
 use crate::apply::{self, Fate};
 use crate::config::OnError;
 use crate::engine::{Engine, Rule};
+use crate::fields::{Cells, Record, View};
 use crate::instance::Instance;
+use crate::plan::{Compiled, Plan};
 use crate::policy::{Loaded, Moment, Workers};
 use crate::project::{Around, timestamps};
 use crate::state::Changed;
+use crate::values::holds;
 use crate::windows::{Mine, hash};
 
 /// Most alerts of one payload.
@@ -50,15 +55,20 @@ impl Engine {
             engine: self,
             instance,
             rules: self.rules.get(data.signal()),
+            plan: policy.plans.get(data.signal()),
             workers: policy.workers(),
             policy: &policy,
             around,
             now: component::clock::unix_nanos(),
             shared: None,
             input: None,
-            answers: Vec::new(),
+            answers: vec![None; policy.plans.get(data.signal()).queries.len()],
+            answered: Vec::new(),
+            memory: Memory::default(),
             patterns: Patterns::default(),
             alerts: Vec::new(),
+            named: Routes::new(),
+            kept: 0,
             routes: Vec::new(),
             error: None,
         };
@@ -70,8 +80,8 @@ impl Engine {
             instance.complain(&format!("the state of the policy cannot be stored: {error}"));
         }
         instance.windows(&self.state);
-        let routed = routes.iter().any(|it| !it.is_empty());
-        Outcome { data: edited, alerts, routes: routed.then_some(routes), error }
+        let routes = (!routes.is_empty()).then_some(routes);
+        Outcome { data: edited, alerts, routes, error }
     }
 
     /// The alert did not get through: the next one of its kind is not held back.
@@ -86,6 +96,7 @@ struct Run<'r> {
     instance: &'r Instance,
     rules: &'r [Rule],
     policy: &'r Loaded,
+    plan: &'r Plan,
     workers: Workers,
     around: Around<'r>,
     now: u64,
@@ -95,13 +106,35 @@ struct Run<'r> {
     input: Option<Value>,
     /// Of each query, if it was asked about this record.
     answers: Vec<Option<Value>>,
+    /// The queries that were.
+    answered: Vec<usize>,
+    memory: Memory,
     patterns: Patterns,
     alerts: Vec<Alert>,
+    /// Routes that the record is sent to.
+    named: Routes,
+    /// Records that go on.
+    kept: usize,
+    /// Of each of them, from the first on that has one.
     routes: Vec<Routes>,
     error: Option<String>,
 }
 
-impl Run<'_> {
+/// What is used again for each record, so that most of them need no memory.
+#[derive(Default)]
+struct Memory {
+    cells: Cells<'static>,
+    rules: Vec<usize>,
+    clauses: Vec<usize>,
+    key: Vec<u8>,
+    counted: Vec<Option<(Mine, bool)>>,
+}
+
+/// An action, with the name of its rule.
+type Chosen<'r> = (Arc<str>, Cow<'r, Action>);
+type Locked<'r> = Vec<MutexGuard<'r, ()>>;
+
+impl<'r> Run<'r> {
     fn visit(&mut self, place: &mut Place<'_>) -> Keep {
         if !place.is_counted() {
             if place.depth() <= Depth::Scope {
@@ -112,45 +145,67 @@ impl Run<'_> {
         if self.error.is_some() {
             return Keep::Whole;
         }
-        let before = self.routes.len();
-        let stays = self.judge(place);
-        if !stays {
-            self.routes.truncate(before);
+        if !self.judge(place) {
+            self.named.clear();
             return Keep::Drop;
         }
-        if self.routes.len() == before {
-            self.routes.push(Routes::new());
+        let named = std::mem::take(&mut self.named);
+        if !named.is_empty() || !self.routes.is_empty() {
+            self.routes.resize(self.kept, Routes::new());
+            self.routes.push(named);
         }
+        self.kept += 1;
         Keep::Whole
     }
 
     /// Whether the record stays.
     fn judge(&mut self, place: &mut Place<'_>) -> bool {
         self.input = None;
-        self.answers.clear();
-        self.answers.resize(self.workers.len(), None);
-        let (engine, now) = (self.engine, self.now);
-        Moment { timestamps: timestamps(place), now, mine: Vec::new() }.enter();
-        let counted = match self.counted(place) {
-            Ok(it) => it,
-            Err(why) => return self.failed(&why),
-        };
+        self.forget();
+        let has_windows = !self.engine.state.windows.is_empty();
+        let times = if has_windows { timestamps(place) } else { [0; 2] };
+        Moment::begin(times, self.now);
+        let around = self.around;
+        let cells = std::mem::take(&mut self.memory.cells);
+        let record = Record::new(place, &around, &self.plan.fields, &self.policy.lookups, cells);
+        let decided = self.decide(&record);
+        self.memory.cells = record.into_cells();
+        match decided {
+            Ok((_locked, actions)) => self.act(place, &actions),
+            Err(why) => self.failed(&why),
+        }
+    }
+
+    /// What is done with a record. What it counts in is locked until it is done.
+    fn decide(&mut self, record: &Record<'_, '_>) -> Result<(Locked<'r>, Vec<Chosen<'r>>), String> {
+        let mut counted = std::mem::take(&mut self.memory.counted);
+        counted.clear();
+        self.counted(record, &mut counted)?;
         let keys = counted.iter().flatten().filter(|it| it.1).map(|it| it.0.key);
-        let _locked = engine.state.locked(keys);
-        self.count(place, counted);
-        let actions = match self.actions(place) {
-            Ok(it) => it,
-            Err(why) => return self.failed(&why),
-        };
-        self.act(place, &actions)
+        let locked = self.engine.state.locked(keys);
+        self.count(record.place, &counted);
+        self.memory.counted = counted;
+        Ok((locked, self.actions(record)?))
+    }
+
+    /// What was answered so far does not count any more.
+    fn forget(&mut self) {
+        for query in self.answered.drain(..) {
+            if let Some(it) = self.answers.get_mut(query) {
+                *it = None;
+            }
+        }
     }
 
     /// What the record is to each window, and whether it counts.
-    fn counted(&mut self, place: &Place<'_>) -> Result<Vec<Option<(Mine, bool)>>, String> {
-        let mut all = Vec::with_capacity(self.engine.state.windows.len());
+    fn counted(
+        &mut self,
+        record: &Record<'_, '_>,
+        all: &mut Vec<Option<(Mine, bool)>>,
+    ) -> Result<(), String> {
         for (at, window) in self.engine.state.windows.iter().enumerate() {
-            let mine = if window.signal == place.signal() {
-                window.mine(place, &self.around, self.now)
+            let mine = if window.signal == record.place.signal() {
+                window.mine(record.place, record.around, self.now)
             } else {
                 None
             };
@@ -159,63 +214,127 @@ impl Run<'_> {
                 continue;
             };
             let counts = match self.engine.when.get(at).copied().flatten() {
-                Some(query) => holds(&self.answer(query, place)?, true),
-                None => window.when.holds(place),
+                Some(query) => holds(&self.answer(query, record)?, true),
+                None => window.when.holds(record.place),
             };
             all.push(Some((mine, counts)));
         }
-        Ok(all)
+        Ok(())
     }
 
     /// Counts it where it counts.
-    fn count(&mut self, place: &Place<'_>, counted: Vec<Option<(Mine, bool)>>) {
+    fn count(&mut self, place: &Place<'_>, counted: &[Option<(Mine, bool)>]) {
         let state = &self.engine.state;
-        let mut mine = Vec::with_capacity(counted.len());
-        for (at, it) in counted.into_iter().enumerate() {
-            let (Some((own, counts)), Some(window)) = (it, state.windows.get(at)) else {
-                mine.push(None);
-                continue;
-            };
-            let added = if counts { window.add(&own, place, &self.around) } else { None };
+        if counted.is_empty() {
+            return;
+        }
+        let mine = |(at, it): (usize, &Option<(Mine, bool)>)| {
+            let ((own, counts), window) = it.as_ref().zip(state.windows.get(at))?;
+            let added = if *counts { window.add(own, place, &self.around) } else { None };
             if let Some(added) = &added {
                 self.instance.counted(at, added);
                 state.changed(Changed::Key(at, own.key));
             }
-            mine.push(Some((own, added.map(|it| it.value))));
-        }
-        if !mine.is_empty() {
-            // What was asked before the record counted is asked again.
-            self.answers.iter_mut().for_each(|it| *it = None);
-            Moment::change(|it| it.mine = mine);
-        }
+            Some((own.clone(), added.map(|it| it.value)))
+        };
+        Moment::change(|it| it.mine.extend(counted.iter().enumerate().map(mine)));
+        // What was asked before the record counted is asked again.
+        self.forget();
     }
 
     /// The answer of a query about the record.
-    fn answer(&mut self, query: usize, place: &Place<'_>) -> Result<Value, String> {
+    fn answer(&mut self, query: usize, record: &Record<'_, '_>) -> Result<Value, String> {
         if let Some(Some(known)) = self.answers.get(query) {
             return Ok(known.clone());
         }
-        let guards = self.policy.guards.get(place.signal());
-        if let Some(Some(guard)) = guards.get(query)
-            && !guard.is_possible(place, &self.around)
-        {
-            return Ok(guard.answer.clone());
+        let answer = self.ask(query, record)?;
+        if self.plan.is_asked_once(query) {
+            return Ok(answer);
         }
-        let input = self.input(place);
-        let Some(worker) = self.workers.get_mut(query) else { return Ok(Value::Undefined) };
+        if let Some(it) = self.answers.get_mut(query) {
+            *it = Some(answer.clone());
+            self.answered.push(query);
+        }
+        Ok(answer)
+    }
+
+    /// Asks in the quickest way that there is for the query.
+    fn ask(&mut self, query: usize, record: &Record<'_, '_>) -> Result<Value, String> {
+        let Some(asked) = self.plan.queries.get(query) else { return Ok(Value::Undefined) };
+        let is_compiled = asked.program.is_some();
+        let guard = asked.guard.as_ref();
+        if let Some(guard) = guard {
+            guard.possible(record, is_compiled, &mut self.memory.clauses);
+            if self.memory.clauses.is_empty() {
+                return Ok(guard.answer.clone());
+            }
+        }
+        if let Some(compiled) = &asked.program
+            && let Some(answer) = self.run(compiled, guard.is_some(), record)
+        {
+            return Ok(answer);
+        }
+        let Some(inputs) = &asked.inputs else { return self.interpret(query, record) };
+        let mut key = std::mem::take(&mut self.memory.key);
+        let answer = if inputs.key(record.place, record.around, &mut key) {
+            self.remembered(query, &key, record)
+        } else {
+            self.interpret(query, record)
+        };
+        self.memory.key = key;
+        answer
+    }
+
+    /// What a program answers; `None` if it cannot tell.
+    fn run(
+        &mut self,
+        compiled: &Compiled,
+        is_guarded: bool,
+        record: &Record<'_, '_>,
+    ) -> Option<Value> {
+        let view = View { record, fields: &compiled.fields };
+        let clauses = is_guarded.then_some(self.memory.clauses.as_slice());
+        let scratch = &mut self.workers.scratch;
+        // A panic of a builtin on some value is that value's error; the interpreter says which.
+        let run = AssertUnwindSafe(|| {
+            compiled.program.run(&view, clauses, scratch).map(rego::compiled::Val::into_value)
+        });
+        catch_unwind(run).ok()?.ok()
+    }
+
+    fn remembered(
+        &mut self,
+        query: usize,
+        key: &[u8],
+        record: &Record<'_, '_>,
+    ) -> Result<Value, String> {
+        let memo = self.workers.memos.get(query);
+        if let Some(known) = memo.and_then(|it| it.get(key)) {
+            return Ok(known.clone());
+        }
+        let answer = self.interpret(query, record)?;
+        if let Some(memo) = self.workers.memos.get_mut(query) {
+            memo.put(key, answer.clone());
+        }
+        Ok(answer)
+    }
+
+    fn interpret(&mut self, query: usize, record: &Record<'_, '_>) -> Result<Value, String> {
+        let input = self.input(record.place);
+        let Some(worker) = self.workers.evaluate.get_mut(query) else {
+            return Ok(Value::Undefined);
+        };
         let mut tries = 0;
-        let answer = loop {
+        loop {
             tries += 1;
             match worker.evaluate(input.clone()) {
                 Err(error) if error.code == rego::code::CANCEL && tries < TRIES_MAX => {}
-                answer => break answer.map_err(|error| error.to_string())?,
+                answer => {
+                    let answer = answer.map_err(|error| error.to_string())?;
+                    return Ok(answer.unwrap_or(Value::Undefined));
+                }
             }
-        };
-        let answer = answer.unwrap_or(Value::Undefined);
-        if let Some(it) = self.answers.get_mut(query) {
-            *it = Some(answer.clone());
         }
-        Ok(answer)
     }
 
     /// The document of the record, made when it is first needed.
@@ -231,44 +350,47 @@ impl Run<'_> {
     }
 
     /// What rules and decision say, with the name of each rule.
-    fn actions(&mut self, place: &Place<'_>) -> Result<Vec<(Arc<str>, Action)>, String> {
-        let mut all = Vec::new();
-        for rule in self.rules {
-            if holds(&self.answer(rule.query, place)?, rule.is) {
-                let named = rule.actions.iter().map(|it| (Arc::clone(&rule.name), it.clone()));
-                all.extend(named);
+    fn actions(&mut self, record: &Record<'_, '_>) -> Result<Vec<Chosen<'r>>, String> {
+        let mut all: Vec<Chosen<'r>> = Vec::new();
+        let mut possible = std::mem::take(&mut self.memory.rules);
+        self.plan.rules(record, &mut possible);
+        for at in &possible {
+            let Some(rule) = self.rules.get(*at) else { continue };
+            if holds(&self.answer(rule.query, record)?, rule.is) {
+                let actions = rule.actions.iter();
+                all.extend(actions.map(|it| (Arc::clone(&rule.name), Cow::Borrowed(it))));
             }
         }
+        self.memory.rules = possible;
         if let Some(query) = self.engine.decision {
-            let decision = self.answer(query, place)?;
+            let decision = self.answer(query, record)?;
             if decision != Value::Undefined {
                 let name = self.instance.decision_name();
-                let actions =
-                    action::of_decision(&decision, &name, place.signal(), &mut self.patterns)?;
-                all.extend(actions.into_iter().map(|it| (Arc::clone(&name), it)));
+                let signal = record.place.signal();
+                let actions = action::of_decision(&decision, &name, signal, &mut self.patterns)?;
+                all.extend(actions.into_iter().map(|it| (Arc::clone(&name), Cow::Owned(it))));
             }
         }
         Ok(all)
     }
 
     /// Does it; whether the record stays.
-    fn act(&mut self, place: &mut Place<'_>, actions: &[(Arc<str>, Action)]) -> bool {
+    fn act(&mut self, place: &mut Place<'_>, actions: &[Chosen<'r>]) -> bool {
         if actions.is_empty() {
             return true;
         }
         // The key is that of the record as it came, and what an alert shows is what goes on: nothing that was redacted.
         let keys: Vec<Option<Value>> = actions
             .iter()
-            .map(|(_, it)| match it {
+            .map(|(_, it)| match &**it {
                 Action::Alert(it) => it.key(place, &self.around),
                 _ => None,
             })
             .collect();
         let mut fate = Fate::Open;
-        let mut routes = Routes::new();
         for (rule, action) in actions {
-            match action {
-                Action::Route(name) => routes.push(Arc::clone(name)),
+            match &**action {
+                Action::Route(name) => self.named.push(Arc::clone(name)),
                 Action::Alert(_) => {}
                 other => match apply::one(other, rule, place, &mut fate) {
                     Ok(changes_around) if changes_around => self.shared = None,
@@ -278,7 +400,7 @@ impl Run<'_> {
             }
         }
         for ((rule, action), key) in actions.iter().zip(keys) {
-            if let (Action::Alert(alert), Some(key)) = (action, key) {
+            if let (Action::Alert(alert), Some(key)) = (&**action, key) {
                 self.alert(rule, alert, &key, place);
             }
         }
@@ -286,7 +408,6 @@ impl Run<'_> {
             self.instance.dropped(rule, reason);
             return false;
         }
-        self.routes.push(routes);
         true
     }
 
@@ -337,15 +458,4 @@ impl Run<'_> {
             }
         }
     }
-}
-
-/// A rule holds if its answer is the one that is wanted. A set or list holds if there is something in it.
-fn holds(answer: &Value, is: bool) -> bool {
-    let truth = match answer {
-        Value::Bool(it) => *it,
-        Value::Set(it) => !it.is_empty(),
-        Value::Array(it) => !it.is_empty(),
-        _ => return false,
-    };
-    truth == is
 }

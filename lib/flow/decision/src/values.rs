@@ -26,6 +26,17 @@ pub(crate) fn items<'v>(value: &'v Value, key: &str) -> Result<Vec<&'v Value>, S
     Ok(all)
 }
 
+/// A rule holds if its answer is the one that is wanted. A set or list holds if there is something in it.
+pub(crate) fn holds(answer: &Value, is: bool) -> bool {
+    let truth = match answer {
+        Value::Bool(it) => *it,
+        Value::Set(it) => !it.is_empty(),
+        Value::Array(it) => !it.is_empty(),
+        _ => return false,
+    };
+    truth == is
+}
+
 /// The beginning of a value, for messages.
 pub(crate) fn shown(value: &Value) -> String {
     let text = value.to_string();

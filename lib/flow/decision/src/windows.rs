@@ -6,10 +6,12 @@ use component::{Problems, Signal};
 use ottl::{Conditions, ErrorMode, Prefixes, Request};
 use pdata::Place;
 use rego::Value;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use rego::compiled::Val;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
 use crate::cells::{Cells, Kind, Measure, Sample};
 use crate::config::{Clock, WindowConfig};
+use crate::fields::read;
 use crate::lru::Lru;
 use crate::path::{Path, Spot};
 use crate::project::{Around, event_time, value_at};
@@ -134,17 +136,20 @@ impl Window {
 
     /// The key of a record and its time in this window; `None` if it has no key.
     pub(crate) fn mine(&self, place: &Place<'_>, around: &Around<'_>, now: u64) -> Option<Mine> {
-        let values: Vec<Value> =
-            self.keys.iter().map(|it| value_at(it.leaf, &it.keys, place, around)).collect();
-        if values.contains(&Value::Undefined) {
-            return None;
+        let mut hash = Xxh3::new();
+        for it in &self.keys {
+            let value = read(it.leaf, &it.keys, place, around);
+            if value.is_undefined() {
+                return None;
+            }
+            encode(&value, |bytes| hash.update(bytes));
         }
         let time = match (self.clock, event_time(place)) {
             (Clock::Arrival, _) | (_, 0) => now,
             // Who sends a time in the future would empty the window for all that come after.
             (Clock::Event, time) => time.min(now.saturating_add(self.measure.lateness)),
         };
-        Some(Mine { key: hash(&values), time })
+        Some(Mine { key: hash.digest128(), time })
     }
 
     /// Counts a record; `None` if what is counted is not there.
@@ -240,19 +245,24 @@ fn hash_64(value: &Value) -> u64 {
 fn encoded(values: &[Value]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for value in values {
-        let json;
-        let (kind, text) = match value {
-            Value::String(it) => (b's', it.as_ref()),
-            other => {
-                json = other.to_json_str().unwrap_or_default();
-                (b'j', json.as_str())
-            }
-        };
-        bytes.push(kind);
-        bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
+        encode(&Val::Ref(value), |it| bytes.extend_from_slice(it));
     }
     bytes
+}
+
+/// The bytes of a value that are hashed, one after the other.
+fn encode(value: &Val<'_>, mut out: impl FnMut(&[u8])) {
+    let json;
+    let (kind, text) = match (value.text(), value.value()) {
+        (Some(text), _) => (b's', text),
+        (None, other) => {
+            json = other.and_then(|it| it.to_json_str().ok()).unwrap_or_default();
+            (b'j', json.as_str())
+        }
+    };
+    out(&[kind]);
+    out(&(text.len() as u64).to_le_bytes());
+    out(text.as_bytes());
 }
 
 fn texts(key: &config::Value) -> Vec<String> {

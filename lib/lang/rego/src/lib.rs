@@ -16,6 +16,7 @@
 mod annotations;
 mod builtins;
 mod check;
+pub mod compiled;
 mod engine_error;
 mod error;
 mod policy;

@@ -144,6 +144,11 @@ impl Policy {
         modules.map(|it| (it.source.name.as_str(), it.source.text.as_str(), &it.module))
     }
 
+    /// The base document.
+    pub fn data(&self) -> &Value {
+        &self.0.data
+    }
+
     /// There is a rule at this path below `data` that is no function.
     pub(crate) fn has_rule(&self, path: &[&str]) -> bool {
         self.0.parsed.iter().any(|it| {

@@ -11,6 +11,7 @@ mod gotemplate;
 mod jwt;
 mod net;
 mod outside;
+mod patterns;
 mod pem;
 mod print;
 pub mod signatures;
@@ -22,7 +23,7 @@ use args::{Failure, Function, Table};
 use regorus::Value;
 
 /// All tables.
-const TABLES: [Table; 10] = [
+const TABLES: [Table; 11] = [
     aws::TABLE,
     crypto::TABLE,
     deprecated::TABLE,
@@ -30,6 +31,7 @@ const TABLES: [Table; 10] = [
     jwt::TABLE,
     net::TABLE,
     outside::TABLE,
+    patterns::TABLE,
     strings::TABLE,
     templates::TABLE,
     uri::TABLE,

@@ -1,0 +1,83 @@
+//! What operators do with values.
+
+use regorus::Value;
+
+use super::program::Comparison;
+use super::val::{Stop, Val};
+
+pub(super) fn is_collection(value: &Val<'_>) -> bool {
+    matches!(value.value(), Some(Value::Array(_) | Value::Set(_) | Value::Object(_)))
+}
+
+pub(super) fn put(object: &mut Value, key: Value, value: Value) -> Result<(), Stop> {
+    if *object == Value::Undefined {
+        *object = Value::new_object();
+    }
+    let entries = object.as_object_mut().map_err(|_| Stop)?;
+    match entries.get(&key) {
+        Some(other) if *other != value => return Err(Stop),
+        Some(_) => {}
+        None => drop(entries.insert(key, value)),
+    }
+    Ok(())
+}
+
+pub(super) fn index<'r>(base: Val<'r>, key: Val<'r>) -> Val<'r> {
+    if key.is_undefined() {
+        return Val::UNDEFINED;
+    }
+    let key = key.into_value();
+    match base {
+        Val::Text(_) => Val::UNDEFINED,
+        Val::Ref(base) => Val::Ref(&base[&key]),
+        Val::Own(base) => Val::Own(base[&key].clone()),
+    }
+}
+
+pub(super) fn compare<'r>(comparison: Comparison, left: &Val<'r>, right: &Val<'r>) -> Val<'r> {
+    if left.is_undefined() || right.is_undefined() {
+        return Val::UNDEFINED;
+    }
+    let holds = match comparison {
+        Comparison::Equal => left.equals(right),
+        Comparison::Differ => !left.equals(right),
+        Comparison::Less => left.order(right).is_lt(),
+        Comparison::AtMost => left.order(right).is_le(),
+        Comparison::More => left.order(right).is_gt(),
+        Comparison::AtLeast => left.order(right).is_ge(),
+    };
+    Val::Own(holds.into())
+}
+
+pub(super) fn arithmetic<'r>(sign: char, left: &Val<'r>, right: &Val<'r>) -> Result<Val<'r>, Stop> {
+    if left.is_undefined() || right.is_undefined() {
+        return Ok(Val::UNDEFINED);
+    }
+    let (Some(Value::Number(a)), Some(Value::Number(b))) = (left.value(), right.value()) else {
+        return Err(Stop);
+    };
+    let is_zero = right.value() == Some(&Value::from(0));
+    let number = match sign {
+        '+' => a.add(b),
+        '-' => a.sub(b),
+        '*' => a.mul(b),
+        '/' | '%' if is_zero => return Ok(Val::UNDEFINED),
+        '/' => a.clone().divide(b),
+        _ if !a.is_integer() || !b.is_integer() => return Err(Stop),
+        _ => a.clone().modulo(b),
+    };
+    number.map(|it| Val::Own(it.into())).map_err(|_| Stop)
+}
+
+pub(super) fn is_in(value: &Val<'_>, domain: &Val<'_>) -> bool {
+    let is = |it: &Value| Val::Ref(it).equals(value);
+    match domain.value() {
+        Some(Value::Array(items)) => items.iter().any(is),
+        Some(Value::Set(items)) => match value.value() {
+            Some(value) => items.contains(value),
+            None => items.iter().any(is),
+        },
+        Some(Value::Object(entries)) => entries.values().any(is),
+        _ => false,
+    }
+}
