@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::coverage::{self, KINDS};
+
 mod blocking;
 mod circles;
 mod faults;
@@ -13,8 +15,6 @@ mod shapes;
 
 /// Longest source file, its tests not counted.
 const FILE_LINES_MAX: usize = 500;
-/// Folders of component kinds; a component's crate is named after the singular.
-const KINDS: [&str; 5] = ["receivers", "processors", "exporters", "connectors", "extensions"];
 /// Which of our crates the crates of a folder may depend on, by folder; the first line that fits holds. Who is
 /// not listed may depend on everything but components.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -61,6 +61,9 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     for page in faults::PAGES {
         let text = fs::read_to_string(root.join(page))?;
         faults::check(page, &text, &tree.sources, &mut problems);
+    }
+    if fs::read_to_string(root.join(coverage::PAGE)).ok() != Some(coverage::render(root)?) {
+        problems.push(format!("{}: stale: `cargo run -p xtask -- coverage`", coverage::PAGE));
     }
     circles::check(&tree.sources, &mut problems);
     shapes::check(&tree.sources, &mut problems);
