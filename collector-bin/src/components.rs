@@ -59,5 +59,6 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .extension::<oauth2client_extension::Oauth2Client>()
         .extension::<oidc_extension::Oidc>()
         .extension::<pprof_extension::Pprof>()
+        .extension::<sigv4auth_extension::SigV4>()
         .extension::<zpages_extension::Zpages>()
 }

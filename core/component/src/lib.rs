@@ -42,7 +42,7 @@ pub mod trace;
 mod view;
 
 pub use async_trait::async_trait;
-pub use auth::{ClientAuth, Refusal, ServerAuth};
+pub use auth::{ClientAuth, Outgoing, Refusal, ServerAuth};
 pub use capability::{Capability, Offered, Offers};
 pub use clock;
 pub use config::{self, Config, Problems};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use component::meter::Calls;
-use component::{ClientAuth, Context, Meter};
+use component::{ClientAuth, Context, Meter, Outgoing};
 use compression::{Chunks, Compressor};
 use confignet::dial::Target;
 use confignet::proxy::{Proxies, Proxy};
@@ -182,7 +182,7 @@ impl Client {
         let body = self.compressor.compress_aside(body).await;
         let body = body.map_err(|it| failed(&self.url, &it.to_string()))?;
         let mut url = Cow::Borrowed(&self.url);
-        let mut headers = self.first_headers(ctx, &content_type).await?;
+        let mut headers = self.first_headers(ctx, &content_type, &body).await?;
         for _ in 0..redirect::REQUESTS_MAX {
             let sent = self.send(&url, headers, body.clone()).await;
             let reply = sent.map_err(|why| failed(&url, &why))?;
@@ -190,7 +190,7 @@ impl Client {
                 None => return Ok(reply),
                 Some(to) => to.map_err(|why| failed(&url, &why))?,
             };
-            let first = self.first_headers(ctx, &content_type).await?;
+            let first = self.first_headers(ctx, &content_type, &body).await?;
             headers = redirect::headers(first, &self.url, &url, &to);
             url = Cow::Owned(to);
         }
@@ -203,11 +203,15 @@ impl Client {
         &self,
         ctx: &Context,
         content_type: &HeaderValue,
+        body: &Chunks,
     ) -> Result<HeaderMap, String> {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, content_type.clone());
         if let Some(auth) = &self.auth {
-            let given = auth.authorize(ctx, &mut headers).await;
+            let path = self.url.path().to_string();
+            let body = body.pieces().map(AsRef::as_ref).collect();
+            let request = Outgoing { method: "POST", path: &path, body };
+            let given = auth.sign(ctx, &request, &mut headers).await;
             given.map_err(|why| failed(&self.url, &why))?;
         }
         Ok(headers)
