@@ -39,6 +39,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .processor::<transform_processor::Transform>()
         .exporter::<debug_exporter::Debug>()
         .exporter::<file_exporter::File>()
+        .exporter::<load_balancing_exporter::LoadBalancing>()
         .exporter::<nop_exporter::Nop>()
         .exporter::<otlp_grpc_exporter::OtlpGrpc>()
         .exporter::<otlp_http_exporter::OtlpHttp>()

@@ -92,20 +92,20 @@ impl Provider {
             let session = self.get("AWS_ROLE_SESSION_NAME").unwrap_or_default();
             return self.by_web_identity(&arn, &file, &session, "").await;
         }
-        if let Some(found) = self.from_files().await? {
+        if let Some(found) = self.by_file().await? {
             return Ok(found);
         }
         let relative = self.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
         let relative = relative.map(|path| format!("{CONTAINER}{path}"));
         if let Some(url) = relative.or_else(|| self.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")) {
-            return self.from_container(&url).await;
+            return self.by_container(&url).await;
         }
         if self.get("AWS_EC2_METADATA_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
             return Err("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, give the service account \
                 or the task a role, or write ~/.aws/credentials"
                 .into());
         }
-        self.from_instance().await
+        self.by_instance().await
     }
 
     fn get(&self, name: &str) -> Option<String> {
@@ -137,7 +137,7 @@ impl Provider {
     }
 
     /// `~/.aws/credentials`, the section of `AWS_PROFILE`.
-    async fn from_files(&self) -> Result<Option<Credentials>, String> {
+    async fn by_file(&self) -> Result<Option<Credentials>, String> {
         let named = self.get("AWS_SHARED_CREDENTIALS_FILE");
         let usual = || self.get("HOME").map(|home| format!("{home}/.aws/credentials"));
         let Some(file) = named.or_else(usual) else { return Ok(None) };
@@ -146,7 +146,7 @@ impl Provider {
         Ok(text.and_then(|text| profile_in(&text, &profile)))
     }
 
-    async fn from_container(&self, url: &str) -> Result<Credentials, String> {
+    async fn by_container(&self, url: &str) -> Result<Credentials, String> {
         let mut headers = HeaderMap::new();
         let token = match self.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
             Some(file) => Some(read(&file).await?.trim().to_owned()),
@@ -160,7 +160,7 @@ impl Provider {
     }
 
     /// Of the role of an EC2 instance, by the second version of its metadata service.
-    async fn from_instance(&self) -> Result<Credentials, String> {
+    async fn by_instance(&self) -> Result<Credentials, String> {
         let base = self.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or_else(|| METADATA.into());
         let base = base.trim_end_matches('/');
         let mut headers = HeaderMap::new();
