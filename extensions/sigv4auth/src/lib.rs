@@ -17,8 +17,8 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-use provider::{Credentials, Provider};
-use sign::{ToSign, sign};
+use provider::Provider;
+use sign::{Credentials, ToSign, sign};
 
 /// The task looks whether somebody has asked for credentials; it asks for none by itself.
 const NEVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);

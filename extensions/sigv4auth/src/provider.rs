@@ -6,47 +6,24 @@ use std::time::{Duration, SystemTime};
 
 use component::config::Secret;
 use confighttp::client::{Fetcher, Url, Ways};
-use credentials::Lasting;
 use golang::time::rfc3339;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
-use crate::sign::{ToSign, encoded, sign};
+use crate::sign::{Credentials, ToSign, encoded, sign};
 use crate::{Role, WebIdentity};
 
 /// Most bytes of an answer, and of a file.
 const BYTES_MAX: usize = 64 * 1024;
 /// The time for one request.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Credentials are replaced so long before their end.
-const AHEAD: Duration = Duration::from_secs(5 * 60);
 /// Of EC2's metadata: the SDK's default, and the largest that its server takes.
 const METADATA_TOKEN_SECONDS: &str = "21600";
 const METADATA: &str = "http://169.254.169.254";
 const CONTAINER: &str = "http://169.254.170.2";
 const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
-
-/// Who signs.
-#[derive(Debug, Clone)]
-pub(crate) struct Credentials {
-    pub(crate) id: String,
-    pub(crate) secret: Secret,
-    pub(crate) token: Option<Secret>,
-    /// `None` for those that have no end.
-    pub(crate) end: Option<SystemTime>,
-}
-
-impl Lasting for Credentials {
-    fn is_valid(&self) -> bool {
-        self.end.is_none_or(|end| component::clock::now() < end)
-    }
-
-    fn is_due(&self) -> bool {
-        self.end.is_some_and(|end| end <= component::clock::now() + AHEAD)
-    }
-}
 
 /// What is read when credentials are needed. The environment is that of the process, in tests one of theirs.
 pub(crate) struct Provider {

@@ -4,18 +4,41 @@
 //! aws-sdk-go-v2, `aws/signer/v4`.
 
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
+use component::config::Secret;
+use credentials::Lasting;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use pdata::text::hex;
 use ring::{digest, hmac};
 
-use crate::provider::Credentials;
-
+/// Credentials are replaced so long before their end.
+const AHEAD: Duration = Duration::from_secs(5 * 60);
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 /// The headers that are signed, in the order of their names. Others may be changed by proxies on the way.
 static SIGNED: [HeaderName; 4] = [CONTENT_TYPE, HOST, DATE, TOKEN];
+
+/// Who signs.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    pub(crate) id: String,
+    pub(crate) secret: Secret,
+    pub(crate) token: Option<Secret>,
+    /// `None` for those that have no end.
+    pub(crate) end: Option<SystemTime>,
+}
+
+impl Lasting for Credentials {
+    fn is_valid(&self) -> bool {
+        self.end.is_none_or(|end| component::clock::now() < end)
+    }
+
+    fn is_due(&self) -> bool {
+        self.end.is_some_and(|end| end <= component::clock::now() + AHEAD)
+    }
+}
 
 /// A request to a service of AWS.
 pub(crate) struct ToSign<'a> {
@@ -112,8 +135,6 @@ fn key(secret: &str, scope: [&str; 3]) -> hmac::Key {
 
 #[cfg(test)]
 mod tests {
-    use component::config::Secret;
-
     use super::*;
 
     /// Of AWS's own test suite for signers (`aws-sig-v4-test-suite`).
