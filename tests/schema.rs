@@ -259,12 +259,13 @@ fn leaves(root: &Value, schema: &Value, at: &str, found: &mut BTreeSet<String>) 
         return leaves(root, root.pointer(&place[1..]).expect(place), at, found);
     }
     // A section may be written as null, too.
-    let ways = schema["anyOf"].as_array().into_iter().flatten();
-    let resolved =
-        ways.filter_map(|it| root.pointer(it["$ref"].as_str().map_or("", |it| &it[1..])));
-    let mut with_keys = resolved.filter(|it| it["properties"].is_object());
-    let below =
-        schema["properties"].as_object().or_else(|| with_keys.next()?["properties"].as_object());
+    let resolved = |it: &'_ Value| match it["$ref"].as_str() {
+        Some(place) => root.pointer(&place[1..]).expect(place).clone(),
+        None => it.clone(),
+    };
+    let mut ways = schema["anyOf"].as_array().into_iter().flatten().map(resolved);
+    let with_keys = ways.find(|it| it["properties"].is_object());
+    let below = with_keys.as_ref().unwrap_or(schema)["properties"].as_object();
     match below {
         Some(below) => {
             for (key, it) in below {
