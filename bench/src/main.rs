@@ -12,6 +12,7 @@ use bench::micro::{self, Heap, check};
 use bench::plan::{self, Choice, Series};
 use bench::relay::{h2, tcp};
 use bench::report;
+use bench::soak;
 use bench::table::{Table, folder};
 
 #[global_allocator]
@@ -22,6 +23,8 @@ usage: bench all [options]      everything, written to bench/RESULTS.md and benc
        bench run [options]      whole processes only, printed
        bench micro              single pieces of work: time and allocations
        bench check [--bless]    instructions of the same beside bench/baseline.txt; needs valgrind
+       bench soak [--minutes 10] [--rate 20000]
+                                one pipeline with a queue on disk for a long time, while the backend fails: does it grow?
        bench report             RESULTS.md again, from the runs that are kept
        bench relay h2|tcp IN_PORT TO_PORT
 options: --quick                a quarter of the load, one round
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<()> {
         "micro" => print!("{}", micro::table(&heap())),
         "once" => check::once(rest.first().context(USAGE)?)?,
         "check" => print!("{}", check::check(rest.iter().any(|it| it == "--bless"))?),
+        "soak" => print!("{}", runtime.block_on(soak::run(&Table::load()?, &soak::plan(rest)?))?),
         "relay" => runtime.block_on(relay(rest))?,
         _ => bail!(USAGE),
     }

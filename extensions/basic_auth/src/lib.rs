@@ -15,17 +15,19 @@ use tracing::warn;
 
 use checker::Checker;
 use htpasswd::{User, Users};
+pub use secrets::SecretProvider;
 
 mod checker;
 mod crypt;
 mod htpasswd;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod turn;
 
 /// `extensions: basic_auth:`
 ///
-/// Upstream: `extension/basicauthextension`, v0.149.
+/// Upstream: `extension/basicauthextension`, v0.165.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 #[config(go = "basicauthextension.Config")]
@@ -47,6 +49,9 @@ pub struct Htpasswd {
     pub file: String,
     /// Lines of such a file. They count before those of the file.
     pub inline: Secret,
+    /// Refused: no extension of this program gives secrets.
+    #[config(omit_empty)]
+    pub secret_provider: Option<SecretProvider>,
 }
 
 /// `client_auth:`
@@ -62,6 +67,9 @@ pub struct Login {
     pub password: Secret,
     /// A file with the password, read again when it changes; counts before `password`.
     pub password_file: String,
+    /// Refused: no extension of this program gives secrets.
+    #[config(omit_empty)]
+    pub secret_provider: Option<SecretProvider>,
 }
 
 const NO_SOURCE: &str = "no credential source provided";
@@ -80,25 +88,46 @@ impl component::Config for Config {
                 problems.at("", both).remove("client_auth");
             }
             (None, None) => drop(problems.at("", NO_SOURCE).say("", advice)),
-            (Some(it), None) if it.file.is_empty() && it.inline.expose().is_empty() => {
-                problems.late("", NO_SOURCE).say("htpasswd", advice);
-            }
-            (Some(it), None) => {
-                let users = Users::read(it.inline.expose());
-                for (line, why) in &users.unused {
-                    let text = format!("line {line} is not used: {why}");
-                    problems.warn(Caution::NoEffect, "htpasswd::inline", text);
-                }
-                if it.file.is_empty() && users.is_empty() {
-                    problems.at_start("htpasswd::inline", NO_USER);
-                }
-            }
-            (None, Some(it)) => {
-                if it.username_file.is_empty() && it.username.contains(':') {
-                    let text = format!("{NO_FORMAT}: a name cannot contain a colon");
-                    problems.at_start("client_auth::username", text);
-                }
-            }
+            (Some(it), None) => it.validate(advice, problems),
+            (None, Some(it)) => it.validate(problems),
+        }
+    }
+}
+
+impl Htpasswd {
+    fn validate(&self, advice: &str, problems: &mut Problems) {
+        let has_other = !self.file.is_empty() || !self.inline.expose().is_empty();
+        if let Some(provider) = &self.secret_provider {
+            let instead = "htpasswd::file, which is read again when it changes";
+            provider.validate("htpasswd", (has_other, false), instead, problems);
+            return;
+        }
+        if !has_other {
+            problems.late("", NO_SOURCE).say("htpasswd", advice);
+            return;
+        }
+        let users = Users::read(self.inline.expose());
+        for (line, why) in &users.unused {
+            let text = format!("line {line} is not used: {why}");
+            problems.warn(Caution::NoEffect, "htpasswd::inline", text);
+        }
+        if self.file.is_empty() && users.is_empty() {
+            problems.at_start("htpasswd::inline", NO_USER);
+        }
+    }
+}
+
+impl Login {
+    fn validate(&self, problems: &mut Problems) {
+        if let Some(provider) = &self.secret_provider {
+            let text = [&self.username, &self.username_file, &self.password_file];
+            let has_other =
+                text.iter().any(|it| !it.is_empty()) || !self.password.expose().is_empty();
+            let instead = "client_auth::username_file and password_file, which are read again when they change";
+            provider.validate("client_auth", (has_other, true), instead, problems);
+        } else if self.username_file.is_empty() && self.username.contains(':') {
+            let text = format!("{NO_FORMAT}: a name cannot contain a colon");
+            problems.at_start("client_auth::username", text);
         }
     }
 }

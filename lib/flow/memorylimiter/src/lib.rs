@@ -45,7 +45,7 @@ const IDLE_INTERVALS: u32 = 30;
 /// Memory is not looked at again before so many bytes have come, or the interval is over.
 const LOOK_BYTES_MIN: u64 = MIB;
 /// Memory that is free is given back at most so often: it costs a thread a few milliseconds, and faults later.
-const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
+const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 /// Requests that are being read or have no answer yet may take this part of what is left of the hard limit.
 const IN_FLIGHT_PART: u64 = 4;
 
@@ -149,15 +149,29 @@ impl Limiter {
     async fn pause(&self, interval: Duration) {
         let end = Instant::now() + interval;
         while Instant::now() < end {
-            tokio::time::sleep_until(end.min(Instant::now() + REFUSING_INTERVAL_MAX)).await;
-            if self.refusing.load(Relaxed) {
+            let step = end.min(Instant::now() + REFUSING_INTERVAL_MAX);
+            if tokio::time::timeout_at(step, self.beyond()).await.is_ok()
+                || self.refusing.load(Relaxed)
+            {
                 return;
             }
         }
         if !self.asked.swap(false, Relaxed) {
             let idle = interval.saturating_mul(IDLE_INTERVALS);
-            // Either way memory is looked at.
-            let _ = tokio::time::timeout(idle, self.awake.notified()).await;
+            // Whatever ends it, memory is looked at.
+            tokio::select! {
+                () = tokio::time::sleep(idle) => {}
+                () = self.awake.notified() => {}
+                () = self.beyond() => {}
+            }
+        }
+    }
+
+    /// Waits until servers have read more than is left: what they have refused was in memory, too.
+    async fn beyond(&self) {
+        match self.started.get() {
+            Some((host, _)) => host.in_flight().beyond().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -203,10 +217,12 @@ impl Limiter {
     pub fn check(&self, used: u64) {
         self.taken.store(0, Relaxed);
         let left = self.plan.limits.soft.saturating_sub(used);
-        self.allowance.store((left / 2).max(LOOK_BYTES_MIN), Relaxed);
+        let allowance = (left / 2).max(LOOK_BYTES_MIN);
+        self.allowance.store(allowance, Relaxed);
         let refuse = left == 0;
-        if let Some((_, in_flight)) = self.started.get() {
+        if let Some((host, in_flight)) = self.started.get() {
             in_flight.set(self.in_flight_max(used));
+            host.in_flight().allow(usize::try_from(allowance).unwrap_or(usize::MAX));
         }
         if self.refusing.swap(refuse, Relaxed) == refuse {
             return;

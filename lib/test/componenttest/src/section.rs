@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use component::config::{Fault, Stage, Value, check};
-use component::{Config, Next, Processor, ProcessorSettings, Signal};
+use component::{Config, Next, Problems, Processor, ProcessorSettings, Signal};
 use confmap::{Data, Environment, Locations, Node};
 
 /// A component's section as a tree, from YAML. Panics with the mistake.
@@ -70,13 +70,21 @@ pub fn problems<C: Config>(text: &str) -> Vec<String> {
     }
 }
 
+/// What a section without a mistake is warned about.
+pub fn warnings<C: Config>(text: &str) -> Vec<String> {
+    let config: C = config(text);
+    let mut found = Problems::default();
+    config.validate(&mut found);
+    found.warnings().iter().map(|it| it.1.text.clone()).collect()
+}
+
 fn texts(faults: &[Fault]) -> Vec<String> {
     faults.iter().map(Fault::read_text).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use component::{Problems, RetryConfig};
+    use component::RetryConfig;
     use serde::{Deserialize, Serialize};
 
     use super::*;
