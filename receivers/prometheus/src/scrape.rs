@@ -29,7 +29,7 @@ const INLINE_BYTES_MAX: usize = 1024 * 1024;
 /// What all targets of a job share.
 pub(crate) struct Shared {
     pub(crate) config: ScrapeConfig,
-    pub(crate) metric_rules: Vec<Rule>,
+    pub(crate) metric_rules: Arc<[Rule]>,
     pub(crate) client: Client,
     pub(crate) limits: Limits,
     pub(crate) open_metrics: bool,
