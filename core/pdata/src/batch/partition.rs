@@ -63,7 +63,7 @@ fn deal(data: &Data, at: Depth, rows: &[u32], count: usize) -> Vec<Data> {
         Depth::Resource => 0,
         Depth::Scope => 1,
         Depth::Item => 2,
-        Depth::Child => item_depth(signal),
+        Depth::Child | Depth::Exemplar => item_depth(signal),
     };
     let parts = std::iter::repeat_with(Part::default).take(count).collect();
     let mut dealer =

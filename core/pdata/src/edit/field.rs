@@ -3,8 +3,8 @@
 //! of a point is found by the kind of its metric.
 
 use crate::fields::{
-    event, exponential, group, histogram, log, metric, number, points, resource, scope, span,
-    status, summary,
+    event, exemplar, exponential, group, histogram, log, metric, number, points, resource, scope,
+    span, status, summary,
 };
 
 /// A field of OTLP, as the accessors of [`super::Place`] take it.
@@ -33,6 +33,7 @@ pub(super) enum Of {
     MetricData,
     Event,
     Point,
+    Exemplar,
     /// What visitors note between edits of one place. It is never written.
     Cache,
 }
@@ -55,7 +56,7 @@ pub(super) enum Kind {
     Double,
     /// 0 is not the same as nothing.
     OptionalDouble,
-    /// The value of a number point: `as_int` or `as_double`.
+    /// The value of a number point or an exemplar: `as_int` or `as_double`, whose number it has.
     Number,
     Any,
     Attributes,
@@ -297,6 +298,18 @@ impl Field {
         inner(Of::Point, row::NEGATIVE as u32, exponential::BUCKETS, Kind::VarintList);
     /// Quantiles; of summaries.
     pub const POINT_QUANTILES: Self = point(row::QUANTILES, Kind::Messages);
+
+    /// Of the exemplar: those that its data point does not have.
+    pub const EXEMPLAR_ATTRIBUTES: Self =
+        field(Of::Exemplar, exemplar::ATTRIBUTES, Kind::Attributes);
+    /// When it was measured, nanoseconds since 1970.
+    pub const EXEMPLAR_TIME: Self = field(Of::Exemplar, exemplar::TIME, Kind::Fixed64);
+    /// Int or double.
+    pub const EXEMPLAR_VALUE: Self = field(Of::Exemplar, exemplar::DOUBLE, Kind::Number);
+    /// 16 bytes.
+    pub const EXEMPLAR_TRACE_ID: Self = field(Of::Exemplar, exemplar::TRACE_ID, Kind::Id(16));
+    /// 8 bytes.
+    pub const EXEMPLAR_SPAN_ID: Self = field(Of::Exemplar, exemplar::SPAN_ID, Kind::Id(8));
 
     /// What a visitor notes for itself while it is at one place: a map that is never written.
     pub const CACHE: Self = field(Of::Cache, 1, Kind::Attributes);

@@ -3,7 +3,7 @@
 use super::field::{Kind, Spot};
 use super::level::Level;
 use super::path::PathError;
-use crate::fields::number;
+use crate::fields::{exemplar, number};
 use crate::value::Value;
 use crate::view::{AttributesRef, NumberValue, ValueRef, text};
 use crate::wire::{Payload, Reader, Scalars, Writer, only};
@@ -17,7 +17,7 @@ pub(super) fn get<'x>(level: &'x Level, src: &'x [u8], spot: Spot) -> Option<Val
             let all = level.all(src, spot.number);
             return Some(ValueRef::Map(AttributesRef::new(all, spot.number)));
         }
-        Kind::Number => return number(level, src),
+        Kind::Number => return number(level, src, spot.number),
         Kind::Any => {
             return body(level, src, spot.number).map(ValueRef::decode);
         }
@@ -70,14 +70,20 @@ pub(super) fn body<'x>(level: &'x Level, src: &'x [u8], number: u32) -> Option<&
     level.field(src, number).map(Payload::bytes)
 }
 
-/// The value of a number point: of its two members the last one counts.
-fn number<'x>(level: &'x Level, src: &'x [u8]) -> Option<ValueRef<'x>> {
+/// `as_int`, which has the same number in points and in exemplars.
+const AS_INT: u32 = {
+    assert!(number::INT == exemplar::INT, "one number for both");
+    number::INT
+};
+
+/// The value of a number point or an exemplar: of its two members the last one counts.
+fn number<'x>(level: &'x Level, src: &'x [u8], as_double: u32) -> Option<ValueRef<'x>> {
     let mut last = None;
-    for field in Reader::new(level.fields(src, number::DOUBLE)) {
-        match field.number {
-            number::DOUBLE => last = Some(ValueRef::Double(field.payload.double())),
-            number::INT => last = Some(ValueRef::Int(field.payload.integer() as i64)),
-            _ => {}
+    for field in Reader::new(level.fields(src, as_double)) {
+        if field.number == as_double {
+            last = Some(ValueRef::Double(field.payload.double()));
+        } else if field.number == AS_INT {
+            last = Some(ValueRef::Int(field.payload.integer() as i64));
         }
     }
     last
@@ -159,7 +165,7 @@ fn put(level: &mut Level, src: &[u8], spot: Spot, fields: &[u8]) {
     if spot.outer == 0 {
         let mut mask = 1 << spot.number;
         if spot.kind == Kind::Number {
-            mask |= 1 << number::INT;
+            mask |= 1 << AS_INT;
         }
         return level.set(mask, |out| out.raw(fields));
     }
@@ -207,7 +213,7 @@ fn write(spot: Spot, value: &Value<'_>, out: &mut Writer) -> Result<(), PathErro
         }
         (Kind::Double | Kind::OptionalDouble, _) => return Err(wrong("Double")),
         (Kind::Number, Some(ValueRef::Int(it))) => {
-            out.fixed64_field(crate::fields::number::INT, it as u64);
+            out.fixed64_field(AS_INT, it as u64);
         }
         (Kind::Number, Some(ValueRef::Double(it))) => out.fixed64_field(number, it.to_bits()),
         (kind, Some(ValueRef::Int(it))) => write_int(kind, number, it, out),
