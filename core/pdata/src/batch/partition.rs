@@ -13,6 +13,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::bits::position;
 use crate::data::{Chunks, Data};
 use crate::edit::{Depth, Keep, Place};
 use crate::fields::RESOURCES;
@@ -45,7 +46,7 @@ impl Data {
             if place.depth() < at {
                 return Keep::Enter;
             }
-            let next = keys.len() as u32;
+            let next = position(keys.len());
             rows.push(*keys.entry(key(place)).or_insert(next));
             Keep::Whole
         });

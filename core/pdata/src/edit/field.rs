@@ -2,6 +2,7 @@
 //! type they are. Data points are four messages with the same fields under different numbers, so a field
 //! of a point is found by the kind of its metric.
 
+use crate::bits::last_8;
 use crate::fields::{
     event, exemplar, exponential, group, histogram, log, metric, number, points, resource, scope,
     span, status, summary,
@@ -131,8 +132,14 @@ fn column(data: u32) -> Option<usize> {
     }
 }
 
+/// The number of a field in the byte that is kept for it; a larger one does not compile.
+const fn small(number: u32) -> u8 {
+    assert!(number <= 0xff, "numbers are small");
+    last_8(number as u64)
+}
+
 const fn field(of: Of, number: u32, kind: Kind) -> Field {
-    Field { of, outer: 0, number: number as u8, kind }
+    Field { of, outer: 0, number: small(number), kind }
 }
 
 const fn point(row: u8, kind: Kind) -> Field {
@@ -141,7 +148,7 @@ const fn point(row: u8, kind: Kind) -> Field {
 
 /// A field of a message that is itself a field.
 const fn inner(of: Of, outer: u32, number: u32, kind: Kind) -> Field {
-    Field { of, outer: outer as u8, number: number as u8, kind }
+    Field { of, outer: small(outer), number: small(number), kind }
 }
 
 impl Field {

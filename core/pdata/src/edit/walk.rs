@@ -10,6 +10,7 @@ use super::scratch::{
 };
 use super::splice::{Frame, body_at};
 use super::{Depth, Edited, Empty, Field, Keep};
+use crate::bits::position;
 use crate::buffer;
 use crate::data::{Chunks, Data};
 use crate::fields::{RESOURCES, group, points, span};
@@ -154,7 +155,7 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
     /// Visits a log record, span or metric and its children: false if it was dropped.
     #[inline]
     fn item<'e>(&mut self, place: &mut Place<'e>, field: &wire::Field<'e>) -> bool {
-        place.at[ITEM] = (body_at(field) as u32, field.end as u32);
+        place.at[ITEM] = (position(body_at(field)), position(field.end));
         place.scratch.replaced = false;
         place.begin_item();
         if !self.visit_item(place) {
@@ -227,7 +228,8 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
             if field.number != number {
                 continue;
             }
-            let (source, body) = ((field.start as u32, at as u32), body_at(&field) as u32);
+            let source = (position(field.start), position(at));
+            let body = position(body_at(&field));
             place.at[CHILD] = (body, source.1);
             place.index = seen;
             seen += 1;
@@ -271,7 +273,8 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
             if field.number != spot.number {
                 continue;
             }
-            let (source, body) = ((field.start as u32, at as u32), body_at(&field) as u32);
+            let source = (position(field.start), position(at));
+            let body = position(body_at(&field));
             place.at[EXEMPLAR] = (body, source.1);
             place.index = seen;
             seen += 1;
@@ -356,10 +359,10 @@ impl Group {
         let content = place.chunk.get(..frame.end).unwrap_or_default();
         let head =
             Reader::starting_at(content, frame.body_at).find(|field| field.number == group::HEAD);
-        let range = head.map(|it| (body_at(&it) as u32, it.end as u32));
+        let range = head.map(|it| (position(body_at(&it)), position(it.end)));
         place.at[at] = range.unwrap_or_default();
         let beside = if at == RESOURCE { RESOURCE_GROUP } else { SCOPE_GROUP };
-        place.at[beside] = (frame.body_at as u32, frame.end as u32);
+        place.at[beside] = (position(frame.body_at), position(frame.end));
         place.scratch.level_mut(beside).begin();
         Self { at, beside, frame, has_head: range.is_some(), head_out: None, children: 0, kept: 0 }
     }
