@@ -75,7 +75,8 @@ pub(crate) async fn run(
     });
     // Spread over the interval, by what the target is.
     let interval = target.interval;
-    let spread = target.labels.hash_of(|_| true) % (interval.as_nanos().max(1) as u64);
+    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    let spread = target.labels.hash_of(|_| true) % nanos.max(1);
     let first = Instant::now() + Duration::from_nanos(spread);
     let mut ticks = tokio::time::interval_at(first, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -94,7 +95,7 @@ pub(crate) async fn run(
 }
 
 fn now_ms() -> i64 {
-    (component::clock::unix_nanos() / 1_000_000) as i64
+    (component::clock::unix_nanos() / 1_000_000).cast_signed()
 }
 
 /// One scrape.
