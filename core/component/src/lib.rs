@@ -32,6 +32,7 @@ mod middleware;
 mod outputs;
 mod per_signal;
 mod place;
+mod planned;
 mod policies;
 mod queue_log;
 mod received;
@@ -66,6 +67,7 @@ pub use outputs::{Finish, Outputs, fan_out};
 pub use pdata::{Data, Signal};
 pub use per_signal::PerSignal;
 pub use place::Place;
+pub use planned::Planned;
 pub use policies::{PolicyDocument, PolicyDocuments, PolicyProvider};
 pub use queue_log::{
     Appended, Backlog, Fsync, NewRecord, QueueLog, StoredRecord, Sync as LogSync, Unstored,

@@ -174,7 +174,7 @@ macro_rules! setter {
     };
     ($(#[$doc:meta])* $name:ident: enumeration($number:expr)) => {
         $crate::build::setter! { @ $(#[$doc])* $name(self, value: i32)
-            self.out.varint_scalar($number, i64::from(value) as u64) }
+            self.out.varint_scalar($number, crate::bits::extended(value)) }
     };
     ($(#[$doc:meta])* $name:ident: zigzag($number:expr)) => {
         $crate::build::setter! { @ $(#[$doc])* $name(self, value: i32)
@@ -190,7 +190,7 @@ macro_rules! setter {
     };
     ($(#[$doc:meta])* $name:ident: present_int($number:expr)) => {
         $crate::build::setter! { @ $(#[$doc])* $name(self, value: i64)
-            self.out.fixed64_field($number, value as u64) }
+            self.out.fixed64_field($number, value.cast_unsigned()) }
     };
     ($(#[$doc:meta])* $name:ident: text($number:expr)) => {
         $crate::build::setter! { @ $(#[$doc])* $name(self, value: &str)

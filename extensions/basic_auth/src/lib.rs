@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use component::config::{Caution, Problems, Secret, Value};
 use component::{
     AuthData, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Offers,
-    Refusal, ServerAuth, Settings, async_trait,
+    Planned, Refusal, ServerAuth, Settings, async_trait,
 };
 use credentials::{Given, Watched};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -73,6 +73,8 @@ pub struct Login {
 }
 
 const NO_SOURCE: &str = "no credential source provided";
+const ADVICE: &str = "write whom receivers let in: htpasswd: {file: ...}; or what exporters send: client_auth: {username: ..., \
+                      password: ...}";
 const NO_USER: &str =
     "the htpasswd holds no user: write name:password, best as htpasswd -B makes it";
 /// Upstream's, for a name that the header cannot carry.
@@ -80,39 +82,14 @@ const NO_FORMAT: &str = "invalid authorization format";
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        let advice = "write whom receivers let in: htpasswd: {file: ...}; or what exporters send: client_auth: {username: ..., \
-                      password: ...}";
         match (&self.htpasswd, &self.client_auth) {
             (Some(_), Some(_)) => {
                 let both = "only one of `htpasswd` or `client_auth` can be specified";
                 problems.at("", both).remove("client_auth");
             }
-            (None, None) => drop(problems.at("", NO_SOURCE).say("", advice)),
-            (Some(it), None) => it.validate(advice, problems),
+            (None, None) => drop(problems.at("", NO_SOURCE).say("", ADVICE)),
+            (Some(_), None) => {}
             (None, Some(it)) => it.validate(problems),
-        }
-    }
-}
-
-impl Htpasswd {
-    fn validate(&self, advice: &str, problems: &mut Problems) {
-        let has_other = !self.file.is_empty() || !self.inline.expose().is_empty();
-        if let Some(provider) = &self.secret_provider {
-            let instead = "htpasswd::file, which is read again when it changes";
-            provider.validate("htpasswd", (has_other, false), instead, problems);
-            return;
-        }
-        if !has_other {
-            problems.late("", NO_SOURCE).say("htpasswd", advice);
-            return;
-        }
-        let users = Users::read(self.inline.expose());
-        for (line, why) in &users.unused {
-            let text = format!("line {line} is not used: {why}");
-            problems.warn(Caution::NoEffect, "htpasswd::inline", text);
-        }
-        if self.file.is_empty() && users.is_empty() {
-            problems.at_start("htpasswd::inline", NO_USER);
         }
     }
 }
@@ -132,31 +109,72 @@ impl Login {
     }
 }
 
+/// The section, with the users that are written in it.
+#[derive(Clone)]
+pub struct Plan {
+    config: Config,
+    inline: Arc<Users>,
+}
+
+impl Planned for Plan {
+    type Section = Config;
+
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
+        let server = config.htpasswd.as_ref().filter(|_| config.client_auth.is_none());
+        let inline = server.map_or_else(Users::default, |it| it.users(found));
+        Some(Self { config, inline: Arc::new(inline) })
+    }
+}
+
+impl Htpasswd {
+    fn users(&self, found: &mut Problems) -> Users {
+        let has_other = !self.file.is_empty() || !self.inline.expose().is_empty();
+        if let Some(provider) = &self.secret_provider {
+            let instead = "htpasswd::file, which is read again when it changes";
+            provider.validate("htpasswd", (has_other, false), instead, found);
+            return Users::default();
+        }
+        let users = Users::read(self.inline.expose());
+        if !has_other {
+            found.late("", NO_SOURCE).say("htpasswd", ADVICE);
+            return users;
+        }
+        for (line, why) in &users.unused {
+            let text = format!("line {line} is not used: {why}");
+            found.warn(Caution::NoEffect, "htpasswd::inline", text);
+        }
+        if self.file.is_empty() && users.is_empty() {
+            found.at_start("htpasswd::inline", NO_USER);
+        }
+        users
+    }
+}
+
 /// The extension.
 pub struct BasicAuth {
-    config: Config,
+    plan: Plan,
     checker: Checker,
     started: OnceLock<Started>,
 }
 
 /// What it works with.
 enum Started {
-    Server { inline: Users, file: Option<Arc<Watched<Users>>> },
+    Server { inline: Arc<Users>, file: Option<Arc<Watched<Users>>> },
     Client { name: Given<String>, password: Given<String> },
 }
 
 impl Extension for BasicAuth {
-    type Config = Config;
+    type Config = Plan;
     const TYPE: &'static str = "basic_auth";
     const ALIASES: &'static [&'static str] = &["basicauth"];
     const OFFERS: &'static [Offers] = &[Offers::ServerAuth, Offers::ClientAuth];
 
-    fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
-        Ok(Self { config, checker: Checker::new(), started: OnceLock::new() })
+    fn create(_settings: Settings, plan: Plan) -> Result<Self, BoxError> {
+        Ok(Self { plan, checker: Checker::new(), started: OnceLock::new() })
     }
 
     fn offers(self: Arc<Self>) -> Vec<Capability> {
-        if self.config.htpasswd.is_some() {
+        if self.plan.config.htpasswd.is_some() {
             vec![Capability::ServerAuth(self)]
         } else {
             vec![Capability::ClientAuth(self)]
@@ -167,8 +185,9 @@ impl Extension for BasicAuth {
 #[async_trait]
 impl Component for BasicAuth {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let started = match (&self.config.htpasswd, &self.config.client_auth) {
-            (Some(it), _) => server(it, host)?,
+        let Plan { config, inline } = &self.plan;
+        let started = match (&config.htpasswd, &config.client_auth) {
+            (Some(it), _) => server(it, Arc::clone(inline), host)?,
             (None, Some(it)) => client(it, host)?,
             (None, None) => return Err(NO_SOURCE.into()),
         };
@@ -177,8 +196,7 @@ impl Component for BasicAuth {
     }
 }
 
-fn server(section: &Htpasswd, host: &Host) -> Result<Started, BoxError> {
-    let inline = Users::read(section.inline.expose());
+fn server(section: &Htpasswd, inline: Arc<Users>, host: &Host) -> Result<Started, BoxError> {
     let file = match section.file.as_str() {
         "" => None,
         path => {

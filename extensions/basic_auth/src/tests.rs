@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use componenttest::{TestHost, config, problems, settings};
+use componenttest::{TestHost, config, planned, problems, settings};
 
 use super::*;
 use crate::turn::WAITING_MAX;
@@ -232,15 +232,14 @@ fn it_offers_what_its_section_is_about() {
 
 #[test]
 fn mistakes_are_named_in_the_collectors_words() {
-    let check = |section: &str, want: &[&str]| assert_eq!(problems::<Config>(section), want);
+    let check = |section: &str, want: &[&str]| assert_eq!(problems::<Plan>(section), want);
     check("{}", &[NO_SOURCE]);
     let both = "only one of `htpasswd` or `client_auth` can be specified";
     check(r#"{"htpasswd": {"inline": "a:b"}, "client_auth": {"username": "a"}}"#, &[both]);
     check(r#"{"htpasswd": {"file": "a"}}"#, &[]);
     // Said when it is created or started.
     let later = |section: &str, want: &str| {
-        let mut found = Problems::default();
-        component::Config::validate(&config::<Config>(section), &mut found);
+        let (_, found) = planned::<Plan>(section);
         let found: Vec<&str> = found.faults().iter().map(|it| it.text.as_str()).collect();
         assert_eq!(found, [want]);
     };

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use component::{Host, InFlightLimit, Problems, Status, memory};
+use component::{Host, InFlightLimit, Planned, Problems, Status, memory};
 use pdata::buffer;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -50,16 +50,17 @@ const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 const IN_FLIGHT_PART: u64 = 4;
 
 /// The section, and what it amounts to on this machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     config: Config,
     total: u64,
     limits: Limits,
 }
 
-impl Plan {
-    /// Works the section out, or says why that is not possible here.
-    pub fn new(config: Config, found: &mut Problems) -> Option<Self> {
+impl Planned for Plan {
+    type Section = Config;
+
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
         let Some(total) = limits::total_memory() else {
             found.late("", "cannot read how much memory there is");
             return None;

@@ -24,7 +24,7 @@ pub use host::{
 };
 pub use logs::{Line, captured};
 pub use pages::{ask, start_on_free_port};
-pub use section::{config, plan, problems, processor, section, warnings};
+pub use section::{config, plan, planned, problems, processor, section, warnings};
 pub use sink::{Answer, Sink};
 pub use through::through;
 
