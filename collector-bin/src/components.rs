@@ -34,6 +34,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .processor::<k8s_attributes_processor::K8sAttributes>()
         .processor::<memory_limiter_processor::MemoryLimiter>()
         .processor::<rego_processor::Rego>()
+        .processor::<resource_detection_processor::ResourceDetection>()
         .processor::<resource_processor::Resource>()
         .processor::<telemetry_policy_processor::TelemetryPolicy>()
         .processor::<transform_processor::Transform>()
