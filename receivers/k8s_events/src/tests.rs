@@ -28,8 +28,9 @@ fn sections_of_the_field_are_accepted() {
     ] {
         assert_eq!(problems::<Config>(section), [""; 0], "{section}");
     }
-    let found = problems::<Config>("auth_type: password").join("; ");
-    assert!(found.contains("invalid authType for kubernetes: password"), "{found}");
+    let section = componenttest::section("auth_type: password");
+    let (_, found) = component::config::check::<Config>(&section).unwrap();
+    assert_eq!(found.faults()[0].text, "invalid authType for kubernetes: password");
 }
 
 fn event() -> Json {
@@ -74,7 +75,7 @@ async fn told(since: &str, interval: &str, changes: Vec<Happened>) -> Vec<Json> 
     for it in changes {
         assert!(taker.take(vec![it]).await);
     }
-    let all = sink.data().into_iter().map(|data| {
+    let all = sink.received().into_iter().map(|data| {
         let Data::Logs(logs) = data else { panic!("log records") };
         let mut out = Vec::new();
         logs.to_json(&mut out);

@@ -22,10 +22,21 @@ fn it_is_as_all_components() {
     componenttest::conformance::check_create::<Subject>(SECTION);
 }
 
+/// All that is wrong with a section.
+fn wrong(section: &str) -> String {
+    match component::config::check::<Config>(&componenttest::section(section)) {
+        Err(faults) => format!("{faults:?}"),
+        Ok((_, found)) => {
+            let texts: Vec<&str> = found.faults().iter().map(|it| it.text.as_str()).collect();
+            texts.join("; ")
+        }
+    }
+}
+
 #[test]
 fn mistakes_are_told_in_the_collectors_words() {
     let check = |section: &str, want: &str| {
-        let found = problems::<Config>(section).join("; ");
+        let found = wrong(section);
         assert!(found.contains(want), "{section}: {found}");
     };
     check("objects: [{name: pods, mode: invalid_mode}]", "invalid mode: invalid_mode");

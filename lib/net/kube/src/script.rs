@@ -85,7 +85,12 @@ pub(crate) async fn server(script: Vec<Act>) -> (Client, mpsc::Receiver<String>)
             let (mut socket, _) = listener.accept().await.unwrap();
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
-                head.push(socket.read_u8().await.unwrap());
+                // The client may have gone.
+                let Ok(byte) = socket.read_u8().await else { break };
+                head.push(byte);
+            }
+            if head.is_empty() {
+                continue;
             }
             let head = String::from_utf8(head).unwrap();
             let path = head.split(' ').nth(1).unwrap().to_owned();
