@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("core/config-derive", &[]),
     ("core/config", &["core/config-derive"]),
     ("core/pdata", &[]),
+    ("core/machine", &[]),
     ("core/confmap", &["core/config"]),
     ("core/component", &["core/clock", "core/config", "core/pdata"]),
     // Its documents are YAML, which only confmap knows.
@@ -44,6 +45,7 @@ const BELOW_COMPONENTS: &[&str] = &[
     "core/clock",
     "core/component",
     "core/config",
+    "core/machine",
     "core/pdata",
     "lib/lang/",
     "lib/net/",

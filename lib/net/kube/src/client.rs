@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use crate::backoff::Limiter;
-use crate::connection::Connection;
+use crate::connection::{Auth, Connection};
 use crate::locate::locate;
 use crate::resource::escape;
 use crate::{ApiConfig, Error, Query};
@@ -65,6 +65,17 @@ impl Client {
         let read = move || locate(&section, |name| std::env::var(name).ok());
         let read = tokio::task::spawn_blocking(read).await;
         Self::with(config, read.map_err(|error| error.to_string())??, agent)
+    }
+
+    /// A client of the server at a URL, without credentials: for tests of components.
+    ///
+    /// # Errors
+    /// It is no URL.
+    pub fn plain(server: &str) -> Result<Self, String> {
+        let (tls, auth) = (configtls::ClientConfig::default(), Auth::default());
+        let server = server.to_owned();
+        let connection = Connection { server, tls, auth, proxy_url: String::new() };
+        Self::with(&ApiConfig::default(), connection, "test")
     }
 
     pub(crate) fn with(
