@@ -23,6 +23,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
     Registry::default()
         .receiver::<cri_receiver::Cri>()
         .receiver::<file_log_receiver::FileLog>()
+        .receiver::<host_metrics_receiver::HostMetrics>()
         .receiver::<jaeger_receiver::Jaeger>()
         .receiver::<nop_receiver::Nop>()
         .receiver::<otlp_receiver::Otlp>()
