@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use component::Problems;
+use confignet::go_text;
 use rustix::fs::StatFs;
 use scraping::{BlockingScraper, Builder, Errors, MetricsSection, ResourceSection, Scraped};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::filter::{Devices, Filter, FsTypes, MountPoints};
-use crate::machine::{Failure, Files, Machine, go_text};
+use crate::machine::{Failure, Files, Machine};
 use crate::mounts::{Mount, mounts, old_mounts, storing};
 use crate::precision::ratio;
 

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use confignet::go_text;
+
 use crate::text::{fields, first, float, lines, number};
 
 /// Longest file, in bytes. /proc/net/tcp of a machine with a million connections has 150 MB.
@@ -141,15 +143,6 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-/// Go writes the system's texts in lower case and without their number.
-pub(crate) fn go_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    let lower = letters.next().map(|it| it.to_lowercase().to_string()).unwrap_or_default();
-    format!("{lower}{}", letters.as_str())
 }
 
 /// Reads files of the machine into one buffer, which is used again.

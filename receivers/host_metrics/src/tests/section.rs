@@ -85,7 +85,7 @@ async fn the_scrapers_deliver_together_at_the_interval() {
     let data = sink.received().remove(0).into_metrics().unwrap();
     let scopes: Vec<_> = data
         .resources()
-        .flat_map(|it| it.scopes())
+        .flat_map(pdata::ResourceMetrics::scopes)
         .map(|it| it.scope().name().to_owned())
         .collect();
     let names: Vec<_> = scopes.iter().map(|it| it.rsplit('/').next().unwrap()).collect();
