@@ -23,6 +23,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
     Registry::default()
         .receiver::<cri_receiver::Cri>()
         .receiver::<file_log_receiver::FileLog>()
+        .receiver::<host_metrics_receiver::HostMetrics>()
         .receiver::<jaeger_receiver::Jaeger>()
         .receiver::<k8s_events_receiver::K8sEvents>()
         .receiver::<k8s_objects_receiver::K8sObjects>()

@@ -12,6 +12,7 @@ mod full_outputs;
 mod go_collector;
 mod health;
 mod helm;
+mod host_metrics;
 mod intake;
 mod kube_objects;
 mod kubernetes;
