@@ -24,6 +24,8 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .receiver::<cri_receiver::Cri>()
         .receiver::<file_log_receiver::FileLog>()
         .receiver::<jaeger_receiver::Jaeger>()
+        .receiver::<k8s_cluster_receiver::K8sCluster>()
+        .receiver::<kubelet_stats_receiver::KubeletStats>()
         .receiver::<nop_receiver::Nop>()
         .receiver::<otlp_receiver::Otlp>()
         .receiver::<prometheus_receiver::Prometheus>()

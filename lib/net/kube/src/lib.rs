@@ -3,7 +3,7 @@
 //! [`ApiConfig`] are the keys that components flatten into their sections; [`Client`] sends requests; a [`Feed`] keeps a list of
 //! objects current by LIST and WATCH, once for all who want the same objects from the same server. Objects are read into the
 //! few fields that somebody needs ([`Object`], or a type of the component): a pod of 20 KiB becomes some hundred bytes before it
-//! is kept anywhere.
+//! is kept anywhere. [`Kubelet`] is how the same client reaches the kubelet of a node.
 
 #![cfg_attr(
     not(test),
@@ -23,8 +23,10 @@ mod error;
 mod exec;
 mod feed;
 mod kubeconfig;
+mod kubelet;
 mod locate;
 mod object;
+mod quantity;
 mod resource;
 mod stream;
 mod yaml;
@@ -33,6 +35,8 @@ pub use client::Client;
 pub use config::{ApiConfig, AuthType};
 pub use error::Error;
 pub use feed::{Event, Feed, Sink, State};
+pub use kubelet::Kubelet;
 pub use object::{Meta, Object, Owner, null_is_default};
+pub use quantity::{Quantity, amounts};
 pub use resource::{Query, Resource, cluster_role, field_equals};
 pub use stream::{Change, WatchStream};
