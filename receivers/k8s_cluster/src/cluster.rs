@@ -197,9 +197,9 @@ impl Cluster {
             above.unwrap_or(owner).clone()
         };
         match &*owner.kind {
-            "ReplicaSet" => {
-                locked(&self.replica_sets).get(&owner.uid).map(|it| above(&it.metadata, "Deployment"))
-            }
+            "ReplicaSet" => locked(&self.replica_sets)
+                .get(&owner.uid)
+                .map(|it| above(&it.metadata, "Deployment")),
             "Job" => locked(&self.jobs).get(&owner.uid).map(|it| above(&it.metadata, "CronJob")),
             _ => Some(owner.clone()),
         }

@@ -105,7 +105,9 @@ impl Config {
     pub(crate) fn kinds_of_metrics(&self) -> BTreeSet<Kind> {
         let enabled = Table::ALL.iter().filter(|it| self.metrics.is_enabled(**it));
         let mut kinds: BTreeSet<Kind> = enabled.flat_map(|it| kinds_of(*it)).copied().collect();
-        if !self.node_conditions_to_report.is_empty() || !self.allocatable_types_to_report.is_empty() {
+        if !self.node_conditions_to_report.is_empty()
+            || !self.allocatable_types_to_report.is_empty()
+        {
             kinds.insert(Kind::Node);
         }
         if *self.distribution != Distribution::OpenShift {
@@ -184,4 +186,3 @@ impl component::Config for Config {
         }
     }
 }
-

@@ -34,7 +34,9 @@ impl Events {
                 changes.news.notified().await;
             } else if tokio::time::timeout_at(round, changes.news.notified()).await.is_err() {
                 round = Instant::now() + self.interval;
-                Kind::ENTITIES.iter().for_each(|kind| changes.again(*kind, self.cluster.uids(*kind)));
+                Kind::ENTITIES
+                    .iter()
+                    .for_each(|kind| changes.again(*kind, self.cluster.uids(*kind)));
             }
             self.send(changes.take()).await;
         }

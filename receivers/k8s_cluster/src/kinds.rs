@@ -73,7 +73,9 @@ impl Kind {
                 version: Cow::Borrowed("v2"),
                 ..Resource::of("autoscaling", "horizontalpodautoscalers", true)
             },
-            Self::ClusterQuota => Resource::of("quota.openshift.io", "clusterresourcequotas", false),
+            Self::ClusterQuota => {
+                Resource::of("quota.openshift.io", "clusterresourcequotas", false)
+            }
             Self::EndpointSlice => Resource::of("discovery.k8s.io", "endpointslices", true),
             Self::Volume => Resource::of("", "persistentvolumes", false),
             Self::Claim => Resource::of("", "persistentvolumeclaims", true),

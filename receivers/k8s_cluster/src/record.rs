@@ -132,11 +132,8 @@ fn needs(needs: &Needs, [cpu, memory, storage, ephemeral]: [Table; 4], to: &mut 
     if let Some(milli) = needs.cpu_milli {
         to.double(cpu, thousandths(milli), &[]);
     }
-    let bytes = [
-        (memory, needs.memory),
-        (storage, needs.storage),
-        (ephemeral, needs.ephemeral_storage),
-    ];
+    let bytes =
+        [(memory, needs.memory), (storage, needs.storage), (ephemeral, needs.ephemeral_storage)];
     for (metric, value) in bytes {
         if let Some(value) = value {
             to.int(metric, value, &[]);
@@ -276,9 +273,10 @@ fn autoscaler(it: &Autoscaler, to: &mut Builder<Table>) {
 
 /// Amounts of a quota: of CPU in thousandths, of everything else in units.
 fn quota(amounts: &Amounts) -> impl Iterator<Item = (&str, i64)> {
-    amounts.0.iter().map(|(of, it)| {
-        (&**of, if of.ends_with(".cpu") { it.milli_value() } else { it.value() })
-    })
+    amounts
+        .0
+        .iter()
+        .map(|(of, it)| (&**of, if of.ends_with(".cpu") { it.milli_value() } else { it.value() }))
 }
 
 fn resource_quota(it: &ResourceQuota, to: &mut Builder<Table>) {

@@ -117,10 +117,13 @@ async fn answer(mut socket: TcpStream, world: Arc<Mutex<World>>, mut news: watch
     let target = request.split(' ').nth(1).unwrap();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     if !query.contains("watch=1") {
-        let empty = || (200, json!({"metadata": {"resourceVersion": "1"}, "items": []}).to_string());
+        let empty =
+            || (200, json!({"metadata": {"resourceVersion": "1"}, "items": []}).to_string());
         let (status, body) = world.lock().unwrap().lists.get(path).cloned().unwrap_or_else(empty);
         let length = body.len();
-        let text = format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        let text = format!(
+            "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
         let _ = socket.write_all(text.as_bytes()).await;
         return;
     }
@@ -212,8 +215,14 @@ fn events(sink: &Sink) -> Vec<BTreeMap<String, String>> {
     all
 }
 
-fn event<'a>(all: &'a [BTreeMap<String, String>], kind: &str, event: &str) -> Option<&'a BTreeMap<String, String>> {
-    all.iter().rev().find(|it| it["otel.entity.type"] == kind && it["otel.entity.event.type"] == event)
+fn event<'a>(
+    all: &'a [BTreeMap<String, String>],
+    kind: &str,
+    event: &str,
+) -> Option<&'a BTreeMap<String, String>> {
+    all.iter()
+        .rev()
+        .find(|it| it["otel.entity.type"] == kind && it["otel.entity.event.type"] == event)
 }
 
 const PODS: &str = "/api/v1/pods";
@@ -264,7 +273,12 @@ async fn entities_are_told_when_they_come_change_and_go() {
     assert_eq!(found["otel.entity.id"], "k8s.pod.uid=uid-cart-1-x");
     assert_eq!(found["otel.entity.interval"], "300000");
     let attributes = &found["otel.entity.attributes"];
-    for want in ["app=cart", "k8s.deployment.name=cart", "k8s.replicaset.uid=rs", "k8s.workload.kind=Deployment"] {
+    for want in [
+        "app=cart",
+        "k8s.deployment.name=cart",
+        "k8s.replicaset.uid=rs",
+        "k8s.workload.kind=Deployment",
+    ] {
         assert!(attributes.contains(want), "{attributes}");
     }
     let container = event(&all, "container", "entity_state").unwrap();
@@ -274,25 +288,47 @@ async fn entities_are_told_when_they_come_change_and_go() {
     let mut changed = pod("cart-1-x");
     changed["status"]["containerStatuses"][0]["containerID"] = "containerd://c-2".into();
     server.tells(PODS, "MODIFIED", &changed);
-    sink.wait_for("the end of c-1", |it| event(&events(it), "container", "entity_delete").is_some()).await;
+    sink.wait_for("the end of c-1", |it| {
+        event(&events(it), "container", "entity_delete").is_some()
+    })
+    .await;
     let all = events(&sink);
-    assert_eq!(event(&all, "container", "entity_delete").unwrap()["otel.entity.id"], "container.id=c-1");
-    assert_eq!(event(&all, "container", "entity_state").unwrap()["otel.entity.id"], "container.id=c-2");
+    assert_eq!(
+        event(&all, "container", "entity_delete").unwrap()["otel.entity.id"],
+        "container.id=c-1"
+    );
+    assert_eq!(
+        event(&all, "container", "entity_state").unwrap()["otel.entity.id"],
+        "container.id=c-2"
+    );
     server.tells(PODS, "DELETED", &changed);
-    sink.wait_for("the end of the pod", |it| event(&events(it), "k8s.pod", "entity_delete").is_some()).await;
-    assert!(!event(&events(&sink), "k8s.pod", "entity_delete").unwrap().contains_key("otel.entity.attributes"));
+    sink.wait_for("the end of the pod", |it| {
+        event(&events(it), "k8s.pod", "entity_delete").is_some()
+    })
+    .await;
+    assert!(
+        !event(&events(&sink), "k8s.pod", "entity_delete")
+            .unwrap()
+            .contains_key("otel.entity.attributes")
+    );
     host.stop().await;
 }
 
 #[tokio::test]
 async fn everything_is_told_again_at_the_interval() {
     let server = Server::new().await;
-    server.has("/api/v1/namespaces", &[json!({"metadata": {"name": "shop", "uid": "n"}, "status": {"phase": "Active"}})]);
+    server.has(
+        "/api/v1/namespaces",
+        &[json!({"metadata": {"name": "shop", "uid": "n"}, "status": {"phase": "Active"}})],
+    );
     let sink = Sink::new();
     let (_receiver, host) = server.start("metadata_collection_interval: 20ms", &sink, &["logs"]);
     sink.wait_for_items(3).await;
     let all = events(&sink);
-    assert!(all.iter().all(|it| it["otel.entity.attributes"].contains("k8s.namespace.phase=active")), "{all:?}");
+    assert!(
+        all.iter().all(|it| it["otel.entity.attributes"].contains("k8s.namespace.phase=active")),
+        "{all:?}"
+    );
     host.stop().await;
 }
 
@@ -347,7 +383,11 @@ async fn a_thousand_pods_are_sent_in_one_round() {
     sink.wait_within(Duration::from_secs(60), "a round", |it| it.items() > 0).await;
     // Phase, two limits, restarts, ready.
     assert_eq!(sink.sizes()[0], 5000);
-    let refused = metric(&receiver.settings.meter, "sluice_k8s_cluster_objects_refused_total", &[("receiver", "k8s_cluster")]);
+    let refused = metric(
+        &receiver.settings.meter,
+        "sluice_k8s_cluster_objects_refused_total",
+        &[("receiver", "k8s_cluster")],
+    );
     assert!(refused.is_none_or(|it| it == 0.0));
     host.stop().await;
 }
@@ -373,7 +413,10 @@ fn mistakes_are_told_in_the_collectors_words() {
     );
     check("auth_type: password", "invalid authType for kubernetes: password");
     check("collection_interval: 0s", "collection_interval must be positive");
-    check("metadata_exporters: [signalfx]", "signalfx exporter does not implement MetadataExporter");
+    check(
+        "metadata_exporters: [signalfx]",
+        "signalfx exporter does not implement MetadataExporter",
+    );
     check("metrics: {k8s.pod.fase: {enabled: false}}", "k8s.pod.fase");
 }
 
@@ -388,11 +431,17 @@ fn only_what_the_section_asks_for_is_watched() {
     let all = watched("");
     assert!(all.contains(&"pods".into()) && !all.contains(&"services".into()), "{all:?}");
     assert!(!all.contains(&"clusterresourcequotas.quota.openshift.io".into()), "{all:?}");
-    assert!(watched("distribution: openshift").contains(&"clusterresourcequotas.quota.openshift.io".into()));
+    assert!(
+        watched("distribution: openshift")
+            .contains(&"clusterresourcequotas.quota.openshift.io".into())
+    );
     let off = "metrics: {k8s.namespace.phase: {enabled: false}, k8s.service.endpoint.count: {enabled: true}}";
     let all = watched(off);
     assert!(!all.contains(&"namespaces".into()), "{all:?}");
-    assert!(all.contains(&"endpointslices.discovery.k8s.io".into()) && all.contains(&"services".into()), "{all:?}");
+    assert!(
+        all.contains(&"endpointslices.discovery.k8s.io".into()) && all.contains(&"services".into()),
+        "{all:?}"
+    );
     assert!(!watched("node_conditions_to_report: []").contains(&"nodes".into()));
     assert!(!watched("namespaces: [a]").contains(&"nodes".into()));
 }

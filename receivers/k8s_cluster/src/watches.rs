@@ -33,8 +33,7 @@ impl Watches {
             let namespaced = kind.resource().namespaced && !namespaces.is_empty();
             let namespaces = if namespaced { namespaces } else { &[String::new()] };
             for (by, namespace) in namespaces.iter().enumerate() {
-                let query =
-                    Query { namespace: namespace.clone(), ..Query::all(kind.resource()) };
+                let query = Query { namespace: namespace.clone(), ..Query::all(kind.resource()) };
                 let of = Of { client, cluster, host, kind: *kind, by, query };
                 all.one(of);
             }

@@ -145,7 +145,8 @@ impl Config {
     /// The right that the page at `path` needs.
     pub(crate) fn right(&self, path: &str) -> Right {
         let through_server = *self.api.auth_type == AuthType::KubeConfig;
-        let resource = if path == "/stats/summary" && !through_server { "nodes/stats" } else { "nodes/proxy" };
+        let resource =
+            if path == "/stats/summary" && !through_server { "nodes/stats" } else { "nodes/proxy" };
         Resource::of("", resource, false).rule(&["get"])
     }
 

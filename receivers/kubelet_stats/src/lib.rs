@@ -99,6 +99,14 @@ impl KubeletStats {
         };
         let builder = Builder::new(&config.metrics, &config.resource_attributes, build.version);
         let started = clock::unix_nanos();
-        Ok(KubeletScraper { config: config.clone(), client, node, claims, wanted, builder, started })
+        Ok(KubeletScraper {
+            config: config.clone(),
+            client,
+            node,
+            claims,
+            wanted,
+            builder,
+            started,
+        })
     }
 }

@@ -203,7 +203,8 @@ impl Volume {
             volume.get(*kind).filter(|it| !it.is_null()).map(|source| (*kind, source))
         });
         let Some((kind, source)) = found else { return Self::default() };
-        let text = |key: &str| source.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |key: &str| source.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let partition =
             || source.get("partition").and_then(Value::as_i64).unwrap_or_default().to_string();
         let mut claim = None;
@@ -243,12 +244,11 @@ mod tests {
 
     #[test]
     fn a_pod_asks_for_what_all_of_its_containers_ask_for() {
-        let it = pod(
-            r#""spec": {"containers": [
+        let it = pod(r#""spec": {"containers": [
                 {"name": "a", "resources": {"requests": {"cpu": "500m", "memory": "2M"}, "limits": {"cpu": "1", "memory": "1Ki"}}},
-                {"name": "b", "resources": {"requests": {"cpu": "0.1"}, "limits": {"cpu": "200m", "memory": "1Ki"}}}]}"#,
-        );
-        let want = Asked { cpu_request: 0.6, cpu_limit: 1.2, memory_request: 0.0, memory_limit: 2048.0 };
+                {"name": "b", "resources": {"requests": {"cpu": "0.1"}, "limits": {"cpu": "200m", "memory": "1Ki"}}}]}"#);
+        let want =
+            Asked { cpu_request: 0.6, cpu_limit: 1.2, memory_request: 0.0, memory_limit: 2048.0 };
         assert_eq!(it.asked, want, "b does not say how much memory it wants");
         assert_eq!(it.asked_by("a").memory_request, 2e6);
         assert_eq!(it.asked_by("c"), Asked::default());
@@ -260,7 +260,10 @@ mod tests {
             r#""status": {"containerStatuses": [{"name": "a", "containerID": "containerd://1"}, {"name": "b"}],
                 "initContainerStatuses": [{"name": "i", "containerID": "2"}, {"name": "a", "containerID": "x://3"}]}"#,
         );
-        assert_eq!(["a", "b", "i", "c"].map(|name| it.id_of(name)), [Some("1"), Some(""), Some("2"), None]);
+        assert_eq!(
+            ["a", "b", "i", "c"].map(|name| it.id_of(name)),
+            [Some("1"), Some(""), Some("2"), None]
+        );
     }
 
     #[test]
@@ -271,7 +274,10 @@ mod tests {
                 {"name": "a", "awsElasticBlockStore": {"volumeID": "v", "fsType": "ext4", "partition": 3}}]}"#,
         );
         let kind = |name: &str| it.volume(name).unwrap().kind;
-        assert_eq!(["e", "c", "p", "n"].map(kind), ["emptyDir", "persistentVolumeClaim", "", "hostPath"]);
+        assert_eq!(
+            ["e", "c", "p", "n"].map(kind),
+            ["emptyDir", "persistentVolumeClaim", "", "hostPath"]
+        );
         assert_eq!(it.volume("c").unwrap().claim.as_deref(), Some("k"));
         let want = [("aws.volume.id", "v"), ("fs.type", "ext4"), ("partition", "3")];
         let found = it.volume("a").unwrap();

@@ -8,10 +8,10 @@ use scraping::Builder;
 use crate::pods::{Asked, Pod, Volume};
 use crate::scope::{CONTAINER, NODE, POD, Scope, Shares};
 use crate::server::{Capacity, Claims};
+use crate::summary;
 use crate::summary::{
     Container, Cpu, Filesystem, Interface, Io, Memory, Network, Node, Psi, Summary,
 };
-use crate::summary;
 use crate::table::Table;
 
 /// A billion: nanoseconds of a second.
@@ -69,7 +69,13 @@ impl Recorder<'_> {
     }
 
     fn node(&mut self, node: &Node) {
-        self.usage(&NODE, node.cpu.as_ref(), node.memory.as_ref(), node.io.as_ref(), Asked::default());
+        self.usage(
+            &NODE,
+            node.cpu.as_ref(),
+            node.memory.as_ref(),
+            node.io.as_ref(),
+            Asked::default(),
+        );
         self.filesystem(&NODE, node.fs.as_ref());
         if let Some(fs) = &node.fs {
             self.whole(Table::NodeFilesystemInodeCount, fs.inodes);
@@ -119,14 +125,19 @@ impl Recorder<'_> {
             match known.and_then(|it| it.id_of(&container.name)) {
                 Some(id) if !id.is_empty() => drop(self.builder.resource("container.id", id)),
                 found => {
-                    let why = if found.is_some() { "has an empty containerID" } else { "not found in the fetched metadata" };
+                    let why = if found.is_some() {
+                        "has an empty containerID"
+                    } else {
+                        "not found in the fetched metadata"
+                    };
                     let (uid, name) = (&pod.pod_ref.uid, &container.name);
                     return self.skip(format!("pod {uid:?} with container {name:?} {why}"));
                 }
             }
         }
         let asked = known.map(|it| it.asked_by(&container.name)).unwrap_or_default();
-        let (cpu, memory, io) = (container.cpu.as_ref(), container.memory.as_ref(), container.io.as_ref());
+        let (cpu, memory, io) =
+            (container.cpu.as_ref(), container.memory.as_ref(), container.io.as_ref());
         self.usage(&CONTAINER, cpu, memory, io, asked);
         self.filesystem(&CONTAINER, container.rootfs.as_ref());
         for (of, fs) in [("rootfs", &container.rootfs), ("logs", &container.logs)] {
@@ -160,7 +171,9 @@ impl Recorder<'_> {
         let uid = &pod.pod_ref.uid;
         let Some(found) = self.around.pods.get(uid).and_then(|it| it.volume(&volume.name)) else {
             let name = &volume.name;
-            self.skip(format!("pod {uid:?} with volume {name:?} not found in the fetched metadata"));
+            self.skip(format!(
+                "pod {uid:?} with volume {name:?} not found in the fetched metadata"
+            ));
             return false;
         };
         let behind = match (self.around.claims, &found.claim) {
@@ -291,7 +304,10 @@ impl Recorder<'_> {
 }
 
 /// As Go converts it.
-#[expect(clippy::cast_precision_loss, reason = "what is measured has fewer than 53 bits that matter")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "what is measured has fewer than 53 bits that matter"
+)]
 fn whole(value: u64) -> f64 {
     value as f64
 }

@@ -58,7 +58,11 @@ impl Scraper for KubeletScraper {
         };
         recorder.all(&summary);
         if let Some((skipped, first)) = recorder.skipped {
-            tracing::warn!(skipped, error = first, "containers or volumes are left out of this scrape");
+            tracing::warn!(
+                skipped,
+                error = first,
+                "containers or volumes are left out of this scrape"
+            );
         }
         self.builder.finish()
     }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kube::{Client, Event, Feed, Query, Quantity, Resource, Sink, amounts, field_equals, null_is_default};
+use kube::{
+    Client, Event, Feed, Quantity, Query, Resource, Sink, amounts, field_equals, null_is_default,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -106,7 +108,12 @@ impl Claims {
     ///
     /// # Errors
     /// The API server does not say.
-    pub(crate) async fn ask(&mut self, of: String, namespace: &str, claim: &str) -> Result<(), String> {
+    pub(crate) async fn ask(
+        &mut self,
+        of: String,
+        namespace: &str,
+        claim: &str,
+    ) -> Result<(), String> {
         if self.known.contains_key(&of) {
             return Ok(());
         }
@@ -124,9 +131,10 @@ impl Claims {
             return Err(format!("PersistentVolumeClaim {claim} does not have a volume name"));
         }
         let query = Query::all(Resource::of("", "persistentvolumes", false));
-        let volume: PersistentVolume = self.client.object(&query, &name).await.map_err(|error| {
-            failed(&format!("the persistent volume {name}"), &error, &query.resource)
-        })?;
+        let volume: PersistentVolume =
+            self.client.object(&query, &name).await.map_err(|error| {
+                failed(&format!("the persistent volume {name}"), &error, &query.resource)
+            })?;
         if self.known.len() >= CLAIMS_MAX {
             self.known.clear();
         }

@@ -45,7 +45,9 @@ async fn answer(mut socket: TcpStream, pages: Pages) {
         return std::future::pending().await;
     }
     let length = body.len();
-    let text = format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    let text = format!(
+        "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
     let _ = socket.write_all(text.as_bytes()).await;
 }
 
@@ -67,9 +69,14 @@ fn summary() -> String {
 /// What one scrape with this section sends.
 async fn scraped(section: &str, pages: &[(&'static str, u16, String)]) -> Option<Value> {
     let endpoint = kubelet(pages).await;
-    let section = format!("{{auth_type: none, endpoint: '{endpoint}', initial_delay: 0s, {section}}}");
+    let section =
+        format!("{{auth_type: none, endpoint: '{endpoint}', initial_delay: 0s, {section}}}");
     let (sink, host) = (Sink::new(), TestHost::new());
-    let receiver = KubeletStats::create(settings("kubelet_stats"), config(&section), sink.outputs(&["metrics"]));
+    let receiver = KubeletStats::create(
+        settings("kubelet_stats"),
+        config(&section),
+        sink.outputs(&["metrics"]),
+    );
     Arc::new(receiver.unwrap()).start(&host).await.unwrap();
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -93,10 +100,16 @@ fn lines(data: &Value) -> Vec<String> {
             for point in points["dataPoints"].as_array().unwrap() {
                 let value = point.get("asInt").or(point.get("asDouble")).unwrap();
                 let attributes = point["attributes"].as_array().cloned().unwrap_or_default();
-                let attributes: Vec<&str> =
-                    attributes.iter().map(|it| it["value"]["stringValue"].as_str().unwrap()).collect();
+                let attributes: Vec<&str> = attributes
+                    .iter()
+                    .map(|it| it["value"]["stringValue"].as_str().unwrap())
+                    .collect();
                 let name = metric["name"].as_str().unwrap();
-                all.push(format!("{name}{{{}}}={}", attributes.join(","), value.to_string().replace('"', "")));
+                all.push(format!(
+                    "{name}{{{}}}={}",
+                    attributes.join(","),
+                    value.to_string().replace('"', "")
+                ));
             }
         }
     }
@@ -132,8 +145,12 @@ async fn optional_metrics_are_sent_when_the_section_asks() {
         "k8s.pod.volume.usage",
         "k8s.pod.cpu.utilization",
     ];
-    let metrics: Vec<String> = metrics.iter().map(|it| format!("{it}: {{enabled: true}}")).collect();
-    let section = format!("metric_groups: [node, pod, container, volume], metrics: {{{}}}", metrics.join(", "));
+    let metrics: Vec<String> =
+        metrics.iter().map(|it| format!("{it}: {{enabled: true}}")).collect();
+    let section = format!(
+        "metric_groups: [node, pod, container, volume], metrics: {{{}}}",
+        metrics.join(", ")
+    );
     let data = scraped(&section, &page(summary())).await.unwrap();
     let found = lines(&data);
     for want in [
@@ -182,10 +199,19 @@ fn failure(section: &str, pages: Vec<(&'static str, u16, String)>) -> String {
 
 #[test]
 fn a_failed_scrape_says_what_to_do() {
-    let forbidden = "Forbidden (user=system:serviceaccount:a:b, verb=get, resource=nodes, subresource=[stats])";
+    let forbidden =
+        "Forbidden (user=system:serviceaccount:a:b, verb=get, resource=nodes, subresource=[stats])";
     let text = failure("", vec![("/stats/summary", 403, forbidden.into())]);
-    assert!(text.contains("call to /stats/summary endpoint failed: kubelet request GET http://127.0.0.1:"), "{text}");
-    assert!(text.contains(forbidden) && text.contains("resources: [\"nodes/stats\"], verbs: [get]"), "{text}");
+    assert!(
+        text.contains(
+            "call to /stats/summary endpoint failed: kubelet request GET http://127.0.0.1:"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains(forbidden) && text.contains("resources: [\"nodes/stats\"], verbs: [get]"),
+        "{text}"
+    );
     let text = failure("", vec![("/stats/summary", 401, "Unauthorized".into())]);
     assert!(text.contains("does not know the credentials"), "{text}");
     let text = failure("", page(summary()[..200].to_owned()));
@@ -205,7 +231,11 @@ fn an_absent_kubelet_is_said_with_its_address() {
         runtime.block_on(async {
             let section = "{auth_type: none, endpoint: '127.0.0.1:1', initial_delay: 0s}";
             let (sink, host) = (Sink::new(), TestHost::new());
-            let receiver = KubeletStats::create(settings("kubelet_stats"), config(section), sink.outputs(&["metrics"]));
+            let receiver = KubeletStats::create(
+                settings("kubelet_stats"),
+                config(section),
+                sink.outputs(&["metrics"]),
+            );
             Arc::new(receiver.unwrap()).start(&host).await.unwrap();
             tokio::time::sleep(Duration::from_millis(100)).await;
             host.stop().await;
@@ -213,7 +243,10 @@ fn an_absent_kubelet_is_said_with_its_address() {
     });
     let line = log.iter().find(|it| it.message == "Error scraping metrics").unwrap();
     let text = line.field("error").unwrap();
-    assert!(text.contains("http://127.0.0.1:1/stats/summary") && text.contains("refused"), "{text}");
+    assert!(
+        text.contains("http://127.0.0.1:1/stats/summary") && text.contains("refused"),
+        "{text}"
+    );
 }
 
 /// Everything that is wrong with a section, whenever it is noticed.
@@ -233,13 +266,21 @@ fn mistakes_are_told_in_the_collectors_words() {
     };
     check("metric_groups: [nodes]", "invalid entry in metric_groups");
     check("extra_metadata_labels: [container.name]", "label \"container.name\" is not supported");
-    check("extra_metadata_labels: [container.id, container.id]", "duplicate metadata label: \"container.id\"");
+    check(
+        "extra_metadata_labels: [container.id, container.id]",
+        "duplicate metadata label: \"container.id\"",
+    );
     check(
         "metrics: {k8s.pod.cpu.node.utilization: {enabled: true}}",
         "for k8s.pod.cpu.node.utilization node setting is required. Check the readme on how to set the required setting",
     );
-    check("{node: n, metrics: {k8s.pod.cpu.node.utilization: {enabled: true}}}", "set k8s_api_config");
+    check(
+        "{node: n, metrics: {k8s.pod.cpu.node.utilization: {enabled: true}}}",
+        "set k8s_api_config",
+    );
     check("collection_interval: 0s", "\"collection_interval\": requires positive value");
     check("auth_type: password", "invalid authType for kubernetes: password");
-    assert_eq!(wrong("{auth_type: serviceAccount, extra_metadata_labels: [container.id]}"), "");
+    let right = "{auth_type: serviceAccount, extra_metadata_labels: [container.id], node: n, k8s_api_config: {auth_type: kubeConfig}, \
+        metrics: {k8s.pod.cpu.node.utilization: {enabled: true}}}";
+    assert_eq!(wrong(right), "");
 }

@@ -9,11 +9,19 @@ use crate::null_is_default;
 /// Longest text that is read as an amount, in bytes.
 const TEXT_BYTES_MAX: usize = 64;
 /// Letters behind a number, and by which power of ten they multiply. `resource.Quantity` of Kubernetes.
-const DECIMAL: [(&str, i32); 9] =
-    [("n", -9), ("u", -6), ("m", -3), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
+const DECIMAL: [(&str, i32); 9] = [
+    ("n", -9),
+    ("u", -6),
+    ("m", -3),
+    ("k", 3),
+    ("M", 6),
+    ("G", 9),
+    ("T", 12),
+    ("P", 15),
+    ("E", 18),
+];
 /// The same for powers of 1024.
-const BINARY: [(&str, u32); 6] =
-    [("Ki", 1), ("Mi", 2), ("Gi", 3), ("Ti", 4), ("Pi", 5), ("Ei", 6)];
+const BINARY: [(&str, u32); 6] = [("Ki", 1), ("Mi", 2), ("Gi", 3), ("Ti", 4), ("Pi", 5), ("Ei", 6)];
 
 /// An exact amount: `digits` times ten to the power of `exponent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +52,11 @@ impl Quantity {
             _ if binary.is_some() => 0,
             _ => match DECIMAL.iter().find(|it| it.0 == suffix) {
                 Some(it) => it.1,
-                None => suffix.strip_prefix(['e', 'E'])?.parse().ok().filter(|it| (-18..=18).contains(it))?,
+                None => suffix
+                    .strip_prefix(['e', 'E'])?
+                    .parse()
+                    .ok()
+                    .filter(|it| (-18..=18).contains(it))?,
             },
         };
         Some(Self { digits: digits.checked_mul(factor)?, exponent: exponent - places })
@@ -116,7 +128,11 @@ mod tests {
     fn amounts_are_read_exactly() {
         let check = |text: &str, number: f64, value: i64, milli: i64| {
             let it = Quantity::parse(text).unwrap();
-            assert_eq!((it.number(), it.value(), it.milli_value()), (number, value, milli), "{text}");
+            assert_eq!(
+                (it.number(), it.value(), it.milli_value()),
+                (number, value, milli),
+                "{text}"
+            );
         };
         check("500m", 0.5, 1, 500);
         check("2", 2.0, 2, 2000);
@@ -135,7 +151,9 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_is_none() {
-        for text in ["", "m", "1x", "1mi", "--1", "1-", "1.2.3", "1e99", "1e", "1 Gi", &"9".repeat(60)] {
+        for text in
+            ["", "m", "1x", "1mi", "--1", "1-", "1.2.3", "1e99", "1e", "1 Gi", &"9".repeat(60)]
+        {
             assert_eq!(Quantity::parse(text), None, "{text}");
         }
     }
