@@ -25,6 +25,7 @@ mod id;
 mod in_flight;
 mod kind;
 mod kinds;
+mod leader;
 mod lost;
 pub mod memory;
 pub mod meter;
@@ -59,6 +60,7 @@ pub use kinds::{
     BuildInfo, Component, Connector, ConnectorSettings, Exporter, ExporterSettings, Extension,
     Processor, ProcessorSettings, Receiver, Settings, Stability,
 };
+pub use leader::{Lead, LeaderElection, while_leading};
 pub use lost::LostReason;
 pub use meter::Meter;
 pub use middleware::ServerMiddleware;
