@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use component::Lead;
 use component::meter::Counter;
 use kube::{Event, Owner, Sink};
 use serde::de::DeserializeOwned;
@@ -215,6 +216,16 @@ impl Cluster {
                 && selector.iter().all(|(key, value)| head.labels.get(key) == Some(value))
         };
         services.iter().filter(of_pod).map(|it| &it.metadata.head.name).min().cloned()
+    }
+
+    /// All entities are to be told, by who leads again. Those that went while somebody else led are not: that one has told.
+    pub(crate) fn tell_all(&self, changes: &Changes, lead: Lead) {
+        if lead == Lead::Anew {
+            drop(changes.take());
+        }
+        for kind in Kind::ENTITIES {
+            changes.again(kind, self.uids(kind));
+        }
     }
 
     /// The uids of all entities of this kind.

@@ -167,6 +167,9 @@ impl component::Config for Config {
             let text = "metadata_collection_interval must not be negative";
             problems.at("", text).set("metadata_collection_interval", "0s");
         }
+        if let Some(id) = &self.k8s_leader_elector {
+            problems.needs("k8s_leader_elector", Need::LeaderElection(id.to_string()));
+        }
         if let Some(exporter) = self.metadata_exporters.first() {
             let text = format!(
                 "failed to configure metadata_exporters: {exporter} exporter does not implement MetadataExporter: \

@@ -35,15 +35,16 @@ mod text;
 mod watches;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use component::meter::{Descriptor, Level, OURS};
 use component::{
-    BoxError, Component, Context, Data, Host, Outputs, Received, Receiver, Settings, Signal,
-    Stability, async_trait, clock,
+    BoxError, Component, Context, Data, Host, Lead, LeaderElection, Outputs, Received, Receiver,
+    Settings, Signal, Stability, async_trait, clock, while_leading,
 };
 use kube::Client;
 use scraping::Builder;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 pub use config::{Config, Distribution};
@@ -83,16 +84,23 @@ impl Receiver for K8sCluster {
 #[async_trait]
 impl Component for K8sCluster {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        let elector = self.config.k8s_leader_elector.as_ref();
+        let elector = elector.map(|it| host.uses::<dyn LeaderElection>(it)).transpose()?;
         let client = Client::new(&self.config.api, &self.settings.build.user_agent()).await;
         let client = client.map_err(|why| format!("Failed to create Kubernetes client: {why}"))?;
-        self.watch(&client, host);
+        self.collect(client, elector.map(|it| it.leads()), host);
         Ok(())
     }
 }
 
 impl K8sCluster {
-    /// Begins to watch, and to send.
-    fn watch(self: &Arc<Self>, client: &Client, host: &Host) {
+    /// Watches and sends while this collector leads.
+    fn collect(
+        self: &Arc<Self>,
+        client: Client,
+        leads: Option<watch::Receiver<Lead>>,
+        host: &Host,
+    ) {
         let (metrics, logs) = (self.out.wants(Signal::Metrics), self.out.wants(Signal::Logs));
         let mut kinds: BTreeSet<Kind> = BTreeSet::new();
         if metrics {
@@ -115,15 +123,25 @@ impl K8sCluster {
                 "Namespaces filter has been enabled. Nodes and namespaces will not be observed."
             );
         }
-        let mut watches = Watches::begin(client, &cluster, &kinds, &namespaces, host);
-        let (this, stopping) = (Arc::clone(self), host.stopping().clone());
+        let (this, its, stopping) = (Arc::clone(self), host.clone(), host.stopping().clone());
         host.spawn(async move {
-            let work = async {
-                watches.known().await;
-                tracing::info!("Completed syncing shared informer caches.");
-                tokio::join!(this.events(&cluster), this.rounds(&cluster, metrics));
-            };
-            let _: Option<()> = stopping.run_until_cancelled(work).await;
+            // Begun with the first lead. Who has led once goes on watching and is ready to lead again.
+            let watches = OnceLock::new();
+            let work = while_leading(leads, |lead| {
+                let was_begun = watches.get().is_some();
+                let watches = watches
+                    .get_or_init(|| Watches::begin(&client, &cluster, &kinds, &namespaces, &its));
+                if let Some(changes) = cluster.changes.as_ref().filter(|_| was_begun) {
+                    cluster.tell_all(changes, lead);
+                }
+                let (this, cluster) = (&this, &cluster);
+                async move {
+                    watches.known().await;
+                    tracing::info!("Completed syncing shared informer caches.");
+                    tokio::join!(this.events(cluster), this.rounds(cluster, metrics));
+                }
+            });
+            let _: Option<Option<()>> = stopping.run_until_cancelled(work).await;
             Ok(())
         });
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use component::{Data, Receiver as _};
+use component::{Data, Lead, Receiver as _};
 use componenttest::conformance::{self, receiver};
 use componenttest::{Answer, Sink, TestHost, config, metric, section, settings};
 use kube::{ApiConfig, AuthType, Client, Kubelet};
@@ -95,10 +95,20 @@ impl Server {
     }
 
     fn start(&self, section: &str, sink: &Sink, pipelines: &[&str]) -> (Arc<K8sCluster>, TestHost) {
+        self.start_with(section, sink, pipelines, None)
+    }
+
+    fn start_with(
+        &self,
+        section: &str,
+        sink: &Sink,
+        pipelines: &[&str],
+        leads: Option<watch::Receiver<Lead>>,
+    ) -> (Arc<K8sCluster>, TestHost) {
         let out = sink.outputs(pipelines);
         let receiver = K8sCluster::create(settings("k8s_cluster"), config(section), out).unwrap();
         let (receiver, host) = (Arc::new(receiver), TestHost::new());
-        receiver.watch(&self.client, &host);
+        receiver.collect(self.client.clone(), leads, &host);
         (receiver, host)
     }
 }
@@ -329,6 +339,36 @@ async fn everything_is_told_again_at_the_interval() {
         all.iter().all(|it| it["otel.entity.attributes"].contains("k8s.namespace.phase=active")),
         "{all:?}"
     );
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn only_who_leads_tells_and_tells_everything_that_is_when_it_leads_again() {
+    let server = Server::new().await;
+    let namespace = |name: &str| json!({"metadata": {"name": name, "uid": name}, "status": {"phase": "Active"}});
+    server.has("/api/v1/namespaces", &[namespace("shop"), namespace("old")]);
+    let (lead, leads) = watch::channel(Lead::No);
+    let sink = Sink::new();
+    let section = "metadata_collection_interval: 0s";
+    let (receiver, host) = server.start_with(section, &sink, &["logs"], Some(leads));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(sink.calls(), 0);
+    lead.send_replace(Lead::Anew);
+    sink.wait_for_items(2).await;
+    lead.send_replace(Lead::No);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.tells("/api/v1/namespaces", "DELETED", &namespace("old"));
+    server.tells("/api/v1/namespaces", "ADDED", &namespace("new"));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(sink.items(), 2);
+    lead.send_replace(Lead::Anew);
+    sink.wait_for("both that are", |it| it.items() >= 4).await;
+    let all = events(&sink);
+    let told: Vec<&str> = all[2..].iter().map(|it| it["otel.entity.id"].as_str()).collect();
+    assert!(told.contains(&"k8s.namespace.uid=shop"), "{told:?}");
+    assert!(told.contains(&"k8s.namespace.uid=new"), "{told:?}");
+    assert!(event(&all, "k8s.namespace", "entity_delete").is_none(), "{all:?}");
+    drop(receiver);
     host.stop().await;
 }
 

@@ -75,10 +75,10 @@ impl Watches {
     }
 
     /// Waits until all objects have come once, or it is known of a kind that they do not: the feed has said why.
-    pub(crate) async fn known(&mut self) {
-        for state in &mut self.states {
+    pub(crate) async fn known(&self) {
+        for state in &self.states {
             // The sender lives as long as the feed, which is kept here.
-            let _ = state.wait_for(|it| it.synced || it.problem.is_some()).await;
+            let _ = state.clone().wait_for(|it| it.synced || it.problem.is_some()).await;
         }
     }
 }
