@@ -27,6 +27,8 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .receiver::<jaeger_receiver::Jaeger>()
         .receiver::<k8s_events_receiver::K8sEvents>()
         .receiver::<k8s_objects_receiver::K8sObjects>()
+        .receiver::<k8s_cluster_receiver::K8sCluster>()
+        .receiver::<kubelet_stats_receiver::KubeletStats>()
         .receiver::<nop_receiver::Nop>()
         .receiver::<otlp_receiver::Otlp>()
         .receiver::<prometheus_receiver::Prometheus>()

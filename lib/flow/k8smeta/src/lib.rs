@@ -33,6 +33,7 @@ mod view;
 
 pub use containers::{Container, Run};
 pub use identity::{Association, Key, Source};
+pub use image::Image;
 pub use meter::Formats;
 pub use pod::Pod;
 pub use rules::{Conventions, FieldRule, From, Keys, Metadata, Pick, Rules};

@@ -4,7 +4,7 @@
 //! objects current by LIST and WATCH, once for all who want the same objects from the same server; [`Follow`] tells what happens
 //! to objects, each change once, to who has to have it all. A feed's objects are read into the
 //! few fields that somebody needs ([`Object`], or a type of the component): a pod of 20 KiB becomes some hundred bytes before it
-//! is kept anywhere.
+//! is kept anywhere. [`Kubelet`] is how the same client reaches the kubelet of a node.
 
 #![cfg_attr(
     not(test),
@@ -28,11 +28,13 @@ mod exec;
 mod feed;
 mod follow;
 mod kubeconfig;
+mod kubelet;
 mod locate;
 mod object;
 mod pages;
 mod positions;
 mod pull;
+mod quantity;
 mod resource;
 #[cfg(test)]
 mod script;
@@ -49,5 +51,7 @@ pub use follow::{Beginning, Follow, Happened, Taker};
 pub use object::{Meta, Object, Owner, null_is_default};
 pub use positions::Positions;
 pub use pull::pull;
+pub use kubelet::Kubelet;
+pub use quantity::{Quantity, amounts};
 pub use resource::{Query, Resource, cluster_role, field_equals};
 pub use stream::{Change, WatchStream};
