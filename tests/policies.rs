@@ -5,15 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Map, Value as Json};
 
 use crate::support::{
-    PATIENCE, Process, SLUICE, eventually, get, own_address, repository, skipped,
+    Process, SLUICE, eventually, get, own_address, post, repository, skipped,
 };
 
 /// A payload of a case, and what has to come of it.
@@ -174,24 +172,6 @@ fn the_conformance_suite_passes_through_the_command() {
     }
     println!("telemetry policies: {} of {} cases passed", cases.len() - failed.len(), cases.len());
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-}
-
-/// Sends a request and returns the first line of the answer.
-fn post(address: &str, port: u16, signal: &str, body: &[u8]) -> String {
-    let mut stream = TcpStream::connect((address, port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let path = format!("/v1/{signal}s").replace("metricss", "metrics");
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    )
-    .unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.lines().next().unwrap_or_default().to_owned()
 }
 
 /// The first port; one for each batch follows.

@@ -1,5 +1,6 @@
 //! The program as its users run it: between real neighbours, in good surroundings and bad.
 
+mod alerts;
 mod auth;
 mod backends;
 mod bad_input;
@@ -22,6 +23,7 @@ mod losses;
 mod offsets;
 mod own_logs;
 mod own_telemetry;
+mod policy;
 mod prometheus;
 mod recipes;
 mod rego;

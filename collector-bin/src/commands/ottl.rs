@@ -1,7 +1,7 @@
 //! `sluice ottl`: runs statements and conditions of OTTL on telemetry from a file, and shows what they did.
 
-mod diff;
-mod input;
+pub mod diff;
+pub mod input;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;

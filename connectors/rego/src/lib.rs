@@ -11,7 +11,7 @@ use std::sync::Arc;
 use component::config::Fault;
 use component::{
     BoxError, Component, Connector, ConnectorSettings, ConsumeError, Consumer, Context, Data, Host,
-    Id, Kind, Outputs, PipelineId, Problems, Signal, Stability, async_trait, clock,
+    Id, Kind, Outputs, PipelineId, Problems, Signal, Stability, Wants, async_trait, clock,
 };
 use decision::{Alert, Engine, Instance, Routes, records};
 use pdata::{Depth, Empty, Keep};
@@ -158,7 +158,8 @@ impl Rego {
             Some("there is no pipeline at alerts".to_owned())
         } else {
             let logs = records(&alerts, clock::unix_nanos()).into();
-            let ctx = Context { place: None, ..ctx.clone() };
+            // Who reads a file again waits for its lines, not for Slack.
+            let ctx = Context { place: None, wants: Wants::Accepted, ..ctx.clone() };
             let answer = self.out.consume_by(&ctx, &self.plan.alerts, logs).await;
             answer.err().map(|error| error.to_string())
         };

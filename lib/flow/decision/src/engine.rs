@@ -8,10 +8,12 @@ use arc_swap::ArcSwapOption;
 use component::{Meter, PerSignal, Problems, Signal};
 
 use crate::action::{self, Action};
+use crate::bundles;
 use crate::config::{Config, OnError, Version};
 use crate::instance::Instance;
 use crate::path::Path;
 use crate::policy::{Loaded, Wanted};
+use crate::remote::Remote;
 use crate::sources::Sources;
 use crate::state::State;
 use crate::windows::When;
@@ -23,6 +25,9 @@ pub struct Engine {
     pub(crate) wanted: Wanted,
     pub(crate) inline: String,
     pub(crate) files: Vec<String>,
+    pub(crate) remotes: Vec<Arc<Remote>>,
+    /// Nothing passes without a policy.
+    pub(crate) fail_closed: bool,
     pub(crate) rules: PerSignal<Vec<Rule>>,
     /// The query whose answer is an object.
     pub(crate) decision: Option<usize>,
@@ -85,6 +90,7 @@ impl Engine {
             Version::V0 => rego::Version::V0,
             Version::V1 => rego::Version::V1,
         };
+        let remotes = remotes(config, found);
         let (timeout, projection) = (config.timeout.std(), config.speed.projection);
         let guards = config.speed.guards;
         let wanted = Wanted { queries, aliases, version, timeout, projection, guards };
@@ -94,6 +100,8 @@ impl Engine {
             wanted,
             inline: config.policy.clone(),
             files: config.files.clone(),
+            remotes: remotes?,
+            fail_closed: config.fail_closed,
             rules,
             decision,
             when,
@@ -108,7 +116,11 @@ impl Engine {
     }
 
     fn first_load(&self, config: &Config, found: &mut Problems) -> Option<()> {
-        match Sources::read(&self.inline, &self.files) {
+        if self.remotes.iter().any(|it| it.bundle().is_none()) {
+            // They are fetched when it has started.
+            return Some(());
+        }
+        match self.sources() {
             Ok(sources) => match Loaded::new(&sources, &self.wanted, &self.state) {
                 Ok(loaded) => self.policy.store(Some(Arc::new(loaded))),
                 Err(why) => {
@@ -130,12 +142,22 @@ impl Engine {
         Some(())
     }
 
+    /// All that the policy is made of.
+    fn sources(&self) -> Result<Sources, String> {
+        let bundle = |it: &Arc<Remote>| {
+            let bundle = it.bundle().ok_or(format!("bundle {} was not fetched yet", it.name))?;
+            Ok((it.name.clone(), bundle))
+        };
+        let bundles = self.remotes.iter().map(bundle).collect::<Result<Vec<_>, String>>()?;
+        Sources::read(&self.inline, &self.files, &bundles)
+    }
+
     /// Reads and compiles the policy anew; it counts from the next payload on.
     ///
     /// # Errors
     /// What is wrong with it: the one before stays.
     pub(crate) fn reload(&self) -> Result<bool, String> {
-        let sources = Sources::read(&self.inline, &self.files)?;
+        let sources = self.sources()?;
         if self.policy.load().as_ref().is_some_and(|it| it.revision == sources.revision) {
             return Ok(false);
         }
@@ -168,6 +190,20 @@ impl Engine {
         }
         all
     }
+}
+
+fn remotes(config: &Config, found: &mut Problems) -> Option<Vec<Arc<Remote>>> {
+    let mut all = Vec::new();
+    for (name, bundle) in &config.bundles {
+        match bundles::verification(bundle, &config.keys) {
+            Ok(it) => all.push(Arc::new(Remote::new(name, bundle, it))),
+            Err(why) => {
+                found.at("keys", why);
+                return None;
+            }
+        }
+    }
+    Some(all)
 }
 
 fn is_query(text: &str, place: &str, found: &mut Problems) {

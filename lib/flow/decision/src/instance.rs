@@ -71,6 +71,12 @@ const LOADED_AT: Descriptor = counter(
     "When the policy that counts was loaded, seconds since 1970",
 );
 
+const BUNDLES: Descriptor = counter(
+    "sluice_rego_bundle_requests_total",
+    "{request}",
+    "Requests for a bundle, by result success, not_modified or failure",
+);
+
 /// One use of a section.
 pub struct Instance {
     /// Of the pipeline.
@@ -201,6 +207,12 @@ impl Instance {
         self.counters.last_load.set(1);
         self.counters.loaded_at.set(i64::try_from(now / 1_000_000_000).unwrap_or(i64::MAX));
         tracing::info!(revision, "the policy was loaded anew");
+    }
+
+    /// A request for a bundle has ended.
+    pub(crate) fn bundle(&self, name: &str, result: &str) {
+        let labels = [(self.key, &*self.component), ("bundle", name), ("result", result)];
+        self.meter.counter(BUNDLES, &labels).add(1);
     }
 
     pub(crate) fn refused(&self, error: &str) {

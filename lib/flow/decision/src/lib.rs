@@ -21,10 +21,12 @@ mod action;
 mod alert;
 mod apply;
 mod bundle;
+mod bundles;
 mod cells;
 mod config;
 mod engine;
 mod guards;
+mod inspect;
 mod instance;
 mod layout;
 mod lru;
@@ -32,7 +34,11 @@ mod path;
 mod policy;
 mod project;
 mod reads;
+mod remote;
+#[cfg(test)]
+mod remote_tests;
 mod run;
+mod signed;
 mod sources;
 mod state;
 #[cfg(test)]
@@ -42,10 +48,12 @@ mod watch;
 mod windows;
 
 pub use alert::{Alert, EVENT_NAME, records};
+pub use bundles::{BundleConfig, KeyConfig, Polling, Signing};
 pub use config::{
     Action, AlertConfig, BlockConfig, Clock, Config, Input, OnError, Redact, Rule, Speed, Version,
     WindowConfig,
 };
 pub use engine::Engine;
+pub use inspect::{Unknown, documents, only, unknown_paths};
 pub use instance::Instance;
 pub use run::{Outcome, Routes};

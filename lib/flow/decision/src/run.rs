@@ -42,7 +42,8 @@ impl Engine {
     /// Asks the policy about each record, and does what it says. The whole payload has one policy.
     pub fn run(&self, instance: &Instance, client: Option<&Client>, data: &Data) -> Outcome {
         let Some(policy) = self.policy.load_full() else {
-            return Outcome { data: data.clone(), alerts: Vec::new(), routes: None, error: None };
+            let error = self.fail_closed.then(|| "there is no policy yet".to_owned());
+            return Outcome { data: data.clone(), alerts: Vec::new(), routes: None, error };
         };
         let around =
             Around { client, pipeline: &instance.pipeline, component: &instance.component };
