@@ -10,9 +10,7 @@ use std::process::Command;
 
 use serde_json::{Map, Value as Json};
 
-use crate::support::{
-    Process, SLUICE, eventually, get, own_address, post, repository, skipped,
-};
+use crate::support::{Process, SLUICE, eventually, get, own_address, post, repository, skipped};
 
 /// A payload of a case, and what has to come of it.
 struct Batch {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use component::config::{Fault, Stage, Value, check};
-use component::{Config, Next, Planned, Problems, Processor, ProcessorSettings, Signal};
+use component::{Next, Planned, Problems, Processor, ProcessorSettings, Signal};
 use confmap::{Data, Environment, Locations, Node};
 
 /// A component's section as a tree, from YAML. Panics with the mistake.
@@ -79,11 +79,11 @@ pub fn problems<C: Planned>(text: &str) -> Vec<String> {
     }
 }
 
-/// What a section without a mistake is warned about.
-pub fn warnings<C: Config>(text: &str) -> Vec<String> {
-    let config: C = config(text);
-    let mut found = Problems::default();
-    config.validate(&mut found);
+/// What a section without a mistake is warned about. Panics with all that is wrong.
+pub fn warnings<C: Planned>(text: &str) -> Vec<String> {
+    let (_, found) = planned::<C>(text);
+    let wrong: Vec<&Fault> = found.of(Stage::Check).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
     found.warnings().iter().map(|it| it.1.text.clone()).collect()
 }
 
@@ -93,7 +93,7 @@ fn texts(faults: &[Fault]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use component::RetryConfig;
+    use component::{Config, RetryConfig};
     use serde::{Deserialize, Serialize};
 
     use super::*;
