@@ -124,8 +124,12 @@ struct Compiled(Config);
 
 impl Planned for Compiled {
     type Section = Config;
-    fn plan(config: Config, _found: &mut Problems) -> Option<Self> {
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
         World::named(&config.world).planned.lock().unwrap().push(config.name.clone());
+        if config.fails == "plan" {
+            found.late("", "it cannot be worked out").about("name");
+            return None;
+        }
         Some(Self(config))
     }
 }
@@ -351,6 +355,32 @@ async fn every_kind_works_its_section_out_once_however_many_instances_there_are(
     let mut planned = bench.world.planned.lock().unwrap().clone();
     planned.sort();
     assert_eq!(planned, ["a", "b", "end", "source", "store"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_collector_finds_when_it_creates_a_component_is_said_of_each_kind() {
+    let of = |kind: &str, id: &str| format!("{kind}={{{id}: {{fails: plan, world: WORLD}}}}");
+    let [store, source] = [of("extensions", "store"), of("receivers", "source")];
+    for (n, changes, why) in [
+        (
+            0,
+            &[&*store, "service.extensions=[store]"][..],
+            "extensions: failed to create extension \"store\"",
+        ),
+        (1, &[&*source], "pipelines: failed to create \"source\" receiver for data type \"logs\""),
+        (
+            2,
+            &["exporters.end.fails=plan"],
+            "pipelines: failed to create \"end\" exporter for data type \"logs\"",
+        ),
+    ] {
+        let settings = settings(["late0", "late1", "late2"][n], changes);
+        let refused = Collector::start(&settings, &registry(), BUILD).await.err().unwrap();
+        let RunError::Config(problem) = refused else { panic!("it is known before the start") };
+        let want = format!("failed to build {why}: it cannot be worked out");
+        assert_eq!(problem.issues[0].text, want);
+        assert_eq!(problem.issues[0].path.last().unwrap(), "name");
+    }
 }
 
 #[tokio::test(start_paused = true)]
