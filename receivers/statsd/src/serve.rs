@@ -2,8 +2,8 @@
 
 use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::path::PathBuf;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,6 +136,12 @@ async fn tcp(connection: Connection, shared: &Shared) {
 struct Unix {
     socket: UnixDatagram,
     path: PathBuf,
+    /// Device and number of the file: when the configuration is reloaded, the path is that of the next instance.
+    file: Option<(u64, u64)>,
+}
+
+fn file(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
 }
 
 impl Unix {
@@ -153,12 +159,15 @@ impl Unix {
         }
         let set = std::fs::set_permissions(path, Permissions::from_mode(permissions));
         set.map_err(|it| fail(&format!("running chmod {permissions:o}: chmod {path}"), &it))?;
-        Ok(Self { socket, path: path.into() })
+        let path = PathBuf::from(path);
+        Ok(Self { file: file(&path), socket, path })
     }
 }
 
 impl Drop for Unix {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if file(&self.path) == self.file {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }

@@ -292,6 +292,31 @@ async fn a_unix_socket_takes_the_place_of_one_left_behind_and_has_its_rights() {
     assert!(!path.exists());
 }
 
+#[tokio::test]
+async fn a_reload_leaves_the_unix_socket_to_the_next_instance() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("statsd.sock");
+    let section = format!("{{endpoint: '{}', transport: unixgram}}", path.display());
+    let start = async |host: &TestHost, sink: &Sink| {
+        let config = componenttest::config(&section);
+        let receiver = Statsd::create(settings("statsd"), config, sink.outputs(&["metrics"]));
+        let receiver = Arc::new(receiver.unwrap());
+        Arc::clone(&receiver).start(host).await.unwrap();
+        receiver
+    };
+    let (first, sink) = (TestHost::new(), Sink::new());
+    let old = start(&first, &sink).await;
+    let second = first.successor();
+    let new = start(&second, &sink).await;
+    first.shutdown(&*old, Duration::from_secs(5)).await;
+    let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    socket.send_to(b"a:1|c", &path).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    second.shutdown(&*new, Duration::from_secs(5)).await;
+    assert_eq!(sink.items(), 1);
+    assert!(!path.exists());
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_interval_is_sent_by_itself() {
     let (host, sink) = (TestHost::new(), Sink::new());
