@@ -1,7 +1,7 @@
 //! The section and its defaults.
 
 use component::Problems;
-use component::config::{Duration, Section};
+use component::config::{Caution, Duration, Section};
 use scraping::Schedule;
 use serde::{Deserialize, Serialize};
 
@@ -90,17 +90,22 @@ impl component::Config for Config {
             let text = "metadata_collection_interval must not be negative";
             problems.at("", text).set("metadata_collection_interval", "5m");
         }
+        // Upstream refuses it. A configuration is often checked on another machine than the one that it is for.
         if let Err(error) = root(&self.root_path) {
-            problems.at("", format!("invalid root_path: {error}")).about("root_path");
+            problems.warn(Caution::AbsentFile, "", error).about("root_path");
         }
     }
 }
 
 /// Whether `root_path` is there.
-fn root(path: &str) -> Result<(), String> {
+///
+/// # Errors
+/// In upstream's words.
+pub(crate) fn root(path: &str) -> Result<(), String> {
     if path.is_empty() || path == "/" {
         return Ok(());
     }
     let found = std::fs::metadata(path);
-    found.map(drop).map_err(|it| crate::machine::Failure::new("stat", path, &it).text)
+    let failure = |it| crate::machine::Failure::new("stat", path, &it);
+    found.map(drop).map_err(|it| format!("invalid root_path: {}", failure(it)))
 }

@@ -111,15 +111,17 @@ impl HostMetrics {
     /// The scrapers of the section, in the order of their names.
     fn controller(&self) -> Result<Controller, BoxError> {
         let Self { settings, config, out } = self;
+        config::root(&config.root_path)?;
         let root = Root::new(&config.root_path);
         let boot = machine::boot_time(&mut Files::new(&root))?;
         let machine = Machine { root, version: settings.build.version, boot };
+        let interval = config.schedule.collection_interval.std();
         let mut controller = Controller::new(settings, config.schedule.clone(), out.clone());
         macro_rules! add {
             ($($name:ident: $scraper:path,)*) => {$(
                 if let Some(section) = config.scrapers.$name.get() {
                     use $scraper as Scraper;
-                    let scraper = Blocking::new(Scraper::new(&machine, section));
+                    let scraper = Blocking::patient(Scraper::new(&machine, section), interval);
                     controller.add(stringify!($name), scraper);
                 }
             )*};

@@ -324,11 +324,13 @@ pub(crate) mod tests {
 
     #[test]
     fn lines_of_another_length_are_refused() {
-        for table in ["net 1 2\n", "proc3 5 1 2\n", "proc4\n"] {
-            let error = read(table.as_bytes(), client).unwrap_err();
-            assert!(error.contains("unexpected field count"), "{error}");
+        for line in ["net 1 2", "proc3 5 1 2", "proc4"] {
+            let want =
+                format!("error parsing line in /proc/net/rpc/nfs: {line}: unexpected field count");
+            assert_eq!(read(line.as_bytes(), client), Err(want));
         }
-        let error = read(b"rpc 1 x 3\n", client).unwrap_err();
-        assert!(error.contains("strconv.ParseUint: parsing \"x\": invalid syntax"), "{error}");
+        let want = "error parsing line to Uint64 in /proc/net/rpc/nfs: rpc 1 x 3: \
+                    strconv.ParseUint: parsing \"x\": invalid syntax";
+        assert_eq!(read(b"rpc 1 x 3\n", client), Err(want.to_owned()));
     }
 }

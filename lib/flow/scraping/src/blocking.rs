@@ -1,5 +1,7 @@
 //! Scrapers that read files: they may wait long, so they run in a thread of their own.
 
+use std::time::Duration;
+
 use component::async_trait;
 use tokio::task::JoinHandle;
 
@@ -14,9 +16,10 @@ pub trait BlockingScraper: Send + 'static {
 }
 
 /// Runs such a scraper in a thread. While one scrape hangs (a network file system that does not answer), no other one of the
-/// same scraper begins.
+/// same scraper begins; what it finds at last is sent with the next scrape.
 pub struct Blocking<S> {
     state: State<S>,
+    patience: Option<Duration>,
 }
 
 enum State<S> {
@@ -27,41 +30,46 @@ enum State<S> {
 }
 
 impl<S> Blocking<S> {
-    /// Has not run yet.
+    /// Has not run yet. Its scrapes are waited for until they end.
     pub fn new(scraper: S) -> Self {
-        Self { state: State::Idle(scraper) }
+        Self { state: State::Idle(scraper), patience: None }
     }
-}
 
-impl<S: BlockingScraper> Blocking<S> {
-    /// The scraper, if it does not run; what a scrape came to for which nobody waited any more is forgotten.
-    async fn take(&mut self) -> Option<S> {
-        match std::mem::replace(&mut self.state, State::Gone) {
-            State::Idle(scraper) => Some(scraper),
-            State::Running(job) if job.is_finished() => Some(ended(job.await)?.0),
-            running => {
-                self.state = running;
-                None
-            }
-        }
+    /// The same, but a scrape that takes longer than `patience` does not keep those of other scrapers waiting.
+    pub fn patient(scraper: S, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..Self::new(scraper) }
     }
 }
 
 #[async_trait]
 impl<S: BlockingScraper> Scraper for Blocking<S> {
     async fn scrape(&mut self, errors: &mut Errors) -> Scraped {
-        let Some(mut scraper) = self.take().await else {
-            errors.total("the scrape before has not ended");
-            return Scraped::default();
+        let job = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Idle(mut scraper) => tokio::task::spawn_blocking(move || {
+                let mut errors = Errors::default();
+                let scraped = scraper.scrape(&mut errors);
+                (scraper, scraped, errors)
+            }),
+            State::Running(job) if job.is_finished() => job,
+            State::Running(job) => {
+                self.state = State::Running(job);
+                errors.total("the scrape before has not ended");
+                return Scraped::default();
+            }
+            State::Gone => return Scraped::default(),
         };
-        let job = tokio::task::spawn_blocking(move || {
-            let mut errors = Errors::default();
-            let scraped = scraper.scrape(&mut errors);
-            (scraper, scraped, errors)
-        });
+        // It is found again here, should nobody wait any more.
         self.state = State::Running(job);
         let State::Running(job) = &mut self.state else { return Scraped::default() };
-        let Some((scraper, scraped, found)) = ended(job.await) else { return Scraped::default() };
+        let ended = match self.patience {
+            None => Some(job.await),
+            Some(patience) => tokio::time::timeout(patience, job).await.ok(),
+        };
+        let Some(ended) = ended else {
+            errors.total("the scrape takes longer than the interval: it goes on beside the others");
+            return Scraped::default();
+        };
+        let Some((scraper, scraped, found)) = finished(ended) else { return Scraped::default() };
         self.state = State::Idle(scraper);
         *errors = found;
         scraped
@@ -69,7 +77,7 @@ impl<S: BlockingScraper> Scraper for Blocking<S> {
 }
 
 /// What the job came to. Its panic is that of who waits for it.
-fn ended<T>(job: Result<T, tokio::task::JoinError>) -> Option<T> {
+fn finished<T>(job: Result<T, tokio::task::JoinError>) -> Option<T> {
     match job {
         Ok(it) => Some(it),
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

@@ -423,29 +423,47 @@ impl BlockingScraper for Slow {
     }
 }
 
-#[tokio::test]
-async fn a_blocking_scraper_that_hangs_is_not_started_again_and_comes_back() {
-    let (say, hears) = std::sync::mpsc::sync_channel(2);
-    let mut scraper = Blocking::new(Slow(hears, builder("")));
-    let mut errors = Errors::default();
-    let short = Duration::from_millis(20);
-    assert!(tokio::time::timeout(short, scraper.scrape(&mut errors)).await.is_err());
-    assert_eq!(scraper.scrape(&mut errors).await.count, 0);
-    assert_eq!(errors.to_string(), "the scrape before has not ended");
-    // The first scrape ends and is forgotten; the next one is whole.
-    say.send(3).unwrap();
-    say.send(4).unwrap();
-    let mut scraped = Scraped::default();
-    while scraped.count == 0 {
-        errors = Errors::default();
-        scraped = scraper.scrape(&mut errors).await;
+/// Asks until there is something.
+async fn next(scraper: &mut Blocking<Slow>) -> Vec<String> {
+    loop {
+        let mut errors = Errors::default();
+        let scraped = scraper.scrape(&mut errors).await;
+        if scraped.count > 0 {
+            assert!(errors.is_empty(), "{errors}");
+            return points(scraped);
+        }
         tokio::task::yield_now().await;
     }
-    assert_eq!((errors.is_empty(), points(scraped)), (true, vec!["=4".to_owned()]));
-    drop(say);
-    errors = Errors::default();
-    scraper.scrape(&mut errors).await;
-    assert!(errors.is_total());
+}
+
+#[tokio::test]
+async fn a_blocking_scraper_that_hangs_is_not_started_again_and_nothing_of_it_is_lost() {
+    let short = Duration::from_millis(20);
+    for is_patient in [true, false] {
+        let (say, hears) = std::sync::mpsc::sync_channel(2);
+        let slow = Slow(hears, builder(""));
+        let mut errors = Errors::default();
+        let mut scraper =
+            if is_patient { Blocking::patient(slow, short) } else { Blocking::new(slow) };
+        if is_patient {
+            assert_eq!(scraper.scrape(&mut errors).await.count, 0);
+            let text = "the scrape takes longer than the interval: it goes on beside the others";
+            assert_eq!(errors.to_string(), text);
+        } else {
+            assert!(tokio::time::timeout(short, scraper.scrape(&mut errors)).await.is_err());
+        }
+        errors = Errors::default();
+        assert_eq!(scraper.scrape(&mut errors).await.count, 0);
+        assert_eq!(errors.to_string(), "the scrape before has not ended");
+        say.send(3).unwrap();
+        say.send(4).unwrap();
+        assert_eq!(next(&mut scraper).await, ["=3"], "late, and not lost");
+        assert_eq!(next(&mut scraper).await, ["=4"]);
+        drop(say);
+        errors = Errors::default();
+        scraper.scrape(&mut errors).await;
+        assert!(errors.is_total());
+    }
 }
 
 #[test]

@@ -143,9 +143,10 @@ fn this_process_is_a_resource_with_all_that_is_known_of_it() {
     assert_eq!(attribute("process.executable.path"), program.to_str().unwrap());
     let name = program.file_name().unwrap().to_str().unwrap();
     assert_eq!(attribute("process.executable.name"), name, "it is longer than the kernel keeps");
-    assert_eq!(attribute("process.command"), std::env::args().next().unwrap());
-    let line = std::env::args().collect::<Vec<_>>().join(" ");
-    assert_eq!(attribute("process.command_line"), line);
+    let words = std::fs::read_to_string("/proc/self/cmdline").unwrap();
+    let words: Vec<&str> = words.trim_end_matches('\0').split('\0').collect();
+    assert_eq!(attribute("process.command"), words[0]);
+    assert_eq!(attribute("process.command_line"), words.join(" "));
     assert_eq!(attribute("process.pid"), std::process::id().to_string());
     assert_eq!(attribute("process.parent_pid"), std::os::unix::process::parent_id().to_string());
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap();

@@ -25,16 +25,27 @@ fn mistakes_are_told_as_upstream_tells_them() {
         "{scrapers: {cpu: }, collection_interval: 0s}",
         "\"collection_interval\": requires positive value",
     );
-    wrong(
-        "{scrapers: {cpu: }, root_path: /nowhere}",
-        "invalid root_path: stat /nowhere: no such file or directory",
-    );
     wrong("scrapers: {cpus: }", "cpus");
     wrong("scrapers: {cpu: {metrics: {system.cpu.times: }}}", "system.cpu.times");
     wrong(
         "scrapers: {cpu: {metrics: {system.cpu.time: {attributes: [core]}}}}",
         "metric system.cpu.time doesn't have an attribute core, valid attributes: [cpu, state]",
     );
+}
+
+#[tokio::test]
+async fn a_root_path_that_is_not_there_is_a_warning_and_stops_the_start() {
+    let section = "{scrapers: {cpu: }, root_path: /nowhere}";
+    let config: Config = componenttest::config(section);
+    let mut found = component::Problems::default();
+    component::Config::validate(&config, &mut found);
+    let text = "invalid root_path: stat /nowhere: no such file or directory";
+    assert_eq!(found.warnings()[0].1.text, text);
+    assert!(found.faults().is_empty());
+    let out = Sink::new().outputs(&["metrics"]);
+    let receiver = HostMetrics::create(settings("host_metrics"), config, out).unwrap();
+    let error = Arc::new(receiver).start(&TestHost::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), text);
 }
 
 #[test]
