@@ -55,7 +55,8 @@ async fn ask(probe: &Probe, config: &ConsulConfig) -> Result<Agent, String> {
     let mut url = format!("{}{PATH}", address.trim_end_matches('/'));
     let query = [("dc", &config.datacenter), ("ns", &config.namespace)];
     for (at, (key, value)) in query.iter().filter(|it| !it.1.is_empty()).enumerate() {
-        url += &format!("{}{key}={value}", if at == 0 { '?' } else { '&' });
+        url.push(if at == 0 { '?' } else { '&' });
+        url.extend([*key, "=", value]);
     }
     let token = if config.token_file.is_empty() {
         let own = Some(config.token.expose().to_owned()).filter(|it| !it.is_empty());

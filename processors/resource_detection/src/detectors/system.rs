@@ -9,6 +9,16 @@ use crate::dns::Dns;
 use crate::found::Found;
 use crate::probe::Probe;
 
+/// Attributes of the processor.
+const PROCESSOR: [&str; 6] = [
+    "host.cpu.cache.l2.size",
+    "host.cpu.family",
+    "host.cpu.model.id",
+    "host.cpu.model.name",
+    "host.cpu.stepping",
+    "host.cpu.vendor.id",
+];
+
 pub(crate) async fn detect(probe: &Probe, config: &SystemConfig) -> Result<Found, String> {
     let sources = match config.hostname_sources.as_slice() {
         [] => vec!["dns", "os"],
@@ -21,14 +31,6 @@ pub(crate) async fn detect(probe: &Probe, config: &SystemConfig) -> Result<Found
     let found = Found::conventional().with("host.name", name).with("os.type", std::env::consts::OS);
     let rest = probe.read(move |machine| {
         let is_on = |name: &str| wanted.is_on(name);
-        let processor = [
-            "host.cpu.cache.l2.size",
-            "host.cpu.family",
-            "host.cpu.model.id",
-            "host.cpu.model.name",
-            "host.cpu.stepping",
-            "host.cpu.vendor.id",
-        ];
         let mut found = Found::default();
         if is_on("host.id") {
             let id = machine.host_id();
@@ -63,7 +65,7 @@ pub(crate) async fn detect(probe: &Probe, config: &SystemConfig) -> Result<Found
                 "os.build.id",
                 machine.release("BUILD_ID").or_else(|| machine.line("proc/sys/kernel/osrelease")),
             );
-        if processor.iter().any(|it| is_on(it))
+        if PROCESSOR.iter().any(|it| is_on(it))
             && let Some(it) = machine.processor()
         {
             let model = Some(it.model).filter(|it| !it.is_empty());

@@ -422,84 +422,86 @@ async fn openshift_names_the_cloud_below() {
     assert_eq!(detected(&section, &nowhere()).await, want);
 }
 
+/// Of smaller clouds.
+const SMALLER: &[(&str, &str, Answer)] = &[
+    ("GET /hetzner/v1/metadata/instance-id", "", (200, "", "42")),
+    ("GET /hetzner/v1/metadata/hostname", "", (200, "", "h")),
+    ("GET /hetzner/v1/metadata/region", "", (200, "", "eu-central")),
+    ("GET /hetzner/v1/metadata/availability-zone", "", (200, "", "fsn1-dc14")),
+    (
+        "GET /metadata/v1.json",
+        "",
+        (
+            200,
+            "",
+            r#"{"cloud_name": "upcloud", "droplet_id": 2756294, "hostname": "d", "region": "nyc3", "instance_id": "00"}"#,
+        ),
+    ),
+    (
+        "GET /v1.json",
+        "",
+        (
+            200,
+            "",
+            r#"{"hostname": "v", "instance-v2-id": "a747", "region": {"regioncode": "EWR"}}"#,
+        ),
+    ),
+    (
+        "GET /opc/v2/instance/",
+        "authorization: bearer oracle",
+        (
+            200,
+            "",
+            r#"{"id": "ocid1", "displayName": "n", "shape": "VM.Standard", "canonicalRegionName": "us-ashburn-1", "availabilityDomain": "AD-1", "metadata": {"oke-cluster-display-name": "c"}}"#,
+        ),
+    ),
+    (
+        "GET /conf?format=json",
+        "",
+        (
+            200,
+            "",
+            r#"{"organization": "o", "location": {"zone_id": "fr-par-1"}, "id": "i", "image": {"id": "m", "name": "Ubuntu"}, "name": "s", "commercial_type": "DEV1-S"}"#,
+        ),
+    ),
+    (
+        "GET /openstack/latest/meta_data.json",
+        "",
+        (
+            200,
+            "",
+            r#"{"uuid": "u", "hostname": "h", "project_id": "p", "availability_zone": "nova", "meta": {"team": "shop", "x": "y"}}"#,
+        ),
+    ),
+    ("GET /latest/meta-data/instance-type", "", (200, "", "m1.small")),
+    ("PUT /v1/token", "metadata-token-expiry-seconds: 3600", (200, "", "t")),
+    (
+        "GET /v1/instance",
+        "metadata-token: t",
+        (
+            200,
+            "",
+            r#"{"id": 7, "label": "l", "region": "us", "type": "g6", "account_euuid": "e", "image": {"id": "i", "label": "il"}}"#,
+        ),
+    ),
+    ("PUT /latest/api/token", "x-aliyun-ecs-metadata-token-ttl-seconds", (200, "", "t")),
+    ("GET /latest/meta-data/hostname", "x-aliyun-ecs-metadata-token: t", (200, "", "h")),
+    ("GET /latest/meta-data/image-id", "x-aliyun-ecs-metadata-token: t", (200, "", "m")),
+    ("GET /latest/meta-data/instance-id", "", (200, "", "i")),
+    ("GET /latest/meta-data/instance/instance-type", "", (200, "", "ecs.g6")),
+    ("GET /latest/meta-data/owner-account-id", "", (200, "", "1")),
+    ("GET /latest/meta-data/region-id", "", (200, "", "cn-hangzhou")),
+    ("GET /latest/meta-data/zone-id", "", (200, "", "cn-hangzhou-i")),
+    ("GET /latest/meta-data/instance-name", "", (200, "", "name")),
+    ("GET /latest/meta-data/instance/image-id", "", (200, "", "img")),
+    ("GET /latest/meta-data/app-id", "", (200, "", "app")),
+    ("GET /latest/meta-data/placement/region", "", (200, "", "ap-guangzhou")),
+    ("GET /latest/meta-data/placement/zone", "", (200, "", "ap-guangzhou-3")),
+];
+
 #[tokio::test]
 async fn smaller_clouds_are_read_too() {
-    const ANSWERS: &[(&str, &str, Answer)] = &[
-        ("GET /hetzner/v1/metadata/instance-id", "", (200, "", "42")),
-        ("GET /hetzner/v1/metadata/hostname", "", (200, "", "h")),
-        ("GET /hetzner/v1/metadata/region", "", (200, "", "eu-central")),
-        ("GET /hetzner/v1/metadata/availability-zone", "", (200, "", "fsn1-dc14")),
-        (
-            "GET /metadata/v1.json",
-            "",
-            (
-                200,
-                "",
-                r#"{"cloud_name": "upcloud", "droplet_id": 2756294, "hostname": "d", "region": "nyc3", "instance_id": "00"}"#,
-            ),
-        ),
-        (
-            "GET /v1.json",
-            "",
-            (
-                200,
-                "",
-                r#"{"hostname": "v", "instance-v2-id": "a747", "region": {"regioncode": "EWR"}}"#,
-            ),
-        ),
-        (
-            "GET /opc/v2/instance/",
-            "authorization: bearer oracle",
-            (
-                200,
-                "",
-                r#"{"id": "ocid1", "displayName": "n", "shape": "VM.Standard", "canonicalRegionName": "us-ashburn-1", "availabilityDomain": "AD-1", "metadata": {"oke-cluster-display-name": "c"}}"#,
-            ),
-        ),
-        (
-            "GET /conf?format=json",
-            "",
-            (
-                200,
-                "",
-                r#"{"organization": "o", "location": {"zone_id": "fr-par-1"}, "id": "i", "image": {"id": "m", "name": "Ubuntu"}, "name": "s", "commercial_type": "DEV1-S"}"#,
-            ),
-        ),
-        (
-            "GET /openstack/latest/meta_data.json",
-            "",
-            (
-                200,
-                "",
-                r#"{"uuid": "u", "hostname": "h", "project_id": "p", "availability_zone": "nova", "meta": {"team": "shop", "x": "y"}}"#,
-            ),
-        ),
-        ("GET /latest/meta-data/instance-type", "", (200, "", "m1.small")),
-        ("PUT /v1/token", "metadata-token-expiry-seconds: 3600", (200, "", "t")),
-        (
-            "GET /v1/instance",
-            "metadata-token: t",
-            (
-                200,
-                "",
-                r#"{"id": 7, "label": "l", "region": "us", "type": "g6", "account_euuid": "e", "image": {"id": "i", "label": "il"}}"#,
-            ),
-        ),
-        ("PUT /latest/api/token", "x-aliyun-ecs-metadata-token-ttl-seconds", (200, "", "t")),
-        ("GET /latest/meta-data/hostname", "x-aliyun-ecs-metadata-token: t", (200, "", "h")),
-        ("GET /latest/meta-data/image-id", "x-aliyun-ecs-metadata-token: t", (200, "", "m")),
-        ("GET /latest/meta-data/instance-id", "", (200, "", "i")),
-        ("GET /latest/meta-data/instance/instance-type", "", (200, "", "ecs.g6")),
-        ("GET /latest/meta-data/owner-account-id", "", (200, "", "1")),
-        ("GET /latest/meta-data/region-id", "", (200, "", "cn-hangzhou")),
-        ("GET /latest/meta-data/zone-id", "", (200, "", "cn-hangzhou-i")),
-        ("GET /latest/meta-data/instance-name", "", (200, "", "name")),
-        ("GET /latest/meta-data/instance/image-id", "", (200, "", "img")),
-        ("GET /latest/meta-data/app-id", "", (200, "", "app")),
-        ("GET /latest/meta-data/placement/region", "", (200, "", "ap-guangzhou")),
-        ("GET /latest/meta-data/placement/zone", "", (200, "", "ap-guangzhou-3")),
-    ];
-    let world = World { base: Some(service(ANSWERS).await), ..nowhere() };
+    let world = World { base: Some(service(SMALLER).await), ..nowhere() };
     for (name, want) in [
         (
             "hetzner",
@@ -527,6 +529,15 @@ async fn smaller_clouds_are_read_too() {
             json!({"cloud.provider": "scaleway_cloud", "cloud.platform": "scaleway_cloud_compute", "cloud.account.id": "o", "cloud.region": "fr-par",
             "cloud.availability_zone": "fr-par-1", "host.id": "i", "host.image.id": "m", "host.image.name": "Ubuntu", "host.name": "s", "host.type": "DEV1-S"}),
         ),
+    ] {
+        assert_eq!(detected(&format!("detectors: [{name}]"), &world).await, want, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn clouds_that_give_tokens_are_read_too() {
+    let world = World { base: Some(service(SMALLER).await), ..nowhere() };
+    for (name, want) in [
         (
             "akamai",
             json!({"cloud.provider": "akamai_cloud", "cloud.platform": "akamai_cloud.compute", "cloud.account.id": "e", "cloud.region": "us", "host.id": "7",
