@@ -200,25 +200,23 @@ pub struct BatchConfig {
 }
 
 /// `sending_queue: batch: partition:`.
-#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[config(go = "queuebatch.PartitionConfig")]
 pub struct Partition {
     /// Request metadata keys, case-insensitive.
     pub metadata_keys: Vec<String>,
     /// Most partitions that wait at the same time; the oldest is sent when there is one more. Default 10000.
     #[config(omit_empty)]
-    pub cache_size: i64,
+    pub cache_size: Option<i64>,
     /// Without effect: a partition in which nothing waits is forgotten at once. Default 90s.
     #[config(omit_empty)]
-    pub idle_timeout: Duration,
+    pub idle_timeout: Option<Duration>,
 }
 
-impl Default for Partition {
-    fn default() -> Self {
-        let idle_timeout = Duration::from_secs(90);
-        Self { metadata_keys: Vec::new(), cache_size: 10_000, idle_timeout }
-    }
-}
+/// Partitions that wait at the same time unless another number is configured. `NewDefaultPartitionConfig`, v0.165.
+const PARTITIONS_MAX: i64 = 10_000;
+/// Upstream's default, which nobody has to be told about.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 impl Default for BatchConfig {
     fn default() -> Self {
@@ -327,8 +325,8 @@ impl Partition {
     fn validate(&self, key: &str, problems: &mut Problems) {
         let text = |rule: String| format!("batch: partition: {rule}");
         let place = |name: &str| format!("batch::partition::{name}");
-        if self.idle_timeout <= Duration::ZERO {
-            let rule = format!("`idle_timeout` must be positive, found {}", self.idle_timeout);
+        if let Some(idle) = self.idle_timeout.filter(|it| *it <= Duration::ZERO) {
+            let rule = format!("`idle_timeout` must be positive, found {idle}");
             problems.at(key, text(rule)).set(&place("idle_timeout"), "90s");
             return;
         }
@@ -342,13 +340,18 @@ impl Partition {
             }
             seen.push(name);
         }
-        if self.cache_size <= 0 {
-            let rule = format!("`cache_size` must be positive, found {}", self.cache_size);
+        if self.partitions_max() <= 0 {
+            let rule = format!("`cache_size` must be positive, found {}", self.partitions_max());
             problems.at(key, text(rule)).set(&place("cache_size"), "10000");
-        } else if self.idle_timeout != Self::default().idle_timeout {
+        } else if self.idle_timeout.is_some_and(|it| it != IDLE_TIMEOUT) {
             let why = "idle_timeout has no effect: a partition in which nothing waits is forgotten at once";
             problems.warn(Caution::NoEffect, key, why).remove(&place("idle_timeout"));
         }
+    }
+
+    /// Most partitions that wait at the same time.
+    pub fn partitions_max(&self) -> i64 {
+        self.cache_size.unwrap_or(PARTITIONS_MAX)
     }
 }
 

@@ -100,7 +100,7 @@ async fn certificates_may_stand_in_the_section_and_the_systems_may_be_trusted_as
         outcome(&client, "localhost", &server).await.unwrap();
     }
     let known = |of: &crate::CommonConfig| {
-        let trusted = crate::material::authorities(of).ok().expect("they can be read");
+        let trusted = crate::material::authorities(of).expect("they can be read");
         trusted.authorities.len()
     };
     let systems = known(&ClientConfig::default().common);
