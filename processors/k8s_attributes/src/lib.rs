@@ -29,10 +29,12 @@ use tracing::warn;
 
 mod config;
 mod enrich;
+mod kubelet;
 #[cfg(test)]
 mod tests;
 
 pub use config::Config;
+pub use kubelet::KubeletConfig;
 
 use enrich::Finder;
 
@@ -109,7 +111,7 @@ impl Processor for K8sAttributes {
         if !config.passthrough {
             let rights = View::rights(&rules, &filter);
             rights.into_iter().for_each(|it| found.needs("auth_type", Need::Right(it)));
-            let need = config.kubelet.as_ref().and_then(config::KubeletConfig::need);
+            let need = config.kubelet.as_ref().and_then(kubelet::KubeletConfig::need);
             need.into_iter().for_each(|it| found.needs("kubelet", it));
         }
         Some(Plan { config, rules, filter, view: OnceCell::new() })

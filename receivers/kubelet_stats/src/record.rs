@@ -18,6 +18,7 @@ use crate::table::Table;
 const NANOS: f64 = 1e9;
 
 /// What is collected, beside what the table says.
+#[expect(clippy::struct_excessive_bools, reason = "they are lists of names in the section")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Wanted {
     pub(crate) node: bool,
