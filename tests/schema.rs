@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::configs::{self, ENVIRONMENT};
-use crate::support::SLUICE;
+use crate::support::{SLUICE, repository};
 
 /// The parts of JSON Schema that ours uses; where it does not fit.
 fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
