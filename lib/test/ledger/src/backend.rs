@@ -4,7 +4,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use component::config::{Fault, Stage, Value, check};
+use component::config::{self, Value};
 use component::{
     BoxError, BuildInfo, Capability, Component, Host, Id, Meter, Next, Outputs, PipelineId,
     Planned, Receiver, Services, Settings, Signal, Status,
@@ -34,11 +34,10 @@ impl Backend {
     /// # Errors
     /// The section is wrong, or the receiver does not start.
     pub async fn start<R: Receiver>(section: &Value, consumer: &Next) -> Result<Self, BoxError> {
-        let wrong = |issues: &[Fault]| format!("{}: {issues:?}", R::TYPE);
-        let (section, mut found) = check(section).map_err(|issues| wrong(&issues))?;
-        let config = R::Config::plan(section, &mut found);
-        let config = config.filter(|_| found.of(Stage::Check).next().is_none());
-        let config = config.ok_or_else(|| wrong(found.faults()))?;
+        let read = config::check(section).map_err(|issues| format!("{}: {issues:?}", R::TYPE));
+        let (section, mut found) = read?;
+        let config = R::Config::plan(section, &mut found)
+            .ok_or_else(|| format!("{}: {found:?}", R::TYPE))?;
         let mut pipelines: Vec<(PipelineId, Next)> = Vec::new();
         for signal in Signal::ALL {
             pipelines.push((signal.name().parse()?, Arc::clone(consumer)));
