@@ -147,7 +147,7 @@ receivers:
     k8s_leader_elector: k8s_leader_elector
     objects: [{{name: configmaps, mode: watch, namespaces: [default]}}]
   k8s_events: {{auth_type: kubeConfig, storage: file_storage, k8s_leader_elector: k8s_leader_elector}}
-exporters: {{file: {{path: '{out}'}}}}
+exporters: {{file: {{path: '{out}', append: true}}}}
 service:
   extensions: [file_storage, k8s_leader_elector]
   telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: '{address}', port: 8888}}}}}}}}]}}}}
@@ -262,7 +262,8 @@ async fn one_of_two_collectors_tells_everything_once_over_cuts_restarts_and_gaps
     cluster.delete("c4");
     cluster.forget();
     a = first.start().await;
-    want.extend(["MODIFIED c2", "ADDED c5", "ADDED last"]);
+    // When the last change was delivered is not known any more: whether the last two are new neither.
+    want.extend(["MODIFIED c2", "MODIFIED c5", "MODIFIED last"]);
     first.tells(&a, &want).await;
     a.says("does not remember what happened since then").await;
 

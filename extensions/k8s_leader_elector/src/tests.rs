@@ -11,7 +11,7 @@ const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 type Subject = componenttest::conformance::extension<K8sLeaderElector>;
 const SECTION: &str = "{lease_name: foo, lease_namespace: bar}";
 
-// The start needs a cluster: `tests/e2e/kubernetes.rs`.
+// The start needs a cluster: `tests/e2e/kube_objects.rs`.
 #[test]
 fn it_is_as_all_components() {
     componenttest::conformance::check_type::<Subject>(FOLDER);

@@ -8,7 +8,7 @@ use super::*;
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 type Subject = componenttest::conformance::receiver<K8sEvents>;
 
-// The start needs a cluster: `tests/e2e/kubernetes.rs`.
+// The start needs a cluster: `tests/e2e/kube_objects.rs`.
 #[test]
 fn it_is_as_all_components() {
     componenttest::conformance::check_type::<Subject>(FOLDER);

@@ -12,7 +12,7 @@ const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 type Subject = componenttest::conformance::receiver<K8sObjects>;
 const SECTION: &str = "objects: [{name: pods}]";
 
-// The start needs a cluster: `tests/e2e/kubernetes.rs`.
+// The start needs a cluster: `tests/e2e/kube_objects.rs`.
 #[test]
 fn it_is_as_all_components() {
     componenttest::conformance::check_type::<Subject>(FOLDER);

@@ -247,14 +247,16 @@ fn exemplars_are_dropped_and_changed_with_their_points_and_traces_have_none() {
     let mut text = Vec::new();
     changed.to_json(&mut text);
     let new: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    let points = &new["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["histogram"]["dataPoints"];
+    let points =
+        &new["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["histogram"]["dataPoints"];
     let kept = serde_json::json!({"asDouble": 0.5, "filteredAttributes": [{"key": "k", "value": {"intValue": "1"}}]});
     assert_eq!(points[0], serde_json::json!({"count": "5", "exemplars": [kept, kept]}));
     assert_eq!(points[1], serde_json::json!({"count": "4"}));
     let none = data.edit(Depth::Exemplar, |_| Keep::Enter);
     assert_eq!(none.chunks()[0].as_ptr(), data.chunks()[0].as_ptr());
 
-    let spans = br#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"events": [{"name": "e"}]}]}]}]}"#;
+    let spans =
+        br#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"events": [{"name": "e"}]}]}]}]}"#;
     let spans = Data::from_json(Signal::Traces, spans, &Limits::default()).unwrap();
     let mut deepest = Depth::Resource;
     let _ = spans.edit(Depth::Exemplar, |place| {

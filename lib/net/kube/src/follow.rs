@@ -11,7 +11,6 @@
 //! Between a version that is too old and the list after it changes are known only by what they have led to: an object
 //! that was changed twice is told once, and one that was deleted is not told. The log says so.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use component::async_trait;
@@ -23,7 +22,7 @@ use crate::backoff::Backoff;
 use crate::complaints::Complaints;
 use crate::pages::List;
 use crate::stream::{Versioned, WatchStream};
-use crate::{Change, Client, Error, Query};
+use crate::{Change, Client, Error, Happened, Query};
 
 /// Most changes that are handed over at once.
 const CHANGES_MAX: usize = 500;
@@ -32,17 +31,6 @@ const BYTES_MAX: usize = 1 << 20;
 /// A watch that lived so long has worked.
 const GOOD_LIFE: Duration = Duration::from_secs(60);
 const NANOS: u64 = 1_000_000_000;
-
-/// Something that happened to an object.
-#[derive(Debug, Clone)]
-pub struct Happened {
-    /// What.
-    pub change: Change,
-    /// The object, as JSON.
-    pub object: Box<[u8]>,
-    /// Kind and version of the API, where the object itself does not say them: in lists.
-    pub of: Option<Arc<(String, String)>>,
-}
 
 /// Takes what happened.
 #[async_trait]

@@ -63,7 +63,7 @@ async fn ask(probe: &Probe, config: &ConsulConfig) -> Result<Agent, String> {
         own.or_else(|| probe.variable("CONSUL_HTTP_TOKEN")).unwrap_or_default()
     } else {
         let path = config.token_file.clone();
-        let text = probe.read(move |_| std::fs::read_to_string(path).ok()).await;
+        let text = probe.read(move |_| content(&path)).await;
         let text = text.ok_or_else(|| format!("cannot read {}", config.token_file))?;
         text.get(..text.len().min(TOKEN_BYTES_MAX)).unwrap_or_default().trim().to_owned()
     };
@@ -72,4 +72,8 @@ async fn ask(probe: &Probe, config: &ConsulConfig) -> Result<Agent, String> {
     let tls = configtls::ClientConfig::default();
     let answer = probe.ask(http::Method::GET, &url, headers, &tls).await?;
     read(PATH, &good(PATH, answer)?)
+}
+
+fn content(path: &str) -> Option<String> {
+    std::fs::read_to_string(path).ok()
 }

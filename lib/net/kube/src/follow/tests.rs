@@ -1,5 +1,6 @@
 //! The follower against a server that answers from a script.
 
+use std::sync::Arc;
 use std::sync::Mutex;
 
 use tokio::sync::{Semaphore, mpsc};
