@@ -287,10 +287,10 @@ fn every_key_of_otlp_has_a_row_with_its_test() {
     let page = fs::read_to_string(repository().join("docs/internals/otlp-keys.md")).unwrap();
     let quoted =
         |line: &str| line.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
-    let (mut sections, mut rows) = (Vec::new(), BTreeSet::new());
+    let (mut sections, mut rows) = (Vec::<String>::new(), BTreeSet::new());
     for line in page.lines() {
         if line.starts_with("## ") {
-            sections = quoted(line);
+            sections = quoted(line).iter().map(|it| it.replace('.', "::")).collect();
         } else if let [key, .., test] = &quoted(line)[..]
             && line.starts_with("| `")
         {
