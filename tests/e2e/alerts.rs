@@ -83,7 +83,8 @@ async fn kill_9_in_the_middle_of_an_attack_forgets_nothing() {
     let mut example = Example::start_with(CONFIG, 36, &PIPELINES, "").await;
     let send = |example: &Example, numbers: std::ops::Range<u64>| {
         for it in numbers {
-            example.send("log", &logins(&[failed_login("alice", it), failed_login("bob", 100 + it)]));
+            example
+                .send("log", &logins(&[failed_login("alice", it), failed_login("bob", 100 + it)]));
         }
     };
     send(&example, 0..3);
@@ -169,8 +170,12 @@ service: {{pipelines: {{logs/alerts: {{exporters: [file/1, file_action, k8s_patc
     let in_force = || written() == "deny alice;" && applied().as_deref() == Some("deny alice;");
     assert!(eventually(in_force).await, "{:?} {:?}\n{}", written(), applied(), example.output());
     let request = server.requests().into_iter().rfind(|it| it.line.starts_with("PATCH ")).unwrap();
-    let line = "PATCH /api/v1/namespaces/edge/configmaps/blocked?fieldManager=sluice&force=true HTTP/1.1";
-    assert_eq!((request.line.as_str(), request.header("content-type")), (line, "application/apply-patch+yaml"));
+    let line =
+        "PATCH /api/v1/namespaces/edge/configmaps/blocked?fieldManager=sluice&force=true HTTP/1.1";
+    assert_eq!(
+        (request.line.as_str(), request.header("content-type")),
+        (line, "application/apply-patch+yaml")
+    );
     let over = || written().is_empty() && applied().as_deref() == Some("");
     assert!(eventually(over).await, "{:?} {:?}\n{}", written(), applied(), example.output());
     let example = example.end().await;

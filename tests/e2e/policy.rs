@@ -60,8 +60,7 @@ impl Example {
     async fn run(folder: &Path, configs: &[String], variables: &[(&str, &str)]) -> Process {
         let arguments: Vec<&str> = configs.iter().flat_map(|it| ["--config", it]).collect();
         let variables = [&[("POLICIES", POLICIES)], variables].concat();
-        let mut sluice =
-            Process::start_with(Path::new(SLUICE), folder, &arguments, &variables);
+        let mut sluice = Process::start_with(Path::new(SLUICE), folder, &arguments, &variables);
         sluice.says_next("Everything is ready.").await;
         sluice
     }
@@ -277,7 +276,8 @@ async fn personal_data_does_not_leave_in_logs_and_spans() {
         "enduser.id": "alice", "user.email": "a.b@example.org", "note": "IBAN DE89 3704 0044 0532 0130 00",
         "http.request.header.authorization": "Bearer abcdefghijkl", "size": 4_111_111_111_111_111_u64,
     });
-    example.send("log", &request("log", &json!({"service.name": "shop"}), &[log("INFO", body, &own)]));
+    example
+        .send("log", &request("log", &json!({"service.name": "shop"}), &[log("INFO", body, &own)]));
     let span = json!({"name": "mail to a.b@example.org", "traceId": id(1, 16), "spanId": id(1, 8), "attributes": attributes(&own)});
     example.send("trace", &request("span", &json!({"service.name": "shop"}), &[span]));
     let log = example.arrives("logs", 1).await.remove(0);
@@ -291,7 +291,10 @@ async fn personal_data_does_not_leave_in_logs_and_spans() {
     assert_eq!(log.attributes["note"], "IBAN <iban>");
     assert_eq!(log.attributes["size"], "4111111111111111", "a number is no text");
     let pseudonym = log.attributes["enduser.id"].as_str().unwrap();
-    assert!(pseudonym.len() == 16 && pseudonym.bytes().all(|it| it.is_ascii_hexdigit()), "{pseudonym}");
+    assert!(
+        pseudonym.len() == 16 && pseudonym.bytes().all(|it| it.is_ascii_hexdigit()),
+        "{pseudonym}"
+    );
     example.end().await;
 }
 
@@ -313,7 +316,10 @@ async fn what_nobody_reads_is_dropped_and_errors_are_kept() {
     };
     logs.extend((0..2000).map(success));
     example.send("log", &request("log", &production, &logs));
-    example.send("log", &request("log", &json!({"deployment.environment.name": "staging"}), &logs[..1]));
+    example.send(
+        "log",
+        &request("log", &json!({"deployment.environment.name": "staging"}), &logs[..1]),
+    );
     let span = |it: u64, code: i64, ms: u64| {
         json!({
             "name": "pay", "traceId": id(it.wrapping_mul(0x9E37_79B9_7F4A_7C15), 16), "spanId": id(it + 1, 8),
@@ -341,7 +347,8 @@ async fn what_nobody_reads_is_dropped_and_errors_are_kept() {
         of_spans.remove(&format!("\"{}\"", id(it.wrapping_mul(0x9E37_79B9_7F4A_7C15), 16)));
     }
     let of_logs = traces(&logs);
-    let of_logs: std::collections::BTreeSet<_> = of_logs.into_iter().filter(|it| it != "null").collect();
+    let of_logs: std::collections::BTreeSet<_> =
+        of_logs.into_iter().filter(|it| it != "null").collect();
     assert_eq!(of_logs, of_spans, "the same traces in logs and spans");
 }
 
@@ -380,10 +387,12 @@ async fn records_are_mended_marked_or_dropped_by_the_schema() {
     let logs = example.got("logs/rest");
     let bodies: Vec<&str> = logs.iter().map(Record::body).collect();
     assert_eq!(bodies, ["old names", "two mistakes", "two mistakes"]);
-    let mended = json!({"a": "b", "http.response.status_code": "200", "http.request.method": "GET"});
+    let mended =
+        json!({"a": "b", "http.response.status_code": "200", "http.request.method": "GET"});
     assert_eq!(Json::from(logs[0].attributes.clone()), mended);
     let marks = &logs[1].attributes["policy.label.schema"]["values"];
-    let marks: Vec<&str> = marks.as_array().unwrap().iter().map(|it| it["stringValue"].as_str().unwrap()).collect();
+    let marks: Vec<&str> =
+        marks.as_array().unwrap().iter().map(|it| it["stringValue"].as_str().unwrap()).collect();
     let want = [
         "deployment.environment.name is missing or unknown",
         "severity is missing",

@@ -10,7 +10,8 @@ use crate::support::{Process, SLUICE};
 
 /// Runs the program to its end: code, standard output, standard error.
 pub fn sluice(arguments: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = Command::new(SLUICE).args(arguments).env("POLICIES", POLICIES).output().unwrap();
+    let Output { status, stdout, stderr } =
+        Command::new(SLUICE).args(arguments).env("POLICIES", POLICIES).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
 }

@@ -50,7 +50,10 @@ async fn alerts_of_a_payload_are_one_request_in_alertmanagers_form() {
 #[tokio::test]
 async fn what_alertmanager_does_not_want_is_told_and_what_may_pass_is_tried_again() {
     let (exporter, server, _host) = running("").await;
-    server.script([Reply::new("500 Internal Server Error", ""), Reply::new("400 Bad Request", "bad")]);
+    server.script([
+        Reply::new("500 Internal Server Error", ""),
+        Reply::new("400 Bad Request", "bad"),
+    ]);
     let payload = alert_logs(&["alice"]);
     let error = exporter.consume(&Context::default(), payload.clone()).await.unwrap_err();
     assert!(!error.is_permanent());

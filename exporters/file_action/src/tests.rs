@@ -55,7 +55,8 @@ impl Running {
     }
 }
 
-const NGINX: &str = "template: \"# sluice\\n{{ range .entries }}deny {{ .key }}; # {{ .rule }}\\n{{ end }}\"";
+const NGINX: &str =
+    "template: \"# sluice\\n{{ range .entries }}deny {{ .key }}; # {{ .rule }}\\n{{ end }}\"";
 
 #[tokio::test]
 async fn keys_in_force_stand_in_the_file_until_their_time_is_over() {

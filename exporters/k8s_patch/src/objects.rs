@@ -46,7 +46,8 @@ pub(crate) struct Objects {
 
 impl Objects {
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
-        let (group, version) = config.api_version.split_once('/').unwrap_or(("", &config.api_version));
+        let (group, version) =
+            config.api_version.split_once('/').unwrap_or(("", &config.api_version));
         let resource = Resource {
             group: group.to_owned().into(),
             version: version.to_owned().into(),
@@ -158,7 +159,8 @@ mod tests {
         Objects::new(&componenttest::config(yaml)).unwrap()
     }
 
-    const FIXED: &str = "{api_version: v1, kind: ConfigMap, resource: configmaps, namespace: edge, name: blocked,
+    const FIXED: &str =
+        "{api_version: v1, kind: ConfigMap, resource: configmaps, namespace: edge, name: blocked,
         object: {data: {'deny.conf': '{{ range .entries }}deny {{ .key }};{{ end }}'}}}";
     const NAMED: &str = "{api_version: apps/v1, kind: Deployment, resource: deployments, namespace: '{{ .labels.namespace }}',
         name: '{{ .labels.workload }}', allow: ['shop/cart-*', 'web/front'], object: {spec: {replicas: 0}}}";
@@ -183,15 +185,18 @@ mod tests {
     #[test]
     fn only_objects_that_are_allowed_are_changed() {
         let it = objects(NAMED);
-        let alert = |namespace: &str, workload: &str| {
-            json!({"key": "a", "labels": {"namespace": namespace, "workload": workload}})
-        };
-        let path = |namespace, workload| it.target(&alert(namespace, workload)).map(|t| it.path(&t));
+        let alert = |namespace: &str, workload: &str| json!({"key": "a", "labels": {"namespace": namespace, "workload": workload}});
+        let path =
+            |namespace, workload| it.target(&alert(namespace, workload)).map(|t| it.path(&t));
         let want = "/apis/apps/v1/namespaces/shop/deployments/cart-7";
         assert_eq!(path("shop", "cart-7").as_deref(), Some(want));
-        for (namespace, workload) in
-            [("shop", "cart"), ("kube-system", "cart-7"), ("web", "front2"), ("", "front"), ("shop", "cart-7/scale")]
-        {
+        for (namespace, workload) in [
+            ("shop", "cart"),
+            ("kube-system", "cart-7"),
+            ("web", "front2"),
+            ("", "front"),
+            ("shop", "cart-7/scale"),
+        ] {
             assert_eq!(path(namespace, workload), None, "{namespace}/{workload}");
         }
         assert_eq!(it.changed(&[alert("kube-system", "coredns")]).unwrap().len(), 0);

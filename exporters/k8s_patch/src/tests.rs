@@ -33,7 +33,8 @@ async fn alerts_about_objects_that_may_not_be_changed_are_counted() {
 
 #[test]
 fn mistakes_are_told_at_their_key() {
-    let said = problems::<Config>("{name: '{{ .key }}', object: x, patches_per_second: 0}").join("\n");
+    let said =
+        problems::<Config>("{name: '{{ .key }}', object: x, patches_per_second: 0}").join("\n");
     for key in ["api_version", "kind", "resource", "allow", "object", "patches_per_second"] {
         assert!(said.contains(key) || said.contains("say which objects"), "{key}: {said}");
     }

@@ -58,7 +58,8 @@ async fn an_alert_is_one_request_and_other_records_are_counted() {
     assert_eq!(requests[0].header("content-type"), "application/json");
     assert_ne!(requests[0].header("webhook-id"), requests[1].header("webhook-id"));
     assert_eq!(running.not_sent("not_an_alert"), Some(3.0));
-    let sent = metric(&running.settings.meter, "sluice_alerts_sent_total", &[("exporter", "webhook")]);
+    let sent =
+        metric(&running.settings.meter, "sluice_alerts_sent_total", &[("exporter", "webhook")]);
     assert_eq!(sent, Some(2.0));
 }
 
@@ -91,7 +92,8 @@ async fn a_request_is_signed_over_what_was_sent() {
 #[tokio::test]
 async fn what_was_sent_is_not_sent_again_when_a_payload_is_tried_again() {
     let running = Running::new("").await;
-    let replies = [Reply::new("200 OK", ""), Reply::new("503 Unavailable", "busy").with("Retry-After", "7")];
+    let replies =
+        [Reply::new("200 OK", ""), Reply::new("503 Unavailable", "busy").with("Retry-After", "7")];
     running.server.script(replies);
     let payload = alert_logs(&["alice", "bob", "carol"]);
     let error = running.send(payload.clone()).await.unwrap_err();
@@ -99,7 +101,8 @@ async fn what_was_sent_is_not_sent_again_when_a_payload_is_tried_again() {
     assert!(!error.is_permanent());
     assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(7)));
     running.send(payload).await.unwrap();
-    let keys: Vec<_> = running.server.requests().iter().map(|it| it.json()["key"].clone()).collect();
+    let keys: Vec<_> =
+        running.server.requests().iter().map(|it| it.json()["key"].clone()).collect();
     assert_eq!(keys, ["alice", "bob", "bob", "carol"]);
 }
 

@@ -32,9 +32,8 @@ pub fn of(
     input: &Value,
     only_failures: bool,
 ) -> Result<Option<String>, Failure> {
-    let compile = |sources| {
-        Policy::compile(sources, loaded.data.clone(), options).map_err(Failure::Rego)
-    };
+    let compile =
+        |sources| Policy::compile(sources, loaded.data.clone(), options).map_err(Failure::Rego);
     let plain = compile(loaded.sources.clone())?;
     let modules: Vec<_> = plain.modules().collect();
     let probes = probes(&modules, query);
@@ -60,7 +59,8 @@ fn probes<'m>(modules: &[(&'m str, &'m str, &'m Module)], query: &str) -> Vec<Pr
     for (file, text, module) in modules.iter().copied() {
         for rule in &module.rules {
             let package = module.package.iter().map(String::as_str);
-            let path: Vec<&str> = ["data"].into_iter().chain(package).chain(rule.head.path()).collect();
+            let path: Vec<&str> =
+                ["data"].into_iter().chain(package).chain(rule.head.path()).collect();
             if path.join(".") != query.trim() || rule.head.args.is_some() || rule.is_default {
                 continue;
             }
@@ -154,7 +154,8 @@ fn values(
 ) -> Result<Vec<(String, String)>, Failure> {
     let mut names = BTreeSet::new();
     visit::literal(literal, &mut |it: &Expr| {
-        if let (ExprKind::Ref(..), Some((first, rest))) = (&it.kind, it.constant_path().split_first())
+        if let (ExprKind::Ref(..), Some((first, rest))) =
+            (&it.kind, it.constant_path().split_first())
             && ["input", "data"].contains(first)
         {
             let keys = rest.iter().map(|it| key(it));

@@ -161,8 +161,9 @@ fn plain(value: ValueRef<'_>) -> Json {
         ValueRef::Str(it) => it.into(),
         ValueRef::Bool(it) => it.into(),
         ValueRef::Int(it) => it.into(),
-        ValueRef::Double(it) => serde_json::Number::from_f64(it)
-            .map_or_else(|| it.to_string().into(), Json::from),
+        ValueRef::Double(it) => {
+            serde_json::Number::from_f64(it).map_or_else(|| it.to_string().into(), Json::from)
+        }
         ValueRef::Bytes(it) => Base64::STANDARD.encode(it).into(),
         ValueRef::Array(it) => it.iter().map(plain).collect(),
         ValueRef::Map(it) => {

@@ -103,7 +103,8 @@ mod tests {
             "{n: 1, all: [first, {for_each: {ip: '{{ .key }}/32'}}], text: '{{ range .entries }}{{ .key }};{{ end }}'}",
         );
         let document = json!({"entries": [{"key": "a"}, {"key": "b\"}"}]});
-        let want = json!({"n": 1, "all": ["first", {"ip": "a/32"}, {"ip": "b\"}/32"}], "text": "a;b\"};"});
+        let want =
+            json!({"n": 1, "all": ["first", {"ip": "a/32"}, {"ip": "b\"}/32"}], "text": "a;b\"};"});
         assert_eq!(Tree::new(&section).unwrap().of(&document).unwrap(), want);
     }
 

@@ -43,8 +43,13 @@ impl Bundle {
         let files = files(&archive)?;
         match signed {
             Some(it) => it.check(&files)?,
-            None if files.iter().any(|it| it.0.trim_start_matches(['.', '/']) == "signatures.json") => {
-                return Err("it is signed, and there is no key: write those who may sign at keys".into());
+            None if files
+                .iter()
+                .any(|it| it.0.trim_start_matches(['.', '/']) == "signatures.json") =>
+            {
+                return Err(
+                    "it is signed, and there is no key: write those who may sign at keys".into()
+                );
             }
             None => {}
         }
@@ -97,7 +102,9 @@ impl Bundle {
     /// As OPA does: data and packages outside of the roots are refused. A module that does not parse is told when it is compiled.
     fn inside_roots(&self) -> Result<(), String> {
         for (name, text) in &self.modules {
-            let Ok(module) = rego::syntax::module(name, text, rego::Version::Auto) else { continue };
+            let Ok(module) = rego::syntax::module(name, text, rego::Version::Auto) else {
+                continue;
+            };
             if !self.roots.iter().any(|root| module.package.starts_with(root)) {
                 let (package, roots) = (module.package.join("."), self.roots_shown());
                 return Err(format!("{name}: package {package} is outside of its roots {roots}"));

@@ -133,7 +133,9 @@ pub(crate) fn validate(
         let key = &bundle.signing.keyid;
         if !key.is_empty() && !keys.contains_key(key) {
             let known: Vec<&str> = keys.keys().map(String::as_str).collect();
-            problems.at("", format!("there is no key {key:?} at keys")).one_of(&at("signing::keyid"), &known);
+            problems
+                .at("", format!("there is no key {key:?} at keys"))
+                .one_of(&at("signing::keyid"), &known);
         }
     }
     for (name, key) in keys {
@@ -177,5 +179,6 @@ fn material(name: &str, key: &KeyConfig) -> Result<String, String> {
     if !text.starts_with('/') {
         return Ok(text.to_owned());
     }
-    std::fs::read_to_string(text).map_err(|error| format!("key {name}: cannot read {text}: {error}"))
+    std::fs::read_to_string(text)
+        .map_err(|error| format!("key {name}: cannot read {text}: {error}"))
 }

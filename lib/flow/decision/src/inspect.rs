@@ -73,7 +73,12 @@ impl Known {
             // Of the others nothing can be read but themselves.
             at.is_open = !matches!(
                 leaf,
-                Leaf::Plain(_) | Leaf::Hex(_) | Leaf::Nanos(_) | Leaf::Time(_) | Leaf::Level | Leaf::Service
+                Leaf::Plain(_)
+                    | Leaf::Hex(_)
+                    | Leaf::Nanos(_)
+                    | Leaf::Time(_)
+                    | Leaf::Level
+                    | Leaf::Service
             );
         }
         root
@@ -85,12 +90,14 @@ pub fn unknown_paths<'m>(
     modules: impl Iterator<Item = (&'m str, &'m str, &'m Module)> + Clone,
 ) -> Vec<Unknown> {
     let reads = Reads::of(modules.clone().map(|it| it.2));
-    if !["log", "span", "metric"].iter().any(|it| reads != Reads::All && reads.below(it).is_some()) {
+    if !["log", "span", "metric"].iter().any(|it| reads != Reads::All && reads.below(it).is_some())
+    {
         return Vec::new();
     }
     let (known, mut found) = (Known::all(), Vec::new());
     for (file, text, module) in modules {
-        let aliases = module.imports.iter().filter(|it| it.path.first().is_some_and(|it| it == "input"));
+        let aliases =
+            module.imports.iter().filter(|it| it.path.first().is_some_and(|it| it == "input"));
         let names = aliases.filter_map(|it| Some((it.name()?.to_owned(), it.path.clone())));
         let mut pass = Pass {
             lines: Lines::new(file, text),

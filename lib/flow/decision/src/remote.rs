@@ -183,7 +183,8 @@ impl Remote {
     async fn headers(&self, wait: Duration) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         let malformed = |name: &str| format!("header {name:?} is malformed");
-        let value = |name: &str, text: &str| HeaderValue::try_from(text).map_err(|_| malformed(name));
+        let value =
+            |name: &str, text: &str| HeaderValue::try_from(text).map_err(|_| malformed(name));
         for (name, secret) in &self.config.headers.entries {
             let key = HeaderName::try_from(name.as_str()).map_err(|_| malformed(name))?;
             headers.insert(key, value(name, secret.expose())?);

@@ -30,7 +30,8 @@ impl Running {
             "url": server.url("/b.tar.gz"),
             "polling": {"min_delay": "10ms", "max_delay": "20ms"},
         });
-        let (mut section, own) = (json!({"rules": [{"query": "data.p.noise", "then": ["drop"]}]}), keys.clone());
+        let (mut section, own) =
+            (json!({"rules": [{"query": "data.p.noise", "then": ["drop"]}]}), keys.clone());
         for (key, value) in own.as_object().unwrap() {
             match key.strip_prefix("bundle.") {
                 Some(key) => bundle[key] = value.clone(),
@@ -52,7 +53,8 @@ impl Running {
     fn drops(&self, body: &str) -> Result<bool, String> {
         let record = json!({"body": {"stringValue": body}});
         let request = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]});
-        let data = Data::from_json(Signal::Logs, request.to_string().as_bytes(), &Limits::default());
+        let data =
+            Data::from_json(Signal::Logs, request.to_string().as_bytes(), &Limits::default());
         let outcome = self.engine.run(&self.instance, None, &data.unwrap());
         outcome.error.map_or(Ok(outcome.data.is_empty()), Err)
     }
@@ -76,7 +78,10 @@ fn policy(body: &str) -> String {
 }
 
 fn bundle(body: &str) -> Vec<u8> {
-    packed(&[("/p/p.rego", &policy(body)), (".manifest", "{\"revision\": \"7\", \"roots\": [\"p\"]}")])
+    packed(&[
+        ("/p/p.rego", &policy(body)),
+        (".manifest", "{\"revision\": \"7\", \"roots\": [\"p\"]}"),
+    ])
 }
 
 fn ok(bytes: Vec<u8>, etag: &str) -> Reply {
@@ -94,7 +99,10 @@ async fn a_bundle_is_fetched_kept_current_and_asked_for_with_its_etag() {
     running.until("it counts", |it| it.drops("one") == Ok(true)).await;
     running.until("it is asked for again", |it| it.requests("not_modified") > 0.0).await;
     let request = &server.requests()[0];
-    assert_eq!((request.line.as_str(), request.header("authorization")), ("GET /b.tar.gz HTTP/1.1", "Bearer hush"));
+    assert_eq!(
+        (request.line.as_str(), request.header("authorization")),
+        ("GET /b.tar.gz HTTP/1.1", "Bearer hush")
+    );
     server.answer(|_| ok(bundle("two"), "\"2\""));
     running.until("the next one counts", |it| it.drops("two") == Ok(true)).await;
     assert_eq!(running.drops("one"), Ok(false), "and the one before does not");
@@ -133,7 +141,10 @@ async fn what_is_bad_in_any_way_changes_nothing() {
         ("too large", ok(vec![0; 10_001], "4")),
         ("signed", ok(packed(&[(".signatures.json", "{}"), ("/p.rego", "package p")]), "5")),
         ("outside of its roots", ok(packed(&outside), "6")),
-        ("without the rule", ok(packed(&[("/p.rego", "package p\nx if no_such_function(1)")]), "7")),
+        (
+            "without the rule",
+            ok(packed(&[("/p.rego", "package p\nx if no_such_function(1)")]), "7"),
+        ),
     ];
     for (what, reply) in bad {
         let before = running.requests("failure");
@@ -159,7 +170,8 @@ async fn with_fail_closed_nothing_passes_until_the_first_one_has_come() {
 #[tokio::test]
 async fn the_last_good_one_counts_after_a_restart_while_the_server_is_away() {
     let folder = tempfile::tempdir().unwrap();
-    let keys = json!({"bundle.persistence_directory": folder.path().join("b"), "fail_closed": true});
+    let keys =
+        json!({"bundle.persistence_directory": folder.path().join("b"), "fail_closed": true});
     let server = HttpServer::start();
     server.answer(|_| ok(bundle("one"), "1"));
     let running = Running::new(&server, &keys);
@@ -206,7 +218,8 @@ fn with_secret(payload: &str) -> String {
 }
 
 fn verify(keys: Json, signing: Json) -> impl Fn(&[u8]) -> Result<(), String> {
-    let section = json!({"keys": keys, "bundles": {"b": {"url": "http://127.0.0.1:1", "signing": signing}}});
+    let section =
+        json!({"keys": keys, "bundles": {"b": {"url": "http://127.0.0.1:1", "signing": signing}}});
     let mut section = section;
     section["rules"] = json!([{"query": "data.p.noise", "then": ["drop"]}]);
     let config: Config = componenttest::config(&section.to_string());
@@ -214,7 +227,8 @@ fn verify(keys: Json, signing: Json) -> impl Fn(&[u8]) -> Result<(), String> {
     move |packed: &[u8]| crate::bundle::Bundle::read(packed, verification.as_ref()).map(|_| ())
 }
 
-const FILES: [(&str, &str); 2] = [("p/p.rego", "package p\nnoise := true"), ("p/data.json", "{\"a\": [1.0, 2]}")];
+const FILES: [(&str, &str); 2] =
+    [("p/p.rego", "package p\nnoise := true"), ("p/data.json", "{\"a\": [1.0, 2]}")];
 
 #[test]
 fn a_bundle_counts_only_if_one_of_the_keys_has_signed_all_of_it() {
@@ -227,7 +241,10 @@ fn a_bundle_counts_only_if_one_of_the_keys_has_signed_all_of_it() {
         assert!(error.contains(want), "{error}");
     };
     refused(&packed(&FILES), "bundle missing .signatures.json");
-    refused(&signed(&FILES, &with_secret, &json!({"keyid": "other", "scope": "write"})), "ID other not found");
+    refused(
+        &signed(&FILES, &with_secret, &json!({"keyid": "other", "scope": "write"})),
+        "ID other not found",
+    );
     refused(&signed(&FILES, &with_secret, &json!({"scope": "write"})), "key ID is empty");
     refused(&signed(&FILES, &with_secret, &json!({"keyid": "team"})), "scope mismatch");
     let unsigned = |payload: &str| token("none", payload, &|_| Vec::new());
@@ -243,8 +260,14 @@ fn a_bundle_counts_only_if_one_of_the_keys_has_signed_all_of_it() {
     }
     let tampered = [("p/p.rego", "package p\nnoise := false"), (".signatures.json", &signatures)];
     refused(&packed(&tampered), "p/p.rego: digest mismatch");
-    refused(&packed(&[FILES[0], FILES[1], (".signatures.json", &signatures)]), "p/data.json not included");
-    refused(&packed(&[(".signatures.json", &signatures)]), "p/p.rego specified in bundle signatures but not found");
+    refused(
+        &packed(&[FILES[0], FILES[1], (".signatures.json", &signatures)]),
+        "p/data.json not included",
+    );
+    refused(
+        &packed(&[(".signatures.json", &signatures)]),
+        "p/p.rego specified in bundle signatures but not found",
+    );
     let lenient = verify(keys, json!({"exclude_files": ["**/data.json"]}));
     assert_eq!(lenient(&packed(&[FILES[0], FILES[1], (".signatures.json", &signatures)])), Ok(()));
 }
@@ -256,7 +279,8 @@ fn a_public_key_verifies_what_its_private_key_has_signed() {
         token("ES256", payload, &|text| {
             let random = SystemRandom::new();
             let der = pair.serialize_der();
-            let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &random).unwrap();
+            let key =
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &random).unwrap();
             key.sign(&random, text).unwrap().as_ref().to_vec()
         })
     };

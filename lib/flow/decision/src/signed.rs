@@ -159,8 +159,7 @@ fn canonical(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), Strin
     let wrong = |error: serde_json::Error| error.to_string();
     match text.bytes().next() {
         Some(b'{') => {
-            let entries: BTreeMap<String, &RawValue> =
-                serde_json::from_str(text).map_err(wrong)?;
+            let entries: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(wrong)?;
             for (at, (key, value)) in entries.iter().enumerate() {
                 out.push(if at == 0 { '{' } else { ',' });
                 quoted(key, out);
@@ -214,7 +213,10 @@ mod tests {
     #[test]
     fn the_order_of_keys_and_spaces_do_not_change_a_digest_and_numbers_keep_their_text() {
         let of = |text: &str| digest_of("a/data.json", text.as_bytes(), "SHA-256").unwrap();
-        assert_eq!(of("{\"b\": [1.0, {}], \"a\": \"<\\u00e9>\"}"), of("{\"a\":\"<\u{e9}>\",\"b\":[1.0,{}]}"));
+        assert_eq!(
+            of("{\"b\": [1.0, {}], \"a\": \"<\\u00e9>\"}"),
+            of("{\"a\":\"<\u{e9}>\",\"b\":[1.0,{}]}")
+        );
         assert_ne!(of("{\"a\": 1.0}"), of("{\"a\": 1}"));
         let plain = digest_of("a/p.rego", b"{\"a\": 1}", "SHA-256").unwrap();
         assert_ne!(plain, of("{\"a\": 1}"), "other files are digested as they are");

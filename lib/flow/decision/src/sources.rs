@@ -193,9 +193,9 @@ fn overlap(bundles: &[(String, Arc<Bundle>)]) -> Result<(), String> {
     let roots = |it: &Bundle| it.roots.clone();
     for (at, (name, bundle)) in bundles.iter().enumerate() {
         for (other, second) in bundles.iter().skip(at + 1) {
-            let both = roots(bundle).into_iter().any(|a| {
-                roots(second).iter().any(|b| a.starts_with(b) || b.starts_with(&a))
-            });
+            let both = roots(bundle)
+                .into_iter()
+                .any(|a| roots(second).iter().any(|b| a.starts_with(b) || b.starts_with(&a)));
             if both {
                 return Err(format!(
                     "detected overlapping roots in manifests for these bundles: [{name}, {other}]"
@@ -276,7 +276,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "a.json", "{\"x\": {\"y\": 1}}");
         write(folder.path(), "b.json", "{\"x\": {\"y\": 2}}");
-        let error = Sources::read("package p", &[folder.path().display().to_string()], &[]).unwrap_err();
+        let error =
+            Sources::read("package p", &[folder.path().display().to_string()], &[]).unwrap_err();
         assert!(error.contains("data.x.y has two values"), "{error}");
     }
 

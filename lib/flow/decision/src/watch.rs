@@ -62,7 +62,11 @@ impl Engine {
                 Err(why) => {
                     instance.bundle(&remote.name, "failure");
                     if failures == 0 {
-                        tracing::error!(bundle = remote.name, error = why, "a bundle was not loaded; what counted before counts on");
+                        tracing::error!(
+                            bundle = remote.name,
+                            error = why,
+                            "a bundle was not loaded; what counted before counts on"
+                        );
                     }
                     failures += 1;
                     remote.pause_after(failures)
@@ -112,7 +116,11 @@ impl Engine {
         self.tell(instance);
         // It counts in any case.
         if let Err(error) = remote.keep(download) {
-            tracing::warn!(bundle = remote.name, error, "a bundle cannot be kept for the next start");
+            tracing::warn!(
+                bundle = remote.name,
+                error,
+                "a bundle cannot be kept for the next start"
+            );
         }
         Ok(())
     }

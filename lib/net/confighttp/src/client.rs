@@ -13,7 +13,9 @@ use component::{ClientAuth, Context, Meter};
 use compression::{Chunks, Compressor};
 use confignet::dial::Target;
 use confignet::proxy::{Proxies, Proxy};
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, USER_AGENT};
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use tokio::sync::Semaphore;

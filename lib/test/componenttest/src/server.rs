@@ -138,7 +138,8 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             (None, None) => Reply::new("200 OK", ""),
         };
         std::thread::sleep(reply.delay);
-        let mut head = format!("HTTP/1.1 {}\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+        let mut head =
+            format!("HTTP/1.1 {}\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
         for (name, value) in &reply.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

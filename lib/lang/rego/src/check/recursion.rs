@@ -11,8 +11,7 @@ use crate::syntax::{Expr, Lines, Literal, Module};
 pub type Path = Vec<String>;
 
 /// Where each rule begins, and what it needs.
-pub type Graph<'w, 'a> =
-    (BTreeMap<Path, (&'w Unit<'a>, usize)>, BTreeMap<Path, BTreeSet<Path>>);
+pub type Graph<'w, 'a> = (BTreeMap<Path, (&'w Unit<'a>, usize)>, BTreeMap<Path, BTreeSet<Path>>);
 
 /// What each rule needs.
 pub fn graph<'w, 'a>(world: &'w World<'a>) -> Graph<'w, 'a> {

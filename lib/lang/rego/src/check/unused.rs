@@ -13,7 +13,8 @@ pub fn check(world: &World<'_>, entries: &[Path]) -> Vec<Error> {
     let (places, needs) = recursion::graph(world);
     let meets = |a: &Path, b: &Path| a.starts_with(b) || b.starts_with(a);
     let mut reached: BTreeSet<&Path> = BTreeSet::new();
-    let mut open: Vec<&Path> = needs.keys().filter(|it| entries.iter().any(|at| meets(it, at))).collect();
+    let mut open: Vec<&Path> =
+        needs.keys().filter(|it| entries.iter().any(|at| meets(it, at))).collect();
     while let Some(rule) = open.pop() {
         if !reached.insert(rule) {
             continue;
