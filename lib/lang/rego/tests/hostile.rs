@@ -1,7 +1,5 @@
 //! Every builtin with values that nobody expects: it may answer, be undefined or fail, but neither panics nor takes all the time and memory.
 
-#![expect(clippy::unwrap_used, reason = "a test: a panic is how it fails")]
-
 use std::time::Duration;
 
 use clock::unix_nanos;
@@ -52,7 +50,6 @@ fn no_builtin_panics_or_takes_forever() {
             }
         }
     }
-    println!("{calls} calls");
     assert!(calls > 3000, "only {calls} calls");
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
