@@ -21,6 +21,8 @@ mod action;
 mod alert;
 mod apply;
 mod bundle;
+#[cfg(test)]
+mod bundle_kit;
 mod bundles;
 mod cells;
 mod config;
