@@ -292,6 +292,87 @@ async fn the_conformance_suite_passes_through_the_running_processor() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
+/// A collector with a pipeline for each batch, whose processor is `rego` with a module.
+fn every_module(batches: &[(&Batch, PathBuf)], address: &str, folder: &Path) -> String {
+    let [mut receivers, mut processors, mut exporters, mut pipelines] =
+        [const { String::new() }; 4];
+    for (number, (batch, module)) in batches.iter().enumerate() {
+        let port = PORTS + u16::try_from(number).unwrap();
+        let (module, out) = (module.display(), folder.join(format!("{number}.json")));
+        let signal = format!("{}s", batch.signal);
+        let _ = writeln!(
+            receivers,
+            "  otlp/{number}: {{protocols: {{http: {{endpoint: '{address}:{port}'}}}}}}"
+        );
+        let _ = writeln!(
+            processors,
+            "  rego/{number}: {{files: ['{module}'], decision: data.sluice.decision, on_error: propagate}}"
+        );
+        let _ = writeln!(exporters, "  file/{number}: {{path: '{}'}}", out.display());
+        let _ = writeln!(
+            pipelines,
+            "    {signal}/{number}: {{receivers: [otlp/{number}], processors: [rego/{number}], \
+             exporters: [file/{number}]}}"
+        );
+    }
+    format!(
+        "receivers:\n{receivers}processors:\n{processors}exporters:\n{exporters}service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:\n{pipelines}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_becomes_rego_does_the_same_in_the_rego_processor() {
+    let cases = cases();
+    let (folder, address) = (tempfile::tempdir().unwrap(), own_address(39));
+    let mut converted: Vec<(&Batch, PathBuf)> = Vec::new();
+    for batch in cases.iter().flat_map(|it| &it.1) {
+        let run = Command::new(SLUICE)
+            .args(["policy", "convert", "--signal", batch.signal])
+            .args([Path::new("--policies"), &batch.policies()])
+            .output()
+            .unwrap();
+        if run.status.success() {
+            let module = folder.path().join(format!("{}.rego", converted.len()));
+            fs::write(&module, run.stdout).unwrap();
+            converted.push((batch, module));
+        }
+    }
+    if cases.is_empty() {
+        return;
+    }
+    let yaml = every_module(&converted, &address, folder.path());
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    for (number, (batch, _)) in converted.iter().enumerate() {
+        let port = PORTS + u16::try_from(number).unwrap();
+        let answer = post(&address, port, batch.signal, &fs::read(&batch.input).unwrap());
+        assert_eq!(answer, "HTTP/1.1 200 OK", "{}\n{}", batch.input.display(), sluice.output());
+    }
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    let mut failed = Vec::new();
+    for (number, (batch, module)) in converted.iter().enumerate() {
+        let written = fs::read_to_string(folder.path().join(format!("{number}.json")));
+        let written = written.unwrap_or_default();
+        let left = written.lines().next();
+        let left = left.map_or(Json::Null, |it| normal(serde_json::from_str(it).unwrap()));
+        let nothing = batch.expected == Json::Object(Map::new());
+        if left != batch.expected && !(left == Json::Null && nothing) {
+            let module = fs::read_to_string(module).unwrap();
+            let input = batch.input.display();
+            failed.push(format!("{input}: {left}\n  not {}\n{module}", batch.expected));
+        }
+    }
+    println!(
+        "{} of {} converted policies do the same",
+        converted.len() - failed.len(),
+        converted.len()
+    );
+    assert!(converted.len() >= 50, "only {} can be converted", converted.len());
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
 /// A policy that drops records with this body.
 fn drops(body: &str) -> String {
     format!(

@@ -12,7 +12,7 @@ const FILES_MAX: usize = 10_000;
 /// A bundle unpacked, in bytes.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// A block of a tar archive, in bytes.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// What is in a bundle.
 #[derive(Debug, Default)]
@@ -144,7 +144,7 @@ fn names(path: &str) -> Vec<String> {
 }
 
 /// Names and contents of the files of a tar archive: ustar, with long names as GNU and pax write them.
-fn files(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
+pub(crate) fn files(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
     let mut all = Vec::new();
     let mut rest = archive;
     let mut long_name: Option<String> = None;
@@ -194,39 +194,14 @@ fn pax_path(bytes: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::io::Write as _;
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
 
     use super::*;
-
-    /// A bundle of these files.
-    pub(crate) fn packed(files: &[(&str, &str)]) -> Vec<u8> {
-        let mut archive = Vec::new();
-        for (name, text) in files {
-            let mut head = [0_u8; BLOCK];
-            head[..name.len()].copy_from_slice(name.as_bytes());
-            head[124..135].copy_from_slice(format!("{:011o}", text.len()).as_bytes());
-            head[156] = b'0';
-            archive.extend_from_slice(&head);
-            archive.extend_from_slice(text.as_bytes());
-            archive.resize(archive.len().div_ceil(BLOCK) * BLOCK, 0);
-        }
-        archive.resize(archive.len() + 2 * BLOCK, 0);
-        let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-        out.write_all(&archive).unwrap();
-        out.finish().unwrap()
-    }
-
-    /// The files of a bundle.
-    pub(crate) fn unpacked(packed: &[u8]) -> Vec<(String, Vec<u8>)> {
-        let mut archive = Vec::new();
-        GzDecoder::new(packed).read_to_end(&mut archive).unwrap();
-        let all = files(&archive).unwrap();
-        all.into_iter().map(|(name, bytes)| (name, bytes.to_vec())).collect()
-    }
+    use crate::bundle_kit::packed;
 
     #[track_caller]
     fn refused(files: &[(&str, &str)], want: &str) {

@@ -6,6 +6,7 @@ use config::{Choice, Choices, Duration, Need, Problems, TextOr, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::bundles::{self, BundleConfig, KeyConfig};
+use crate::decision_log::DecisionLogs;
 
 /// `processors: rego:`, and what the connector shares with it.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -44,6 +45,8 @@ pub struct Config {
     /// The id of a storage extension that keeps windows, blocked keys and when alerts were sent. Default: none, a restart
     /// forgets them.
     pub storage: String,
+    /// Decisions as log records.
+    pub decision_logs: DecisionLogs,
     /// Steps to more speed, each of which can be switched off.
     pub speed: Speed,
 }
@@ -66,6 +69,7 @@ impl Default for Config {
             block_ttl: seconds(900),
             timeout: Duration::of(std::time::Duration::from_millis(5)),
             storage: String::new(),
+            decision_logs: DecisionLogs::default(),
             speed: Speed::default(),
         }
     }
@@ -296,6 +300,7 @@ impl component::Config for Config {
                 "there is no policy: write one at policy, or name files or directories at files",
             );
         }
+        self.decision_logs.validate(problems);
         bundles::validate(&self.bundles, &self.keys, problems);
         if self.rules.is_empty() && self.decision.is_empty() {
             problems.at(

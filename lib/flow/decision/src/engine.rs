@@ -10,6 +10,7 @@ use component::{Meter, PerSignal, Problems, Signal};
 use crate::action::{self, Action};
 use crate::bundles;
 use crate::config::{Config, OnError, Version};
+use crate::decision_log::{DecisionLogs, Mode};
 use crate::instance::Instance;
 use crate::path::Path;
 use crate::policy::{Loaded, Wanted};
@@ -31,6 +32,8 @@ pub struct Engine {
     pub(crate) rules: PerSignal<Vec<Rule>>,
     /// The query whose answer is an object.
     pub(crate) decision: Option<usize>,
+    /// Decisions that are logged, and the query that says what of them is not.
+    pub(crate) logs: Option<(DecisionLogs, usize)>,
     /// For each window, the query that says which records count.
     pub(crate) when: Vec<Option<usize>>,
     pub(crate) on_error: OnError,
@@ -74,6 +77,8 @@ impl Engine {
             is_query(&config.decision, "decision", found);
         }
         let decision = (!config.decision.is_empty()).then(|| query(&config.decision));
+        let logs = &config.decision_logs;
+        let logs = (*logs.mode != Mode::Off).then(|| (logs.clone(), query(&logs.mask)));
         let state = Arc::new(state?);
         let when = state.windows.iter().map(|it| match &it.when {
             When::Rule(text) => Some(query(text)),
@@ -104,6 +109,7 @@ impl Engine {
             fail_closed: config.fail_closed,
             rules,
             decision,
+            logs,
             when,
             on_error: *config.on_error,
             alert_interval: config.alert_interval.std(),

@@ -149,13 +149,11 @@ fn missing(known: &Known, path: &[&str]) -> Option<(String, Vec<String>)> {
         if at.is_open {
             return None;
         }
-        match at.names.get(name) {
-            Some(below) => at = below,
-            None => {
-                let names = at.names.keys().map(|it| (*it).to_owned()).collect();
-                return Some(((*name).to_owned(), names));
-            }
-        }
+        let Some(below) = at.names.get(name) else {
+            let names = at.names.keys().map(|it| (*it).to_owned()).collect();
+            return Some(((*name).to_owned(), names));
+        };
+        at = below;
     }
     None
 }

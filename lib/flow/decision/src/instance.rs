@@ -71,6 +71,11 @@ const LOADED_AT: Descriptor = counter(
     "When the policy that counts was loaded, seconds since 1970",
 );
 
+const DECISIONS_LOST: Descriptor = counter(
+    "sluice_rego_decisions_lost_total",
+    "{decision}",
+    "Decisions that were to be logged and were not: more than fit, or their mask failed, or no pipeline took them",
+);
 const BUNDLES: Descriptor = counter(
     "sluice_rego_bundle_requests_total",
     "{request}",
@@ -96,6 +101,7 @@ pub struct Instance {
 struct Counters {
     errors: Counter,
     alerts_lost: Counter,
+    decisions_lost: Counter,
     blocks: Counter,
     loads: Counter,
     failed_loads: Counter,
@@ -126,6 +132,7 @@ impl Instance {
         let counters = Counters {
             errors: meter.counter(ERRORS, own),
             alerts_lost: meter.counter(ALERTS_LOST, own),
+            decisions_lost: meter.counter(DECISIONS_LOST, own),
             blocks: meter.counter(BLOCKS, own),
             loads: with(LOADS, "result", "success"),
             failed_loads: with(LOADS, "result", "failure"),
@@ -182,6 +189,11 @@ impl Instance {
     /// Alerts that no pipeline took.
     pub fn lost_alerts(&self, count: usize) {
         self.counters.alerts_lost.add(count as u64);
+    }
+
+    /// Decisions that were not logged.
+    pub fn lost_decisions(&self, count: usize) {
+        self.counters.decisions_lost.add(count as u64);
     }
 
     pub(crate) fn failed(&self, why: &str) {

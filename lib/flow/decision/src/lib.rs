@@ -21,9 +21,12 @@ mod action;
 mod alert;
 mod apply;
 mod bundle;
+#[cfg(test)]
+mod bundle_kit;
 mod bundles;
 mod cells;
 mod config;
+mod decision_log;
 mod engine;
 mod guards;
 mod inspect;
@@ -53,6 +56,7 @@ pub use config::{
     Action, AlertConfig, BlockConfig, Clock, Config, Input, OnError, Redact, Rule, Speed, Version,
     WindowConfig,
 };
+pub use decision_log::{DECISION_EVENT, Decision, DecisionLogs, Mode, decision_records};
 pub use engine::Engine;
 pub use inspect::{Unknown, documents, only, unknown_paths};
 pub use instance::Instance;

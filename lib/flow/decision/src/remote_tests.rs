@@ -10,7 +10,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value as Json, json};
 
-use crate::bundle::tests::packed;
+use crate::bundle_kit::{packed, unpacked};
 use crate::config::Config;
 use crate::{Engine, Instance};
 
@@ -253,7 +253,7 @@ fn a_bundle_counts_only_if_one_of_the_keys_has_signed_all_of_it() {
     refused(&signed(&FILES, &forged, &claims), "signature does not hold");
     let one = signed(&FILES[..1], &with_secret, &claims);
     let mut signatures = String::new();
-    for (name, bytes) in crate::bundle::tests::unpacked(&one) {
+    for (name, bytes) in unpacked(&one) {
         if name == ".signatures.json" {
             signatures = String::from_utf8(bytes).unwrap();
         }

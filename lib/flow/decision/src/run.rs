@@ -10,6 +10,7 @@ use crate::action::{self, Action, Patterns};
 use crate::alert::{Alert, AlertAction, Facts};
 use crate::apply::{self, Fate};
 use crate::config::OnError;
+use crate::decision_log::{self, DECISIONS_MAX, Decision};
 use crate::engine::{Engine, Rule};
 use crate::instance::Instance;
 use crate::policy::{Loaded, Moment, Workers};
@@ -31,6 +32,8 @@ pub struct Outcome {
     pub alerts: Vec<Alert>,
     /// For each record that goes on, the routes that policies have named, if any did.
     pub routes: Option<Vec<Routes>>,
+    /// Decisions that are to be logged.
+    pub decisions: Vec<Decision>,
     /// Why the payload has to be refused.
     pub error: Option<String>,
 }
@@ -43,7 +46,8 @@ impl Engine {
     pub fn run(&self, instance: &Instance, client: Option<&Client>, data: &Data) -> Outcome {
         let Some(policy) = self.policy.load_full() else {
             let error = self.fail_closed.then(|| "there is no policy yet".to_owned());
-            return Outcome { data: data.clone(), alerts: Vec::new(), routes: None, error };
+            let (alerts, decisions) = (Vec::new(), Vec::new());
+            return Outcome { data: data.clone(), alerts, routes: None, decisions, error };
         };
         let around =
             Around { client, pipeline: &instance.pipeline, component: &instance.component };
@@ -61,18 +65,19 @@ impl Engine {
             patterns: Patterns::default(),
             alerts: Vec::new(),
             routes: Vec::new(),
+            decisions: Vec::new(),
             error: None,
         };
         let edited =
             data.edit_with(Depth::of_items(data.signal()), Empty::Drop, |place| run.visit(place));
-        let Run { workers, alerts, routes, error, .. } = run;
+        let Run { workers, alerts, routes, decisions, error, .. } = run;
         policy.give_back(workers);
         if let Err(error) = self.state.store() {
             instance.complain(&format!("the state of the policy cannot be stored: {error}"));
         }
         instance.windows(&self.state);
         let routed = routes.iter().any(|it| !it.is_empty());
-        Outcome { data: edited, alerts, routes: routed.then_some(routes), error }
+        Outcome { data: edited, alerts, routes: routed.then_some(routes), decisions, error }
     }
 
     /// The alert did not get through: the next one of its kind is not held back.
@@ -99,6 +104,7 @@ struct Run<'r> {
     patterns: Patterns,
     alerts: Vec<Alert>,
     routes: Vec<Routes>,
+    decisions: Vec<Decision>,
     error: Option<String>,
 }
 
@@ -143,7 +149,62 @@ impl Run<'_> {
             Ok(it) => it,
             Err(why) => return self.failed(&why),
         };
-        self.act(place, &actions)
+        if self.engine.logs.is_none() {
+            return self.act(place, &actions);
+        }
+        // What is logged is the record as it came.
+        let said = match self.said(place) {
+            Ok(it) => it,
+            Err(why) => return self.failed(&why),
+        };
+        let input = self.input(place);
+        let stays = self.act(place, &actions);
+        self.log(&input, &said, stays);
+        stays
+    }
+
+    /// What each query of the section says of the record.
+    fn said(&mut self, place: &Place<'_>) -> Result<Vec<(usize, Value)>, String> {
+        let rules = self.rules;
+        let queries = rules.iter().map(|it| it.query).chain(self.engine.decision);
+        queries.map(|it| Ok((it, self.answer(it, place)?))).collect()
+    }
+
+    /// Logs decisions about a record, as far as that is wanted.
+    fn log(&mut self, input: &Value, said: &[(usize, Value)], stays: bool) {
+        let Some((logs, mask)) = &self.engine.logs else { return };
+        if !logs.wants(stays) {
+            return;
+        }
+        for (query, result) in said {
+            if self.decisions.len() >= DECISIONS_MAX {
+                self.instance.lost_decisions(1);
+                continue;
+            }
+            let facts = decision_log::Facts {
+                query: self.engine.wanted.queries.get(*query).map_or("", String::as_str),
+                input,
+                result,
+                now: self.now,
+                component: self.around.component,
+                pipeline: self.around.pipeline,
+                revision: &self.policy.revision,
+            };
+            let mut decision = Decision::new(&facts, self.decisions.len());
+            let rules = match self.workers.get_mut(*mask) {
+                Some(worker) => worker.evaluate(decision.event()).map_err(|it| it.to_string()),
+                None => Ok(None),
+            };
+            let masked = rules.and_then(|it| decision.mask(&it.unwrap_or(Value::Undefined)));
+            match masked {
+                Ok(()) => self.decisions.push(decision),
+                // What could not be masked is not shown.
+                Err(why) => {
+                    self.instance.lost_decisions(1);
+                    self.instance.complain(&format!("a decision was not logged: {why}"));
+                }
+            }
+        }
     }
 
     /// What the record is to each window, and whether it counts.

@@ -13,6 +13,8 @@ mod net;
 mod outside;
 mod pem;
 mod print;
+mod ranges;
+mod regexes;
 pub mod signatures;
 mod strings;
 mod templates;
@@ -22,7 +24,7 @@ use args::{Failure, Function, Table};
 use regorus::Value;
 
 /// All tables.
-const TABLES: [Table; 10] = [
+const TABLES: [Table; 12] = [
     aws::TABLE,
     crypto::TABLE,
     deprecated::TABLE,
@@ -30,6 +32,8 @@ const TABLES: [Table; 10] = [
     jwt::TABLE,
     net::TABLE,
     outside::TABLE,
+    ranges::TABLE,
+    regexes::TABLE,
     strings::TABLE,
     templates::TABLE,
     uri::TABLE,
