@@ -11,8 +11,11 @@ use componenttest::section;
 
 use crate::support::{SLUICE, part, repository};
 
+/// Where the policies of `configs/` are.
+pub const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/policy");
+
 /// Variables that the configurations expect from their surroundings, as their users set them.
-pub const ENVIRONMENT: [(&str, &str); 34] = [
+pub const ENVIRONMENT: [(&str, &str); 35] = [
     ("AD_PROMETHEUS_PORT", "9464"),
     ("CLICKHOUSE_CLUSTER_NAME", "cluster"),
     ("CLICKHOUSE_MONITORING_DSN", "tcp://clickhouse:9000"),
@@ -39,6 +42,7 @@ pub const ENVIRONMENT: [(&str, &str); 34] = [
     ("OTEL_K8S_POD_IP", "127.0.0.1"),
     ("OTEL_K8S_POD_NAME", "agent-1"),
     ("OTLP_DESTINATION_ENDPOINT", "ingest.example.com:443"),
+    ("POLICIES", POLICIES),
     ("POSTGRESQL_LOG_FILE", "/var/log/postgresql/postgresql.log"),
     ("POSTGRES_HOST", "postgresql"),
     ("POSTGRES_MONITORING_PASSWORD", "secret"),
@@ -121,6 +125,15 @@ pub fn files() -> Vec<PathBuf> {
             folder().display()
         ));
     }
+    files
+}
+
+/// The configurations of this repository.
+pub fn own() -> Vec<PathBuf> {
+    let entries = fs::read_dir(repository().join("configs")).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|it| it.unwrap().path()).collect();
+    files.retain(|it| it.extension().is_some_and(|it| it == "yaml"));
+    files.sort();
     files
 }
 

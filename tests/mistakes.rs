@@ -188,7 +188,7 @@ fn one_mistake_does_not_hide_the_next_one() {
         assert!(all.iter().any(|it| it == place), "{all:?}");
     }
 
-    let config = "receivers:\n  otpl:\n  hostmetrics:\nexporters:\n  debgu:\n  loki:\n";
+    let config = "receivers:\n  otpl:\n  snowflake:\nexporters:\n  debgu:\n  loki:\n";
     let config = [config, LOGS].concat();
     let all = found(&[config.as_bytes()]);
     assert_eq!(all, ["SL0101 2:3", "SL0101 3:3", "SL0101 5:3", "SL0116 6:3"]);

@@ -5,16 +5,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Map, Value as Json};
 
-use crate::support::{
-    PATIENCE, Process, SLUICE, eventually, get, own_address, repository, skipped,
-};
+use crate::support::{Process, SLUICE, eventually, get, own_address, post, repository, skipped};
 
 /// A payload of a case, and what has to come of it.
 struct Batch {
@@ -176,24 +172,6 @@ fn the_conformance_suite_passes_through_the_command() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// Sends a request and returns the first line of the answer.
-fn post(address: &str, port: u16, signal: &str, body: &[u8]) -> String {
-    let mut stream = TcpStream::connect((address, port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let path = format!("/v1/{signal}s").replace("metricss", "metrics");
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    )
-    .unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.lines().next().unwrap_or_default().to_owned()
-}
-
 /// The first port; one for each batch follows.
 const PORTS: u16 = 20_000;
 
@@ -311,6 +289,87 @@ async fn the_conformance_suite_passes_through_the_running_processor() {
             failed.push(format!("{}: {stats:?}\n  not {want:?}", case.display()));
         }
     }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// A collector with a pipeline for each batch, whose processor is `rego` with a module.
+fn every_module(batches: &[(&Batch, PathBuf)], address: &str, folder: &Path) -> String {
+    let [mut receivers, mut processors, mut exporters, mut pipelines] =
+        [const { String::new() }; 4];
+    for (number, (batch, module)) in batches.iter().enumerate() {
+        let port = PORTS + u16::try_from(number).unwrap();
+        let (module, out) = (module.display(), folder.join(format!("{number}.json")));
+        let signal = format!("{}s", batch.signal);
+        let _ = writeln!(
+            receivers,
+            "  otlp/{number}: {{protocols: {{http: {{endpoint: '{address}:{port}'}}}}}}"
+        );
+        let _ = writeln!(
+            processors,
+            "  rego/{number}: {{files: ['{module}'], decision: data.sluice.decision, on_error: propagate}}"
+        );
+        let _ = writeln!(exporters, "  file/{number}: {{path: '{}'}}", out.display());
+        let _ = writeln!(
+            pipelines,
+            "    {signal}/{number}: {{receivers: [otlp/{number}], processors: [rego/{number}], \
+             exporters: [file/{number}]}}"
+        );
+    }
+    format!(
+        "receivers:\n{receivers}processors:\n{processors}exporters:\n{exporters}service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:\n{pipelines}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_becomes_rego_does_the_same_in_the_rego_processor() {
+    let cases = cases();
+    let (folder, address) = (tempfile::tempdir().unwrap(), own_address(39));
+    let mut converted: Vec<(&Batch, PathBuf)> = Vec::new();
+    for batch in cases.iter().flat_map(|it| &it.1) {
+        let run = Command::new(SLUICE)
+            .args(["policy", "convert", "--signal", batch.signal])
+            .args([Path::new("--policies"), &batch.policies()])
+            .output()
+            .unwrap();
+        if run.status.success() {
+            let module = folder.path().join(format!("{}.rego", converted.len()));
+            fs::write(&module, run.stdout).unwrap();
+            converted.push((batch, module));
+        }
+    }
+    if cases.is_empty() {
+        return;
+    }
+    let yaml = every_module(&converted, &address, folder.path());
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    for (number, (batch, _)) in converted.iter().enumerate() {
+        let port = PORTS + u16::try_from(number).unwrap();
+        let answer = post(&address, port, batch.signal, &fs::read(&batch.input).unwrap());
+        assert_eq!(answer, "HTTP/1.1 200 OK", "{}\n{}", batch.input.display(), sluice.output());
+    }
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+    let mut failed = Vec::new();
+    for (number, (batch, module)) in converted.iter().enumerate() {
+        let written = fs::read_to_string(folder.path().join(format!("{number}.json")));
+        let written = written.unwrap_or_default();
+        let left = written.lines().next();
+        let left = left.map_or(Json::Null, |it| normal(serde_json::from_str(it).unwrap()));
+        let nothing = batch.expected == Json::Object(Map::new());
+        if left != batch.expected && !(left == Json::Null && nothing) {
+            let module = fs::read_to_string(module).unwrap();
+            let input = batch.input.display();
+            failed.push(format!("{input}: {left}\n  not {}\n{module}", batch.expected));
+        }
+    }
+    println!(
+        "{} of {} converted policies do the same",
+        converted.len() - failed.len(),
+        converted.len()
+    );
+    assert!(converted.len() >= 50, "only {} can be converted", converted.len());
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 

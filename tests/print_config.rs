@@ -27,8 +27,7 @@ fn stdout(output: &Output) -> String {
 
 /// Ours, and other people's where they are there.
 fn all_configs() -> Vec<PathBuf> {
-    let own = fs::read_dir(repository().join("configs")).unwrap().map(|it| it.unwrap().path());
-    own.chain(configs::files()).collect()
+    configs::own().into_iter().chain(configs::files()).collect()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `schema`: what runs fits it, and what is misspelt does not.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -92,9 +93,8 @@ fn check(schema: &Value, text: &str) -> Option<String> {
 #[test]
 fn every_configuration_that_is_valid_fits_the_schema() {
     let schema = schema();
-    let own = fs::read_dir(repository().join("configs")).unwrap().map(|it| it.unwrap().path());
     let mut checked = 0;
-    for file in own.chain(configs::files()) {
+    for file in configs::own().into_iter().chain(configs::files()) {
         let mut command = Command::new(SLUICE);
         let validate = command.args(["validate", "--config"]).arg(&file).envs(ENVIRONMENT);
         if !validate.output().unwrap().status.success() {
@@ -250,4 +250,58 @@ fn inside<'a>(ways: &'a [Value], name: &str) -> Option<&'a Value> {
         Some(below) => inside(below, name),
         None => way["properties"].get(name),
     })
+}
+
+/// Keys below a schema that have no keys themselves.
+fn leaves(root: &Value, schema: &Value, at: &str, found: &mut BTreeSet<String>) {
+    if let Some(place) = schema["$ref"].as_str() {
+        return leaves(root, root.pointer(&place[1..]).expect(place), at, found);
+    }
+    // A section may be written as null, too.
+    let resolved = |it: &'_ Value| match it["$ref"].as_str() {
+        Some(place) => root.pointer(&place[1..]).expect(place).clone(),
+        None => it.clone(),
+    };
+    let mut ways = schema["anyOf"].as_array().into_iter().flatten().map(resolved);
+    let with_keys = ways.find(|it| it["properties"].is_object());
+    let below = with_keys.as_ref().unwrap_or(schema)["properties"].as_object();
+    match below {
+        Some(below) => {
+            for (key, it) in below {
+                leaves(root, it, &format!("{at}::{key}"), found);
+            }
+        }
+        None => drop(found.insert(at.to_owned())),
+    }
+}
+
+#[test]
+fn every_key_of_otlp_has_a_row_with_its_test() {
+    let (schema, mut wanted) = (schema(), BTreeSet::new());
+    for (kind, name) in
+        [("receivers", "otlp"), ("exporters", "otlp_grpc"), ("exporters", "otlp_http")]
+    {
+        let own = &schema["$defs"][format!("{kind}.{name}")];
+        leaves(&schema, own, &format!("{kind}::{name}"), &mut wanted);
+    }
+    let page = fs::read_to_string(repository().join("docs/internals/otlp-keys.md")).unwrap();
+    let quoted =
+        |line: &str| line.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let (mut sections, mut rows) = (Vec::<String>::new(), BTreeSet::new());
+    for line in page.lines() {
+        if line.starts_with("## ") {
+            sections = quoted(line).iter().map(|it| it.replace('.', "::")).collect();
+        } else if let [key, .., test] = &quoted(line)[..]
+            && line.starts_with("| `")
+        {
+            assert!(test.contains("::"), "{line}");
+            rows.extend(sections.iter().map(|it| format!("{it}::{}", key.replace('.', "::"))));
+        }
+    }
+    let missing: Vec<_> = wanted.difference(&rows).collect();
+    let surplus: Vec<_> = rows.difference(&wanted).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "without a row: {missing:?}; no key: {surplus:?}"
+    );
 }

@@ -16,4 +16,5 @@ pub mod relay;
 pub mod report;
 pub mod run;
 pub mod sink;
+pub mod soak;
 pub mod table;

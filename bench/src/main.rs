@@ -13,6 +13,7 @@ use bench::plan::{self, Choice, Series};
 use bench::rego;
 use bench::relay::{h2, tcp};
 use bench::report;
+use bench::soak;
 use bench::table::{Table, folder};
 
 #[global_allocator]
@@ -24,6 +25,8 @@ usage: bench all [options]      everything, written to bench/RESULTS.md and benc
        bench micro              single pieces of work: time and allocations
        bench check [--bless]    instructions of the same beside bench/baseline.txt; needs valgrind
        bench rego               Rego beside OPA and a plain interpreter, and a storm of reloads
+       bench soak [--minutes 10] [--rate 20000]
+                                one pipeline with a queue on disk for a long time, while the backend fails: does it grow?
        bench report             RESULTS.md again, from the runs that are kept
        bench relay h2|tcp IN_PORT TO_PORT
 options: --quick                a quarter of the load, one round
@@ -53,6 +56,7 @@ fn main() -> anyhow::Result<()> {
         "micro" => print!("{}", micro::table(&heap())),
         "once" => check::once(rest.first().context(USAGE)?)?,
         "check" => print!("{}", check::check(rest.iter().any(|it| it == "--bless"))?),
+        "soak" => print!("{}", runtime.block_on(soak::run(&Table::load()?, &soak::plan(rest)?))?),
         "relay" => runtime.block_on(relay(rest))?,
         _ => bail!(USAGE),
     }

@@ -64,7 +64,7 @@ pub struct Cost {
 }
 
 /// The program while it runs; it does not outlive the run.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     log: PathBuf,
 }
@@ -78,7 +78,12 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn start(program: &Program, path: &Path, cpus: usize, fill: &Fill) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        program: &Program,
+        path: &Path,
+        cpus: usize,
+        fill: &Fill,
+    ) -> anyhow::Result<Self> {
         let log = fill.folder.join("output");
         let output = fs::File::create(&log)?;
         let mut command = if cpus > 0 {
@@ -97,7 +102,7 @@ impl Process {
         Ok(Self { child, log })
     }
 
-    fn check(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => {
@@ -108,7 +113,7 @@ impl Process {
     }
 
     /// Waits until `port` accepts.
-    async fn listening(&mut self, port: u16, limit: Duration) -> anyhow::Result<bool> {
+    pub(crate) async fn listening(&mut self, port: u16, limit: Duration) -> anyhow::Result<bool> {
         let deadline = Instant::now() + limit;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
@@ -121,18 +126,22 @@ impl Process {
         Ok(true)
     }
 
-    fn usage(&self) -> anyhow::Result<Usage> {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         Usage::of(self.child.id()).context("it has ended")
     }
 }
 
 /// What stands for the words in configurations and arguments.
-struct Fill {
-    folder: PathBuf,
+pub(crate) struct Fill {
+    pub(crate) folder: PathBuf,
     /// Of a row with TLS.
-    certificates: Option<Authority>,
-    input: u16,
-    output: u16,
+    pub(crate) certificates: Option<Authority>,
+    pub(crate) input: u16,
+    pub(crate) output: u16,
 }
 
 impl Fill {
@@ -141,7 +150,7 @@ impl Fill {
         self.certificates.as_ref().map(|it| it.path("ca.pem")).unwrap_or_default()
     }
 
-    fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         let folder = self.folder.display().to_string();
         let ca_file = self.ca_file();
         let certs = ca_file.trim_end_matches("/ca.pem");

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use ledger::free_port;
 
 use super::start::sluice;
-use crate::support::{Process, SLUICE, part, repository};
+use crate::configs;
+use crate::support::{Process, SLUICE, part};
 
 /// Runs a program on a text; `None` where it is not installed.
 pub fn run(program: &str, arguments: &[&str], input: &str) -> Option<(bool, String)> {
@@ -76,8 +77,7 @@ fn json_forms_are_json() {
 
 #[test]
 fn every_example_can_be_drawn() {
-    for file in std::fs::read_dir(repository().join("configs")).unwrap() {
-        let file = file.unwrap().path();
+    for file in configs::own() {
         let config = format!("--config={}", file.display());
         for form in ["ascii", "mermaid", "dot"] {
             let (code, out, err) = sluice(&["graph", &config, "-o", form]);

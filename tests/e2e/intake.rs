@@ -78,9 +78,9 @@ service:
     assert!(sluice.terminate().await.success(), "{}", sluice.output());
 }
 
-/// What the hard limit of the gateway may be passed by, beside the pages of the program itself, of which a debug build has many.
-/// Alone it is 0 to 16; beside other tests heads of 75 MiB have taken 22 more than the limit.
-const SURPLUS_MIB: u64 = 48;
+/// What the hard limit of the gateway may be passed by, for moments, with the pages of the program itself, of which a debug
+/// build has many. As a rule it stays 20 MiB below that limit.
+const SURPLUS_MIB: u64 = 32;
 
 /// A gateway that forgets what it takes, with a memory limit.
 async fn limited(folder: &Path, address: &str, limit: &str) -> Process {
@@ -150,7 +150,6 @@ async fn hostile_clients_take_no_more_than_the_limit_and_honest_ones_are_served(
     let folder = tempfile::tempdir().unwrap();
     let address = own_address(112);
     let mut sluice = limited(folder.path(), &address, "limit_mib: 128").await;
-    let program = sluice.usage().resident_peak_bytes >> 20;
     let honest = format!(r#"{{"x": "{}", "resourceLogs": []}}"#, "x".repeat(3 << 20)).into_bytes();
     let announced = format!("{HEAD}Content-Length: 4194304\r\n\r\n").into_bytes();
     let large_head = format!("{HEAD}X: {}", "x".repeat(250_000)).into_bytes();
@@ -171,7 +170,7 @@ async fn hostile_clients_take_no_more_than_the_limit_and_honest_ones_are_served(
         });
         let peak = sluice.usage().resident_peak_bytes >> 20;
         println!("{name}: at most {peak} MiB resident");
-        assert!(peak < program + 128 + SURPLUS_MIB, "{name}: {peak} MiB");
+        assert!(peak < 128 + SURPLUS_MIB, "{name}: {peak} MiB");
         drop(attackers);
         let taken = eventually(|| post_json(&address, &honest) == 200).await;
         assert!(taken, "after {name}: {}", sluice.output());

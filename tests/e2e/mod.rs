@@ -1,5 +1,6 @@
 //! The program as its users run it: between real neighbours, in good surroundings and bad.
 
+mod alerts;
 mod auth;
 mod backends;
 mod bad_input;
@@ -12,7 +13,9 @@ mod full_outputs;
 mod go_collector;
 mod health;
 mod helm;
+mod host_metrics;
 mod intake;
+mod kube_objects;
 mod kubernetes;
 mod logs;
 mod loki;
@@ -20,9 +23,11 @@ mod losses;
 mod offsets;
 mod own_logs;
 mod own_telemetry;
+mod policy;
 mod prometheus;
 mod recipes;
 mod rego;
+mod resource_detection;
 mod scarcity;
 mod sdk;
 mod shutdown;

@@ -132,3 +132,142 @@ fn a_wrong_policy_is_refused_with_its_place_and_line() {
     );
     assert_eq!((code, err), (1, said));
 }
+
+/// A payload of the file exporter: what `eval --record` reads.
+const RECORDS: &str = r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeLogs":[{"logRecords":[{"severityText":"DEBUG","body":{"stringValue":"card 4111111111111111"}},{"severityText":"ERROR","body":{"stringValue":"broken"}},{"severityText":"INFO","body":{"stringValue":"fine"}}]}]}]}
+"#;
+
+const DECISION: &str = "\
+package p
+
+decision[\"drop\"] := \"debug\" if input.log.level == \"DEBUG\"
+
+decision[\"alert\"] := {\"title\": \"it broke\", \"key\": input.log.service} if input.log.level == \"ERROR\"
+
+decision[\"set\"] := {\"attributes\": {\"team\": \"a\"}} if input.log.level == \"ERROR\"
+
+unused if input.log.sevrity_text == \"x\"
+";
+
+#[test]
+fn captured_telemetry_shows_what_a_policy_would_do_to_each_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("p.rego"), DECISION).unwrap();
+    fs::write(path("records.jsonl"), RECORDS).unwrap();
+    let (policy, records) = (path("p.rego"), path("records.jsonl"));
+    let arguments = ["rego", "eval", "-d", &policy, "--record", &records, "data.p.decision"];
+    let (code, out, err) = sluice(&[&arguments[..], &["-f", "pretty"]].concat());
+    assert_eq!((code, err.as_str()), (0, ""));
+    let parts: Vec<&str> = out.split("record ").collect();
+    assert_eq!(parts.len(), 4, "{out}");
+    assert_eq!(parts[1], "1 (logs)\n  decision: {\"drop\":\"debug\"}\n  dropped\n");
+    assert!(parts[2].contains("  alert: it broke shop\n"), "{out}");
+    assert!(parts[2].contains("+") && parts[2].contains("\"team\": \"a\""), "{out}");
+    assert!(parts[3].starts_with("3 (logs)\n  decision: {}\n  no change"), "{out}");
+    let (_, out, _) = sluice(&[&arguments[..], &["-f", "json"]].concat());
+    let lines: Vec<Value> = out.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert_eq!(
+        (&lines[0]["after"], lines[1]["alerts"].as_array().unwrap().len()),
+        (&Value::Null, 1)
+    );
+    assert_eq!(lines[1]["after"]["log"]["attributes"], json!({"team": "a"}));
+}
+
+#[test]
+fn an_explanation_names_the_expression_that_does_not_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, _, input) = files(folder.path());
+    fs::write(&input, r#"{"level": "ERROR", "users": ["u"], "share": 1}"#).unwrap();
+    let ask = |how: &str| {
+        sluice(&[
+            "rego",
+            "eval",
+            "-d",
+            &policy,
+            "-i",
+            &input,
+            "-f",
+            "raw",
+            "--explain",
+            how,
+            "data.a.allow",
+        ])
+    };
+    let (code, out, err) = ask("fails");
+    let said =
+        format!("{policy}:7:2: FAILS count(input.users) > 1\n    input.users = [\"u\"]\nfalse\n");
+    assert_eq!((code, out, err), (0, said, String::new()));
+    let (_, out, _) = ask("full");
+    assert!(out.starts_with(&format!("{policy}:6:2: holds input.level == \"ERROR\"\n")), "{out}");
+}
+
+#[test]
+fn a_path_that_no_record_has_and_a_rule_that_nobody_needs_are_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.rego");
+    fs::write(&path, DECISION).unwrap();
+    let path = path.to_str().unwrap();
+    let (code, out, err) = sluice(&["rego", "check", path, "-e", "p/decision"]);
+    assert_eq!((code, out.as_str()), (0, ""));
+    assert!(err.contains(&format!("warning: {path}:9:11: unknown_input_path")), "{err}");
+    assert!(err.contains("did you mean severity_text?"), "{err}");
+    assert!(err.contains("rule data.p.unused is needed by no entry point"), "{err}");
+    let (code, _, err) = sluice(&["rego", "check", "../configs/policy"]);
+    assert_eq!((code, err.as_str()), (0, ""), "the examples have neither");
+}
+
+/// A policy that is made from a number: rules over comparisons, sets, comprehensions and builtins.
+fn made(number: usize) -> String {
+    let conditions = [
+        "input.a > 3",
+        "input.b == \"x\"",
+        "input.c[_] == 2",
+        "count(input.c) >= 2",
+        "startswith(input.b, \"x\")",
+        "some i, v in input.c; i < v",
+        "not input.d",
+        "input.b in {\"x\", \"y\"}",
+        "every v in input.c { v > 0 }",
+        "regex.match(`^[xy]\\d*$`, input.b)",
+        "sum(input.c) > input.a",
+        "object.get(input, \"e\", 1) == 1",
+        "sprintf(\"%d-%s\", [input.a, input.b]) != \"4-x\"",
+        "max(input.c) == 3",
+        "upper(input.b) == \"X\"",
+    ];
+    let pick = |at: usize| conditions[(number * 7 + at * (number % 11 + 1)) % conditions.len()];
+    let (a, b, c) = (pick(0), pick(1), pick(2));
+    format!(
+        "package p\n\ndefault allow := false\n\nallow if {{\n\t{a}\n\t{b}\n}}\n\nallow if {{ {c} }}\n\n\
+         deny contains v if {{\n\tsome v in input.c\n\t{b}\n}}\n\n\
+         pairs := {{k: v | some k, v in input; {c}}}\n\nfirst := input.c[{}] if {a}\n\n\
+         else := \"none\" if {b}\n",
+        number % 4
+    )
+}
+
+#[test]
+fn two_hundred_policies_have_the_answers_of_opa() {
+    let Some(opa) = part("opa") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (policy, input) = (path("p.rego"), path("input.json"));
+    let mut differ = Vec::new();
+    for number in 0..200 {
+        fs::write(&policy, made(number)).unwrap();
+        let texts = ["x", "y1", "z", "x22"];
+        let (b, c) = (texts[number % 4], (1..=number % 5).collect::<Vec<_>>());
+        let document =
+            json!({"a": number % 6, "b": b, "c": c, "d": number % 3 == 0, "e": number % 2});
+        fs::write(&input, document.to_string()).unwrap();
+        let arguments = ["eval", "-d", &policy, "-i", &input, "data.p"];
+        let theirs = run(opa.to_str().unwrap(), &arguments, "").unwrap().1;
+        let ours = run(SLUICE, &[&["rego"], &arguments[..]].concat(), "").unwrap().1;
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        if read(&theirs) != read(&ours) {
+            differ.push(format!("{}\n{document}\n{ours}\nnot {theirs}", made(number)));
+        }
+    }
+    assert!(differ.is_empty(), "{} differ:\n{}", differ.len(), differ[0]);
+}

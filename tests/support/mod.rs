@@ -82,6 +82,24 @@ pub fn get(host: &str, port: u16, path: &str) -> Option<String> {
     head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
 }
 
+/// Sends telemetry of a signal (`log`, `trace`, `metric`) as OTLP/JSON, and returns the first line of the answer.
+pub fn post(address: &str, port: u16, signal: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect((address, port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let path = format!("/v1/{signal}s").replace("metricss", "metrics");
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .unwrap();
+    stream.write_all(body).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
 /// A running program; killed when dropped.
 pub struct Process {
     child: Child,

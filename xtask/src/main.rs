@@ -1,5 +1,6 @@
-//! Scaffold and tidy: `cargo run -p xtask -- tidy`, `cargo run -p xtask -- new processor NAME`.
+//! Scaffold, tidy and generated pages: `cargo run -p xtask -- tidy`, `cargo run -p xtask -- new processor NAME`.
 
+mod coverage;
 mod pictures;
 mod scaffold;
 mod tidy;
@@ -18,6 +19,10 @@ fn main() -> anyhow::Result<ExitCode> {
             }
             Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        ["coverage"] => {
+            std::fs::write(root().join(coverage::PAGE), coverage::render(&root())?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         ["pictures"] => {
             pictures::draw(&root())?;
             Ok(ExitCode::SUCCESS)
@@ -32,7 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         _ => {
             eprintln!(
-                "usage: xtask tidy | xtask pictures | xtask new receiver|processor|exporter|connector|extension NAME"
+                "usage: xtask tidy | xtask coverage | xtask pictures | xtask new receiver|processor|exporter|connector|extension NAME"
             );
             Ok(ExitCode::FAILURE)
         }

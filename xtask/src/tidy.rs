@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::coverage::{self, KINDS};
+
 mod blocking;
 mod circles;
 mod faults;
@@ -13,8 +15,6 @@ mod shapes;
 
 /// Longest source file, its tests not counted.
 const FILE_LINES_MAX: usize = 500;
-/// Folders of component kinds; a component's crate is named after the singular.
-const KINDS: [&str; 5] = ["receivers", "processors", "exporters", "connectors", "extensions"];
 /// Which of our crates the crates of a folder may depend on, by folder; the first line that fits holds. Who is
 /// not listed may depend on everything but components.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("core/config-derive", &[]),
     ("core/config", &["core/config-derive"]),
     ("core/pdata", &[]),
+    ("core/machine", &[]),
     ("core/confmap", &["core/config"]),
     ("core/component", &["core/clock", "core/config", "core/pdata"]),
     // Its documents are YAML, which only confmap knows.
@@ -44,6 +45,7 @@ const BELOW_COMPONENTS: &[&str] = &[
     "core/clock",
     "core/component",
     "core/config",
+    "core/machine",
     "core/pdata",
     "lib/lang/",
     "lib/net/",
@@ -61,6 +63,9 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     for page in faults::PAGES {
         let text = fs::read_to_string(root.join(page))?;
         faults::check(page, &text, &tree.sources, &mut problems);
+    }
+    if fs::read_to_string(root.join(coverage::PAGE)).ok() != Some(coverage::render(root)?) {
+        problems.push(format!("{}: stale: `cargo run -p xtask -- coverage`", coverage::PAGE));
     }
     circles::check(&tree.sources, &mut problems);
     shapes::check(&tree.sources, &mut problems);

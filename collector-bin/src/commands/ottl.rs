@@ -1,7 +1,7 @@
 //! `sluice ottl`: runs statements and conditions of OTTL on telemetry from a file, and shows what they did.
 
-mod diff;
-mod input;
+pub mod diff;
+pub mod input;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use ottl::{
     Condition, Context, Editors, Error, Prefixes, Request, Scratch, Statement, infer,
     infer_statements,
 };
-use pdata::{Data, Depth, Keep, Place, Signal};
+use pdata::{Data, Keep, Place, Signal};
 
 use crate::cli::{Command, Flag, Matches, Takes, Word};
 use crate::console::{complain, say};
@@ -29,7 +29,7 @@ const CONTEXT: Flag = Flag {
     short: Some('c'),
     takes: Takes::Text("context"),
     default: "",
-    about: "log, span, spanevent, metric, datapoint, scope or resource; without it the paths decide",
+    about: "log, span, spanevent, metric, datapoint, exemplar, scope or resource; without it the paths decide",
 };
 
 /// `sluice ottl`.
@@ -123,9 +123,13 @@ fn contexts(signal: Signal) -> &'static [Context] {
     match signal {
         Signal::Logs => &[Context::Log, Context::Scope, Context::Resource],
         Signal::Traces => &[Context::SpanEvent, Context::Span, Context::Scope, Context::Resource],
-        Signal::Metrics => {
-            &[Context::DataPoint, Context::Metric, Context::Scope, Context::Resource]
-        }
+        Signal::Metrics => &[
+            Context::Exemplar,
+            Context::DataPoint,
+            Context::Metric,
+            Context::Scope,
+            Context::Resource,
+        ],
     }
 }
 
@@ -172,22 +176,13 @@ impl Work {
     }
 }
 
-fn depth(context: Context) -> Depth {
-    match context {
-        Context::Resource => Depth::Resource,
-        Context::Scope => Depth::Scope,
-        Context::Log | Context::Span | Context::Metric => Depth::Item,
-        Context::SpanEvent | Context::DataPoint => Depth::Child,
-    }
-}
-
 fn changed(
     context: Context,
     statements: &[(String, Statement)],
     data: &Data,
     out: &mut String,
 ) -> bool {
-    let (depth, mut scratch) = (depth(context), Scratch::default());
+    let (depth, mut scratch) = (context.depth(), Scratch::default());
     let (mut number, mut errors) = (0, Vec::new());
     let new = data.edit_with(depth, pdata::Empty::Keep, |place: &mut Place<'_>| {
         if place.depth() == depth {
@@ -216,7 +211,7 @@ fn pretty(data: &Data) -> String {
 }
 
 fn holds(context: Context, condition: &Condition, data: &Data, out: &mut String) -> bool {
-    let depth = depth(context);
+    let depth = context.depth();
     let (mut number, mut failed) = (0, false);
     let _ = data.edit(depth, |place: &mut Place<'_>| {
         if place.depth() == depth {

@@ -3,7 +3,10 @@
 mod bench;
 mod coverage;
 mod eval;
+mod explain;
+mod lint;
 mod load;
+mod record;
 mod repl;
 mod show;
 mod test;
@@ -91,6 +94,30 @@ const COUNT: Flag = Flag {
     about: "How many evaluations bench measures",
 };
 
+const RECORD: Flag = Flag {
+    name: "record",
+    short: None,
+    takes: Takes::Location,
+    default: "",
+    about: "Telemetry as the file exporter writes it: eval asks about each record, and shows what becomes of it",
+};
+
+const EXPLAIN: Flag = Flag {
+    name: "explain",
+    short: None,
+    takes: Takes::OneOf(&["full", "fails"]),
+    default: "",
+    about: "Show which expressions of a rule hold (full), or only which one does not (fails)",
+};
+
+const ENTRY_POINT: Flag = Flag {
+    name: "entrypoint",
+    short: Some('e'),
+    takes: Takes::Text("path"),
+    default: "",
+    about: "A rule that is asked for: check warns of rules that none of these needs; may be repeated",
+};
+
 const fn switch(name: &'static str, about: &'static str) -> Flag {
     Flag { name, short: None, takes: Takes::Nothing, default: "", about }
 }
@@ -128,6 +155,9 @@ Evaluate, test and check Rego policies, as opa does.
         &VERBOSE,
         &RUN,
         &COUNT,
+        &RECORD,
+        &EXPLAIN,
+        &ENTRY_POINT,
     ],
     run,
 };
@@ -137,6 +167,9 @@ const ACTIONS: [&str; 6] = ["eval", "test", "check", "coverage", "bench", "repl"
 fn run(matches: &Matches) -> Result<ExitCode, String> {
     let words = matches.words_from(1);
     match matches.word(0).unwrap_or_default() {
+        "eval" if !matches.value(&RECORD).is_empty() => {
+            record::run(matches, &query(words)?, matches.value(&RECORD))
+        }
         "eval" => eval::run(matches, &query(words)?),
         "bench" => bench::run(matches, &query(words)?),
         "repl" => repl::run(matches),
@@ -164,17 +197,25 @@ fn options(matches: &Matches) -> Options {
     Options { version, strict_builtin_errors, coverage, ..Options::default() }
 }
 
-/// The files that flags and words name, compiled.
-fn policy(matches: &Matches, words: &[String], options: &Options) -> Result<Policy, show::Failure> {
+/// The files that flags and words name.
+fn loaded(matches: &Matches, words: &[String]) -> Result<load::Loaded, show::Failure> {
     let mut paths = matches.all(&DATA);
     paths.extend(words.iter().cloned());
-    let loaded = load::load(&paths, &matches.all(&BUNDLE)).map_err(show::Failure::Reading)?;
+    load::load(&paths, &matches.all(&BUNDLE)).map_err(show::Failure::Reading)
+}
+
+/// The same, compiled.
+fn policy(matches: &Matches, words: &[String], options: &Options) -> Result<Policy, show::Failure> {
+    let loaded = loaded(matches, words)?;
     Policy::compile(loaded.sources, loaded.data, options).map_err(show::Failure::Rego)
 }
 
 fn check(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
     let failure = match policy(matches, words, &options(matches)) {
-        Ok(policy) => return tiers(matches, &policy),
+        Ok(policy) => {
+            lint::warn(&policy, &matches.all(&ENTRY_POINT));
+            return tiers(matches, &policy);
+        }
         Err(failure) => failure,
     };
     if matches.value(&FORMAT) == "json" {

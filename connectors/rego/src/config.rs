@@ -18,6 +18,8 @@ pub struct Config {
     pub default_pipelines: Vec<String>,
     /// Pipelines of logs that take the alerts. Default: none, alerts are lost and counted.
     pub alerts: Vec<String>,
+    /// Pipelines of logs that take the decisions of `decision_logs`. Default: none, they are lost and counted.
+    pub decisions: Vec<String>,
 }
 
 impl component::Config for Config {

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use component::config::Fault;
 use component::{
     BoxError, Component, Connector, ConnectorSettings, ConsumeError, Consumer, Context, Data, Host,
-    Id, Kind, Outputs, PipelineId, Problems, Signal, Stability, async_trait, clock,
+    Id, Kind, Outputs, PipelineId, Problems, Signal, Stability, Wants, async_trait, clock,
 };
-use decision::{Alert, Engine, Instance, Routes, records};
+use decision::{Alert, Decision, Engine, Instance, Routes, decision_records, records};
 use pdata::{Depth, Empty, Keep};
 
 pub use config::Config;
@@ -33,6 +33,7 @@ pub struct Plan {
     routes: BTreeMap<String, Vec<PipelineId>>,
     default_pipelines: Vec<PipelineId>,
     alerts: Vec<PipelineId>,
+    decisions: Vec<PipelineId>,
 }
 
 impl Connector for Rego {
@@ -57,13 +58,14 @@ impl Connector for Rego {
         }
         let default_pipelines = ids(&config.default_pipelines, "default_pipelines", found);
         let alerts = ids(&config.alerts, "alerts", found);
+        let decisions = ids(&config.decisions, "decisions", found);
         let routes = config
             .routes
             .iter()
             .map(|(name, texts)| (name.clone(), ids(texts, &format!("routes::{name}"), found)));
         let routes = routes.collect();
         let engine = Arc::new(Engine::new(&config.policy, found)?);
-        Some(Plan { engine, routes, default_pipelines, alerts })
+        Some(Plan { engine, routes, default_pipelines, alerts, decisions })
     }
 
     fn create(
@@ -97,6 +99,7 @@ impl Plan {
         let others = [
             ("default_pipelines".to_owned(), &self.default_pipelines),
             ("alerts".to_owned(), &self.alerts),
+            ("decisions".to_owned(), &self.decisions),
         ];
         named.chain(others).flat_map(move |(key, ids)| list(key, ids).into_iter().zip(ids))
     }
@@ -106,7 +109,7 @@ impl Plan {
         let routed = |id: &PipelineId| self.routes.values().any(|it| it.contains(id));
         let is_default = |id: &&PipelineId| {
             if self.default_pipelines.is_empty() {
-                !routed(id) && !self.alerts.contains(id)
+                !routed(id) && !self.alerts.contains(id) && !self.decisions.contains(id)
             } else {
                 self.default_pipelines.contains(id)
             }
@@ -135,6 +138,7 @@ impl Consumer for Rego {
             Some(routes) => self.split(&outcome.data, &routes),
         };
         self.alert(ctx, outcome.alerts).await;
+        self.log(ctx, &outcome.decisions).await;
         // All of them get theirs, even if one refuses; the caller hears of all that did.
         let mut errors = Vec::new();
         for (pipelines, data) in parts {
@@ -158,7 +162,8 @@ impl Rego {
             Some("there is no pipeline at alerts".to_owned())
         } else {
             let logs = records(&alerts, clock::unix_nanos()).into();
-            let ctx = Context { place: None, ..ctx.clone() };
+            // Who reads a file again waits for its lines, not for Slack.
+            let ctx = Context { place: None, wants: Wants::Accepted, ..ctx.clone() };
             let answer = self.out.consume_by(&ctx, &self.plan.alerts, logs).await;
             answer.err().map(|error| error.to_string())
         };
@@ -166,6 +171,25 @@ impl Rego {
             self.instance.lost_alerts(alerts.len());
             self.instance.complain(&format!("an alert was not sent: {problem}"));
             alerts.iter().for_each(|it| self.plan.engine.forget(it));
+        }
+    }
+
+    /// Decisions that nobody takes hold nothing up, either.
+    async fn log(&self, ctx: &Context, decisions: &[Decision]) {
+        if decisions.is_empty() {
+            return;
+        }
+        let logs = decision_records(decisions, clock::unix_nanos()).into();
+        let ctx = Context { place: None, wants: Wants::Accepted, ..ctx.clone() };
+        let problem = if self.plan.decisions.is_empty() {
+            Some("there is no pipeline at decisions".to_owned())
+        } else {
+            let answer = self.out.consume_by(&ctx, &self.plan.decisions, logs).await;
+            answer.err().map(|error| error.to_string())
+        };
+        if let Some(problem) = problem {
+            self.instance.lost_decisions(decisions.len());
+            self.instance.complain(&format!("decisions were not logged: {problem}"));
         }
     }
 

@@ -168,6 +168,6 @@ fn of(context: ottl::Context, signal: Signal) -> bool {
         In::Span => signal == Signal::Traces,
         In::Metric | In::DataPoint => signal == Signal::Metrics,
         In::Log => signal == Signal::Logs,
-        In::Scope | In::SpanEvent => false,
+        In::Scope | In::SpanEvent | In::Exemplar => false,
     }
 }

@@ -26,12 +26,7 @@ pub(crate) fn split(
     context: Context,
     statement: &Statement,
 ) -> Parts {
-    let depth = match context {
-        Context::Resource => Depth::Resource,
-        Context::Scope => Depth::Scope,
-        Context::Log | Context::Span | Context::Metric => Depth::Item,
-        Context::DataPoint | Context::SpanEvent => Depth::Child,
-    };
+    let depth = context.depth();
     let (mut matched, mut errors) = (Vec::new(), Vec::new());
     let mut scratch = Scratch::default();
     let all = data.edit(depth, |place| {

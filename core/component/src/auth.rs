@@ -64,6 +64,17 @@ pub trait ServerAuth: Send + Sync {
     }
 }
 
+/// A request over HTTP before it is sent, for authenticators that sign it.
+#[derive(Debug, Clone)]
+pub struct Outgoing<'a> {
+    /// `POST`.
+    pub method: &'a str,
+    /// As it stands in the request line: path and query.
+    pub path: &'a str,
+    /// The body as it is sent, compressed, piece by piece.
+    pub body: Vec<&'a [u8]>,
+}
+
 /// Puts credentials into the requests of clients with `auth: {authenticator: <id>}`.
 #[async_trait]
 pub trait ClientAuth: Send + Sync {
@@ -73,6 +84,20 @@ pub trait ClientAuth: Send + Sync {
     /// # Errors
     /// Why there are no credentials now. The request is not sent, and tried again later.
     async fn authorize(&self, ctx: &Context, headers: &mut HeaderMap) -> Result<(), String>;
+
+    /// What HTTP clients call, when all else of the request is there. One that signs only what it is told in
+    /// `headers` needs no more than [`authorize`](Self::authorize).
+    ///
+    /// # Errors
+    /// As [`authorize`](Self::authorize).
+    async fn sign(
+        &self,
+        ctx: &Context,
+        _request: &Outgoing<'_>,
+        headers: &mut HeaderMap,
+    ) -> Result<(), String> {
+        self.authorize(ctx, headers).await
+    }
 
     /// Whether the credentials may travel in plain text. grpc-go refuses to send those of most authenticators so
     /// (`RequireTransportSecurity`); HTTP clients do not ask.

@@ -10,7 +10,7 @@ use config::Side;
 
 use crate::auth::{ClientAuth, ServerAuth};
 use crate::middleware::ServerMiddleware;
-use crate::{BoxError, PolicyProvider, Storage};
+use crate::{BoxError, LeaderElection, PolicyProvider, Storage};
 
 /// Something that an extension does for other components.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub enum Capability {
     ServerMiddleware(Arc<dyn ServerMiddleware>),
     /// Has telemetry policies.
     Policies(Arc<dyn PolicyProvider>),
+    /// Says whether this collector does what only one of several may do.
+    LeaderElection(Arc<dyn LeaderElection>),
 }
 
 /// The kinds of [`Capability`], known of an extension's type before there is an instance.
@@ -40,6 +42,8 @@ pub enum Offers {
     Middleware(Side),
     /// [`Capability::Policies`].
     Policies,
+    /// [`Capability::LeaderElection`].
+    LeaderElection,
 }
 
 impl Offers {
@@ -59,6 +63,8 @@ impl Offers {
             Self::Policies => {
                 format!("policy provider \"{id}\" is not listed in service::extensions")
             }
+            // receiver/k8sobjectsreceiver/receiver.go, v0.149.
+            Self::LeaderElection => format!("unknown k8s leader elector \"{id}\""),
         }
     }
 
@@ -74,6 +80,9 @@ impl Offers {
                 in_options(side, format!("requested extension is not {article} {name} middleware"))
             }
             Self::Policies => "requested extension is not a policy provider".into(),
+            Self::LeaderElection => {
+                "the extension does not implement k8sleaderelector.LeaderElection".into()
+            }
         }
     }
 }
@@ -131,6 +140,16 @@ impl Offered for dyn PolicyProvider {
     fn of(capability: &Capability) -> Option<Arc<Self>> {
         match capability {
             Capability::Policies(it) => Some(Arc::clone(it)),
+            _ => None,
+        }
+    }
+}
+
+impl Offered for dyn LeaderElection {
+    const KIND: Offers = Offers::LeaderElection;
+    fn of(capability: &Capability) -> Option<Arc<Self>> {
+        match capability {
+            Capability::LeaderElection(it) => Some(Arc::clone(it)),
             _ => None,
         }
     }

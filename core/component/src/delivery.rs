@@ -1,7 +1,7 @@
 //! What stands in front of an exporter: `timeout`, `retry_on_failure`, `sending_queue`. Plain settings;
 //! the work is in `lib/flow/exporterhelper`.
 
-use config::{Choice, Choices, Duration, Need, Problems, Section};
+use config::{Caution, Choice, Choices, Duration, Need, Problems, Section};
 use serde::{Deserialize, Serialize};
 
 use crate::id::Id;
@@ -144,7 +144,7 @@ impl Choices for Overflow {
     ];
 }
 
-/// `sending_queue:`; off means that the caller waits for the backend. `exporter/exporterhelper/internal/queuebatch/config.go`, v0.159.
+/// `sending_queue:`; off means that the caller waits for the backend. `exporter/exporterhelper/internal/queuebatch/config.go`, v0.165.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[config(go = "queuebatch.Config", unmarshals)]
 pub struct QueueConfig {
@@ -201,10 +201,22 @@ pub struct BatchConfig {
 
 /// `sending_queue: batch: partition:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "queuebatch.PartitionConfig")]
 pub struct Partition {
     /// Request metadata keys, case-insensitive.
     pub metadata_keys: Vec<String>,
+    /// Most partitions that wait at the same time; the oldest is sent when there is one more. Default 10000.
+    #[config(omit_empty)]
+    pub cache_size: Option<i64>,
+    /// Without effect: a partition in which nothing waits is forgotten at once. Default 90s.
+    #[config(omit_empty)]
+    pub idle_timeout: Option<Duration>,
 }
+
+/// Partitions that wait at the same time unless another number is configured. `NewDefaultPartitionConfig`, v0.165.
+const PARTITIONS_MAX: i64 = 10_000;
+/// Upstream's default, which nobody has to be told about.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 impl Default for BatchConfig {
     fn default() -> Self {
@@ -304,17 +316,42 @@ impl BatchConfig {
         if let Some((_, rule, (name, value))) = rules.into_iter().find(|it| it.0) {
             problems.at(key, format!("batch: {rule}")).set(&format!("batch::{name}"), value);
         }
+        self.partition.validate(key, problems);
+    }
+}
+
+impl Partition {
+    /// As upstream it stops at the first mistake; `key` is the path of the queue.
+    fn validate(&self, key: &str, problems: &mut Problems) {
+        let text = |rule: String| format!("batch: partition: {rule}");
+        let place = |name: &str| format!("batch::partition::{name}");
+        if let Some(idle) = self.idle_timeout.filter(|it| *it <= Duration::ZERO) {
+            let rule = format!("`idle_timeout` must be positive, found {idle}");
+            problems.at(key, text(rule)).set(&place("idle_timeout"), "90s");
+            return;
+        }
         let mut seen: Vec<String> = Vec::new();
-        for (at, name) in self.partition.metadata_keys.iter().enumerate() {
+        for (at, name) in self.metadata_keys.iter().enumerate() {
             let name = name.to_lowercase();
             if seen.contains(&name) {
-                let text = format!("duplicate entry in metadata_keys: {name:?} (case-insensitive)");
-                let place = format!("batch::partition::metadata_keys::{at}");
-                problems.at(key, format!("batch: partition: {text}")).remove(&place);
+                let rule = format!("duplicate entry in metadata_keys: {name:?} (case-insensitive)");
+                problems.at(key, text(rule)).remove(&place(&format!("metadata_keys::{at}")));
                 return;
             }
             seen.push(name);
         }
+        if self.partitions_max() <= 0 {
+            let rule = format!("`cache_size` must be positive, found {}", self.partitions_max());
+            problems.at(key, text(rule)).set(&place("cache_size"), "10000");
+        } else if self.idle_timeout.is_some_and(|it| it != IDLE_TIMEOUT) {
+            let why = "idle_timeout has no effect: a partition in which nothing waits is forgotten at once";
+            problems.warn(Caution::NoEffect, key, why).remove(&place("idle_timeout"));
+        }
+    }
+
+    /// Most partitions that wait at the same time.
+    pub fn partitions_max(&self) -> i64 {
+        self.cache_size.unwrap_or(PARTITIONS_MAX)
     }
 }
 

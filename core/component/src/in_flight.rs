@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::meter::{Counter, Descriptor, Level, OURS};
 use crate::{ConsumeError, Meter};
 
@@ -30,12 +32,24 @@ struct Shared {
     /// The smallest of the limits: it is looked at for every piece that comes.
     limit: AtomicUsize,
     limits: Mutex<Vec<Arc<AtomicUsize>>>,
+    /// What has come since somebody looked, also of requests that were refused: their memory is free, and may still be
+    /// the process's.
+    unseen: AtomicUsize,
+    /// How much may come before somebody looks again.
+    allowance: AtomicUsize,
+    beyond: Notify,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        let (bytes, limit) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-        Self { bytes, limit, limits: Mutex::default() }
+        Self {
+            bytes: AtomicUsize::new(0),
+            limit: AtomicUsize::new(usize::MAX),
+            limits: Mutex::default(),
+            unseen: AtomicUsize::new(0),
+            allowance: AtomicUsize::new(usize::MAX),
+            beyond: Notify::new(),
+        }
     }
 }
 
@@ -60,6 +74,17 @@ impl InFlight {
         let limit = Arc::new(AtomicUsize::new(bytes));
         self.0.change(|all| all.push(Arc::clone(&limit)));
         InFlightLimit { shared: Arc::clone(&self.0), limit }
+    }
+
+    /// Somebody has looked at memory, and wants to do so again after so many bytes.
+    pub fn allow(&self, bytes: usize) {
+        self.0.unseen.store(0, Relaxed);
+        self.0.allowance.store(bytes, Relaxed);
+    }
+
+    /// Waits until more has come than was allowed.
+    pub async fn beyond(&self) {
+        self.0.beyond.notified().await;
     }
 
     /// Begins a request, of which nothing has come yet.
@@ -122,6 +147,10 @@ impl UnderWay {
             return true;
         }
         let more = bytes - before;
+        let unseen = self.shared.unseen.fetch_add(more, Relaxed) + more;
+        if unseen > self.shared.allowance.load(Relaxed) {
+            self.shared.beyond.notify_waiters();
+        }
         let all = self.shared.bytes.fetch_add(more, Relaxed) + more;
         all <= self.shared.limit.load(Relaxed) || all <= bytes
     }
@@ -164,6 +193,25 @@ mod tests {
         assert!(all.enter().holds(1 << 40));
         drop(first);
         assert_eq!(all.bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_watches_is_told_when_more_has_come_than_was_allowed_whatever_became_of_it() {
+        let all = InFlight::default();
+        let watching = all.beyond();
+        tokio::pin!(watching);
+        all.allow(100);
+        for _ in 0..2 {
+            assert!(all.enter().holds(50));
+            assert!(futures_util::poll!(watching.as_mut()).is_pending());
+        }
+        assert!(all.enter().holds(1));
+        assert!(futures_util::poll!(watching.as_mut()).is_ready());
+        all.allow(100);
+        watching.set(all.beyond());
+        assert!(futures_util::poll!(watching.as_mut()).is_pending());
+        assert!(all.enter().holds(100));
+        assert!(futures_util::poll!(watching.as_mut()).is_pending());
     }
 
     #[test]

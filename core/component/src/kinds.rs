@@ -8,7 +8,7 @@ use config::{Config, Problems};
 use pdata::Signal;
 
 use crate::capability::{Capability, Offers};
-use crate::{BoxError, Consumer, Delivery, Host, Id, Meter, Next, Outputs, PipelineId};
+use crate::{BoxError, Consumer, Delivery, Host, Id, Meter, Next, Outputs, PipelineId, Planned};
 
 /// A life: created inert, started once, shut down once.
 ///
@@ -135,8 +135,8 @@ const ALL_BETA: &[(Signal, Stability)] = &all(Stability::Beta);
 
 /// Brings telemetry in. One instance per id serves all signals.
 pub trait Receiver: Component + Sized {
-    /// What its section in YAML is read into; [`NoConfig`](config::NoConfig) for one without keys.
-    type Config: Config;
+    /// Its section in YAML, or what is worked out from it once; [`NoConfig`](config::NoConfig) for one without keys.
+    type Config: Planned;
     /// Its type, which is also its folder.
     const TYPE: &'static str;
     /// Other accepted type names. The first reader of a configuration with one is told the new name.
@@ -179,8 +179,8 @@ pub trait Processor: Component + Consumer + Sized {
 /// Takes telemetry out: sends once what it is given. One instance per id and signal. Queue, batch,
 /// retry and timeout stand in front of it, as its [`Delivery`] says.
 pub trait Exporter: Component + Consumer + Sized {
-    /// What its section in YAML is read into; [`NoConfig`](config::NoConfig) for one without keys.
-    type Config: Config;
+    /// Its section in YAML, or what is worked out from it once; [`NoConfig`](config::NoConfig) for one without keys.
+    type Config: Planned;
     /// Its type, which is also its folder.
     const TYPE: &'static str;
     /// Other accepted type names.
@@ -223,8 +223,8 @@ pub trait Connector: Component + Consumer + Sized {
 
 /// Serves the others. One instance per id.
 pub trait Extension: Component + Sized {
-    /// What its section in YAML is read into; [`NoConfig`](config::NoConfig) for one without keys.
-    type Config: Config;
+    /// Its section in YAML, or what is worked out from it once; [`NoConfig`](config::NoConfig) for one without keys.
+    type Config: Planned;
     /// Its type, which is also its folder.
     const TYPE: &'static str;
     /// Other accepted type names.

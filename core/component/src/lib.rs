@@ -25,6 +25,7 @@ mod id;
 mod in_flight;
 mod kind;
 mod kinds;
+mod leader;
 mod lost;
 pub mod memory;
 pub mod meter;
@@ -32,6 +33,7 @@ mod middleware;
 mod outputs;
 mod per_signal;
 mod place;
+mod planned;
 mod policies;
 mod queue_log;
 mod received;
@@ -42,7 +44,7 @@ pub mod trace;
 mod view;
 
 pub use async_trait::async_trait;
-pub use auth::{ClientAuth, Refusal, ServerAuth};
+pub use auth::{ClientAuth, Outgoing, Refusal, ServerAuth};
 pub use capability::{Capability, Offered, Offers};
 pub use clock;
 pub use config::{self, Config, Problems};
@@ -59,6 +61,7 @@ pub use kinds::{
     BuildInfo, Component, Connector, ConnectorSettings, Exporter, ExporterSettings, Extension,
     Processor, ProcessorSettings, Receiver, Settings, Stability,
 };
+pub use leader::{Lead, LeaderElection, while_leading};
 pub use lost::LostReason;
 pub use meter::Meter;
 pub use middleware::ServerMiddleware;
@@ -66,6 +69,7 @@ pub use outputs::{Finish, Outputs, fan_out};
 pub use pdata::{Data, Signal};
 pub use per_signal::PerSignal;
 pub use place::Place;
+pub use planned::Planned;
 pub use policies::{PolicyDocument, PolicyDocuments, PolicyProvider};
 pub use queue_log::{
     Appended, Backlog, Fsync, NewRecord, QueueLog, StoredRecord, Sync as LogSync, Unstored,

@@ -116,6 +116,12 @@ pub trait QueueLog: Send {
     fn refuse(&mut self, record: &StoredRecord, why: &str);
     /// Waits until all that was stored so far survives the death of the machine.
     fn sync(&mut self) -> Sync;
-    /// A [`Sync`] failed: nothing more is stored where the disk may have lost something.
-    fn sync_failed(&mut self);
+    /// The newest [`Sync`] was a success.
+    fn synced(&mut self);
+    /// The newest [`Sync`] failed: nothing more is stored where the disk may have lost something, and what it may have lost is
+    /// written anew where nobody waits for it ([`Fsync::Every`]).
+    ///
+    /// # Errors
+    /// It could not be written; the next [`Sync`] fails for that, and then it is tried again.
+    fn sync_failed(&mut self) -> Result<(), BoxError>;
 }

@@ -25,6 +25,8 @@ pub enum Need {
     Middleware(Side, String),
     /// An extension that has telemetry policies, by its id.
     Policies(String),
+    /// An extension that knows which of several collectors leads, by its id.
+    LeaderElection(String),
     /// An address to listen at: `host:port`, or the path of a unix socket.
     Address(String),
     /// A right at the API server of Kubernetes.

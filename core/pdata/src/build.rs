@@ -127,6 +127,26 @@ impl<'w> ValueWriter<'w> {
         write(&mut ArrayWriter { out: self.out });
         self.out.close(array);
     }
+
+    /// Writes what JSON says: objects as maps, whole numbers as such, `null` as a value of no kind.
+    pub fn json(&mut self, value: &serde_json::Value) {
+        use serde_json::Value as Json;
+        match value {
+            Json::Null => {}
+            Json::Bool(it) => self.put(*it),
+            Json::Number(it) => match it.as_i64() {
+                Some(it) => self.put(it),
+                None => self.put(it.as_f64().unwrap_or_default()),
+            },
+            Json::String(it) => self.put(it),
+            Json::Array(items) => {
+                self.array(|out| items.iter().for_each(|it| out.value(|out| out.json(it))));
+            }
+            Json::Object(entries) => self.map(|out| {
+                entries.iter().for_each(|(key, it)| out.value(key, |out| out.json(it)));
+            }),
+        }
+    }
 }
 
 /// The setters of a message, each a row: its name, how it is written, the number of its field.
@@ -174,7 +194,7 @@ macro_rules! setter {
     };
     ($(#[$doc:meta])* $name:ident: enumeration($number:expr)) => {
         $crate::build::setter! { @ $(#[$doc])* $name(self, value: i32)
-            self.out.varint_scalar($number, i64::from(value) as u64) }
+            self.out.varint_scalar($number, crate::bits::extended(value)) }
     };
     ($(#[$doc:meta])* $name:ident: zigzag($number:expr)) => {
         $crate::build::setter! { @ $(#[$doc])* $name(self, value: i32)
@@ -190,7 +210,7 @@ macro_rules! setter {
     };
     ($(#[$doc:meta])* $name:ident: present_int($number:expr)) => {
         $crate::build::setter! { @ $(#[$doc])* $name(self, value: i64)
-            self.out.fixed64_field($number, value as u64) }
+            self.out.fixed64_field($number, value.cast_unsigned()) }
     };
     ($(#[$doc:meta])* $name:ident: text($number:expr)) => {
         $crate::build::setter! { @ $(#[$doc])* $name(self, value: &str)

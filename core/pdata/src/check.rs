@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use crate::bits::last_8;
 use crate::schema::{Message, Role, Rule, Wire};
 use crate::wire::{BYTES, FIXED32, FIXED64, VARINT, varint};
 
@@ -173,7 +174,7 @@ impl Pass<'_> {
             let start = at;
             self.text(buf, run, start)?;
             let (tag, after) = read_varint(buf, at)?;
-            let (number, wire) = (tag >> 3, (tag & 7) as u8);
+            let (number, wire) = (tag >> 3, last_8(tag & 7));
             let (length, body_at) = if wire == BYTES {
                 let (length, after) = read_varint(buf, after)?;
                 (length, after)
@@ -414,12 +415,14 @@ fn bad_scalar(buf: &[u8], start: usize, after: usize, tag: u64) -> Box<Fault> {
 /// Text sent as protobuf looks like this: `{` is the start of a group.
 fn is_cut_group(buf: &[u8], mut at: usize) -> bool {
     while let Some((tag, after)) = varint(buf, at) {
-        let end = match (tag & 7) as u8 {
+        let end = match last_8(tag & 7) {
             4 => return false,
             3 => Some(after),
-            BYTES => varint(buf, after).and_then(|(len, at)| at.checked_add(len as usize)),
+            BYTES => {
+                varint(buf, after).and_then(|(len, at)| at.checked_add(usize::try_from(len).ok()?))
+            }
             wire => match scalar_len(buf, after, wire) {
-                Some(len) => after.checked_add(len as usize),
+                Some(len) => usize::try_from(len).ok().and_then(|it| after.checked_add(it)),
                 None if wire == VARINT => None,
                 None => return false,
             },

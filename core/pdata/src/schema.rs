@@ -4,6 +4,7 @@
 //! as an array by number and as bit masks.
 
 use crate::Signal;
+use crate::bits::short_tag;
 use crate::fields;
 use crate::wire::{BYTES, FIXED32, FIXED64, VARINT};
 
@@ -180,7 +181,7 @@ impl Message {
             // By name: what the message behind it is cannot be asked while the tables are made.
             let names_attributes = is(field.snake, "attributes") || is(field.snake, "metadata");
             if names_attributes || matches!(role, Role::Map) {
-                attribute_tag = (number as u8) << 3 | BYTES;
+                attribute_tag = short_tag(field.number, BYTES);
             }
             index += 1;
         }
@@ -190,7 +191,8 @@ impl Message {
     /// What the field `number` is on the wire.
     #[inline]
     pub(crate) fn field(&self, number: u64) -> Known {
-        self.by_number.get(number as usize).copied().unwrap_or(UNKNOWN)
+        let known = usize::try_from(number).ok().and_then(|it| self.by_number.get(it));
+        known.copied().unwrap_or(UNKNOWN)
     }
 
     /// The end of the field at `at` and its tag, if it is a scalar that is whole and in which nothing can be

@@ -40,7 +40,7 @@ impl Base64 {
                 if position > group.len() {
                     return b'=';
                 }
-                self.symbol((bits >> (18 - 6 * position)) as u8 & 63)
+                self.symbol((bits >> (18 - 6 * position) & 63) as u8)
             };
             let length = if self.padded { 4 } else { group.len() + 1 };
             [0, 1, 2, 3].map(symbol).into_iter().take(length)

@@ -1,5 +1,6 @@
 //! Values to write, borrowed and owned.
 
+use crate::bits::{last_8, short_tag};
 use crate::fields::{any, key_value};
 use crate::view::{ArrayRef, AttributesRef, ValueRef};
 use crate::wire::{BYTES, VARINT, Writer, varint_len};
@@ -133,7 +134,7 @@ impl Value<'_> {
             Value::Empty => 0,
             Value::Str(it) => framed(it.len()),
             Value::Bool(_) => 2,
-            Value::Int(it) => 1 + varint_len(*it as u64),
+            Value::Int(it) => 1 + varint_len(it.cast_unsigned()),
             Value::Double(_) => 9,
             Value::Bytes(it) => framed(it.len()),
             Value::Encoded(it) => it.len(),
@@ -164,7 +165,7 @@ impl Value<'_> {
             Value::Bool(it) => out.varint_field(any::BOOL, u64::from(*it)),
             Value::Int(it) => {
                 out.tag(any::INT, VARINT);
-                out.varint(*it as u64);
+                out.varint(it.cast_unsigned());
             }
             Value::Double(it) => out.fixed64_field(any::DOUBLE, it.to_bits()),
             Value::Bytes(it) => out.bytes_field(any::BYTES, it),
@@ -229,7 +230,8 @@ impl Value<'_> {
             && !key.is_empty()
         {
             // Most are: then every length is one byte, and what stands between the texts is one write.
-            let field = |number: u32, length: usize| [(number << 3) as u8 | BYTES, length as u8];
+            let field =
+                |number: u32, length: usize| [short_tag(number, BYTES), last_8(length as u64)];
             let [tag, size] = field(number, whole);
             let [key_tag, key_size] = field(key_value::KEY, key.len());
             out.raw(&[tag, size, key_tag, key_size]);

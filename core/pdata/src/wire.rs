@@ -7,6 +7,7 @@ mod writer;
 
 pub(crate) use writer::{Open, Writer};
 
+use crate::bits::{last_8, last_32};
 use crate::stats;
 
 /// Wire type of integers, booleans and enums.
@@ -149,7 +150,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let (tag, at) = varint(self.buf, start)?;
         let number = u32::try_from(tag >> 3).ok()?;
-        let (payload, end) = match (tag & 7) as u8 {
+        let (payload, end) = match last_8(tag & 7) {
             VARINT => {
                 let (value, end) = varint(self.buf, at)?;
                 (Payload::Varint(value), end)
@@ -285,7 +286,14 @@ impl Iterator for Scalars<'_> {
 /// How a `sint32` is written: small if it is near to zero.
 #[inline]
 pub(crate) fn zigzag(value: i32) -> u32 {
-    ((value << 1) ^ (value >> 31)) as u32
+    ((value << 1) ^ (value >> 31)).cast_unsigned()
+}
+
+/// The number that is written so.
+#[inline]
+pub(crate) fn from_zigzag(raw: u64) -> i32 {
+    let raw = last_32(raw);
+    (raw >> 1).cast_signed() ^ -(raw & 1).cast_signed()
 }
 
 /// Bytes a varint takes.

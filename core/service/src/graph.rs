@@ -19,7 +19,7 @@ use crate::connections::{Connections, unsupported};
 use crate::issue::{Issue, Problem, Refusal, issue, of_fault};
 use crate::node::{FanOut, Key, Node, Outlet, Rewire};
 use crate::observe::{Behind, CountOutgoing, Observe};
-use crate::registry::{Make, Plan, Registry, Step};
+use crate::registry::{Plan, Registry, Step};
 use crate::settings::{PipelineConfig, Settings};
 use crate::unanswered::Unanswered;
 
@@ -235,7 +235,7 @@ impl Builder<'_> {
             return Ok(inlet);
         }
         self.refuse_known(Kind::Processor, id, signal, attempted)?;
-        let Some(Plan::Processor(plan)) = self.settings.plan(Kind::Processor, id) else {
+        let Some(Plan::Processor(make)) = self.settings.plan(Kind::Processor, id) else {
             return Err(failed("its section has no plan").into());
         };
         let settings = ProcessorSettings {
@@ -254,7 +254,7 @@ impl Builder<'_> {
         );
         let outgoing = CountOutgoing::wrap(&settings, counted, next);
         let next = Arc::clone(&outgoing) as _;
-        let Step { component, consumer } = span.in_scope(|| plan.create(settings.clone(), next));
+        let Step { component, consumer } = span.in_scope(|| make((settings.clone(), next)));
         self.push(key, component, &span, Outlet::Step(Arc::clone(&outgoing)));
         let origin = format!("processor {id}");
         let inlet = if counted {
@@ -288,12 +288,11 @@ impl Builder<'_> {
         };
         let failed =
             |error: BoxError| issue(&["exporters", id.as_str()], &attempted(&error.to_string()));
-        let entry = self.connections.entry(Kind::Exporter, id).filter(|it| it.accepts(signal));
-        let Some(Make::Exporter(make)) = entry.map(|it| it.make) else {
+        if self.connections.entry(Kind::Exporter, id).is_none_or(|it| !it.accepts(signal)) {
             let issue = failed("telemetry type is not supported".into());
             let issue = issue.cause(unsupported(id, signal));
             return Err(self.settings.listed(pipeline, "exporters", id, issue).into());
-        };
+        }
         let keys = [signal.name().to_owned(), format!("{signal} queue")]
             .map(|part| Key::new(Kind::Exporter, id, &part));
         if let Some(inlet) = self.keep_exporter(&keys) {
@@ -301,7 +300,9 @@ impl Builder<'_> {
         }
         let [key, queue] = keys;
         self.refuse_known(Kind::Exporter, id, signal, attempted)?;
-        let section = self.section(Kind::Exporter, id);
+        let Some(Plan::Exporter(make)) = self.settings.plan(Kind::Exporter, id) else {
+            return Err(failed("its section has no plan".into()).into());
+        };
         let settings = ExporterSettings {
             id: id.clone(),
             signal,
@@ -315,7 +316,7 @@ impl Builder<'_> {
             "otelcol.signal" = signal.name()
         );
         let (Step { component, consumer }, delivery) =
-            span.in_scope(|| make(settings.clone(), &section)).map_err(failed)?;
+            span.in_scope(|| make(settings.clone())).map_err(failed)?;
         self.push(key, component, &span, Outlet::None);
         let helper = exporterhelper::in_front_of(&settings, delivery, consumer);
         self.push(queue, Arc::clone(&helper) as _, &span, Outlet::None);
@@ -359,7 +360,7 @@ impl Builder<'_> {
             return Ok(inlet);
         }
         self.refuse_known(Kind::Connector, id, signal, attempted)?;
-        let Some(Plan::Connector(plan)) = self.settings.plan(Kind::Connector, id) else {
+        let Some(Plan::Connector(make)) = self.settings.plan(Kind::Connector, id) else {
             return Err(failed("its section has no plan".into()).into());
         };
         let settings = ConnectorSettings {
@@ -376,7 +377,7 @@ impl Builder<'_> {
         );
         let outputs = Outputs::new(outputs);
         let Step { component, consumer } =
-            span.in_scope(|| plan.create(settings, outputs.clone())).map_err(failed)?;
+            span.in_scope(|| make((settings, outputs.clone()))).map_err(failed)?;
         self.push(key, component, &span, Outlet::Pipelines(outputs.clone()));
         let behind = Behind::Pipelines(outputs);
         let inlet = Observe::wrap(&format!("connector {id}"), span, consumer, behind);
@@ -386,20 +387,20 @@ impl Builder<'_> {
 
     fn receivers(&mut self) -> Built {
         let settings = self.settings;
-        for (id, section) in settings.of(Kind::Receiver) {
+        for (id, _) in settings.of(Kind::Receiver) {
             let fed: Vec<&PipelineId> = (settings.service.pipelines.iter())
                 .filter(|(_, config)| config.receivers.contains(id))
                 .map(|(id, _)| id)
                 .collect();
             // Validated, but nobody listens.
             if !fed.is_empty() {
-                self.receiver(id, section, &fed)?;
+                self.receiver(id, &fed)?;
             }
         }
         Ok(())
     }
 
-    fn receiver(&mut self, id: &Id, section: &Value, fed: &[&PipelineId]) -> Built {
+    fn receiver(&mut self, id: &Id, fed: &[&PipelineId]) -> Built {
         let attempted = |signal: Signal, why: &str| {
             format!("failed to create \"{id}\" receiver for data type \"{signal}\": {why}")
         };
@@ -407,8 +408,7 @@ impl Builder<'_> {
             issue(&["receivers", id.as_str()], &attempted(signal, &error.to_string()))
         };
         let first = fed.first().map_or(Signal::Logs, |it| it.signal());
-        let entry = self.connections.entry(Kind::Receiver, id);
-        let Some((entry, Make::Receiver(make))) = entry.map(|it| (it, it.make)) else {
+        let Some(entry) = self.connections.entry(Kind::Receiver, id) else {
             return Err(failed(first, "unknown type".into()).into());
         };
         if let Some(wrong) = fed.iter().find(|it| !entry.accepts(it.signal())) {
@@ -436,6 +436,9 @@ impl Builder<'_> {
             "otelcol.component.kind" = "receiver"
         );
         self.refuse_known(Kind::Receiver, id, first, |why| attempted(first, why))?;
+        let Some(Plan::Receiver(make)) = self.settings.plan(Kind::Receiver, id) else {
+            return Err(failed(first, "its section has no plan".into()).into());
+        };
         let settings = component::Settings {
             id: id.clone(),
             build: self.build.clone(),
@@ -443,7 +446,7 @@ impl Builder<'_> {
         };
         let outputs = Outputs::new(outputs).with_spans(self.meter.tracer(), id);
         let component = span
-            .in_scope(|| make(settings, section, outputs.clone()))
+            .in_scope(|| make((settings, outputs.clone())))
             .map_err(|error| failed(first, error))?;
         self.push(key, component, &span, Outlet::Pipelines(outputs));
         Ok(())

@@ -7,7 +7,7 @@ use component::config::{self, Caution, Fault, Show, Stage, Value};
 use component::{
     BoxError, Capability, Component, Connector, ConnectorSettings, Consumer, DefaultStorage,
     Delivery, Exporter, ExporterSettings, Extension, GateView, Kind, Next, Offers, Outputs,
-    Problems, Processor, ProcessorSettings, Receiver, Settings, Signal, Stability,
+    Planned, Problems, Processor, ProcessorSettings, Receiver, Settings, Signal, Stability,
 };
 
 /// Time spans from here on may well be meant in nanoseconds.
@@ -43,7 +43,6 @@ pub struct Entry {
     pub(crate) schema: fn() -> serde_json::Value,
     /// The section with every default filled in.
     pub(crate) effective: fn(&Value, Show) -> Result<Value, BoxError>,
-    pub(crate) make: Make,
     /// Of a processor: whether what passes it is counted.
     pub(crate) counted: bool,
     /// What an extension can offer.
@@ -65,62 +64,75 @@ pub(crate) struct Offer {
     pub ready: Arc<dyn Fn(bool) + Send + Sync>,
 }
 
-#[derive(Clone, Copy)]
-pub(crate) enum Make {
-    Receiver(fn(Settings, &Value, Outputs) -> Result<Arc<dyn Component>, BoxError>),
-    Exporter(fn(ExporterSettings, &Value) -> Result<(Step, Delivery), BoxError>),
-    Extension(fn(Settings, &Value) -> Result<Offer, BoxError>),
-    /// Processors and connectors: by their [`Plan`].
-    Planned,
-}
-
 /// What a component says of its section.
 pub(crate) struct Checked {
     pub problems: Problems,
-    /// Of a processor or connector, unless something is wrong.
+    /// What makes its instances, unless something is wrong.
     pub plan: Option<Plan>,
 }
+
+/// Makes instances of a section that was worked out; the type of the component is not known here any more.
+type Maker<Given, Made> = Arc<dyn Fn(Given) -> Made + Send + Sync>;
 
 /// A section that was worked out, which makes the instances of its id. Clones are the same plan.
 #[derive(Clone)]
 pub(crate) enum Plan {
-    Processor(Arc<dyn ProcessorPlan>),
-    Connector(Arc<dyn ConnectorPlan>),
+    Receiver(Maker<(Settings, Outputs), Result<Arc<dyn Component>, BoxError>>),
+    Processor(Maker<(ProcessorSettings, Next), Step>),
+    Exporter(Maker<ExporterSettings, Result<(Step, Delivery), BoxError>>),
+    Connector(Maker<(ConnectorSettings, Outputs), Result<Step, BoxError>>),
+    Extension(Maker<Settings, Result<Offer, BoxError>>),
 }
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Plan::Receiver(_) => "receiver plan",
             Plan::Processor(_) => "processor plan",
+            Plan::Exporter(_) => "exporter plan",
             Plan::Connector(_) => "connector plan",
+            Plan::Extension(_) => "extension plan",
         })
     }
 }
 
-/// The plan of a processor whose type is not known here any more.
-pub(crate) trait ProcessorPlan: Send + Sync {
-    fn create(&self, settings: ProcessorSettings, next: Next) -> Step;
+fn receiver<R: Receiver>(config: R::Config) -> Plan {
+    Plan::Receiver(Arc::new(move |(settings, out)| {
+        Ok(Arc::new(R::create(settings, config.clone(), out)?))
+    }))
 }
 
-/// The plan of a connector whose type is not known here any more.
-pub(crate) trait ConnectorPlan: Send + Sync {
-    fn create(&self, settings: ConnectorSettings, out: Outputs) -> Result<Step, BoxError>;
+fn processor<P: Processor>(plan: P::Plan) -> Plan {
+    let plan = Arc::new(plan);
+    Plan::Processor(Arc::new(move |(settings, next)| {
+        step(P::create(settings, Arc::clone(&plan), next))
+    }))
 }
 
-struct PlanOfProcessor<P: Processor>(Arc<P::Plan>);
-
-impl<P: Processor> ProcessorPlan for PlanOfProcessor<P> {
-    fn create(&self, settings: ProcessorSettings, next: Next) -> Step {
-        step(P::create(settings, Arc::clone(&self.0), next))
-    }
+fn exporter<E: Exporter>(config: E::Config) -> Plan {
+    Plan::Exporter(Arc::new(move |settings| {
+        let it = E::create(settings, config.clone())?;
+        Ok((step(it), E::delivery(&config)))
+    }))
 }
 
-struct PlanOfConnector<C: Connector>(Arc<C::Plan>);
+fn connector<C: Connector>(plan: C::Plan) -> Plan {
+    let plan = Arc::new(plan);
+    Plan::Connector(Arc::new(move |(settings, out)| {
+        C::create(settings, Arc::clone(&plan), out).map(step)
+    }))
+}
 
-impl<C: Connector> ConnectorPlan for PlanOfConnector<C> {
-    fn create(&self, settings: ConnectorSettings, out: Outputs) -> Result<Step, BoxError> {
-        C::create(settings, Arc::clone(&self.0), out).map(step)
-    }
+fn extension<E: Extension>(config: E::Config) -> Plan {
+    Plan::Extension(Arc::new(move |settings| {
+        let it = Arc::new(E::create(settings, config.clone())?);
+        let listener = Arc::clone(&it);
+        Ok(Offer {
+            component: Arc::clone(&it) as _,
+            capabilities: it.offers(),
+            ready: Arc::new(move |ready| listener.ready(ready)),
+        })
+    }))
 }
 
 fn step<T: Component + Consumer>(it: T) -> Step {
@@ -168,12 +180,9 @@ impl Registry {
             aliases: R::ALIASES,
             module: module::<R>(),
             signals: Signals::Each(R::SIGNALS),
-            check: check::<R::Config>,
-            schema: schema::<R::Config>,
-            effective: effective::<R::Config>,
-            make: Make::Receiver(|settings, section, out| {
-                Ok(Arc::new(R::create(settings, read(section)?, out)?))
-            }),
+            check: |section| checked(section, R::Config::plan, receiver::<R>),
+            schema: schema::<SectionOf<R::Config>>,
+            effective: effective::<SectionOf<R::Config>>,
             counted: false,
             offers: &[],
         });
@@ -189,15 +198,9 @@ impl Registry {
             aliases: P::ALIASES,
             module: module::<P>(),
             signals: Signals::Each(P::SIGNALS),
-            check: |section| {
-                checked::<P::Config>(section, |config, found| {
-                    P::plan(config, found)
-                        .map(|it| Plan::Processor(Arc::new(PlanOfProcessor::<P>(Arc::new(it)))))
-                })
-            },
+            check: |section| checked(section, P::plan, processor::<P>),
             schema: schema::<P::Config>,
             effective: effective::<P::Config>,
-            make: Make::Planned,
             counted: P::COUNTED,
             offers: &[],
         });
@@ -213,14 +216,9 @@ impl Registry {
             aliases: E::ALIASES,
             module: module::<E>(),
             signals: Signals::Each(E::SIGNALS),
-            check: check::<E::Config>,
-            schema: schema::<E::Config>,
-            effective: effective::<E::Config>,
-            make: Make::Exporter(|settings, section| {
-                let config = read(section)?;
-                let delivery = E::delivery(&config);
-                Ok((step(E::create(settings, config)?), delivery))
-            }),
+            check: |section| checked(section, E::Config::plan, exporter::<E>),
+            schema: schema::<SectionOf<E::Config>>,
+            effective: effective::<SectionOf<E::Config>>,
             counted: false,
             offers: &[],
         });
@@ -236,15 +234,9 @@ impl Registry {
             aliases: C::ALIASES,
             module: module::<C>(),
             signals: Signals::Pairs(C::SIGNALS),
-            check: |section| {
-                checked::<C::Config>(section, |config, found| {
-                    C::plan(config, found)
-                        .map(|it| Plan::Connector(Arc::new(PlanOfConnector::<C>(Arc::new(it)))))
-                })
-            },
+            check: |section| checked(section, C::plan, connector::<C>),
             schema: schema::<C::Config>,
             effective: effective::<C::Config>,
-            make: Make::Planned,
             counted: false,
             offers: &[],
         });
@@ -260,18 +252,9 @@ impl Registry {
             aliases: E::ALIASES,
             module: module::<E>(),
             signals: Signals::None(E::STABILITY),
-            check: check::<E::Config>,
-            schema: schema::<E::Config>,
-            effective: effective::<E::Config>,
-            make: Make::Extension(|settings, section| {
-                let it = Arc::new(E::create(settings, read(section)?)?);
-                let listener = Arc::clone(&it);
-                Ok(Offer {
-                    component: Arc::clone(&it) as _,
-                    capabilities: it.offers(),
-                    ready: Arc::new(move |ready| listener.ready(ready)),
-                })
-            }),
+            check: |section| checked(section, E::Config::plan, extension::<E>),
+            schema: schema::<SectionOf<E::Config>>,
+            effective: effective::<SectionOf<E::Config>>,
             counted: false,
             offers: E::OFFERS,
         });
@@ -307,6 +290,17 @@ impl Entry {
         }
     }
 
+    /// What makes instances of a section that is in no configuration.
+    ///
+    /// # Errors
+    /// When the section cannot be read or worked out.
+    pub(crate) fn plan(&self, section: &Value) -> Result<Plan, BoxError> {
+        match (self.check)(section) {
+            Err(faults) => Err(joined(faults.iter().filter(|it| it.stage == Stage::Read))),
+            Ok(Checked { plan, problems }) => plan.ok_or_else(|| joined(problems.faults())),
+        }
+    }
+
     /// The section with every default filled in.
     ///
     /// # Errors
@@ -316,37 +310,37 @@ impl Entry {
     }
 }
 
+/// The section that a component is planned from.
+type SectionOf<P> = <P as Planned>::Section;
+
 /// The first part of the path of a type.
 fn module<T>() -> &'static str {
     let path = std::any::type_name::<T>();
     path.split_once("::").map_or(path, |(first, _)| first)
 }
 
-fn check<C: component::Config>(section: &Value) -> Result<Checked, Vec<Fault>> {
-    checked::<C>(section, |_, _| None)
-}
-
 /// Reads, validates and plans a section.
-fn checked<C: component::Config>(
+fn checked<C: component::Config, P>(
     section: &Value,
-    plan: impl FnOnce(C, &mut Problems) -> Option<Plan>,
+    plan: impl FnOnce(C, &mut Problems) -> Option<P>,
+    make: impl FnOnce(P) -> Plan,
 ) -> Result<Checked, Vec<Fault>> {
     let (config, mut problems) = match config::check::<C>(section) {
         Ok(read) => read,
-        Err(faults) => return Err(with_rest::<C>(section, faults, plan)),
+        Err(faults) => return Err(with_rest::<C, P>(section, faults, plan)),
     };
     for (path, nanos) in config::bare_durations::<C>(section) {
         no_unit(&mut problems, &path, nanos);
     }
-    let plan = plan(config, &mut problems);
+    let plan = plan(config, &mut problems).map(make);
     Ok(Checked { problems, plan })
 }
 
 /// What cannot be read of a section, and what is wrong with the rest of it.
-fn with_rest<C: component::Config>(
+fn with_rest<C: component::Config, P>(
     section: &Value,
     mut faults: Vec<Fault>,
-    plan: impl FnOnce(C, &mut Problems) -> Option<Plan>,
+    plan: impl FnOnce(C, &mut Problems) -> Option<P>,
 ) -> Vec<Fault> {
     let rest = config::without(section, &faults);
     if let Ok((config, mut problems)) = config::check::<C>(&rest) {
@@ -376,12 +370,10 @@ fn schema<C: component::Config>() -> serde_json::Value {
 }
 
 fn effective<C: component::Config>(section: &Value, show: Show) -> Result<Value, BoxError> {
-    Ok(config::to_value(&read::<C>(section)?, show))
+    let section: C = config::load(section).map_err(|faults: Vec<Fault>| joined(&faults))?;
+    Ok(config::to_value(&section, show))
 }
 
-/// Reads a section that [`check`] has accepted.
-fn read<C: component::Config>(section: &Value) -> Result<C, BoxError> {
-    config::load(section).map_err(|faults: Vec<Fault>| {
-        faults.into_iter().map(|it| it.text).collect::<Vec<_>>().join("; ").into()
-    })
+fn joined<'f>(faults: impl IntoIterator<Item = &'f Fault>) -> BoxError {
+    faults.into_iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join("; ").into()
 }

@@ -126,7 +126,7 @@ impl Collector {
         let (own, build) = (&settings.service.telemetry, &self.build);
         if is_measured_alike(own, &self.settings.service.telemetry) {
             let (before, meter) = (&self.extensions, self.telemetry.meter());
-            let extensions = extensions(before, settings, registry, build, meter)?;
+            let extensions = extensions(before, settings, build, meter)?;
             let stays = |it: &ExtensionNode| extensions.iter().any(|new| new.is_started_as(&it.id));
             let lost: Vec<Id> =
                 before.iter().filter(|it| !stays(it)).map(|it| it.id.clone()).collect();
@@ -140,7 +140,7 @@ impl Collector {
             });
         }
         let telemetry = Telemetry::new(own, build, registry);
-        let extensions = extensions(&[], settings, registry, build, telemetry.meter())?;
+        let extensions = extensions(&[], settings, build, telemetry.meter())?;
         let graph = Graph::build(settings, registry, build, telemetry.meter())?;
         settings.can_start_with(&telemetry, registry)?;
         let telemetry = Some((telemetry, telemetry_host(&self.services, &self.handover)));

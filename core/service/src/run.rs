@@ -16,10 +16,10 @@ use tracing::{Instrument, Span, error, info, warn};
 
 use crate::graph::Graph;
 use crate::handle::ServiceHandle;
-use crate::issue::{Issue, Problem, issue};
+use crate::issue::{Issue, Late, Problem, issue};
 use crate::node::{Key, Node};
 use crate::refusals;
-use crate::registry::{Make, Offer, Registry};
+use crate::registry::{Offer, Plan, Registry};
 use crate::reloads::Reloads;
 use crate::settings::Settings;
 use crate::start::{start_text, telemetry_issue};
@@ -119,7 +119,7 @@ impl Collector {
         warn_of_aliases(settings, registry);
         let graph = Graph::build(settings, registry, &build, telemetry.meter());
         let graph = graph.map_err(RunError::Config)?;
-        let extensions = extensions(&[], settings, registry, &build, telemetry.meter());
+        let extensions = extensions(&[], settings, &build, telemetry.meter());
         let extensions = extensions.map_err(RunError::Config)?;
         settings.can_start_with(&telemetry, registry).map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
@@ -356,7 +356,6 @@ fn failed_to_start(kind: Kind, id: &Id, error: &BoxError, span: &Span) -> Issue 
 pub(crate) fn extensions(
     before: &[ExtensionNode],
     settings: &Settings,
-    registry: &Registry,
     build: &BuildInfo,
     meter: &Meter,
 ) -> Result<Vec<ExtensionNode>, Problem> {
@@ -367,15 +366,23 @@ pub(crate) fn extensions(
             nodes.push(node.clone());
             continue;
         }
+        let attempted = |why: &str| {
+            format!("failed to build extensions: failed to create extension \"{id}\": {why}")
+        };
         let failed = |error: BoxError| {
-            let text =
-                format!("failed to build extensions: failed to create extension \"{id}\": {error}");
+            let text = attempted(&error.to_string());
             let issue = issue(&["extensions", id.as_str()], &text).code(code::BUILD);
             Problem::new(Stage::Create, vec![issue])
         };
-        let entry = registry.find(Kind::Extension, id.type_name());
-        let Some(Make::Extension(make)) = entry.map(|it| it.make) else {
-            return Err(failed("unknown type".into()));
+        let known = |it: &&Late| it.kind == Kind::Extension && it.id == *id;
+        if let Some(late) = settings.said.late.iter().find(known) {
+            let text = attempted(&late.issue.text);
+            let cause = late.issue.cause.clone().or_else(|| Some(text.clone()));
+            let issue = Issue { text, cause, ..late.issue.clone() };
+            return Err(Problem::new(Stage::Create, vec![issue]));
+        }
+        let Some(Plan::Extension(make)) = settings.plan(Kind::Extension, id) else {
+            return Err(failed("its section has no plan".into()));
         };
         let own =
             component::Settings { id: id.clone(), build: build.clone(), meter: meter.clone() };
@@ -384,7 +391,7 @@ pub(crate) fn extensions(
             "otelcol.component.id" = id.as_str(),
             "otelcol.component.kind" = "extension"
         );
-        let mut offer = span.in_scope(|| make(own, &section)).map_err(failed)?;
+        let mut offer = span.in_scope(|| make(own)).map_err(failed)?;
         offer.capabilities = refusals::watched(offer.capabilities, id, meter);
         nodes.push(ExtensionNode { id: id.clone(), section, offer, span, host: None });
     }

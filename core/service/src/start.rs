@@ -91,6 +91,7 @@ impl Settings {
                         self.lacks(id, Offers::Middleware(*side), registry)
                     }
                     Need::Policies(id) => self.lacks(id, Offers::Policies, registry),
+                    Need::LeaderElection(id) => self.lacks(id, Offers::LeaderElection, registry),
                     Need::Address(address) => clash(address, &needed.path.join("::"), &mut taken),
                     // Only the API server knows, and the component goes on without.
                     Need::Right(_) => None,
@@ -115,7 +116,8 @@ impl Settings {
             | Need::ServerAuth(id)
             | Need::ClientAuth(id)
             | Need::Middleware(_, id)
-            | Need::Policies(id) => id,
+            | Need::Policies(id)
+            | Need::LeaderElection(id) => id,
             Need::Address(address) => return next_port(issue, address),
             Need::Right(_) => return issue,
         };

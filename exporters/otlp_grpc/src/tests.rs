@@ -192,3 +192,28 @@ fn mistakes_are_named_in_the_collectors_words() {
         &["timeoutconfig: 'timeout' must be non-negative"],
     );
 }
+
+/// Something that stands before the requests of servers.
+struct OfServers;
+
+impl component::ServerMiddleware for OfServers {
+    fn must_refuse(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_middleware_that_is_not_there_or_is_none_of_clients_keeps_the_exporter_from_starting() {
+    let start = async |id: &str| {
+        let section = format!(r#"{{"endpoint": "http://a:1", "middlewares": [{{"id": "{id}"}}]}}"#);
+        let settings = exporter_settings("otlp", Signal::Logs);
+        let exporter = OtlpGrpc::create(settings, config(&section)).unwrap();
+        let host = TestHost::new();
+        host.offer("limiter", component::Capability::ServerMiddleware(Arc::new(OfServers)));
+        Arc::new(exporter).start(&host).await.unwrap_err().to_string()
+    };
+    let absent = "failed to get gRPC client options from middleware: failed to resolve middleware \"gone\": middleware not found";
+    assert_eq!(start("gone").await, absent);
+    let other = "failed to get gRPC client options from middleware: requested extension is not a gRPC client middleware";
+    assert_eq!(start("limiter").await, other);
+}

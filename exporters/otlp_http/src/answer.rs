@@ -1,10 +1,10 @@
 //! What an HTTP answer means for the data. `exporter/otlphttpexporter/otlp.go`, v0.159.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use component::{ConsumeError, GrpcStatus};
 use confighttp::client::{Reply, Url};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use otlp::PartialSuccess;
 use rpcstatus::code;
 
@@ -44,7 +44,7 @@ pub(crate) fn classify(url: &Url, reply: &Reply, now: SystemTime) -> ConsumeErro
         GrpcStatus { code: grpc_code(number), message: text, encoded: bytes::Bytes::new() };
     let retryable = matches!(number, 429 | 502 | 503 | 504);
     let delay = match number {
-        429 | 503 => retry_after(reply, now),
+        429 | 503 => reply.retry_after(now),
         _ => None,
     };
     let error = otlp::refused(status, retryable, delay);
@@ -64,17 +64,11 @@ fn grpc_code(number: u16) -> i32 {
     }
 }
 
-/// Seconds, or a date. RFC 9110, section 10.2.3.
-fn retry_after(reply: &Reply, now: SystemTime) -> Option<Duration> {
-    let value = reply.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match value.parse::<u64>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::header::RETRY_AFTER;
     use http::{HeaderMap, HeaderValue, StatusCode};
 
     use super::*;

@@ -18,7 +18,7 @@ pub struct Config {
     pub metrics_endpoint: String,
     /// URL for logs, used as it is. Default: `endpoint` and `/v1/logs`.
     pub logs_endpoint: String,
-    /// URL for profiles. Accepted, without effect.
+    /// URL for profiles. Accepted, without effect: there are no pipelines of profiles.
     pub profiles_endpoint: String,
     /// proto or json. Default proto.
     pub encoding: Choice<Encoding>,
@@ -137,6 +137,10 @@ impl component::Config for Config {
             problems
                 .at("", "at least one endpoint must be specified")
                 .require("endpoint", "http://localhost:4318");
+        }
+        if !self.profiles_endpoint.is_empty() {
+            let text = "profiles_endpoint has no effect: there are no pipelines of profiles";
+            problems.warn(Caution::NoEffect, "", text).remove("profiles_endpoint");
         }
         self.client.validate("clientconfig", problems);
         self.check_urls(problems);

@@ -200,3 +200,35 @@ fn a_signal_without_an_endpoint_is_refused_when_built() {
         OtlpHttp::create(exporter_settings("otlp_http", Signal::Traces), config).err().unwrap();
     assert_eq!(error.to_string(), "either endpoint or traces_endpoint must be specified");
 }
+
+/// Something that stands before the requests of servers.
+struct OfServers;
+
+impl component::ServerMiddleware for OfServers {
+    fn must_refuse(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_middleware_that_is_not_there_or_is_none_of_clients_keeps_the_exporter_from_starting() {
+    let start = async |id: &str| {
+        let section = format!(r#"{{"endpoint": "http://a", "middlewares": [{{"id": "{id}"}}]}}"#);
+        let settings = exporter_settings("otlphttp/x", Signal::Logs);
+        let exporter = OtlpHttp::create(settings, config(&section)).unwrap();
+        let host = TestHost::new();
+        host.offer("limiter", component::Capability::ServerMiddleware(Arc::new(OfServers)));
+        Arc::new(exporter).start(&host).await.unwrap_err().to_string()
+    };
+    let absent = "failed to resolve middleware \"gone\": middleware not found";
+    assert_eq!(start("gone").await, absent);
+    let other = "requested extension is not an HTTP client middleware";
+    assert_eq!(start("limiter").await, other);
+}
+
+#[test]
+fn what_has_no_effect_is_told() {
+    let section = r#"{"endpoint": "https://x", "profiles_endpoint": "https://y"}"#;
+    let text = "profiles_endpoint has no effect: there are no pipelines of profiles";
+    assert_eq!(componenttest::warnings::<Config>(section), [text]);
+}

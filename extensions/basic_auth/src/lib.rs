@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use component::config::{Caution, Problems, Secret, Value};
 use component::{
     AuthData, BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Offers,
-    Refusal, ServerAuth, Settings, async_trait,
+    Planned, Refusal, ServerAuth, Settings, async_trait,
 };
 use credentials::{Given, Watched};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -15,17 +15,19 @@ use tracing::warn;
 
 use checker::Checker;
 use htpasswd::{User, Users};
+pub use secrets::SecretProvider;
 
 mod checker;
 mod crypt;
 mod htpasswd;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod turn;
 
 /// `extensions: basic_auth:`
 ///
-/// Upstream: `extension/basicauthextension`, v0.149.
+/// Upstream: `extension/basicauthextension`, v0.165.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 #[config(go = "basicauthextension.Config")]
@@ -47,6 +49,9 @@ pub struct Htpasswd {
     pub file: String,
     /// Lines of such a file. They count before those of the file.
     pub inline: Secret,
+    /// Refused: no extension of this program gives secrets.
+    #[config(omit_empty)]
+    pub secret_provider: Option<SecretProvider>,
 }
 
 /// `client_auth:`
@@ -62,9 +67,14 @@ pub struct Login {
     pub password: Secret,
     /// A file with the password, read again when it changes; counts before `password`.
     pub password_file: String,
+    /// Refused: no extension of this program gives secrets.
+    #[config(omit_empty)]
+    pub secret_provider: Option<SecretProvider>,
 }
 
 const NO_SOURCE: &str = "no credential source provided";
+const ADVICE: &str = "write whom receivers let in: htpasswd: {file: ...}; or what exporters send: client_auth: {username: ..., \
+                      password: ...}";
 const NO_USER: &str =
     "the htpasswd holds no user: write name:password, best as htpasswd -B makes it";
 /// Upstream's, for a name that the header cannot carry.
@@ -72,62 +82,99 @@ const NO_FORMAT: &str = "invalid authorization format";
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        let advice = "write whom receivers let in: htpasswd: {file: ...}; or what exporters send: client_auth: {username: ..., \
-                      password: ...}";
         match (&self.htpasswd, &self.client_auth) {
             (Some(_), Some(_)) => {
                 let both = "only one of `htpasswd` or `client_auth` can be specified";
                 problems.at("", both).remove("client_auth");
             }
-            (None, None) => drop(problems.at("", NO_SOURCE).say("", advice)),
-            (Some(it), None) if it.file.is_empty() && it.inline.expose().is_empty() => {
-                problems.late("", NO_SOURCE).say("htpasswd", advice);
-            }
-            (Some(it), None) => {
-                let users = Users::read(it.inline.expose());
-                for (line, why) in &users.unused {
-                    let text = format!("line {line} is not used: {why}");
-                    problems.warn(Caution::NoEffect, "htpasswd::inline", text);
-                }
-                if it.file.is_empty() && users.is_empty() {
-                    problems.at_start("htpasswd::inline", NO_USER);
-                }
-            }
-            (None, Some(it)) => {
-                if it.username_file.is_empty() && it.username.contains(':') {
-                    let text = format!("{NO_FORMAT}: a name cannot contain a colon");
-                    problems.at_start("client_auth::username", text);
-                }
-            }
+            (None, None) => drop(problems.at("", NO_SOURCE).say("", ADVICE)),
+            (Some(_), None) => {}
+            (None, Some(it)) => it.validate(problems),
         }
+    }
+}
+
+impl Login {
+    fn validate(&self, problems: &mut Problems) {
+        if let Some(provider) = &self.secret_provider {
+            let text = [&self.username, &self.username_file, &self.password_file];
+            let has_other =
+                text.iter().any(|it| !it.is_empty()) || !self.password.expose().is_empty();
+            let instead = "client_auth::username_file and password_file, which are read again when they change";
+            provider.validate("client_auth", (has_other, true), instead, problems);
+        } else if self.username_file.is_empty() && self.username.contains(':') {
+            let text = format!("{NO_FORMAT}: a name cannot contain a colon");
+            problems.at_start("client_auth::username", text);
+        }
+    }
+}
+
+/// The section, with the users that are written in it.
+#[derive(Clone)]
+pub struct Plan {
+    config: Config,
+    inline: Arc<Users>,
+}
+
+impl Planned for Plan {
+    type Section = Config;
+
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
+        let server = config.htpasswd.as_ref().filter(|_| config.client_auth.is_none());
+        let inline = server.map_or_else(Users::default, |it| it.users(found));
+        Some(Self { config, inline: Arc::new(inline) })
+    }
+}
+
+impl Htpasswd {
+    fn users(&self, found: &mut Problems) -> Users {
+        let has_other = !self.file.is_empty() || !self.inline.expose().is_empty();
+        if let Some(provider) = &self.secret_provider {
+            let instead = "htpasswd::file, which is read again when it changes";
+            provider.validate("htpasswd", (has_other, false), instead, found);
+            return Users::default();
+        }
+        let users = Users::read(self.inline.expose());
+        if !has_other {
+            found.late("", NO_SOURCE).say("htpasswd", ADVICE);
+            return users;
+        }
+        for (line, why) in &users.unused {
+            let text = format!("line {line} is not used: {why}");
+            found.warn(Caution::NoEffect, "htpasswd::inline", text);
+        }
+        if self.file.is_empty() && users.is_empty() {
+            found.at_start("htpasswd::inline", NO_USER);
+        }
+        users
     }
 }
 
 /// The extension.
 pub struct BasicAuth {
-    config: Config,
+    plan: Plan,
     checker: Checker,
     started: OnceLock<Started>,
 }
 
 /// What it works with.
 enum Started {
-    Server { inline: Users, file: Option<Arc<Watched<Users>>> },
+    Server { inline: Arc<Users>, file: Option<Arc<Watched<Users>>> },
     Client { name: Given<String>, password: Given<String> },
 }
 
 impl Extension for BasicAuth {
-    type Config = Config;
+    type Config = Plan;
     const TYPE: &'static str = "basic_auth";
     const ALIASES: &'static [&'static str] = &["basicauth"];
     const OFFERS: &'static [Offers] = &[Offers::ServerAuth, Offers::ClientAuth];
 
-    fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
-        Ok(Self { config, checker: Checker::new(), started: OnceLock::new() })
+    fn create(_settings: Settings, plan: Plan) -> Result<Self, BoxError> {
+        Ok(Self { plan, checker: Checker::new(), started: OnceLock::new() })
     }
 
     fn offers(self: Arc<Self>) -> Vec<Capability> {
-        if self.config.htpasswd.is_some() {
+        if self.plan.config.htpasswd.is_some() {
             vec![Capability::ServerAuth(self)]
         } else {
             vec![Capability::ClientAuth(self)]
@@ -138,8 +185,9 @@ impl Extension for BasicAuth {
 #[async_trait]
 impl Component for BasicAuth {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let started = match (&self.config.htpasswd, &self.config.client_auth) {
-            (Some(it), _) => server(it, host)?,
+        let Plan { config, inline } = &self.plan;
+        let started = match (&config.htpasswd, &config.client_auth) {
+            (Some(it), _) => server(it, Arc::clone(inline), host)?,
             (None, Some(it)) => client(it, host)?,
             (None, None) => return Err(NO_SOURCE.into()),
         };
@@ -148,8 +196,7 @@ impl Component for BasicAuth {
     }
 }
 
-fn server(section: &Htpasswd, host: &Host) -> Result<Started, BoxError> {
-    let inline = Users::read(section.inline.expose());
+fn server(section: &Htpasswd, inline: Arc<Users>, host: &Host) -> Result<Started, BoxError> {
     let file = match section.file.as_str() {
         "" => None,
         path => {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use componenttest::{TestHost, config, problems, settings};
+use componenttest::{TestHost, config, planned, problems, settings};
 
 use super::*;
 use crate::turn::WAITING_MAX;
@@ -232,15 +232,14 @@ fn it_offers_what_its_section_is_about() {
 
 #[test]
 fn mistakes_are_named_in_the_collectors_words() {
-    let check = |section: &str, want: &[&str]| assert_eq!(problems::<Config>(section), want);
+    let check = |section: &str, want: &[&str]| assert_eq!(problems::<Plan>(section), want);
     check("{}", &[NO_SOURCE]);
     let both = "only one of `htpasswd` or `client_auth` can be specified";
     check(r#"{"htpasswd": {"inline": "a:b"}, "client_auth": {"username": "a"}}"#, &[both]);
     check(r#"{"htpasswd": {"file": "a"}}"#, &[]);
     // Said when it is created or started.
     let later = |section: &str, want: &str| {
-        let mut found = Problems::default();
-        component::Config::validate(&config::<Config>(section), &mut found);
+        let (_, found) = planned::<Plan>(section);
         let found: Vec<&str> = found.faults().iter().map(|it| it.text.as_str()).collect();
         assert_eq!(found, [want]);
     };
@@ -256,4 +255,28 @@ async fn a_file_that_is_not_there_keeps_the_collector_from_starting() {
     let extension = BasicAuth::create(settings("basic_auth"), section).unwrap();
     let error = Arc::new(extension).start(&TestHost::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "open htpasswd file: open /nowhere: no such file or directory");
+}
+
+#[test]
+fn a_secret_provider_is_checked_as_upstream_does_and_then_refused_with_what_can_be_used() {
+    let check = |section: &str, want: &[&str]| assert_eq!(problems::<Config>(section), want);
+    let other =
+        "only one credential source allowed: choose `secret_provider` or inline/file, not both";
+    let keys = "`secret_provider.username_key` and `secret_provider.password_key` are required for client_auth";
+    let none = "`secret_provider.id` is required";
+    check("{htpasswd: {inline: 'a:b', secret_provider: {id: p}}}", &[other]);
+    check("{htpasswd: {secret_provider: {}}}", &[none]);
+    check("{client_auth: {username: a, secret_provider: {id: p}}}", &[other]);
+    check("{client_auth: {secret_provider: {id: p, username_key: u}}}", &[keys]);
+    for section in [
+        "{htpasswd: {secret_provider: {id: p}}}",
+        "{client_auth: {secret_provider: {id: p, username_key: u, password_key: w}}}",
+    ] {
+        check(section, &[]);
+        let mut found = Problems::default();
+        let read: Config = config(section);
+        component::Config::validate(&read, &mut found);
+        let texts: Vec<_> = found.faults().iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(texts, ["secret provider extension \"p\" not found"]);
+    }
 }

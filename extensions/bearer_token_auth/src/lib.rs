@@ -20,7 +20,7 @@ const RETRY_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// `extensions: bearer_token_auth:`
 ///
-/// Upstream: `extension/bearertokenauthextension`, v0.149.
+/// Upstream: `extension/bearertokenauthextension`, v0.165.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 #[config(go = "bearertokenauthextension.Config")]

@@ -1,4 +1,4 @@
-//! The section and its defaults. `extension/storage/filestorage/config.go`, v0.156.
+//! The section and its defaults. `extension/storage/filestorage/config.go`, v0.165.
 
 use std::path::{Path, PathBuf};
 
@@ -132,7 +132,7 @@ impl component::Config for Config {
     /// As upstream it stops at the first mistake.
     fn validate(&self, problems: &mut Problems) {
         let compaction = &self.compaction;
-        compaction.warn(problems);
+        compaction.warn(&self.directory, problems);
         let mut folders = vec![self.directory.as_path()];
         if compaction.on_start || compaction.on_rebound {
             folders.push(Path::new(&compaction.directory));
@@ -143,34 +143,86 @@ impl component::Config for Config {
                 return;
             }
         }
-        if self.queue_fsync_interval.is_negative() {
-            let rule = "queue_fsync_interval must not be negative";
-            problems.at("", rule).set("queue_fsync_interval", "100ms");
-        } else if self.max_size < 0 {
-            problems.at("", "max size cannot be less than 0").set("max_size", "0");
-        } else if self.min_free_mib.is_some_and(i64::is_negative) {
-            problems.at("", "min_free_mib must not be negative").set("min_free_mib", "0");
-        } else if compaction.max_transaction_size < 0 {
-            let rule = "max transaction size for compaction cannot be less than 0";
-            problems.at("", rule).set("compaction::max_transaction_size", "65536");
-        } else if compaction.on_rebound && compaction.check_interval <= Duration::ZERO {
-            let rule = "compaction check interval must be positive when rebound compaction is set";
-            problems.at("", rule).set("compaction::check_interval", "5s");
-        } else if self.create_directory && self.mode().is_none() {
-            let is_octal = i32::from_str_radix(&self.directory_permissions, 8).is_ok();
-            let rule = if is_octal {
-                "directory_permissions contain invalid bits for file access"
-            } else {
-                "directory_permissions value must be a valid octal representation"
-            };
-            problems.at("", rule).set("directory_permissions", "\"0750\"");
+        if let Some((_, rule, (key, value))) = self.rules().into_iter().find(|it| it.0) {
+            problems.at("", rule).set(key, value);
         }
+    }
+}
+
+/// A rule that is broken or not, what is said then, and the key with a value that keeps it.
+type Rule = (bool, &'static str, (&'static str, String));
+
+impl Config {
+    fn rules(&self) -> Vec<Rule> {
+        let compaction = &self.compaction;
+        let is_beyond = |mib: i64| {
+            let is_limited = self.max_size > 0 && compaction.on_rebound;
+            is_limited && mib.saturating_mul(1 << 20) > self.max_size
+        };
+        let has_octal = i32::from_str_radix(&self.directory_permissions, 8).is_ok();
+        let rule = |broken, text, key, value: &str| (broken, text, (key, value.to_owned()));
+        vec![
+            rule(
+                compaction.max_transaction_size < 0,
+                "max transaction size for compaction cannot be less than 0",
+                "compaction::max_transaction_size",
+                "65536",
+            ),
+            rule(self.max_size < 0, "max size cannot be less than 0", "max_size", "0"),
+            rule(
+                is_beyond(compaction.rebound_needed_threshold_mib),
+                "compaction rebound needed threshold cannot be greater than max size",
+                "compaction::rebound_needed_threshold_mib",
+                &(self.max_size >> 20).to_string(),
+            ),
+            rule(
+                is_beyond(compaction.rebound_trigger_threshold_mib),
+                "compaction rebound trigger threshold cannot be greater than max size",
+                "compaction::rebound_trigger_threshold_mib",
+                &(self.max_size >> 20).to_string(),
+            ),
+            rule(
+                compaction.on_rebound && compaction.check_interval <= Duration::ZERO,
+                "compaction check interval must be positive when rebound compaction is set",
+                "compaction::check_interval",
+                "5s",
+            ),
+            rule(
+                self.create_directory && !has_octal,
+                "directory_permissions value must be a valid octal representation",
+                "directory_permissions",
+                "\"0750\"",
+            ),
+            rule(
+                self.create_directory && self.mode().is_none(),
+                "directory_permissions contain invalid bits for file access",
+                "directory_permissions",
+                "\"0750\"",
+            ),
+            rule(
+                self.queue_fsync_interval.is_negative(),
+                "queue_fsync_interval must not be negative",
+                "queue_fsync_interval",
+                "100ms",
+            ),
+            rule(
+                self.min_free_mib.is_some_and(i64::is_negative),
+                "min_free_mib must not be negative",
+                "min_free_mib",
+                "0",
+            ),
+        ]
     }
 }
 
 impl Compaction {
     /// Keys that somebody has set and that tune a database which is not here.
-    fn warn(&self, problems: &mut Problems) {
+    fn warn(&self, directory: &Path, problems: &mut Problems) {
+        let compacts = self.on_start || self.on_rebound;
+        if compacts && self.directory != DIRECTORY && Path::new(&self.directory) != directory {
+            let text = "has no effect: files are compacted beside themselves, where there is room for them";
+            problems.warn(Caution::NoEffect, "compaction::directory", text);
+        }
         let usual = Self::default();
         let tuned = [
             (

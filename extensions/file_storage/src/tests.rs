@@ -112,14 +112,34 @@ fn limits_and_what_tunes_another_database_are_checked() {
         problems::<Config>("{directory: /tmp, min_free_mib: -1}"),
         ["min_free_mib must not be negative"]
     );
+    let rebound = |keys: &str| {
+        let compaction = format!("compaction: {{on_rebound: true, directory: /tmp, {keys}}}");
+        problems::<Config>(&format!("{{directory: /tmp, max_size: 10485760, {compaction}}}"))
+    };
+    assert_eq!(
+        rebound("rebound_needed_threshold_mib: 11"),
+        ["compaction rebound needed threshold cannot be greater than max size"]
+    );
+    assert_eq!(
+        rebound("rebound_needed_threshold_mib: 9, rebound_trigger_threshold_mib: 11"),
+        ["compaction rebound trigger threshold cannot be greater than max size"]
+    );
+    assert_eq!(
+        rebound("rebound_needed_threshold_mib: 9, check_interval: 0s"),
+        ["compaction check interval must be positive when rebound compaction is set"]
+    );
+    for (mode, rule) in [
+        ("'0999'", "directory_permissions value must be a valid octal representation"),
+        ("'01777'", "directory_permissions contain invalid bits for file access"),
+    ] {
+        let section =
+            format!("{{directory: /tmp, create_directory: true, directory_permissions: {mode}}}");
+        assert_eq!(problems::<Config>(&section), [rule]);
+    }
     let config = componenttest::config::<Config>("{directory: /tmp, max_size: 7, min_free_mib: 2}");
     assert_eq!((config.limits().max_size, config.limits().min_free), (7, Some(2 << 20)));
     assert_eq!(Config::default().limits().min_free, None);
-    let warnings = |text: &str| {
-        let section = componenttest::section(text);
-        let (_, found) = component::config::check::<Config>(&section).unwrap();
-        found.warnings().len()
-    };
+    let warnings = |text: &str| componenttest::warnings::<Config>(text).len();
     assert_eq!(
         warnings(
             "{directory: /tmp, compaction: {on_start: true, on_rebound: true, directory: /tmp}}"
@@ -129,6 +149,11 @@ fn limits_and_what_tunes_another_database_are_checked() {
     let tuned = "{directory: /tmp, compaction: {rebound_needed_threshold_mib: 5, max_transaction_size: 0, \
                  rebound_trigger_threshold_mib: 3, check_interval: 1s}}";
     assert_eq!(warnings(tuned), 4);
+    let elsewhere = "{directory: /tmp, compaction: {on_start: true, directory: /}}";
+    assert_eq!(
+        componenttest::warnings::<Config>(elsewhere),
+        ["has no effect: files are compacted beside themselves, where there is room for them"]
+    );
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use component::config::{Caution, Need, Problems, Secret};
 use component::{
-    BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Id, Offers, Settings,
-    async_trait,
+    BoxError, Capability, ClientAuth, Component, Context, Extension, Host, Id, Offers, Outgoing,
+    Settings, async_trait,
 };
 use credentials::{Given, Watched};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -150,6 +150,9 @@ pub struct HeadersSetter {
     started: OnceLock<Started>,
 }
 
+/// What a request says before [`Component::start`].
+const NOT_STARTED: &str = "the extension is not started";
+
 struct Started {
     steps: Vec<Step>,
     additional: Option<Arc<dyn ClientAuth>>,
@@ -246,11 +249,35 @@ impl Source {
 #[async_trait]
 impl ClientAuth for HeadersSetter {
     async fn authorize(&self, ctx: &Context, headers: &mut HeaderMap) -> Result<(), String> {
-        let started = self.started.get().ok_or("the extension is not started")?;
+        let started = self.started.get().ok_or(NOT_STARTED)?;
         if let Some(additional) = &started.additional {
             additional.authorize(ctx, headers).await?;
         }
-        for Step { action, name, source } in &started.steps {
+        started.apply(ctx, headers)
+    }
+
+    async fn sign(
+        &self,
+        ctx: &Context,
+        request: &Outgoing<'_>,
+        headers: &mut HeaderMap,
+    ) -> Result<(), String> {
+        let started = self.started.get().ok_or(NOT_STARTED)?;
+        if let Some(additional) = &started.additional {
+            additional.sign(ctx, request, headers).await?;
+        }
+        started.apply(ctx, headers)
+    }
+
+    fn needs_encryption(&self) -> bool {
+        let additional = self.started.get().and_then(|it| it.additional.as_ref());
+        additional.is_some_and(|it| it.needs_encryption())
+    }
+}
+
+impl Started {
+    fn apply(&self, ctx: &Context, headers: &mut HeaderMap) -> Result<(), String> {
+        for Step { action, name, source } in &self.steps {
             // An empty one counts as none, as upstream.
             let is_there = headers.get(name).is_some_and(|it| !it.is_empty());
             match action {
@@ -270,10 +297,5 @@ impl ClientAuth for HeadersSetter {
             }
         }
         Ok(())
-    }
-
-    fn needs_encryption(&self) -> bool {
-        let additional = self.started.get().and_then(|it| it.additional.as_ref());
-        additional.is_some_and(|it| it.needs_encryption())
     }
 }

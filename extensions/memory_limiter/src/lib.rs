@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::{
-    BoxError, Capability, Component, Extension, Host, Offers, Problems, ServerMiddleware, Settings,
+    BoxError, Capability, Component, Extension, Host, Offers, ServerMiddleware, Settings,
     Stability, async_trait, config::Side,
 };
 pub use memorylimiter::Config;
@@ -19,17 +19,13 @@ pub struct MemoryLimiter {
 }
 
 impl Extension for MemoryLimiter {
-    type Config = Config;
+    type Config = Plan;
     const TYPE: &'static str = "memory_limiter";
     const STABILITY: Stability = Stability::Alpha;
     const OFFERS: &'static [Offers] =
         &[Offers::Middleware(Side::HttpServer), Offers::Middleware(Side::GrpcServer)];
 
-    fn create(_settings: Settings, config: Config) -> Result<Self, BoxError> {
-        let mut found = Problems::default();
-        let plan = Plan::new(config, &mut found);
-        let plan = plan
-            .ok_or_else(|| found.faults().iter().map(|it| it.text.clone()).collect::<String>())?;
+    fn create(_settings: Settings, plan: Plan) -> Result<Self, BoxError> {
         Ok(Self { limiter: Arc::new(Limiter::new(Arc::new(plan))) })
     }
 

@@ -34,5 +34,5 @@ async fn servers_refuse_requests_while_memory_is_short() {
 #[test]
 fn limits_are_needed() {
     let none = "'check_interval' must be greater than zero";
-    assert_eq!(problems::<Config>("{}"), [none]);
+    assert_eq!(problems::<Plan>("{}"), [none]);
 }

@@ -249,27 +249,10 @@ impl Component for Oauth2Client {
     }
 }
 
-impl Oauth2Client {
-    /// One that still counts: the known one at best, a new one if that has ended.
-    async fn current(&self) -> Result<Arc<Token>, String> {
-        if let Some(token) = self.token.known().value.filter(|it| it.is_valid()) {
-            if token.is_due() {
-                // It still counts, so nobody has to wait for the next one.
-                self.token.ask();
-            }
-            return Ok(token);
-        }
-        let known = self.token.newer().await;
-        let problem = known.problem.clone();
-        let ended = || problem.unwrap_or_else(|| "the token that came has already ended".into());
-        known.into_value().and_then(|it| if it.is_valid() { Ok(it) } else { Err(ended()) })
-    }
-}
-
 #[async_trait]
 impl ClientAuth for Oauth2Client {
     async fn authorize(&self, _ctx: &Context, headers: &mut HeaderMap) -> Result<(), String> {
-        let token = self.current().await.map_err(|why| {
+        let token = self.token.current().await.map_err(|why| {
             let url = &self.config.token_url;
             format!("failed to get security token from token endpoint (endpoint {url:?}); {why}")
         })?;

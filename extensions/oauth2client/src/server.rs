@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use confighttp::client::{Fetcher, Url};
+use credentials::Lasting;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
 use pdata::text::Base64;
@@ -35,12 +36,14 @@ impl Token {
     pub(crate) fn value(&self) -> &HeaderValue {
         &self.value
     }
+}
 
-    pub(crate) fn is_valid(&self) -> bool {
+impl Lasting for Token {
+    fn is_valid(&self) -> bool {
         self.life.is_none_or(|(_, end)| Instant::now() < end)
     }
 
-    pub(crate) fn is_due(&self) -> bool {
+    fn is_due(&self) -> bool {
         self.life.is_some_and(|(due, _)| due <= Instant::now())
     }
 }

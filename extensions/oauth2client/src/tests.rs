@@ -8,6 +8,7 @@ use configgrpc::server::{Route, Unary};
 use confighttp::client::{Client, ClientConfig};
 use confighttp::server::{Handler, ServerConfig, serve};
 use confignet::AddrConfig;
+use credentials::Lasting as _;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Response, StatusCode};

@@ -94,7 +94,7 @@ fn changed(selection: &Selection, actions: &Bound<'_>, data: &Data) -> Data {
                 narrowed.is_some()
             }
             Depth::Item => narrowed.is_some_and(|it| it.item(place)),
-            Depth::Child => true,
+            Depth::Child | Depth::Exemplar => true,
         };
         if meant && place.is_counted() {
             let field = place.own_attributes();

@@ -37,6 +37,8 @@ use tracing::warn;
 pub use config::Config;
 use metrics::Metrics;
 
+/// Most combinations of metadata values that wait at the same time, where `metadata_cardinality_limit` allows for more.
+const PARTITIONS_MAX: usize = 10_000;
 /// Most batches of replayable data that are on their way at the same time.
 const IN_FLIGHT_MAX: usize = 64;
 
@@ -87,6 +89,7 @@ impl Processor for Batch {
             min_size: if at_once { 0 } else { config.send_batch_size as usize },
             max_size: config.send_batch_max_size as usize,
             partitioner: partitioner.clone(),
+            partitions_max: PARTITIONS_MAX,
         };
         let retry = RetryConfig {
             initial_interval: GoDuration::from_millis(100),

@@ -53,7 +53,7 @@ impl<'r> Judge<'r> {
             Depth::Item if !self.narrowed.iter().all(|it| it.item(place)) => Keep::Drop,
             Depth::Item if !self.selected_by_expression(place) => Keep::Drop,
             Depth::Item => self.judge(&rules.item, place),
-            Depth::Child => self.judge(&rules.child, place),
+            Depth::Child | Depth::Exemplar => self.judge(&rules.child, place),
         }
     }
 

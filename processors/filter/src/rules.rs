@@ -207,7 +207,10 @@ impl Rules {
             Context::Resource => self.resource.push(conditions),
             Context::Scope => self.scope.push(conditions),
             Context::Log | Context::Span | Context::Metric => self.item.push(conditions),
-            Context::SpanEvent | Context::DataPoint => self.child.push(conditions),
+            // There are no conditions about exemplars.
+            Context::SpanEvent | Context::DataPoint | Context::Exemplar => {
+                self.child.push(conditions);
+            }
         }
     }
 

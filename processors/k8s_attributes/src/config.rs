@@ -6,6 +6,8 @@ use kube::{ApiConfig, field_equals};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use crate::kubelet::KubeletConfig;
+
 /// Most sources of an association.
 const SOURCES_MAX: usize = 4;
 
@@ -41,6 +43,9 @@ pub struct Config {
     /// How long a deleted pod stays known, for what it wrote last. Default 2m.
     #[config(omit_empty)]
     pub pod_delete_grace_period: Duration,
+    /// The kubelet of this node, which is asked for pods instead of the API server. Default: none.
+    #[config(omit_empty)]
+    pub kubelet: Option<KubeletConfig>,
 }
 
 /// `extract:`.
@@ -179,6 +184,7 @@ impl Default for Config {
             wait_for_metadata_timeout: Duration::from_secs(10),
             watch_sync_period: Duration::from_secs(300),
             pod_delete_grace_period: Duration::from_secs(120),
+            kubelet: None,
         }
     }
 }
@@ -235,6 +241,9 @@ impl component::Config for Config {
             }
         }
         self.filter.validate(problems);
+        if let Some(kubelet) = &self.kubelet {
+            kubelet.validate(&self.filter, problems);
+        }
         for (key, time) in [
             ("wait_for_metadata_timeout", self.wait_for_metadata_timeout),
             ("watch_sync_period", self.watch_sync_period),
@@ -292,6 +301,7 @@ impl FilterConfig {
             node,
             labels: labels.collect::<Vec<_>>().join(","),
             fields: fields.collect::<Vec<_>>().join(","),
+            of_kubelet: false,
         }
     }
 }

@@ -21,7 +21,7 @@ use component::{
     BoxError, Component, ConsumeError, Context, Data, Host, Next, Problems, Processor,
     ProcessorSettings, Stateless, async_trait,
 };
-use k8smeta::{Conventions, Filter, Formats, Rules, View, Waiting};
+use k8smeta::{Conventions, Filter, Formats, Rules, Servers, View, Waiting};
 use kube::Client;
 use pdata::{Depth, Field, Keep};
 use tokio::sync::OnceCell;
@@ -29,10 +29,12 @@ use tracing::warn;
 
 mod config;
 mod enrich;
+mod kubelet;
 #[cfg(test)]
 mod tests;
 
 pub use config::Config;
+pub use kubelet::KubeletConfig;
 
 use enrich::Finder;
 
@@ -60,11 +62,10 @@ impl Plan {
         }
         let formats = Formats { old: !is_on(NO_OLD_METRICS), new: is_on(NEW_METRICS) };
         let make = || async {
-            let client = Client::new(&self.config.api, &settings.build.user_agent()).await?;
             let rules = Rules { conventions, ..self.rules.clone() };
             let grace = self.config.pod_delete_grace_period.std();
             Ok::<_, String>(View::new(
-                &client,
+                self.servers(&settings.build.user_agent()).await?,
                 rules,
                 &self.filter,
                 grace,
@@ -72,6 +73,19 @@ impl Plan {
             ))
         };
         Ok(self.view.get_or_try_init(make).await?)
+    }
+
+    async fn servers(&self, agent: &str) -> Result<Servers, String> {
+        let kubelet = match &self.config.kubelet {
+            Some(it) => Some(it.polled(agent).await?),
+            None => None,
+        };
+        let api = match &kubelet {
+            // There need not be one.
+            Some(it) if !View::asks_server(&self.rules, &self.filter) => it.client.clone(),
+            _ => Client::new(&self.config.api, agent).await?,
+        };
+        Ok(Servers { api, kubelet })
     }
 }
 
@@ -93,10 +107,12 @@ impl Processor for K8sAttributes {
 
     fn plan(config: Config, found: &mut Problems) -> Option<Plan> {
         let rules = config.rules(found)?;
-        let filter = config.filter.read();
+        let filter = Filter { of_kubelet: config.kubelet.is_some(), ..config.filter.read() };
         if !config.passthrough {
             let rights = View::rights(&rules, &filter);
             rights.into_iter().for_each(|it| found.needs("auth_type", Need::Right(it)));
+            let need = config.kubelet.as_ref().and_then(kubelet::KubeletConfig::need);
+            need.into_iter().for_each(|it| found.needs("kubelet", it));
         }
         Some(Plan { config, rules, filter, view: OnceCell::new() })
     }

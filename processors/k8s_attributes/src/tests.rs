@@ -1,6 +1,14 @@
-use component::Signal;
-use componenttest::{plan, problems, through};
-use serde_json::json;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use component::{Component as _, Context, Data, Signal, Stateless as _};
+use componenttest::{
+    Sink, TestHost, metric, plan, problems, processor, processor_settings, through,
+};
+use pdata::Limits;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::{Config, K8sAttributes};
 
@@ -52,6 +60,11 @@ fn mistakes_are_told_in_the_collectors_words() {
         "too many association sources. limit is 4",
     );
     check("pod_delete_grace_period: -1s", "pod_delete_grace_period must not be negative");
+    check("kubelet: {interval: 0s}", "interval must be positive");
+    check(
+        "{kubelet: {}, filter: {labels: [{key: app, op: exists}]}}",
+        "a kubelet does not select pods by labels",
+    );
 }
 
 #[test]
@@ -86,4 +99,87 @@ async fn passthrough_notes_the_address_and_nothing_else() {
             through::<K8sAttributes>("passthrough: true", Signal::Logs, &resource(before)).await;
         assert_eq!(got, resource(after));
     }
+}
+
+/// A kubelet whose page `/pods` is what it is at the moment.
+async fn kubelet(page: Arc<Mutex<(u16, Value)>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    componenttest::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if socket.read(&mut byte).await.unwrap_or(0) == 0 {
+                    break;
+                }
+                request.push(byte[0]);
+            }
+            assert!(request.starts_with(b"GET /pods "), "{}", String::from_utf8_lossy(&request));
+            let (status, body) = page.lock().unwrap().clone();
+            let (body, length) = (body.to_string(), body.to_string().len());
+            let text = format!(
+                "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+            let _ = socket.write_all(text.as_bytes()).await;
+        }
+    });
+    endpoint
+}
+
+fn page(pods: &[(&str, &str)]) -> (u16, Value) {
+    let pod = |(name, ip): &(&str, &str)| {
+        json!({"metadata": {"name": name, "namespace": "shop", "uid": name}, "spec": {"nodeName": "n1"},
+            "status": {"podIP": ip}})
+    };
+    (200, json!({"kind": "PodList", "items": pods.iter().map(pod).collect::<Vec<_>>()}))
+}
+
+#[tokio::test]
+async fn pods_come_from_the_kubelet_and_no_api_server_is_asked() {
+    let shown = Arc::new(Mutex::new(page(&[("one", "10.1.1.1")])));
+    let endpoint = kubelet(Arc::clone(&shown)).await;
+    let section = format!(
+        "{{kubelet: {{auth_type: none, endpoint: '{endpoint}', interval: 1h}}, wait_for_metadata: true, \
+            auth_type: kubeConfig, context: there-is-none, extract: {{metadata: [k8s.pod.name]}}}}"
+    );
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let settings = processor_settings("k8s_attributes", Signal::Logs);
+    let meter = settings.meter.clone();
+    let step = Arc::new(processor::<K8sAttributes>(settings, &section, sink.next()));
+    Arc::clone(&step).start(&host).await.unwrap();
+    // The name of the pod with this address, as the processor has it.
+    let name = |ip: &str| {
+        let request = json!({"resourceLogs": [{"resource": {"attributes":
+            [{"key": "k8s.pod.ip", "value": {"stringValue": ip}}]}, "scopeLogs": [{"logRecords": [{}]}]}]});
+        let request = request.to_string();
+        let data = Data::from_json(Signal::Logs, request.as_bytes(), &Limits::default()).unwrap();
+        let mut text = Vec::new();
+        step.map(&Context::default(), &data).unwrap().to_json(&mut text);
+        let json: Value = serde_json::from_slice(&text).unwrap();
+        let all = &json["resourceLogs"][0]["resource"]["attributes"];
+        let found = all.as_array().unwrap().iter().find(|it| it["key"] == "k8s.pod.name");
+        found.map(|it| it["value"]["stringValue"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(name("10.1.1.1").as_deref(), Some("one"));
+    // Who is looked for and not known is asked for before the hour is over.
+    *shown.lock().unwrap() = page(&[("one", "10.1.1.1"), ("two", "10.1.1.2")]);
+    let patience = tokio::time::timeout(Duration::from_secs(10), async {
+        while name("10.1.1.2").is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    patience.await.expect("the second pod is found");
+    // A kubelet that refuses leaves what is known.
+    *shown.lock().unwrap() = (403, json!({}));
+    let failures = || metric(&meter, "sluice_k8s_kubelet_failures_total", &[]);
+    let patience = tokio::time::timeout(Duration::from_secs(10), async {
+        while failures().is_none_or(|it| it == 0.0) {
+            assert_eq!(name("10.1.1.3"), None);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    patience.await.expect("the kubelet is asked again");
+    assert_eq!(name("10.1.1.2").as_deref(), Some("two"));
+    host.stop().await;
 }

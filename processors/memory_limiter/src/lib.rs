@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use component::meter::{Counter, Descriptor, Level};
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Problems, Processor,
-    ProcessorSettings, Signal, async_trait,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Planned, Problems,
+    Processor, ProcessorSettings, Signal, async_trait,
 };
 pub use memorylimiter::Config;
 use memorylimiter::{Limiter, Plan};
@@ -37,7 +37,7 @@ impl Processor for MemoryLimiter {
     const TYPE: &'static str = "memory_limiter";
 
     fn plan(config: Config, found: &mut Problems) -> Option<Plan> {
-        Plan::new(config, found)
+        Planned::plan(config, found)
     }
 
     fn create(settings: ProcessorSettings, plan: Arc<Plan>, next: Next) -> Self {

@@ -6,7 +6,7 @@ use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Id, Kind, Next, Problems,
     Processor, ProcessorSettings, Signal, Stability, async_trait, clock,
 };
-use decision::{Config, Engine, Instance, records};
+use decision::{Config, Decision, Engine, Instance, decision_records, records};
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +61,9 @@ impl Consumer for Rego {
         if !outcome.alerts.is_empty() {
             result = self.with_alerts(result, &outcome.alerts);
         }
+        if !outcome.decisions.is_empty() {
+            result = self.with_decisions(result, &outcome.decisions);
+        }
         let emptied = result.is_empty() && !data.is_empty();
         drop(data);
         if emptied {
@@ -71,6 +74,19 @@ impl Consumer for Rego {
 }
 
 impl Rego {
+    /// The same for decisions.
+    fn with_decisions(&self, data: Data, decisions: &[Decision]) -> Data {
+        if data.signal() != Signal::Logs {
+            self.instance.lost_decisions(decisions.len());
+            self.instance.complain(
+                "a decision has nowhere to go in a pipeline of traces or metrics: use the connector rego",
+            );
+            return data;
+        }
+        let decisions = Data::from(decision_records(decisions, clock::unix_nanos()));
+        Data::concat([data, decisions]).unwrap_or_else(|| Data::empty(Signal::Logs))
+    }
+
     /// Alerts are logs: in a pipeline of logs they go on with the others.
     fn with_alerts(&self, data: Data, alerts: &[decision::Alert]) -> Data {
         if data.signal() != Signal::Logs {

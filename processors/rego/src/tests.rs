@@ -447,3 +447,23 @@ fn what_is_wrong_with_a_section_is_told() {
     let text = "{policy: \"package p\\na if {\\n  input.x ==\\n}\", rules: [{query: data.p.a, then: [drop]}]}";
     wrong(text, Signal::Logs, "policy:");
 }
+
+#[tokio::test]
+async fn decisions_that_drop_are_logged_without_what_a_mask_names() {
+    let section = r#"
+policy: |
+  package p
+  noise if { input.log.body == "secret"; input.log.level == "DEBUG" }
+  mask contains "/input/log/body" if input.path == "p/noise"
+rules: [{query: data.p.noise, then: [drop]}]
+decision_logs: {mode: drops, mask: data.p.mask}
+"#;
+    let record = |body: &str| json!({"severityText": "DEBUG", "body": {"stringValue": body}});
+    let records = [record("secret"), record("other")];
+    let request = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]});
+    let after = through::<Rego>(section, Signal::Logs, &request).await.to_string();
+    assert!(after.contains("other") && !after.contains("secret"), "{after}");
+    for part in ["sluice.policy.decision", "p/noise", "erased", "/input/log/body", "decision_id"] {
+        assert_eq!(after.matches(part).count(), 1, "{part}: {after}");
+    }
+}

@@ -77,6 +77,7 @@ impl Choices for ContextName {
         ("spanevent", Self::Known(Context::SpanEvent)),
         ("metric", Self::Known(Context::Metric)),
         ("datapoint", Self::Known(Context::DataPoint)),
+        ("exemplar", Self::Known(Context::Exemplar)),
         ("log", Self::Known(Context::Log)),
         ("profile", Self::Profile),
         ("", Self::None),

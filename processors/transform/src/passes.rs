@@ -13,9 +13,13 @@ use crate::config::{Config, ContextName, Entry, Group};
 fn contexts(signal: Signal) -> &'static [Context] {
     match signal {
         Signal::Traces => &[Context::Resource, Context::Scope, Context::Span, Context::SpanEvent],
-        Signal::Metrics => {
-            &[Context::Resource, Context::Scope, Context::Metric, Context::DataPoint]
-        }
+        Signal::Metrics => &[
+            Context::Resource,
+            Context::Scope,
+            Context::Metric,
+            Context::DataPoint,
+            Context::Exemplar,
+        ],
         Signal::Logs => &[Context::Resource, Context::Scope, Context::Log],
     }
 }

@@ -128,6 +128,28 @@ async fn what_is_empty_stays() {
     assert_eq!(metrics[1]["unit"], "1");
 }
 
+#[tokio::test]
+async fn exemplars_have_statements_of_their_own() {
+    let exemplars =
+        json!([{"timeUnixNano": "5", "asInt": "7"}, {"timeUnixNano": "9", "asInt": "1"}]);
+    let request = json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+        {"name": "a", "gauge": {"dataPoints": [{"asInt": "1", "exemplars": exemplars}]}}]}]}]});
+    let named = "[{context: exemplar, conditions: ['int_value > 1'], statements: ['set(time_unix_nano, 6)']}]";
+    let inferred =
+        "['set(exemplar.time_unix_nano, 6) where exemplar.int_value > datapoint.value_int']";
+    for statements in [named, inferred] {
+        let section = format!("{{metric_statements: {statements}}}");
+        let new = run(&section, Signal::Metrics, &request).await.unwrap();
+        let exemplars = &new["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["gauge"]["dataPoints"]
+            [0]["exemplars"];
+        assert_eq!(
+            *exemplars,
+            json!([{"timeUnixNano": "6", "asInt": "7"}, {"timeUnixNano": "9", "asInt": "1"}]),
+            "{statements}"
+        );
+    }
+}
+
 #[test]
 fn mistakes_are_refused_in_the_collectors_words() {
     for (section, want) in [

@@ -146,6 +146,5 @@ impl component::Config for Config {
                 problems.at("", text).about(&format!("namespaces::{at}"));
             }
         }
-        crate::compile(self, problems);
     }
 }

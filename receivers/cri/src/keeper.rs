@@ -31,7 +31,7 @@ const IMAGES_MAX: usize = 10_000;
 pub(crate) struct Keeper {
     pub(crate) runtime: Runtime,
     pub(crate) catalog: Arc<Catalog>,
-    pub(crate) extract: Extract,
+    pub(crate) extract: Arc<Extract>,
     pub(crate) resync: Duration,
     pub(crate) life_cycle: Option<LifeCycle>,
     pub(crate) out: Outputs,

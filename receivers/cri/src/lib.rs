@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use component::config::Step;
 use component::{
-    BoxError, Component, Host, Outputs, Problems, Receiver, Settings, Signal, Stability,
+    BoxError, Component, Host, Outputs, Planned, Problems, Receiver, Settings, Signal, Stability,
     async_trait,
 };
 use fileconsumer::{
@@ -62,29 +62,42 @@ const ASKED_MAX: usize = 10;
 /// The receiver.
 pub struct Cri {
     settings: Settings,
-    config: Config,
+    plan: Plan,
     out: Outputs,
 }
 
-/// What the section says about lines and metadata, compiled.
-struct Compiled {
+/// The section, with what it says about lines and metadata compiled.
+#[derive(Clone)]
+pub struct Plan {
+    config: Config,
     pipeline: Pipeline,
-    extract: Extract,
+    extract: Arc<Extract>,
     exclude: Vec<Glob>,
 }
 
 impl Receiver for Cri {
-    type Config = Config;
+    type Config = Plan;
     const TYPE: &'static str = "cri";
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Logs, Stability::Alpha)];
 
-    fn create(settings: Settings, config: Config, out: Outputs) -> Result<Self, BoxError> {
-        Ok(Self { settings, config, out })
+    fn create(settings: Settings, plan: Plan, out: Outputs) -> Result<Self, BoxError> {
+        Ok(Self { settings, plan, out })
     }
 }
 
-fn compile(config: &Config, found: &mut Problems) -> Option<Compiled> {
-    let extract = Extract::new(config, found);
+impl Planned for Plan {
+    type Section = Config;
+
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
+        let extract = Extract::new(&config, found);
+        let pipeline = pipeline(&config, found);
+        let exclude = exclude(&config, found);
+        Some(Self { pipeline: pipeline?, extract: Arc::new(extract?), exclude: exclude?, config })
+    }
+}
+
+/// The operators behind our own, which reads what the runtime writes.
+fn pipeline(config: &Config, found: &mut Problems) -> Option<Pipeline> {
     let container = serde_json::json!({"type": "container", "id": "cri"});
     let mut operators = Vec::with_capacity(1 + config.operators.len());
     operators.push(serde_json::from_value(container).ok()?);
@@ -99,6 +112,11 @@ fn compile(config: &Config, found: &mut Problems) -> Option<Compiled> {
         }
         fault.within("operators")
     });
+    pipeline
+}
+
+/// The files that are not read.
+fn exclude(config: &Config, found: &mut Problems) -> Option<Vec<Glob>> {
     let mut exclude = Some(Vec::new());
     for (at, pattern) in config.exclude.iter().enumerate() {
         match (Glob::new(pattern), &mut exclude) {
@@ -110,39 +128,35 @@ fn compile(config: &Config, found: &mut Problems) -> Option<Compiled> {
             }
         }
     }
-    Some(Compiled { pipeline: pipeline?, extract: extract?, exclude: exclude? })
+    exclude
 }
 
 #[async_trait]
 impl Component for Cri {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let mut found = Problems::default();
-        let compiled = compile(&self.config, &mut found);
-        let texts =
-            || found.faults().iter().map(|it| it.text.clone()).collect::<Vec<_>>().join("; ");
-        let Compiled { pipeline, extract, exclude } = compiled.ok_or_else(texts)?;
-        let endpoint = runtime::endpoint(&self.config.endpoint);
-        let runtime = Runtime::new(endpoint, self.config.timeout.std())?;
+        let Plan { config, pipeline, extract, exclude } = &self.plan;
+        let endpoint = runtime::endpoint(&config.endpoint);
+        let runtime = Runtime::new(endpoint, config.timeout.std())?;
         let gauges = Gauges::new(&self.settings.meter, self.settings.id.as_str());
-        let catalog = Arc::new(Catalog::new(self.config.metadata_timeout.std()));
+        let catalog = Arc::new(Catalog::new(config.metadata_timeout.std()));
         let identify = Identify { catalog: Arc::clone(&catalog), unknown: gauges.unknown.clone() };
         let root = self.root(&runtime).await;
-        let files = self.files(&root, exclude)?;
+        let files = self.files(&root, exclude.clone())?;
         let reader = LogFiles {
             settings: self.settings.clone(),
             files,
             header: None,
-            pipeline,
+            pipeline: pipeline.clone(),
             record_offset: false,
-            keeps: Keeps::new(self.config.storage.as_ref()),
+            keeps: Keeps::new(config.storage.as_ref()),
             out: self.out.clone().finished_by(Arc::new(identify)),
         };
         let keeper = Keeper {
             runtime,
             catalog,
-            extract,
-            resync: self.config.resync_interval.std(),
-            life_cycle: self.config.life_cycle.enabled.then(LifeCycle::default),
+            extract: Arc::clone(extract),
+            resync: config.resync_interval.std(),
+            life_cycle: config.life_cycle.enabled.then(LifeCycle::default),
             out: self.out.clone(),
             gauges,
             images: HashMap::new(),
@@ -157,8 +171,8 @@ impl Component for Cri {
 impl Cri {
     /// The directory with a directory for each pod: `/var/log/pods`, or where the runtime says that it writes.
     async fn root(&self, runtime: &Runtime) -> String {
-        if self.config.log_directory != "auto" {
-            return self.config.log_directory.trim_end_matches('/').to_owned();
+        if self.plan.config.log_directory != "auto" {
+            return self.plan.config.log_directory.trim_end_matches('/').to_owned();
         }
         let version = runtime.version().await;
         match &version {
@@ -189,10 +203,10 @@ impl Cri {
 
     fn files(&self, root: &str, exclude: Vec<Glob>) -> Result<fileconsumer::Settings, BoxError> {
         let all = ["*".to_owned()];
-        let namespaces = &self.config.namespaces;
+        let namespaces = &self.plan.config.namespaces;
         let namespaces = if namespaces.is_empty() { &all[..] } else { namespaces };
         let include = namespaces.iter().map(|it| Glob::new(&format!("{root}/{it}_*/*/*.log")));
-        let beginning = self.config.start_at == "beginning";
+        let beginning = self.plan.config.start_at == "beginning";
         Ok(fileconsumer::Settings {
             finder: Finder {
                 include: include.collect::<Result<_, _>>()?,
@@ -225,7 +239,7 @@ impl Cri {
             uncache: false,
             on_truncate: OnTruncate::ReadWholeFile,
             retry: fileconsumer::Retry::default(),
-            checkpoint_interval: match self.config.storage {
+            checkpoint_interval: match self.plan.config.storage {
                 Some(_) => Duration::ZERO,
                 None => BY_DEFAULT_INTERVAL,
             },

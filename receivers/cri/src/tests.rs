@@ -5,7 +5,7 @@ use std::time::Duration;
 use component::{Component, Data, Outputs, Receiver};
 use componenttest::{Sink, TestHost, config, problems, settings};
 
-use crate::{Config, Cri};
+use crate::{Cri, Plan};
 
 componenttest::conformance!(receiver Cri, "{log_directory: /nowhere, endpoint: 'unix:///nowhere/socket', storage: none}");
 
@@ -40,16 +40,16 @@ async fn without_a_runtime_lines_go_on_with_what_their_path_says() {
 
 #[test]
 fn what_no_runtime_can_know_is_refused_by_its_place() {
-    let found = problems::<Config>("{extract: {metadata: [k8s.node.name]}}");
+    let found = problems::<Plan>("{extract: {metadata: [k8s.node.name]}}");
     assert!(found[0].contains("k8s_attributes"), "{found:?}");
-    let found = problems::<Config>("{extract: {labels: [{key: a, key_regex: b}]}}");
+    let found = problems::<Plan>("{extract: {labels: [{key: a, key_regex: b}]}}");
     assert!(found[0].contains("exactly one of key and key_regex"), "{found:?}");
-    let found = problems::<Config>("{endpoint: 'tcp://127.0.0.1:1'}");
+    let found = problems::<Plan>("{endpoint: 'tcp://127.0.0.1:1'}");
     assert!(found[0].contains("unix:///path"), "{found:?}");
 }
 
 #[test]
 fn an_operator_is_refused_by_its_place_in_the_users_list() {
-    let found = problems::<Config>("{operators: [{type: noop}, {type: nope}]}");
+    let found = problems::<Plan>("{operators: [{type: noop}, {type: nope}]}");
     assert_eq!(found, ["'operators[1]' unsupported type 'nope'"]);
 }

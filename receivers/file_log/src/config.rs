@@ -268,6 +268,9 @@ impl Default for Config {
     }
 }
 
+/// What is wrong with it is found where it is compiled: by [`crate::Plan`].
+impl component::Config for Config {}
+
 impl Config {
     /// The operators, compiled. What is wrong in them, or has no effect, is found by its place in the section.
     pub fn pipeline(&self, found: &mut Problems) -> Option<Pipeline> {
@@ -294,12 +297,10 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn an_unknown_operator_is_refused_by_its_place() {
         let problems =
-            componenttest::problems::<Config>("{include: [x], operators: [{type: nope}]}");
+            componenttest::problems::<crate::Plan>("{include: [x], operators: [{type: nope}]}");
         assert_eq!(problems, ["'operators[0]' unsupported type 'nope'"]);
     }
 }

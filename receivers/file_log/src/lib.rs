@@ -22,9 +22,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use component::config::Fault;
+use component::config::{Fault, Need};
 use component::{
-    BoxError, Component, Host, Outputs, Problems, Receiver, Settings, Signal, Stability,
+    BoxError, Component, Host, Outputs, Planned, Problems, Receiver, Settings, Signal, Stability,
     async_trait,
 };
 use fileconsumer::{
@@ -32,35 +32,71 @@ use fileconsumer::{
     StartAt, USUAL_ENCODINGS, parse_encoding,
 };
 use golang::go_regex;
-use logfiles::{BY_DEFAULT_INTERVAL, IN_FLIGHT_BYTES_MAX, Keeps, LogFiles};
+use logfiles::{BY_DEFAULT_INTERVAL, IN_FLIGHT_BYTES_MAX, Keeps, LogFiles, NO_STORAGE};
 use regex::bytes::Regex;
+use stanza::Pipeline;
 
 pub use config::{Config, Header, Multiline, OrderingCriteria, Retry, SortBy};
 
 /// The receiver.
 pub struct FileLog(Arc<LogFiles>);
 
+/// What the section says about files and lines, compiled.
+#[derive(Clone)]
+pub struct Plan {
+    files: fileconsumer::Settings,
+    header: Option<Pipeline>,
+    pipeline: Pipeline,
+    record_offset: bool,
+    keeps: Keeps,
+}
+
+impl Planned for Plan {
+    type Section = Config;
+
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
+        advice::without_effect(&config, found);
+        // The Collector builds what reads the files first: it is the first of the operators.
+        let files = match files(&config) {
+            Ok(files) => {
+                advice::nothing_to_read(&config, &files.finder, found);
+                Some(files)
+            }
+            Err(fault) => {
+                found.add(fault);
+                None
+            }
+        };
+        let header = config.header.as_ref().map(|it| header::compile(it, found));
+        let pipeline = config.pipeline(found);
+        if let Some(storage) = config.storage.as_ref().filter(|it| it.as_str() != NO_STORAGE) {
+            found.needs("storage", Need::Storage(storage.to_string()));
+        }
+        advice::path_for_container(&config, found);
+        let mut plan = Self {
+            files: files?,
+            header: None,
+            pipeline: pipeline?,
+            record_offset: config.include_file_record_offset,
+            keeps: Keeps::new(config.storage.as_ref()),
+        };
+        if let Some(header) = header {
+            let (pattern, operators) = header?;
+            plan.files.header = Some(pattern);
+            plan.header = Some(operators);
+        }
+        Some(plan)
+    }
+}
+
 impl Receiver for FileLog {
-    type Config = Config;
+    type Config = Plan;
     const TYPE: &'static str = "file_log";
     const ALIASES: &'static [&'static str] = &["filelog"];
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Logs, Stability::Beta)];
 
-    fn create(settings: Settings, config: Config, out: Outputs) -> Result<Self, BoxError> {
-        // `validate` has found these mistakes before.
-        let mut files = files(&config).map_err(|fault| fault.text)?;
-        let mut found = Problems::default();
-        let compiled = config.header.as_ref().map(|it| header::compile(it, &mut found));
-        let pipeline = config.pipeline(&mut found);
-        let texts: Vec<&str> = found.faults().iter().map(|it| it.text.as_str()).collect();
-        let pipeline = pipeline.filter(|_| texts.is_empty()).ok_or_else(|| texts.join("; "))?;
-        let mut header = None;
-        if let Some((pattern, operators)) = compiled.flatten() {
-            files.header = Some(pattern);
-            header = Some(operators);
-        }
-        let keeps = Keeps::new(config.storage.as_ref());
-        let record_offset = config.include_file_record_offset;
+    fn create(settings: Settings, plan: Plan, out: Outputs) -> Result<Self, BoxError> {
+        let Plan { files, header, pipeline, record_offset, keeps } = plan;
         let it = LogFiles { settings, files, header, pipeline, record_offset, keeps, out };
         Ok(Self(Arc::new(it)))
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::{Component, Data, Outputs, Receiver};
-use componenttest::{Sink, TestHost, config, settings};
+use componenttest::{Sink, TestHost, planned, settings};
 use pdata::ValueRef;
 
-use crate::FileLog;
+use crate::{FileLog, Plan};
 
 mod keys;
 
@@ -15,7 +15,12 @@ componenttest::conformance!(receiver FileLog, "{include: [/nowhere/*.log]}");
 
 fn create(section: &str, sink: &Sink) -> Result<FileLog, String> {
     let out = Outputs::new(vec![("logs".parse().unwrap(), sink.next())]);
-    FileLog::create(settings("file_log"), config(section), out).map_err(|e| e.to_string())
+    let (plan, found) = planned::<Plan>(section);
+    if let Some(first) = found.faults().first() {
+        return Err(first.text.clone());
+    }
+    let plan = plan.ok_or("nothing is wrong, but there is no plan")?;
+    FileLog::create(settings("file_log"), plan, out).map_err(|e| e.to_string())
 }
 
 /// All bodies that have arrived.
@@ -60,8 +65,7 @@ async fn lines_of_cri_files_arrive_with_partial_ones_joined() {
 fn a_container_without_the_path_of_its_file_is_warned_of() {
     let warnings = |more: &str| {
         let text = format!("{{include: [/nowhere], {more}}}");
-        let (_, found) =
-            component::config::check::<crate::Config>(&componenttest::section(&text)).unwrap();
+        let (_, found) = planned::<Plan>(&text);
         found.warnings().iter().filter(|it| it.0 == component::config::Caution::NoEffect).count()
     };
     assert_eq!(warnings("operators: [{type: container}]"), 1);

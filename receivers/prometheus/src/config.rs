@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use component::Problems;
 use component::config::{Secret, Value};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +11,7 @@ mod job;
 
 pub use crate::relabel::RelabelConfig;
 pub use crate::text::Text;
-pub(crate) use check::{bytes, duration};
+pub(crate) use check::{bytes, check, duration};
 pub use job::{DnsSd, FileSd, HttpSd, Limits, Naming, ScrapeConfig, StaticConfig};
 
 /// The section.
@@ -244,8 +243,5 @@ pub struct HttpHeader {
     pub files: Vec<String>,
 }
 
-impl component::Config for Config {
-    fn validate(&self, problems: &mut Problems) {
-        check::check(self, problems);
-    }
-}
+/// What is wrong with it is found where its rules are compiled: by [`crate::Plan`].
+impl component::Config for Config {}

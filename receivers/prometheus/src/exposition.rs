@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use golang::number::whole;
 use thiserror::Error;
 
 use crate::labels::{Labels, NAME};
@@ -292,7 +293,7 @@ impl<'a> Line<'a> {
             return word.parse().map_err(|_| wrong());
         }
         let seconds = number(word).filter(|it| it.is_finite()).ok_or_else(wrong)?;
-        Ok((seconds * 1000.0) as i64)
+        Ok(whole(seconds * 1000.0))
     }
 
     /// As much of the line as an error needs.

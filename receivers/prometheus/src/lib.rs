@@ -1,13 +1,23 @@
 //! Scrapes targets as Prometheus does: service discovery finds them, rules change them, and each is asked for its
 //! metrics at its interval. Pages are parsed straight into OTLP.
 
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use component::{
-    BoxError, Component, Host, Outputs, Received, Receiver, Settings, Signal, Stability,
-    async_trait,
+    BoxError, Component, Host, Outputs, Planned, Problems, Received, Receiver, Settings, Signal,
+    Stability, async_trait,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +44,7 @@ pub use config::{Config, PrometheusConfig, ScrapeConfig};
 use discovery::Source;
 use exposition::Format;
 use labels::Labels;
-use relabel::Rule;
+use relabel::{Rule, Rules};
 use scrape::Shared;
 use target::{Job, Target};
 
@@ -53,25 +63,43 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// The receiver.
 pub struct Prometheus {
     settings: Settings,
-    config: Config,
+    plan: Plan,
     out: Outputs,
 }
 
+/// The section, with the rules of its jobs compiled.
+#[derive(Clone)]
+pub struct Plan {
+    config: Arc<Config>,
+    /// In the order of `scrape_configs`.
+    rules: Arc<[Rules]>,
+}
+
+impl Planned for Plan {
+    type Section = Config;
+
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
+        let rules = config::check(&config, found)?;
+        Some(Self { config: Arc::new(config), rules: rules.into() })
+    }
+}
+
 impl Receiver for Prometheus {
-    type Config = Config;
+    type Config = Plan;
     const TYPE: &'static str = "prometheus";
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Metrics, Stability::Beta)];
 
-    fn create(settings: Settings, config: Config, out: Outputs) -> Result<Self, BoxError> {
-        Ok(Self { settings, config, out })
+    fn create(settings: Settings, plan: Plan, out: Outputs) -> Result<Self, BoxError> {
+        Ok(Self { settings, plan, out })
     }
 }
 
 #[async_trait]
 impl Component for Prometheus {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        for job in &self.config.config.scrape_configs {
-            let pool = Pool::new(&self, job)?;
+        let Plan { config, rules } = &self.plan;
+        for (job, rules) in config.config.scrape_configs.iter().zip(&**rules) {
+            let pool = Pool::new(&self, job, rules.clone());
             let host_of_it = host.clone();
             host.spawn(async move {
                 pool.run(host_of_it).await;
@@ -86,7 +114,7 @@ impl Component for Prometheus {
 /// The targets of one job.
 struct Pool {
     shared: Arc<Shared>,
-    rules: Vec<Rule>,
+    rules: Arc<[Rule]>,
     interval: String,
     timeout: String,
     sources: Vec<Source>,
@@ -94,13 +122,10 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(receiver: &Prometheus, job: &ScrapeConfig) -> Result<Self, BoxError> {
+    fn new(receiver: &Prometheus, job: &ScrapeConfig, rules: Rules) -> Self {
         let Settings { id, build, meter } = &receiver.settings;
-        let global = &receiver.config.config.global;
-        let compiled = |rules: &[config::RelabelConfig]| {
-            let all = rules.iter().map(Rule::new).collect::<Result<Vec<_>, _>>();
-            all.map_err(|(key, why)| format!("{}: {key}: {why}", &*job.job_name))
-        };
+        let config = &receiver.plan.config;
+        let global = &config.config.global;
         let of = |own: &str, global: &str| if own.is_empty() { global } else { own }.to_owned();
         let interval = of(&job.scrape_interval, &global.scrape_interval);
         let mut timeout = of(&job.scrape_timeout, &global.scrape_timeout);
@@ -114,26 +139,26 @@ impl Pool {
         let protocols = [&job.scrape_protocols, &global.scrape_protocols];
         let protocols = protocols.into_iter().find(|it| !it.is_empty());
         let shared = Shared {
-            metric_rules: compiled(&job.metric_relabel_configs)?,
+            metric_rules: rules.metrics,
             client: Client::new(&job.client, &build.user_agent()),
             limits: job.limits.or(&global.limits),
             open_metrics: protocols
                 .is_none_or(|it| it.iter().any(|name| name.starts_with("OpenMetrics"))),
             external,
-            trim_suffixes: receiver.config.trim_metric_suffixes,
+            trim_suffixes: config.trim_metric_suffixes,
             version: build.version,
             out: receiver.out.clone(),
             received: Received::new(meter, id.as_str(), "http", Signal::Metrics),
             config: job.clone(),
         };
-        Ok(Self {
+        Self {
             shared: Arc::new(shared),
-            rules: compiled(&job.relabel_configs)?,
+            rules: rules.targets,
             interval,
             timeout,
             sources: Source::of(job, &build.user_agent()),
             running: HashMap::new(),
-        })
+        }
     }
 
     /// Asks the sources, and scrapes what they find, until the host stops.

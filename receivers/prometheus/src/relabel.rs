@@ -1,6 +1,7 @@
 //! Rules that change labels (`model/relabel` of Prometheus 3).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use md5::{Digest, Md5};
 use regex::Regex;
@@ -69,6 +70,13 @@ pub(crate) struct Rule {
     regex: Regex,
     modulus: u64,
     replacement: String,
+}
+
+/// The compiled rules of a job, for its targets and for what they answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) targets: Arc<[Rule]>,
+    pub(crate) metrics: Arc<[Rule]>,
 }
 
 impl Rule {

@@ -29,7 +29,7 @@ const INLINE_BYTES_MAX: usize = 1024 * 1024;
 /// What all targets of a job share.
 pub(crate) struct Shared {
     pub(crate) config: ScrapeConfig,
-    pub(crate) metric_rules: Vec<Rule>,
+    pub(crate) metric_rules: Arc<[Rule]>,
     pub(crate) client: Client,
     pub(crate) limits: Limits,
     pub(crate) open_metrics: bool,
@@ -75,7 +75,8 @@ pub(crate) async fn run(
     });
     // Spread over the interval, by what the target is.
     let interval = target.interval;
-    let spread = target.labels.hash_of(|_| true) % (interval.as_nanos().max(1) as u64);
+    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    let spread = target.labels.hash_of(|_| true) % nanos.max(1);
     let first = Instant::now() + Duration::from_nanos(spread);
     let mut ticks = tokio::time::interval_at(first, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -94,7 +95,7 @@ pub(crate) async fn run(
 }
 
 fn now_ms() -> i64 {
-    (component::clock::unix_nanos() / 1_000_000) as i64
+    (component::clock::unix_nanos() / 1_000_000).cast_signed()
 }
 
 /// One scrape.

@@ -10,7 +10,7 @@ use pdata::Data;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::{Config, Prometheus};
+use super::{Plan, Prometheus};
 
 componenttest::conformance!(
     receiver Prometheus,
@@ -19,7 +19,7 @@ componenttest::conformance!(
 
 #[test]
 fn the_example_of_all_keys_is_valid() {
-    let _: Config = config(include_str!("../testdata/config.yaml"));
+    let _: Plan = config(include_str!("../testdata/config.yaml"));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn wrong_sections_are_refused() {
                 .to_owned(),
         ),
     ] {
-        assert_eq!(problems::<Config>(section), [want]);
+        assert_eq!(problems::<Plan>(section), [want]);
     }
 }
 

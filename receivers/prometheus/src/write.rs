@@ -1,5 +1,6 @@
 //! Families that are complete, written as OTLP.
 
+use golang::number::whole_unsigned;
 use pdata::{
     AttributesWriter, ExemplarWriter, HistogramWriter, Metrics, MetricsBuilder, NumberWriter,
     SummaryWriter,
@@ -123,7 +124,7 @@ fn sort(parts: &mut [(f64, f64)]) {
 
 /// A count as Go converts a float; what is negative or no number is 0.
 fn count(value: f64) -> u64 {
-    value as u64
+    whole_unsigned(value)
 }
 
 fn histogram(family: &Family<'_>, group: &mut Group<'_>, out: &mut HistogramWriter<'_>) {
@@ -212,5 +213,5 @@ fn millis(time: i64) -> u64 {
 }
 
 fn created(group: &Group<'_>) -> u64 {
-    (group.created_seconds * 1e9) as u64
+    whole_unsigned(group.created_seconds * 1e9)
 }

@@ -3,7 +3,8 @@
 use super::Source;
 
 /// The pages.
-pub const PAGES: [&str; 2] = ["docs/internals/faults.md", "docs/security.md"];
+pub const PAGES: [&str; 3] =
+    ["docs/internals/faults.md", "docs/internals/otlp-keys.md", "docs/security.md"];
 
 /// One line per test that is named in the `text` of a page and not there. What has `::` between backquotes is the name of
 /// a test.

@@ -8,7 +8,7 @@ const AROUND: usize = 3;
 const CELLS_MAX: usize = 4_000_000;
 
 /// The difference; "no change" if there is none.
-pub(super) fn lines(before: &str, after: &str) -> String {
+pub fn lines(before: &str, after: &str) -> String {
     let (before, after): (Vec<&str>, Vec<&str>) =
         (before.lines().collect(), after.lines().collect());
     if before == after {

@@ -12,7 +12,7 @@ const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// It cannot be read, or what is in it is no telemetry.
-pub(super) fn read(file: &str) -> Result<Vec<Data>, String> {
+pub fn read(file: &str) -> Result<Vec<Data>, String> {
     let mut text = String::new();
     let cannot = |error| format!("cannot read {file}: {error}");
     if file == "-" {

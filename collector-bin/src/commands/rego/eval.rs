@@ -10,8 +10,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::show::{self, Failure};
 use super::{
-    COVERAGE, EXIT_ERRORS, EXIT_UNDEFINED, FAIL, FAIL_DEFINED, FORMAT, INPUT, coverage, load,
-    options, policy,
+    COVERAGE, EXIT_ERRORS, EXIT_UNDEFINED, EXPLAIN, FAIL, FAIL_DEFINED, FORMAT, INPUT, coverage,
+    explain, load, loaded, options, policy,
 };
 use crate::cli::Matches;
 use crate::console::{complain, say};
@@ -20,6 +20,12 @@ use crate::console::{complain, say};
 const INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
+    if !matches.value(&EXPLAIN).is_empty()
+        && let Err(failure) = explain(matches, query)
+    {
+        complain(format_args!("{failure}"));
+        return Ok(ExitCode::from(EXIT_ERRORS));
+    }
     let format = Some(matches.value(&FORMAT)).filter(|it| !it.is_empty()).unwrap_or("json");
     let (results, report) = match evaluate(matches, query) {
         Ok(results) => results,
@@ -40,6 +46,17 @@ pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
     let failed =
         (matches.is_on(&FAIL) && !is_defined) || (matches.is_on(&FAIL_DEFINED) && is_defined);
     Ok(if failed { ExitCode::from(EXIT_UNDEFINED) } else { ExitCode::SUCCESS })
+}
+
+/// Says why before it says what.
+fn explain(matches: &Matches, query: &str) -> Result<(), Failure> {
+    let (loaded, options) = (loaded(matches, &[])?, options(matches));
+    let input = input(matches.value(&INPUT)).map_err(Failure::Reading)?;
+    let only_failures = matches.value(&EXPLAIN) == "fails";
+    let text = explain::of(&loaded, &options, query, &input, only_failures)?;
+    let none = "--explain needs the path of a rule with a body, such as data.a.allow\n";
+    let said = say(&text.unwrap_or_else(|| none.to_owned()));
+    said.map(|_| ()).map_err(Failure::Reading)
 }
 
 fn evaluate(matches: &Matches, query: &str) -> Result<(Results, Option<Json>), Failure> {

@@ -13,6 +13,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::bits::position;
 use crate::data::{Chunks, Data};
 use crate::edit::{Depth, Keep, Place};
 use crate::fields::RESOURCES;
@@ -45,7 +46,7 @@ impl Data {
             if place.depth() < at {
                 return Keep::Enter;
             }
-            let next = keys.len() as u32;
+            let next = position(keys.len());
             rows.push(*keys.entry(key(place)).or_insert(next));
             Keep::Whole
         });
@@ -63,7 +64,7 @@ fn deal(data: &Data, at: Depth, rows: &[u32], count: usize) -> Vec<Data> {
         Depth::Resource => 0,
         Depth::Scope => 1,
         Depth::Item => 2,
-        Depth::Child => item_depth(signal),
+        Depth::Child | Depth::Exemplar => item_depth(signal),
     };
     let parts = std::iter::repeat_with(Part::default).take(count).collect();
     let mut dealer =

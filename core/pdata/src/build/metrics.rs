@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use super::{Builder, setters};
+use crate::bits::extended;
 use crate::data::Metrics;
 use crate::fields::{exemplar, exponential, histogram, metric, number, points, summary};
 use crate::value::Value;
@@ -108,7 +109,7 @@ impl MetricWriter<'_> {
         write: impl FnOnce(&mut PointsWriter<'_, P>),
     ) {
         let data = self.out.open(kind, MEDIUM);
-        self.out.varint_scalar(points::TEMPORALITY, i64::from(temporality) as u64);
+        self.out.varint_scalar(points::TEMPORALITY, extended(temporality));
         self.out.varint_scalar(points::MONOTONIC, u64::from(monotonic));
         let mut points = PointsWriter { out: self.out, points: 0, kind: PhantomData };
         write(&mut points);

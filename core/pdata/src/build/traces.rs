@@ -1,6 +1,7 @@
 //! Writes spans.
 
 use super::{Builder, setters};
+use crate::bits::extended;
 use crate::data::Traces;
 use crate::fields::{event, link, span, status};
 use crate::wire::{MEDIUM, NARROW};
@@ -80,7 +81,7 @@ impl SpanWriter<'_> {
     pub fn status(&mut self, code: i32, message: &str) {
         let status = self.out.open(span::STATUS, NARROW);
         self.out.text(status::MESSAGE, message);
-        self.out.varint_scalar(status::CODE, i64::from(code) as u64);
+        self.out.varint_scalar(status::CODE, extended(code));
         self.out.close(status);
     }
 }

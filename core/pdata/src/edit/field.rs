@@ -2,9 +2,10 @@
 //! type they are. Data points are four messages with the same fields under different numbers, so a field
 //! of a point is found by the kind of its metric.
 
+use crate::bits::last_8;
 use crate::fields::{
-    event, exponential, group, histogram, log, metric, number, points, resource, scope, span,
-    status, summary,
+    event, exemplar, exponential, group, histogram, log, metric, number, points, resource, scope,
+    span, status, summary,
 };
 
 /// A field of OTLP, as the accessors of [`super::Place`] take it.
@@ -33,6 +34,7 @@ pub(super) enum Of {
     MetricData,
     Event,
     Point,
+    Exemplar,
     /// What visitors note between edits of one place. It is never written.
     Cache,
 }
@@ -55,7 +57,7 @@ pub(super) enum Kind {
     Double,
     /// 0 is not the same as nothing.
     OptionalDouble,
-    /// The value of a number point: `as_int` or `as_double`.
+    /// The value of a number point or an exemplar: `as_int` or `as_double`, whose number it has.
     Number,
     Any,
     Attributes,
@@ -130,8 +132,14 @@ fn column(data: u32) -> Option<usize> {
     }
 }
 
+/// The number of a field in the byte that is kept for it; a larger one does not compile.
+const fn small(number: u32) -> u8 {
+    assert!(number <= 0xff, "numbers are small");
+    last_8(number as u64)
+}
+
 const fn field(of: Of, number: u32, kind: Kind) -> Field {
-    Field { of, outer: 0, number: number as u8, kind }
+    Field { of, outer: 0, number: small(number), kind }
 }
 
 const fn point(row: u8, kind: Kind) -> Field {
@@ -140,7 +148,7 @@ const fn point(row: u8, kind: Kind) -> Field {
 
 /// A field of a message that is itself a field.
 const fn inner(of: Of, outer: u32, number: u32, kind: Kind) -> Field {
-    Field { of, outer: outer as u8, number: number as u8, kind }
+    Field { of, outer: small(outer), number: small(number), kind }
 }
 
 impl Field {
@@ -297,6 +305,18 @@ impl Field {
         inner(Of::Point, row::NEGATIVE as u32, exponential::BUCKETS, Kind::VarintList);
     /// Quantiles; of summaries.
     pub const POINT_QUANTILES: Self = point(row::QUANTILES, Kind::Messages);
+
+    /// Of the exemplar: those that its data point does not have.
+    pub const EXEMPLAR_ATTRIBUTES: Self =
+        field(Of::Exemplar, exemplar::ATTRIBUTES, Kind::Attributes);
+    /// When it was measured, nanoseconds since 1970.
+    pub const EXEMPLAR_TIME: Self = field(Of::Exemplar, exemplar::TIME, Kind::Fixed64);
+    /// Int or double.
+    pub const EXEMPLAR_VALUE: Self = field(Of::Exemplar, exemplar::DOUBLE, Kind::Number);
+    /// 16 bytes.
+    pub const EXEMPLAR_TRACE_ID: Self = field(Of::Exemplar, exemplar::TRACE_ID, Kind::Id(16));
+    /// 8 bytes.
+    pub const EXEMPLAR_SPAN_ID: Self = field(Of::Exemplar, exemplar::SPAN_ID, Kind::Id(8));
 
     /// What a visitor notes for itself while it is at one place: a map that is never written.
     pub const CACHE: Self = field(Of::Cache, 1, Kind::Attributes);

@@ -3,10 +3,11 @@
 use super::field::{Kind, Spot};
 use super::level::Level;
 use super::path::PathError;
-use crate::fields::number;
+use crate::bits::{extended, last_32, last_32_signed};
+use crate::fields::{exemplar, number};
 use crate::value::Value;
 use crate::view::{AttributesRef, NumberValue, ValueRef, text};
-use crate::wire::{Payload, Reader, Scalars, Writer, only};
+use crate::wire::{Payload, Reader, Scalars, Writer, from_zigzag, only, zigzag};
 
 /// The value of a field of the message `src` with the edits of `level`; `None` if it is not there and has
 /// no default, and for lists and messages.
@@ -17,7 +18,7 @@ pub(super) fn get<'x>(level: &'x Level, src: &'x [u8], spot: Spot) -> Option<Val
             let all = level.all(src, spot.number);
             return Some(ValueRef::Map(AttributesRef::new(all, spot.number)));
         }
-        Kind::Number => return number(level, src),
+        Kind::Number => return number(level, src, spot.number),
         Kind::Any => {
             return body(level, src, spot.number).map(ValueRef::decode);
         }
@@ -38,10 +39,10 @@ fn scalar(kind: Kind, payload: Option<Payload<'_>>) -> Option<ValueRef<'_>> {
         Kind::Text => ValueRef::Str(text(payload.map_or(&[], Payload::bytes))),
         Kind::Id(_) => ValueRef::Bytes(payload.map_or(&[], Payload::bytes)),
         Kind::Bool => ValueRef::Bool(raw != 0),
-        Kind::Enum => ValueRef::Int(i64::from(raw as i32)),
-        Kind::Uint32 | Kind::Fixed32 => ValueRef::Int(i64::from(raw as u32)),
-        Kind::Sint32 => ValueRef::Int(i64::from(zigzag(raw))),
-        Kind::Fixed64 => ValueRef::Int(raw as i64),
+        Kind::Enum => ValueRef::Int(i64::from(last_32_signed(raw))),
+        Kind::Uint32 | Kind::Fixed32 => ValueRef::Int(i64::from(last_32(raw))),
+        Kind::Sint32 => ValueRef::Int(i64::from(from_zigzag(raw))),
+        Kind::Fixed64 => ValueRef::Int(raw.cast_signed()),
         Kind::Double => ValueRef::Double(f64::from_bits(raw)),
         Kind::OptionalDouble => ValueRef::Double(payload?.double()),
         _ => return None,
@@ -57,10 +58,10 @@ pub(super) fn int(level: &Level, src: &[u8], spot: Spot) -> Option<i64> {
     }
     let raw = level.field(src, spot.number).map_or(0, Payload::integer);
     Some(match spot.kind {
-        Kind::Enum => i64::from(raw as i32),
-        Kind::Uint32 | Kind::Fixed32 => i64::from(raw as u32),
-        Kind::Sint32 => i64::from(zigzag(raw)),
-        Kind::Fixed64 => raw as i64,
+        Kind::Enum => i64::from(last_32_signed(raw)),
+        Kind::Uint32 | Kind::Fixed32 => i64::from(last_32(raw)),
+        Kind::Sint32 => i64::from(from_zigzag(raw)),
+        Kind::Fixed64 => raw.cast_signed(),
         _ => return None,
     })
 }
@@ -70,28 +71,23 @@ pub(super) fn body<'x>(level: &'x Level, src: &'x [u8], number: u32) -> Option<&
     level.field(src, number).map(Payload::bytes)
 }
 
-/// The value of a number point: of its two members the last one counts.
-fn number<'x>(level: &'x Level, src: &'x [u8]) -> Option<ValueRef<'x>> {
+/// `as_int`, which has the same number in points and in exemplars.
+const AS_INT: u32 = {
+    assert!(number::INT == exemplar::INT, "one number for both");
+    number::INT
+};
+
+/// The value of a number point or an exemplar: of its two members the last one counts.
+fn number<'x>(level: &'x Level, src: &'x [u8], as_double: u32) -> Option<ValueRef<'x>> {
     let mut last = None;
-    for field in Reader::new(level.fields(src, number::DOUBLE)) {
-        match field.number {
-            number::DOUBLE => last = Some(ValueRef::Double(field.payload.double())),
-            number::INT => last = Some(ValueRef::Int(field.payload.integer() as i64)),
-            _ => {}
+    for field in Reader::new(level.fields(src, as_double)) {
+        if field.number == as_double {
+            last = Some(ValueRef::Double(field.payload.double()));
+        } else if field.number == AS_INT {
+            last = Some(ValueRef::Int(field.payload.integer().cast_signed()));
         }
     }
     last
-}
-
-/// Decodes an `sint32`.
-fn zigzag(raw: u64) -> i32 {
-    let raw = raw as u32;
-    (raw >> 1) as i32 ^ -((raw & 1) as i32)
-}
-
-/// Encodes an `sint32`.
-fn to_zigzag(value: i32) -> u64 {
-    u64::from((value << 1 ^ value >> 31) as u32)
 }
 
 /// The numbers of a list field.
@@ -109,7 +105,7 @@ impl Iterator for Numbers<'_> {
         Some(if self.doubles {
             NumberValue::Double(f64::from_bits(raw))
         } else {
-            NumberValue::Int(raw as i64)
+            NumberValue::Int(raw.cast_signed())
         })
     }
 }
@@ -159,7 +155,7 @@ fn put(level: &mut Level, src: &[u8], spot: Spot, fields: &[u8]) {
     if spot.outer == 0 {
         let mut mask = 1 << spot.number;
         if spot.kind == Kind::Number {
-            mask |= 1 << number::INT;
+            mask |= 1 << AS_INT;
         }
         return level.set(mask, |out| out.raw(fields));
     }
@@ -207,7 +203,7 @@ fn write(spot: Spot, value: &Value<'_>, out: &mut Writer) -> Result<(), PathErro
         }
         (Kind::Double | Kind::OptionalDouble, _) => return Err(wrong("Double")),
         (Kind::Number, Some(ValueRef::Int(it))) => {
-            out.fixed64_field(crate::fields::number::INT, it as u64);
+            out.fixed64_field(AS_INT, it.cast_unsigned());
         }
         (Kind::Number, Some(ValueRef::Double(it))) => out.fixed64_field(number, it.to_bits()),
         (kind, Some(ValueRef::Int(it))) => write_int(kind, number, it, out),
@@ -218,12 +214,13 @@ fn write(spot: Spot, value: &Value<'_>, out: &mut Writer) -> Result<(), PathErro
 
 /// Integers that are too large for the field wrap, as Go's conversions do.
 fn write_int(kind: Kind, number: u32, value: i64, out: &mut Writer) {
+    let raw = value.cast_unsigned();
     match kind {
-        Kind::Enum => out.varint_scalar(number, i64::from(value as i32) as u64),
-        Kind::Uint32 => out.varint_scalar(number, u64::from(value as u32)),
-        Kind::Sint32 => out.varint_scalar(number, to_zigzag(value as i32)),
-        Kind::Fixed32 => out.fixed32_scalar(number, value as u32),
-        Kind::Fixed64 => out.fixed64_scalar(number, value as u64),
+        Kind::Enum => out.varint_scalar(number, extended(last_32_signed(raw))),
+        Kind::Uint32 => out.varint_scalar(number, last_32(raw).into()),
+        Kind::Sint32 => out.varint_scalar(number, zigzag(last_32_signed(raw)).into()),
+        Kind::Fixed32 => out.fixed32_scalar(number, last_32(raw)),
+        Kind::Fixed64 => out.fixed64_scalar(number, raw),
         _ => {}
     }
 }
@@ -235,7 +232,7 @@ fn write_list(spot: Spot, value: &Value<'_>, out: &mut Writer) -> Result<(), Pat
     value.each(&mut |item| {
         let raw = match (spot.kind, item.shallow()) {
             (Kind::DoubleList, Some(ValueRef::Double(it))) => it.to_bits(),
-            (Kind::Fixed64List | Kind::VarintList, Some(ValueRef::Int(it))) => it as u64,
+            (Kind::Fixed64List | Kind::VarintList, Some(ValueRef::Int(it))) => it.cast_unsigned(),
             (kind, _) => {
                 let wanted = if kind == Kind::DoubleList { "Double" } else { "Int" };
                 return Err(PathError::WrongType { wanted, got: item.type_name() });

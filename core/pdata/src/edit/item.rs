@@ -7,6 +7,7 @@ use super::place::{MetricField, Place};
 use super::scratch::{DATA, ITEM, Scratch};
 use super::splice::body_at;
 use super::{Depth, Field};
+use crate::bits::position;
 use crate::fields::{metric, points};
 use crate::signal::Signal;
 use crate::value::Value;
@@ -133,8 +134,8 @@ impl Place<'_> {
         };
         let last = Reader::new(self.src(ITEM)).filter(|it| is_data(it.number)).last();
         let found = last.map(|it| {
-            let range = (it.start as u32, it.end as u32);
-            (MetricField { range, source: it.number, number: it.number }, body_at(&it) as u32)
+            let range = (position(it.start), position(it.end));
+            (MetricField { range, source: it.number, number: it.number }, position(body_at(&it)))
         });
         let (data, body) = found.unwrap_or_default();
         self.data = data;

@@ -8,6 +8,7 @@
 use std::cell::OnceCell;
 
 use super::splice::Splice;
+use crate::bits::position;
 use crate::owned_value::AttributeBuf;
 use crate::value::Value;
 use crate::view::{self, AttributesRef, key_value_at};
@@ -177,7 +178,7 @@ impl Level {
             let (key, value) = key_value_at(&field);
             self.entries.push(Entry {
                 place: Place::Source,
-                source: (field.start as u32, field.end as u32),
+                source: (position(field.start), position(field.end)),
                 field: (0, 0),
                 key,
                 value,
@@ -249,7 +250,7 @@ impl Level {
 
     /// Replaces `source` by what is in the arena from `start`.
     pub(crate) fn cut(&mut self, source: Range, start: usize) {
-        let arena = (start as u32, self.arena.len() as u32);
+        let arena = (position(start), position(self.arena.len()));
         self.cuts.push(Cut { source, arena });
         self.touch();
     }
@@ -269,8 +270,8 @@ impl Level {
         let value_at = end - value.encoded_len();
         // The key ends right before the tag and the length of the value.
         let key_end = value_at - 1 - varint_len((end - value_at) as u64);
-        let key = ((key_end - key.len()) as u32, key_end as u32);
-        self.place(index, start, key, (value_at as u32, end as u32));
+        let key = (position(key_end - key.len()), position(key_end));
+        self.place(index, start, key, (position(value_at), position(end)));
     }
 
     /// Writes an attribute that was encoded before.
@@ -280,7 +281,7 @@ impl Level {
         self.arena.bytes_field(number, &attribute.body);
         let base = self.arena.len() - attribute.body.len();
         let at = |range: &std::ops::Range<usize>| {
-            ((base + range.start) as u32, (base + range.end) as u32)
+            (position(base + range.start), position(base + range.end))
         };
         self.place(index, start, at(&attribute.key), at(&attribute.value));
     }
@@ -340,7 +341,7 @@ impl Level {
     fn place(&mut self, index: Option<usize>, start: usize, key: Range, value: Range) {
         self.touch();
         self.edit_attributes();
-        let field = (start as u32, self.arena.len() as u32);
+        let field = (position(start), position(self.arena.len()));
         let mut entry = Entry { place: Place::Arena, source: (0, 0), field, key, value };
         match index.and_then(|index| self.entries.get_mut(index)) {
             Some(old) => {
@@ -394,7 +395,7 @@ impl Level {
     }
 
     fn override_with(&mut self, mask: u32, once: bool, start: usize) {
-        let arena = (start as u32, self.arena.len() as u32);
+        let arena = (position(start), position(self.arena.len()));
         self.touch();
         self.overrides.retain(|it| it.mask & mask == 0);
         self.overrides.push(Override { mask, once, arena, written: false });
@@ -436,7 +437,7 @@ impl Level {
             };
             let first = !std::mem::replace(&mut it.written, true);
             let arena = if first { it.arena } else { (0, 0) };
-            self.plan.push(Cut { source: (field.start as u32, field.end as u32), arena });
+            self.plan.push(Cut { source: (position(field.start), position(field.end)), arena });
             left -= usize::from(it.once && first);
             if left == 0 {
                 break;

@@ -1,5 +1,5 @@
 //! Changes telemetry. [`Data::edit`] walks a payload and shows a visitor one [`Place`] after another:
-//! resource, scope, log record or span or metric, span event or data point. A place reads and writes the
+//! resource, scope, log record or span or metric, span event or data point, exemplar. A place reads and writes the
 //! fields of the message it is at and of every message around it, so that a statement about a data point
 //! can write to its resource. Reads see the edits so far.
 //!
@@ -8,8 +8,8 @@
 //! reused for every message) and are written when the visitor has returned:
 //!
 //! ```text
-//!   resource head  scope head   item          data of a metric   event or point
-//!   RESOURCE       SCOPE        ITEM          DATA               CHILD             <- levels
+//!   resource head  scope head   item          data of a metric   event or point    exemplar
+//!   RESOURCE       SCOPE        ITEM          DATA               CHILD             EXEMPLAR   <- levels
 //!   written when the group ends               rendered into the arena of the level before it, as a cut
 //!   (the head comes before the items          when it ends; an item that changed goes to the output
 //!   in the output and is patched there)       with all its cuts
@@ -47,6 +47,8 @@ pub enum Depth {
     Item,
     /// Span events, data points. Log records have no children.
     Child,
+    /// Exemplars of data points.
+    Exemplar,
 }
 
 /// What becomes of a place that was visited.

@@ -6,7 +6,8 @@ use super::fields::{self, Numbers};
 use super::level::{Level, Range, slice};
 use super::path::{self, Key, PathError};
 use super::scratch::{
-    CACHE, CHILD, DATA, ITEM, LEVELS, RESOURCE, RESOURCE_GROUP, SCOPE, SCOPE_GROUP, Scratch,
+    CACHE, CHILD, DATA, EXEMPLAR, ITEM, LEVELS, RESOURCE, RESOURCE_GROUP, SCOPE, SCOPE_GROUP,
+    Scratch,
 };
 use super::{Depth, Field};
 use crate::fields::{any, group, points, span};
@@ -30,7 +31,8 @@ pub struct Place<'e> {
     pub(super) chunk: &'e [u8],
     pub(super) scratch: &'e mut Scratch,
     /// Bodies of the messages: of resource, scope and item in the chunk, of the data of a metric in the
-    /// item, of a child in what it is a child of; and the messages that hold resource and scope, in the chunk.
+    /// item, of a child in what it is a child of, of an exemplar in the point; and the messages that hold
+    /// resource and scope, in the chunk.
     pub(super) at: [Range; LEVELS],
     pub(super) signal: Signal,
     pub(super) depth: Depth,
@@ -65,11 +67,12 @@ impl Place<'_> {
         match (self.depth, self.signal) {
             (Depth::Resource, _) => Field::RESOURCE_ATTRIBUTES,
             (Depth::Scope, _) => Field::SCOPE_ATTRIBUTES,
-            (Depth::Item | Depth::Child, Signal::Logs) => Field::LOG_ATTRIBUTES,
             (Depth::Item, Signal::Traces) => Field::SPAN_ATTRIBUTES,
             (Depth::Item, Signal::Metrics) => Field::METRIC_METADATA,
-            (Depth::Child, Signal::Traces) => Field::EVENT_ATTRIBUTES,
+            (_, Signal::Logs) => Field::LOG_ATTRIBUTES,
+            (_, Signal::Traces) => Field::EVENT_ATTRIBUTES,
             (Depth::Child, Signal::Metrics) => Field::POINT_ATTRIBUTES,
+            (Depth::Exemplar, Signal::Metrics) => Field::EXEMPLAR_ATTRIBUTES,
         }
     }
 
@@ -110,6 +113,7 @@ impl Place<'_> {
             Of::MetricData => (DATA, Depth::Item, Some(Signal::Metrics)),
             Of::Event => (CHILD, Depth::Child, Some(Signal::Traces)),
             Of::Point => (CHILD, Depth::Child, Some(Signal::Metrics)),
+            Of::Exemplar => (EXEMPLAR, Depth::Exemplar, Some(Signal::Metrics)),
             Of::Cache => (CACHE, Depth::Resource, None),
             Of::ResourceGroup => (RESOURCE_GROUP, Depth::Resource, None),
             Of::ScopeGroup => (SCOPE_GROUP, Depth::Scope, None),
@@ -451,7 +455,7 @@ impl Place<'_> {
 
     /// The data point.
     pub fn point(&self) -> Option<PointRef<'_>> {
-        let here = self.depth == Depth::Child && self.signal == Signal::Metrics;
+        let here = self.depth >= Depth::Child && self.signal == Signal::Metrics;
         if here { PointRef::decode(self.data.number, self.src(CHILD)) } else { None }
     }
 
@@ -476,6 +480,7 @@ fn source<'x>(
         DATA => slice(item, ranges[DATA]),
         CHILD if signal == Signal::Metrics => slice(slice(item, ranges[DATA]), ranges[CHILD]),
         CHILD => slice(item, ranges[CHILD]),
+        EXEMPLAR => slice(slice(slice(item, ranges[DATA]), ranges[CHILD]), ranges[EXEMPLAR]),
         RESOURCE_GROUP => slice(chunk, ranges[RESOURCE_GROUP]),
         SCOPE_GROUP => slice(chunk, ranges[SCOPE_GROUP]),
         _ => &[],

@@ -12,12 +12,14 @@ pub(super) const ITEM: usize = 2;
 /// `gauge`, `sum` and so on of a metric.
 pub(super) const DATA: usize = 3;
 pub(super) const CHILD: usize = 4;
+/// Of a data point.
+pub(super) const EXEMPLAR: usize = 5;
 /// What visitors note; it is never written.
-pub(super) const CACHE: usize = 5;
+pub(super) const CACHE: usize = 6;
 /// What stands beside the head of a resource or scope: its schema URL.
-pub(super) const RESOURCE_GROUP: usize = 6;
-pub(super) const SCOPE_GROUP: usize = 7;
-pub(super) const LEVELS: usize = 8;
+pub(super) const RESOURCE_GROUP: usize = 7;
+pub(super) const SCOPE_GROUP: usize = 8;
+pub(super) const LEVELS: usize = 9;
 
 /// Most that wait to be used again: as many as there may be threads that edit at the same time. More are
 /// simply dropped.

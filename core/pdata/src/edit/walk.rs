@@ -5,11 +5,12 @@
 
 use super::place::{MetricField, Place};
 use super::scratch::{
-    CACHE, CHILD, DATA, Dropped, ITEM, LEVELS, RESOURCE, RESOURCE_GROUP, SCOPE, SCOPE_GROUP,
-    Scratch,
+    CACHE, CHILD, DATA, Dropped, EXEMPLAR, ITEM, LEVELS, RESOURCE, RESOURCE_GROUP, SCOPE,
+    SCOPE_GROUP, Scratch,
 };
 use super::splice::{Frame, body_at};
-use super::{Depth, Edited, Empty, Keep};
+use super::{Depth, Edited, Empty, Field, Keep};
+use crate::bits::position;
 use crate::buffer;
 use crate::data::{Chunks, Data};
 use crate::fields::{RESOURCES, group, points, span};
@@ -154,7 +155,7 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
     /// Visits a log record, span or metric and its children: false if it was dropped.
     #[inline]
     fn item<'e>(&mut self, place: &mut Place<'e>, field: &wire::Field<'e>) -> bool {
-        place.at[ITEM] = (body_at(field) as u32, field.end as u32);
+        place.at[ITEM] = (position(body_at(field)), position(field.end));
         place.scratch.replaced = false;
         place.begin_item();
         if !self.visit_item(place) {
@@ -184,7 +185,7 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
         place.scratch.level_mut(CACHE).begin();
         let kept = match (self.visit)(place) {
             Keep::Drop => false,
-            Keep::Enter if self.to == Depth::Child => self.children(place),
+            Keep::Enter if self.to >= Depth::Child => self.children(place),
             _ => true,
         };
         place.settle_data();
@@ -227,17 +228,22 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
             if field.number != number {
                 continue;
             }
-            let (source, body) = ((field.start as u32, at as u32), body_at(&field) as u32);
+            let source = (position(field.start), position(at));
+            let body = position(body_at(&field));
             place.at[CHILD] = (body, source.1);
             place.index = seen;
             seen += 1;
             place.depth = Depth::Child;
             place.scratch.level_mut(CHILD).begin();
             place.scratch.level_mut(CACHE).begin();
-            if (self.visit)(place) == Keep::Drop {
-                let level = place.scratch.level_mut(parent);
-                level.cut(source, level.arena.len());
-                continue;
+            match (self.visit)(place) {
+                Keep::Drop => {
+                    let level = place.scratch.level_mut(parent);
+                    level.cut(source, level.arena.len());
+                    continue;
+                }
+                Keep::Enter if self.to == Depth::Exemplar => self.exemplars(place),
+                _ => {}
             }
             kept += 1;
             write_child(place, parent, number, source);
@@ -253,6 +259,54 @@ impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
             Empty::DropAll => kept > 0,
         }
     }
+}
+
+impl<F: FnMut(&mut Place<'_>) -> Keep> Walk<F> {
+    /// Visits the exemplars of a data point, if its kind has any.
+    #[cold]
+    fn exemplars(&mut self, place: &mut Place<'_>) {
+        let Some(spot) = Field::POINT_EXEMPLARS.spot(place.data.number) else { return };
+        let index = place.index;
+        let (mut at, mut seen) = (0, 0);
+        while let Some(field) = Reader::starting_at(place.src(CHILD), at).next() {
+            at = field.end;
+            if field.number != spot.number {
+                continue;
+            }
+            let source = (position(field.start), position(at));
+            let body = position(body_at(&field));
+            place.at[EXEMPLAR] = (body, source.1);
+            place.index = seen;
+            seen += 1;
+            place.depth = Depth::Exemplar;
+            place.scratch.level_mut(EXEMPLAR).begin();
+            place.scratch.level_mut(CACHE).begin();
+            if (self.visit)(place) == Keep::Drop {
+                let level = place.scratch.level_mut(CHILD);
+                level.cut(source, level.arena.len());
+            } else {
+                write_exemplar(place, spot.number, source);
+            }
+        }
+        place.depth = Depth::Child;
+        place.index = index;
+    }
+}
+
+/// Renders an exemplar that changed into the arena of its point.
+fn write_exemplar(place: &mut Place<'_>, number: u32, source: (u32, u32)) {
+    if !place.scratch.level(EXEMPLAR).is_edited() {
+        return;
+    }
+    let mut written = std::mem::take(&mut place.scratch.level_mut(EXEMPLAR).rendered);
+    written.buf.clear();
+    let (exemplar, src) = place.split(EXEMPLAR);
+    exemplar.render(src, &mut written);
+    let point = place.scratch.level_mut(CHILD);
+    let start = point.arena.len();
+    point.arena.bytes_field(number, &written.buf);
+    point.cut(source, start);
+    place.scratch.level_mut(EXEMPLAR).rendered = written;
 }
 
 /// Renders a child that changed into the arena of its parent.
@@ -305,10 +359,10 @@ impl Group {
         let content = place.chunk.get(..frame.end).unwrap_or_default();
         let head =
             Reader::starting_at(content, frame.body_at).find(|field| field.number == group::HEAD);
-        let range = head.map(|it| (body_at(&it) as u32, it.end as u32));
+        let range = head.map(|it| (position(body_at(&it)), position(it.end)));
         place.at[at] = range.unwrap_or_default();
         let beside = if at == RESOURCE { RESOURCE_GROUP } else { SCOPE_GROUP };
-        place.at[beside] = (frame.body_at as u32, frame.end as u32);
+        place.at[beside] = (position(frame.body_at), position(frame.end));
         place.scratch.level_mut(beside).begin();
         Self { at, beside, frame, has_head: range.is_some(), head_out: None, children: 0, kept: 0 }
     }

@@ -3,6 +3,7 @@
 
 use super::JsonError;
 use super::scan::Scanner;
+use crate::bits::{last_32, last_32_signed};
 
 /// What Go says of a number that no `float64` can hold.
 const OUT_OF_RANGE: &str = "value out of range";
@@ -49,15 +50,16 @@ pub(super) fn uint64(scan: &mut Scanner<'_>) -> Result<u64, JsonError> {
 }
 
 pub(super) fn uint32(scan: &mut Scanner<'_>) -> Result<u32, JsonError> {
-    unsigned(scan, u64::from(u32::MAX), &BITS_32).map(|it| it as u32)
+    unsigned(scan, u64::from(u32::MAX), &BITS_32).map(last_32)
 }
 
 pub(super) fn int64(scan: &mut Scanner<'_>) -> Result<i64, JsonError> {
-    signed(scan, i64::MAX as u64, &BITS_64)
+    signed(scan, i64::MAX.cast_unsigned(), &BITS_64)
 }
 
 pub(super) fn int32(scan: &mut Scanner<'_>) -> Result<i32, JsonError> {
-    signed(scan, i32::MAX as u64, &BITS_32).map(|it| it as i32)
+    let max = u64::from(i32::MAX.cast_unsigned());
+    signed(scan, max, &BITS_32).map(|it| last_32_signed(it.cast_unsigned()))
 }
 
 fn unsigned(scan: &mut Scanner<'_>, max: u64, names: &Names) -> Result<u64, JsonError> {
@@ -86,19 +88,20 @@ fn signed(scan: &mut Scanner<'_>, max: u64, names: &Names) -> Result<i64, JsonEr
             if value > max + u64::from(negative) {
                 return Err(scan.fail(names.signed, &format!("overflow: {value}")));
             }
-            Ok(if negative { (value as i64).wrapping_neg() } else { value as i64 })
+            let value = value.cast_signed();
+            Ok(if negative { value.wrapping_neg() } else { value })
         }
         Form::Text => {
             if let Some(value) = quoted_digits(scan, max) {
-                return Ok(value as i64);
+                return Ok(value.cast_signed());
             }
             let text = scan.string()?;
             let negative = text.first() == Some(&b'-');
             let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
             let rest = text.get(sign..).unwrap_or_default();
             match parse_unsigned(rest, max + u64::from(negative)) {
-                Ok(value) if negative => Ok((value as i64).wrapping_neg()),
-                Ok(value) => Ok(value as i64),
+                Ok(value) if negative => Ok(value.cast_signed().wrapping_neg()),
+                Ok(value) => Ok(value.cast_signed()),
                 Err((_, what)) => {
                     let whole = (quote(text), what);
                     Err(text_error(scan, names.signed, "ParseInt", whole))

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::scan::{Scanner, Start};
 use super::{JsonError, number};
+use crate::bits::extended;
 use crate::buffer;
 use crate::schema::{Field, Kind, Label, Message, Role};
 use crate::text::{Base64, hex_value};
@@ -217,7 +218,7 @@ impl Reader<'_> {
             }
             Kind::Sfixed64 => {
                 let value = number::int64(scan)?;
-                self.out.fixed64_field(number, value as u64);
+                self.out.fixed64_field(number, value.cast_unsigned());
             }
             Kind::Uint64 => {
                 let value = number::uint64(scan)?;
@@ -225,7 +226,7 @@ impl Reader<'_> {
             }
             Kind::Int64 => {
                 let value = number::int64(scan)?;
-                self.out.varint_field(number, value as u64);
+                self.out.varint_field(number, value.cast_unsigned());
             }
             Kind::Fixed32 => {
                 let value = number::uint32(scan)?;
@@ -237,7 +238,7 @@ impl Reader<'_> {
             }
             Kind::Int32 => {
                 let value = number::int32(scan)?;
-                self.out.varint_field(number, i64::from(value) as u64);
+                self.out.varint_field(number, extended(value));
             }
             Kind::Sint32 => {
                 let value = number::int32(scan)?;
@@ -245,7 +246,7 @@ impl Reader<'_> {
             }
             Kind::Enum(names) => {
                 let value = number::enumeration(scan, names)?;
-                self.out.varint_field(number, i64::from(value) as u64);
+                self.out.varint_field(number, extended(value));
             }
             Kind::Message(schema) => self.nested(number, schema)?,
         }

@@ -372,8 +372,8 @@ pub(super) fn plain_end(buf: &[u8], mut at: usize) -> usize {
         // Per byte: the high bit is set if it is 0 after the exclusive or, or below 0x20. A borrow
         // can only set bits above the first hit, and only the first hit is used.
         let zero = |it: u64| it.wrapping_sub(ONES) & !it;
-        let quote = zero(word ^ (ONES * b'"' as u64));
-        let backslash = zero(word ^ (ONES * b'\\' as u64));
+        let quote = zero(word ^ (ONES * u64::from(b'"')));
+        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
         let control = word.wrapping_sub(ONES * 0x20) & !word;
         let hits = (quote | backslash | control) & HIGH;
         if hits != 0 {

@@ -1,10 +1,11 @@
 //! OTLP bytes to OTLP/JSON text: the fields of a message in the order of the schema, as the
 //! Collector writes them, whatever their order in the bytes.
 
+use crate::bits::{last_8, last_32, last_32_signed};
 use crate::schema::{Field, Kind, Label, Message, Role};
 use crate::stats;
 use crate::text::{Base64, hex_digits};
-use crate::wire::{Field as Raw, Payload, Reader, Scalars};
+use crate::wire::{Field as Raw, Payload, Reader, Scalars, from_zigzag};
 
 /// Deepest nesting of messages that is written: bounds the stack. Decoders accept less.
 const DEPTH_MAX: usize = 1024;
@@ -148,7 +149,7 @@ fn is_default(field: &Field, payload: Payload<'_>) -> bool {
         Kind::Double => payload.double() == 0.0,
         Kind::Str | Kind::Bytes | Kind::Message(_) => payload.bytes().is_empty(),
         Kind::Uint32 | Kind::Int32 | Kind::Sint32 | Kind::Enum(_) | Kind::Fixed32 => {
-            payload.integer() as u32 == 0
+            last_32(payload.integer()) == 0
         }
         _ => payload.integer() == 0,
     }
@@ -232,15 +233,12 @@ fn scalar(kind: Kind, payload: Payload<'_>, out: &mut Vec<u8>) {
         }
         Kind::Sfixed64 | Kind::Int64 => {
             out.push(b'"');
-            signed(payload.integer() as i64, out);
+            signed(payload.integer().cast_signed(), out);
             out.push(b'"');
         }
-        Kind::Fixed32 | Kind::Uint32 => unsigned(u64::from(payload.integer() as u32), out),
-        Kind::Int32 | Kind::Enum(_) => signed(i64::from(payload.integer() as i32), out),
-        Kind::Sint32 => {
-            let zigzag = payload.integer() as u32;
-            signed(i64::from((zigzag >> 1) as i32 ^ -((zigzag & 1) as i32)), out);
-        }
+        Kind::Fixed32 | Kind::Uint32 => unsigned(last_32(payload.integer()).into(), out),
+        Kind::Int32 | Kind::Enum(_) => signed(last_32_signed(payload.integer()).into(), out),
+        Kind::Sint32 => signed(from_zigzag(payload.integer()).into(), out),
         Kind::Message(_) => out.extend_from_slice(b"{}"),
     }
 }
@@ -256,7 +254,7 @@ fn unsigned(mut value: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
+        *digit = b'0' + last_8(value % 10);
         value /= 10;
         start -= 1;
         if value == 0 {

@@ -4,8 +4,8 @@ use opentelemetry_proto::tonic::logs::v1::LogsData;
 use prost::Message;
 
 use crate::{
-    Data, Depth, Empty, Field, Keep, Key, Limits, Logs, LogsBuilder, PathError, Place, Value,
-    ValueRef,
+    Data, Depth, Empty, Field, Keep, Key, Limits, Logs, LogsBuilder, PathError, Place, Signal,
+    Value, ValueRef,
 };
 
 fn logs(records: usize) -> Data {
@@ -216,6 +216,54 @@ fn maps_inside_of_values_are_edited_like_attributes_and_the_cache_is_never_writt
     let record = changed.records().next().unwrap();
     assert_eq!(record.body().unwrap().to_string(), r#"{"m":{"b":2}}"#);
     assert_eq!(record.attributes().len(), 2);
+}
+
+#[test]
+fn exemplars_are_dropped_and_changed_with_their_points_and_traces_have_none() {
+    let json = br#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "h", "histogram": {"dataPoints": [
+        {"count": "3", "exemplars": [{"asInt": "1"}, {"asDouble": 2.5}, {"asInt": "3"}]}, {"count": "4"}]}}]}]}]}"#;
+    let data = Data::from_json(Signal::Metrics, json, &Limits::default()).unwrap();
+    let mut seen = Vec::new();
+    let changed = data.edit(Depth::Exemplar, |place| {
+        if place.depth() == Depth::Exemplar {
+            let value = place.get(Field::EXEMPLAR_VALUE, &[]).unwrap().unwrap().to_string();
+            seen.push((place.index(), value, place.point().is_some()));
+            if place.index() == 0 {
+                return Keep::Drop;
+            }
+            let attributes = place.attributes(place.own_attributes());
+            attributes.unwrap().set("k", Value::Int(1));
+            let count = place.int(Field::POINT_COUNT).unwrap();
+            place.set(Field::POINT_COUNT, &[], Value::Int(count + 1)).unwrap();
+            place.set(Field::EXEMPLAR_VALUE, &[], Value::Double(0.5)).unwrap();
+        } else {
+            assert_eq!(place.get(Field::EXEMPLAR_VALUE, &[]), Err(PathError::Absent));
+        }
+        Keep::Enter
+    });
+    let of = |index, value: &str| (index, value.to_owned(), true);
+    assert_eq!(seen, [of(0, "1"), of(1, "2.5"), of(2, "3")]);
+    assert_eq!(changed.items(), 2);
+    let mut text = Vec::new();
+    changed.to_json(&mut text);
+    let new: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let points =
+        &new["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["histogram"]["dataPoints"];
+    let kept = serde_json::json!({"asDouble": 0.5, "filteredAttributes": [{"key": "k", "value": {"intValue": "1"}}]});
+    assert_eq!(points[0], serde_json::json!({"count": "5", "exemplars": [kept, kept]}));
+    assert_eq!(points[1], serde_json::json!({"count": "4"}));
+    let none = data.edit(Depth::Exemplar, |_| Keep::Enter);
+    assert_eq!(none.chunks()[0].as_ptr(), data.chunks()[0].as_ptr());
+
+    let spans =
+        br#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"events": [{"name": "e"}]}]}]}]}"#;
+    let spans = Data::from_json(Signal::Traces, spans, &Limits::default()).unwrap();
+    let mut deepest = Depth::Resource;
+    let _ = spans.edit(Depth::Exemplar, |place| {
+        deepest = deepest.max(place.depth());
+        Keep::Enter
+    });
+    assert_eq!(deepest, Depth::Child);
 }
 
 #[test]

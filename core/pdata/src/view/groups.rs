@@ -1,6 +1,7 @@
 //! What the signals share: resources and scopes around items.
 
 use super::value::{AttributesRef, text};
+use crate::bits::last_32;
 use crate::fields::{resource, scope};
 use crate::wire::only;
 
@@ -51,7 +52,7 @@ impl<'a> ResourceRef<'a> {
 
     /// Attributes the sender dropped.
     pub fn dropped_attributes_count(self) -> u32 {
-        integer(self.buf, resource::DROPPED) as u32
+        last_32(integer(self.buf, resource::DROPPED))
     }
 }
 
@@ -89,7 +90,7 @@ impl<'a> ScopeRef<'a> {
 
     /// Attributes the sender dropped.
     pub fn dropped_attributes_count(self) -> u32 {
-        integer(self.buf, scope::DROPPED) as u32
+        last_32(integer(self.buf, scope::DROPPED))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::groups::{bytes, first_message, group_views, integer};
 use super::value::{AttributesRef, ValueRef, text};
+use crate::bits::{last_32, last_32_signed};
 use crate::fields::log;
 use crate::wire::only;
 
@@ -46,7 +47,7 @@ impl<'a> LogRecord<'a> {
     /// 1 (TRACE) to 24 (FATAL4); 0 if unknown.
     #[inline]
     pub fn severity_number(self) -> i32 {
-        self.integer(log::SEVERITY_NUMBER) as i32
+        last_32_signed(self.integer(log::SEVERITY_NUMBER))
     }
 
     /// The severity as the source wrote it.
@@ -74,12 +75,12 @@ impl<'a> LogRecord<'a> {
 
     /// Attributes the sender dropped.
     pub fn dropped_attributes_count(self) -> u32 {
-        self.integer(log::DROPPED) as u32
+        last_32(self.integer(log::DROPPED))
     }
 
     /// Trace flags.
     pub fn flags(self) -> u32 {
-        self.integer(log::FLAGS) as u32
+        last_32(self.integer(log::FLAGS))
     }
 
     /// 16 bytes, or none.

@@ -4,6 +4,7 @@ use super::groups::{group_views, integer};
 use super::item::PointRef;
 use super::points::{ExponentialHistogramPoint, HistogramPoint, NumberPoint, SummaryPoint};
 use super::value::{AttributesRef, text};
+use crate::bits::last_32_signed;
 use crate::fields::{metric, points};
 use crate::wire::{Messages, Reader};
 
@@ -138,7 +139,7 @@ macro_rules! kind {
             $(
                 /// 0 unspecified, 1 delta, 2 cumulative.
                 pub fn $temporality(self) -> i32 {
-                    integer(self.buf, points::TEMPORALITY) as i32
+                    last_32_signed(integer(self.buf, points::TEMPORALITY))
                 }
             )?
         }

@@ -1,8 +1,9 @@
 //! Data points of the five kinds of metrics, read in place.
 
 use super::value::AttributesRef;
+use crate::bits::last_32;
 use crate::fields::{exemplar, exponential, histogram, number, summary};
-use crate::wire::{Messages, Payload, Reader, Scalars};
+use crate::wire::{Messages, Payload, Reader, Scalars, from_zigzag};
 
 /// Value of a number point or exemplar.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -109,8 +110,8 @@ impl<'a> NumberPoint<'a> {
                 number::START => it.start = payload.integer(),
                 number::TIME => it.time = payload.integer(),
                 number::DOUBLE => it.value = NumberValue::Double(payload.double()),
-                number::INT => it.value = NumberValue::Int(payload.integer() as i64),
-                number::FLAGS => it.flags = payload.integer() as u32,
+                number::INT => it.value = NumberValue::Int(payload.integer().cast_signed()),
+                number::FLAGS => it.flags = last_32(payload.integer()),
                 _ => {}
             }
         }
@@ -153,7 +154,7 @@ impl<'a> HistogramPoint<'a> {
                 histogram::SUM => it.sum = Some(payload.double()),
                 histogram::MIN => it.min = Some(payload.double()),
                 histogram::MAX => it.max = Some(payload.double()),
-                histogram::FLAGS => it.flags = payload.integer() as u32,
+                histogram::FLAGS => it.flags = last_32(payload.integer()),
                 _ => {}
             }
         }
@@ -199,11 +200,11 @@ impl<'a> ExponentialHistogramPoint<'a> {
                 exponential::TIME => it.time = payload.integer(),
                 exponential::COUNT => it.count = payload.integer(),
                 exponential::SUM => it.sum = Some(payload.double()),
-                exponential::SCALE => it.scale = zigzag(payload.integer()),
+                exponential::SCALE => it.scale = from_zigzag(payload.integer()),
                 exponential::ZERO_COUNT => it.zero_count = payload.integer(),
                 exponential::POSITIVE => it.positive = Some(payload.bytes()),
                 exponential::NEGATIVE => it.negative = Some(payload.bytes()),
-                exponential::FLAGS => it.flags = payload.integer() as u32,
+                exponential::FLAGS => it.flags = last_32(payload.integer()),
                 exponential::MIN => it.min = Some(payload.double()),
                 exponential::MAX => it.max = Some(payload.double()),
                 exponential::ZERO_THRESHOLD => it.zero_threshold = payload.double(),
@@ -248,19 +249,13 @@ pub struct Buckets<'a> {
 impl<'a> Buckets<'a> {
     /// Index of the first bucket.
     pub fn offset(self) -> i32 {
-        zigzag(super::groups::integer(self.buf, exponential::OFFSET))
+        from_zigzag(super::groups::integer(self.buf, exponential::OFFSET))
     }
 
     /// Measurements per bucket.
     pub fn bucket_counts(self) -> impl Iterator<Item = u64> + Clone + use<'a> {
         Scalars::varints(self.buf, exponential::BUCKETS)
     }
-}
-
-/// Decodes an `sint32`.
-fn zigzag(raw: u64) -> i32 {
-    let raw = raw as u32;
-    (raw >> 1) as i32 ^ -((raw & 1) as i32)
 }
 
 /// A point of a summary.
@@ -284,7 +279,7 @@ impl<'a> SummaryPoint<'a> {
                 summary::TIME => it.time = payload.integer(),
                 summary::COUNT => it.count = payload.integer(),
                 summary::SUM => it.sum = payload.double(),
-                summary::FLAGS => it.flags = payload.integer() as u32,
+                summary::FLAGS => it.flags = last_32(payload.integer()),
                 _ => {}
             }
         }
@@ -348,7 +343,9 @@ impl<'a> Exemplar<'a> {
             match (field.number, payload) {
                 (exemplar::TIME, _) => it.time = payload.integer(),
                 (exemplar::DOUBLE, _) => it.value = NumberValue::Double(payload.double()),
-                (exemplar::INT, Payload::Fixed64(int)) => it.value = NumberValue::Int(int as i64),
+                (exemplar::INT, Payload::Fixed64(int)) => {
+                    it.value = NumberValue::Int(int.cast_signed())
+                }
                 (exemplar::TRACE_ID, _) => it.trace_id = payload.bytes(),
                 (exemplar::SPAN_ID, _) => it.span_id = payload.bytes(),
                 _ => {}

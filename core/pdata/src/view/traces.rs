@@ -2,6 +2,7 @@
 
 use super::groups::group_views;
 use super::value::{AttributesRef, text};
+use crate::bits::{last_32, last_32_signed};
 use crate::fields::{event, link, span, status};
 use crate::wire::{Messages, Reader};
 
@@ -38,13 +39,13 @@ impl<'a> Span<'a> {
                 span::PARENT => it.parent_span_id = payload.bytes(),
                 span::TRACE_STATE => it.trace_state = payload.bytes(),
                 span::NAME => it.name = payload.bytes(),
-                span::KIND => it.kind = payload.integer() as i32,
-                span::FLAGS => it.flags = payload.integer() as u32,
+                span::KIND => it.kind = last_32_signed(payload.integer()),
+                span::FLAGS => it.flags = last_32(payload.integer()),
                 span::START => it.start = payload.integer(),
                 span::END => it.end = payload.integer(),
-                span::DROPPED_ATTRIBUTES => it.dropped_attributes = payload.integer() as u32,
-                span::DROPPED_EVENTS => it.dropped_events = payload.integer() as u32,
-                span::DROPPED_LINKS => it.dropped_links = payload.integer() as u32,
+                span::DROPPED_ATTRIBUTES => it.dropped_attributes = last_32(payload.integer()),
+                span::DROPPED_EVENTS => it.dropped_events = last_32(payload.integer()),
+                span::DROPPED_LINKS => it.dropped_links = last_32(payload.integer()),
                 span::STATUS => it.status = payload.bytes(),
                 _ => {}
             }
@@ -139,7 +140,7 @@ impl<'a> Span<'a> {
         for field in Reader::new(self.status) {
             match field.number {
                 status::MESSAGE => it.message = text(field.payload.bytes()),
-                status::CODE => it.code = field.payload.integer() as i32,
+                status::CODE => it.code = last_32_signed(field.payload.integer()),
                 _ => {}
             }
         }
@@ -173,7 +174,7 @@ impl<'a> SpanEvent<'a> {
             match field.number {
                 event::TIME => it.time = field.payload.integer(),
                 event::NAME => it.name = field.payload.bytes(),
-                event::DROPPED => it.dropped = field.payload.integer() as u32,
+                event::DROPPED => it.dropped = last_32(field.payload.integer()),
                 _ => {}
             }
         }
@@ -226,8 +227,8 @@ impl<'a> SpanLink<'a> {
                 link::TRACE_ID => it.trace_id = field.payload.bytes(),
                 link::SPAN_ID => it.span_id = field.payload.bytes(),
                 link::TRACE_STATE => it.trace_state = field.payload.bytes(),
-                link::DROPPED => it.dropped = field.payload.integer() as u32,
-                link::FLAGS => it.flags = field.payload.integer() as u32,
+                link::DROPPED => it.dropped = last_32(field.payload.integer()),
+                link::FLAGS => it.flags = last_32(field.payload.integer()),
                 _ => {}
             }
         }

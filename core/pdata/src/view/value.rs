@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::bits::{position, short_tag};
 use crate::fields::{any, key_value};
 use crate::stats;
 use crate::wire::{BYTES, Field, Messages, Payload, Reader};
@@ -79,7 +80,7 @@ impl<'a> ValueRef<'a> {
             value = match (field.number, field.payload) {
                 (any::STRING, Payload::Bytes(it)) => ValueRef::Str(text(it)),
                 (any::BOOL, Payload::Varint(it)) => ValueRef::Bool(it != 0),
-                (any::INT, Payload::Varint(it)) => ValueRef::Int(it as i64),
+                (any::INT, Payload::Varint(it)) => ValueRef::Int(it.cast_signed()),
                 (any::DOUBLE, Payload::Fixed64(it)) => ValueRef::Double(f64::from_bits(it)),
                 (any::ARRAY, Payload::Bytes(it)) => ValueRef::Array(ArrayRef { buf: it }),
                 (any::MAP, Payload::Bytes(it)) => ValueRef::Map(AttributesRef::new(it, 1)),
@@ -188,9 +189,9 @@ pub struct AttributesRef<'a> {
 }
 
 /// Tags of `KeyValue.key`, `KeyValue.value` and `AnyValue.string_value`.
-const KEY: u8 = (key_value::KEY as u8) << 3 | BYTES;
-const VALUE: u8 = (key_value::VALUE as u8) << 3 | BYTES;
-const TEXT: u8 = (any::STRING as u8) << 3 | BYTES;
+const KEY: u8 = short_tag(key_value::KEY, BYTES);
+const VALUE: u8 = short_tag(key_value::VALUE, BYTES);
+const TEXT: u8 = short_tag(any::STRING, BYTES);
 
 /// Where key and encoded value stand in a `KeyValue` message.
 #[inline]
@@ -209,12 +210,10 @@ pub(crate) fn key_value_ranges(body: &[u8]) -> (Range<usize>, Range<usize>) {
 #[inline]
 pub(crate) fn key_value_at(field: &Field<'_>) -> ((u32, u32), (u32, u32)) {
     let body = field.payload.bytes();
-    let base = (field.end - body.len()) as u32;
+    let base = field.end - body.len();
     let (key, value) = key_value_ranges(body);
-    (
-        (base + key.start as u32, base + key.end as u32),
-        (base + value.start as u32, base + value.end as u32),
-    )
+    let at = |range: Range<usize>| (position(base + range.start), position(base + range.end));
+    (at(key), at(value))
 }
 
 /// Key and encoded value of a `KeyValue` message.

@@ -1,6 +1,7 @@
 //! Writes fields: the length of a message that is open is put where it belongs when it ends.
 
 use super::{BYTES, FIXED32, FIXED64, VARINT, field_len, varint_len, zigzag};
+use crate::bits::{last_8, short_tag};
 
 /// A message that is being written: where its length stands and how many bytes were kept for it.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +26,10 @@ impl Writer {
     #[inline]
     pub(crate) fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
-            self.buf.push(value as u8 | 0x80);
+            self.buf.push(last_8(value) | 0x80);
             value >>= 7;
         }
-        self.buf.push(value as u8);
+        self.buf.push(last_8(value));
     }
 
     #[inline]
@@ -60,7 +61,7 @@ impl Writer {
     #[inline]
     pub(crate) fn head(&mut self, number: u32, length: usize) {
         if length < 0x80 && number < 16 {
-            self.raw(&[(number << 3) as u8 | BYTES, length as u8]);
+            self.raw(&[short_tag(number, BYTES), last_8(length as u64)]);
         } else {
             self.long_head(number, length);
         }
@@ -68,8 +69,8 @@ impl Writer {
 
     fn long_head(&mut self, number: u32, length: usize) {
         if length < 0x4000 && number < 16 {
-            let tag = (number << 3) as u8 | BYTES;
-            return self.raw(&[tag, length as u8 | 0x80, (length >> 7) as u8]);
+            let [low, high] = [length, length >> 7].map(|it| last_8(it as u64));
+            return self.raw(&[short_tag(number, BYTES), low | 0x80, high]);
         }
         self.tag(number, BYTES);
         self.varint(length as u64);
@@ -86,7 +87,7 @@ impl Writer {
     #[inline]
     pub(crate) fn fixed64_field(&mut self, number: u32, value: u64) {
         if number < 16 {
-            let mut field = [(number << 3) as u8 | FIXED64; 9];
+            let mut field = [short_tag(number, FIXED64); 9];
             field[1..].copy_from_slice(&value.to_le_bytes());
             return self.raw(&field);
         }
@@ -184,7 +185,7 @@ impl Writer {
         let mut rest = length as u64;
         if let Some(target) = self.buf.get_mut(at..at + needed) {
             for byte in target {
-                *byte = rest as u8 | 0x80;
+                *byte = last_8(rest) | 0x80;
                 rest >>= 7;
             }
             if let Some(last) = self.buf.get_mut(at + needed - 1) {

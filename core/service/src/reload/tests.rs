@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use component::{
     BoxError, BuildInfo, Capability, Component, Connector, ConnectorSettings, ConsumeError,
     Consumer, Context, Data, Delivery, Exporter, ExporterSettings, Extension, Id, Next, Outputs,
-    Problems, Processor, ProcessorSettings, QueueConfig, Receiver, Stability, Storage,
+    Planned, Problems, Processor, ProcessorSettings, QueueConfig, Receiver, Stability, Storage,
     StorageClient, async_trait,
 };
 use componenttest::logs;
@@ -118,15 +118,31 @@ impl Consumer for Part {
     }
 }
 
+/// What the kinds that need no plan are made of, when they have one.
+#[derive(Clone)]
+struct Compiled(Config);
+
+impl Planned for Compiled {
+    type Section = Config;
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
+        World::named(&config.world).planned.lock().unwrap().push(config.name.clone());
+        if config.fails == "plan" {
+            found.late("", "it cannot be worked out").about("name");
+            return None;
+        }
+        Some(Self(config))
+    }
+}
+
 impl Receiver for Part {
-    type Config = Config;
+    type Config = Compiled;
     const TYPE: &'static str = "source";
     fn create(
         _settings: component::Settings,
-        config: Config,
+        plan: Compiled,
         out: Outputs,
     ) -> Result<Self, BoxError> {
-        let part = Self::new(config, None)?;
+        let part = Self::new(plan.0, None)?;
         part.world.sources.lock().unwrap().insert(part.config.name.clone(), out);
         Ok(part)
     }
@@ -148,12 +164,12 @@ impl Processor for Part {
 }
 
 impl Exporter for Part {
-    type Config = Config;
+    type Config = Compiled;
     const TYPE: &'static str = "end";
-    fn create(_settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
-        Self::new(config, None)
+    fn create(_settings: ExporterSettings, plan: Compiled) -> Result<Self, BoxError> {
+        Self::new(plan.0, None)
     }
-    fn delivery(config: &Config) -> Delivery {
+    fn delivery(Compiled(config): &Compiled) -> Delivery {
         let queue = QueueConfig { num_consumers: 1, ..QueueConfig::default() };
         Delivery { queue: config.queue.then_some(queue), ..Delivery::default() }
     }
@@ -193,10 +209,10 @@ impl Component for Store {
 }
 
 impl Extension for Store {
-    type Config = Config;
+    type Config = Compiled;
     const TYPE: &'static str = "store";
-    fn create(_settings: component::Settings, config: Config) -> Result<Self, BoxError> {
-        Part::new(config, None).map(Self)
+    fn create(_settings: component::Settings, plan: Compiled) -> Result<Self, BoxError> {
+        Part::new(plan.0, None).map(Self)
     }
     fn offers(self: Arc<Self>) -> Vec<Capability> {
         vec![Capability::Storage(self)]
@@ -314,7 +330,7 @@ async fn the_pipelines_of_an_id_share_one_plan_and_a_reload_keeps_it_with_its_se
     let of_a = |plans: Vec<Arc<Config>>| -> Vec<Arc<Config>> {
         plans.into_iter().filter(|it| it.name != "b").collect()
     };
-    assert_eq!(*bench.world.planned.lock().unwrap(), ["a", "b"], "each once");
+    assert_eq!(*bench.world.planned.lock().unwrap(), ["source", "a", "b", "end"], "each once");
     let first = of_a(created());
     assert!(first.len() == 2 && Arc::ptr_eq(&first[0], &first[1]));
     bench.reload(&[second, third]).await.unwrap();
@@ -324,6 +340,47 @@ async fn the_pipelines_of_an_id_share_one_plan_and_a_reload_keeps_it_with_its_se
     let next = of_a(created());
     assert!(next.len() == 2 && Arc::ptr_eq(&next[0], &next[1]));
     assert!(!Arc::ptr_eq(&first[0], &next[0]), "another section is another plan");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_works_its_section_out_once_however_many_instances_there_are() {
+    let changes = [
+        "service.pipelines.logs/2={receivers: [source], exporters: [end]}",
+        "service.pipelines.traces={receivers: [source], exporters: [end]}",
+        "service.pipelines.metrics={receivers: [source], exporters: [end]}",
+        "extensions={store: {world: WORLD, name: store}}",
+        "service.extensions=[store]",
+    ];
+    let bench = Bench::of("once", &changes).await;
+    let mut planned = bench.world.planned.lock().unwrap().clone();
+    planned.sort();
+    assert_eq!(planned, ["a", "b", "end", "source", "store"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_collector_finds_when_it_creates_a_component_is_said_of_each_kind() {
+    let of = |kind: &str, id: &str| format!("{kind}={{{id}: {{fails: plan, world: WORLD}}}}");
+    let [store, source] = [of("extensions", "store"), of("receivers", "source")];
+    for (n, changes, why) in [
+        (
+            0,
+            &[&*store, "service.extensions=[store]"][..],
+            "extensions: failed to create extension \"store\"",
+        ),
+        (1, &[&*source], "pipelines: failed to create \"source\" receiver for data type \"logs\""),
+        (
+            2,
+            &["exporters.end.fails=plan"],
+            "pipelines: failed to create \"end\" exporter for data type \"logs\"",
+        ),
+    ] {
+        let settings = settings(["late0", "late1", "late2"][n], changes);
+        let refused = Collector::start(&settings, &registry(), BUILD).await.err().unwrap();
+        let RunError::Config(problem) = refused else { panic!("it is known before the start") };
+        let want = format!("failed to build {why}: it cannot be worked out");
+        assert_eq!(problem.issues[0].text, want);
+        assert_eq!(problem.issues[0].path.last().unwrap(), "name");
+    }
 }
 
 #[tokio::test(start_paused = true)]

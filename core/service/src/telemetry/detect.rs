@@ -9,6 +9,7 @@ use std::path::Path;
 
 use component::config::Value;
 use component::meter::matches_wildcards;
+use machine::Machine;
 use serde_json::{Map, Value as Json};
 
 /// Detectors that are there.
@@ -36,12 +37,13 @@ pub(super) fn unknown(section: &Value) -> Vec<&str> {
 
 /// What the section asks for, of the machine whose files are below `root`.
 pub(super) fn detect(section: &Value, root: &Path) -> Map<String, Json> {
+    let machine = Machine::below(root);
     let mut all = Map::new();
     for name in names(section) {
         match name {
-            "host" => host(root, &mut all),
-            "os" => os(root, &mut all),
-            "process" => process(root, &mut all),
+            "host" => host(&machine, &mut all),
+            "os" => os(&machine, &mut all),
+            "process" => process(&machine, &mut all),
             _ => {}
         }
     }
@@ -58,42 +60,23 @@ pub(super) fn detect(section: &Value, root: &Path) -> Map<String, Json> {
     all
 }
 
-/// The first line of a file, if there is something in it.
-fn line(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    let line = text.lines().next().unwrap_or_default().trim();
-    (!line.is_empty()).then(|| line.to_owned())
-}
-
-fn host(root: &Path, all: &mut Map<String, Json>) {
-    if let Some(name) = line(&root.join("proc/sys/kernel/hostname")) {
-        all.insert("host.name".into(), name.into());
-    }
-    let id = ["etc/machine-id", "var/lib/dbus/machine-id"];
-    if let Some(id) = id.iter().find_map(|it| line(&root.join(it))) {
-        all.insert("host.id".into(), id.into());
+fn host(machine: &Machine, all: &mut Map<String, Json>) {
+    let facts = [("host.name", machine.host_name()), ("host.id", machine.host_id())];
+    for (name, fact) in facts {
+        if let Some(fact) = fact {
+            all.insert(name.into(), fact.into());
+        }
     }
 }
 
-/// The description is that of Go's SDK: the distribution's name, and `uname` in brackets.
-fn os(root: &Path, all: &mut Map<String, Json>) {
+fn os(machine: &Machine, all: &mut Map<String, Json>) {
     all.insert("os.type".into(), std::env::consts::OS.into());
-    let release = fs::read_to_string(root.join("etc/os-release")).unwrap_or_default();
-    let name = release.lines().find_map(|it| it.strip_prefix("PRETTY_NAME="));
-    let kernel = |it: &str| line(&root.join("proc/sys/kernel").join(it)).unwrap_or_default();
-    let uname = [kernel("ostype"), kernel("hostname"), kernel("osrelease"), kernel("version")];
-    let uname = uname.join(" ");
-    let text = match name.map(|it| it.trim_matches(['"', '\''])).filter(|it| !it.is_empty()) {
-        Some(name) if !uname.trim().is_empty() => format!("{name} ({})", uname.trim()),
-        Some(name) => name.to_owned(),
-        None => uname.trim().to_owned(),
-    };
-    if !text.is_empty() {
+    if let Some(text) = machine.os_description() {
         all.insert("os.description".into(), text.into());
     }
 }
 
-fn process(root: &Path, all: &mut Map<String, Json>) {
+fn process(machine: &Machine, all: &mut Map<String, Json>) {
     all.insert("process.pid".into(), std::process::id().into());
     if let Ok(path) = std::env::current_exe() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -102,7 +85,7 @@ fn process(root: &Path, all: &mut Map<String, Json>) {
     }
     if let Ok(own) = fs::metadata("/proc/self") {
         let id = own.uid().to_string();
-        let users = fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();
+        let users = machine.text("etc/passwd").unwrap_or_default();
         let name = users.lines().find_map(|it| {
             let mut fields = it.split(':');
             let name = fields.next()?;

@@ -18,7 +18,7 @@ use tracing::{Instrument, Span, debug};
 
 use super::SILENT_SPAN;
 use super::readers::{OtlpConfig, PushExporterConfig};
-use crate::registry::{Make, Registry, Step};
+use crate::registry::{Plan, Registry, Step};
 
 /// Longest time of one attempt, in milliseconds. otelconf's default.
 const ATTEMPT_MILLIS: i64 = 10_000;
@@ -50,13 +50,13 @@ impl Exporter {
             (None, Some(_)) => Ok(Self::with(signal, None, Arc::new(Console))),
             (Some(otlp), None) => {
                 let (type_name, section) = section(otlp, signal)?;
-                let entry = registry.find(Kind::Exporter, type_name);
-                let Some(Make::Exporter(make)) = entry.map(|it| it.make) else {
-                    return Err(format!("this build has no exporter \"{type_name}\" to send with"));
-                };
+                let unknown = || format!("this build has no exporter \"{type_name}\" to send with");
+                let entry = registry.find(Kind::Exporter, type_name).ok_or_else(unknown)?;
                 let section = serde_json::from_value(section).map_err(|it| it.to_string())?;
                 let settings = settings(type_name, signal, build)?;
-                let made = make(settings.clone(), &section).map_err(|it| it.to_string())?;
+                let plan = entry.plan(&section).map_err(|it| it.to_string())?;
+                let Plan::Exporter(make) = plan else { return Err(unknown()) };
+                let made = make(settings.clone()).map_err(|it| it.to_string())?;
                 let Step { component, consumer } = made.0;
                 let retry = RetryConfig {
                     max_elapsed_time: GoDuration::from_secs(RETRY_SECONDS),

@@ -5,7 +5,8 @@
 //! handed out, page by page, since the start.
 
 use component::Meter;
-use component::meter::{Descriptor, Level, Shape};
+use component::meter::{Descriptor, Level, OURS, Shape};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// `sysconf(_SC_PAGESIZE)` on every Linux that we build for.
@@ -39,6 +40,14 @@ const ALLOCATED: Descriptor = figure(
     "Cumulative bytes allocated for heap objects: pages that the kernel handed out [Alpha]",
 );
 
+const TASKS: Descriptor = Descriptor {
+    scope: OURS,
+    name: "sluice_runtime_tasks",
+    unit: "{task}",
+    description: "Tasks that live: connections, requests, and what components do beside them.",
+    level: Level::Detailed,
+};
+
 /// Registers the figures.
 pub(super) fn observe(meter: &Meter) {
     let started = Instant::now();
@@ -50,6 +59,10 @@ pub(super) fn observe(meter: &Meter) {
     figure(Shape::Gauge, RSS, || status("VmRSS:"));
     figure(Shape::Gauge, HEAP, || status("RssAnon:"));
     figure(Shape::Gauge, SYSTEM, || status("VmHWM:"));
+    if let Ok(runtime) = Handle::try_current() {
+        let alive = move || Some(runtime.metrics().num_alive_tasks() as f64);
+        meter.observe(Shape::Gauge, TASKS, &[], alive);
+    }
     figure(Shape::Counter, ALLOCATED, || Some(stat(MINOR_FAULTS)? * PAGE_BYTES));
 }
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use component::config::{Type, Value, Wanted};
 use component::{BuildInfo, Problems};
-use pdata::{AttributesWriter, Builder, ValueWriter};
+use pdata::{AttributesWriter, Builder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -43,23 +43,7 @@ impl Resource {
 
 /// Fields of a log line, or what the resource is, as attributes.
 pub(crate) fn attributes(fields: &Map<String, Json>, out: &mut AttributesWriter<'_>) {
-    fields.iter().for_each(|(key, it)| out.value(key, |out| write(it, out)));
-}
-
-fn write(value: &Json, out: &mut ValueWriter<'_>) {
-    match value {
-        Json::Null => {}
-        Json::Bool(it) => out.put(*it),
-        Json::Number(it) => match it.as_i64() {
-            Some(it) => out.put(it),
-            None => out.put(it.as_f64().unwrap_or_default()),
-        },
-        Json::String(it) => out.put(it),
-        Json::Array(items) => {
-            out.array(|out| items.iter().for_each(|it| out.value(|out| write(it, out))));
-        }
-        Json::Object(entries) => out.map(|out| attributes(entries, out)),
-    }
+    fields.iter().for_each(|(key, it)| out.value(key, |out| out.json(it)));
 }
 
 impl ResourceConfig {

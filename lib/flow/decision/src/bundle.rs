@@ -5,12 +5,14 @@ use std::io::Read as _;
 use flate2::read::GzDecoder;
 use rego::Value;
 
+use crate::signed::Verification;
+
 /// Most files of a bundle.
 const FILES_MAX: usize = 10_000;
 /// A bundle unpacked, in bytes.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// A block of a tar archive, in bytes.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// What is in a bundle.
 #[derive(Debug, Default)]
@@ -20,15 +22,17 @@ pub(crate) struct Bundle {
     /// Names of the folders around each document, and the document.
     pub(crate) data: Vec<(Vec<String>, Value)>,
     /// Below these paths of `data` the bundle has all, and nothing elsewhere.
-    roots: Vec<Vec<String>>,
+    pub(crate) roots: Vec<Vec<String>>,
+    /// As its manifest says.
+    pub(crate) revision: String,
 }
 
 impl Bundle {
-    /// Unpacks a bundle.
+    /// Unpacks a bundle, and verifies its signature if there has to be one.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn read(packed: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(packed: &[u8], signed: Option<&Verification>) -> Result<Self, String> {
         let mut archive = Vec::new();
         let unpacked = GzDecoder::new(packed).take(BYTES_MAX + 1).read_to_end(&mut archive);
         unpacked.map_err(|error| format!("it is no gzip: {error}"))?;
@@ -36,7 +40,20 @@ impl Bundle {
             return Err(format!("it has more than {BYTES_MAX} bytes when it is unpacked"));
         }
         let mut bundle = Self { roots: vec![Vec::new()], ..Self::default() };
-        for (name, bytes) in files(&archive)? {
+        let files = files(&archive)?;
+        match signed {
+            Some(it) => it.check(&files)?,
+            None if files
+                .iter()
+                .any(|it| it.0.trim_start_matches(['.', '/']) == "signatures.json") =>
+            {
+                return Err(
+                    "it is signed, and there is no key: write those who may sign at keys".into()
+                );
+            }
+            None => {}
+        }
+        for (name, bytes) in files {
             bundle.add(&name, bytes)?;
         }
         bundle.inside_roots()?;
@@ -53,9 +70,7 @@ impl Bundle {
         };
         match file {
             ".manifest" if folder.is_empty() => self.manifest(&json()?)?,
-            ".signatures.json" => {
-                return Err("it is signed, and signatures are not verified here: use one without .signatures.json".into());
-            }
+            ".signatures.json" => {}
             "data.json" => self.data.push((names(folder), json()?)),
             "data.yaml" | "data.yml" => {
                 return Err(format!("{name}: write data as JSON"));
@@ -78,11 +93,23 @@ impl Bundle {
             let roots = roots.map(|it| it.as_string().map(|it| names(it)).map_err(|_| wrong()));
             self.roots = roots.collect::<Result<_, _>>()?;
         }
+        if let Some(revision) = entries.get(&"revision".into()) {
+            self.revision = revision.as_string().map_err(|_| wrong())?.to_string();
+        }
         Ok(())
     }
 
-    /// As OPA does: data outside of the roots is refused. Of modules OPA looks at the package, which is known later.
+    /// As OPA does: data and packages outside of the roots are refused. A module that does not parse is told when it is compiled.
     fn inside_roots(&self) -> Result<(), String> {
+        for (name, text) in &self.modules {
+            let Ok(module) = rego::syntax::module(name, text, rego::Version::Auto) else {
+                continue;
+            };
+            if !self.roots.iter().any(|root| module.package.starts_with(root)) {
+                let (package, roots) = (module.package.join("."), self.roots_shown());
+                return Err(format!("{name}: package {package} is outside of its roots {roots}"));
+            }
+        }
         for (path, value) in &self.data {
             self.is_inside(path, value)?;
         }
@@ -117,7 +144,7 @@ fn names(path: &str) -> Vec<String> {
 }
 
 /// Names and contents of the files of a tar archive: ustar, with long names as GNU and pax write them.
-fn files(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
+pub(crate) fn files(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
     let mut all = Vec::new();
     let mut rest = archive;
     let mut long_name: Option<String> = None;
@@ -174,28 +201,11 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
-
-    /// A bundle of these files.
-    pub(crate) fn packed(files: &[(&str, &str)]) -> Vec<u8> {
-        let mut archive = Vec::new();
-        for (name, text) in files {
-            let mut head = [0_u8; BLOCK];
-            head[..name.len()].copy_from_slice(name.as_bytes());
-            head[124..135].copy_from_slice(format!("{:011o}", text.len()).as_bytes());
-            head[156] = b'0';
-            archive.extend_from_slice(&head);
-            archive.extend_from_slice(text.as_bytes());
-            archive.resize(archive.len().div_ceil(BLOCK) * BLOCK, 0);
-        }
-        archive.resize(archive.len() + 2 * BLOCK, 0);
-        let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-        out.write_all(&archive).unwrap();
-        out.finish().unwrap()
-    }
+    use crate::bundle_kit::packed;
 
     #[track_caller]
     fn refused(files: &[(&str, &str)], want: &str) {
-        let error = Bundle::read(&packed(files)).unwrap_err();
+        let error = Bundle::read(&packed(files), None).unwrap_err();
         assert!(error.contains(want), "{error}");
     }
 
@@ -208,7 +218,7 @@ mod tests {
             ("/a/b/data.json", "{\"c\": 1}"),
             ("/README", "hello"),
         ];
-        let bundle = Bundle::read(&packed(&files)).unwrap();
+        let bundle = Bundle::read(&packed(&files), None).unwrap();
         assert_eq!(bundle.modules, [("/a/p.rego".to_owned(), "package a".to_owned())]);
         let value = Value::from_json_str("{\"c\": 1}").unwrap();
         assert_eq!(bundle.data, [(vec!["a".to_owned(), "b".to_owned()], value)]);
@@ -226,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_is_no_bundle_is_refused() {
-        assert!(Bundle::read(b"hello").unwrap_err().contains("no gzip"));
+        assert!(Bundle::read(b"hello", None).unwrap_err().contains("no gzip"));
         refused(&[(".signatures.json", "{}")], "signed");
         refused(&[("data.yaml", "a: 1")], "write data as JSON");
         refused(&[("data.json", "{")], "data.json");
@@ -238,7 +248,7 @@ mod tests {
         cut.truncate(1_000);
         let mut out = GzEncoder::new(Vec::new(), Compression::fast());
         out.write_all(&cut).unwrap();
-        let error = Bundle::read(&out.finish().unwrap()).unwrap_err();
+        let error = Bundle::read(&out.finish().unwrap(), None).unwrap_err();
         assert!(error.contains("middle of a file"), "{error}");
     }
 
@@ -248,7 +258,7 @@ mod tests {
         for _ in 0..65 {
             out.write_all(&vec![0; 1024 * 1024]).unwrap();
         }
-        let error = Bundle::read(&out.finish().unwrap()).unwrap_err();
+        let error = Bundle::read(&out.finish().unwrap(), None).unwrap_err();
         assert!(error.contains("unpacked"), "{error}");
     }
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use config::{Choice, Choices, Duration, Need, Problems, TextOr, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::bundles::{self, BundleConfig, KeyConfig};
+use crate::decision_log::DecisionLogs;
+
 /// `processors: rego:`, and what the connector shares with it.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[serde(default)]
@@ -14,6 +17,10 @@ pub struct Config {
     /// Files with policies (`.rego`), files with data (`.json`), directories with both, as `opa -d` takes them, and bundles
     /// (`.tar.gz`). They are read again when they change.
     pub files: Vec<String>,
+    /// Bundles from servers, by names that metrics and log lines use.
+    pub bundles: BTreeMap<String, BundleConfig>,
+    /// Who may sign bundles, by the ids of their keys. With one here every bundle of a server has to be signed.
+    pub keys: BTreeMap<String, KeyConfig>,
     /// Language of the policies: `v0`, `v1`, or `auto`: v1 unless only v0 can read it. Default `auto`.
     pub rego_version: Choice<Version>,
     /// What happens if a rule of a policy holds.
@@ -38,6 +45,8 @@ pub struct Config {
     /// The id of a storage extension that keeps windows, blocked keys and when alerts were sent. Default: none, a restart
     /// forgets them.
     pub storage: String,
+    /// Decisions as log records.
+    pub decision_logs: DecisionLogs,
     /// Steps to more speed, each of which can be switched off.
     pub speed: Speed,
 }
@@ -47,6 +56,8 @@ impl Default for Config {
         Self {
             policy: String::new(),
             files: Vec::new(),
+            bundles: BTreeMap::new(),
+            keys: BTreeMap::new(),
             rego_version: Choice::default(),
             rules: Vec::new(),
             decision: String::new(),
@@ -58,6 +69,7 @@ impl Default for Config {
             block_ttl: seconds(900),
             timeout: Duration::of(std::time::Duration::from_millis(5)),
             storage: String::new(),
+            decision_logs: DecisionLogs::default(),
             speed: Speed::default(),
         }
     }
@@ -289,12 +301,14 @@ impl Choices for Clock {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        if self.policy.is_empty() && self.files.is_empty() {
+        if self.policy.is_empty() && self.files.is_empty() && self.bundles.is_empty() {
             problems.at(
                 "",
                 "there is no policy: write one at policy, or name files or directories at files",
             );
         }
+        self.decision_logs.validate(problems);
+        bundles::validate(&self.bundles, &self.keys, problems);
         if self.rules.is_empty() && self.decision.is_empty() {
             problems.at(
                 "",

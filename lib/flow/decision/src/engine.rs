@@ -8,10 +8,13 @@ use arc_swap::ArcSwapOption;
 use component::{Meter, PerSignal, Problems, Signal};
 
 use crate::action::{self, Action};
+use crate::bundles;
 use crate::config::{Config, OnError, Version};
+use crate::decision_log::{DecisionLogs, Mode};
 use crate::instance::Instance;
 use crate::path::Path;
 use crate::policy::{Loaded, Wanted};
+use crate::remote::Remote;
 use crate::sources::Sources;
 use crate::state::State;
 use crate::windows::When;
@@ -23,9 +26,14 @@ pub struct Engine {
     pub(crate) wanted: Wanted,
     pub(crate) inline: String,
     pub(crate) files: Vec<String>,
+    pub(crate) remotes: Vec<Arc<Remote>>,
+    /// Nothing passes without a policy.
+    pub(crate) fail_closed: bool,
     pub(crate) rules: PerSignal<Vec<Rule>>,
     /// The query whose answer is an object.
     pub(crate) decision: Option<usize>,
+    /// Decisions that are logged, and the query that says what of them is not.
+    pub(crate) logs: Option<(DecisionLogs, usize)>,
     /// For each window, the query that says which records count.
     pub(crate) when: Vec<Option<usize>>,
     pub(crate) on_error: OnError,
@@ -69,6 +77,8 @@ impl Engine {
             is_query(&config.decision, "decision", found);
         }
         let decision = (!config.decision.is_empty()).then(|| query(&config.decision));
+        let logs = &config.decision_logs;
+        let logs = (*logs.mode != Mode::Off).then(|| (logs.clone(), query(&logs.mask)));
         let state = Arc::new(state?);
         let when = state.windows.iter().map(|it| match &it.when {
             When::Rule(text) => Some(query(text)),
@@ -85,6 +95,7 @@ impl Engine {
             Version::V0 => rego::Version::V0,
             Version::V1 => rego::Version::V1,
         };
+        let remotes = remotes(config, found);
         let (timeout, speed) = (config.timeout.std(), config.speed.clone());
         let asked = numbers.iter().zip(&config.rules).map(|(query, rule)| (*query, rule.is));
         let asked = asked.collect();
@@ -95,8 +106,11 @@ impl Engine {
             wanted,
             inline: config.policy.clone(),
             files: config.files.clone(),
+            remotes: remotes?,
+            fail_closed: config.fail_closed,
             rules,
             decision,
+            logs,
             when,
             on_error: *config.on_error,
             alert_interval: config.alert_interval.std(),
@@ -109,7 +123,11 @@ impl Engine {
     }
 
     fn first_load(&self, config: &Config, found: &mut Problems) -> Option<()> {
-        match Sources::read(&self.inline, &self.files) {
+        if self.remotes.iter().any(|it| it.bundle().is_none()) {
+            // They are fetched when it has started.
+            return Some(());
+        }
+        match self.sources() {
             Ok(sources) => match Loaded::new(&sources, &self.wanted, &self.state) {
                 Ok(loaded) => self.policy.store(Some(Arc::new(loaded))),
                 Err(why) => {
@@ -131,12 +149,22 @@ impl Engine {
         Some(())
     }
 
+    /// All that the policy is made of.
+    fn sources(&self) -> Result<Sources, String> {
+        let bundle = |it: &Arc<Remote>| {
+            let bundle = it.bundle().ok_or(format!("bundle {} was not fetched yet", it.name))?;
+            Ok((it.name.clone(), bundle))
+        };
+        let bundles = self.remotes.iter().map(bundle).collect::<Result<Vec<_>, String>>()?;
+        Sources::read(&self.inline, &self.files, &bundles)
+    }
+
     /// Reads and compiles the policy anew; it counts from the next payload on.
     ///
     /// # Errors
     /// What is wrong with it: the one before stays.
     pub fn reload(&self) -> Result<bool, String> {
-        let sources = Sources::read(&self.inline, &self.files)?;
+        let sources = self.sources()?;
         if self.policy.load().as_ref().is_some_and(|it| it.revision == sources.revision) {
             return Ok(false);
         }
@@ -169,6 +197,20 @@ impl Engine {
         }
         all
     }
+}
+
+fn remotes(config: &Config, found: &mut Problems) -> Option<Vec<Arc<Remote>>> {
+    let mut all = Vec::new();
+    for (name, bundle) in &config.bundles {
+        match bundles::verification(bundle, &config.keys) {
+            Ok(it) => all.push(Arc::new(Remote::new(name, bundle, it))),
+            Err(why) => {
+                found.at("keys", why);
+                return None;
+            }
+        }
+    }
+    Some(all)
 }
 
 fn is_query(text: &str, place: &str, found: &mut Problems) {

@@ -71,6 +71,17 @@ const LOADED_AT: Descriptor = counter(
     "When the policy that counts was loaded, seconds since 1970",
 );
 
+const DECISIONS_LOST: Descriptor = counter(
+    "sluice_rego_decisions_lost_total",
+    "{decision}",
+    "Decisions that were to be logged and were not: more than fit, or their mask failed, or no pipeline took them",
+);
+const BUNDLES: Descriptor = counter(
+    "sluice_rego_bundle_requests_total",
+    "{request}",
+    "Requests for a bundle, by result success, not_modified or failure",
+);
+
 /// One use of a section.
 pub struct Instance {
     /// Of the pipeline.
@@ -90,6 +101,7 @@ pub struct Instance {
 struct Counters {
     errors: Counter,
     alerts_lost: Counter,
+    decisions_lost: Counter,
     blocks: Counter,
     loads: Counter,
     failed_loads: Counter,
@@ -120,6 +132,7 @@ impl Instance {
         let counters = Counters {
             errors: meter.counter(ERRORS, own),
             alerts_lost: meter.counter(ALERTS_LOST, own),
+            decisions_lost: meter.counter(DECISIONS_LOST, own),
             blocks: meter.counter(BLOCKS, own),
             loads: with(LOADS, "result", "success"),
             failed_loads: with(LOADS, "result", "failure"),
@@ -178,6 +191,11 @@ impl Instance {
         self.counters.alerts_lost.add(count as u64);
     }
 
+    /// Decisions that were not logged.
+    pub fn lost_decisions(&self, count: usize) {
+        self.counters.decisions_lost.add(count as u64);
+    }
+
     pub(crate) fn failed(&self, why: &str) {
         self.counters.errors.add(1);
         self.complain(why);
@@ -201,6 +219,12 @@ impl Instance {
         self.counters.last_load.set(1);
         self.counters.loaded_at.set(i64::try_from(now / 1_000_000_000).unwrap_or(i64::MAX));
         tracing::info!(revision, "the policy was loaded anew");
+    }
+
+    /// A request for a bundle has ended.
+    pub(crate) fn bundle(&self, name: &str, result: &str) {
+        let labels = [(self.key, &*self.component), ("bundle", name), ("result", result)];
+        self.meter.counter(BUNDLES, &labels).add(1);
     }
 
     pub(crate) fn refused(&self, error: &str) {

@@ -64,6 +64,7 @@ const SHARED: &[Row] = &[
     (&["resource", "schema_url"], Leaf::Plain(Field::RESOURCE_SCHEMA_URL)),
     (&["scope", "name"], Leaf::Plain(Field::SCOPE_NAME)),
     (&["scope", "version"], Leaf::Plain(Field::SCOPE_VERSION)),
+    (&["scope", "schema_url"], Leaf::Plain(Field::SCOPE_SCHEMA_URL)),
     (&["scope", "attributes"], Leaf::Attributes(Field::SCOPE_ATTRIBUTES)),
     (&["client", "address"], Leaf::ClientAddress),
     (&["client", "metadata"], Leaf::ClientMetadata),

@@ -21,13 +21,18 @@ mod action;
 mod alert;
 mod apply;
 mod bundle;
+#[cfg(test)]
+mod bundle_kit;
+mod bundles;
 mod calm;
 mod cells;
 mod closure;
 mod config;
+mod decision_log;
 mod engine;
 mod fields;
 mod guards;
+mod inspect;
 mod instance;
 mod layout;
 mod lru;
@@ -37,7 +42,11 @@ mod plan;
 mod policy;
 mod project;
 mod reads;
+mod remote;
+#[cfg(test)]
+mod remote_tests;
 mod run;
+mod signed;
 mod sources;
 mod state;
 #[cfg(test)]
@@ -48,11 +57,14 @@ mod watch;
 mod windows;
 
 pub use alert::{Alert, EVENT_NAME, records};
+pub use bundles::{BundleConfig, KeyConfig, Polling, Signing};
 pub use config::{
     Action, AlertConfig, BlockConfig, Clock, Config, Input, OnError, Redact, Rule, Speed, Version,
     WindowConfig,
 };
+pub use decision_log::{DECISION_EVENT, Decision, DecisionLogs, Mode, decision_records};
 pub use engine::Engine;
+pub use inspect::{Unknown, documents, only, unknown_paths};
 pub use instance::Instance;
 pub use run::{Outcome, Routes};
 pub use tier::{Tier, tiers};

@@ -396,7 +396,7 @@ fn metric_type(kind: MetricKind) -> &'static str {
 }
 
 /// RFC 3339 in UTC; nothing for a time that is not known.
-fn time(nanos: u64) -> Value {
+pub(crate) fn time(nanos: u64) -> Value {
     if nanos == 0 {
         return "".into();
     }

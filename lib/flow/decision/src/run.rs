@@ -12,6 +12,7 @@ use crate::action::{self, Action, Patterns};
 use crate::alert::{Alert, AlertAction, Facts};
 use crate::apply::{self, Fate};
 use crate::config::OnError;
+use crate::decision_log::{self, DECISIONS_MAX, Decision};
 use crate::engine::{Engine, Rule};
 use crate::fields::{Cells, Record, View};
 use crate::instance::Instance;
@@ -36,6 +37,8 @@ pub struct Outcome {
     pub alerts: Vec<Alert>,
     /// For each record that goes on, the routes that policies have named, if any did.
     pub routes: Option<Vec<Routes>>,
+    /// Decisions that are to be logged.
+    pub decisions: Vec<Decision>,
     /// Why the payload has to be refused.
     pub error: Option<String>,
 }
@@ -47,7 +50,9 @@ impl Engine {
     /// Asks the policy about each record, and does what it says. The whole payload has one policy.
     pub fn run(&self, instance: &Instance, client: Option<&Client>, data: &Data) -> Outcome {
         let Some(policy) = self.policy.load_full() else {
-            return Outcome { data: data.clone(), alerts: Vec::new(), routes: None, error: None };
+            let error = self.fail_closed.then(|| "there is no policy yet".to_owned());
+            let (alerts, decisions) = (Vec::new(), Vec::new());
+            return Outcome { data: data.clone(), alerts, routes: None, decisions, error };
         };
         let around =
             Around { client, pipeline: &instance.pipeline, component: &instance.component };
@@ -70,18 +75,19 @@ impl Engine {
             named: Routes::new(),
             kept: 0,
             routes: Vec::new(),
+            decisions: Vec::new(),
             error: None,
         };
         let edited =
             data.edit_with(Depth::of_items(data.signal()), Empty::Drop, |place| run.visit(place));
-        let Run { workers, alerts, routes, error, .. } = run;
+        let Run { workers, alerts, routes, decisions, error, .. } = run;
         policy.give_back(workers);
         if let Err(error) = self.state.store() {
             instance.complain(&format!("the state of the policy cannot be stored: {error}"));
         }
         instance.windows(&self.state);
         let routes = (!routes.is_empty()).then_some(routes);
-        Outcome { data: edited, alerts, routes, error }
+        Outcome { data: edited, alerts, routes, decisions, error }
     }
 
     /// The alert did not get through: the next one of its kind is not held back.
@@ -117,6 +123,7 @@ struct Run<'r> {
     kept: usize,
     /// Of each of them, from the first on that has one.
     routes: Vec<Routes>,
+    decisions: Vec<Decision>,
     error: Option<String>,
 }
 
@@ -132,7 +139,17 @@ struct Memory {
 
 /// An action, with the name of its rule.
 type Chosen<'r> = (Arc<str>, Cow<'r, Action>);
-type Locked<'r> = Vec<MutexGuard<'r, ()>>;
+/// The document of a record, and the answer of each query about it.
+type Said = (Value, Vec<(usize, Value)>);
+
+/// What is done with a record.
+struct Decided<'r> {
+    actions: Vec<Chosen<'r>>,
+    /// For the log of decisions, if there is one.
+    said: Option<Said>,
+    /// What it counts in is locked until it is done.
+    _locked: Vec<MutexGuard<'r, ()>>,
+}
 
 impl<'r> Run<'r> {
     fn visit(&mut self, place: &mut Place<'_>) -> Keep {
@@ -170,14 +187,19 @@ impl<'r> Run<'r> {
         let record = Record::new(place, &around, &self.plan.fields, &self.policy.lookups, cells);
         let decided = self.decide(&record);
         self.memory.cells = record.into_cells();
-        match decided {
-            Ok((_locked, actions)) => self.act(place, &actions),
-            Err(why) => self.failed(&why),
+        let Decided { actions, said, .. } = match decided {
+            Ok(it) => it,
+            Err(why) => return self.failed(&why),
+        };
+        let stays = self.act(place, &actions);
+        if let Some((input, said)) = said {
+            self.log(&input, &said, stays);
         }
+        stays
     }
 
-    /// What is done with a record. What it counts in is locked until it is done.
-    fn decide(&mut self, record: &Record<'_, '_>) -> Result<(Locked<'r>, Vec<Chosen<'r>>), String> {
+    /// What is done with a record.
+    fn decide(&mut self, record: &Record<'_, '_>) -> Result<Decided<'r>, String> {
         let mut counted = std::mem::take(&mut self.memory.counted);
         counted.clear();
         self.counted(record, &mut counted)?;
@@ -185,7 +207,56 @@ impl<'r> Run<'r> {
         let locked = self.engine.state.locked(keys);
         self.count(record.place, &counted);
         self.memory.counted = counted;
-        Ok((locked, self.actions(record)?))
+        let actions = self.actions(record)?;
+        // What is logged is the record as it came.
+        let said = self.engine.logs.is_some().then(|| self.said(record)).transpose()?;
+        Ok(Decided { actions, said, _locked: locked })
+    }
+
+    /// The document of the record, and what each query of the section says of it.
+    fn said(&mut self, record: &Record<'_, '_>) -> Result<Said, String> {
+        let rules = self.rules;
+        let queries = rules.iter().map(|it| it.query).chain(self.engine.decision);
+        let said = queries.map(|it| Ok((it, self.answer(it, record)?)));
+        let said = said.collect::<Result<_, String>>()?;
+        Ok((self.input(record.place), said))
+    }
+
+    /// Logs decisions about a record, as far as that is wanted.
+    fn log(&mut self, input: &Value, said: &[(usize, Value)], stays: bool) {
+        let Some((logs, mask)) = &self.engine.logs else { return };
+        if !logs.wants(stays) {
+            return;
+        }
+        for (query, result) in said {
+            if self.decisions.len() >= DECISIONS_MAX {
+                self.instance.lost_decisions(1);
+                continue;
+            }
+            let facts = decision_log::Facts {
+                query: self.engine.wanted.queries.get(*query).map_or("", String::as_str),
+                input,
+                result,
+                now: self.now,
+                component: self.around.component,
+                pipeline: self.around.pipeline,
+                revision: &self.policy.revision,
+            };
+            let mut decision = Decision::new(&facts, self.decisions.len());
+            let rules = match self.workers.evaluate.get_mut(*mask) {
+                Some(worker) => worker.evaluate(decision.event()).map_err(|it| it.to_string()),
+                None => Ok(None),
+            };
+            let masked = rules.and_then(|it| decision.mask(&it.unwrap_or(Value::Undefined)));
+            match masked {
+                Ok(()) => self.decisions.push(decision),
+                // What could not be masked is not shown.
+                Err(why) => {
+                    self.instance.lost_decisions(1);
+                    self.instance.complain(&format!("a decision was not logged: {why}"));
+                }
+            }
+        }
     }
 
     /// What was answered so far does not count any more.

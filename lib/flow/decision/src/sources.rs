@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rego::Value;
 use xxhash_rust::xxh3::Xxh3;
 
+use std::sync::Arc;
+
 use crate::bundle::Bundle;
 
 /// Most files of a policy.
@@ -44,7 +46,11 @@ impl Sources {
     ///
     /// # Errors
     /// What cannot be read, with the name of the file.
-    pub(crate) fn read(inline: &str, files: &[String]) -> Result<Self, String> {
+    pub(crate) fn read(
+        inline: &str,
+        files: &[String],
+        bundles: &[(String, Arc<Bundle>)],
+    ) -> Result<Self, String> {
         let mut reading = Reading::default();
         if !inline.is_empty() {
             reading.module("policy", inline.to_owned());
@@ -58,6 +64,10 @@ impl Sources {
             } else {
                 reading.file(path, &[])?;
             }
+        }
+        overlap(bundles)?;
+        for (name, bundle) in bundles {
+            reading.unpacked(&format!("bundle {name}"), bundle)?;
         }
         if reading.sources.modules.is_empty() {
             return Err(format!("there is no .rego file in {}", files.join(", ")));
@@ -156,17 +166,44 @@ impl Reading {
     /// One as `opa build` makes it.
     fn bundle(&mut self, path: &Path, shown: &str) -> Result<(), String> {
         let packed = read_bytes(path)?;
-        self.hash.update(&packed);
-        let bundle = Bundle::read(&packed).map_err(|error| format!("bundle {shown}: {error}"))?;
-        for (name, text) in bundle.modules {
+        let bundle = Bundle::read(&packed, None);
+        self.unpacked(shown, &bundle.map_err(|error| format!("bundle {shown}: {error}"))?)
+    }
+
+    fn unpacked(&mut self, shown: &str, bundle: &Bundle) -> Result<(), String> {
+        for (name, text) in &bundle.modules {
             self.bytes += text.len();
-            self.module(&format!("{shown}:{name}"), text);
+            self.module(&format!("{shown}:{name}"), text.clone());
         }
         if self.bytes > BYTES_MAX {
             return Err(format!("the files of the policy have more than {BYTES_MAX} bytes"));
         }
-        bundle.data.into_iter().try_for_each(|(names, value)| self.data(shown, &names, value))
+        for (names, value) in &bundle.data {
+            let text = value.to_json_str().map_err(|error| format!("{shown}: {error}"))?;
+            names.iter().for_each(|it| self.hash.update(it.as_bytes()));
+            self.hash.update(text.as_bytes());
+            self.data(shown, names, value.clone())?;
+        }
+        Ok(())
     }
+}
+
+/// As OPA, two bundles with one root are refused.
+fn overlap(bundles: &[(String, Arc<Bundle>)]) -> Result<(), String> {
+    let roots = |it: &Bundle| it.roots.clone();
+    for (at, (name, bundle)) in bundles.iter().enumerate() {
+        for (other, second) in bundles.iter().skip(at + 1) {
+            let both = roots(bundle)
+                .into_iter()
+                .any(|a| roots(second).iter().any(|b| a.starts_with(b) || b.starts_with(&a)));
+            if both {
+                return Err(format!(
+                    "detected overlapping roots in manifests for these bundles: [{name}, {other}]"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -223,7 +260,7 @@ mod tests {
         write(it, "a/more.json", "{\"d\": [2]}");
         write(it, ".hidden/p.rego", "package hidden");
         write(it, "notes.txt", "hello");
-        let read = || Sources::read("package inline", &[it.display().to_string()]).unwrap();
+        let read = || Sources::read("package inline", &[it.display().to_string()], &[]).unwrap();
         let sources = read();
         let names: Vec<_> = sources.modules.iter().map(|it| it.0.as_str()).collect();
         assert_eq!(names, ["policy", it.join("p.rego").to_str().unwrap()]);
@@ -239,16 +276,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "a.json", "{\"x\": {\"y\": 1}}");
         write(folder.path(), "b.json", "{\"x\": {\"y\": 2}}");
-        let error = Sources::read("package p", &[folder.path().display().to_string()]).unwrap_err();
+        let error =
+            Sources::read("package p", &[folder.path().display().to_string()], &[]).unwrap_err();
         assert!(error.contains("data.x.y has two values"), "{error}");
     }
 
     #[test]
     fn what_is_not_there_and_what_is_no_policy_is_told() {
-        let error = Sources::read("", &["/nowhere.rego".into()]).unwrap_err();
+        let error = Sources::read("", &["/nowhere.rego".into()], &[]).unwrap_err();
         assert!(error.starts_with("cannot read /nowhere.rego"), "{error}");
         let folder = tempfile::tempdir().unwrap();
-        let error = Sources::read("", &[folder.path().display().to_string()]).unwrap_err();
+        let error = Sources::read("", &[folder.path().display().to_string()], &[]).unwrap_err();
         assert!(error.starts_with("there is no .rego file"), "{error}");
     }
 }

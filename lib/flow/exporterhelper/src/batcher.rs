@@ -16,10 +16,6 @@ use tokio::time::Instant;
 
 use crate::{Batch, Partitioner, Request, Trigger, Values};
 
-/// Most partitions that wait at the same time; the oldest leaves when there is one more.
-/// `exporter/exporterhelper/internal/queuebatch`, v0.159.
-const PARTITIONS_MAX: usize = 10_000;
-
 /// When a batch is full enough.
 #[derive(Debug, Clone)]
 pub struct Rules {
@@ -33,6 +29,8 @@ pub struct Rules {
     pub max_size: usize,
     /// Which requests may ride together.
     pub partitioner: Partitioner,
+    /// Most partitions that wait at the same time; the oldest leaves when there is one more.
+    pub partitions_max: usize,
 }
 
 impl Rules {
@@ -221,7 +219,7 @@ impl Store {
     }
 
     fn open_batch(&mut self, now: Instant, rules: &Rules, partition: &Values) -> &mut Open {
-        if PARTITIONS_MAX <= self.open.len() && !self.open.contains_key(partition) {
+        if rules.partitions_max <= self.open.len() && !self.open.contains_key(partition) {
             self.oldest_leaves();
         }
         match self.open.entry(partition.clone()) {
@@ -267,6 +265,7 @@ mod tests {
             min_size,
             max_size,
             partitioner: Partitioner::default(),
+            partitions_max: 100,
         }
     }
 
@@ -357,7 +356,7 @@ mod tests {
         let partitioner = Partitioner::new(&["tenant".into()]);
         let mut batcher = batcher(Rules { partitioner: partitioner.clone(), ..rules(10, 0) });
         let now = Instant::now();
-        for tenant in 0..=PARTITIONS_MAX {
+        for tenant in 0..=100 {
             let metadata = vec![("tenant".to_owned(), tenant.to_string())];
             let client = Some(std::sync::Arc::new(Client { metadata, ..Client::default() }));
             let ctx = Context { client, ..Context::default() };
@@ -368,7 +367,7 @@ mod tests {
         let first = batcher.take(now).unwrap().context();
         assert_eq!(first.client.unwrap().metadata, [("tenant".to_owned(), "0".to_owned())]);
         batcher.close();
-        assert_eq!(batcher.ready(), PARTITIONS_MAX);
+        assert_eq!(batcher.ready(), 100);
     }
 
     #[test]

@@ -10,33 +10,30 @@
 //! exporter was replaced by one that does not use these files, all of them are sent on first.
 
 use std::collections::VecDeque;
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use component::{
-    Appended, BoxError, ConsumeError, Context, Data, Fsync, LogSync, NewRecord, QueueLog, Signal,
+    Appended, BoxError, ConsumeError, Context, Data, Fsync, NewRecord, QueueLog, Signal,
     StoredRecord, Unstored,
 };
 use pdata::Limits;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use crate::disk::{COME_AGAIN, Disk, Put, Receipt, WINDOW_BYTES, window_permits};
 use crate::policy::Policy;
+use crate::syncs::{Log, Syncs};
 use crate::{Buffer, Claim, Partitioner, Request, stored};
 
 /// Bytes that are read from the disk in one turn, and then wait for room in memory.
 const READ_BYTES: usize = 1 << 20;
-/// When a disk that could not be read is tried again.
+/// When a disk that could not be read, or did not take what was written anew, is tried again.
 const READ_PAUSE: Duration = Duration::from_secs(1);
 /// Deepest nesting that is read back. Receivers take less, but processors may have put values into each other.
 const DEPTH_MAX: usize = 512;
-
-type Log = Box<dyn QueueLog>;
-type Answer = oneshot::Sender<Result<(), ConsumeError>>;
 
 /// Has the files.
 pub(crate) struct Keeper {
@@ -53,6 +50,8 @@ pub(crate) struct Keeper {
     /// When a disk that could not be read is tried again.
     again: Option<Instant>,
     said: Option<String>,
+    /// That the disk did not take it, and it could not be written anew.
+    said_sync: bool,
 }
 
 /// A request that can be given to the buffer.
@@ -83,16 +82,6 @@ struct Turn {
     is_unreadable: bool,
 }
 
-/// Who waits for the disk.
-struct Syncs {
-    fsync: Fsync,
-    /// The newest record that is written.
-    written: u64,
-    waiting: VecDeque<(u64, Answer)>,
-    running: Option<(u64, JoinHandle<Result<(), BoxError>>)>,
-    due: Option<Instant>,
-}
-
 enum Event {
     /// Look into the inbox.
     Work,
@@ -117,8 +106,19 @@ impl Keeper {
     ) -> Self {
         let (disk, buffer) = (Arc::clone(disk), Arc::clone(buffer));
         let (ahead, syncs) = (VecDeque::new(), Syncs::new(Fsync::Never));
-        let (again, said) = (None, None);
-        Self { disk, buffer, partitioner, policy, signal, ready_max, ahead, syncs, again, said }
+        Self {
+            disk,
+            buffer,
+            partitioner,
+            policy,
+            signal,
+            ready_max,
+            ahead,
+            syncs,
+            again: None,
+            said: None,
+            said_sync: false,
+        }
     }
 
     /// Keeps the files until the inbox is closed and nothing is under way. Asked then, `drains` says whether all has to
@@ -145,7 +145,7 @@ impl Keeper {
                 Event::Work => {}
                 Event::ReadAgain => self.again = None,
                 Event::Place(permit) => self.hand_on(permit),
-                Event::Synced(upto, result) => self.syncs.settle(upto, result, &mut log),
+                Event::Synced(upto, result) => log = self.synced(log, upto, result).await?,
                 Event::SyncDue => self.syncs.start(&mut log),
                 Event::Idle => is_idle = true,
             }
@@ -167,8 +167,43 @@ impl Keeper {
             && let Err(error) = spawn_blocking(log.sync()).await?
         {
             warn!(%error, "the disk did not take all of a queue");
+            if let Err(error) = spawn_blocking(move || log.sync_failed()).await? {
+                error!(%error, "it could not be written anew: what is missing may be lost with the machine");
+            }
         }
         Ok(())
+    }
+
+    /// The disk has answered. Of what it did not take, who waits is refused, and the rest is written anew.
+    async fn synced(
+        &mut self,
+        mut log: Log,
+        upto: u64,
+        result: Result<(), BoxError>,
+    ) -> Result<Log, BoxError> {
+        let Err(error) = result else {
+            log.synced();
+            self.said_sync = false;
+            self.syncs.settle(upto, None, &mut log);
+            return Ok(log);
+        };
+        let (mut log, written) = spawn_blocking(move || {
+            let written = log.sync_failed();
+            (log, written)
+        })
+        .await?;
+        if let Err(why) = &written {
+            // Once: it is tried again until it can.
+            if !std::mem::replace(&mut self.said_sync, true) {
+                error!(%error, %why, "the disk did not take a queue, and it cannot be written anew; it is tried again");
+            }
+            self.syncs.due = Some(Instant::now() + READ_PAUSE);
+        } else {
+            error!(%error, "the disk did not take a queue; what comes goes into a new file, and who waits is refused");
+        }
+        let refusal = ConsumeError::retryable(format!("sending queue on disk: {error}"));
+        self.syncs.settle(upto, Some(refusal.after(COME_AGAIN)), &mut log);
+        Ok(log)
     }
 
     /// What comes next. `rests`: nothing more goes into memory.
@@ -399,67 +434,6 @@ impl Turn {
         match Data::try_from_otlp(self.signal, record.body.clone(), &limits) {
             Ok(data) => self.ready.push((record, data)),
             Err(error) => log.refuse(&record, &error.to_string()),
-        }
-    }
-}
-
-impl Syncs {
-    fn new(fsync: Fsync) -> Self {
-        Self { fsync, written: 0, waiting: VecDeque::new(), running: None, due: None }
-    }
-
-    /// A record is written. Its caller is answered now, or when the disk has it: one who can read its data again and
-    /// then forgets it waits for the disk also where others do not.
-    fn stored(&mut self, seq: u64, answer: Answer, is_replay: bool) {
-        self.written = seq;
-        let waits = match self.fsync {
-            Fsync::Always => true,
-            Fsync::Every(_) => is_replay,
-            Fsync::Never => false,
-        };
-        if waits {
-            self.waiting.push_back((seq, answer));
-        } else {
-            // A caller that has left needs no answer.
-            drop(answer.send(Ok(())));
-        }
-        if let Fsync::Every(interval) = self.fsync {
-            self.due.get_or_insert_with(|| Instant::now() + interval);
-        }
-    }
-
-    /// True when somebody waits for the disk and it is not busy.
-    fn wants_now(&self) -> bool {
-        self.fsync == Fsync::Always && !self.waiting.is_empty() && self.running.is_none()
-    }
-
-    fn start(&mut self, log: &mut Log) {
-        let sync: LogSync = log.sync();
-        self.due = None;
-        self.running = Some((self.written, spawn_blocking(sync)));
-    }
-
-    /// Waits for the disk; for ever when nothing is under way.
-    async fn finished(&mut self) -> (u64, Result<(), BoxError>) {
-        let Some((upto, running)) = &mut self.running else { return pending().await };
-        let upto = *upto;
-        let result = running.await.unwrap_or_else(|error| Err(error.into()));
-        self.running = None;
-        (upto, result)
-    }
-
-    fn settle(&mut self, upto: u64, result: Result<(), BoxError>, log: &mut Log) {
-        let failed = result.err().map(|error| {
-            error!(%error, "the disk did not take a queue; what comes goes into a new file, and who waits is refused");
-            log.sync_failed();
-            ConsumeError::retryable(format!("sending queue on disk: {error}"))
-                .after(COME_AGAIN)
-        });
-        while let Some((_, answer)) = self.waiting.pop_front_if(|(seq, _)| *seq <= upto) {
-            drop(answer.send(failed.clone().map_or(Ok(()), Err)));
-        }
-        if self.wants_now() {
-            self.start(log);
         }
     }
 }

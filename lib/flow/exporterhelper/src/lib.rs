@@ -42,6 +42,7 @@ mod room;
 mod sender;
 mod spans;
 mod stored;
+mod syncs;
 #[cfg(test)]
 mod tests;
 

@@ -237,5 +237,6 @@ fn rules(batch: &BatchConfig, queue: Sizer) -> Rules {
         min_size: size(batch.min_size),
         max_size: size(batch.max_size),
         partitioner: Partitioner::new(&batch.partition.metadata_keys),
+        partitions_max: size(batch.partition.partitions_max()),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::config::{Duration as GoDuration, Section};
+use component::config::{Duration as GoDuration, Problems, Section};
 use component::{
     BatchConfig, Component, ConsumeError, Consumer, Context, Data, Delivery, ExporterSettings,
     Next, Overflow, Place, QueueConfig, RetryConfig, Signal, Sizer, fan_out,
@@ -545,4 +545,28 @@ async fn a_place_is_kept_when_all_exporters_have_the_data_in_a_queue_or_have_ans
     assert!(!call.is_finished());
     queued.sink.release(Answer::Ok);
     call.await.unwrap().unwrap();
+}
+
+#[test]
+fn partitions_have_the_rules_of_upstream_and_say_what_has_no_effect() {
+    let check = |partition: &str, faults: &[&str], warnings: &[&str]| {
+        let section = format!("{{batch: {{partition: {{{partition}}}}}}}");
+        let read = component::config::load(&componenttest::section(&section));
+        let (queue, mut found): (QueueConfig, _) = (read.unwrap(), Problems::default());
+        queue.validate("sending_queue", &mut found);
+        let texts: Vec<_> = found.faults().iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(texts, faults, "{partition}");
+        let texts: Vec<_> = found.warnings().iter().map(|it| it.1.text.as_str()).collect();
+        assert_eq!(texts, warnings, "{partition}");
+    };
+    check("metadata_keys: [a, b], cache_size: 1, idle_timeout: 90s", &[], &[]);
+    let none =
+        "idle_timeout has no effect: a partition in which nothing waits is forgotten at once";
+    check("metadata_keys: [a], idle_timeout: 5s", &[], &[none]);
+    let idle = "batch: partition: `idle_timeout` must be positive, found 0s";
+    check("idle_timeout: 0s, cache_size: 0", &[idle], &[]);
+    let size = "batch: partition: `cache_size` must be positive, found -1";
+    check("cache_size: -1", &[size], &[]);
+    let twice = "batch: partition: duplicate entry in metadata_keys: \"a\" (case-insensitive)";
+    check("metadata_keys: [a, A], cache_size: 0", &[twice], &[]);
 }

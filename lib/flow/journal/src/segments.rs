@@ -11,6 +11,7 @@
 //! doubles records and never loses one.
 
 mod folder;
+mod held;
 mod reading;
 mod record;
 pub mod repair;
@@ -34,6 +35,7 @@ use rustix::io::Errno;
 use tracing::info;
 
 use folder::{Folder, write_all};
+use held::Held;
 use record::{Header, Index, MAGIC, done_entries, done_entry, index};
 pub use space::DiskLimits;
 use space::Space;
@@ -70,6 +72,8 @@ pub struct Segments {
     bytes: u64,
     /// Files that the disk may not have all of.
     unsynced: Vec<File>,
+    /// What may be missing of them, where nobody waits for it.
+    held: Held,
     lost: Counter,
 }
 
@@ -137,10 +141,14 @@ impl Segments {
             backlog: Backlog::default(),
             bytes: 0,
             unsynced: Vec::new(),
+            held: Held::default(),
             lost: options.lost,
         };
         for first in log.folder.numbers("seg")? {
             log.recover(first)?;
+        }
+        for first in log.folder.numbers("new")? {
+            log.folder.remove_unfinished(first);
         }
         // Left by a segment that went before it.
         for first in log.folder.numbers("done")? {
@@ -277,9 +285,15 @@ impl Segments {
             return Err(self.unstored(&error));
         }
         let segment = self.segments.entry(first).or_default();
+        let offset = segment.end;
         segment.end += bytes;
         self.bytes += bytes;
         segment.left += 1;
+        if matches!(self.fsync, Fsync::Every(_)) {
+            let own = [Bytes::copy_from_slice(&encoded), Bytes::copy_from_slice(record.head)];
+            let pieces = own.into_iter().chain(record.body.iter().cloned()).collect();
+            self.held.keep(header.seq, (first, offset), pieces);
+        }
         self.next_seq += 1;
         Ok(first)
     }
@@ -305,6 +319,7 @@ impl Segments {
 
     /// Counts a record as done; its segment, if it has to say so in its file.
     fn settle(&mut self, seq: u64) -> Option<u64> {
+        self.held.forget(seq);
         let (&first, segment) = self.segments.range_mut(..=seq).next_back()?;
         segment.left = segment.left.saturating_sub(1);
         segment.unmarked.push(seq);
@@ -398,6 +413,8 @@ impl QueueLog for Segments {
     }
 
     fn sync(&mut self) -> LogSync {
+        self.held.wait(self.next_seq);
+        let is_broken = self.held.is_broken;
         let mut files: Vec<io::Result<File>> = self.unsynced.drain(..).map(Ok).collect();
         if let Some(active) = self.active.as_mut().filter(|it| !it.is_synced) {
             active.is_synced = true;
@@ -406,6 +423,10 @@ impl QueueLog for Segments {
         }
         let folder = self.folder.0.clone();
         Box::new(move || {
+            if is_broken {
+                let what = "what the disk did not take could not be written anew";
+                return Err(format!("{}: {what}", folder.display()).into());
+            }
             for file in files {
                 let synced = file.and_then(|it| it.sync_data());
                 synced.map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -414,8 +435,16 @@ impl QueueLog for Segments {
         })
     }
 
-    fn sync_failed(&mut self) {
+    fn synced(&mut self) {
+        self.held.settle();
+    }
+
+    fn sync_failed(&mut self) -> Result<(), BoxError> {
         self.close_active();
+        self.write_anew().map_err(|error| {
+            let remedy = crate::remedy(&error);
+            format!("{}: {error}{remedy}", self.folder.0.display()).into()
+        })
     }
 }
 

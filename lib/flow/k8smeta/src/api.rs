@@ -61,6 +61,11 @@ pub(crate) struct ContainerStatus {
 }
 
 impl ApiPod {
+    /// One of which nothing else is known.
+    pub(crate) fn of(uid: &str) -> Self {
+        Self { metadata: Meta { uid: uid.into(), ..Meta::default() }, ..Self::default() }
+    }
+
     pub(crate) fn uid(&self) -> &str {
         &self.metadata.uid
     }

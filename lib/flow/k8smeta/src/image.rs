@@ -18,9 +18,9 @@ static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// An image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Image<'a> {
+pub struct Image<'a> {
     /// Registry and path, as written.
-    pub(crate) repository: &'a str,
+    pub repository: &'a str,
     /// As written; empty if there is none.
     tag: &'a str,
     /// `sha256:...`; empty if there is none.
@@ -29,14 +29,14 @@ pub(crate) struct Image<'a> {
 
 impl<'a> Image<'a> {
     /// `None` for what is no name of an image.
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+    pub fn parse(text: &'a str) -> Option<Self> {
         let found = FORM.as_ref()?.captures(text)?;
         let part = |at| found.get(at).map_or("", |it| it.as_str());
         Some(Self { repository: part(1), tag: part(2), digest: part(3) })
     }
 
     /// What is pulled without a tag is the latest. The Collector says so as well of an image that is given by its digest alone.
-    pub(crate) fn tag(self) -> &'a str {
+    pub fn tag(self) -> &'a str {
         if self.tag.is_empty() { "latest" } else { self.tag }
     }
 

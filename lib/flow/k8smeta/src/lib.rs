@@ -1,7 +1,7 @@
 //! What is known of pods and of what is around them: namespaces, nodes, workloads.
 //!
 //! [`Rules`] say what is extracted of an object, and by what a pod is found. A [`View`] watches what its rules need ([`kube::Feed`],
-//! shared with all other views of the same server and filter) and keeps a table: attributes are encoded when an object comes, and
+//! shared with all other views of the same server and filter; or the page of one kubelet, for pods) and keeps a table: attributes are encoded when an object comes, and
 //! added to a resource by copying them. What is not extracted is not kept.
 //!
 //! ```text
@@ -24,6 +24,7 @@ mod containers;
 mod extract;
 mod identity;
 mod image;
+mod kubelet;
 mod meter;
 mod owners;
 mod pod;
@@ -33,8 +34,10 @@ mod view;
 
 pub use containers::{Container, Run};
 pub use identity::{Association, Key, Source};
+pub use image::Image;
+pub use kubelet::Polled;
 pub use meter::Formats;
 pub use pod::Pod;
 pub use rules::{Conventions, FieldRule, From, Keys, Metadata, Pick, Rules};
 pub use table::Extra;
-pub use view::{Filter, View, Waiting};
+pub use view::{Filter, Servers, View, Waiting};

@@ -86,6 +86,8 @@ pub(crate) struct Counts {
     sizes: Vec<Gauge>,
     misses: Vec<Counter>,
     refused: Counter,
+    /// Requests that a kubelet did not answer well.
+    pub(crate) kubelet_failures: Counter,
 }
 
 impl Counts {
@@ -109,6 +111,14 @@ impl Counts {
                 "Pods that are not known because the table is full",
             )
         };
+        let kubelet_failures = Descriptor {
+            scope: component::meter::OURS,
+            ..what(
+                "sluice_k8s_kubelet_failures_total",
+                "{request}",
+                "Requests for the pods of its node that a kubelet did not answer",
+            )
+        };
         Self {
             pods: Events::new(meter, &PODS, formats),
             namespaces: Events::new(meter, &NAMESPACES, formats),
@@ -117,6 +127,7 @@ impl Counts {
             sizes: sizes.map(|(_, name)| meter.gauge(what(name, "1", text), &[])).collect(),
             misses: formats.old.then(|| meter.counter(miss, &[])).into_iter().collect(),
             refused: meter.counter(refused, &[]),
+            kubelet_failures: meter.counter(kubelet_failures, &[]),
         }
     }
 

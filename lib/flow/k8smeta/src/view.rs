@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::api::ApiPod;
 use crate::containers::{self, Container};
 use crate::identity::Key;
+use crate::kubelet::{self, Poll, Polled};
 use crate::meter::{Counts, Formats};
 use crate::owners::Resolver;
 use crate::pod::Pod;
@@ -34,6 +35,22 @@ pub struct Filter {
     pub labels: String,
     /// A selector by fields, beside the node.
     pub fields: String,
+    /// Pods are those of one kubelet, whatever the node; the selectors are not for it.
+    pub of_kubelet: bool,
+}
+
+/// Who is asked.
+pub struct Servers {
+    /// The API server.
+    pub api: Client,
+    /// For pods, instead of the API server.
+    pub kubelet: Option<Polled>,
+}
+
+/// Where pods come from.
+enum Pods {
+    Watched(Arc<Feed<ApiPod>>),
+    Polled(Arc<Poll>),
 }
 
 /// How long a start waits.
@@ -43,7 +60,7 @@ pub struct Waiting(pub Duration);
 /// What is known, and the watches behind it.
 pub struct View {
     shared: Arc<Shared>,
-    pods: Arc<Feed<ApiPod>>,
+    pods: Pods,
     others: Vec<Arc<Feed<Object>>>,
     /// The feeds hold them weakly.
     _sinks: Vec<Arc<dyn Sink<Object>>>,
@@ -99,7 +116,7 @@ fn needed(rules: &Rules, filter: &Filter) -> Vec<(Kind, Query)> {
 
 /// Of the pods of one node the replica sets are asked for one by one.
 fn asks_for_owners(rules: &Rules, filter: &Filter) -> bool {
-    rules.needs_replica_sets() && !filter.node.is_empty()
+    rules.needs_replica_sets() && (filter.of_kubelet || !filter.node.is_empty())
 }
 
 fn pods(filter: &Filter) -> Query {
@@ -119,35 +136,51 @@ fn pods(filter: &Filter) -> Query {
 impl View {
     /// A view that knows nothing yet. Pods that are deleted stay known for `grace`.
     pub fn new(
-        client: &Client,
+        Servers { api: client, kubelet }: Servers,
         rules: Rules,
         filter: &Filter,
         grace: Duration,
         (meter, formats): (&Meter, Formats),
     ) -> Self {
         let wanted = needed(&rules, filter);
-        let resolver = asks_for_owners(&rules, filter).then(|| Resolver::new(client));
+        let resolver = asks_for_owners(&rules, filter).then(|| Resolver::new(&client));
         let table = RwLock::new(Table::new(Arc::new(rules), grace));
         let shared = Arc::new(Shared { table, counts: Counts::new(meter, formats), resolver });
         let (mut others, mut sinks) = (Vec::new(), Vec::new());
         for (kind, query) in wanted {
             let sink: Arc<dyn Sink<Object>> =
                 Arc::new(Others { shared: Arc::clone(&shared), kind });
-            let feed = Feed::of(client, query);
+            let feed = Feed::of(&client, query);
             feed.subscribe(Arc::downgrade(&sink));
             others.push(feed);
             sinks.push(sink);
         }
-        let pods = Feed::of(client, pods(filter));
-        let sink: Arc<dyn Sink<ApiPod>> = Arc::clone(&shared) as _;
-        pods.subscribe(Arc::downgrade(&sink));
+        let pods = if let Some(kubelet) = kubelet {
+            let failures = shared.counts.kubelet_failures.clone();
+            Pods::Polled(Arc::new(Poll::new(kubelet, filter.namespace.clone(), failures)))
+        } else {
+            let pods = Feed::of(&client, pods(filter));
+            let sink: Arc<dyn Sink<ApiPod>> = Arc::clone(&shared) as _;
+            pods.subscribe(Arc::downgrade(&sink));
+            Pods::Watched(pods)
+        };
         Self { shared, pods, others, _sinks: sinks }
     }
 
-    /// What a role has to allow for these rules.
+    /// Whether the API server is asked at all for these rules.
+    pub fn asks_server(rules: &Rules, filter: &Filter) -> bool {
+        !filter.of_kubelet || asks_for_owners(rules, filter) || !needed(rules, filter).is_empty()
+    }
+
+    /// What a role has to allow to ask a kubelet.
+    pub fn right_of_kubelet() -> Right {
+        kubelet::right()
+    }
+
+    /// What a role has to allow for these rules at the API server.
     pub fn rights(rules: &Rules, filter: &Filter) -> Vec<Right> {
         let queries = needed(rules, filter).into_iter().map(|it| it.1);
-        let all = queries.chain([pods(filter)]);
+        let all = queries.chain((!filter.of_kubelet).then(|| pods(filter)));
         let watched = all.map(|it| it.resource.rule(&["get", "list", "watch"]));
         let asked = asks_for_owners(rules, filter);
         let asked = asked.then(|| Resource::REPLICA_SETS.rule(&["get"]));
@@ -157,7 +190,21 @@ impl View {
     /// Does its share of the work while the component runs.
     pub fn serve(&self, host: &Host) {
         self.others.iter().for_each(|it| it.serve(host));
-        self.pods.serve(host);
+        match &self.pods {
+            Pods::Watched(feed) => feed.serve(host),
+            Pods::Polled(poll) => {
+                let (poll, shared) = (Arc::clone(poll), Arc::clone(&self.shared));
+                let stopping = host.stopping().clone();
+                host.spawn(async move {
+                    let work = async {
+                        let _turn = poll.turn.lock().await;
+                        poll.run(&*shared).await;
+                    };
+                    let _: Option<()> = stopping.run_until_cancelled(work).await;
+                    Ok(())
+                });
+            }
+        }
         self.resolve(host);
         let (shared, stopping) = (Arc::clone(&self.shared), host.stopping().clone());
         host.spawn(async move {
@@ -225,6 +272,9 @@ impl View {
         let (pod, known) = self.shared.read(|table| (table.pod(key), table.has(key)));
         if !known {
             self.shared.counts.missed();
+            if let Pods::Polled(poll) = &self.pods {
+                poll.ask();
+            }
         }
         pod
     }
@@ -239,6 +289,15 @@ impl Pod {
     /// The container that a resource with these attributes is of; empty is absent.
     pub fn container(&self, name: &str, id: &str) -> Option<&Container> {
         containers::find(&self.containers, name, id)
+    }
+}
+
+impl Pods {
+    fn state(&self) -> watch::Receiver<State> {
+        match self {
+            Self::Watched(feed) => feed.state(),
+            Self::Polled(poll) => poll.state(),
+        }
     }
 }
 
@@ -328,6 +387,18 @@ mod tests {
         assert_eq!(watched(&[Metadata::CronJobUid], &none), ["jobs.batch  ", "pods  "]);
         let want = ["namespaces  metadata.name=kube-system", "pods  "];
         assert_eq!(watched(&[Metadata::ClusterUid], &none), want);
+    }
+
+    #[test]
+    fn with_a_kubelet_the_server_is_asked_only_for_what_is_no_pod() {
+        let filter = Filter { of_kubelet: true, ..Filter::default() };
+        let rules =
+            |keys: &[Metadata]| Rules { keys: keys.iter().copied().collect(), ..Rules::default() };
+        assert!(!View::asks_server(&rules(&[Metadata::PodName]), &filter));
+        assert_eq!(View::rights(&rules(&[Metadata::PodName]), &filter), []);
+        let owners = rules(&[Metadata::DeploymentName]);
+        assert!(View::asks_server(&owners, &filter));
+        assert_eq!(View::rights(&owners, &filter), [Resource::REPLICA_SETS.rule(&["get"])]);
     }
 
     #[test]

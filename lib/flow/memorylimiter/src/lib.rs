@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use component::{Host, InFlightLimit, Problems, Status, memory};
+use component::{Host, InFlightLimit, Planned, Problems, Status, memory};
 use pdata::buffer;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -45,21 +45,22 @@ const IDLE_INTERVALS: u32 = 30;
 /// Memory is not looked at again before so many bytes have come, or the interval is over.
 const LOOK_BYTES_MIN: u64 = MIB;
 /// Memory that is free is given back at most so often: it costs a thread a few milliseconds, and faults later.
-const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
+const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 /// Requests that are being read or have no answer yet may take this part of what is left of the hard limit.
 const IN_FLIGHT_PART: u64 = 4;
 
 /// The section, and what it amounts to on this machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     config: Config,
     total: u64,
     limits: Limits,
 }
 
-impl Plan {
-    /// Works the section out, or says why that is not possible here.
-    pub fn new(config: Config, found: &mut Problems) -> Option<Self> {
+impl Planned for Plan {
+    type Section = Config;
+
+    fn plan(config: Config, found: &mut Problems) -> Option<Self> {
         let Some(total) = limits::total_memory() else {
             found.late("", "cannot read how much memory there is");
             return None;
@@ -149,15 +150,29 @@ impl Limiter {
     async fn pause(&self, interval: Duration) {
         let end = Instant::now() + interval;
         while Instant::now() < end {
-            tokio::time::sleep_until(end.min(Instant::now() + REFUSING_INTERVAL_MAX)).await;
-            if self.refusing.load(Relaxed) {
+            let step = end.min(Instant::now() + REFUSING_INTERVAL_MAX);
+            if tokio::time::timeout_at(step, self.beyond()).await.is_ok()
+                || self.refusing.load(Relaxed)
+            {
                 return;
             }
         }
         if !self.asked.swap(false, Relaxed) {
             let idle = interval.saturating_mul(IDLE_INTERVALS);
-            // Either way memory is looked at.
-            let _ = tokio::time::timeout(idle, self.awake.notified()).await;
+            // Whatever ends it, memory is looked at.
+            tokio::select! {
+                () = tokio::time::sleep(idle) => {}
+                () = self.awake.notified() => {}
+                () = self.beyond() => {}
+            }
+        }
+    }
+
+    /// Waits until servers have read more than is left: what they have refused was in memory, too.
+    async fn beyond(&self) {
+        match self.started.get() {
+            Some((host, _)) => host.in_flight().beyond().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -203,10 +218,12 @@ impl Limiter {
     pub fn check(&self, used: u64) {
         self.taken.store(0, Relaxed);
         let left = self.plan.limits.soft.saturating_sub(used);
-        self.allowance.store((left / 2).max(LOOK_BYTES_MIN), Relaxed);
+        let allowance = (left / 2).max(LOOK_BYTES_MIN);
+        self.allowance.store(allowance, Relaxed);
         let refuse = left == 0;
-        if let Some((_, in_flight)) = self.started.get() {
+        if let Some((host, in_flight)) = self.started.get() {
             in_flight.set(self.in_flight_max(used));
+            host.in_flight().allow(usize::try_from(allowance).unwrap_or(usize::MAX));
         }
         if self.refusing.swap(refuse, Relaxed) == refuse {
             return;

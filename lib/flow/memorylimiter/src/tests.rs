@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::Problems;
 use componenttest::{TestHost, config};
 use tokio::time::Instant;
 
 use crate::{Limiter, Plan};
 
 fn limiter(section: &str) -> Arc<Limiter> {
-    let plan = Plan::new(config(section), &mut Problems::default()).unwrap();
+    let plan: Plan = config(section);
     Arc::new(Limiter::new(Arc::new(plan)))
 }
 

@@ -22,6 +22,12 @@ pub const fn wrapped(number: i128) -> i64 {
     number as i64
 }
 
+/// The last 32 bits of a number, for a hash.
+#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+pub(crate) const fn last_32_bits(number: usize) -> u32 {
+    number as u32
+}
+
 /// A length or position as the `int` that it is in Go.
 #[inline]
 pub fn int(length: usize) -> i64 {
@@ -39,5 +45,6 @@ mod tests {
         assert_eq!([1.9, -1.9, 1e30].map(whole_unsigned), [1, 0, u64::MAX]);
         assert_eq!([-1, 1 << 63, 1 << 64].map(wrapped), [-1, i64::MIN, 0]);
         assert_eq!([0, 7, usize::MAX].map(int), [0, 7, i64::MAX]);
+        assert_eq!([7, usize::MAX].map(last_32_bits), [7, u32::MAX]);
     }
 }

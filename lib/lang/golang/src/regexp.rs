@@ -249,7 +249,7 @@ impl<'p> Translator<'p> {
                 }
                 code
             }
-            c if c.is_ascii() && !c.is_ascii_alphanumeric() => c as u32,
+            c if c.is_ascii() && !c.is_ascii_alphanumeric() => u32::from(c),
             c => {
                 let end = at + 1 + c.len_utf8();
                 return self.wrong("invalid escape sequence", &self.pattern[at..end]);

@@ -9,6 +9,6 @@ pub const NAMES: [&str; 25] = [
 
 /// The number of a short name: `INFO2` is 10.
 pub fn severity_number(name: &str) -> Option<i32> {
-    let number = NAMES.iter().skip(1).position(|it| *it == name)?;
-    Some(number as i32 + 1)
+    let mut named = (1..).zip(NAMES.iter().skip(1));
+    named.find(|(_, it)| **it == name).map(|(number, _)| number)
 }

@@ -3,6 +3,7 @@
 use bumpalo::collections::Vec as ArenaVec;
 pub use pdata::Value;
 
+use crate::number::last_32_bits;
 use crate::strconv::float;
 
 /// Key and value.
@@ -46,7 +47,7 @@ pub fn fingerprint(key: &str) -> u32 {
     let bytes = key.as_bytes();
     let first = bytes.first().map_or(0, |it| u32::from(*it));
     let last = bytes.last().map_or(0, |it| u32::from(*it));
-    (bytes.len() as u32).wrapping_mul(0x9e37)
+    last_32_bits(bytes.len()).wrapping_mul(0x9e37)
         ^ first.wrapping_mul(0x85)
         ^ last.wrapping_mul(0xb)
         ^ (first >> 3)

@@ -13,6 +13,8 @@ use crate::value::Value;
 pub enum Context {
     /// `log`
     Log,
+    /// `exemplar`
+    Exemplar,
     /// `datapoint`
     DataPoint,
     /// `metric`
@@ -29,8 +31,9 @@ pub enum Context {
 
 impl Context {
     /// All; of several that conditions name, the first one is meant.
-    pub const ALL: [Context; 7] = [
+    pub const ALL: [Context; 8] = [
         Context::Log,
+        Context::Exemplar,
         Context::DataPoint,
         Context::Metric,
         Context::SpanEvent,
@@ -43,6 +46,7 @@ impl Context {
     pub const fn name(self) -> &'static str {
         match self {
             Context::Log => "log",
+            Context::Exemplar => "exemplar",
             Context::DataPoint => "datapoint",
             Context::Metric => "metric",
             Context::SpanEvent => "spanevent",
@@ -67,6 +71,7 @@ impl Context {
             Context::Scope => Depth::Scope,
             Context::Log | Context::Span | Context::Metric => Depth::Item,
             Context::SpanEvent | Context::DataPoint => Depth::Child,
+            Context::Exemplar => Depth::Exemplar,
         }
     }
 
@@ -74,6 +79,13 @@ impl Context {
     pub(crate) fn within(self) -> &'static [Context] {
         match self {
             Context::Log => &[Context::Log, Context::Scope, Context::Resource],
+            Context::Exemplar => &[
+                Context::Exemplar,
+                Context::DataPoint,
+                Context::Metric,
+                Context::Scope,
+                Context::Resource,
+            ],
             Context::DataPoint => {
                 &[Context::DataPoint, Context::Metric, Context::Scope, Context::Resource]
             }

@@ -61,7 +61,7 @@ const POINT: &Names = &[("FLAG_NONE", 0), ("FLAG_NO_RECORDED_VALUE", 1)];
 /// The lists of a context.
 fn lists(context: Context) -> &'static [&'static Names] {
     match context {
-        Context::Resource | Context::Scope => &[],
+        Context::Resource | Context::Scope | Context::Exemplar => &[],
         Context::Log => &[LOG],
         Context::Span | Context::SpanEvent => &[SPAN],
         Context::Metric => &[METRIC],
@@ -76,6 +76,7 @@ pub(crate) fn number(context: Context, name: &str) -> Result<i64, String> {
         Context::Scope => {
             return Err("instrumentation scope context does not provide Enum support".into());
         }
+        Context::Exemplar => return Err("exemplar context does not support enums".into()),
         _ => {}
     }
     let mut all = lists(context).iter().copied().flatten();
@@ -110,5 +111,7 @@ mod tests {
         }
         let text = number(Context::Resource, "SPAN_KIND_SERVER").unwrap_err();
         assert_eq!(text, "resource context does not provide Enum support");
+        let text = number(Context::Exemplar, "FLAG_NONE").unwrap_err();
+        assert_eq!(text, "exemplar context does not support enums");
     }
 }

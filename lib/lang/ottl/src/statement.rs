@@ -368,7 +368,13 @@ mod tests {
 
     #[test]
     fn statements_and_conditions_say_together_what_they_are_about() {
-        let known = [Context::Resource, Context::Scope, Context::Metric, Context::DataPoint];
+        let known = [
+            Context::Resource,
+            Context::Scope,
+            Context::Metric,
+            Context::DataPoint,
+            Context::Exemplar,
+        ];
         let of = |statements: &[&str], conditions: &[&str]| {
             let own = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
             let (statements, conditions) = (own(statements), own(conditions));
@@ -390,6 +396,8 @@ mod tests {
             of(&["merge_histogram_buckets(1.0) where metric.name == \"a\""], &[]),
             Ok(Context::DataPoint)
         );
+        let of_exemplar = &["set(exemplar.time, datapoint.time)", set];
+        assert_eq!(of(of_exemplar, &[]), Ok(Context::Exemplar));
         assert_eq!(
             of(&["replace_pattern(metric.name, \"a\", \"b\", SHA256)"], &[]),
             Ok(Context::Metric)
@@ -397,7 +405,7 @@ mod tests {
         let refused = of(&["convert_sum_to_gauge() where datapoint.flags == 1"], &[]);
         assert_eq!(
             refused.unwrap_err(),
-            "unable to infer a valid context ([\"resource\" \"scope\" \"metric\" \"datapoint\"]) from statements [\"convert_sum_to_gauge() where datapoint.flags == 1\"] and conditions []: inferred context \"datapoint\" does not support the function \"convert_sum_to_gauge\""
+            "unable to infer a valid context ([\"resource\" \"scope\" \"metric\" \"datapoint\" \"exemplar\"]) from statements [\"convert_sum_to_gauge() where datapoint.flags == 1\"] and conditions []: inferred context \"datapoint\" does not support the function \"convert_sum_to_gauge\""
         );
         assert!(
             of(&["set(log.body, 1)"], &[])

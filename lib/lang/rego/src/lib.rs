@@ -26,6 +26,8 @@ pub mod syntax;
 mod tests;
 mod translate;
 
+pub use builtins::gotemplate::Template;
+pub use builtins::jwt::verified_payload;
 pub use builtins::signatures;
 pub use error::{Details, Error, Errors, Location, code};
 pub use policy::{Limits, Lookup, Options, Policy, Source};

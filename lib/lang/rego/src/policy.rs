@@ -117,14 +117,7 @@ impl Policy {
     /// All that OPA refuses, with OPA's codes and the places, up to `ERRORS_MAX`.
     pub fn compile(sources: Vec<Source>, data: Value, options: &Options) -> Result<Self, Errors> {
         let parsed = parse(sources, options.version)?;
-        let units: Vec<check::Unit<'_>> = (parsed.iter())
-            .map(|it| check::Unit {
-                file: &it.source.name,
-                text: &it.source.text,
-                module: &it.module,
-            })
-            .collect();
-        let mut errors = check::check(&units);
+        let mut errors = check::check(&units(&parsed));
         if !errors.is_empty() {
             errors.truncate(ERRORS_MAX);
             return Err(Errors(errors));
@@ -147,6 +140,16 @@ impl Policy {
     /// The base document.
     pub fn data(&self) -> &Value {
         &self.0.data
+    }
+
+    /// A warning for each rule that none of these entry points (`data.a.allow`, `a/allow`) needs.
+    pub fn unused_rules(&self, entry_points: &[String]) -> Vec<Error> {
+        let path = |it: &String| {
+            let below = it.strip_prefix("data.").unwrap_or(it);
+            below.split(['.', '/']).map(str::to_owned).collect()
+        };
+        let entries: Vec<Vec<String>> = entry_points.iter().map(path).collect();
+        check::unused(&units(&self.0.parsed), &entries)
     }
 
     /// There is a rule at this path below `data` that is no function.
@@ -189,6 +192,15 @@ impl Policy {
         let (engine, loaded) = build(&inner.parsed, &inner.data, &inner.options, &world)?;
         Ok((engine, Arc::from(loaded), world))
     }
+}
+
+fn units(parsed: &[Parsed]) -> Vec<check::Unit<'_>> {
+    let units = parsed.iter().map(|it| check::Unit {
+        file: &it.source.name,
+        text: &it.source.text,
+        module: &it.module,
+    });
+    units.collect()
 }
 
 fn lookup_paths(options: &Options) -> Vec<Vec<String>> {

@@ -149,3 +149,51 @@ fn an_evaluation_that_takes_too_long_ends() {
     let found = policy.query("data.a.x").unwrap().worker().evaluate(Value::new_object());
     assert_eq!(found.unwrap_err().code, crate::code::CANCEL);
 }
+
+#[test]
+fn patterns_are_gos_and_may_be_large() {
+    assert_eq!(
+        value("x := regex.match(`^[\\w.+-]+@[\\w-]+(\\.[\\w-]+)+$`, \"a.b@c.org\")"),
+        "true"
+    );
+    assert_eq!(
+        value("x := regex.match(`^\\d$`, \"\u{0663}\")"),
+        "false",
+        "an Arabic digit is none in Go"
+    );
+    assert_eq!(value("x := regex.replace(\"a1b22\", `(\\d)+`, \"<$1>\")"), "\"a<1>b<2>\"");
+    assert_eq!(value("x := regex.find_n(`a*`, \"baac\", -1)"), "[\"\",\"aa\",\"\"]");
+    assert_eq!(
+        value("x := regex.find_all_string_submatch_n(`(a)|(b)`, \"ab\", 1)"),
+        "[[\"a\",\"a\",\"\"]]"
+    );
+    assert_eq!(value("x := regex.split(`,`, \"a,b,\")"), "[\"a\",\"b\",\"\"]");
+    assert_eq!(value("x := regex.split(``, \"ab\")"), "[\"a\",\"b\"]");
+    assert_eq!(value("x := regex.is_valid(`(`)"), "false");
+}
+
+#[test]
+fn what_a_single_call_makes_is_bounded() {
+    for (rule, want) in [
+        ("x := numbers.range(0, 1000000000000)", "numbers.range: 1000000000001 numbers"),
+        (
+            "x := numbers.range_step(-9223372036854775807, 9223372036854775807, 1)",
+            "at most 1000000",
+        ),
+        (
+            "x := replace(sprintf(\"%10000d\", [1]), \"\", sprintf(\"%10000d\", [1]))",
+            "replace: more than",
+        ),
+        (
+            "x := regex.replace(sprintf(\"%10000d\", [1]), \"\", sprintf(\"%10000d\", [1]))",
+            "regex.replace: more",
+        ),
+        ("x := regex.match(`((a{1000}){1000}){1000}`, \"a\")", "error parsing regexp"),
+    ] {
+        let said = problem(rule);
+        assert!(said.contains(want), "{rule}: {said}");
+    }
+    assert_eq!(value("x := numbers.range(3, 1)"), "[3,2,1]");
+    assert_eq!(value("x := numbers.range_step(1, 6, 2)"), "[1,3,5]");
+    assert_eq!(value("x := numbers.range_step(6, 1, 2)"), "[6,4,2]");
+}

@@ -268,7 +268,7 @@ fn carry_out(set: &Set, data: &Data, outcomes: &Outcomes) -> Data {
             scope.clear();
             pdata::Keep::Enter
         }
-        Depth::Child => {
+        Depth::Child | Depth::Exemplar => {
             if points.next().is_none_or(|it| *it) {
                 pdata::Keep::Whole
             } else {

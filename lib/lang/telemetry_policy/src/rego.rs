@@ -91,6 +91,10 @@ impl Module {
     fn policy(&mut self, policy: &Policy) -> Fits<()> {
         let target = &policy.target;
         let drops = match target.keep {
+            // A span that stays for sure says so in its trace state.
+            Keep::All if self.signal == Signal::Traces => {
+                return Err("a decision writes no trace state");
+            }
             Keep::All => false,
             Keep::None => true,
             Keep::Rate { .. } => return Err("Rego keeps no count between records"),

@@ -10,12 +10,16 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 use pdata::buffer;
-use zstd::zstd_safe::{DCtx, DParameter, get_frame_content_size};
+use zstd::zstd_safe::{DCtx, DParameter, ResetDirective, get_frame_content_size};
 
 use crate::Encoding;
 
-/// Largest zstd window, as a power of two: 8 MiB, what RFC 8878, 3.1.1.1.2 recommends to support.
-const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// The zstd window that every frame may have, as a power of two: 8 MiB, what RFC 8878, 3.1.1.1.2 recommends to support.
+const ZSTD_WINDOW_LOG: u32 = 23;
+/// The largest window, where the limit of the body allows for more than that: 128 MiB, what `zstd -22` wants.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// A thread keeps a decoder that holds no more than this, in bytes: a window that every frame may have, and buffers.
+const ZSTD_KEPT_BYTES_MAX: usize = 10 << 20;
 /// Deflate cannot expand more. `zlib` technical details, "Maximum Compression Factor".
 const DEFLATE_RATIO_MAX: usize = 1032;
 /// First bytes of a gzip member: magic and method. RFC 1952, 2.3.1.
@@ -182,6 +186,7 @@ fn zstd(body: &[u8], limit: usize, room: Room<'_>) -> Result<Vec<u8>, Decompress
         }
         Some(_) => {}
     }
+    let window_log = zstd_window_log(limit);
     CONTEXT.with_borrow_mut(|slot| {
         let context = match slot {
             Some(it) => it,
@@ -190,16 +195,34 @@ fn zstd(body: &[u8], limit: usize, room: Room<'_>) -> Result<Vec<u8>, Decompress
         if let Some(decoded) = zstd_at_once(context, body, limit, room) {
             return decoded;
         }
+        let exceeded = DecompressError::Corrupt("window size exceeded");
+        // Parameters can be set between two frames only, and the one before may have ended in the middle.
+        let limited = context
+            .reset(ResetDirective::SessionOnly)
+            .and_then(|_| context.set_parameter(DParameter::WindowLogMax(window_log)));
+        limited.map_err(|_| exceeded.clone())?;
         let decoder = zstd::stream::read::Decoder::with_context(body, context);
-        read_all(decoder, body.len(), (limit, room), |error| match error.to_string() {
+        let read = read_all(decoder, body.len(), (limit, room), |error| match error.to_string() {
             it if it.contains("checksum") => DecompressError::Corrupt("CRC check failed"),
-            it if it.contains("memory") => DecompressError::Corrupt("window size exceeded"),
+            it if it.contains("memory") => exceeded.clone(),
             it if it.contains("descriptor") => {
                 DecompressError::Corrupt("invalid input: magic number mismatch")
             }
             _ => DecompressError::Corrupt("corrupt zstd input"),
-        })
+        });
+        if context.sizeof() > ZSTD_KEPT_BYTES_MAX {
+            // Few senders have such windows, and each thread would keep the memory for ever.
+            *slot = None;
+        }
+        read
     })
+}
+
+/// No frame that fits into the limit needs a larger window; the library knows powers of two only. Upstream, too, bounds
+/// the window by what it receives at most, since v0.165.
+fn zstd_window_log(limit: usize) -> u32 {
+    let needed = limit.checked_next_power_of_two().map_or(ZSTD_WINDOW_LOG_MAX, usize::ilog2);
+    needed.clamp(ZSTD_WINDOW_LOG, ZSTD_WINDOW_LOG_MAX)
 }
 
 fn is_skippable(magic: [u8; 4]) -> bool {
@@ -207,10 +230,7 @@ fn is_skippable(magic: [u8; 4]) -> bool {
 }
 
 fn zstd_context() -> Result<DCtx<'static>, DecompressError> {
-    let mut context = DCtx::try_create().ok_or(DecompressError::Corrupt("out of memory"))?;
-    let limited = context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX));
-    limited.map_err(|_| DecompressError::Corrupt("window size exceeded"))?;
-    Ok(context)
+    DCtx::try_create().ok_or(DecompressError::Corrupt("out of memory"))
 }
 
 /// One frame whose header tells the size; `None` for all that is less simple.

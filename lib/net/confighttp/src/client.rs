@@ -5,15 +5,17 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes};
 use component::meter::Calls;
-use component::{ClientAuth, Context, Meter};
+use component::{ClientAuth, Context, Meter, Outgoing};
 use compression::{Chunks, Compressor};
 use confignet::dial::Target;
 use confignet::proxy::{Proxies, Proxy};
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, USER_AGENT};
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, RETRY_AFTER, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
@@ -80,6 +82,17 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// At most [`REPLY_BYTES_MAX`] of its body.
     pub body: Bytes,
+}
+
+impl Reply {
+    /// How long to wait before trying again: seconds, or a date. RFC 9110, section 10.2.3.
+    pub fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        match value.parse::<u64>() {
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
+        }
+    }
 }
 
 impl Client {
@@ -155,8 +168,22 @@ impl Client {
         content_type: HeaderValue,
         body: Chunks,
     ) -> Result<Reply, String> {
+        self.post_with(ctx, content_type, &HeaderMap::new(), body).await
+    }
+
+    /// The same with more headers: a signature of the body.
+    ///
+    /// # Errors
+    /// Those of [`Client::post`].
+    pub async fn post_with(
+        &self,
+        ctx: &Context,
+        content_type: HeaderValue,
+        more: &HeaderMap,
+        body: Chunks,
+    ) -> Result<Reply, String> {
         let begun = self.calls.as_ref().map(|it| (it, Instant::now(), body.remaining()));
-        let call = self.post_unlimited(ctx, content_type, body);
+        let call = self.post_unlimited(ctx, (content_type, more), body);
         let result = match self.timeout {
             None => call.await,
             Some(limit) => tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
@@ -176,13 +203,13 @@ impl Client {
     async fn post_unlimited(
         &self,
         ctx: &Context,
-        content_type: HeaderValue,
+        own: (HeaderValue, &HeaderMap),
         body: Chunks,
     ) -> Result<Reply, String> {
         let body = self.compressor.compress_aside(body).await;
         let body = body.map_err(|it| failed(&self.url, &it.to_string()))?;
         let mut url = Cow::Borrowed(&self.url);
-        let mut headers = self.first_headers(ctx, &content_type).await?;
+        let mut headers = self.first_headers(ctx, &own, &body).await?;
         for _ in 0..redirect::REQUESTS_MAX {
             let sent = self.send(&url, headers, body.clone()).await;
             let reply = sent.map_err(|why| failed(&url, &why))?;
@@ -190,7 +217,7 @@ impl Client {
                 None => return Ok(reply),
                 Some(to) => to.map_err(|why| failed(&url, &why))?,
             };
-            let first = self.first_headers(ctx, &content_type).await?;
+            let first = self.first_headers(ctx, &own, &body).await?;
             headers = redirect::headers(first, &self.url, &url, &to);
             url = Cow::Owned(to);
         }
@@ -202,12 +229,17 @@ impl Client {
     async fn first_headers(
         &self,
         ctx: &Context,
-        content_type: &HeaderValue,
+        (content_type, more): &(HeaderValue, &HeaderMap),
+        body: &Chunks,
     ) -> Result<HeaderMap, String> {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, content_type.clone());
+        headers.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
         if let Some(auth) = &self.auth {
-            let given = auth.authorize(ctx, &mut headers).await;
+            let path = self.url.path().to_string();
+            let body = body.pieces().map(AsRef::as_ref).collect();
+            let request = Outgoing { method: "POST", path: &path, body };
+            let given = auth.sign(ctx, &request, &mut headers).await;
             given.map_err(|why| failed(&self.url, &why))?;
         }
         Ok(headers)

@@ -134,3 +134,24 @@ impl AddrConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_that_somebody_has_set_are_said_to_have_no_effect() {
+        let told = |read, write| {
+            let mut problems = Problems::default();
+            check_buffers((read, write), "grpc", &mut problems);
+            problems.warnings().iter().map(|it| it.1.text.clone()).collect::<Vec<_>>()
+        };
+        let writes = "write_buffer_size has no effect: what is sent is not copied into a buffer";
+        let reads = "read_buffer_size has no effect: buffers grow with what comes";
+        assert_eq!(told(0, BUFFER_BYTES), [""; 0]);
+        assert_eq!(told(BUFFER_BYTES, 0), [""; 0]);
+        assert_eq!(told(1, 0), [reads]);
+        assert_eq!(told(0, 7), [writes]);
+        assert_eq!(told(1, 7), [reads, writes]);
+    }
+}

@@ -137,6 +137,34 @@ impl<T: Send + Sync + 'static> Fetched<T> {
     }
 }
 
+/// A credential that ends.
+pub trait Lasting {
+    /// It still counts.
+    fn is_valid(&self) -> bool;
+    /// It is time for the next one.
+    fn is_due(&self) -> bool;
+}
+
+impl<T: Lasting + Send + Sync + 'static> Fetched<T> {
+    /// One that still counts: the known one at best, a new one if that has ended.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn current(&self) -> Result<Arc<T>, String> {
+        if let Some(known) = self.known().value.filter(|it| it.is_valid()) {
+            if known.is_due() {
+                // It still counts, so nobody has to wait for the next one.
+                self.ask();
+            }
+            return Ok(known);
+        }
+        let known = self.newer().await;
+        let problem = known.problem.clone();
+        let ended = || problem.unwrap_or_else(|| "the one that came has already ended".into());
+        known.into_value().and_then(|it| if it.is_valid() { Ok(it) } else { Err(ended()) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,7 +1,7 @@
 //! What authenticators have in common: files that are watched, values that are fetched, and comparison in constant time.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 mod fetched;
 
-pub use fetched::{Fetched, Known};
+pub use fetched::{Fetched, Known, Lasting};
 
 /// How often a file is looked at. A change of a Kubernetes secret takes a minute to get here anyway.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -160,24 +160,41 @@ fn stamp(metadata: &fs::Metadata) -> Stamp {
 }
 
 fn load<T>(path: &Path, read: &Read<T>) -> Result<(Stamp, T), String> {
-    let open = || {
-        let file = fs::File::open(path)?;
-        let stamp = stamp(&file.metadata()?);
-        let mut text = String::new();
-        file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-        Ok::<_, std::io::Error>((stamp, text))
-    };
-    let (stamp, text) = open().map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
-            std::io::ErrorKind::InvalidData => "is not text".to_owned(),
-            _ => error.to_string(),
-        };
-        format!("open {}: {why}", path.display())
-    })?;
+    let (stamp, text) = open(path).map_err(|error| said(path, &error))?;
     Ok((stamp, read(&text)?))
+}
+
+fn open(path: &Path) -> std::io::Result<(Stamp, String)> {
+    let file = fs::File::open(path)?;
+    let stamp = stamp(&file.metadata()?);
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok((stamp, text))
+}
+
+/// In Go's words.
+fn said(path: &Path, error: &std::io::Error) -> String {
+    let why = match error.kind() {
+        ErrorKind::NotFound => "no such file or directory".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::IsADirectory => "is a directory".to_owned(),
+        ErrorKind::InvalidData => "is not text".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("open {}: {why}", path.display())
+}
+
+/// What a file says now; `None` if it is not there.
+///
+/// # Errors
+/// In Go's words (`open /x: permission denied`).
+pub async fn read_once(path: PathBuf) -> Result<Option<String>, String> {
+    let read = tokio::task::spawn_blocking(move || match open(&path) {
+        Ok((_, text)) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(said(&path, &error)),
+    });
+    read.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 #[cfg(test)]

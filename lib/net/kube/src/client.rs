@@ -13,11 +13,13 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use crate::backoff::Limiter;
-use crate::connection::Connection;
+use crate::connection::{Auth, Connection};
 use crate::locate::locate;
 use crate::resource::escape;
 use crate::{ApiConfig, Error, Query};
 
+/// Content type of what is sent and asked for.
+const JSON: &str = "application/json";
 /// Longest wait for the head of an answer; for a whole answer it is the same again.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests a second when the section says 0. client-go has 5, with which a start of many watches waits for its own limit.
@@ -65,6 +67,17 @@ impl Client {
         let read = move || locate(&section, |name| std::env::var(name).ok());
         let read = tokio::task::spawn_blocking(read).await;
         Self::with(config, read.map_err(|error| error.to_string())??, agent)
+    }
+
+    /// A client of the server at a URL, without credentials: for tests of components.
+    ///
+    /// # Errors
+    /// It is no URL.
+    pub fn plain(server: &str) -> Result<Self, String> {
+        let (tls, auth) = (configtls::ClientConfig::default(), Auth::default());
+        let server = server.to_owned();
+        let connection = Connection { server, tls, auth, proxy_url: String::new() };
+        Self::with(&ApiConfig::default(), connection, "test")
     }
 
     pub(crate) fn with(
@@ -129,8 +142,37 @@ impl Client {
         accept: &str,
         body: &[u8],
     ) -> Result<Bytes, Error> {
+        self.exchange(method, path, accept, (JSON, body)).await
+    }
+
+    /// Applies a part of an object on the server (server-side apply): the fields that `object` has belong to `manager` from then
+    /// on. With `is_dry_run` the server does all but keep it.
+    ///
+    /// # Errors
+    /// Without a good answer.
+    pub async fn apply(
+        &self,
+        path: &str,
+        manager: &str,
+        is_dry_run: bool,
+        object: &[u8],
+    ) -> Result<Bytes, Error> {
+        let dry_run = if is_dry_run { "&dryRun=All" } else { "" };
+        let path = format!("{path}?fieldManager={}&force=true{dry_run}", escape(manager));
+        // JSON is YAML.
+        let content_type = "application/apply-patch+yaml";
+        self.exchange(Method::PATCH, &path, JSON, (content_type, object)).await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: (&'static str, &[u8]),
+    ) -> Result<Bytes, Error> {
         self.0.limiter.turn().await;
-        let mut answer = self.open(method, path, accept, body).await?;
+        let mut answer = self.ask(method, path, accept, body).await?;
         let read = tokio::time::timeout(TIMEOUT, answer.body(ANSWER_BYTES_MAX)).await;
         read.unwrap_or(Err(FetchError::Timeout)).map_err(|why| match why {
             FetchError::TooLong(_) => Error::too_long(ANSWER_BYTES_MAX),
@@ -149,6 +191,16 @@ impl Client {
         accept: &str,
         body: &[u8],
     ) -> Result<Answer, Error> {
+        self.ask(method, path, accept, (JSON, body)).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        (content_type, body): (&'static str, &[u8]),
+    ) -> Result<Answer, Error> {
         let Inner { connection, fetcher, .. } = &*self.0;
         let url = format!("{}{path}", connection.server.trim_end_matches('/'));
         let url = Url::parse(&url).map_err(Error::Malformed)?;
@@ -156,7 +208,7 @@ impl Client {
         let value = HeaderValue::try_from(accept);
         headers.insert(ACCEPT, value.map_err(|error| Error::Malformed(error.to_string()))?);
         if !body.is_empty() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
         if let Some(login) = connection.auth.header().await.map_err(Error::Connection)? {
             headers.insert(AUTHORIZATION, login);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Upstream: `internal/k8sconfig`, v0.149, and the two limits of v0.156.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[serde(default)]
 pub struct ApiConfig {
     /// How the API server is found and asked: serviceAccount (of the pod that this runs in), kubeConfig, none (without
     /// credentials, the server's certificate is not checked) or tls (the same with the authority of the pod). Default

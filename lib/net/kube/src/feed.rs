@@ -18,22 +18,18 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use component::Host;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
+use crate::complaints::Complaints;
+use crate::pages::Pages;
 use crate::stream::{self, Versioned};
-use crate::{ApiConfig, Change, Client, Error, Query, null_is_default};
+use crate::{ApiConfig, Change, Client, Error, Query};
 
-/// Objects of one page of a list. As client-go has it.
-const PAGE: usize = 500;
 /// A watch that lived so long has worked.
 const GOOD_LIFE: Duration = Duration::from_secs(60);
-/// The same failure is said again after this time.
-const SAY_AGAIN: Duration = Duration::from_secs(300);
 /// The first version that serves watch lists unless it is told not to: Kubernetes 1.32.
 const WATCH_LISTS: (u32, u32) = (1, 32);
 
@@ -92,22 +88,6 @@ type Kept = ((ApiConfig, String, Query), Weak<dyn Any + Send + Sync>);
 
 /// All feeds of the process.
 static FEEDS: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
-
-/// A page of a list.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Page<'a> {
-    metadata: PageMeta,
-    #[serde(borrow, deserialize_with = "null_is_default")]
-    items: Vec<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct PageMeta {
-    resource_version: String,
-    r#continue: String,
-}
 
 /// Why a watch ended.
 enum End {
@@ -180,14 +160,14 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Feed<T> {
 
     async fn run(&self) {
         let mut backoff = Backoff::default();
-        let mut said: Option<(String, Instant)> = None;
+        let mut complaints = Complaints::default();
         let mut version: Option<String> = None;
         loop {
             let begun = Instant::now();
             let end = match &mut version {
                 None => match self.list().await {
                     Ok(listed) => {
-                        said = None;
+                        complaints.end();
                         version = Some(listed);
                         continue;
                     }
@@ -204,7 +184,9 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Feed<T> {
                 End::Ended => tokio::time::sleep(backoff.next(None)).await,
                 End::Expired | End::Newcomer => version = None,
                 End::Failed(error) => {
-                    self.failed(&error, &mut said);
+                    let verbs = ["get", "list", "watch"];
+                    let text = complaints.say(&self.query.resource, &verbs, &error);
+                    self.state.send_modify(|it| it.problem = Some(text));
                     if !matches!(error, Error::Connection(_)) {
                         version = None;
                     }
@@ -212,32 +194,6 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Feed<T> {
                 }
             }
         }
-    }
-
-    /// Says what went wrong, once.
-    fn failed(&self, error: &Error, said: &mut Option<(String, Instant)>) {
-        let resource = self.query.resource.to_string();
-        let rule = self.query.resource.rule(&["get", "list", "watch"]);
-        let remedy = error.remedy(&rule).unwrap_or_default();
-        let text = match &*remedy {
-            "" => format!("cannot watch {resource}: {error}"),
-            remedy => format!("cannot watch {resource}: {error}; {remedy}"),
-        };
-        self.state.send_modify(|it| it.problem = Some(text));
-        let text = error.to_string();
-        if said.as_ref().is_some_and(|it| it.0 == text && it.1.elapsed() < SAY_AGAIN) {
-            return;
-        }
-        if error.is_refused() {
-            tracing::error!(resource, error = text, remedy, "the API server refuses a watch");
-        } else {
-            tracing::warn!(
-                resource,
-                error = text,
-                "the API server cannot be watched: trying again"
-            );
-        }
-        *said = Some((text, Instant::now()));
     }
 
     fn works(&self) {
@@ -305,35 +261,19 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Feed<T> {
 
     /// Page by page.
     async fn pages(&self) -> Result<String, Error> {
-        let accept = self.query.accept("PartialObjectMetadataList");
-        let (mut size, mut next) = (PAGE, String::new());
-        let mut begun = false;
-        loop {
-            let limit = size.to_string();
-            let path = self.query.path(&[("limit", &*limit), ("continue", &*next)]);
-            let sent = self.client.send(http::Method::GET, &path, &accept, &[]).await;
-            let body = match sent {
-                // Large objects: fewer at once.
-                Err(error) if error.is_too_long() && size > 1 => {
-                    size /= 2;
-                    continue;
-                }
-                other => other?,
-            };
-            let page: Page<'_> = serde_json::from_slice(&body).map_err(|error| {
-                Error::Malformed(format!("a list of {}: {error}", self.query.resource))
-            })?;
+        let mut pages = Pages::new(&self.client, &self.query);
+        let (mut begun, mut version) = (false, String::new());
+        while let Some(body) = pages.next().await? {
+            let page = pages.read(&body)?;
             if !std::mem::replace(&mut begun, true) {
                 self.tell(|| Event::Restarted);
             }
             for object in page.items {
                 self.apply(Change::Added, object.get().as_bytes());
             }
-            if page.metadata.r#continue.is_empty() {
-                return Ok(page.metadata.resource_version);
-            }
-            next = page.metadata.r#continue;
+            version = page.metadata.resource_version;
         }
+        Ok(version)
     }
 
     /// Watches from `version` on, and moves it on.

@@ -7,7 +7,7 @@ use crate::connection::{Auth, Connection, Login, read_token};
 use crate::{ApiConfig, AuthType, kubeconfig};
 
 /// Where Kubernetes puts the credentials of a pod.
-const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+pub(crate) const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// What the section says. It reads files: not for a thread that must not block.
 ///
@@ -20,15 +20,25 @@ pub(crate) fn locate(
     at(config, variable, Path::new(ACCOUNT))
 }
 
+/// What the kubeconfig says.
+///
+/// # Errors
+/// In the Collector's words.
+pub(crate) fn by_kubeconfig(
+    config: &ApiConfig,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Connection, String> {
+    let read = kubeconfig::read(&kubeconfig::paths(variable), &config.context);
+    read.map_err(|why| format!("error connecting to k8s with auth_type=kubeConfig: {why}"))
+}
+
 fn at(
     config: &ApiConfig,
     variable: impl Fn(&str) -> Option<String>,
     account: &Path,
 ) -> Result<Connection, String> {
     if *config.auth_type == AuthType::KubeConfig {
-        let read = kubeconfig::read(&kubeconfig::paths(variable), &config.context);
-        return read
-            .map_err(|why| format!("error connecting to k8s with auth_type=kubeConfig: {why}"));
+        return by_kubeconfig(config, variable);
     }
     let value = |name: &str| variable(name).filter(|it| !it.is_empty());
     let (Some(host), Some(port)) =

@@ -22,6 +22,17 @@ const GRACE: Duration = Duration::from_secs(30);
 /// The shortest life of a watch, in seconds; the longest is twice that. As client-go has it.
 const LIFE_SECONDS: u64 = 300;
 
+/// Something that happened to an object.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// What.
+    pub change: Change,
+    /// The object, as JSON.
+    pub object: Box<[u8]>,
+    /// Kind and version of the API, where the object itself does not say them: in lists.
+    pub of: Option<std::sync::Arc<(String, String)>>,
+}
+
 /// What happened to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use component::config::{Value, load};
+use component::config::{Value, check, load};
 use component::{
     BoxError, Component, Config, Connector, ConsumeError, Context, Exporter, Extension, Kind, Next,
-    Outputs, Problems, Processor, Receiver, Signal, Status,
+    Outputs, Planned, Processor, Receiver, Signal, Status,
 };
 use tracing::Level;
 
@@ -102,14 +102,14 @@ fn everything(sink: &Sink) -> Outputs {
 }
 
 macro_rules! subject {
-    ($name:ident, $kind:ident, |$signal:ident, $section:ident, $sink:ident| $instance:expr,
+    ($name:ident, $kind:ident, $config:ty, |$signal:ident, $section:ident, $sink:ident| $instance:expr,
      $signals:expr) => {
         #[doc = concat!("Wraps a ", stringify!($name), ".")]
         #[expect(non_camel_case_types, reason = "the macro's first word")]
         pub struct $name<T>(PhantomData<T>);
 
         impl<T: $kind> Subject for $name<T> {
-            type Config = T::Config;
+            type Config = $config;
             const TYPE: &'static str = T::TYPE;
             const KIND: Kind = Kind::$kind;
 
@@ -136,6 +136,7 @@ fn with_inlet<T: Component + component::Consumer>(it: T) -> Instance {
 subject!(
     receiver,
     Receiver,
+    <T::Config as Planned>::Section,
     |_signal, section, sink| {
         let create = T::create(settings(T::TYPE), config(section), everything(sink));
         Ok(silent(Arc::new(create?)))
@@ -146,6 +147,7 @@ subject!(
 subject!(
     processor,
     Processor,
+    T::Config,
     |signal, section, sink| {
         let settings = processor_settings(T::TYPE, signal);
         Ok(with_inlet(crate::processor::<T>(settings, section, sink.next())))
@@ -156,6 +158,7 @@ subject!(
 subject!(
     exporter,
     Exporter,
+    <T::Config as Planned>::Section,
     |signal, section, _sink| {
         Ok(with_inlet(T::create(exporter_settings(T::TYPE, signal), config(section))?))
     },
@@ -165,9 +168,11 @@ subject!(
 subject!(
     connector,
     Connector,
+    T::Config,
     |signal, section, sink| {
-        let mut found = Problems::default();
-        let plan = T::plan(config(section), &mut found).ok_or_else(|| format!("{found:#?}"))?;
+        let read = check(&crate::section(section)).map_err(|faults| format!("{faults:#?}"));
+        let (config, mut found) = read?;
+        let plan = T::plan(config, &mut found).ok_or_else(|| format!("{found:#?}"))?;
         let settings = connector_settings(T::TYPE, signal);
         Ok(with_inlet(T::create(settings, Arc::new(plan), everything(sink))?))
     },
@@ -181,6 +186,7 @@ subject!(
 subject!(
     extension,
     Extension,
+    <T::Config as Planned>::Section,
     |_signal, section, _sink| {
         Ok(silent(Arc::new(T::create(settings(T::TYPE), config(section))?)))
     },
@@ -267,7 +273,9 @@ pub fn check_defaults<S: Subject>(text: &str) {
     let value: Value = serde_json::from_value(again).expect("any JSON is a section");
     let second: S::Config = load(&value).unwrap_or_else(|issues| panic!("{issues:#?}"));
     assert_eq!(as_json(&second), written);
-    let _valid: S::Config = config(text);
+    S::create(S::signals().first().copied().unwrap_or(Signal::Logs), text, &Sink::new())
+        .map(drop)
+        .expect("the section is valid");
 }
 
 fn remove_nulls(value: &mut serde_json::Value) {

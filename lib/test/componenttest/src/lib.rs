@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "only tests use this crate; a panic is how they fail")]
 
+mod alerts;
 mod certificates;
 mod clock;
 pub mod conformance;
@@ -13,9 +14,11 @@ mod host;
 mod logs;
 mod pages;
 mod section;
+mod server;
 mod sink;
 mod through;
 
+pub use alerts::alert_logs;
 pub use certificates::Authority;
 pub use clock::set_clock;
 pub use generate::{Generator, data, logs, metrics, traces};
@@ -24,7 +27,8 @@ pub use host::{
 };
 pub use logs::{Line, captured};
 pub use pages::{ask, start_on_free_port};
-pub use section::{config, plan, problems, processor, section};
+pub use section::{config, plan, planned, problems, processor, section, warnings};
+pub use server::{HttpServer, Reply, Request};
 pub use sink::{Answer, Sink};
 pub use through::through;
 

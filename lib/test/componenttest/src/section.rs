@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use component::config::{Fault, Stage, Value, check};
-use component::{Config, Next, Processor, ProcessorSettings, Signal};
+use component::{Next, Planned, Problems, Processor, ProcessorSettings, Signal};
 use confmap::{Data, Environment, Locations, Node};
 
 /// A component's section as a tree, from YAML. Panics with the mistake.
@@ -28,12 +28,20 @@ fn value(node: &Node) -> Value {
     }
 }
 
-/// A component's configuration, laid over its defaults and valid. Panics with all that is wrong.
-pub fn config<C: Config>(text: &str) -> C {
-    let (config, found) = check(&section(text)).unwrap_or_else(|faults| panic!("{faults:#?}"));
+/// A component's configuration, laid over its defaults and valid; or what is planned from it. Panics with all that is
+/// wrong.
+pub fn config<C: Planned>(text: &str) -> C {
+    let (config, found) = planned::<C>(text);
     let wrong: Vec<&Fault> = found.of(Stage::Check).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    config
+    config.unwrap_or_else(|| panic!("{found:#?}"))
+}
+
+/// The same with all that was found. Panics if the section cannot be read.
+pub fn planned<C: Planned>(text: &str) -> (Option<C>, Problems) {
+    let (section, mut found) = check(&section(text)).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let config = C::plan(section, &mut found);
+    (config, found)
 }
 
 /// The plan that a processor makes of a section, in YAML, for pipelines of `signal`.
@@ -59,15 +67,24 @@ pub fn processor<P: Processor>(settings: ProcessorSettings, text: &str, next: Ne
 
 /// Everything that is wrong with a section: what cannot be read in the Collector's words, else `key: rule`
 /// of its validation.
-pub fn problems<C: Config>(text: &str) -> Vec<String> {
-    match check::<C>(&section(text)) {
+pub fn problems<C: Planned>(text: &str) -> Vec<String> {
+    match check::<C::Section>(&section(text)) {
         Err(faults) => texts(&faults),
-        Ok((_, found)) => {
+        Ok((section, mut found)) => {
+            let _ = C::plan(section, &mut found);
             let unread: Vec<Fault> = found.of(Stage::Read).cloned().collect();
             let broken = found.of(Stage::Check).map(Fault::rule_text);
             if unread.is_empty() { broken.collect() } else { texts(&unread) }
         }
     }
+}
+
+/// What a section without a mistake is warned about. Panics with all that is wrong.
+pub fn warnings<C: Planned>(text: &str) -> Vec<String> {
+    let (_, found) = planned::<C>(text);
+    let wrong: Vec<&Fault> = found.of(Stage::Check).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    found.warnings().iter().map(|it| it.1.text.clone()).collect()
 }
 
 fn texts(faults: &[Fault]) -> Vec<String> {
@@ -76,12 +93,12 @@ fn texts(faults: &[Fault]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use component::{Problems, RetryConfig};
+    use component::{Config, RetryConfig};
     use serde::{Deserialize, Serialize};
 
     use super::*;
 
-    #[derive(Debug, Default, Serialize, Deserialize, config::Described)]
+    #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
     struct Section {
         retry_on_failure: RetryConfig,
     }

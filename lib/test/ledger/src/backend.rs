@@ -7,7 +7,7 @@ use std::sync::Arc;
 use component::config::{self, Value};
 use component::{
     BoxError, BuildInfo, Capability, Component, Host, Id, Meter, Next, Outputs, PipelineId,
-    Receiver, Services, Settings, Signal, Status,
+    Planned, Receiver, Services, Settings, Signal, Status,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +34,10 @@ impl Backend {
     /// # Errors
     /// The section is wrong, or the receiver does not start.
     pub async fn start<R: Receiver>(section: &Value, consumer: &Next) -> Result<Self, BoxError> {
-        let config = config::load(section).map_err(|issues| format!("{}: {issues:?}", R::TYPE))?;
+        let read = config::check(section).map_err(|issues| format!("{}: {issues:?}", R::TYPE));
+        let (section, mut found) = read?;
+        let config = R::Config::plan(section, &mut found)
+            .ok_or_else(|| format!("{}: {found:?}", R::TYPE))?;
         let mut pipelines: Vec<(PipelineId, Next)> = Vec::new();
         for signal in Signal::ALL {
             pipelines.push((signal.name().parse()?, Arc::clone(consumer)));

@@ -1,7 +1,6 @@
 //! What keys of the section do, seen from the records of real files.
 
 use super::*;
-use crate::Config;
 
 /// Reads files by a section until so many records have come. `DIR` in the section is the folder of the files.
 async fn read(keys: &str, files: &[(&str, &[u8])], wanted: usize) -> Vec<String> {
@@ -154,10 +153,8 @@ async fn records_go_to_the_operators_that_output_names() {
 #[test]
 fn a_key_that_can_have_no_effect_is_told() {
     let warned = |section: &str| {
-        let section: Config = config(section);
-        let mut problems = component::Problems::default();
-        component::Config::validate(&section, &mut problems);
-        problems.warnings().iter().any(|it| it.1.text.starts_with("polls_to_archive has no effect"))
+        let (_, found) = planned::<Plan>(section);
+        found.warnings().iter().any(|it| it.1.text.starts_with("polls_to_archive has no effect"))
     };
     assert!(warned("{include: [x], polls_to_archive: 5}"));
     assert!(!warned("{include: [x], polls_to_archive: 0}"));

@@ -359,6 +359,22 @@ fn a_client_that_leaves_takes_its_calls_with_it() {
 }
 
 #[test]
+fn a_client_is_told_how_many_calls_at_a_time_it_may_make() {
+    run(async {
+        for (configured, told) in [(0, 100), (7, 7)] {
+            let change = with_grpc(|it| it.max_concurrent_streams = configured);
+            let it = Fixture::start(ALL, change).await;
+            let link = Link::open(it.grpc()).await;
+            // The settings of the server come before its first answer.
+            link.call(LOGS, &[], framed(false, &logs(1).to_bytes())).await.check_success();
+            assert_eq!(link.send.current_max_send_streams(), told);
+            drop(link);
+            it.stop().await;
+        }
+    });
+}
+
+#[test]
 fn calls_of_a_connection_run_side_by_side() {
     run(async {
         let it = Fixture::start(ALL, |_| {}).await;

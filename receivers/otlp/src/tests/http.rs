@@ -475,8 +475,8 @@ fn browsers_are_answered_as_cors_wants_it() {
     let cors = CorsConfig {
         allowed_origins: vec!["https://app.test".into(), "https://*.wild.test".into()],
         allowed_headers: vec!["X-One".into(), "X-Two".into()],
+        exposed_headers: vec!["X-Seen".into(), "X-Too".into()],
         max_age: 77,
-        ..CorsConfig::default()
     };
     let change = with_http(|http| http.server.cors = Section::on(cors));
     run(async {
@@ -508,6 +508,7 @@ fn browsers_are_answered_as_cors_wants_it() {
         reply.check_success();
         assert_eq!(reply.header("access-control-allow-origin"), Some("https://app.test"));
         assert_eq!(reply.header("access-control-allow-credentials"), Some("true"));
+        assert_eq!(reply.header("access-control-expose-headers"), Some("X-Seen, X-Too"));
         assert_eq!(reply.header("vary"), Some("Origin"));
         it.stop().await;
     });

@@ -101,7 +101,12 @@ fn a_head_that_comes_too_slowly_or_never_ends_the_connection_and_an_idle_client_
 
 /// What is answered to a head, when of the body come `sent` bytes a second.
 async fn answer_to(head: &str, sent: &[u8]) -> String {
-    let it = Fixture::start(ALL, |_| {}).await;
+    answer_of(|_| {}, head, sent).await
+}
+
+/// The same by a server with this section.
+async fn answer_of(change: impl FnOnce(&mut super::Protocols), head: &str, sent: &[u8]) -> String {
+    let it = Fixture::start(ALL, change).await;
     let mut stream = TcpStream::connect(it.http()).await.unwrap();
     let fixed = "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
     stream.write_all(format!("{fixed}{head}\r\n\r\n").as_bytes()).await.unwrap();
@@ -132,6 +137,37 @@ async fn a_body_that_stands_still_or_comes_by_the_byte_is_answered_408() {
             assert!(answer.ends_with(status), "{answer}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_has_come_within_the_read_timeout_or_is_answered_408() {
+    // Fast enough for us, and for 30 s.
+    let piece = [&b"1000\r\n"[..], &[b' '; 4096], b"\r\n"].concat();
+    let begun = tokio::time::Instant::now();
+    let section =
+        with_http(|it| it.server.read_timeout = component::config::Duration::from_secs(3));
+    let answer = answer_of(section, "Transfer-Encoding: chunked", &piece).await;
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_answer_in_the_write_timeout_loses_its_connection() {
+    let section =
+        with_http(|it| it.server.write_timeout = component::config::Duration::from_secs(3));
+    let it = Fixture::start(ALL, section).await;
+    it.sink.answer(Answer::Hang);
+    let mut stream = TcpStream::connect(it.http()).await.unwrap();
+    let body = logs(1).to_bytes();
+    let head = format!(
+        "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-protobuf\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    assert!(read.is_ok() && answer.is_empty(), "{read:?} {answer:?}");
+    it.stop().await;
 }
 
 #[test]

@@ -1,19 +1,20 @@
 //! What is wrong with a section. Texts of Prometheus, where it has them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use component::Problems;
 
 use super::{Config, HttpClient, PrometheusConfig, RelabelConfig, ScrapeConfig};
-use crate::relabel::Rule;
+use crate::relabel::{Rule, Rules};
 
 /// What upstream writes in front of what Prometheus says.
 const UNREADABLE: &str =
     "prometheus receiver: failed to unmarshal yaml to prometheus config object";
 
-/// Looks at everything that can be seen without the network.
-pub(super) fn check(config: &Config, problems: &mut Problems) {
+/// Looks at everything that can be seen without the network. The rules of each job, unless one of them is wrong.
+pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rules>> {
     let prometheus = &config.config;
     let jobs = &prometheus.scrape_configs;
     if config.target_allocator.is_some() {
@@ -29,6 +30,7 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
     }
     unsupported(prometheus, problems);
     let mut names = HashSet::new();
+    let mut all = Vec::with_capacity(jobs.len());
     for (at, job) in jobs.iter().enumerate() {
         let key = format!("config::scrape_configs::{at}");
         if job.job_name.is_empty() {
@@ -39,8 +41,9 @@ pub(super) fn check(config: &Config, problems: &mut Problems) {
                 format!("{UNREADABLE}: found multiple scrape configs with job name {name:?}");
             problems.at(&key, text).about("job_name");
         }
-        check_job(job, prometheus, &key, problems);
+        all.push(check_job(job, prometheus, &key, problems));
     }
+    all.into_iter().collect()
 }
 
 /// `PromConfig.Validate`, and what Sluice lacks.
@@ -76,7 +79,7 @@ fn check_job(
     prometheus: &PrometheusConfig,
     key: &str,
     problems: &mut Problems,
-) {
+) -> Option<Rules> {
     let global = &prometheus.global;
     let of =
         |own: &String, global: &String| if own.is_empty() { global.clone() } else { own.clone() };
@@ -107,14 +110,11 @@ fn check_job(
         problems.at(key, text).about("body_size_limit");
     }
     check_client(&job.client, key, problems);
-    let rules = [
-        ("relabel_configs", &job.relabel_configs),
-        ("metric_relabel_configs", &job.metric_relabel_configs),
-    ];
-    for (name, rules) in rules {
-        check_rules(rules, &format!("{key}::{name}"), problems);
-    }
+    let targets = rules(&job.relabel_configs, &format!("{key}::relabel_configs"), problems);
+    let metrics =
+        rules(&job.metric_relabel_configs, &format!("{key}::metric_relabel_configs"), problems);
     check_discovery(job, key, problems);
+    Some(Rules { targets: targets?, metrics: metrics? })
 }
 
 fn bad_duration(key: &str, name: &str, value: &str, problems: &mut Problems) {
@@ -122,12 +122,17 @@ fn bad_duration(key: &str, name: &str, value: &str, problems: &mut Problems) {
     problems.at(key, text).about(name);
 }
 
-fn check_rules(rules: &[RelabelConfig], key: &str, problems: &mut Problems) {
+fn rules(rules: &[RelabelConfig], key: &str, problems: &mut Problems) -> Option<Arc<[Rule]>> {
+    let mut all = Vec::with_capacity(rules.len());
     for (at, rule) in rules.iter().enumerate() {
-        if let Err((part, why)) = Rule::new(rule) {
-            problems.at(format!("{key}::{at}"), format!("{UNREADABLE}: {why}")).about(part);
+        match Rule::new(rule) {
+            Ok(rule) => all.push(rule),
+            Err((part, why)) => {
+                problems.at(format!("{key}::{at}"), format!("{UNREADABLE}: {why}")).about(part);
+            }
         }
     }
+    (all.len() == rules.len()).then(|| all.into())
 }
 
 fn check_client(client: &HttpClient, key: &str, problems: &mut Problems) {

@@ -20,7 +20,7 @@ impl Fixture {
     fn new(job: &str) -> Self {
         let config: ScrapeConfig = serde_json::from_str(job).unwrap();
         let rules = |all: &[crate::config::RelabelConfig]| {
-            all.iter().map(|it| Rule::new(it).unwrap()).collect::<Vec<_>>()
+            all.iter().map(|it| Rule::new(it).unwrap()).collect::<Arc<[_]>>()
         };
         let target_rules = rules(&config.relabel_configs);
         let of = Job { config: &config, interval: "1m", timeout: "10s", rules: &target_rules };

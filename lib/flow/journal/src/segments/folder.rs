@@ -60,6 +60,27 @@ impl Folder {
         Ok(file)
     }
 
+    /// Puts a segment with these bytes in the place of another, when the disk has all of it.
+    pub(super) fn replace_segment(&self, first: u64, bytes: &[u8]) -> io::Result<()> {
+        let (path, mut options) = (self.path(first, "new"), OpenOptions::new());
+        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+        options.create(true).write(true).truncate(true).mode(MODE).custom_flags(flags);
+        let mut file = options.open(&path)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        fs::rename(&path, self.path(first, "seg"))
+    }
+
+    /// Removes one that was to be put in the place of another.
+    pub(super) fn remove_unfinished(&self, first: u64) {
+        remove(&self.path(first, "new"));
+    }
+
+    /// Waits until the disk has the names.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        File::open(&self.0)?.sync_all()
+    }
+
     /// What is done in a segment; of one that cannot be read, nothing.
     pub(super) fn marks(&self, first: u64) -> Vec<u8> {
         fs::read(self.path(first, "done")).unwrap_or_default()

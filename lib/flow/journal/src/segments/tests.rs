@@ -349,7 +349,7 @@ fn a_sync_covers_what_was_stored_before_it_and_a_failed_one_ends_the_segment() {
     append(&mut log, "two");
     sync().unwrap();
     log.sync()().unwrap();
-    log.sync_failed();
+    log.sync_failed().unwrap();
     append(&mut log, "three");
     assert_eq!(bench.names(), ["00000000000000000001.seg", "00000000000000000003.seg"]);
     assert_eq!(rest(&mut log), ["one", "two", "three"]);
@@ -418,9 +418,87 @@ fn a_sync_that_fails_is_told_and_what_comes_goes_into_a_new_segment() {
     log.unsynced.push(fs::File::open("/dev/null").unwrap());
     let error = log.sync()().unwrap_err().to_string();
     assert!(error.contains(&bench.folder.path().display().to_string()), "{error}");
-    log.sync_failed();
+    log.sync_failed().unwrap();
     append(&mut log, "two");
     assert!(log.sync()().is_ok());
     assert_eq!(bench.names().len(), 2);
     assert_eq!(rest(&mut log), ["one", "two"]);
+}
+
+/// A log in which "one" is on the disk, and "two" and "three" may be; what the kernel believes to be there is wrong.
+fn half_lost(bench: &Bench) -> Segments {
+    let mut log = bench.open_with(Fsync::Every(std::time::Duration::from_secs(1)));
+    append(&mut log, "one");
+    log.sync()().unwrap();
+    log.synced();
+    let path = bench.folder.path().join("00000000000000000001.seg");
+    let safe = fs::metadata(&path).unwrap().len();
+    append(&mut log, "two");
+    append(&mut log, "three");
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    let all = file.metadata().unwrap().len();
+    file.set_len(safe).unwrap();
+    file.set_len(all).unwrap();
+    // A device that cannot be synced.
+    log.unsynced.push(fs::File::open("/dev/null").unwrap());
+    log
+}
+
+#[test]
+fn what_the_disk_did_not_take_is_written_anew_from_memory() {
+    let bench = Bench::new();
+    let mut log = half_lost(&bench);
+    assert!(log.sync()().is_err());
+    log.sync_failed().unwrap();
+    append(&mut log, "four");
+    assert!(log.sync()().is_ok());
+    log.synced();
+    assert_eq!(bench.names(), ["00000000000000000001.seg", "00000000000000000004.seg"]);
+    assert_eq!(rest(&mut log), ["one", "two", "three", "four"]);
+    drop(log);
+    assert_eq!(rest(&mut bench.open()), ["one", "two", "three", "four"]);
+    assert_eq!(bench.lost.value(), 0);
+}
+
+#[test]
+fn what_cannot_be_written_anew_fails_each_sync_until_it_can() {
+    let bench = Bench::new();
+    let mut log = half_lost(&bench);
+    let in_the_way = bench.folder.path().join("00000000000000000001.new");
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(log.sync()().is_err());
+    for _ in 0..2 {
+        let error = log.sync_failed().unwrap_err().to_string();
+        assert!(error.contains("Is a directory"), "{error}");
+        let error = log.sync()().unwrap_err().to_string();
+        assert!(error.ends_with("what the disk did not take could not be written anew"), "{error}");
+    }
+    fs::remove_dir(in_the_way).unwrap();
+    log.sync_failed().unwrap();
+    assert!(log.sync()().is_ok());
+    assert_eq!(rest(&mut log), ["one", "two", "three"]);
+}
+
+#[test]
+fn only_what_the_disk_may_not_have_and_nobody_has_taken_is_held() {
+    let bench = Bench::new();
+    let mut log = half_lost(&bench);
+    log.done(&[2]).unwrap();
+    log.sync_failed().unwrap();
+    assert_eq!(bench.names(), ["00000000000000000001.done", "00000000000000000001.seg"]);
+    log.done(&[1, 3]).unwrap();
+    log.unsynced.clear();
+    assert!(log.sync()().is_ok());
+    // Nothing is left that could be written anew.
+    log.sync_failed().unwrap();
+    assert_eq!(bench.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_segment_that_was_to_replace_another_is_removed_at_the_next_start() {
+    let bench = Bench::new();
+    append(&mut bench.open(), "one");
+    fs::write(bench.folder.path().join("00000000000000000001.new"), "SLQ").unwrap();
+    assert_eq!(rest(&mut bench.open()), ["one"]);
+    assert!(!bench.folder.path().join("00000000000000000001.new").exists());
 }

@@ -64,7 +64,8 @@ impl<'a> Parser<'a> {
         }
         if plain && digits + decimals <= EXACT_DIGITS && !(negative && mantissa == 0) {
             // Both the digits and the power of ten are exact, so the quotient is rounded once (Clinger 1990).
-            let it = if negative { -(mantissa as i64) } else { mantissa as i64 };
+            let it = mantissa.cast_signed();
+            let it = if negative { -it } else { it };
             return Some(match (whole, self.ints) {
                 (true, true) => Value::Int(it),
                 (true, false) => Value::Double(it as f64),

@@ -63,11 +63,11 @@ fn digits(value: f64, precision: Option<usize>) -> Digits {
 /// `%g`: with an exponent if it is below -4 or not below the precision.
 fn general(value: f64, precision: Option<usize>) -> String {
     let Digits { digits, point } = digits(value, precision);
-    let count = digits.len() as i32;
+    let count = small(digits.len());
     let limit = match precision {
         None => 6,
-        Some(it) if it.max(1) as i32 > count && count >= point => count,
-        Some(it) => it.max(1) as i32,
+        Some(it) if small(it.max(1)) > count && count >= point => count,
+        Some(it) => small(it.max(1)),
     };
     let exponent = point - 1;
     if exponent < -4 || exponent >= limit {
@@ -79,12 +79,17 @@ fn general(value: f64, precision: Option<usize>) -> String {
         let zeros = "0".repeat(point.unsigned_abs() as usize);
         return if digits.is_empty() { "0".to_owned() } else { format!("0.{zeros}{digits}") };
     }
-    let whole = point as usize;
+    let whole = usize::try_from(point).unwrap_or_default();
     match digits.split_at_checked(whole) {
         Some((before, "")) => before.to_owned(),
         Some((before, after)) => format!("{before}.{after}"),
         None => format!("{digits:0<whole$}"),
     }
+}
+
+/// A number of digits: there are a few hundred at most.
+fn small(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 const FRACTION_BITS: u32 = 52;
@@ -93,7 +98,7 @@ const FRACTION_BITS: u32 = 52;
 fn parts(value: f64) -> (u64, i32) {
     let bits = value.to_bits();
     let fraction = bits & ((1 << FRACTION_BITS) - 1);
-    match (bits >> FRACTION_BITS) as i32 & 0x7ff {
+    match (bits >> FRACTION_BITS & 0x7ff) as i32 {
         0 => (fraction, -1074),
         exponent => (fraction | 1 << FRACTION_BITS, exponent - 1075),
     }
@@ -115,7 +120,7 @@ fn hexadecimal(value: f64, precision: Option<usize>) -> String {
         // One digit before the point, and room for sixty bits behind it.
         let shift = fraction.leading_zeros() - 3;
         fraction <<= shift;
-        exponent += 60 - shift as i32;
+        exponent += 60 - shift.cast_signed();
     }
     if let Some(places) = precision.filter(|it| *it < 15) {
         let extra = fraction << (places * 4) & ((1 << 60) - 1);

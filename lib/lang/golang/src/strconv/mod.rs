@@ -42,7 +42,7 @@ fn escape<'t>(rest: &'t str, quote: char, plain: &mut impl Extend<u8>) -> Option
         't' => b'\t',
         'v' => 11,
         '\\' => b'\\',
-        c if c == quote => c as u8,
+        c if c == quote => u8::try_from(c).ok()?,
         'x' | 'u' | 'U' => {
             let digits = match c {
                 'x' => 2,

@@ -57,9 +57,9 @@ pub fn parse_int(target: &str, base: i64) -> Result<i64, String> {
     let wrong = |what: &str| format!("strconv.ParseInt: parsing {target:?}: {what}");
     let digits = target.strip_prefix(['+', '-']).unwrap_or(target);
     let negative = target.starts_with('-');
-    let (base, digits) = match base {
-        0 => prefixed(digits).ok_or_else(|| wrong("invalid syntax"))?,
-        2..=36 => (base as u32, digits.to_owned()),
+    let (base, digits) = match u32::try_from(base) {
+        Ok(0) => prefixed(digits).ok_or_else(|| wrong("invalid syntax"))?,
+        Ok(base @ 2..=36) => (base, digits.to_owned()),
         _ => return Err(wrong(&format!("invalid base {base}"))),
     };
     if digits.starts_with(['+', '-']) {

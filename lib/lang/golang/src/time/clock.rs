@@ -4,6 +4,7 @@ use super::layout::Layout;
 use super::write::{Shown, write};
 use super::zone::Zone;
 use super::{Undated, complete};
+use crate::number::wrapped;
 
 /// A layout, and the place whose time a text without a zone has.
 #[derive(Debug)]
@@ -76,19 +77,19 @@ impl Clock {
         };
         Ok(Reading {
             nanos: i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos),
-            offset_seconds: (parsed.civil_seconds() - seconds) as i32,
+            offset_seconds: i32::try_from(parsed.civil_seconds() - seconds).unwrap_or_default(),
         })
     }
 
     /// The text of an instant as a clock with its offset shows it.
     pub fn write(&self, reading: Reading) -> String {
         let second = 1_000_000_000;
-        let seconds = reading.nanos.div_euclid(second) as i64;
+        let seconds = wrapped(reading.nanos.div_euclid(second));
         write(
             self.layout.text(),
             Shown {
                 seconds: seconds.saturating_add(i64::from(reading.offset_seconds)),
-                nanos: reading.nanos.rem_euclid(second) as u32,
+                nanos: u32::try_from(reading.nanos.rem_euclid(second)).unwrap_or_default(),
                 offset_seconds: reading.offset_seconds,
             },
         )

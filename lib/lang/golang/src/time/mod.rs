@@ -16,6 +16,8 @@ pub use parts::{Mismatch, Parsed};
 pub use rfc3339::{rfc3339, rfc3339_at_start};
 pub use zone::Zone;
 
+use crate::number::wrapped;
+
 /// Seconds of a day.
 const DAY_SECS: i64 = 86_400;
 
@@ -43,7 +45,7 @@ fn complete(
     undated: Undated,
     resolve: impl Fn(&Parsed<'_>) -> Result<i64, String>,
 ) -> Result<i64, String> {
-    let now = (now / 1_000_000_000) as i64;
+    let now = (now / 1_000_000_000).cast_signed();
     if !parsed.dated && undated == Undated::Today {
         // Which day is today is told by the clock that the text was taken from.
         parsed.set_day(now.div_euclid(DAY_SECS));
@@ -85,7 +87,7 @@ pub fn now() -> i64 {
 
 /// An instant in UTC as Go's `%v` prints it.
 pub fn show(nanos: i128) -> String {
-    let seconds = nanos.div_euclid(1_000_000_000) as i64;
+    let seconds = wrapped(nanos.div_euclid(1_000_000_000));
     let (year, month, day) = civil::date(seconds.div_euclid(86_400));
     let second = seconds.rem_euclid(86_400);
     let clock = (second / 3600, second / 60 % 60, second % 60);

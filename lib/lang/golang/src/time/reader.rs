@@ -2,6 +2,7 @@
 
 use super::civil::{self, DAYS, MONTHS};
 use super::parts::{Mismatch, Offset, Parsed, Std};
+use crate::number::int;
 
 /// Where in a text the layout has come to.
 #[derive(Default)]
@@ -81,7 +82,7 @@ impl<'t> Reader<'t> {
             let head = self.rest.get(..name.len());
             if head.is_some_and(|it| it.eq_ignore_ascii_case(name)) {
                 self.rest = &self.rest[name.len()..];
-                return Ok(at as i64);
+                return Ok(int(at));
             }
         }
         Err(self.wrong())

@@ -460,6 +460,45 @@ fn spans_and_their_events_are_changed() {
     );
 }
 
+#[test]
+fn exemplars_are_read_and_written_and_reach_everything_around_them() {
+    let metrics = json!({"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"metrics": [
+        {"name": "m", "sum": {"aggregationTemporality": 2, "dataPoints": [
+            {"asInt": "1", "attributes": attributes(&json!({"p": "x"})), "exemplars": [
+                {"timeUnixNano": "5", "asInt": "7", "filteredAttributes": attributes(&json!({"a": "b"}))},
+                {"timeUnixNano": "6", "asDouble": 1.5, "spanId": "0102030405060708"}]},
+            {"asInt": "2"}]}},
+        {"name": "s", "summary": {"dataPoints": [{"count": "2"}]}}]}]}]});
+    let texts = [
+        "set(filtered_attributes[\"as\"], [int_value, double_value])",
+        "set(filtered_attributes[\"p\"], datapoint.attributes[\"p\"]) where int_value == 7",
+        "set(time_unix_nano, time_unix_nano + 1)",
+        "set(double_value, 2.5) where double_value == 1.5",
+        "set(trace_id, TraceID(0x0102030405060708090a0b0c0d0e0f10)) where int_value == 7",
+        "set(span_id, SpanID(0x0000000000000000))",
+        "set(time_unix_nano, \"ignored\")",
+        "set(datapoint.attributes[\"seen\"], metric.name)",
+        "set(metric.unit, resource.attributes[\"u\"]) where cache[\"u\"] != nil",
+        "set(resource.attributes[\"last\"], exemplar.time_unix_nano)",
+        "set(exemplar.cache[\"u\"], 1)",
+    ];
+    let (new, errors) = run_in(Context::Exemplar, &metrics, Signal::Metrics, &texts);
+    assert_eq!(errors, [""; 0]);
+    let group = &new["resourceMetrics"][0];
+    assert_eq!(map(&group["resource"]["attributes"])["last"], 7);
+    let metrics = &group["scopeMetrics"][0]["metrics"];
+    let points = &metrics[0]["sum"]["dataPoints"];
+    assert_eq!(map(&points[0]["attributes"]), json!({"p": "x", "seen": "m"}));
+    assert_eq!(points[1], json!({"asInt": "2"}), "it has no exemplar");
+    assert_eq!(metrics[1]["summary"]["dataPoints"][0], json!({"count": "2"}));
+    let [first, second] = [0, 1].map(|at| points[0]["exemplars"][at].clone());
+    assert_eq!(map(&first["filteredAttributes"]), json!({"a": "b", "as": [7, 0], "p": "x"}));
+    assert_eq!(first["traceId"], "0102030405060708090a0b0c0d0e0f10");
+    assert_eq!((&first["timeUnixNano"], &first["asInt"]), (&json!("6"), &json!("7")));
+    assert_eq!(map(&second["filteredAttributes"]), json!({"as": [0, 1.5]}));
+    assert_eq!((&second["asDouble"], &second["spanId"]), (&json!(2.5), &Json::Null));
+}
+
 fn metrics() -> Json {
     json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [
         {"name": "gauge", "unit": "By", "gauge": {"dataPoints": [

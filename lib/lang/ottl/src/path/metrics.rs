@@ -1,10 +1,11 @@
-//! The fields of metrics and their points.
+//! The fields of metrics, their points and exemplars.
 
 use pdata::Field as Otlp;
 
-use super::Takes::{Bool, Double, Int, Map, Messages, Nothing, Numbers, Text, Time};
+use super::Takes::{Bool, Double, Id, Int, Map, Messages, Nothing, Numbers, Text, Time};
 use super::Wrong::{Ignored, Refused};
 use super::{Entry, entry, indexed};
+use crate::value::{SPAN_ID, TRACE_ID};
 
 pub(super) const METRIC: &[Entry] = &[
     entry("name", Otlp::METRIC_NAME, Text(Refused)),
@@ -41,4 +42,14 @@ pub(super) const DATA_POINT: &[Entry] = &[
     entry("negative.offset", Otlp::POINT_NEGATIVE_OFFSET, Int(Ignored)),
     entry("negative.bucket_counts", Otlp::POINT_NEGATIVE_COUNTS, Numbers),
     entry("quantile_values", Otlp::POINT_QUANTILES, Messages),
+];
+
+pub(super) const EXEMPLAR: &[Entry] = &[
+    entry("time_unix_nano", Otlp::EXEMPLAR_TIME, Int(Ignored)),
+    entry("time", Otlp::EXEMPLAR_TIME, Time(Ignored)),
+    entry("double_value", Otlp::EXEMPLAR_VALUE, Double),
+    entry("int_value", Otlp::EXEMPLAR_VALUE, Int(Ignored)),
+    entry("trace_id", Otlp::EXEMPLAR_TRACE_ID, Id(TRACE_ID, Ignored)),
+    entry("span_id", Otlp::EXEMPLAR_SPAN_ID, Id(SPAN_ID, Ignored)),
+    indexed("filtered_attributes", Otlp::EXEMPLAR_ATTRIBUTES, Map),
 ];

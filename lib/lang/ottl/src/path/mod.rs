@@ -94,6 +94,7 @@ fn entries(context: Context) -> &'static [Entry] {
         Context::SpanEvent => items::SPAN_EVENT,
         Context::Metric => metrics::METRIC,
         Context::DataPoint => metrics::DATA_POINT,
+        Context::Exemplar => metrics::EXEMPLAR,
     }
 }
 
@@ -209,8 +210,8 @@ impl Field {
     #[inline]
     pub(crate) fn int(self, scene: Scene<'_>) -> Option<i64> {
         match self.takes {
-            Takes::Int(_) | Takes::SpanFlags if self.at == Otlp::POINT_VALUE => {
-                // A number point has either kind of value; the other one is 0.
+            Takes::Int(_) if matches!(self.at, Otlp::POINT_VALUE | Otlp::EXEMPLAR_VALUE) => {
+                // A number has either kind of value; the other one is 0.
                 let value = scene.place()?.get(self.at, &[]).ok()?;
                 Some(value.and_then(ValueRef::as_int).unwrap_or(0))
             }

@@ -9,6 +9,7 @@ const DEPTH_MAX: usize = 50;
 /// Longest text that comes out, in bytes.
 const OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+#[derive(Debug, Clone)]
 enum Node {
     Text(String),
     Field(String),
@@ -18,16 +19,49 @@ enum Node {
 
 type Variables = Vec<(String, Value)>;
 
-/// The text that a template makes of an object.
-pub fn render(template: &str, values: &Value) -> Result<String, String> {
-    let mut actions = split(template)?.into_iter();
-    let (nodes, end) = parse(&mut actions, 0)?;
-    if !end.is_empty() {
-        return Err(format!("template: unexpected {{{{{end}}}}}"));
+/// A template.
+#[derive(Debug, Clone)]
+pub struct Template(Vec<Node>);
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(template: &str) -> Result<Self, String> {
+        let mut actions = split(template)?.into_iter();
+        let (nodes, end) = parse(&mut actions, 0)?;
+        if !end.is_empty() {
+            return Err(format!("template: unexpected {{{{{end}}}}}"));
+        }
+        Ok(Self(nodes))
     }
-    let mut text = String::new();
-    write(&nodes, values, &mut Vec::new(), &mut text)?;
-    Ok(text)
+
+    /// The text that it makes of an object. What the object has not is empty.
+    ///
+    /// # Errors
+    /// It becomes too long.
+    pub fn render(&self, values: &Value) -> Result<String, String> {
+        self.written(values, Missing::IsEmpty)
+    }
+
+    fn written(&self, values: &Value, missing: Missing) -> Result<String, String> {
+        let mut text = String::new();
+        write(&self.0, (values, missing), &mut Vec::new(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// What a field becomes that is not there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Missing {
+    IsEmpty,
+    IsAnError,
+}
+
+/// The text that a template makes of an object, with a field that is not there as an error.
+pub fn render(template: &str, values: &Value) -> Result<String, String> {
+    Template::new(template)?.written(values, Missing::IsAnError)
 }
 
 enum Piece {
@@ -111,7 +145,7 @@ fn block(
 
 fn write(
     nodes: &[Node],
-    dot: &Value,
+    (dot, missing): (&Value, Missing),
     variables: &mut Variables,
     text: &mut String,
 ) -> Result<(), String> {
@@ -122,6 +156,7 @@ fn write(
         match node {
             Node::Text(it) => text.push_str(it),
             Node::Field(path) => match lookup(path, dot, variables) {
+                Value::Undefined if missing == Missing::IsEmpty => {}
                 Value::Undefined => {
                     return Err(format!("template: map has no entry for key {path:?}"));
                 }
@@ -130,7 +165,7 @@ fn write(
             Node::If { condition, body, otherwise } => {
                 let branch =
                     if is_true(&lookup(condition, dot, variables)) { body } else { otherwise };
-                write(branch, dot, variables, text)?;
+                write(branch, (dot, missing), variables, text)?;
             }
             Node::Range { variables: names, over, body, otherwise } => {
                 let entries: Vec<(Value, Value)> = match lookup(over, dot, variables) {
@@ -145,7 +180,7 @@ fn write(
                     _ => Vec::new(),
                 };
                 if entries.is_empty() {
-                    write(otherwise, dot, variables, text)?;
+                    write(otherwise, (dot, missing), variables, text)?;
                 }
                 for (key, value) in entries {
                     let depth = variables.len();
@@ -157,7 +192,7 @@ fn write(
                         }
                         _ => {}
                     }
-                    write(body, &value, variables, text)?;
+                    write(body, (&value, missing), variables, text)?;
                     variables.truncate(depth);
                 }
             }

@@ -7,13 +7,14 @@ mod base64;
 mod crypto;
 mod deprecated;
 mod globs;
-mod gotemplate;
-mod jwt;
+pub mod gotemplate;
+pub mod jwt;
 mod net;
 mod outside;
-mod patterns;
 mod pem;
 mod print;
+mod ranges;
+mod regexes;
 pub mod signatures;
 mod strings;
 mod templates;
@@ -23,7 +24,7 @@ use args::{Failure, Function, Table};
 use regorus::Value;
 
 /// All tables.
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 12] = [
     aws::TABLE,
     crypto::TABLE,
     deprecated::TABLE,
@@ -31,7 +32,8 @@ const TABLES: [Table; 11] = [
     jwt::TABLE,
     net::TABLE,
     outside::TABLE,
-    patterns::TABLE,
+    ranges::TABLE,
+    regexes::TABLE,
     strings::TABLE,
     templates::TABLE,
     uri::TABLE,

@@ -14,6 +14,7 @@ pub const TABLE: Table = &[
             if part.is_empty() { text.chars().count() + 1 } else { text.matches(part).count() };
         Ok(Value::from(count))
     }),
+    ("replace", replace),
     ("strings.split_n", split_n),
     ("strings.replace_n", replace_n),
     ("strings.render_template", render_template),
@@ -44,6 +45,18 @@ fn split_n(args: &[Value]) -> Answer {
 }
 
 /// Go's `strings.Replacer`: one pass over the text; of the patterns that fit at a place the first in order.
+/// Longest text that a replacement makes, in bytes: what records say must not fill the memory.
+const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+fn replace(args: &[Value]) -> Answer {
+    let (text, old, new) = (string(args, 0)?, string(args, 1)?, string(args, 2)?);
+    let length = text.matches(old).count().saturating_mul(new.len()).saturating_add(text.len());
+    if length > TEXT_BYTES_MAX {
+        return failed(format!("replace: more than {TEXT_BYTES_MAX} bytes"));
+    }
+    Ok(Value::from(text.replace(old, new)))
+}
+
 fn replace_n(args: &[Value]) -> Answer {
     let mut pairs = Vec::new();
     for (key, value) in object(args, 0)?.iter_sorted() {

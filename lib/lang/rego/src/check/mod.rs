@@ -4,6 +4,7 @@
 mod calls;
 mod recursion;
 mod safety;
+mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,4 +74,9 @@ pub fn check(units: &[Unit<'_>]) -> Vec<Error> {
         errors.extend(recursion::check(&world));
     }
     errors
+}
+
+/// A warning for each rule that no entry point needs; `entries` are paths below `data`.
+pub fn unused(units: &[Unit<'_>], entries: &[Vec<String>]) -> Vec<Error> {
+    unused::check(&World::new(units), entries)
 }

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::World;
+use super::{Unit, World};
 use crate::error::{Error, code};
 use crate::syntax::visit::{self, Visitor};
 use crate::syntax::{Expr, Lines, Literal, Module};
 
 /// Below `data`.
-type Path = Vec<String>;
+pub type Path = Vec<String>;
 
-/// One error for each rule on a circle.
-pub fn check(world: &World<'_>) -> Vec<Error> {
+/// Where each rule begins, and what it needs.
+pub type Graph<'w, 'a> = (BTreeMap<Path, (&'w Unit<'a>, usize)>, BTreeMap<Path, BTreeSet<Path>>);
+
+/// What each rule needs.
+pub fn graph<'w, 'a>(world: &'w World<'a>) -> Graph<'w, 'a> {
     let mut places = BTreeMap::new();
     let mut needs: BTreeMap<Path, BTreeSet<Path>> = BTreeMap::new();
     for unit in world.units {
@@ -34,6 +37,12 @@ pub fn check(world: &World<'_>) -> Vec<Error> {
             }
         }
     }
+    (places, needs)
+}
+
+/// One error for each rule on a circle.
+pub fn check(world: &World<'_>) -> Vec<Error> {
+    let (places, needs) = graph(world);
     let rules: Vec<&Path> = needs.keys().collect();
     let targets = |rule: &Path| -> Vec<usize> {
         let wanted: Vec<&Path> = needs.get(rule).into_iter().flatten().collect();

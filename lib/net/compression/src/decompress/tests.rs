@@ -129,6 +129,34 @@ fn a_zstd_frame_without_a_size_is_read_too() {
 }
 
 #[test]
+fn a_zstd_window_may_be_what_the_limit_allows_and_a_huge_one_is_refused_before_there_is_memory_for_it()
+ {
+    // RFC 8878, 3.1.1.1.2: the exponent, above 10, is in the upper five bits. One raw block, which is the last, follows.
+    let frame = |window_log: u8| {
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0, (window_log - 10) << 3, 41, 0, 0], &b"hello"[..]].concat()
+    };
+    let (mib, exceeded) = (1 << 20, "window size exceeded");
+    for (window_log, limit) in [(23, 5), (23, mib), (24, 9 * mib), (25, 20 * mib), (27, usize::MAX)]
+    {
+        let decoded = decompress(Encoding::Zstd, &frame(window_log), limit);
+        assert_eq!(decoded.unwrap(), b"hello"[..], "{window_log} {limit}");
+    }
+    for (window_log, limit) in
+        [(24, mib), (24, 8 * mib), (26, 20 * mib), (31, 20 * mib), (31, usize::MAX), (41, mib)]
+    {
+        check_error(Encoding::Zstd, &frame(window_log), limit, exceeded);
+        // The thread's decoder goes on with others.
+        let small = decompress(Encoding::Zstd, &frame(20), limit);
+        assert_eq!(small.unwrap(), b"hello"[..]);
+    }
+    // A frame of one segment has its size for a window, and is refused for that.
+    let segment =
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(2_u64 << 30).to_le_bytes(), &[41, 0, 0], b"hello"]
+            .concat();
+    check_error(Encoding::Zstd, &segment, 20 * mib, exceeded);
+}
+
+#[test]
 fn snappy_takes_both_formats() {
     let body = encode(Encoding::SnappyFramed, b"framed");
     assert_eq!(decompress(Encoding::Snappy, &body, 100).unwrap(), "framed");

@@ -82,6 +82,12 @@ impl Balancer {
         Self { resolve: Some(resolve), look_up_pause, ..self }
     }
 
+    /// Whether it looks up all addresses of the name.
+    #[cfg(test)]
+    pub(super) fn resolves(&self) -> bool {
+        self.resolve.is_some()
+    }
+
     /// Runs until the client is dropped.
     pub(super) async fn run(mut self) {
         let (sender, mut reports) = mpsc::channel(REPORTS_MAX);

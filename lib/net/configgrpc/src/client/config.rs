@@ -53,7 +53,7 @@ pub struct ClientConfig {
     /// Credentials from an extension.
     #[config(omit_empty)]
     pub auth: Option<AuthConfig>,
-    /// Extensions around every call. No extension can be one yet.
+    /// Extensions around every call. There is none, upstream either: an id is refused at the start.
     #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }

@@ -165,6 +165,20 @@ async fn the_server_sees_one_message_out_of_all_pieces() {
 }
 
 #[tokio::test]
+async fn a_client_says_who_it_is_and_for_whom_it_asks_as_the_section_says() {
+    let (listener, endpoint) = listen().await;
+    let (server, mut seen) = serve(listener, ok());
+    let (authority, user_agent) = ("tenant.test:7".to_owned(), "mine/2".to_owned());
+    let config = ClientConfig { authority, user_agent, ..plain(endpoint) };
+    call(&client(&config), &[Bytes::from_static(b"x")]).await.unwrap();
+    let (head, _) = seen.recv().await.unwrap();
+    assert_eq!(head.uri.authority().unwrap(), "tenant.test:7");
+    let agent = head.headers["user-agent"].to_str().unwrap();
+    assert!(agent.starts_with("mine/2"), "{agent}");
+    server.abort();
+}
+
+#[tokio::test]
 async fn a_compressed_message_says_so_and_is_read_back() {
     for name in ["gzip", "snappy", "zstd"] {
         let (listener, endpoint) = listen().await;
@@ -218,6 +232,50 @@ async fn answers_that_are_not_grpc_become_a_status() {
 async fn a_cut_connection_is_unavailable() {
     let error = call_once(Answer::Cut).await.unwrap_err();
     assert_eq!(error.code, code::UNAVAILABLE, "{}", error.message);
+}
+
+/// A server that takes connections and answers nothing; it says when one has ended.
+async fn silent() -> (String, mpsc::Receiver<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (listener, endpoint) = listen().await;
+    let (sender, ended) = mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                // Settings, which are empty. RFC 9113, 6.5.
+                stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+                let mut buffer = [0; 1024];
+                while stream.read(&mut buffer).await.is_ok_and(|it| it > 0) {}
+                let _ = sender.send(()).await;
+            });
+        }
+    });
+    (endpoint, ended)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_answer_a_ping_is_given_up() {
+    let keepalive = |permit_without_stream| {
+        let [time, timeout] = [20, 3].map(component::config::Duration::from_secs);
+        Section::on(Keepalive { time, timeout, permit_without_stream })
+    };
+    // Without a call only where that is wanted.
+    for (permitted, is_ended) in [(false, false), (true, true)] {
+        let (endpoint, mut ended) = silent().await;
+        let client = client(&ClientConfig { keepalive: keepalive(permitted), ..plain(endpoint) });
+        let soon = tokio::time::timeout(Duration::from_secs(60), ended.recv()).await;
+        assert_eq!(soon.is_ok(), is_ended, "permit_without_stream: {permitted}");
+        drop(client);
+    }
+    let (endpoint, _ended) = silent().await;
+    let client = client(&ClientConfig { keepalive: keepalive(false), ..plain(endpoint) });
+    let begun = tokio::time::Instant::now();
+    let pieces = [Bytes::from_static(b"x")];
+    let status = client.call(&Context::default(), &PATH, &pieces).await.unwrap_err();
+    assert_eq!(status.code, code::UNAVAILABLE);
+    let waited = begun.elapsed();
+    assert!((23..60).contains(&waited.as_secs()), "{waited:?}: {}", status.message);
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ pub struct ClientConfig {
     /// HTTP/2 with servers with `https://` that offer it. Default true.
     #[config(omit_empty)]
     pub force_attempt_http2: bool,
-    /// Extensions around every request. No extension can be one yet.
+    /// Extensions around every request. There is none, upstream either: an id is refused at the start.
     #[config(omit_empty)]
     pub middlewares: Vec<MiddlewareConfig>,
 }

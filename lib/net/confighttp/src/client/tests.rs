@@ -555,6 +555,34 @@ async fn an_idle_connection_is_closed_after_its_time() {
 }
 
 #[tokio::test]
+async fn a_host_gets_as_many_connections_as_the_section_allows() {
+    for (max_conns_per_host, connections) in [(0, 2), (1, 1), (2, 2)] {
+        let (base, mut seen) = serve(&[OK]).await;
+        let client = client(&ClientConfig { max_conns_per_host, ..uncompressed() }, &base);
+        let (one, two) = tokio::join!(post(&client, b"one"), post(&client, b"two"));
+        assert!(one.is_ok() && two.is_ok());
+        let last = seen.recv().await.unwrap().0.max(seen.recv().await.unwrap().0);
+        assert_eq!(last + 1, connections, "max_conns_per_host: {max_conns_per_host}");
+    }
+}
+
+#[tokio::test]
+async fn the_level_of_a_compression_counts() {
+    let text: Vec<u8> =
+        (0..20_000_u32).flat_map(|it| (it * it % 977).to_string().into_bytes()).collect();
+    let text: &'static [u8] = text.leak();
+    let mut sizes = Vec::new();
+    for level in [1, 9] {
+        let (base, mut seen) = serve(&[OK]).await;
+        let config =
+            read(&format!("{{compression: gzip, compression_params: {{level: {level}}}}}"));
+        post(&client(&config, &base), text).await.unwrap();
+        sizes.push(seen.recv().await.unwrap().2.len());
+    }
+    assert!(sizes[1] < sizes[0] && sizes[0] < text.len(), "{sizes:?}");
+}
+
+#[tokio::test]
 async fn as_many_idle_connections_are_kept_as_the_section_says() {
     for (section, kept) in [
         ("keepalive: {max_idle_conns: 1}", 1),

@@ -121,4 +121,13 @@ fn what_cannot_be_spoken_at_all_is_refused_and_the_rest_is_warned_about() {
     check(&|it| it.common.curve_preferences = suites(&["P521"]), true, "add X25519");
     check(&|it| it.common.curve_preferences = suites(&["P521", "P256"]), false, "left out");
     check(&|it| it.common.tpm.enabled = true, true, "TPM");
+    // Upstream knows those that are not safe only where it is told to.
+    let rc4 = "TLS_RSA_WITH_RC4_128_SHA";
+    let unknown = format!("invalid TLS cipher suite: {rc4:?}");
+    check(&|it| it.common.cipher_suites = suites(&[rc4, gcm]), true, &unknown);
+    let told = |it: &mut ServerConfig| {
+        it.common.cipher_suites = suites(&[rc4, gcm]);
+        it.common.include_insecure_cipher_suites = true;
+    };
+    check(&told, false, "left out");
 }

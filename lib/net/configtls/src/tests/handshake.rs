@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use component::config::Secret;
 use componenttest::Authority;
 use rcgen::{
     BasicConstraints, CertificateParams, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
@@ -82,6 +83,30 @@ async fn a_name_that_the_certificate_does_not_have_is_refused_unless_overridden(
     outcome(&named, "localhost", &server).await.unwrap();
     let lax = ClientConfig { insecure_skip_verify: true, ..client(&office) };
     outcome(&lax, "localhost", &server).await.unwrap();
+}
+
+#[tokio::test]
+async fn certificates_may_stand_in_the_section_and_the_systems_may_be_trusted_as_well() {
+    let office = Authority::new();
+    office.issue("server", "localhost");
+    let text = |name: &str| Secret::from(&*fs::read_to_string(office.path(name)).unwrap());
+    let mut server = ServerConfig::default();
+    server.common.cert_pem = text("server.pem");
+    server.common.key_pem = text("server.key");
+    let mut client = ClientConfig::default();
+    client.common.ca_pem = text("ca.pem");
+    for both in [false, true] {
+        client.common.include_system_ca_certs_pool = both;
+        outcome(&client, "localhost", &server).await.unwrap();
+    }
+    let known = |of: &crate::CommonConfig| {
+        let trusted = crate::material::authorities(of).expect("they can be read");
+        trusted.authorities.len()
+    };
+    let systems = known(&ClientConfig::default().common);
+    assert_eq!(known(&client.common), systems + 1);
+    client.common.include_system_ca_certs_pool = false;
+    assert_eq!(known(&client.common), 1);
 }
 
 #[tokio::test]

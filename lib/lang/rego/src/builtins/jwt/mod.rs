@@ -133,6 +133,37 @@ fn verified(args: &[Value], algorithm: &str) -> Answer {
     Ok(Value::from(any_key(&keys, &header.kid, &header.alg, &holds)))
 }
 
+/// The payload of a token, if a key has signed it with this algorithm: a secret for HS256 and the like, else a public key or
+/// certificate in PEM, or a JWK.
+///
+/// # Errors
+/// It is no token, the key is none, or it has not signed it.
+pub fn verified_payload(token: &str, algorithm: &str, key: &str) -> Result<Vec<u8>, String> {
+    let said = |failure: Failure| match failure {
+        Failure::Failed(text) | Failure::Type(text) => text,
+    };
+    let token = Token::parse(token).map_err(said)?;
+    let header = token.decoded_header().and_then(|it| Header::read(&it)).map_err(said)?;
+    if header.alg != algorithm {
+        return Err(format!("it is signed with {:?}, and the key is for {algorithm}", header.alg));
+    }
+    if !ALGORITHMS.contains(&algorithm) {
+        return Err(format!("there is no algorithm {algorithm:?}"));
+    }
+    let keys = if algorithm.starts_with("HS") {
+        vec![Key::secret(key.as_bytes())]
+    } else {
+        keys::parse(key).map_err(said)?
+    };
+    let signature = bytes_of(token.signature, "").map_err(said)?;
+    let signed = token.signed();
+    let holds = |key: &Key| verify::verify(key, algorithm, signed.as_bytes(), &signature);
+    if !any_key(&keys, &header.kid, &header.alg, &holds) {
+        return Err("the signature does not hold".into());
+    }
+    bytes_of(token.payload, "").map_err(said)
+}
+
 /// The key of this id alone, else any key whose algorithm does not contradict.
 fn any_key(keys: &[Key], kid: &str, alg: &str, holds: &dyn Fn(&Key) -> bool) -> bool {
     let named = keys.iter().find(|it| !kid.is_empty() && it.kid == kid);

@@ -63,6 +63,19 @@ async fn calls_go_to_all_addresses_in_turn() {
     assert_eq!(calls(&client, 9, &mut all).await, [3, 3, 3]);
 }
 
+#[test]
+fn pick_first_takes_the_first_address_that_can_be_reached_and_looks_up_no_others() {
+    let resolves = |balancer_name: &str| {
+        let balancer_name = balancer_name.to_owned();
+        let config = ClientConfig { balancer_name, ..plain("backend:4317".into()) };
+        let client = Client::new(&config, "Test/1", Duration::ZERO).unwrap();
+        let balancer = client.start.lock().unwrap().take().unwrap();
+        balancer.resolves()
+    };
+    assert!(!resolves("pick_first"));
+    assert!(resolves("round_robin") && resolves("weighted_round_robin") && resolves(""));
+}
+
 #[tokio::test]
 async fn an_address_where_nobody_is_costs_no_call() {
     let (mut found, mut all) = servers(2).await;

@@ -1,7 +1,7 @@
-//! The section of the exporter.
+//! The section of the exporter `otlp_grpc`, which `load_balancing` has inside of its own.
 
 use component::config::{Duration, Problems, Section};
-use component::{QueueConfig, RetryConfig};
+use component::{Delivery, QueueConfig, RetryConfig};
 use configgrpc::client::ClientConfig;
 use serde::{Deserialize, Serialize};
 
@@ -31,20 +31,40 @@ impl Default for Config {
     }
 }
 
-impl component::Config for Config {
-    fn validate(&self, problems: &mut Problems) {
+impl Config {
+    /// What stands in front of the exporter.
+    pub fn delivery(&self) -> Delivery {
+        Delivery {
+            timeout: self.timeout,
+            retry: Some(self.retry_on_failure.clone()),
+            queue: self.sending_queue.get().cloned(),
+        }
+    }
+}
+
+impl Config {
+    /// Checks the keys; `place` is the path of the section in the exporter's, empty if it is that.
+    pub fn check(&self, place: &str, problems: &mut Problems) {
+        let at =
+            |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}::{key}") };
         if self.client.endpoint.is_empty() {
             problems
-                .at("", "requires a non-empty \"endpoint\"")
+                .at(place, "requires a non-empty \"endpoint\"")
                 .require("endpoint", "localhost:4317");
         }
-        self.client.validate("clientconfig", problems);
+        self.client.validate(&at("clientconfig"), problems);
         if self.timeout.is_negative() {
-            problems.at("timeoutconfig", "'timeout' must be non-negative").set("timeout", "5s");
+            problems.at(at("timeoutconfig"), "'timeout' must be non-negative").set("timeout", "5s");
         }
-        self.retry_on_failure.validate("retry_on_failure", problems);
+        self.retry_on_failure.validate(&at("retry_on_failure"), problems);
         if let Some(queue) = self.sending_queue.get() {
-            queue.validate("sending_queue", problems);
+            queue.validate(&at("sending_queue"), problems);
         }
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        self.check("", problems);
     }
 }

@@ -1,0 +1,29 @@
+//! Alerts of policies, as exporters send them on: [`Alert`] is what a log record of the event `sluice.policy.alert` says, an
+//! [`Intake`] picks them out of a payload, counts what became of each, and knows which ones have been sent when a payload is tried
+//! again. [`Text`] is a template with the fields of an alert.
+
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
+mod alert;
+mod answer;
+mod entries;
+mod intake;
+mod pace;
+mod text;
+mod tree;
+
+pub use alert::Alert;
+pub use answer::check;
+pub use entries::{Entries, EntriesConfig};
+pub use intake::{Intake, Refusal};
+pub use pace::Pace;
+pub use text::Text;
+pub use tree::Tree;
