@@ -37,11 +37,11 @@ pub fn run(matches: &Matches, query: &str, file: &str) -> Result<ExitCode, Strin
     let payloads = input::read(file)?;
     let policy = match policy(matches, &[], &options(matches)) {
         Ok(it) => it,
-        Err(failure) => return failed(&failure),
+        Err(failure) => return Ok(failed(&failure)),
     };
     let mut worker = match policy.query(query) {
         Ok(it) => it.worker(),
-        Err(errors) => return failed(&Failure::Rego(errors)),
+        Err(errors) => return Ok(failed(&Failure::Rego(errors))),
     };
     let engine = Engine::new(&section(matches, query), &mut Problems::default());
     let is_json = matches.value(&FORMAT) == "json";
@@ -52,7 +52,7 @@ pub fn run(matches: &Matches, query: &str, file: &str) -> Result<ExitCode, Strin
             let record = decision::only(payload, at);
             let decision = match worker.evaluate(document) {
                 Ok(it) => it.map(|it| show::json_of(&it)),
-                Err(error) => return failed(&error.into()),
+                Err(error) => return Ok(failed(&error.into())),
             };
             has_undefined |= decision.is_none();
             let is_decision = decision.as_ref().is_some_and(Json::is_object);
@@ -66,9 +66,9 @@ pub fn run(matches: &Matches, query: &str, file: &str) -> Result<ExitCode, Strin
     Ok(if failed { ExitCode::from(super::EXIT_UNDEFINED) } else { ExitCode::SUCCESS })
 }
 
-fn failed(failure: &Failure) -> Result<ExitCode, String> {
+fn failed(failure: &Failure) -> ExitCode {
     complain(format_args!("{failure}"));
-    Ok(ExitCode::from(EXIT_ERRORS))
+    ExitCode::from(EXIT_ERRORS)
 }
 
 /// The section of a processor with this policy and decision.
