@@ -259,7 +259,7 @@ async fn a_file_that_is_not_there_keeps_the_collector_from_starting() {
 
 #[test]
 fn a_secret_provider_is_checked_as_upstream_does_and_then_refused_with_what_can_be_used() {
-    let check = |section: &str, want: &[&str]| assert_eq!(problems::<Config>(section), want);
+    let check = |section: &str, want: &[&str]| assert_eq!(problems::<Plan>(section), want);
     let other =
         "only one credential source allowed: choose `secret_provider` or inline/file, not both";
     let keys = "`secret_provider.username_key` and `secret_provider.password_key` are required for client_auth";
@@ -273,9 +273,7 @@ fn a_secret_provider_is_checked_as_upstream_does_and_then_refused_with_what_can_
         "{client_auth: {secret_provider: {id: p, username_key: u, password_key: w}}}",
     ] {
         check(section, &[]);
-        let mut found = Problems::default();
-        let read: Config = config(section);
-        component::Config::validate(&read, &mut found);
+        let (_, found) = planned::<Plan>(section);
         let texts: Vec<_> = found.faults().iter().map(|it| it.text.as_str()).collect();
         assert_eq!(texts, ["secret provider extension \"p\" not found"]);
     }

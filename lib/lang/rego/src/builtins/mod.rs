@@ -4,6 +4,7 @@
 pub mod args;
 mod aws;
 mod base64;
+mod bounds;
 mod crypto;
 mod deprecated;
 mod globs;
@@ -24,8 +25,9 @@ use args::{Failure, Function, Table};
 use regorus::Value;
 
 /// All tables.
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
     aws::TABLE,
+    bounds::TABLE,
     crypto::TABLE,
     deprecated::TABLE,
     globs::TABLE,
