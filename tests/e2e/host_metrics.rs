@@ -184,7 +184,7 @@ async fn the_host_metrics_preset_of_the_chart_measures_this_machine() {
     );
     fs::write(folder.path().join("preset.yaml"), preset).unwrap();
     fs::write(folder.path().join("overlay.yaml"), overlay).unwrap();
-    let address = own_address(1);
+    let address = own_address(90);
     let mut environment = ENVIRONMENT.to_vec();
     environment.push(("MY_POD_IP", &address));
     let arguments = ["--config", "preset.yaml", "--config", "overlay.yaml"];

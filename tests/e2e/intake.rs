@@ -197,7 +197,7 @@ const CONNECTIONS: usize = 3_000;
 async fn data_is_taken_again_soon_after_many_connections_have_gone() {
     let folder = tempfile::tempdir().unwrap();
     let address = own_address(113);
-    let mut sluice = limited(folder.path(), &address, "limit_mib: 70, spike_limit_mib: 26").await;
+    let mut sluice = limited(folder.path(), &address, "limit_mib: 86, spike_limit_mib: 26").await;
     let push = br#"{"resourceLogs": [{"scopeLogs": [{"logRecords": [{}]}]}]}"#;
     assert_eq!(post_json(&address, push), 200);
     // Of this process, which may have a lower limit than the program.

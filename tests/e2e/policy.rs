@@ -116,10 +116,10 @@ exporters:\n{exporters}service:
     }
 
     /// All series of a metric together.
-    pub fn metric(&self, name: &str) -> f64 {
+    pub fn metric(&self, name: &str) -> u64 {
         let page = get(&self.address, 8888, "/metrics").unwrap();
         let values = page.lines().filter(|it| it.starts_with(&format!("{name}{{")));
-        values.map(|it| it.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        values.map(|it| it.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
     /// Nothing is on the way any more.
@@ -264,7 +264,7 @@ async fn the_sixth_failed_login_blocks_the_user_and_a_seventh_does_not_pass() {
     assert_eq!(alert.attributes["policy.label.team"], "security");
     let evidence = &alert.attributes["policy.evidence.attributes[\"client.address\"]"];
     assert_eq!(evidence, "203.0.113.9");
-    assert_eq!(example.metric("sluice_rego_dropped_total"), 2.0);
+    assert_eq!(example.metric("sluice_rego_dropped_total"), 2);
     example.end().await;
 }
 

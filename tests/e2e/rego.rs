@@ -163,7 +163,7 @@ fn captured_telemetry_shows_what_a_policy_would_do_to_each_record() {
     assert_eq!(parts.len(), 4, "{out}");
     assert_eq!(parts[1], "1 (logs)\n  decision: {\"drop\":\"debug\"}\n  dropped\n");
     assert!(parts[2].contains("  alert: it broke shop\n"), "{out}");
-    assert!(parts[2].contains("+") && parts[2].contains("\"team\": \"a\""), "{out}");
+    assert!(parts[2].contains('+') && parts[2].contains("\"team\": \"a\""), "{out}");
     assert!(parts[3].starts_with("3 (logs)\n  decision: {}\n  no change"), "{out}");
     let (_, out, _) = sluice(&[&arguments[..], &["-f", "json"]].concat());
     let lines: Vec<Value> = out.lines().map(|it| serde_json::from_str(it).unwrap()).collect();

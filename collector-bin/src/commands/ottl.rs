@@ -29,7 +29,7 @@ const CONTEXT: Flag = Flag {
     short: Some('c'),
     takes: Takes::Text("context"),
     default: "",
-    about: "log, span, spanevent, metric, datapoint, exemplar, scope or resource; without it the paths decide",
+    about: "log, span, spanevent, metric, datapoint, exemplar, scope, resource; without it paths decide",
 };
 
 /// `sluice ottl`.

@@ -76,7 +76,8 @@ impl Default for Protocol {
 #[config(go = "loadbalancingexporter.ResolverSettings")]
 pub struct Resolver {
     /// A list of backends.
-    pub r#static: Option<Static>,
+    #[serde(rename = "static")]
+    pub fixed: Option<Static>,
     /// The addresses of a name.
     pub dns: Option<Dns>,
     /// The endpoints of a service in Kubernetes.
@@ -158,7 +159,7 @@ impl K8s {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         let resolver = &self.resolver;
-        let given = [resolver.r#static.is_some(), resolver.dns.is_some(), resolver.k8s.is_some()];
+        let given = [resolver.fixed.is_some(), resolver.dns.is_some(), resolver.k8s.is_some()];
         match given.iter().filter(|it| **it).count() {
             0 => {
                 let text = "no resolvers specified for the exporter";
@@ -167,7 +168,7 @@ impl component::Config for Config {
             1 => {}
             _ => _ = problems.late("resolver", "only one resolver should be specified"),
         }
-        if resolver.r#static.as_ref().is_some_and(|it| it.hostnames.is_empty()) {
+        if resolver.fixed.as_ref().is_some_and(|it| it.hostnames.is_empty()) {
             problems.late("resolver::static", "no endpoints specified for the static resolver");
         }
         if resolver.dns.as_ref().is_some_and(|it| it.hostname.is_empty()) {
@@ -239,7 +240,7 @@ impl Exporter for LoadBalancing {
 impl Resolver {
     /// As metrics name it.
     fn name(&self) -> &'static str {
-        match (&self.r#static, &self.dns) {
+        match (&self.fixed, &self.dns) {
             (Some(_), _) => "static",
             (None, Some(_)) => "dns",
             (None, None) => "k8s",
@@ -252,7 +253,7 @@ impl Component for LoadBalancing {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let balancer = Arc::clone(&self.balancer);
         match &self.config.resolver {
-            Resolver { r#static: Some(it), .. } => {
+            Resolver { fixed: Some(it), .. } => {
                 resolve::fixed(&balancer, &it.hostnames, host).await
             }
             Resolver { dns: Some(it), .. } => resolve::by_dns(balancer, it, host).await,

@@ -242,7 +242,8 @@ impl component::Config for Config {
         }
         self.filter.validate(problems);
         if let Some(kubelet) = &self.kubelet {
-            kubelet.validate(&self.filter, problems);
+            kubelet.validate(problems);
+            self.filter.fits_kubelet(problems);
         }
         for (key, time) in [
             ("wait_for_metadata_timeout", self.wait_for_metadata_timeout),
@@ -257,6 +258,15 @@ impl component::Config for Config {
 }
 
 impl FilterConfig {
+    fn fits_kubelet(&self, problems: &mut Problems) {
+        let lists = [("labels", self.labels.is_empty()), ("fields", self.fields.is_empty())];
+        for (list, _) in lists.into_iter().filter(|it| !it.1) {
+            let text =
+                format!("a kubelet does not select pods by {list}: only the API server does");
+            problems.at("filter", text).remove(list);
+        }
+    }
+
     fn validate(&self, problems: &mut Problems) {
         let variable = &self.node_from_env_var;
         if !variable.is_empty() && std::env::var_os(variable).is_none() {

@@ -6,8 +6,6 @@ use k8smeta::{Polled, View};
 use kube::{ApiConfig, AuthType, Kubelet};
 use serde::{Deserialize, Serialize};
 
-use crate::config::FilterConfig;
-
 /// `kubelet:`. The Collector has none.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[serde(default)]
@@ -48,18 +46,12 @@ impl Default for KubeletConfig {
 }
 
 impl KubeletConfig {
-    pub(crate) fn validate(&self, filter: &FilterConfig, problems: &mut Problems) {
+    pub(crate) fn validate(&self, problems: &mut Problems) {
         self.api.validate("kubelet", problems);
         self.tls().validate("kubelet", problems);
         if self.interval.nanos() <= 0 {
             let text = "interval must be positive";
             problems.at("kubelet", text).set("interval", "10s");
-        }
-        let lists = [("labels", filter.labels.is_empty()), ("fields", filter.fields.is_empty())];
-        for (list, _) in lists.into_iter().filter(|it| !it.1) {
-            let text =
-                format!("a kubelet does not select pods by {list}: only the API server does");
-            problems.at("filter", text).remove(list);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::action::{self, Action, Patterns};
 use crate::alert::{Alert, AlertAction, Facts};
 use crate::apply::{self, Fate};
 use crate::config::OnError;
-use crate::decision_log::{self, DECISIONS_MAX, Decision};
+use crate::decision_log::Decision;
 use crate::engine::{Engine, Rule};
 use crate::fields::{Cells, Record, View};
 use crate::instance::Instance;
@@ -22,6 +22,8 @@ use crate::project::{Around, timestamps};
 use crate::state::Changed;
 use crate::values::holds;
 use crate::windows::{Mine, hash};
+
+mod logged;
 
 /// Most alerts of one payload.
 const ALERTS_MAX: usize = 1_000;
@@ -211,52 +213,6 @@ impl<'r> Run<'r> {
         // What is logged is the record as it came.
         let said = self.engine.logs.is_some().then(|| self.said(record)).transpose()?;
         Ok(Decided { actions, said, _locked: locked })
-    }
-
-    /// The document of the record, and what each query of the section says of it.
-    fn said(&mut self, record: &Record<'_, '_>) -> Result<Said, String> {
-        let rules = self.rules;
-        let queries = rules.iter().map(|it| it.query).chain(self.engine.decision);
-        let said = queries.map(|it| Ok((it, self.answer(it, record)?)));
-        let said = said.collect::<Result<_, String>>()?;
-        Ok((self.input(record.place), said))
-    }
-
-    /// Logs decisions about a record, as far as that is wanted.
-    fn log(&mut self, input: &Value, said: &[(usize, Value)], stays: bool) {
-        let Some((logs, mask)) = &self.engine.logs else { return };
-        if !logs.wants(stays) {
-            return;
-        }
-        for (query, result) in said {
-            if self.decisions.len() >= DECISIONS_MAX {
-                self.instance.lost_decisions(1);
-                continue;
-            }
-            let facts = decision_log::Facts {
-                query: self.engine.wanted.queries.get(*query).map_or("", String::as_str),
-                input,
-                result,
-                now: self.now,
-                component: self.around.component,
-                pipeline: self.around.pipeline,
-                revision: &self.policy.revision,
-            };
-            let mut decision = Decision::new(&facts, self.decisions.len());
-            let rules = match self.workers.evaluate.get_mut(*mask) {
-                Some(worker) => worker.evaluate(decision.event()).map_err(|it| it.to_string()),
-                None => Ok(None),
-            };
-            let masked = rules.and_then(|it| decision.mask(&it.unwrap_or(Value::Undefined)));
-            match masked {
-                Ok(()) => self.decisions.push(decision),
-                // What could not be masked is not shown.
-                Err(why) => {
-                    self.instance.lost_decisions(1);
-                    self.instance.complain(&format!("a decision was not logged: {why}"));
-                }
-            }
-        }
     }
 
     /// What was answered so far does not count any more.

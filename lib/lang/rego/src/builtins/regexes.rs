@@ -17,7 +17,8 @@ const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const MATCHES_MAX: usize = 1_000_000;
 
 pub const TABLE: Table = &[
-    ("regex.is_valid", |args| Ok(Value::from(golang::regexp::compile(string(args, 0)?).is_ok()))),
+    // What is no text is no pattern; it is no mistake to ask.
+    ("regex.is_valid", |args| Ok(Value::from(string(args, 0).is_ok_and(is_pattern)))),
     ("regex.match", |args| {
         let text = string(args, 1)?;
         Ok(Value::from(compiled(string(args, 0)?)?.is_match(text)))
@@ -31,6 +32,10 @@ pub const TABLE: Table = &[
 thread_local! {
     /// What is no pattern is not read again either.
     static PATTERNS: RefCell<HashMap<String, Result<Regex, String>>> = RefCell::default();
+}
+
+fn is_pattern(text: &str) -> bool {
+    golang::regexp::compile(text).is_ok()
 }
 
 fn compiled(pattern: &str) -> Result<Regex, Failure> {
