@@ -240,8 +240,8 @@ fn made(number: usize) -> String {
     let (a, b, c) = (pick(0), pick(1), pick(2));
     format!(
         "package p\n\ndefault allow := false\n\nallow if {{\n\t{a}\n\t{b}\n}}\n\nallow if {{ {c} }}\n\n\
-         deny contains v if {{\n\tsome v in input.c\n\t{b}\n}}\n\n\
-         pairs := {{k: v | some k, v in input; {c}}}\n\nfirst := input.c[{}] if {a}\n\n\
+         deny contains item if {{\n\tsome item in input.c\n\t{b}\n}}\n\n\
+         pairs := {{key: value | some key, value in input; {c}}}\n\nfirst := input.c[{}] if {a}\n\n\
          else := \"none\" if {b}\n",
         number % 4
     )

@@ -92,10 +92,10 @@ pub fn written(results: &Results, format: &str, report: Option<Json>) -> String 
         "json" => show::pretty(&document(results, report)),
         "discard" => "{}\n".to_owned(),
         "raw" => raw(results),
-        "values" => show::pretty(&values(results)),
+        // One document for each result, as OPA 1.22 prints them.
+        "values" => results.result.iter().map(|it| show::pretty(&values(it))).collect(),
         "bindings" => {
-            let bindings = results.result.iter().map(|it| show::json_of(&it.bindings));
-            show::pretty(&Json::Array(bindings.collect()))
+            results.result.iter().map(|it| show::pretty(&show::json_of(&it.bindings))).collect()
         }
         _ => pretty(results),
     }
@@ -127,15 +127,8 @@ fn document(results: &Results, report: Option<Json>) -> Json {
     Json::Object(document)
 }
 
-fn values(results: &Results) -> Json {
-    let values = |it: &rego::Solution| {
-        let values: Vec<Json> = it.expressions.iter().map(|it| show::json_of(&it.value)).collect();
-        match values.as_slice() {
-            [one] => one.clone(),
-            _ => Json::Array(values),
-        }
-    };
-    Json::Array(results.result.iter().map(values).collect())
+fn values(solution: &rego::Solution) -> Json {
+    Json::Array(solution.expressions.iter().map(|it| show::json_of(&it.value)).collect())
 }
 
 /// Texts without quotes, all else as JSON; a line for each result.
