@@ -241,8 +241,8 @@ fn made(number: usize) -> String {
     format!(
         "package p\n\ndefault allow := false\n\nallow if {{\n\t{a}\n\t{b}\n}}\n\nallow if {{ {c} }}\n\n\
          deny contains item if {{\n\tsome item in input.c\n\t{b}\n}}\n\n\
-         pairs := {{key: value | some key, value in input; {c}}}\n\nfirst := input.c[{}] if {a}\n\n\
-         else := \"none\" if {b}\n",
+         pairs := {{key: value | some key, value in input; {c}}}\n\nfirst := input.c[{}] if {{ {a} }}\n\n\
+         else := \"none\" if {{ {b} }}\n",
         number % 4
     )
 }

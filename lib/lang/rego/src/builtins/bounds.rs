@@ -8,13 +8,23 @@ use regorus::{Engine, Value};
 use super::args::{Answer, Failure, Table, failed, integer, string};
 
 /// Most bits by which a number is shifted.
-const SHIFT_BITS_MAX: i64 = 4096;
+const SHIFT_BITS_MAX: f64 = 4096.0;
 /// Most digits of a number in a text, and its largest exponent: a few more than a double has.
 const DIGITS_MAX: usize = 400;
 
 pub const TABLE: Table = &[
     ("bits.lsh", |args| {
-        if integer(args, 1)? > SHIFT_BITS_MAX {
+        // Whole numbers may be larger than 64 bits have room for.
+        let is_whole = |it: &Value| it.as_f64().is_ok_and(|it| it.fract() == 0.0);
+        for index in (0..2).filter(|at| !args.get(*at).is_some_and(is_whole)) {
+            integer(args, index)?;
+        }
+        let bits = args.get(1).and_then(|it| it.as_f64().ok()).unwrap_or_default();
+        if bits < 0.0 {
+            let text = "operand 2 must be an unsigned integer number but got a negative integer";
+            return Err(Failure::Type(text.into()));
+        }
+        if bits > SHIFT_BITS_MAX {
             return failed(format!("a shift by more than {SHIFT_BITS_MAX} bits"));
         }
         engine("data.bounded.lsh", args)
