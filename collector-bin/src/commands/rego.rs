@@ -66,7 +66,7 @@ const VERBOSE: Flag = Flag {
     short: Some('v'),
     ..switch(
         "verbose",
-        "Show tests that pass, and what they print; of check, how rules are evaluated",
+        "Show tests that pass and what they print; of check, the tiers",
     )
 };
 
@@ -99,7 +99,7 @@ const RECORD: Flag = Flag {
     short: None,
     takes: Takes::Location,
     default: "",
-    about: "Telemetry as the file exporter writes it: eval asks about each record, and shows what becomes of it",
+    about: "Telemetry of the file exporter: eval asks about each record",
 };
 
 const EXPLAIN: Flag = Flag {
@@ -107,7 +107,7 @@ const EXPLAIN: Flag = Flag {
     short: None,
     takes: Takes::OneOf(&["full", "fails"]),
     default: "",
-    about: "Show which expressions of a rule hold (full), or only which one does not (fails)",
+    about: "Show which expressions of a rule hold, or only what fails",
 };
 
 const ENTRY_POINT: Flag = Flag {
@@ -115,7 +115,7 @@ const ENTRY_POINT: Flag = Flag {
     short: Some('e'),
     takes: Takes::Text("path"),
     default: "",
-    about: "A rule that is asked for: check warns of rules that none of these needs; may be repeated",
+    about: "A rule that is asked for: check warns of what none needs",
 };
 
 const fn switch(name: &'static str, about: &'static str) -> Flag {
