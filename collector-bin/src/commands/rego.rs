@@ -64,10 +64,7 @@ const V1: Flag = switch("v1-compatible", "Read modules as OPA 1.0 does");
 const COVERAGE: Flag = switch("coverage", "Report which lines were evaluated");
 const VERBOSE: Flag = Flag {
     short: Some('v'),
-    ..switch(
-        "verbose",
-        "Show tests that pass and what they print; of check, the tiers",
-    )
+    ..switch("verbose", "Show tests that pass and what they print; of check, the tiers")
 };
 
 const THRESHOLD: Flag = Flag {
