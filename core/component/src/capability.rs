@@ -105,54 +105,27 @@ pub trait Offered {
     fn of(capability: &Capability) -> Option<Arc<Self>>;
 }
 
-impl Offered for dyn Storage {
-    const KIND: Offers = Offers::Storage;
-    fn of(capability: &Capability) -> Option<Arc<Self>> {
-        match capability {
-            Capability::Storage(it) => Some(Arc::clone(it)),
-            _ => None,
-        }
-    }
+/// What a variant holds is asked for by its own type.
+macro_rules! offered {
+    ($($what:ident as $variant:ident),*) => {
+        $(impl Offered for dyn $what {
+            const KIND: Offers = Offers::$variant;
+            fn of(capability: &Capability) -> Option<Arc<Self>> {
+                match capability {
+                    Capability::$variant(it) => Some(Arc::clone(it)),
+                    _ => None,
+                }
+            }
+        })*
+    };
 }
 
-impl Offered for dyn ServerAuth {
-    const KIND: Offers = Offers::ServerAuth;
-    fn of(capability: &Capability) -> Option<Arc<Self>> {
-        match capability {
-            Capability::ServerAuth(it) => Some(Arc::clone(it)),
-            _ => None,
-        }
-    }
-}
-
-impl Offered for dyn ClientAuth {
-    const KIND: Offers = Offers::ClientAuth;
-    fn of(capability: &Capability) -> Option<Arc<Self>> {
-        match capability {
-            Capability::ClientAuth(it) => Some(Arc::clone(it)),
-            _ => None,
-        }
-    }
-}
-
-impl Offered for dyn PolicyProvider {
-    const KIND: Offers = Offers::Policies;
-    fn of(capability: &Capability) -> Option<Arc<Self>> {
-        match capability {
-            Capability::Policies(it) => Some(Arc::clone(it)),
-            _ => None,
-        }
-    }
-}
-
-impl Offered for dyn LeaderElection {
-    const KIND: Offers = Offers::LeaderElection;
-    fn of(capability: &Capability) -> Option<Arc<Self>> {
-        match capability {
-            Capability::LeaderElection(it) => Some(Arc::clone(it)),
-            _ => None,
-        }
-    }
+offered! {
+    Storage as Storage,
+    ServerAuth as ServerAuth,
+    ClientAuth as ClientAuth,
+    PolicyProvider as Policies,
+    LeaderElection as LeaderElection
 }
 
 /// What `of` finds among the capabilities of the extension `id`; `None` stands for one that is not listed.
