@@ -49,38 +49,31 @@ pub(crate) async fn fixed(balancer: &Balancer, names: &[String], host: &Host) {
     balancer.update(names.into_iter().cloned().collect(), host).await;
 }
 
-/// Looks a name up at once and then every `interval`. While that fails, the last answer counts.
+/// Looks a name up at once and then every `interval`.
 pub(crate) async fn by_dns(balancer: Arc<Balancer>, dns: &Dns, host: &Host) {
     let counts = Resolutions::new(&balancer);
-    let (interval, timeout) = (dns.interval(), dns.timeout());
-    let look = {
-        let (balancer, dns, host) = (Arc::clone(&balancer), dns.clone(), host.clone());
-        move || {
-            let (balancer, dns, host) = (Arc::clone(&balancer), dns.clone(), host.clone());
-            async move {
-                match look_up(&dns, timeout).await {
-                    Ok(names) => {
-                        balancer.update(names, &host).await;
-                        true
-                    }
-                    Err(error) => {
-                        tracing::warn!(hostname = dns.hostname, error, "failed to resolve");
-                        false
-                    }
-                }
-            }
-        }
-    };
-    let count =
-        move |found: bool| if found { counts.succeeded.add(1) } else { counts.failed.add(1) };
-    count(look().await);
-    let stopping = host.stopping().clone();
+    refresh(&balancer, dns, host, &counts).await;
+    let (dns, own, stopping) = (dns.clone(), host.clone(), host.stopping().clone());
     host.spawn(async move {
-        while stopping.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
-            count(look().await);
+        while stopping.run_until_cancelled(tokio::time::sleep(dns.interval())).await.is_some() {
+            refresh(&balancer, &dns, &own, &counts).await;
         }
         Ok(())
     });
+}
+
+/// Looks it up. While that fails, the last answer counts.
+async fn refresh(balancer: &Balancer, dns: &Dns, host: &Host, counts: &Resolutions) {
+    match look_up(dns, dns.timeout()).await {
+        Ok(names) => {
+            balancer.update(names, host).await;
+            counts.succeeded.add(1);
+        }
+        Err(error) => {
+            tracing::warn!(hostname = dns.hostname, error, "failed to resolve");
+            counts.failed.add(1);
+        }
+    }
 }
 
 async fn look_up(dns: &Dns, timeout: Duration) -> Result<Vec<String>, String> {
