@@ -150,7 +150,7 @@ struct Decided<'r> {
     /// For the log of decisions, if there is one.
     said: Option<Said>,
     /// What it counts in is locked until it is done.
-    _locked: Vec<MutexGuard<'r, ()>>,
+    locked: Vec<MutexGuard<'r, ()>>,
 }
 
 impl<'r> Run<'r> {
@@ -189,11 +189,13 @@ impl<'r> Run<'r> {
         let record = Record::new(place, &around, &self.plan.fields, &self.policy.lookups, cells);
         let decided = self.decide(&record);
         self.memory.cells = record.into_cells();
-        let Decided { actions, said, .. } = match decided {
+        // A pattern with `..` would unlock here, and the alert would show what other records have counted since.
+        let Decided { actions, said, locked } = match decided {
             Ok(it) => it,
             Err(why) => return self.failed(&why),
         };
         let stays = self.act(place, &actions);
+        drop(locked);
         if let Some((input, said)) = said {
             self.log(&input, &said, stays);
         }
@@ -212,7 +214,7 @@ impl<'r> Run<'r> {
         let actions = self.actions(record)?;
         // What is logged is the record as it came.
         let said = self.engine.logs.is_some().then(|| self.said(record)).transpose()?;
-        Ok(Decided { actions, said, _locked: locked })
+        Ok(Decided { actions, said, locked })
     }
 
     /// What was answered so far does not count any more.
