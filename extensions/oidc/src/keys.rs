@@ -1,42 +1,12 @@
-//! The public keys of an issuer, a JWK set (RFC 7517, RFC 7518 section 6), and signatures made with them.
+//! The public keys of an issuer: a JWK set (RFC 7517, RFC 7518 section 6).
 
+use jws::{Algorithm, PublicKey};
 use pdata::text::Base64;
-use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 use serde::Deserialize;
 use serde_json::Value;
 
 /// Most keys of one issuer. Issuers have two or three; a token without `kid` is checked against each.
 const KEYS_MAX: usize = 64;
-
-/// How a token is signed: what a client may say in `alg`.
-///
-/// `none` and the algorithms with a shared secret (`HS256`) are not in the list: with those, whoever knows the public
-/// key could sign. `ES512` is not, as `ring` cannot do it.
-#[derive(Clone, Copy)]
-pub(crate) struct Algorithm {
-    pub(crate) name: &'static str,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Rsa(&'static signature::RsaParameters),
-    /// The curve of the key, and how it is verified.
-    Curve(&'static str, &'static (dyn VerificationAlgorithm + Sync)),
-}
-
-/// All of them, in the order in which they are named to a client.
-pub(crate) static ALGORITHMS: [Algorithm; 9] = [
-    Algorithm { name: "RS256", kind: Kind::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256) },
-    Algorithm { name: "RS384", kind: Kind::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384) },
-    Algorithm { name: "RS512", kind: Kind::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512) },
-    Algorithm { name: "PS256", kind: Kind::Rsa(&signature::RSA_PSS_2048_8192_SHA256) },
-    Algorithm { name: "PS384", kind: Kind::Rsa(&signature::RSA_PSS_2048_8192_SHA384) },
-    Algorithm { name: "PS512", kind: Kind::Rsa(&signature::RSA_PSS_2048_8192_SHA512) },
-    Algorithm { name: "ES256", kind: Kind::Curve("P-256", &signature::ECDSA_P256_SHA256_FIXED) },
-    Algorithm { name: "ES384", kind: Kind::Curve("P-384", &signature::ECDSA_P384_SHA384_FIXED) },
-    Algorithm { name: "EdDSA", kind: Kind::Curve("Ed25519", &signature::ED25519) },
-];
 
 /// The keys that can be used.
 #[derive(Debug, Default)]
@@ -88,7 +58,7 @@ impl Keys {
         }
         let keys: Vec<Key> = listed.iter().filter_map(Key::read).collect();
         if keys.is_empty() {
-            let kinds = "RSA, ECDSA with P-256 or P-384, and ED25519";
+            let kinds = "RSA, ECDSA with P-256, P-384 or P-521, and ED25519";
             return Err(format!(
                 "the JWKS contains no supported keys (supported types are {kinds})"
             ));
@@ -124,7 +94,7 @@ impl Key {
         let bytes = |text: Option<String>| Base64::RAW_URL.decode(text?.as_bytes()).ok();
         let material = match (key.kty.as_str(), key.crv.as_deref()) {
             ("RSA", _) => Material::Rsa { n: bytes(key.n)?, e: bytes(key.e)? },
-            ("EC", Some(name @ ("P-256" | "P-384"))) => {
+            ("EC", Some(name @ ("P-256" | "P-384" | "P-521"))) => {
                 let name = name.to_owned();
                 // SEC 1, section 2.3.3: a point that is not compressed.
                 let point = [vec![4], bytes(key.x)?, bytes(key.y)?].concat();
@@ -138,19 +108,14 @@ impl Key {
         Some(Self { id: key.kid, algorithm: key.alg, material })
     }
 
-    /// The kind of the key has to be that of the algorithm: what the client says cannot make a key into another one.
     fn made(&self, algorithm: Algorithm, text: &[u8], signature: &[u8]) -> bool {
         if self.algorithm.as_deref().is_some_and(|it| it != algorithm.name) {
             return false;
         }
-        match (&self.material, algorithm.kind) {
-            (Material::Rsa { n, e }, Kind::Rsa(parameters)) => {
-                RsaPublicKeyComponents { n, e }.verify(parameters, text, signature).is_ok()
-            }
-            (Material::Curve { name, point }, Kind::Curve(wanted, how)) if name == wanted => {
-                UnparsedPublicKey::new(how, point).verify(text, signature).is_ok()
-            }
-            _ => false,
-        }
+        let key = match &self.material {
+            Material::Rsa { n, e } => PublicKey::Rsa { n, e },
+            Material::Curve { name, point } => PublicKey::Curve { name, point },
+        };
+        algorithm.verify(key, text, signature)
     }
 }

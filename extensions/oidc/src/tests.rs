@@ -34,6 +34,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 enum Signer {
     Curve(&'static str, Box<EcdsaKeyPair>),
     Edwards(Box<Ed25519KeyPair>),
+    /// ring knows no P-521.
+    P521(p521::ecdsa::SigningKey),
     Rsa(Box<RsaKeyPair>),
 }
 
@@ -52,6 +54,11 @@ impl Signer {
         match algorithm {
             "ES256" => curve("P-256", &signature::ECDSA_P256_SHA256_FIXED_SIGNING),
             "ES384" => curve("P-384", &signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+            "ES512" => {
+                // The order of the group begins with 0x01.
+                let private = [&[0][..], &[7; 65]].concat();
+                Self::P521(p521::ecdsa::SigningKey::from_slice(&private).unwrap())
+            }
             "EdDSA" => {
                 let made = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
                 Self::Edwards(Box::new(Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap()))
@@ -75,6 +82,11 @@ impl Signer {
                 let (x, y) = point.split_at(point.len() / 2);
                 json!({"kty": "EC", "kid": id, "use": "sig", "crv": name, "x": text(x), "y": text(y)})
             }
+            Self::P521(key) => {
+                let point = p521::ecdsa::VerifyingKey::from(key).to_encoded_point(false);
+                let (x, y) = point.as_bytes()[1..].split_at(66);
+                json!({"kty": "EC", "kid": id, "crv": "P-521", "x": text(x), "y": text(y)})
+            }
             Self::Edwards(key) => {
                 let x = text(key.public_key().as_ref());
                 json!({"kty": "OKP", "kid": id, "crv": "Ed25519", "x": x})
@@ -90,6 +102,7 @@ impl Signer {
         let random = SystemRandom::new();
         match self {
             Self::Curve(_, key) => key.sign(&random, message).unwrap().as_ref().to_vec(),
+            Self::P521(key) => jws::es512_sign(&key.to_bytes(), message).unwrap(),
             Self::Edwards(key) => key.sign(message).as_ref().to_vec(),
             Self::Rsa(key) => {
                 let mut made = vec![0; key.public().modulus_len()];
@@ -221,8 +234,9 @@ async fn tokens_of_every_algorithm_are_taken_and_no_other() {
     let base = site.serve(&host, None);
     let (rsa, es256) = (Signer::new("RS256"), Signer::new("ES256"));
     let (es384, eddsa) = (Signer::new("ES384"), Signer::new("EdDSA"));
-    let all = [("r", &rsa), ("e", &es256), ("f", &es384), ("d", &eddsa)];
-    let unknown = json!({"kty": "EC", "kid": "x", "crv": "P-521", "x": "AA", "y": "AA"});
+    let es512 = Signer::new("ES512");
+    let all = [("r", &rsa), ("e", &es256), ("f", &es384), ("g", &es512), ("d", &eddsa)];
+    let unknown = json!({"kty": "EC", "kid": "x", "crv": "secp256k1", "x": "AA", "y": "AA"});
     let keys: Vec<Value> = all.iter().map(|(id, it)| it.jwk(id)).chain([unknown]).collect();
     site.keys(&keys);
     let extension = started(&host, &section(&base, "")).await.unwrap();
@@ -236,6 +250,7 @@ async fn tokens_of_every_algorithm_are_taken_and_no_other() {
         ("PS512", "r", &rsa),
         ("ES256", "e", &es256),
         ("ES384", "f", &es384),
+        ("ES512", "g", &es512),
         ("EdDSA", "d", &eddsa),
     ] {
         let token = signer.token(algorithm, id, &claims);
@@ -258,7 +273,7 @@ async fn tokens_of_every_algorithm_are_taken_and_no_other() {
         let stranger = if id == "e" { "f" } else { "e" };
         told(&extension, &signer.token(algorithm, stranger, &claims)).await.unwrap_err();
     }
-    for algorithm in ["none", "None", "HS256", "HS384", "HS512", "ES512", "ES256K", ""] {
+    for algorithm in ["none", "None", "HS256", "HS384", "HS512", "ES256K", ""] {
         let head = text(json!({"alg": algorithm, "kid": "r"}).to_string().as_bytes());
         let claims = text(claims.to_string().as_bytes());
         for signature in ["", "AAAA"] {

@@ -2,12 +2,13 @@
 //! checks are those of go-oidc, which upstream uses: what costs least comes first.
 
 use component::clock;
+use jws::{ALGORITHMS, Algorithm};
 use pdata::text::Base64;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::config::Provider;
-use crate::keys::{ALGORITHMS, Algorithm, Keys};
+use crate::keys::Keys;
 
 /// Longest token, in bytes. A head of a request is not longer in most servers.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -51,8 +52,8 @@ impl<'a> Token<'a> {
         if head_read.crit.is_some() {
             return Err(malformed("its head has extensions that are critical (crit)"));
         }
-        let known = ALGORITHMS.iter().find(|it| it.name == head_read.alg);
-        let algorithm = *known.ok_or_else(|| {
+        let known = Algorithm::named(&head_read.alg);
+        let algorithm = known.ok_or_else(|| {
             let names: Vec<&str> = ALGORITHMS.iter().map(|it| it.name).collect();
             let said = short(&head_read.alg);
             malformed(&format!("unexpected signature algorithm {said:?}; expected {names:?}"))

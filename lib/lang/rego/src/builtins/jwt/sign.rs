@@ -102,6 +102,7 @@ fn with_ec(
     message: &[u8],
 ) -> Option<Vec<u8>> {
     let algorithm = match (algorithm, curve) {
+        ("ES512", "P-521") => return jws::es512_sign(private, message),
         ("ES256", "P-256") => &signature::ECDSA_P256_SHA256_FIXED_SIGNING,
         ("ES384", "P-384") => &signature::ECDSA_P384_SHA384_FIXED_SIGNING,
         _ => return None,
