@@ -116,7 +116,8 @@ fn given_or_read(given: &str, file: &str) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
-fn tls(section: &TlsConfig) -> Tls {
+/// TLS of a section, as the programs' own clients take it.
+pub(crate) fn tls(section: &TlsConfig) -> Tls {
     let version = |it: &str| match it {
         "TLS10" => "1.0".to_owned(),
         "TLS11" => "1.1".to_owned(),

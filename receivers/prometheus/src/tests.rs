@@ -50,7 +50,7 @@ fn wrong_sections_are_refused() {
         (
             "config: {scrape_configs: [{job_name: a, consul_sd_configs: [{server: x}]}]}",
             "config::scrape_configs::0: consul_sd_configs is not supported yet: targets come from static_configs, \
-             file_sd_configs, http_sd_configs and dns_sd_configs"
+             kubernetes_sd_configs, file_sd_configs, http_sd_configs and dns_sd_configs"
                 .to_owned(),
         ),
     ] {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use component::config::Value;
 use serde::{Deserialize, Serialize};
 
-use super::{HttpClient, RelabelConfig, Text};
+use super::{HttpClient, KubernetesSd, RelabelConfig, Text};
 
 /// A job. What is empty is as `global` says.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -186,9 +186,9 @@ pub struct Discovery {
     /// Addresses of a name.
     #[config(omit_empty)]
     pub dns_sd_configs: Vec<DnsSd>,
-    /// Not supported yet.
+    /// Objects of a Kubernetes cluster.
     #[config(omit_empty)]
-    pub kubernetes_sd_configs: Vec<Value>,
+    pub kubernetes_sd_configs: Vec<KubernetesSd>,
     /// Not supported.
     #[config(omit_empty)]
     pub consul_sd_configs: Vec<Value>,
