@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use component::config::Value;
 use serde::{Deserialize, Serialize};
 
+mod allocator;
 mod check;
 mod http;
 mod job;
@@ -13,9 +14,11 @@ mod kubernetes;
 
 pub use crate::relabel::RelabelConfig;
 pub use crate::text::Text;
-pub(crate) use check::{bytes, check, duration};
+pub use allocator::TargetAllocator;
+pub(crate) use allocator::TIMEOUT as ALLOCATOR_TIMEOUT;
+pub(crate) use check::{bytes, check, check_job, duration};
 pub use http::{HttpClient, TlsConfig};
-pub use job::{DnsSd, FileSd, HttpSd, Limits, Naming, ScrapeConfig, StaticConfig};
+pub use job::{Discovery, DnsSd, FileSd, HttpSd, Limits, Naming, ScrapeConfig, StaticConfig};
 pub use kubernetes::KubernetesSd;
 pub(crate) use kubernetes::Role;
 
@@ -27,9 +30,9 @@ pub struct Config {
     pub config: PrometheusConfig,
     /// Take type and unit off the end of metrics' names. Default false.
     pub trim_metric_suffixes: bool,
-    /// Targets from the operator's allocator. Not supported yet.
+    /// Jobs and targets from the allocator of the OpenTelemetry operator.
     #[config(omit_empty)]
-    pub target_allocator: Option<Value>,
+    pub target_allocator: Option<TargetAllocator>,
     /// Prometheus' own API for debugging. Not supported.
     pub api_server: ApiServer,
 }

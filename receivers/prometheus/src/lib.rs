@@ -19,6 +19,7 @@ use component::{
 };
 use tracing::info;
 
+mod allocator;
 mod client;
 mod config;
 mod discovery;
@@ -37,6 +38,7 @@ mod text;
 mod write;
 
 pub use config::{Config, PrometheusConfig, ScrapeConfig};
+use allocator::Allocator;
 use exposition::Format;
 use pool::Pool;
 use relabel::Rules;
@@ -85,6 +87,10 @@ impl Receiver for Prometheus {
 }
 
 impl Prometheus {
+    fn config(&self) -> &Config {
+        &self.plan.config
+    }
+
     fn around(&self) -> pool::Around<'_> {
         let (settings, out) = (&self.settings, &self.out);
         pool::Around { settings, config: &self.plan.config, out }
@@ -95,11 +101,19 @@ impl Prometheus {
 impl Component for Prometheus {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let Plan { config, rules } = &self.plan;
+        if let Some(section) = &config.target_allocator {
+            let allocator = Allocator::new(section, &self.settings.build.user_agent())?;
+            let (receiver, its_host) = (Arc::clone(&self), host.clone());
+            host.spawn(async move {
+                allocator.run(receiver, its_host).await;
+                Ok(())
+            });
+        }
         for (job, rules) in config.config.scrape_configs.iter().zip(&**rules) {
             let pool = Pool::new(self.around(), job, rules.clone());
-            let host_of_it = host.clone();
+            let (its_host, stop) = (host.clone(), host.stopping().clone());
             host.spawn(async move {
-                pool.run(host_of_it).await;
+                pool.run(its_host, stop).await;
                 Ok(())
             });
             info!(job = &*job.job_name, "Scrape job added");

@@ -86,9 +86,8 @@ impl Pool {
         }
     }
 
-    /// Asks the sources, and scrapes what they find, until the host stops.
-    pub(crate) async fn run(mut self, host: Host) {
-        let stopping = host.stopping().clone();
+    /// Asks the sources, and scrapes what they find, until `stop`: a token of the host's, or one below it.
+    pub(crate) async fn run(mut self, host: Host, stop: CancellationToken) {
         let changed = Arc::new(Notify::new());
         loop {
             let around = discovery::Around { host: &host, changed: &changed };
@@ -97,10 +96,10 @@ impl Pool {
                     source.refresh(&around).await;
                 }
             };
-            if stopping.run_until_cancelled(asked).await.is_none() {
+            if stop.run_until_cancelled(asked).await.is_none() {
                 return;
             }
-            self.follow(&host);
+            self.follow(&host, &stop);
             let now = Instant::now();
             let next = self.sources.iter().filter_map(Source::next).min().unwrap_or(now + IDLE);
             let is_ready = self.sources.iter().all(Source::is_ready);
@@ -111,14 +110,14 @@ impl Pool {
                     () = changed.notified() => tokio::time::sleep_until(quiet.min(next)).await,
                 }
             };
-            if stopping.run_until_cancelled(wait).await.is_none() {
+            if stop.run_until_cancelled(wait).await.is_none() {
                 return;
             }
         }
     }
 
     /// Starts to scrape new targets, and ends with those that are gone.
-    fn follow(&mut self, host: &Host) {
+    fn follow(&mut self, host: &Host, stop_all: &CancellationToken) {
         let targets = self.targets();
         self.running.retain(|target, stop| {
             let stays = targets.contains(target);
@@ -131,7 +130,7 @@ impl Pool {
             if self.running.contains_key(&target) {
                 continue;
             }
-            let stop = host.stopping().child_token();
+            let stop = stop_all.child_token();
             let (shared, its, its_stop) =
                 (Arc::clone(&self.shared), Arc::clone(&target), stop.clone());
             let stopping = host.stopping().clone();

@@ -7,16 +7,15 @@ use std::time::Duration;
 use component::Problems;
 
 use super::http::{UNREADABLE, check_client};
-use super::{Config, PrometheusConfig, RelabelConfig, ScrapeConfig, kubernetes};
+use super::{Config, PrometheusConfig, RelabelConfig, ScrapeConfig, allocator, kubernetes};
 use crate::relabel::{Rule, Rules};
 
 /// Looks at everything that can be seen without the network. The rules of each job, unless one of them is wrong.
 pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rules>> {
     let prometheus = &config.config;
     let jobs = &prometheus.scrape_configs;
-    if config.target_allocator.is_some() {
-        let text = "target_allocator is not supported yet: list the targets in scrape_configs";
-        problems.at("", text).about("target_allocator");
+    if let Some(section) = &config.target_allocator {
+        allocator::check(section, problems);
     } else if jobs.is_empty() && prometheus.scrape_config_files.is_empty() {
         let text = "no Prometheus scrape_configs or target_allocator set";
         problems.at("", text).about("config");
@@ -71,7 +70,8 @@ fn unsupported(prometheus: &PrometheusConfig, problems: &mut Problems) {
     }
 }
 
-fn check_job(
+/// Looks at one job. Its rules, unless one of them is wrong.
+pub(crate) fn check_job(
     job: &ScrapeConfig,
     prometheus: &PrometheusConfig,
     key: &str,
