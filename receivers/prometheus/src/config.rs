@@ -14,8 +14,8 @@ mod kubernetes;
 
 pub use crate::relabel::RelabelConfig;
 pub use crate::text::Text;
-pub use allocator::TargetAllocator;
 pub(crate) use allocator::TIMEOUT as ALLOCATOR_TIMEOUT;
+pub use allocator::TargetAllocator;
 pub(crate) use check::{bytes, check, check_job, duration};
 pub use http::{HttpClient, TlsConfig};
 pub use job::{Discovery, DnsSd, FileSd, HttpSd, Limits, Naming, ScrapeConfig, StaticConfig};

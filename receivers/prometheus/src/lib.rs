@@ -37,8 +37,8 @@ mod tests;
 mod text;
 mod write;
 
-pub use config::{Config, PrometheusConfig, ScrapeConfig};
 use allocator::Allocator;
+pub use config::{Config, PrometheusConfig, ScrapeConfig};
 use exposition::Format;
 use pool::Pool;
 use relabel::Rules;
@@ -50,6 +50,16 @@ use relabel::Rules;
 pub fn read_page(text: &str, open_metrics: bool) -> Result<usize, String> {
     let format = if open_metrics { Format::OpenMetrics } else { Format::Text };
     exposition::parse(text, format).map(|it| it.samples.len()).map_err(|why| why.to_string())
+}
+
+/// Reads a page of Protobuf as it would be scraped, and says how many samples it has.
+///
+/// # Errors
+/// The family that cannot be read, and why.
+pub fn read_protobuf(page: &[u8]) -> Result<usize, String> {
+    let wanted = exposition::protobuf::Histograms { native: true, classic: true };
+    let page = exposition::protobuf::parse(page, wanted);
+    page.map(|it| it.samples.len()).map_err(|why| why.to_string())
 }
 
 /// The receiver.

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::client::Client;
-use crate::config::{Config, ScrapeConfig, duration};
+use crate::client::{Accepts, Client};
+use crate::config::{Config, Naming, ScrapeConfig, duration};
 use crate::discovery::{self, Source};
+use crate::exposition::protobuf::Histograms;
 use crate::labels::Labels;
 use crate::relabel::{Rule, Rules};
 use crate::scrape::{self, Shared};
@@ -60,14 +61,30 @@ impl Pool {
         let external = global.external_labels.iter();
         let external = external.map(|(name, it)| (name.clone().into(), it.to_string().into()));
         let external = Labels::from_list(external.collect()).unwrap_or_default();
+        let wanted = |of: fn(&Naming) -> bool| of(&job.naming) || of(&global.naming);
+        let histograms = Histograms {
+            native: wanted(|it| it.scrape_native_histograms),
+            classic: wanted(|it| {
+                it.always_scrape_classic_histograms || it.scrape_classic_histograms
+            }),
+        };
         let protocols = [&job.scrape_protocols, &global.scrape_protocols];
         let protocols = protocols.into_iter().find(|it| !it.is_empty());
+        let has =
+            |begin: &str| protocols.is_none_or(|it| it.iter().any(|name| name.starts_with(begin)));
+        let accepts = if has("PrometheusProto") && (protocols.is_some() || histograms.native) {
+            Accepts::Protobuf
+        } else if has("OpenMetrics") {
+            Accepts::OpenMetrics
+        } else {
+            Accepts::Text
+        };
         let shared = Shared {
             metric_rules: rules.metrics,
             client: Client::new(&job.client, &build.user_agent()),
             limits: job.limits.or(&global.limits),
-            open_metrics: protocols
-                .is_none_or(|it| it.iter().any(|name| name.starts_with("OpenMetrics"))),
+            accepts,
+            histograms,
             external,
             trim_suffixes: config.trim_metric_suffixes,
             version: build.version,

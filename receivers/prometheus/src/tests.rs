@@ -131,8 +131,13 @@ async fn allocator(target: String) -> String {
                     asked += 1;
                     let job = r#"{"job_name": "of/it", "scrape_interval": "50ms", "scrape_timeout": "50ms",
                         "bearer_token": "secret", "kubernetes_sd_configs": [{"role": "pod"}]}"#;
-                    let broken = r#""broken": {"job_name": "broken", "relabel_configs": [{"regex": "("}]}"#;
-                    if asked < 3 { format!(r#"{{"of/it": {job}, {broken}}}"#) } else { "{}".to_owned() }
+                    let broken =
+                        r#""broken": {"job_name": "broken", "relabel_configs": [{"regex": "("}]}"#;
+                    if asked < 3 {
+                        format!(r#"{{"of/it": {job}, {broken}}}"#)
+                    } else {
+                        "{}".to_owned()
+                    }
                 }
                 "/jobs/of%2Fit/targets?collector_id=me" => {
                     format!(r#"[{{"targets": ["{target}"], "labels": {{"from": "allocator"}}}}]"#)
