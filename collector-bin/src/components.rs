@@ -22,8 +22,10 @@ pub fn gated(gates: &Gates) -> Registry {
 fn with_health<HealthCheck: Extension>() -> Registry {
     Registry::default()
         .receiver::<cri_receiver::Cri>()
+        .receiver::<docker_stats_receiver::DockerStats>()
         .receiver::<file_log_receiver::FileLog>()
         .receiver::<host_metrics_receiver::HostMetrics>()
+        .receiver::<http_check_receiver::HttpCheck>()
         .receiver::<jaeger_receiver::Jaeger>()
         .receiver::<k8s_events_receiver::K8sEvents>()
         .receiver::<k8s_objects_receiver::K8sObjects>()

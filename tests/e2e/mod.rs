@@ -25,6 +25,7 @@ mod own_logs;
 mod own_telemetry;
 mod policy;
 mod prometheus;
+mod prometheus_kubernetes;
 mod recipes;
 mod rego;
 mod resource_detection;

@@ -15,8 +15,13 @@ use crate::exposition::Format;
 
 /// Longest file with a secret, in bytes.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
-/// What targets are asked for: Prometheus 3 without protobuf.
+/// What targets are asked for, as Prometheus 3 does.
 const ACCEPTED: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+    application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+    text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+/// The same with Protobuf first, as Prometheus asks where it wants native histograms.
+const ACCEPTED_PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+    encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
     application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
     text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
 const ACCEPTED_TEXT: &str =
@@ -28,6 +33,17 @@ pub(crate) struct Client {
     tls: Tls,
     ways: Ways,
     agent: String,
+}
+
+/// Which formats targets are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accepts {
+    /// Protobuf, else a text.
+    Protobuf,
+    /// OpenMetrics, else Prometheus' text.
+    OpenMetrics,
+    /// Prometheus' text.
+    Text,
 }
 
 /// The answer of a target.
@@ -116,7 +132,8 @@ fn given_or_read(given: &str, file: &str) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
-fn tls(section: &TlsConfig) -> Tls {
+/// TLS of a section, as the programs' own clients take it.
+pub(crate) fn tls(section: &TlsConfig) -> Tls {
     let version = |it: &str| match it {
         "TLS10" => "1.0".to_owned(),
         "TLS11" => "1.1".to_owned(),
@@ -144,7 +161,7 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) timeout: Duration,
     pub(crate) compressed: bool,
-    pub(crate) open_metrics: bool,
+    pub(crate) accepts: Accepts,
     /// Longest body, before and after decompression.
     pub(crate) bytes_max: usize,
 }
@@ -154,8 +171,12 @@ pub(crate) struct Request<'a> {
 /// # Errors
 /// In the words of Prometheus: `server returned HTTP status 404 Not Found`.
 pub(crate) async fn scrape(fetcher: &Fetcher, request: Request<'_>) -> Result<Answer, String> {
-    let Request { url, mut headers, timeout, compressed, open_metrics, bytes_max } = request;
-    let accepted = if open_metrics { ACCEPTED } else { ACCEPTED_TEXT };
+    let Request { url, mut headers, timeout, compressed, accepts, bytes_max } = request;
+    let accepted = match accepts {
+        Accepts::Protobuf => ACCEPTED_PROTOBUF,
+        Accepts::OpenMetrics => ACCEPTED,
+        Accepts::Text => ACCEPTED_TEXT,
+    };
     headers.insert(ACCEPT, HeaderValue::from_static(accepted));
     if compressed {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -175,8 +196,11 @@ pub(crate) async fn scrape(fetcher: &Fetcher, request: Request<'_>) -> Result<An
         return Err(format!("server returned HTTP status {} {reason}", status.as_u16()));
     }
     let header = |name| answer.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or("");
-    let open = header(CONTENT_TYPE).trim_start().starts_with("application/openmetrics-text");
-    let format = if open { Format::OpenMetrics } else { Format::Text };
+    let format = match header(CONTENT_TYPE).split(';').next().unwrap_or_default().trim() {
+        "application/openmetrics-text" => Format::OpenMetrics,
+        "application/vnd.google.protobuf" => Format::Protobuf,
+        _ => Format::Text,
+    };
     let body = match header(CONTENT_ENCODING) {
         "" | "identity" => answer.body().clone(),
         "gzip" => expand(answer.body(), bytes_max)?,

@@ -3,16 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use component::config::{Secret, Value};
+use component::config::Value;
 use serde::{Deserialize, Serialize};
 
+mod allocator;
 mod check;
+mod http;
 mod job;
+mod kubernetes;
 
 pub use crate::relabel::RelabelConfig;
 pub use crate::text::Text;
-pub(crate) use check::{bytes, check, duration};
-pub use job::{DnsSd, FileSd, HttpSd, Limits, Naming, ScrapeConfig, StaticConfig};
+pub(crate) use allocator::TIMEOUT as ALLOCATOR_TIMEOUT;
+pub use allocator::TargetAllocator;
+pub(crate) use check::{bytes, check, check_job, duration};
+pub use http::{HttpClient, TlsConfig};
+pub use job::{Discovery, DnsSd, FileSd, HttpSd, Limits, Naming, ScrapeConfig, StaticConfig};
+pub use kubernetes::KubernetesSd;
+pub(crate) use kubernetes::Role;
 
 /// The section.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
@@ -22,9 +30,9 @@ pub struct Config {
     pub config: PrometheusConfig,
     /// Take type and unit off the end of metrics' names. Default false.
     pub trim_metric_suffixes: bool,
-    /// Targets from the operator's allocator. Not supported yet.
+    /// Jobs and targets from the allocator of the OpenTelemetry operator.
     #[config(omit_empty)]
-    pub target_allocator: Option<Value>,
+    pub target_allocator: Option<TargetAllocator>,
     /// Prometheus' own API for debugging. Not supported.
     pub api_server: ApiServer,
 }
@@ -114,133 +122,6 @@ impl Default for Global {
             limits: Limits::default(),
         }
     }
-}
-
-/// What Prometheus has of an HTTP client.
-#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
-#[serde(default)]
-pub struct HttpClient {
-    /// User and password.
-    pub basic_auth: Option<BasicAuth>,
-    /// Another `Authorization` header.
-    pub authorization: Option<Authorization>,
-    /// Refused: not supported yet.
-    pub oauth2: Option<Value>,
-    /// `Authorization: Bearer` with this.
-    pub bearer_token: Secret,
-    /// The same from a file, which is read for each scrape.
-    pub bearer_token_file: String,
-    /// For `https`.
-    pub tls_config: TlsConfig,
-    /// Follow redirects. Default true.
-    pub follow_redirects: bool,
-    /// Without effect: HTTP/1.1 is spoken.
-    pub enable_http2: bool,
-    /// Proxy for all requests.
-    pub proxy_url: String,
-    /// Without effect where there is no proxy of the environment.
-    pub no_proxy: String,
-    /// Proxies as `HTTP_PROXY` and its kin in the environment say. Default false.
-    pub proxy_from_environment: bool,
-    /// Refused: not supported yet.
-    pub proxy_connect_header: Option<Value>,
-    /// Sent with every request.
-    pub http_headers: BTreeMap<String, HttpHeader>,
-}
-
-impl Default for HttpClient {
-    fn default() -> Self {
-        Self {
-            basic_auth: None,
-            authorization: None,
-            oauth2: None,
-            bearer_token: Secret::default(),
-            bearer_token_file: String::new(),
-            tls_config: TlsConfig::default(),
-            follow_redirects: true,
-            enable_http2: true,
-            proxy_url: String::new(),
-            no_proxy: String::new(),
-            proxy_from_environment: false,
-            proxy_connect_header: None,
-            http_headers: BTreeMap::new(),
-        }
-    }
-}
-
-/// `basic_auth:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-#[serde(default)]
-pub struct BasicAuth {
-    /// The user.
-    pub username: String,
-    /// The same from a file.
-    pub username_file: String,
-    /// The password.
-    pub password: Secret,
-    /// The same from a file.
-    pub password_file: String,
-}
-
-/// `authorization:`.
-#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
-#[serde(default)]
-pub struct Authorization {
-    /// First word of the header. Default Bearer.
-    #[serde(rename = "type")]
-    pub scheme: String,
-    /// The rest of it.
-    pub credentials: Secret,
-    /// The same from a file, which is read for each scrape.
-    pub credentials_file: String,
-}
-
-impl Default for Authorization {
-    fn default() -> Self {
-        Self {
-            scheme: "Bearer".to_owned(),
-            credentials: Secret::default(),
-            credentials_file: String::new(),
-        }
-    }
-}
-
-/// `tls_config:`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
-#[serde(default)]
-pub struct TlsConfig {
-    /// Certificates of accepted authorities, as text.
-    pub ca: Secret,
-    /// The same in a file. Default: the system's.
-    pub ca_file: String,
-    /// Our certificate, as text.
-    pub cert: Secret,
-    /// The same in a file.
-    pub cert_file: String,
-    /// Its key, as text.
-    pub key: Secret,
-    /// The same in a file.
-    pub key_file: String,
-    /// Name that the target's certificate has to have.
-    pub server_name: String,
-    /// Accept any certificate. Default false.
-    pub insecure_skip_verify: bool,
-    /// Oldest version: TLS10 to TLS13.
-    pub min_version: String,
-    /// Newest version: TLS10 to TLS13.
-    pub max_version: String,
-}
-
-/// One of `http_headers:`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-#[serde(default)]
-pub struct HttpHeader {
-    /// Values.
-    pub values: Vec<String>,
-    /// Values that are not shown.
-    pub secrets: Vec<Secret>,
-    /// Files with a value each.
-    pub files: Vec<String>,
 }
 
 /// What is wrong with it is found where its rules are compiled: by [`crate::Plan`].

@@ -4,16 +4,22 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use component::Host;
 use confighttp::client::Url;
 use http::{HeaderValue, Method};
 use serde::Deserialize;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::client::Client;
-use crate::config::{DnsSd, FileSd, HttpSd, ScrapeConfig, StaticConfig, Text, duration};
+use crate::client::{Client, tls};
+use crate::config::{
+    DnsSd, FileSd, HttpSd, KubernetesSd, ScrapeConfig, StaticConfig, Text, duration,
+};
+use crate::kubernetes::Kubernetes;
 use crate::target::Found;
 
 /// Longest list of targets, in bytes.
@@ -24,6 +30,8 @@ const TARGETS_MAX: usize = 100_000;
 const FILES_MAX: usize = 1000;
 /// Longest time to ask a server for targets, as in Prometheus.
 const HTTP_WAIT: Duration = Duration::from_secs(60);
+/// Pause before a cluster is looked for again that could not be found.
+const CLUSTER_PAUSE: Duration = Duration::from_secs(30);
 /// Files are looked at this often, where Prometheus is told by the system.
 const FILE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -41,13 +49,39 @@ enum Kind {
     Files(FileSd),
     Http(Box<(HttpSd, Client)>),
     Dns(DnsSd),
+    Kubernetes(Box<Cluster>),
+}
+
+/// A cluster, and its watches when they have been opened.
+struct Cluster {
+    section: KubernetesSd,
+    agent: String,
+    watches: Option<Kubernetes>,
+}
+
+impl Cluster {
+    /// Opens the watches.
+    async fn open(&mut self, around: &Around<'_>) -> Result<(), String> {
+        let tls = tls(&self.section.client.tls_config);
+        let with = (tls, &*self.agent);
+        let opened = Kubernetes::watch(&self.section, with, around.changed, around.host).await;
+        self.watches = Some(opened?);
+        Ok(())
+    }
+}
+
+/// What sources need that go on by themselves.
+pub(crate) struct Around<'a> {
+    pub(crate) host: &'a Host,
+    /// Told when there is something new.
+    pub(crate) changed: &'a Arc<Notify>,
 }
 
 /// A part of the discovery of a job.
 pub(crate) struct Source {
     kind: Kind,
     pause: Duration,
-    next: Instant,
+    next: Option<Instant>,
     found: Vec<Found>,
 }
 
@@ -56,7 +90,8 @@ impl Source {
     pub(crate) fn of(job: &ScrapeConfig, agent: &str) -> Vec<Self> {
         let it = &job.discovery;
         let pause = |text: &str| duration(text).unwrap_or(HTTP_WAIT).max(Duration::from_secs(1));
-        let source = |kind, pause| Self { kind, pause, next: Instant::now(), found: Vec::new() };
+        let now = Some(Instant::now());
+        let source = |kind, pause| Self { kind, pause, next: now, found: Vec::new() };
         let mut all = Vec::new();
         if !it.static_configs.is_empty() {
             all.push(source(Kind::Static(it.static_configs.clone()), Duration::MAX));
@@ -73,32 +108,62 @@ impl Source {
         for dns in &it.dns_sd_configs {
             all.push(source(Kind::Dns(dns.clone()), pause(&dns.refresh_interval)));
         }
+        for section in &it.kubernetes_sd_configs {
+            let cluster =
+                Cluster { section: section.clone(), agent: agent.to_owned(), watches: None };
+            all.push(source(Kind::Kubernetes(Box::new(cluster)), CLUSTER_PAUSE));
+        }
         all
     }
 
-    pub(crate) fn found(&self) -> &[Found] {
-        &self.found
+    /// Tells each target that was found.
+    pub(crate) fn each(&self, take: &mut dyn FnMut(&Found)) {
+        self.found.iter().for_each(&mut *take);
+        if let Kind::Kubernetes(it) = &self.kind
+            && let Some(watches) = &it.watches
+        {
+            watches.each(&mut |found| take(&found));
+        }
+    }
+
+    /// Nothing is missing of what it will find first.
+    pub(crate) fn is_ready(&self) -> bool {
+        match &self.kind {
+            Kind::Kubernetes(it) => it.watches.as_ref().is_some_and(Kubernetes::is_ready),
+            _ => true,
+        }
     }
 
     /// When it has to be asked again; `None` for never.
     pub(crate) fn next(&self) -> Option<Instant> {
-        (self.pause != Duration::MAX || self.found.is_empty()).then_some(self.next)
+        self.next
     }
 
     /// Asks, if it is time.
-    pub(crate) async fn refresh(&mut self) {
+    pub(crate) async fn refresh(&mut self, around: &Around<'_>) {
         let now = Instant::now();
-        if self.next().is_none_or(|it| it > now) {
+        if self.next.is_none_or(|it| it > now) {
             return;
         }
-        self.next = now.checked_add(self.pause).unwrap_or(now + Duration::from_secs(86_400 * 365));
-        let found = match &self.kind {
+        self.next = now.checked_add(self.pause);
+        let found = match &mut self.kind {
             Kind::Static(items) => {
+                self.next = None;
                 Ok(items.iter().flat_map(|it| listed(&it.targets, &it.labels, None)).collect())
             }
             Kind::Files(section) => files(section.files.clone()).await,
             Kind::Http(it) => http(&it.0, &it.1).await,
             Kind::Dns(section) => dns(section).await,
+            Kind::Kubernetes(it) => match it.open(around).await {
+                Ok(()) => {
+                    self.next = None;
+                    return;
+                }
+                Err(error) => {
+                    warn!(%error, "targets of Kubernetes cannot be found, trying again in 30 s");
+                    return;
+                }
+            },
         };
         match found {
             Ok(found) if found.len() > TARGETS_MAX => {
@@ -206,6 +271,8 @@ async fn dns(section: &DnsSd) -> Result<Vec<Found>, String> {
 
 #[cfg(test)]
 mod tests {
+    use componenttest::TestHost;
+
     use super::*;
 
     fn source(discovery: &str) -> Source {
@@ -213,8 +280,13 @@ mod tests {
         Source::of(&job, "test").remove(0)
     }
 
+    async fn refresh(source: &mut Source) {
+        let (host, changed) = (TestHost::new(), Arc::default());
+        source.refresh(&Around { host: &host, changed: &changed }).await;
+    }
+
     fn addresses(source: &Source) -> Vec<&str> {
-        source.found().iter().map(|it| it.labels[0].1.as_str()).collect()
+        source.found.iter().map(|it| it.labels[0].1.as_str()).collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -225,16 +297,16 @@ mod tests {
         let pattern = folder.path().join("*.json");
         let section = format!(r#"{{"file_sd_configs": [{{"files": ["{}"]}}]}}"#, pattern.display());
         let mut source = source(&section);
-        source.refresh().await;
+        refresh(&mut source).await;
         assert_eq!(addresses(&source), ["h:1", "h:2"]);
-        let labels = &source.found()[0].labels;
+        let labels = &source.found[0].labels;
         assert_eq!(labels[1], ("n".to_owned(), "1".to_owned()));
         assert_eq!(labels[2], ("__meta_filepath".to_owned(), path.display().to_string()));
         for (text, want) in [("[{", vec!["h:1", "h:2"]), (r#"[{"targets": ["h:3"]}]"#, vec!["h:3"])]
         {
             fs::write(&path, text).unwrap();
             tokio::time::advance(FILE_PAUSE).await;
-            source.refresh().await;
+            refresh(&mut source).await;
             assert_eq!(addresses(&source), want);
         }
     }
@@ -243,7 +315,7 @@ mod tests {
     async fn names_are_looked_up() {
         let text = r#"{"dns_sd_configs": [{"names": ["localhost"], "type": "A", "port": 9}]}"#;
         let mut source = source(text);
-        source.refresh().await;
+        refresh(&mut source).await;
         assert_eq!(addresses(&source), ["127.0.0.1:9"]);
     }
 }

@@ -1,5 +1,5 @@
 //! Metrics as text: Prometheus' format 0.0.4 and 1.0.0, and OpenMetrics 0.0.1 and 1.0.0 (`model/textparse` of
-//! Prometheus 3).
+//! Prometheus 3); and, in a module of its own, as Protobuf.
 //!
 //! A page is read line by line into samples that borrow from it. A line that cannot be read makes the whole page
 //! unreadable, as in Prometheus: half of a page would be a wrong answer.
@@ -12,17 +12,22 @@ use thiserror::Error;
 
 use crate::labels::{Labels, NAME};
 
+pub(crate) mod native;
+pub(crate) mod protobuf;
 #[cfg(test)]
 mod tests;
+
+use native::Native;
 
 /// Most samples of one page.
 pub(crate) const SAMPLES_MAX: usize = 2_000_000;
 
-/// Which of the two formats a page is in.
+/// Which format a page is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
     OpenMetrics,
+    Protobuf,
 }
 
 /// Why a page cannot be read.
@@ -62,6 +67,24 @@ pub(crate) struct Sample<'a> {
     /// In milliseconds.
     pub(crate) timestamp: Option<i64>,
     pub(crate) exemplar: Option<Exemplar<'a>>,
+    pub(crate) more: Option<Box<More<'a>>>,
+}
+
+/// What only Protobuf says of a sample.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct More<'a> {
+    /// Since 1970; 0 when it is not known.
+    pub(crate) created_seconds: f64,
+    pub(crate) native: Option<Native>,
+    /// Of a native histogram.
+    pub(crate) exemplars: Vec<Exemplar<'a>>,
+}
+
+impl More<'_> {
+    /// With the time of creation alone; nothing if that is not known.
+    fn created(created_seconds: f64) -> Option<Box<Self>> {
+        (created_seconds > 0.0).then(|| Box::new(Self { created_seconds, ..Self::default() }))
+    }
 }
 
 /// What a target exposes.
@@ -195,7 +218,7 @@ impl<'a> Line<'a> {
         if !self.rest.is_empty() {
             return Err(format!("expected the end of the line, found {:?}", self.shown()));
         }
-        Ok(Sample { labels, value, timestamp, exemplar })
+        Ok(Sample { labels, value, timestamp, exemplar, more: None })
     }
 
     /// `# {labels} value timestamp`.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use crate::exposition::native::Native;
 use crate::exposition::{Exemplar, Metadata, Sample};
 use crate::labels::{Labels, NAME};
 
@@ -49,6 +50,8 @@ pub(crate) enum Kind {
     /// With whether it only grows.
     Sum(bool),
     Histogram,
+    /// A native histogram.
+    Native,
     Summary,
 }
 
@@ -63,6 +66,7 @@ pub(crate) struct Group<'a> {
     pub(crate) created_seconds: f64,
     /// Bound or quantile, and its value.
     pub(crate) parts: Vec<(f64, f64)>,
+    pub(crate) native: Option<Native>,
     pub(crate) exemplars: Vec<Exemplar<'a>>,
 }
 
@@ -129,19 +133,21 @@ impl<'a> Families<'a> {
     /// Adds a sample, whose time is `time_ms` unless it has its own.
     pub(crate) fn add(&mut self, sample: Sample<'a>, time_ms: i64) {
         let metadata = self.metadata;
-        let labels = sample.labels;
+        let labels = &sample.labels;
         let name = labels.get(NAME).to_owned();
-        let Some(resource) = self.resource(&labels) else { return };
+        let Some(resource) = self.resource(labels) else { return };
         if name == "target_info" {
             for (key, value) in labels.iter().filter(|it| !is_of_target(it.0)) {
                 put(&mut resource.attributes, key, value);
             }
             return;
         }
-        let Some(scope) = resource.scope(&labels) else { return };
-        let Some(family) = scope.family(&name, metadata) else { return };
-        let time_ms = sample.timestamp.unwrap_or(time_ms);
-        if !family.add(&name, labels, sample.value, time_ms, sample.exemplar) {
+        let Some(scope) = resource.scope(labels) else { return };
+        let is_native = sample.more.as_ref().is_some_and(|it| it.native.is_some());
+        let family =
+            if is_native { scope.native(&name, metadata) } else { scope.family(&name, metadata) };
+        let Some(family) = family else { return };
+        if !family.add(&name, sample, time_ms) {
             self.rejected += 1;
         }
     }
@@ -256,6 +262,21 @@ impl<'a> Scope<'a> {
     }
 }
 
+impl<'a> Scope<'a> {
+    /// The family of a native histogram, which a classic one may have the name of, too.
+    fn native(
+        &mut self,
+        metric: &str,
+        metadata: &HashMap<Cow<'a, str>, Metadata<'a>>,
+    ) -> Option<&mut Family<'a>> {
+        let make = || {
+            let family = Family::new(metric, metadata);
+            Family { kind: Kind::Native, of_type: "histogram", ..family }
+        };
+        self.families.get_or_insert(format!("{metric} native"), make)
+    }
+}
+
 /// A name without the end that says which part of a family it is.
 fn normalized(name: &str) -> &str {
     SUFFIXES.iter().find_map(|it| name.strip_suffix(it).filter(|it| !it.is_empty())).unwrap_or(name)
@@ -310,7 +331,7 @@ impl<'a> Family<'a> {
     fn includes(&self, metric: &str) -> bool {
         match self.kind {
             Kind::Sum(_) => normalized(metric) == normalized(&self.base),
-            Kind::Gauge => metric == self.name,
+            Kind::Gauge | Kind::Native => metric == self.name,
             Kind::Histogram | Kind::Summary => normalized(metric) == self.name,
         }
     }
@@ -327,14 +348,9 @@ impl<'a> Family<'a> {
     }
 
     /// Adds a sample; false when it fits into no point.
-    fn add(
-        &mut self,
-        metric: &str,
-        labels: Labels<'a>,
-        value: f64,
-        time_ms: i64,
-        exemplar: Option<Exemplar<'a>>,
-    ) -> bool {
+    fn add(&mut self, metric: &str, sample: Sample<'a>, time_ms: i64) -> bool {
+        let Sample { labels, value, timestamp, exemplar, more } = sample;
+        let time_ms = timestamp.unwrap_or(time_ms);
         let key = labels.hash_of(|it| self.counts(it));
         let kind = self.kind;
         let bound = match kind {
@@ -351,6 +367,7 @@ impl<'a> Family<'a> {
             sum: None,
             created_seconds: 0.0,
             parts: Vec::new(),
+            native: None,
             exemplars: Vec::new(),
         };
         let Some(group) = self.groups.get_or_insert(key, make) else { return false };
@@ -358,12 +375,20 @@ impl<'a> Family<'a> {
             return false;
         }
         group.exemplars.extend(exemplar);
+        if let Some(more) = more {
+            if more.created_seconds > 0.0 {
+                group.created_seconds = more.created_seconds;
+            }
+            group.exemplars.extend(more.exemplars);
+            group.native = more.native;
+        }
         match kind {
             Kind::Gauge => group.value = Some(value),
             Kind::Sum(_) | Kind::Histogram | Kind::Summary if is_created => {
                 group.created_seconds = value;
             }
             Kind::Sum(_) => group.value = Some(value),
+            Kind::Native => {}
             Kind::Histogram | Kind::Summary => {
                 if metric.ends_with("_sum") {
                     group.sum = Some(value);

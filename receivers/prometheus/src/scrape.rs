@@ -12,9 +12,11 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::client::{Answer, Client, Request, scrape};
+use crate::client::{Accepts, Answer, Client, Request, scrape};
 use crate::config::{Limits, ScrapeConfig, bytes};
-use crate::exposition::{Page, Sample, parse};
+use crate::exposition::native::Native;
+use crate::exposition::protobuf::{self, Histograms};
+use crate::exposition::{Format, More, Page, Sample, parse};
 use crate::families::{Families, STALE, Setting};
 use crate::labels::{Labels, NAME};
 use crate::relabel::{self, Rule};
@@ -32,7 +34,8 @@ pub(crate) struct Shared {
     pub(crate) metric_rules: Arc<[Rule]>,
     pub(crate) client: Client,
     pub(crate) limits: Limits,
-    pub(crate) open_metrics: bool,
+    pub(crate) accepts: Accepts,
+    pub(crate) histograms: Histograms,
     pub(crate) external: Labels<'static>,
     pub(crate) trim_suffixes: bool,
     pub(crate) version: &'static str,
@@ -41,9 +44,11 @@ pub(crate) struct Shared {
 }
 
 /// A series that was there at the last scrape.
+#[derive(Clone)]
 struct Series {
     labels: Labels<'static>,
     seen: u64,
+    is_native: bool,
 }
 
 /// What is kept of a target from scrape to scrape.
@@ -136,7 +141,7 @@ async fn ask(
         headers: shared.client.headers().await?,
         timeout: target.timeout,
         compressed: shared.config.enable_compression,
-        open_metrics: shared.open_metrics,
+        accepts: shared.accepts,
         bytes_max: match bytes(&shared.limits.body_size_limit) {
             None | Some(0) => BODY_BYTES_MAX,
             Some(limit) => limit,
@@ -226,11 +231,16 @@ fn read(
     answer: Result<Answer, String>,
     took: Took,
 ) -> (Memory, Metrics) {
-    let text = answer.as_ref().map(|it| (String::from_utf8_lossy(&it.body), it.format));
-    let page = match &text {
-        Ok((text, format)) => parse(text, *format).map_err(|why| why.to_string()),
-        Err(_) => Err(String::new()),
+    let is_binary = answer.as_ref().is_ok_and(|it| it.format == Format::Protobuf);
+    let text = answer.as_ref().ok().filter(|_| !is_binary);
+    let text = text.map(|it| String::from_utf8_lossy(&it.body)).unwrap_or_default();
+    let page = match &answer {
+        Ok(it) if is_binary => protobuf::parse(&it.body, shared.histograms),
+        Ok(it) => parse(&text, it.format),
+        Err(_) => Ok(Page::default()),
     };
+    let page = page.map_err(|why| why.to_string());
+    let page = if answer.is_err() { Err(String::new()) } else { page };
     let (page, mut failed) = match page {
         Ok(page) => (page, None),
         Err(why) => (Page::default(), Some(why)),
@@ -259,7 +269,8 @@ fn read(
             } else {
                 added += 1;
                 let labels = sample.labels.clone().into_owned();
-                memory.series.insert(key, Series { labels, seen });
+                let is_native = sample.more.as_ref().is_some_and(|it| it.native.is_some());
+                memory.series.insert(key, Series { labels, seen, is_native });
             }
         }
         families.add(external(sample, shared), took.at_ms);
@@ -268,7 +279,7 @@ fn read(
     let gone: Vec<Series> =
         memory.series.extract_if(|_, it| it.seen != seen).map(|it| it.1).collect();
     for it in gone {
-        families.add(external(marker(it.labels), shared), took.at_ms);
+        families.add(external(marker(it), shared), took.at_ms);
     }
     let report = [
         ("up", f64::from(u8::from(failed.is_none()))),
@@ -293,7 +304,7 @@ fn ended(shared: &Shared, target: &Target, memory: &Memory, took: Took) -> Metri
     let (setting, metadata) = (setting(shared, target), HashMap::new());
     let mut families = Families::new(&setting, &metadata);
     for it in memory.series.values() {
-        families.add(external(marker(it.labels.clone()), shared), took.at_ms);
+        families.add(external(marker(it.clone()), shared), took.at_ms);
     }
     if memory.scrapes > 0 {
         families.add(own("up", f64::from_bits(STALE), shared, target), took.at_ms);
@@ -312,8 +323,11 @@ fn setting<'a>(shared: &'a Shared, target: &'a Target) -> Setting<'a> {
     }
 }
 
-fn marker<'a>(labels: Labels<'static>) -> Sample<'a> {
-    Sample { labels, value: f64::from_bits(STALE), timestamp: None, exemplar: None }
+fn marker<'a>(series: Series) -> Sample<'a> {
+    let value = f64::from_bits(STALE);
+    let native = series.is_native.then(|| Native::ended(value));
+    let more = native.map(|it| Box::new(More { native: Some(it), ..More::default() }));
+    Sample { labels: series.labels, value, timestamp: None, exemplar: None, more }
 }
 
 /// A series of the scraper's own.
@@ -321,7 +335,7 @@ fn own<'a>(name: &'a str, value: f64, shared: &'a Shared, target: &'a Target) ->
     let mut labels = Labels::default();
     labels.set(NAME.into(), name.into());
     with_target(&mut labels, &target.labels, false);
-    external(Sample { labels, value, timestamp: None, exemplar: None }, shared)
+    external(Sample { labels, value, timestamp: None, exemplar: None, more: None }, shared)
 }
 
 fn external<'a>(mut sample: Sample<'a>, shared: &'a Shared) -> Sample<'a> {

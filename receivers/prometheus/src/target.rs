@@ -141,7 +141,7 @@ impl Job<'_> {
 }
 
 /// `url.QueryEscape`.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -28,6 +28,14 @@ fn wrong_sections_are_refused() {
     for (section, want) in [
         ("{}", "no Prometheus scrape_configs or target_allocator set".to_owned()),
         (
+            "target_allocator: {endpoint: 'http://a', collector_id: c}",
+            "target_allocator: interval must be a positive duration, got 0s".to_owned(),
+        ),
+        (
+            "target_allocator: {endpoint: 'a', interval: 30s, collector_id: c}",
+            "target_allocator: TargetAllocator endpoint is not valid: a".to_owned(),
+        ),
+        (
             "config: {scrape_configs: [{job_name: a}, {job_name: a}]}",
             format!("config::scrape_configs::1: {unreadable}: found multiple scrape configs with job name \"a\""),
         ),
@@ -50,7 +58,7 @@ fn wrong_sections_are_refused() {
         (
             "config: {scrape_configs: [{job_name: a, consul_sd_configs: [{server: x}]}]}",
             "config::scrape_configs::0: consul_sd_configs is not supported yet: targets come from static_configs, \
-             file_sd_configs, http_sd_configs and dns_sd_configs"
+             kubernetes_sd_configs, file_sd_configs, http_sd_configs and dns_sd_configs"
                 .to_owned(),
         ),
     ] {
@@ -105,4 +113,67 @@ async fn a_target_is_scraped_at_its_interval() {
     let last = sink.received().pop().unwrap();
     let Data::Metrics(metrics) = &last else { panic!("metrics") };
     assert!(metrics.metrics().any(|it| it.name() == "up"));
+}
+
+/// An allocator that names a job with one target until it is asked for the third time, and nothing then.
+async fn allocator(target: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    componenttest::spawn(async move {
+        let mut asked = 0;
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let body = match request.split(' ').nth(1).unwrap() {
+                "/scrape_configs" => {
+                    asked += 1;
+                    let job = r#"{"job_name": "of/it", "scrape_interval": "50ms", "scrape_timeout": "50ms",
+                        "bearer_token": "secret", "kubernetes_sd_configs": [{"role": "pod"}]}"#;
+                    let broken =
+                        r#""broken": {"job_name": "broken", "relabel_configs": [{"regex": "("}]}"#;
+                    if asked < 3 {
+                        format!(r#"{{"of/it": {job}, {broken}}}"#)
+                    } else {
+                        "{}".to_owned()
+                    }
+                }
+                "/jobs/of%2Fit/targets?collector_id=me" => {
+                    format!(r#"[{{"targets": ["{target}"], "labels": {{"from": "allocator"}}}}]"#)
+                }
+                other => panic!("{other}"),
+            };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn jobs_of_an_allocator_are_scraped_as_long_as_it_names_them() {
+    let (target, _) = serve(|_| "# TYPE a gauge\na 1\n".to_owned()).await;
+    let allocator = allocator(target).await;
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let section = format!(
+        "target_allocator: {{endpoint: 'http://{allocator}', interval: 300ms, collector_id: me, max_idle_conns: 1}}"
+    );
+    let receiver =
+        Prometheus::create(settings("prometheus"), config(&section), sink.outputs(&["metrics"]));
+    let receiver = Arc::new(receiver.unwrap());
+    Arc::clone(&receiver).start(&host).await.unwrap();
+    // The series of a job that is gone have ended.
+    let has_ended = |data: &Data| {
+        let Data::Metrics(metrics) = data else { panic!("metrics") };
+        metrics.metrics().any(|it| it.name() == "a" && it.points().any(|it| it.flags() == 1))
+    };
+    while !sink.received().iter().any(has_ended) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    host.shutdown(&*receiver, Duration::from_secs(5)).await;
+    let Data::Metrics(metrics) = &sink.received()[0] else { panic!("metrics") };
+    let point = metrics.metrics().next().unwrap().points().next().unwrap();
+    let from = point.attributes().get("from").and_then(pdata::ValueRef::as_str);
+    assert_eq!(from, Some("allocator"));
 }

@@ -2,8 +2,8 @@
 
 use golang::number::whole_unsigned;
 use pdata::{
-    AttributesWriter, ExemplarWriter, HistogramWriter, Metrics, MetricsBuilder, NumberWriter,
-    SummaryWriter,
+    AttributesWriter, ExemplarWriter, ExponentialHistogramWriter, HistogramWriter, Metrics,
+    MetricsBuilder, NumberWriter, SummaryWriter,
 };
 
 use crate::exposition::Exemplar;
@@ -60,6 +60,7 @@ fn is_complete(kind: Kind, group: &Group<'_>) -> bool {
     match kind {
         Kind::Gauge | Kind::Sum(_) => group.value.is_some(),
         Kind::Histogram | Kind::Summary => group.count.is_some(),
+        Kind::Native => group.native.is_some(),
     }
 }
 
@@ -85,6 +86,9 @@ fn write_family(mut family: Family<'_>, trim_suffixes: bool, builder: &mut Metri
             }),
             Kind::Histogram => metric.histogram(CUMULATIVE, |points| {
                 groups.iter_mut().for_each(|it| points.point(|out| histogram(family, it, out)));
+            }),
+            Kind::Native => metric.exponential_histogram(CUMULATIVE, |points| {
+                groups.iter().for_each(|it| points.point(|out| native(family, it, out)));
             }),
             Kind::Summary => metric.summary(|points| {
                 groups.iter_mut().for_each(|it| points.point(|out| summary(family, it, out)));
@@ -154,6 +158,27 @@ fn histogram(family: &Family<'_>, group: &mut Group<'_>, out: &mut HistogramWrit
     }
     out.bucket_counts(&counts);
     out.explicit_bounds(&bounds);
+    for it in &group.exemplars {
+        out.exemplar(|out| exemplar(it, out));
+    }
+}
+
+fn native(family: &Family<'_>, group: &Group<'_>, out: &mut ExponentialHistogramWriter<'_>) {
+    out.attributes(|out| attributes(family, group, out));
+    out.start_time_unix_nano(created(group));
+    out.time_unix_nano(millis(group.time_ms));
+    let Some(it) = &group.native else { return };
+    if is_stale(it.sum) {
+        out.flags(NO_VALUE);
+        return;
+    }
+    out.count(it.count);
+    out.sum(it.sum);
+    out.scale(it.scale);
+    out.zero_count(it.zero_count);
+    out.zero_threshold(it.zero_threshold);
+    out.positive(it.positive.offset, &it.positive.counts);
+    out.negative(it.negative.offset, &it.negative.counts);
     for it in &group.exemplars {
         out.exemplar(|out| exemplar(it, out));
     }

@@ -29,6 +29,8 @@ pub struct Builder<C> {
     points: Vec<Points>,
     filters: Vec<Resource>,
     resource: Vec<(usize, Stored)>,
+    /// Attributes of the resource that the user has named, with their values.
+    named: Vec<(String, String)>,
     /// The texts of all attributes.
     text: String,
     version: &'static str,
@@ -88,6 +90,7 @@ impl<C: Catalog> Builder<C> {
             points: points.collect(),
             filters: filters.collect(),
             resource: Vec::new(),
+            named: Vec::new(),
             text: String::new(),
             version,
             start: 0,
@@ -120,7 +123,8 @@ impl<C: Catalog> Builder<C> {
         metrics.iter().any(|it| self.wants(*it))
     }
 
-    /// Records a whole number. `attributes` are the values of the metric's attributes, in the order of the table.
+    /// Records a whole number. `attributes` are the values of the metric's attributes, in the order of the table; the point does
+    /// not have one whose value is [`Value::Empty`].
     pub fn int(&mut self, metric: C, value: i64, attributes: &[Value<'_>]) {
         debug_assert!(number_kind(metric) == NumberKind::Int, "{metric:?}", metric = name(metric));
         self.record(metric, Number::Int(value), attributes);
@@ -163,6 +167,12 @@ impl<C: Catalog> Builder<C> {
         self
     }
 
+    /// Adds an attribute to the resource that is in no table: the user has named it.
+    pub fn named(&mut self, name: &str, value: &str) -> &mut Self {
+        self.named.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Ends the resource: what was recorded for it goes on, unless there is nothing or a filter is against it.
     pub fn emit(&mut self) {
         if self.points.iter().any(|it| !it.is_empty()) && self.passes() {
@@ -175,6 +185,7 @@ impl<C: Catalog> Builder<C> {
     pub fn drop_recorded(&mut self) {
         self.points.iter_mut().for_each(Points::clear);
         self.resource.clear();
+        self.named.clear();
         self.text.clear();
     }
 
@@ -214,12 +225,15 @@ impl<C: Catalog> Builder<C> {
     }
 
     fn write(&mut self) {
-        let Self { points, resource, text, out, start, version, count, .. } = self;
+        let Self { points, resource, named, text, out, start, version, count, .. } = self;
         out.resource(|attributes| {
             for (at, value) in resource.iter() {
                 if let Some(attribute) = C::RESOURCE.get(*at) {
                     attributes.put(attribute.name, value.value(text));
                 }
+            }
+            for (name, value) in named.iter() {
+                attributes.put(name, value.as_str());
             }
         });
         out.schema_url(C::SCHEMA_URL).scope(C::SCOPE, version);

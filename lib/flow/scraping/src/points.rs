@@ -15,19 +15,40 @@ pub(crate) enum Number {
 /// The value of an attribute; its text is a part of a text that all share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stored {
-    Text { at: usize, len: usize },
+    Text {
+        at: usize,
+        len: usize,
+    },
+    /// Texts that end with a zero byte each.
+    Texts {
+        at: usize,
+        len: usize,
+    },
     Int(i64),
     Bool(bool),
     Double(f64),
+    /// The point has no such attribute.
+    Absent,
 }
 
 impl Stored {
-    /// Keeps `value`. Lists, maps and bytes, which no attribute here has, are kept as an empty text.
+    /// Keeps `value`; a list of texts as well. Maps and bytes, which no attribute here has, are kept as an empty text.
     pub(crate) fn new(value: &Value<'_>, text: &mut String) -> Self {
         match value {
             Value::Int(it) => Stored::Int(*it),
             Value::Bool(it) => Stored::Bool(*it),
             Value::Double(it) => Stored::Double(*it),
+            Value::Empty => Stored::Absent,
+            Value::Array(items) => {
+                let at = text.len();
+                for item in *items {
+                    if let Value::Str(it) = item {
+                        text.push_str(&it.replace('\0', " "));
+                        text.push('\0');
+                    }
+                }
+                Stored::Texts { at, len: text.len() - at }
+            }
             value => {
                 let at = text.len();
                 if let Value::Str(it) = value {
@@ -40,7 +61,11 @@ impl Stored {
 
     pub(crate) fn value(self, text: &str) -> Value<'_> {
         match self {
-            Stored::Text { at, len } => Value::Str(text.get(at..at + len).unwrap_or_default()),
+            // Of a list all texts, which makes it the same as another one, and is not how it is written.
+            Stored::Text { at, len } | Stored::Texts { at, len } => {
+                Value::Str(text.get(at..at + len).unwrap_or_default())
+            }
+            Stored::Absent => Value::Empty,
             Stored::Int(it) => Value::Int(it),
             Stored::Bool(it) => Value::Bool(it),
             Stored::Double(it) => Value::Double(it),
@@ -53,6 +78,7 @@ impl Stored {
             (Value::Int(a), Value::Int(b)) => a == b,
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::Double(a), Value::Double(b)) => a.to_bits() == b.to_bits(),
+            (Value::Empty, Value::Empty) => true,
             _ => false,
         }
     }
@@ -201,8 +227,14 @@ impl Points {
         for point in &self.points {
             out.point(|it| {
                 for (name, _) in names.iter().zip(&self.keeps).filter(|it| *it.1) {
-                    if let Some(value) = values.next() {
-                        it.attribute(name, value.value(text));
+                    match values.next() {
+                        None | Some(Stored::Absent) => {}
+                        Some(value @ Stored::Texts { .. }) => {
+                            let Value::Str(texts) = value.value(text) else { continue };
+                            let texts = texts.split_terminator('\0').map(Value::Str);
+                            it.attribute(name, Value::Array(&texts.collect::<Vec<_>>()));
+                        }
+                        Some(value) => it.attribute(name, value.value(text)),
                     }
                 }
                 it.start_time_unix_nano(start);

@@ -28,6 +28,7 @@ mod dialer;
 mod fetch;
 mod http1;
 mod http2;
+mod probe;
 mod redirect;
 mod started;
 mod url;
@@ -35,7 +36,9 @@ mod url;
 use dialer::{Chosen, Dialer};
 
 pub use config::{AuthConfig, ClientConfig, CookiesConfig, FlatKeepalive, KeepaliveConfig};
+pub use dialer::Phases;
 pub use fetch::{Answer, FetchError, Fetcher, Ways};
+pub use probe::Probed;
 pub use started::Started;
 pub use url::{Url, is_no_url};
 

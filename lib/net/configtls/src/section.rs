@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What clients and servers share.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[serde(default)]
 pub struct CommonConfig {
     /// File with the certificates of accepted authorities. Default: the system's.
     #[config(omit_empty)]
@@ -52,6 +53,7 @@ pub struct CommonConfig {
 
 /// `tpm:`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[serde(default)]
 pub struct TpmConfig {
     /// The key file is a TPM key. Default false.
     pub enabled: bool,
@@ -65,6 +67,7 @@ pub struct TpmConfig {
 
 /// `tls:` of a client.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[serde(default)]
 pub struct ClientConfig {
     /// What servers have as well.
     #[serde(flatten)]

@@ -25,6 +25,14 @@ impl<S> MaybeTls<S> {
         }
     }
 
+    /// The certificate that the other side has shown, as DER.
+    pub fn peer_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref),
+        }
+    }
+
     /// What the handshake has agreed on above TLS (ALPN): `h2`, `http/1.1`.
     pub fn protocol(&self) -> Option<&[u8]> {
         match self {

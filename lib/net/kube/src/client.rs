@@ -16,6 +16,7 @@ use crate::backoff::Limiter;
 use crate::connection::{Auth, Connection};
 use crate::locate::locate;
 use crate::resource::escape;
+use crate::server::Server;
 use crate::{ApiConfig, Error, Query};
 
 /// Content type of what is sent and asked for.
@@ -36,7 +37,7 @@ const REFUSAL_BYTES_MAX: usize = 64 << 10;
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    config: ApiConfig,
+    origin: Origin,
     connection: Connection,
     fetcher: Fetcher,
     limiter: Limiter,
@@ -47,6 +48,13 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("server", &self.0.connection.server).finish_non_exhaustive()
     }
+}
+
+/// What a client was made from. What is the same for two clients is the same server and the same user.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Origin {
+    Section(ApiConfig),
+    Server(Box<Server>),
 }
 
 /// What `/version` says.
@@ -69,6 +77,17 @@ impl Client {
         Self::with(config, read.map_err(|error| error.to_string())??, agent)
     }
 
+    /// A client for a server that no [`ApiConfig`] names; nothing is sent yet. It reads files on a thread that may block.
+    ///
+    /// # Errors
+    /// The server or the credentials cannot be used.
+    pub async fn of(server: &Server, agent: &str) -> Result<Self, String> {
+        let its = server.clone();
+        let read = tokio::task::spawn_blocking(move || its.connection()).await;
+        let connection = read.map_err(|error| error.to_string())??;
+        Self::made(Origin::Server(Box::new(server.clone())), connection, agent)
+    }
+
     /// A client of the server at a URL, without credentials: for tests of components.
     ///
     /// # Errors
@@ -85,23 +104,30 @@ impl Client {
         connection: Connection,
         agent: &str,
     ) -> Result<Self, String> {
+        Self::made(Origin::Section(config.clone()), connection, agent)
+    }
+
+    fn made(origin: Origin, connection: Connection, agent: &str) -> Result<Self, String> {
         let server = Url::parse(connection.server.trim_end_matches('/'));
         let server = server.map_err(|why| why.replacen("endpoint", "API server", 1))?;
         let fetcher =
             Fetcher::through(&connection.proxy_url, &connection.tls, &server, TIMEOUT, agent)?;
-        let burst = match config.kube_api_burst {
+        let (qps, burst) = match &origin {
+            Origin::Section(config) => (config.kube_api_qps, config.kube_api_burst),
+            Origin::Server(_) => (0.0, 0),
+        };
+        let burst = match burst {
             0 => BURST,
             burst => f64::from(u32::try_from(burst).unwrap_or(u32::MAX)),
         };
-        let qps = if config.kube_api_qps == 0.0 { QPS } else { config.kube_api_qps };
+        let qps = if qps == 0.0 { QPS } else { qps };
         let limiter = Limiter::new(qps, burst.max(1.0));
-        let (config, version) = (config.clone(), OnceCell::new());
-        Ok(Self(Arc::new(Inner { config, connection, fetcher, limiter, version })))
+        let version = OnceCell::new();
+        Ok(Self(Arc::new(Inner { origin, connection, fetcher, limiter, version })))
     }
 
-    /// The section that it was made from. What is the same for two clients is the same server and the same user.
-    pub fn config(&self) -> &ApiConfig {
-        &self.0.config
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.origin
     }
 
     /// The URL of the server.

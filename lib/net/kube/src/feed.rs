@@ -23,10 +23,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
+use crate::client::Origin;
 use crate::complaints::Complaints;
 use crate::pages::Pages;
 use crate::stream::{self, Versioned};
-use crate::{ApiConfig, Change, Client, Error, Query};
+use crate::{Change, Client, Error, Query};
 
 /// A watch that lived so long has worked.
 const GOOD_LIFE: Duration = Duration::from_secs(60);
@@ -84,7 +85,7 @@ impl<T> fmt::Debug for Feed<T> {
 }
 
 /// A feed of any type, kept as long as somebody uses it.
-type Kept = ((ApiConfig, String, Query), Weak<dyn Any + Send + Sync>);
+type Kept = ((Origin, String, Query), Weak<dyn Any + Send + Sync>);
 
 /// All feeds of the process.
 static FEEDS: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
@@ -105,7 +106,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Feed<T> {
     pub fn of(client: &Client, query: Query) -> Arc<Self> {
         let mut feeds = FEEDS.lock().unwrap_or_else(PoisonError::into_inner);
         feeds.retain(|it| it.1.strong_count() > 0);
-        let key = (client.config().clone(), client.server().to_owned(), query.clone());
+        let key = (client.origin().clone(), client.server().to_owned(), query.clone());
         let mut known = feeds.iter().filter(|it| it.0 == key);
         if let Some(feed) = known.find_map(|it| it.1.upgrade()?.downcast::<Self>().ok()) {
             return feed;

@@ -1,6 +1,6 @@
 //! A client of the Kubernetes API server.
 //!
-//! [`ApiConfig`] are the keys that components flatten into their sections; [`Client`] sends requests; a [`Feed`] keeps a list of
+//! [`ApiConfig`] are the keys that components flatten into their sections, [`Server`] is a server named otherwise; [`Client`] sends requests; a [`Feed`] keeps a list of
 //! objects current by LIST and WATCH, once for all who want the same objects from the same server; [`Follow`] tells what happens
 //! to objects, each change once, to who has to have it all. A feed's objects are read into the
 //! few fields that somebody needs ([`Object`], or a type of the component): a pod of 20 KiB becomes some hundred bytes before it
@@ -38,6 +38,7 @@ mod quantity;
 mod resource;
 #[cfg(test)]
 mod script;
+mod server;
 mod stream;
 mod yaml;
 
@@ -54,4 +55,5 @@ pub use positions::Positions;
 pub use pull::pull;
 pub use quantity::{Quantity, amounts};
 pub use resource::{Query, Resource, cluster_role, field_equals};
+pub use server::{Credentials, Server, own_namespace};
 pub use stream::{Change, Happened, WatchStream};

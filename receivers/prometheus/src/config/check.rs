@@ -6,20 +6,16 @@ use std::time::Duration;
 
 use component::Problems;
 
-use super::{Config, HttpClient, PrometheusConfig, RelabelConfig, ScrapeConfig};
+use super::http::{UNREADABLE, check_client};
+use super::{Config, PrometheusConfig, RelabelConfig, ScrapeConfig, allocator, kubernetes};
 use crate::relabel::{Rule, Rules};
-
-/// What upstream writes in front of what Prometheus says.
-const UNREADABLE: &str =
-    "prometheus receiver: failed to unmarshal yaml to prometheus config object";
 
 /// Looks at everything that can be seen without the network. The rules of each job, unless one of them is wrong.
 pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rules>> {
     let prometheus = &config.config;
     let jobs = &prometheus.scrape_configs;
-    if config.target_allocator.is_some() {
-        let text = "target_allocator is not supported yet: list the targets in scrape_configs";
-        problems.at("", text).about("target_allocator");
+    if let Some(section) = &config.target_allocator {
+        allocator::check(section, problems);
     } else if jobs.is_empty() && prometheus.scrape_config_files.is_empty() {
         let text = "no Prometheus scrape_configs or target_allocator set";
         problems.at("", text).about("config");
@@ -74,7 +70,8 @@ fn unsupported(prometheus: &PrometheusConfig, problems: &mut Problems) {
     }
 }
 
-fn check_job(
+/// Looks at one job. Its rules, unless one of them is wrong.
+pub(crate) fn check_job(
     job: &ScrapeConfig,
     prometheus: &PrometheusConfig,
     key: &str,
@@ -135,32 +132,9 @@ fn rules(rules: &[RelabelConfig], key: &str, problems: &mut Problems) -> Option<
     (all.len() == rules.len()).then(|| all.into())
 }
 
-fn check_client(client: &HttpClient, key: &str, problems: &mut Problems) {
-    if client.oauth2.is_some() {
-        problems.at(key, "oauth2 is not supported yet").about("oauth2");
-    }
-    if client.proxy_connect_header.is_some() {
-        let text = "proxy_connect_header is not supported yet";
-        problems.at(key, text).about("proxy_connect_header");
-    }
-    let ways = [
-        client.basic_auth.is_some(),
-        client.authorization.is_some(),
-        client.oauth2.is_some(),
-        !client.bearer_token.expose().is_empty() || !client.bearer_token_file.is_empty(),
-    ];
-    if ways.iter().filter(|it| **it).count() > 1 {
-        let text = format!(
-            "{UNREADABLE}: at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"
-        );
-        problems.at(key, text);
-    }
-}
-
 fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
     let it = &job.discovery;
     for (name, listed) in [
-        ("kubernetes_sd_configs", &it.kubernetes_sd_configs),
         ("consul_sd_configs", &it.consul_sd_configs),
         ("ec2_sd_configs", &it.ec2_sd_configs),
         ("gce_sd_configs", &it.gce_sd_configs),
@@ -171,7 +145,7 @@ fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
     ] {
         if !listed.is_empty() {
             let text = format!(
-                "{name} is not supported yet: targets come from static_configs, file_sd_configs, http_sd_configs and dns_sd_configs"
+                "{name} is not supported yet: targets come from static_configs, kubernetes_sd_configs, file_sd_configs, http_sd_configs and dns_sd_configs"
             );
             problems.at(key, text).about(name);
         }
@@ -198,6 +172,9 @@ fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
                 problems.at(format!("{key}::file_sd_configs::{at}"), text).about("files");
             }
         }
+    }
+    for (at, section) in it.kubernetes_sd_configs.iter().enumerate() {
+        kubernetes::check(section, &format!("{key}::kubernetes_sd_configs::{at}"), problems);
     }
     for (at, http) in it.http_sd_configs.iter().enumerate() {
         let key = format!("{key}::http_sd_configs::{at}");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use component::config::Value;
 use serde::{Deserialize, Serialize};
 
-use super::{HttpClient, RelabelConfig, Text};
+use super::{HttpClient, KubernetesSd, RelabelConfig, Text};
 
 /// A job. What is empty is as `global` says.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -86,7 +86,7 @@ impl Default for ScrapeConfig {
     }
 }
 
-/// Keys about names and native histograms. Names are UTF-8, and native histograms are not scraped yet.
+/// Keys about names and native histograms. Names are UTF-8.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "they are keys of Prometheus")]
@@ -97,13 +97,13 @@ pub struct Naming {
     /// Without effect.
     #[config(omit_empty)]
     pub metric_name_escaping_scheme: String,
-    /// Without effect: classic histograms are scraped.
+    /// Take classic histograms beside native ones. Default false.
     #[config(omit_empty)]
     pub always_scrape_classic_histograms: bool,
     /// The older name of it.
     #[config(omit_empty)]
     pub scrape_classic_histograms: bool,
-    /// Without effect: text has no native histograms.
+    /// Ask for Protobuf, and take native histograms. Default false.
     #[config(omit_empty)]
     pub scrape_native_histograms: bool,
     /// Without effect.
@@ -186,9 +186,9 @@ pub struct Discovery {
     /// Addresses of a name.
     #[config(omit_empty)]
     pub dns_sd_configs: Vec<DnsSd>,
-    /// Not supported yet.
+    /// Objects of a Kubernetes cluster.
     #[config(omit_empty)]
-    pub kubernetes_sd_configs: Vec<Value>,
+    pub kubernetes_sd_configs: Vec<KubernetesSd>,
     /// Not supported.
     #[config(omit_empty)]
     pub consul_sd_configs: Vec<Value>,

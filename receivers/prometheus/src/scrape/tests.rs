@@ -32,7 +32,8 @@ impl Fixture {
             metric_rules: rules(&config.metric_relabel_configs),
             client: Client::new(&config.client, "test"),
             limits: config.limits.clone(),
-            open_metrics: true,
+            accepts: Accepts::OpenMetrics,
+            histograms: Histograms { native: true, classic: false },
             external: Labels::default(),
             trim_suffixes: false,
             version: "1",
@@ -44,7 +45,11 @@ impl Fixture {
     }
 
     fn answer(&mut self, answer: Result<&str, &str>, format: Format) -> Metrics {
-        let body = |text: &str| Answer { body: Bytes::copy_from_slice(text.as_bytes()), format };
+        self.bytes(answer.map(str::as_bytes), format)
+    }
+
+    fn bytes(&mut self, answer: Result<&[u8], &str>, format: Format) -> Metrics {
+        let body = |bytes: &[u8]| Answer { body: Bytes::copy_from_slice(bytes), format };
         let answer = answer.map(body).map_err(str::to_owned);
         let took = Took { at_ms: 1000, duration: Duration::from_millis(5) };
         let memory = std::mem::take(&mut self.memory);
@@ -216,4 +221,46 @@ fn a_target_that_goes_has_ended_with_all_its_series() {
         points(&ended(&it.shared, &it.target, &it.memory, took)),
         ["a{} ended", "up{} ended"]
     );
+}
+
+#[test]
+fn a_native_histogram_is_exponential_and_ends_as_one() {
+    use wire::protobuf::Writer;
+
+    let mut family = Writer::default();
+    family.text(1, "h");
+    family.uint(3, 4);
+    family.message(4, |out| {
+        out.message(7, |out| {
+            out.uint(1, 3);
+            out.double(2, 4.5);
+            out.sint(5, 1);
+            out.uint(7, 1);
+            out.message(12, |out| {
+                out.sint(1, 0);
+                out.uint(2, 1);
+            });
+            out.present(13, 4);
+        });
+    });
+    let mut page = Writer::default();
+    page.raw_varint(family.len() as u64);
+    page.raw(family.bytes());
+    let mut it = job("");
+    let metrics = it.bytes(Ok(page.bytes()), Format::Protobuf);
+    let json = |metrics: &Metrics| {
+        let mut text = Vec::new();
+        metrics.to_json(&mut text);
+        let json: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        json["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0].clone()
+    };
+    let metric = json(&metrics);
+    let point = &metric["exponentialHistogram"]["dataPoints"][0];
+    assert_eq!(metric["name"], "h");
+    assert_eq!((&point["count"], &point["zeroCount"]), (&"3".into(), &"1".into()));
+    assert_eq!((&point["sum"], &point["scale"]), (&4.5.into(), &1.into()));
+    assert_eq!(point["positive"], serde_json::json!({"offset": -1, "bucketCounts": ["2"]}));
+    let metric = json(&it.answer(Err("refused"), Format::Protobuf));
+    let point = &metric["exponentialHistogram"]["dataPoints"][0];
+    assert_eq!((&metric["name"], &point["flags"]), (&"h".into(), &1.into()), "{metric}");
 }

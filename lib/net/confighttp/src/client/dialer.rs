@@ -1,18 +1,35 @@
 //! The way to a server: directly or through a proxy, in plain text or with TLS.
 
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use confignet::dial;
+use confignet::dial::{self, Target};
 use confignet::proxy::{Proxies, Proxy};
 use configtls::{Connector, MaybeTls};
 use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderValue, Request};
+use tokio::time::Instant;
 
 use super::Url;
 
 /// Longest wait for the server's side of a TLS handshake. `DefaultTransport` of Go's `net/http`.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long each step of a request has taken; of those that redirects led to, the last.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Phases {
+    /// The name was looked up.
+    pub lookup: Duration,
+    /// The connection was made.
+    pub connect: Duration,
+    /// And encrypted.
+    pub handshake: Duration,
+    /// From the beginning until the request was sent.
+    pub request: Duration,
+    /// From the head of the answer to its end.
+    pub response: Duration,
+}
 
 /// What is between a client and its servers.
 pub(super) enum Chosen {
@@ -115,4 +132,47 @@ impl Dialer {
         let shaken = tokio::time::timeout(TLS_TIMEOUT, shaken).await;
         shaken.unwrap_or_else(|_| Err("net/http: TLS handshake timeout".into()))
     }
+
+    /// The same, with the time that each step has taken.
+    pub(super) async fn measured(
+        &self,
+        url: &Url,
+        proxy: Option<&Proxy>,
+        agent: &str,
+        phases: &mut Phases,
+    ) -> Result<MaybeTls<dial::Connection>, String> {
+        let begun = Instant::now();
+        let connection = match (proxy, url.target()) {
+            (Some(proxy), to) if url.is_tls() => proxy.tunnel(to, agent).await,
+            (Some(proxy), _) => proxy.dial().await,
+            (None, Target::Tcp { host, port }) => {
+                let found = dial::look_up(host, *port).await;
+                phases.lookup = begun.elapsed();
+                first_of(found.map_err(|why| format!("dial tcp: {why}"))?).await
+            }
+            (None, to) => dial::dial(to).await,
+        };
+        phases.connect = begun.elapsed().saturating_sub(phases.lookup);
+        let connection = connection?;
+        if !url.is_tls() {
+            return Ok(MaybeTls::Plain(connection));
+        }
+        let begun = Instant::now();
+        let shaken = self.connector()?.connect(url.name(), connection);
+        let shaken = tokio::time::timeout(TLS_TIMEOUT, shaken).await;
+        phases.handshake = begun.elapsed();
+        shaken.unwrap_or_else(|_| Err("net/http: TLS handshake timeout".into()))
+    }
+}
+
+/// A connection to the first address that answers.
+async fn first_of(addresses: Vec<SocketAddr>) -> Result<dial::Connection, String> {
+    let mut first_error = None;
+    for address in addresses {
+        match dial::dial_address(address).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => _ = first_error.get_or_insert(error),
+        }
+    }
+    Err(first_error.unwrap_or_else(|| "dial tcp: no such host".to_owned()))
 }

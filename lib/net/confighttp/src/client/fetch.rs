@@ -18,10 +18,10 @@ use super::redirect::REQUESTS_MAX;
 
 /// Sends requests of any method to any URL, one connection for each.
 pub struct Fetcher {
-    dialer: Dialer,
-    timeout: Duration,
-    agent: HeaderValue,
-    follows: bool,
+    pub(super) dialer: Dialer,
+    pub(super) timeout: Duration,
+    pub(super) agent: HeaderValue,
+    pub(super) follows: bool,
 }
 
 /// Who stands between, and where an answer may lead.
@@ -53,8 +53,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    incoming: Incoming,
-    live: Live,
+    pub(super) incoming: Incoming,
+    pub(super) live: Live,
 }
 
 impl std::fmt::Debug for Answer {
@@ -265,7 +265,7 @@ impl Fetcher {
         Ok(Answer { status: head.status, headers: head.headers, incoming, live })
     }
 
-    fn headers(&self, url: &Url, headers: &HeaderMap) -> Result<HeaderMap, FetchError> {
+    pub(super) fn headers(&self, url: &Url, headers: &HeaderMap) -> Result<HeaderMap, FetchError> {
         let mut headers = headers.clone();
         let host = url.host().parse().map_err(|_| format!("host of {url} is malformed"))?;
         headers.insert(HOST, host);

@@ -1,6 +1,7 @@
 //! A URL to post to.
 
 use std::fmt;
+use std::path::Path;
 
 use confignet::dial::Target;
 use http::Uri;
@@ -45,6 +46,17 @@ impl Url {
         let path = format!("{slash}{path}").parse();
         let path = path.map_err(|_| problem("has a malformed path"))?;
         Ok(Self { text: text.to_owned(), target, host: host.to_owned(), path, tls })
+    }
+
+    /// What is at `path` (with its query) of the server behind a socket in the file system.
+    ///
+    /// # Errors
+    /// The path is malformed.
+    pub fn of_socket(socket: &Path, path: &str) -> Result<Self, String> {
+        let text = format!("unix://{}{path}", socket.display());
+        let path = path.parse().map_err(|_| format!("endpoint {text:?} has a malformed path"))?;
+        let target = Target::Unix(socket.to_owned());
+        Ok(Self { text, target, host: "localhost".to_owned(), path, tls: false })
     }
 
     /// The URL that a `Location` means, seen from this one. RFC 3986, section 5.2.
@@ -92,6 +104,11 @@ impl Url {
 
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Path and query, as a request has them.
+    pub fn request_path(&self) -> String {
+        self.path.to_string()
     }
 
     /// The host as written, with its port if it has one.
