@@ -42,7 +42,7 @@ pub use probe::Probed;
 pub use started::Started;
 pub use url::{Url, is_no_url};
 
-/// Most of an answer's body that is read, in bytes. `maxHTTPResponseReadBytes` of upstream's
+/// Most of an answer's body that is read, in bytes, unless a client wants more. `maxHTTPResponseReadBytes` of upstream's
 /// exporter.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// HTTP/2 connections that a request tries when one turns out to be closing before it took the request.
@@ -64,6 +64,7 @@ pub struct Client {
     cookies: Option<cookies::Jar>,
     calls: Option<Calls>,
     auth: Option<Arc<dyn ClientAuth>>,
+    reply_max: usize,
 }
 
 /// What a connection can be used for again: the server, or the proxy that is spoken to in plain text, and whether
@@ -83,7 +84,7 @@ pub struct Reply {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// At most [`REPLY_BYTES_MAX`] of its body.
+    /// Its body, up to what the client reads: [`REPLY_BYTES_MAX`].
     pub body: Bytes,
 }
 
@@ -132,6 +133,7 @@ impl Client {
             cookies: config.cookies.get().map(|_| cookies::Jar::default()),
             calls: None,
             auth: None,
+            reply_max: REPLY_BYTES_MAX,
         })
     }
 
@@ -146,6 +148,12 @@ impl Client {
     #[must_use]
     pub fn authorized(self, auth: Option<Arc<dyn ClientAuth>>) -> Self {
         Self { auth, ..self }
+    }
+
+    /// Reads answers of at most this many bytes, where those of [`REPLY_BYTES_MAX`] say too little.
+    #[must_use]
+    pub fn with_reply_max(self, reply_max: usize) -> Self {
+        Self { reply_max, ..self }
     }
 
     /// Where it posts to.
@@ -284,7 +292,7 @@ impl Client {
             None => None,
         };
         while let Some(live) = self.http1.take(&to).await {
-            match self.http1.exchange(&to, live, request, &self.tasks).await {
+            match self.http1.exchange((&to, self.reply_max), live, request, &self.tasks).await {
                 Ok(reply) => return Ok(reply),
                 // It ended in the moment it was taken.
                 Err(http1::Broken { unsent: Some(again), .. }) => request = again,
@@ -301,7 +309,7 @@ impl Client {
             return sent.map_err(|broken| broken.why);
         }
         let live = http1::shake_hands(connection).await?;
-        let sent = self.http1.exchange(&to, live, request, &self.tasks).await;
+        let sent = self.http1.exchange((&to, self.reply_max), live, request, &self.tasks).await;
         sent.map_err(|broken| broken.why)
     }
 
@@ -314,7 +322,7 @@ impl Client {
     ) -> Result<Reply, http2::Broken> {
         let request = http2::request(url, headers.clone(), body.remaining());
         let request = request.map_err(|why| http2::Broken { why, is_unsent: false })?;
-        let result = taken.exchange(request, body.clone()).await;
+        let result = taken.exchange(request, body.clone(), self.reply_max).await;
         if result.as_ref().is_err_and(|it| it.is_unsent) {
             self.http2.forget(taken);
         }

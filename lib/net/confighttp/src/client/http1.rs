@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::config::KeepaliveConfig;
-use super::{REPLY_BYTES_MAX, Reply, Road};
+use super::{Reply, Road};
 
 /// Idle connections of a server when `max_idle_conns_per_host` is 0: what the default queue sends at once.
 const IDLE_CONNECTIONS: usize = 10;
@@ -139,7 +139,7 @@ impl Pool {
     /// One request; the connection comes back when all of the answer was read.
     pub(super) async fn exchange(
         self: &Arc<Self>,
-        to: &Road,
+        (to, reply_max): (&Road, usize),
         mut live: Live,
         request: Request<Full<Chunks>>,
         tasks: &Mutex<JoinSet<()>>,
@@ -149,7 +149,7 @@ impl Pool {
             unsent: error.take_message(),
             why: why(error.error()),
         })?;
-        let (reply, complete) = read(&mut live.connection, response).await;
+        let (reply, complete) = read(&mut live.connection, response, reply_max).await;
         let reply = reply.map_err(|error| Broken { why: why(&error), unsent: None })?;
         if complete && live.connection.is_some() {
             self.keep(to, live, tasks);
@@ -168,6 +168,7 @@ pub(super) async fn shake_hands(connection: MaybeTls<dial::Connection>) -> Resul
 async fn read(
     connection: &mut Option<Pin<Box<Http1>>>,
     response: Response<Incoming>,
+    reply_max: usize,
 ) -> (Result<Reply, hyper::Error>, bool) {
     let (head, mut incoming) = response.into_parts();
     let mut body = BytesMut::new();
@@ -177,7 +178,7 @@ async fn read(
             Ok(frame) => frame.into_data().unwrap_or_default(),
             Err(error) => return (Err(error), false),
         };
-        let room = REPLY_BYTES_MAX - body.len();
+        let room = reply_max - body.len();
         body.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
             complete = false;

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::config::ClientConfig;
-use super::{REPLY_BYTES_MAX, Reply, Road, Url};
+use super::{Reply, Road, Url};
 
 /// Longest wait for the settings of the server.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -189,6 +189,7 @@ impl Taken {
         &self,
         request: Request<()>,
         body: Chunks,
+        reply_max: usize,
     ) -> Result<Reply, Broken> {
         let broken = |error: h2::Error| self.broken(&error);
         let unsent = |error: h2::Error| Broken { is_unsent: true, ..self.broken(&error) };
@@ -204,7 +205,7 @@ impl Taken {
         let mut body = BytesMut::new();
         while let Some(data) = incoming.data().await {
             let data = data.map_err(broken)?;
-            let room = REPLY_BYTES_MAX - body.len();
+            let room = reply_max - body.len();
             body.extend_from_slice(&data[..data.len().min(room)]);
             if data.len() > room {
                 break;

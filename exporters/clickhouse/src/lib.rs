@@ -1,0 +1,165 @@
+//! Logs, spans and metrics as rows of ClickHouse, through its HTTP interface.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use component::config::Duration;
+use component::{
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
+    ExporterSettings, Host, Signal, Stability,
+};
+use confighttp::client::ClientConfig;
+use documents::{Clients, Pauses};
+use tokio::sync::Mutex;
+
+mod config;
+mod dsn;
+mod insert;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Compress, Config, MetricsTables, Table, TableEngine};
+use insert::{Inserter, Said};
+use rows::Rows;
+use schema::quoted;
+
+/// Of an answer, in bytes: errors, which are short.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// The exporter.
+pub struct ClickHouse {
+    settings: ExporterSettings,
+    config: Config,
+    started: OnceLock<Started>,
+}
+
+struct Started {
+    inserter: Inserter,
+    /// In quotes.
+    database: String,
+    /// What makes the tables; empty when they are there.
+    missing: Mutex<Vec<String>>,
+    statements: Vec<String>,
+}
+
+impl Exporter for ClickHouse {
+    type Config = Config;
+    const TYPE: &'static str = "clickhouse";
+    const SIGNALS: &'static [(Signal, Stability)] = &[
+        (Signal::Traces, Stability::Beta),
+        (Signal::Metrics, Stability::Alpha),
+        (Signal::Logs, Stability::Beta),
+    ];
+
+    fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
+        Ok(Self { settings, config, started: OnceLock::new() })
+    }
+
+    fn delivery(config: &Config) -> Delivery {
+        Delivery {
+            // `timeout` spans each request: there are several, of tables and of rows that are refused.
+            timeout: Duration::ZERO,
+            retry: Some(config.retry_on_failure.clone()),
+            queue: config.sending_queue.get().cloned(),
+        }
+    }
+}
+
+#[async_trait]
+impl Component for ClickHouse {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
+        let config = &self.config;
+        let dsn = config.dsn().map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
+        let mut client = ClientConfig {
+            timeout: config.timeout,
+            compression: config.compress.encoding().into(),
+            tls: config.tls.clone(),
+            ..ClientConfig::default()
+        };
+        for (name, value) in [("X-ClickHouse-User", &dsn.user), ("X-ClickHouse-Key", &dsn.password)]
+        {
+            if !value.is_empty() {
+                client.headers.entries.push((name.to_owned(), value.as_str().into()));
+            }
+        }
+        let clients = Clients::start(&client, &dsn.urls, (&self.settings, host), ANSWER_BYTES_MAX)?;
+        let retry = &config.retry_on_failure;
+        let pauses = Pauses {
+            initial: retry.initial_interval.std(),
+            max: retry.max_interval.std(),
+            attempts_max: (!retry.enabled).then_some(0),
+            time_max: match retry.max_elapsed_time.std() {
+                std::time::Duration::ZERO => std::time::Duration::MAX,
+                time => time,
+            },
+        };
+        let inserter = Inserter::new(clients, pauses, &self.settings, host.stopping().clone());
+        let statements = if config.create_schema {
+            schema::statements(config, &dsn.database, self.settings.signal)
+        } else {
+            Vec::new()
+        };
+        let missing = Mutex::new(statements.clone());
+        let database = quoted(&dsn.database);
+        self.started.get_or_init(|| Started { inserter, database, missing, statements });
+        Ok(())
+    }
+
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        if let Some(started) = self.started.get() {
+            started.inserter.close();
+        }
+        Ok(())
+    }
+}
+
+impl Started {
+    /// Makes the tables before the first rows, and again when they are gone.
+    async fn make_tables(&self, ctx: &Context) -> Result<(), ConsumeError> {
+        let mut missing = self.missing.lock().await;
+        if self.inserter.found_absent() {
+            missing.clone_from(&self.statements);
+        }
+        while let Some(statement) = missing.first() {
+            match self.inserter.ask(ctx, statement.clone(), &[]).await {
+                Said::Ok => drop(missing.remove(0)),
+                Said::Row { error, .. } | Said::Absent(error) | Said::Failed(error) => {
+                    return Err(error.within("cannot make the tables"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ClickHouse {
+    fn tables(&self, data: &Data) -> Vec<(String, Rows)> {
+        match data {
+            Data::Logs(logs) => vec![(self.config.logs_table_name.clone(), rows::logs(logs))],
+            Data::Traces(traces) => {
+                vec![(self.config.traces_table_name.clone(), rows::traces(traces))]
+            }
+            Data::Metrics(metrics) => {
+                self.config.metrics_names().into_iter().zip(rows::metrics(metrics)).collect()
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Consumer for ClickHouse {
+    async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        let started = self.started.get();
+        let started =
+            started.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
+        started.make_tables(ctx).await?;
+        let mut any_taken = false;
+        for (table, rows) in self.tables(&data) {
+            let table = format!("{}.{}", started.database, quoted(&table));
+            started.inserter.insert(ctx, &table, &rows, &mut any_taken).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,328 @@
+//! The section of the exporter (`exporter/kafkaexporter/config.go`, v0.149).
+
+use std::collections::BTreeMap;
+
+use component::config::{Caution, Choice, Choices, Duration, Problems, Section};
+use component::{QueueConfig, RetryConfig, Signal};
+use compression::Params;
+use kafka::{Acks, ClientConfig, Codec, Hasher};
+use serde::{Deserialize, Serialize};
+
+/// `exporters: kafka:`.
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "kafkaexporter.Config")]
+pub struct Config {
+    /// Brokers and credentials.
+    #[serde(flatten)]
+    pub client: ClientConfig,
+    /// Topic and encoding of logs.
+    pub logs: SignalConfig,
+    /// Topic and encoding of metrics.
+    pub metrics: SignalConfig,
+    /// Topic and encoding of spans.
+    pub traces: SignalConfig,
+    /// Deprecated: the topics of `logs`, `metrics`, `traces`.
+    #[config(omit_empty)]
+    pub topic: String,
+    /// Deprecated: their encodings.
+    #[config(omit_empty)]
+    pub encoding: Option<Choice<Encoding>>,
+    /// An attribute of the resource names the topic.
+    #[config(omit_empty)]
+    pub topic_from_attribute: String,
+    /// Request metadata that becomes headers of the records.
+    #[config(omit_empty)]
+    pub include_metadata_keys: Vec<String>,
+    /// Headers of all records.
+    #[config(omit_empty)]
+    pub record_headers: BTreeMap<String, String>,
+    /// How records with and without keys are dealt to partitions.
+    #[config(omit_empty)]
+    pub record_partitioner: RecordPartitioner,
+    /// The spans of a trace are one record, with its id as the key. Default false.
+    pub partition_traces_by_id: bool,
+    /// The metrics of a resource are one record, with a key. Default false.
+    pub partition_metrics_by_resource_attributes: bool,
+    /// The log records of a resource are one record, with a key. Default false.
+    pub partition_logs_by_resource_attributes: bool,
+    /// The log records of a trace are one record, with its id as the key. Default false.
+    pub partition_logs_by_trace_id: bool,
+    /// How records are sent.
+    pub producer: ProducerConfig,
+    /// Longest time for brokers to take a batch. Default 5s.
+    pub timeout: Duration,
+    /// Retries of what may pass later.
+    pub retry_on_failure: RetryConfig,
+    /// Queue and batch in front. On by default.
+    pub sending_queue: Section<QueueConfig>,
+}
+
+/// `logs:`, `metrics:`, `traces:`.
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "kafkaexporter.SignalConfig")]
+pub struct SignalConfig {
+    /// Default otlp_logs, otlp_metrics, otlp_spans.
+    pub topic: String,
+    /// Request metadata that names the topic.
+    #[config(omit_empty)]
+    pub topic_from_metadata_key: String,
+    /// Request metadata that is the key of the records.
+    #[config(omit_empty)]
+    pub message_key_from_metadata_key: String,
+    /// otlp_proto, otlp_json; for logs also raw: the body alone. Default otlp_proto.
+    pub encoding: Choice<Encoding>,
+}
+
+impl Default for SignalConfig {
+    fn default() -> Self {
+        Self::of("")
+    }
+}
+
+impl SignalConfig {
+    fn of(topic: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            topic_from_metadata_key: String::new(),
+            message_key_from_metadata_key: String::new(),
+            encoding: Choice::default(),
+        }
+    }
+}
+
+/// How telemetry becomes the value of a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// OTLP in protobuf.
+    #[default]
+    OtlpProto,
+    /// OTLP in JSON.
+    OtlpJson,
+    /// The body of each log record.
+    Raw,
+}
+
+impl Choices for Encoding {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("otlp_proto", Self::OtlpProto), ("otlp_json", Self::OtlpJson), ("raw", Self::Raw)];
+
+    fn unknown(word: &str) -> String {
+        format!("encoding {word:?} is not there: use otlp_proto, otlp_json, or raw for logs")
+    }
+}
+
+/// `record_partitioner:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "kafkaexporter.RecordPartitionerConfig")]
+#[serde(default)]
+pub struct RecordPartitioner {
+    /// By their key; without one, those of a request go to one partition.
+    pub sticky_key: StickyKey,
+    /// Keys do not count.
+    #[config(omit_empty)]
+    pub round_robin: Section<Nothing>,
+    /// As round_robin.
+    #[config(omit_empty)]
+    pub least_backup: Section<Nothing>,
+}
+
+/// `sticky_key:`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "kafkaexporter.StickyKeyPartitionerConfig")]
+#[serde(default)]
+pub struct StickyKey {
+    /// sarama_compat, or murmur2 as Java's client. Default sarama_compat.
+    pub hasher: Choice<HasherName>,
+}
+
+/// A section without keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, config::Described)]
+pub struct Nothing {}
+
+/// `hasher:`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HasherName {
+    /// FNV-1a.
+    #[default]
+    Sarama,
+    /// Murmur2.
+    Murmur2,
+}
+
+impl Choices for HasherName {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("sarama_compat", Self::Sarama), ("murmur2", Self::Murmur2)];
+}
+
+impl HasherName {
+    pub(crate) fn hasher(self) -> Hasher {
+        match self {
+            Self::Sarama => Hasher::Sarama,
+            Self::Murmur2 => Hasher::Murmur2,
+        }
+    }
+}
+
+/// `producer:`.
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "configkafka.ProducerConfig")]
+pub struct ProducerConfig {
+    /// Longest record and batch before it is packed, in bytes. Default 1000000.
+    pub max_message_bytes: i64,
+    /// 0: nobody answers; 1: who leads the partition has it; -1: all replicas in sync have it. Default 1.
+    pub required_acks: i64,
+    /// none, gzip, snappy, lz4 or zstd. Default none.
+    pub compression: Choice<CodecName>,
+    /// Level of the compression, where it has levels.
+    #[config(omit_empty)]
+    pub compression_params: Params,
+    /// Without effect: a batch is as long as what the queue gives.
+    pub flush_max_messages: i64,
+    /// Topics that are not there are made, if the brokers allow it. Default true.
+    pub allow_auto_topic_creation: bool,
+    /// Without effect: `sending_queue: batch:` joins what comes apart.
+    pub linger: Duration,
+}
+
+/// `compression:`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CodecName {
+    /// Not at all.
+    #[default]
+    None,
+    /// Gzip.
+    Gzip,
+    /// Snappy.
+    Snappy,
+    /// LZ4.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Choices for CodecName {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("gzip", Self::Gzip),
+        ("snappy", Self::Snappy),
+        ("lz4", Self::Lz4),
+        ("zstd", Self::Zstd),
+    ];
+
+    fn unknown(word: &str) -> String {
+        format!(
+            "compression should be one of 'none', 'gzip', 'snappy', 'lz4', or 'zstd'. configured value is {word:?}"
+        )
+    }
+}
+
+impl CodecName {
+    pub(crate) fn codec(self) -> Codec {
+        match self {
+            Self::None => Codec::None,
+            Self::Gzip => Codec::Gzip,
+            Self::Snappy => Codec::Snappy,
+            Self::Lz4 => Codec::Lz4,
+            Self::Zstd => Codec::Zstd,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            client: ClientConfig::default(),
+            logs: SignalConfig::of("otlp_logs"),
+            metrics: SignalConfig::of("otlp_metrics"),
+            traces: SignalConfig::of("otlp_spans"),
+            topic: String::new(),
+            encoding: None,
+            topic_from_attribute: String::new(),
+            include_metadata_keys: Vec::new(),
+            record_headers: BTreeMap::new(),
+            record_partitioner: RecordPartitioner::default(),
+            partition_traces_by_id: false,
+            partition_metrics_by_resource_attributes: false,
+            partition_logs_by_resource_attributes: false,
+            partition_logs_by_trace_id: false,
+            producer: ProducerConfig {
+                max_message_bytes: 1_000_000,
+                required_acks: 1,
+                compression: Choice::default(),
+                compression_params: Params::default(),
+                flush_max_messages: 10_000,
+                allow_auto_topic_creation: true,
+                linger: Duration::from_millis(10),
+            },
+            timeout: Duration::from_secs(5),
+            retry_on_failure: RetryConfig::default(),
+            sending_queue: Section::on(QueueConfig::default()),
+        }
+    }
+}
+
+impl Config {
+    /// Topic and encoding of a signal, with what the deprecated keys say.
+    pub(crate) fn of(&self, signal: Signal) -> SignalConfig {
+        let mut it = match signal {
+            Signal::Logs => self.logs.clone(),
+            Signal::Metrics => self.metrics.clone(),
+            Signal::Traces => self.traces.clone(),
+        };
+        if !self.topic.is_empty() {
+            it.topic.clone_from(&self.topic);
+        }
+        if let Some(encoding) = &self.encoding {
+            it.encoding = encoding.clone();
+        }
+        it
+    }
+
+    pub(crate) fn acks(&self) -> Option<Acks> {
+        match self.producer.required_acks {
+            0 => Some(Acks::None),
+            1 => Some(Acks::Leader),
+            -1 => Some(Acks::All),
+            _ => None,
+        }
+    }
+}
+
+impl component::Config for Config {
+    fn validate(&self, problems: &mut Problems) {
+        self.client.validate(problems);
+        if self.partition_logs_by_resource_attributes && self.partition_logs_by_trace_id {
+            let text = "partition_logs_by_resource_attributes and partition_logs_by_trace_id cannot both be enabled";
+            problems.at("", text).remove("partition_logs_by_trace_id");
+        }
+        for (key, signal) in [("metrics", Signal::Metrics), ("traces", Signal::Traces)] {
+            if *self.of(signal).encoding == Encoding::Raw && self.encoding.is_none() {
+                problems
+                    .at("", "the encoding raw is for logs")
+                    .set(&format!("{key}::encoding"), "otlp_proto");
+            }
+        }
+        if self.acks().is_none() {
+            let acks = self.producer.required_acks;
+            let text = format!("expected 'all' (-1), 0, or 1; configured value is {acks}");
+            problems.at("", text).set("producer::required_acks", "1");
+        }
+        if self.producer.max_message_bytes < 1024 {
+            let text = "max_message_bytes must be at least 1024";
+            problems.at("", text).set("producer::max_message_bytes", "1000000");
+        }
+        for (key, is_set) in
+            [("topic", !self.topic.is_empty()), ("encoding", self.encoding.is_some())]
+        {
+            if is_set {
+                let text =
+                    format!("{key} is deprecated; use logs::{key}, metrics::{key}, traces::{key}");
+                problems.warn(Caution::Deprecated, "", text).about(key);
+            }
+        }
+        self.retry_on_failure.validate("retry_on_failure", problems);
+        if let Some(queue) = self.sending_queue.get() {
+            queue.validate("sending_queue", problems);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What exporters of document stores have in common: telemetry as JSON, written straight from its OTLP bytes, and bulk requests in
+//! which a document that the backend refuses does not take the others with it.
+
+pub mod bulk;
+mod clients;
+pub mod json;
+mod percent;
+mod retry;
+mod time;
+
+pub use clients::Clients;
+pub use percent::encode as percent_encode;
+pub use retry::{Attempts, Pauses, Rest};
+pub use time::{Parts, rfc3339_nanos};

@@ -1,0 +1,320 @@
+//! Batches of records, in the second version of their format (`magic` 2): the only one that brokers still take.
+
+use bytes::Bytes;
+use compression::{Chunks, Compressor, Encoding, Params, Type};
+
+use crate::error::Error;
+use crate::wire::{Reader, Writer};
+
+/// What stands before the checksum's bytes: offset, length, epoch, magic, checksum.
+const HEAD_BYTES: usize = 8 + 4 + 4 + 1 + 4;
+/// From the batch's own length field on.
+const AFTER_LENGTH: usize = 4 + 1 + 4;
+/// Bytes of a batch that is unpacked: ten times what a fetch asks for at most.
+const UNPACKED_BYTES_MAX: usize = 256 << 20;
+/// Before snappy's blocks as Java's library writes them (xerial): name, version, oldest version that can read it.
+const XERIAL: &[u8] = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
+/// Headers of a record.
+const HEADERS_MAX: i64 = 10_000;
+
+/// A header of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name.
+    pub key: String,
+    /// Its value; null is empty.
+    pub value: Bytes,
+}
+
+/// A record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// In its partition; not used when it is sent.
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    /// Records with the same key go to the same partition.
+    pub key: Option<Bytes>,
+    /// What it is about.
+    pub value: Bytes,
+    /// Beside it.
+    pub headers: Vec<Header>,
+}
+
+/// How a batch is compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Codec {
+    /// Not at all.
+    #[default]
+    None,
+    /// Gzip.
+    Gzip,
+    /// Snappy, in the framing of Java's library.
+    Snappy,
+    /// LZ4.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Codec {
+    const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
+    fn number(self) -> i16 {
+        self as i16
+    }
+
+    fn encoding(self) -> Option<Encoding> {
+        match self {
+            Self::None | Self::Snappy => None,
+            Self::Gzip => Some(Encoding::Gzip),
+            Self::Lz4 => Some(Encoding::Lz4),
+            Self::Zstd => Some(Encoding::Zstd),
+        }
+    }
+
+    fn pack(self, plain: Vec<u8>, params: Params) -> Result<Vec<u8>, Error> {
+        let failed = |why: String| Error::Unsendable(format!("cannot compress: {why}"));
+        if self == Self::Snappy {
+            let block = snap::raw::Encoder::new().compress_vec(&plain);
+            let block = block.map_err(|why| failed(why.to_string()))?;
+            let mut out = Writer { out: XERIAL.to_vec() };
+            out.bytes(&block);
+            return Ok(out.out);
+        }
+        let Some(encoding) = self.encoding() else { return Ok(plain) };
+        let compressor = Compressor::http(Type(Some(encoding)), params);
+        let packed = compressor.compress(Chunks::from(Bytes::from(plain)));
+        let packed = packed.map_err(|why| failed(why.to_string()))?;
+        Ok(packed.pieces().flat_map(|it| it.iter().copied()).collect())
+    }
+
+    fn unpack(self, packed: &Bytes) -> Result<Bytes, Error> {
+        let failed = Error::Malformed("a batch cannot be unpacked");
+        if self == Self::Snappy {
+            return unpack_snappy(packed).ok_or(failed);
+        }
+        let Some(encoding) = self.encoding() else { return Ok(packed.clone()) };
+        compression::decompress(encoding, packed, UNPACKED_BYTES_MAX).map_err(|_| failed)
+    }
+}
+
+fn unpack_snappy(packed: &Bytes) -> Option<Bytes> {
+    let block = |bytes: &[u8]| {
+        let length = snap::raw::decompress_len(bytes).ok()?;
+        if length > UNPACKED_BYTES_MAX {
+            return None;
+        }
+        snap::raw::Decoder::new().decompress_vec(bytes).ok()
+    };
+    // Some clients write one block without the framing.
+    if !packed.starts_with(XERIAL.get(..8).unwrap_or_default()) {
+        return block(packed).map(Bytes::from);
+    }
+    let mut reader = Reader::new(packed.slice(XERIAL.len().min(packed.len())..));
+    let mut out = Vec::new();
+    while !reader.is_empty() {
+        out.extend(block(&reader.bytes().ok()?)?);
+        if out.len() > UNPACKED_BYTES_MAX {
+            return None;
+        }
+    }
+    Some(out.into())
+}
+
+/// Writes a batch.
+///
+/// # Errors
+/// It cannot be compressed.
+pub(crate) fn encode(records: &[Record], codec: Codec, params: Params) -> Result<Vec<u8>, Error> {
+    let first = records.iter().map(|it| it.timestamp).min().unwrap_or_default();
+    let last = records.iter().map(|it| it.timestamp).max().unwrap_or_default();
+    let bytes: usize = records.iter().map(|it| it.value.len() + 64).sum();
+    let mut body = Writer { out: Vec::with_capacity(bytes) };
+    let mut one = Writer::default();
+    for (at, record) in records.iter().enumerate() {
+        one.out.clear();
+        one.i8(0).varint(record.timestamp - first).varint(at as i64);
+        one.varbytes(record.key.as_deref()).varbytes(Some(&record.value));
+        one.varint(record.headers.len() as i64);
+        for header in &record.headers {
+            one.varbytes(Some(header.key.as_bytes())).varbytes(Some(&header.value));
+        }
+        body.varbytes(Some(&one.out));
+    }
+    let body = codec.pack(body.out, params)?;
+    let mut out = Writer { out: Vec::with_capacity(body.len() + 61) };
+    out.i64(0).i32(0).i32(-1).i8(2).i32(0);
+    out.i16(codec.number()).i32(records.len() as i32 - 1).i64(first).i64(last);
+    out.i64(-1).i16(-1).i32(-1).i32(records.len() as i32);
+    out.out.extend_from_slice(&body);
+    let mut out = out.out;
+    let length = (out.len() - 12) as u32;
+    let sum = crc32c::crc32c(out.get(HEAD_BYTES..).unwrap_or_default());
+    if let Some(place) = out.get_mut(8..12) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
+    if let Some(place) = out.get_mut(HEAD_BYTES - 4..HEAD_BYTES) {
+        place.copy_from_slice(&sum.to_be_bytes());
+    }
+    Ok(out)
+}
+
+/// A batch that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordError {
+    /// Its first offset, and the one after its last.
+    pub offsets: (i64, i64),
+    /// What is wrong with it.
+    pub why: Error,
+}
+
+/// Reads the batches of a fetch, whose last one may be cut. Records before `from` are left out: a batch is fetched whole.
+/// What is given beside them is the offset after them.
+pub(crate) fn decode(all: Bytes, from: i64) -> (Vec<Record>, i64, Vec<RecordError>) {
+    let (mut records, mut errors, mut next) = (Vec::new(), Vec::new(), from);
+    let mut reader = Reader::new(all);
+    while reader.remaining() >= 12 {
+        let (Ok(base), Ok(length)) = (reader.i64(), reader.i32()) else { break };
+        let Ok(batch) =
+            usize::try_from(length).map_err(|_| ()).and_then(|it| reader.take(it).map_err(|_| ()))
+        else {
+            break;
+        };
+        match decode_batch(base, &batch, from, &mut records) {
+            Ok(after) => next = next.max(after),
+            Err((last, why)) => {
+                let after = base.saturating_add(last).saturating_add(1);
+                errors.push(RecordError { offsets: (base, after), why });
+                next = next.max(after);
+            }
+        }
+    }
+    (records, next, errors)
+}
+
+/// Gives the offset after the batch; with an error the last offset as far as it is known, from the first one on.
+fn decode_batch(
+    base: i64,
+    batch: &Bytes,
+    from: i64,
+    records: &mut Vec<Record>,
+) -> Result<i64, (i64, Error)> {
+    let mut head = Reader::new(batch.clone());
+    let mut start = || {
+        let (_epoch, magic, sum) = (head.i32()?, head.i8()?, head.u32()?);
+        if magic != 2 {
+            return Err(Error::Malformed("a batch of records has an older format"));
+        }
+        Ok((sum, head.i16()?, head.i32()?, head.i64()?))
+    };
+    let (sum, attributes, last, first) = start().map_err(|why| (0, why))?;
+    let last = i64::from(last.max(0));
+    let checked = batch.get(AFTER_LENGTH..).unwrap_or_default();
+    if crc32c::crc32c(checked) != sum {
+        return Err((last, Error::Malformed("a batch of records has a wrong checksum")));
+    }
+    let after = base.saturating_add(last).saturating_add(1);
+    // A mark of a transaction holds nothing of ours.
+    if attributes & 0x20 != 0 {
+        return Ok(after);
+    }
+    let codec = Codec::ALL.into_iter().find(|it| it.number() == attributes & 7);
+    let kept = records.len();
+    let mut read = || {
+        let codec = codec.ok_or(Error::Malformed("a batch has an unknown compression"))?;
+        let (_max, _producer, _epoch, _sequence) =
+            (head.i64()?, head.i64()?, head.i16()?, head.i32()?);
+        let count = head.i32()?;
+        let mut body = Reader::new(codec.unpack(&head.clone().rest())?);
+        for _ in 0..count {
+            let record = body.varbytes()?.ok_or(Error::Malformed("a record is null"))?;
+            let record = decode_record(base, first, Reader::new(record))?;
+            if record.offset >= from {
+                records.push(record);
+            }
+        }
+        Ok(())
+    };
+    match read() {
+        Ok(()) => Ok(after),
+        Err(why) => {
+            records.truncate(kept);
+            Err((last, why))
+        }
+    }
+}
+
+fn decode_record(base: i64, first: i64, mut it: Reader) -> Result<Record, Error> {
+    it.i8()?;
+    let timestamp = first.wrapping_add(it.varint()?);
+    let offset = base.wrapping_add(it.varint()?);
+    let (key, value) = (it.varbytes()?, it.varbytes()?.unwrap_or_default());
+    let count = it.varint()?;
+    if count > HEADERS_MAX {
+        return Err(Error::Malformed("a record has too many headers"));
+    }
+    let mut headers = Vec::new();
+    for _ in 0..count {
+        let key = it.varbytes()?.unwrap_or_default();
+        let key = String::from_utf8_lossy(&key).into_owned();
+        headers.push(Header { key, value: it.varbytes()?.unwrap_or_default() });
+    }
+    Ok(Record { offset, timestamp, key, value, headers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Vec<Record> {
+        let record = |at: i64| Record {
+            offset: at,
+            timestamp: 1_718_000_000_000 + at,
+            key: (at % 2 == 0).then(|| Bytes::from(format!("key {at}"))),
+            value: Bytes::from(format!("value {at} ").repeat(20)),
+            headers: vec![Header { key: "h".to_owned(), value: Bytes::from_static(b"v") }],
+        };
+        (0..5).map(record).collect()
+    }
+
+    #[test]
+    fn batches_come_back_with_every_compression() {
+        for codec in Codec::ALL {
+            let batch = encode(&some(), codec, Params::default()).unwrap();
+            let (records, next, errors) = decode(batch.clone().into(), 0);
+            assert_eq!((records, next, errors), (some(), 5, vec![]), "{codec:?}");
+            let (records, next, _) = decode(batch.into(), 3);
+            assert_eq!((records, next), (some()[3..].to_vec(), 5), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_batch_does_not_take_the_others_with_it() {
+        let good = encode(&some(), Codec::None, Params::default()).unwrap();
+        let mut bad = good.clone();
+        *bad.last_mut().unwrap() ^= 1;
+        bad[7] = 5;
+        let mut later = good.clone();
+        later[7] = 10;
+        let mut all = [good, bad, later.clone()].concat();
+        // The last one is cut, as in an answer of limited size.
+        all.extend_from_slice(&later[..30]);
+        let (records, next, errors) = decode(all.into(), 0);
+        let offsets: Vec<i64> = records.iter().map(|it| it.offset).collect();
+        assert_eq!(offsets, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
+        assert_eq!((next, errors.len(), errors[0].offsets), (15, 1, (5, 10)));
+    }
+
+    #[test]
+    fn no_bytes_make_a_panic() {
+        let good = encode(&some(), Codec::Zstd, Params::default()).unwrap();
+        for at in 0..good.len() {
+            for change in [0xff, 0x80, 1] {
+                let mut bad = good.clone();
+                bad[at] ^= change;
+                let _ = decode(bad.into(), 0);
+            }
+        }
+    }
+}
