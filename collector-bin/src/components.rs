@@ -35,6 +35,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .receiver::<nop_receiver::Nop>()
         .receiver::<otlp_receiver::Otlp>()
         .receiver::<prometheus_receiver::Prometheus>()
+        .receiver::<fluent_forward_receiver::FluentForward>()
         .receiver::<statsd_receiver::Statsd>()
         .receiver::<zipkin_receiver::Zipkin>()
         .processor::<attributes_processor::Attributes>()

@@ -1,4 +1,4 @@
-//! A UDP socket that receives. When the configuration is reloaded, the next instance of its component takes it
+//! A UDP socket that receives, and answers. When the configuration is reloaded, the next instance of its component takes it
 //! over, with the datagrams that wait in it.
 
 use std::io;
@@ -60,6 +60,14 @@ impl Datagrams {
     /// What the system says.
     pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket.recv_from(buffer).await
+    }
+
+    /// Answers who sent one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.socket.send_to(datagram, to).await.map(|_| ())
     }
 }
 
