@@ -5,13 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::Problems;
+use component::config::Fault;
 
-use super::{Config, HttpClient, PrometheusConfig, RelabelConfig, ScrapeConfig};
+use super::{BasicAuth, Config, HttpClient, PrometheusConfig, RelabelConfig, ScrapeConfig};
 use crate::relabel::{Rule, Rules};
+
+/// `config.ScrapeProtocolsHeaders` of Prometheus.
+const PROTOCOLS: [&str; 5] = [
+    "OpenMetricsText0.0.1",
+    "OpenMetricsText1.0.0",
+    "PrometheusProto",
+    "PrometheusText0.0.4",
+    "PrometheusText1.0.0",
+];
 
 /// What upstream writes in front of what Prometheus says.
 const UNREADABLE: &str =
     "prometheus receiver: failed to unmarshal yaml to prometheus config object";
+
+/// What Prometheus says while it reads its part of the section: the Collector names nothing below `config`.
+fn unreadable<'p>(problems: &'p mut Problems, key: &str, text: &str) -> &'p mut Fault {
+    let mut fault = Fault::read(format!("{UNREADABLE}: {text}")).within(key);
+    fault.named = 1;
+    problems.add(fault)
+}
 
 /// Looks at everything that can be seen without the network. The rules of each job, unless one of them is wrong.
 pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rules>> {
@@ -34,12 +51,11 @@ pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rule
     for (at, job) in jobs.iter().enumerate() {
         let key = format!("config::scrape_configs::{at}");
         if job.job_name.is_empty() {
-            problems.at(&key, format!("{UNREADABLE}: job_name is empty")).about("job_name");
+            unreadable(problems, &key, "job_name is empty").about("job_name");
         } else if !names.insert(&*job.job_name) {
             let name = &*job.job_name;
-            let text =
-                format!("{UNREADABLE}: found multiple scrape configs with job name {name:?}");
-            problems.at(&key, text).about("job_name");
+            let text = format!("found multiple scrape configs with job name {name:?}");
+            unreadable(problems, &key, &text).about("job_name");
         }
         all.push(check_job(job, prometheus, &key, problems));
     }
@@ -91,9 +107,9 @@ fn check_job(
             if timeout > interval && !job.scrape_timeout.is_empty() {
                 let name = &*job.job_name;
                 let text = format!(
-                    "{UNREADABLE}: scrape timeout greater than scrape interval for scrape config with job name {name:?}"
+                    "scrape timeout greater than scrape interval for scrape config with job name {name:?}"
                 );
-                problems.at(key, text).about("scrape_timeout");
+                unreadable(problems, key, &text).about("scrape_timeout");
             }
         }
         (None, _) => bad_duration(key, "scrape_interval", &interval, problems),
@@ -106,8 +122,21 @@ fn check_job(
     }
     let size = &job.limits.body_size_limit;
     if !size.is_empty() && bytes(size).is_none() {
-        let text = format!("{UNREADABLE}: {:?} is no size in bytes, such as 10MB", &**size);
-        problems.at(key, text).about("body_size_limit");
+        unreadable(problems, key, &format!("units: invalid {}", &**size)).about("body_size_limit");
+    }
+    for protocol in job.scrape_protocols.iter().filter(|it| !PROTOCOLS.contains(&it.as_str())) {
+        let text = format!(
+            "scrape_protocols: unknown scrape protocol {protocol}, supported: [{}] for scrape config with job name {:?}",
+            PROTOCOLS.join(" "),
+            &*job.job_name
+        );
+        unreadable(problems, key, &text).about("scrape_protocols");
+    }
+    for target in job.discovery.static_configs.iter().flat_map(|it| &it.targets) {
+        if target.contains('/') {
+            let text = format!("{target:?} is not a valid hostname");
+            unreadable(problems, key, &text).about("static_configs");
+        }
     }
     check_client(&job.client, key, problems);
     let targets = rules(&job.relabel_configs, &format!("{key}::relabel_configs"), problems);
@@ -118,8 +147,7 @@ fn check_job(
 }
 
 fn bad_duration(key: &str, name: &str, value: &str, problems: &mut Problems) {
-    let text = format!("{UNREADABLE}: not a valid duration string: {value:?}");
-    problems.at(key, text).about(name);
+    unreadable(problems, key, &format!("not a valid duration string: {value:?}")).about(name);
 }
 
 fn rules(rules: &[RelabelConfig], key: &str, problems: &mut Problems) -> Option<Arc<[Rule]>> {
@@ -128,7 +156,7 @@ fn rules(rules: &[RelabelConfig], key: &str, problems: &mut Problems) -> Option<
         match Rule::new(rule) {
             Ok(rule) => all.push(rule),
             Err((part, why)) => {
-                problems.at(format!("{key}::{at}"), format!("{UNREADABLE}: {why}")).about(part);
+                unreadable(problems, &format!("{key}::{at}"), &why).about(part);
             }
         }
     }
@@ -143,17 +171,24 @@ fn check_client(client: &HttpClient, key: &str, problems: &mut Problems) {
         let text = "proxy_connect_header is not supported yet";
         problems.at(key, text).about("proxy_connect_header");
     }
-    let ways = [
-        client.basic_auth.is_some(),
-        client.authorization.is_some(),
-        client.oauth2.is_some(),
-        !client.bearer_token.expose().is_empty() || !client.bearer_token_file.is_empty(),
-    ];
-    if ways.iter().filter(|it| **it).count() > 1 {
-        let text = format!(
-            "{UNREADABLE}: at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"
-        );
-        problems.at(key, text);
+    let bearer = [!client.bearer_token.expose().is_empty(), !client.bearer_token_file.is_empty()];
+    let ways =
+        [client.basic_auth.is_some(), client.authorization.is_some(), client.oauth2.is_some()];
+    let several = |ways: &[bool]| ways.iter().filter(|it| **it).count() > 1;
+    let basic = client.basic_auth.as_ref();
+    let names: &[&str] = if several(&bearer) {
+        &["bearer_token & bearer_token_file"]
+    } else if several(&ways) {
+        &["basic_auth, oauth2 & authorization"]
+    } else if bearer.contains(&true) && ways.contains(&true) {
+        &["basic_auth, oauth2, bearer_token & bearer_token_file"]
+    } else if basic.is_some_and(has_two_passwords) {
+        &["basic_auth password, password_file & password_ref"]
+    } else {
+        &[]
+    };
+    for name in names {
+        unreadable(problems, key, &format!("at most one of {name} must be configured"));
     }
 }
 
@@ -184,10 +219,8 @@ fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
             );
             problems.at(format!("{key}::dns_sd_configs::{at}"), text).about("type");
         } else if dns.port == 0 {
-            let text = format!(
-                "{UNREADABLE}: a port is required in DNS-SD configs for all record types except SRV"
-            );
-            problems.at(format!("{key}::dns_sd_configs::{at}"), text).about("port");
+            let text = "a port is required in DNS-SD configs for all record types except SRV";
+            unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), text).about("port");
         }
     }
     for (at, file) in it.file_sd_configs.iter().enumerate() {
@@ -206,6 +239,10 @@ fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
         }
         check_client(&http.client, &key, problems);
     }
+}
+
+fn has_two_passwords(it: &BasicAuth) -> bool {
+    !it.password.expose().is_empty() && !it.password_file.is_empty()
 }
 
 /// `model.ParseDuration`: `1h30m`, units from `y` to `ms` in this order.
