@@ -1,6 +1,6 @@
 //! The section of the routing connector.
 
-use config::{Choice, Problems};
+use config::{Choice, Choices, Problems};
 use ottl::ErrorMode;
 use serde::{Deserialize, Serialize};
 
@@ -32,20 +32,32 @@ pub struct Route {
     /// The older form: `route() where CONDITION`. `delete_key` and `delete_matching_keys` may stand for `route`.
     pub statement: String,
     /// `move` takes what matches; `copy` leaves it for the routes that follow as well. Default `move`.
-    pub action: Action,
+    pub action: Choice<Action>,
     /// Where it goes. Required.
     pub pipelines: Vec<String>,
 }
 
 /// What becomes of what a route takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, config::Described)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Action {
-    /// The routes that follow do not see it.
+    /// As `move`.
     #[default]
+    Unset,
+    /// The routes that follow do not see it.
     Move,
     /// They do.
     Copy,
+}
+
+impl Choices for Action {
+    const GO: &'static str = "routingconnector.Action";
+    const SHOWN: usize = 2;
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("move", Self::Move), ("copy", Self::Copy), ("", Self::Unset)];
+
+    fn unknown(word: &str) -> String {
+        format!("invalid Action string: {word}")
+    }
 }
 
 impl config::Config for Config {

@@ -106,7 +106,7 @@ impl Routing {
             let taken = match &row.when {
                 When::Request(condition) if condition.matches(ctx.client.as_deref()) => {
                     let copy = data.clone();
-                    if row.action == Action::Move {
+                    if row.action != Action::Copy {
                         data = Data::empty(self.signal);
                     }
                     copy
@@ -120,7 +120,7 @@ impl Routing {
                     let request = request.unwrap_or_default();
                     let parts = split::split(&data, &request, *context, statement);
                     self.failed(parts.errors)?;
-                    data = if row.action == Action::Move { parts.rest } else { parts.all };
+                    data = if row.action == Action::Copy { parts.all } else { parts.rest };
                     parts.taken
                 }
                 _ => continue,

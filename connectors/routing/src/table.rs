@@ -1,6 +1,6 @@
 //! The table, compiled.
 
-use config::Problems;
+use config::{Fault, Problems};
 use ottl::{Context, Editors, Error, ErrorMode, Prefixes, Statement, infer_statements};
 
 use component::PipelineId;
@@ -117,7 +117,7 @@ impl Row {
         } else {
             statement(route, at, found)
         };
-        Some(Self { at, when: when?, action: route.action, pipelines: pipelines? })
+        Some(Self { at, when: when?, action: *route.action, pipelines: pipelines? })
     }
 }
 
@@ -149,10 +149,11 @@ fn statement(route: &Route, at: usize, found: &mut Problems) -> Option<When> {
 fn ids(texts: &[String], key: &str, found: &mut Problems) -> Option<Vec<PipelineId>> {
     let mut all = Vec::new();
     for (at, text) in texts.iter().enumerate() {
-        match text.parse() {
+        match text.parse::<PipelineId>() {
             Ok(id) => all.push(id),
             Err(error) => {
-                found.at("", format!("'{key}[{at}]' {error}")).about(&format!("{key}::{at}"));
+                let fault = Fault::read(error.to_string());
+                found.add(fault.within_item(at).within(key));
             }
         }
     }

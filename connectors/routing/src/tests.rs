@@ -225,6 +225,12 @@ fn mistakes_are_refused_where_they_stand() {
         &route(json!({"context": "x", "condition": "true", "pipelines": ["logs/a"]})),
         &format!("{at}::context: invalid context: x"),
     );
+    refused(
+        &route(json!({"condition": "true", "pipelines": ["logs/a", "foo"]})),
+        &format!("{at}::pipelines::1: in \"foo\" id: unknown pipeline signal: \"foo\""),
+    );
+    let mistakes = componenttest::problems::<Config>("table: [{action: keep}]").join("\n");
+    assert!(mistakes.contains("'table[0].action' invalid Action string: keep"), "{mistakes}");
     let wrong = json!({"context": "log", "condition": "bodi == 1", "pipelines": ["logs/a"]});
     let text = plan(&route(wrong)).unwrap_err();
     assert!(text.starts_with("table::0::condition: unable to parse OTTL statement"), "{text}");

@@ -6,8 +6,10 @@
 //! holds, an enum as anything.
 //!
 //! `#[config(omit_empty)]` on a field is Go's `omitempty`: a printed configuration does not have the key while its
-//! value is Go's zero value. `#[config(go = "package.Type")]` on a struct is what Go's texts call it, and
-//! `unmarshals` says that it has an `Unmarshal` of its own.
+//! value is Go's zero value. `#[config(omit_default)]` is for a key that upstream has not, or not in the release that is
+//! compared with: it is not shown as Go's JSON while it is what it is by default. `#[config(go = "package.Type")]` on a struct is what Go's texts call it, and
+//! `unmarshals` says that it has an `Unmarshal` of its own. `#[config(parts = "scraper")]` is for a struct each of whose
+//! keys names something that is read on its own.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -33,11 +35,15 @@ fn implement(input: &DeriveInput) -> syn::Result<Tokens> {
             }
             Fields::Named(fields) => {
                 let keys = fields.named.iter().map(key).collect::<syn::Result<Vec<_>>>()?;
-                let (upstream, unmarshals) = upstream(&input.attrs)?;
+                let (upstream, unmarshals, parts) = upstream(&input.attrs)?;
                 quote! {
                     ::config::Inside::Keys(
                         ::std::vec![#(#keys),*],
-                        ::config::Upstream { name: #upstream, unmarshals: #unmarshals },
+                        ::config::Upstream {
+                            name: #upstream,
+                            unmarshals: #unmarshals,
+                            parts: #parts,
+                        },
                     )
                 }
             }
@@ -54,32 +60,36 @@ fn implement(input: &DeriveInput) -> syn::Result<Tokens> {
     })
 }
 
-/// `#[config(go = "batchprocessor.Config", unmarshals)]` on a struct.
-fn upstream(attributes: &[Attribute]) -> syn::Result<(String, bool)> {
-    let (mut name, mut unmarshals) = (String::new(), false);
+/// `#[config(go = "batchprocessor.Config", unmarshals)]` or `#[config(parts = "scraper")]` on a struct.
+fn upstream(attributes: &[Attribute]) -> syn::Result<(String, bool, String)> {
+    let (mut name, mut unmarshals, mut parts) = (String::new(), false, String::new());
     for attribute in attributes.iter().filter(|it| it.path().is_ident("config")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("go") {
                 name = meta.value()?.parse::<LitStr>()?.value();
             } else if meta.path.is_ident("unmarshals") {
                 unmarshals = true;
+            } else if meta.path.is_ident("parts") {
+                parts = meta.value()?.parse::<LitStr>()?.value();
             } else {
                 return Err(meta.error("`Described` does not know this"));
             }
             Ok(())
         })?;
     }
-    Ok((name, unmarshals))
+    Ok((name, unmarshals, parts))
 }
 
 fn key(field: &Field) -> syn::Result<Tokens> {
     let mut name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut is_flat = false;
-    let mut omit_empty = false;
+    let (mut omit_empty, mut omit_default) = (false, false);
     for attribute in field.attrs.iter().filter(|it| it.path().is_ident("config")) {
         attribute.parse_nested_meta(|meta| {
             omit_empty |= meta.path.is_ident("omit_empty");
-            if omit_empty { Ok(()) } else { Err(meta.error("`Described` does not know this")) }
+            omit_default |= meta.path.is_ident("omit_default");
+            let is_known = omit_empty || omit_default;
+            if is_known { Ok(()) } else { Err(meta.error("`Described` does not know this")) }
         })?;
     }
     for attribute in field.attrs.iter().filter(|it| it.path().is_ident("serde")) {
@@ -104,6 +114,7 @@ fn key(field: &Field) -> syn::Result<Tokens> {
             text: #text,
             is_flat: #is_flat,
             omit_empty: #omit_empty,
+            omit_default: #omit_default,
             inside: <#kind as ::config::Described>::inside,
         }
     })

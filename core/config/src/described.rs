@@ -42,6 +42,8 @@ pub struct Upstream {
     pub name: &'static str,
     /// It reads itself (`Unmarshal`), which starts the paths in texts anew.
     pub unmarshals: bool,
+    /// What its keys name, each of which is read on its own: `scraper`; empty for keys as usual.
+    pub parts: &'static str,
 }
 
 /// A key.
@@ -55,6 +57,8 @@ pub struct Key {
     pub is_flat: bool,
     /// It is not printed while its value says nothing: Go's `omitempty`.
     pub omit_empty: bool,
+    /// It is not shown as Go's JSON while it has its default: upstream does not have it.
+    pub omit_default: bool,
     /// What is inside.
     pub inside: fn() -> Inside,
 }

@@ -137,6 +137,18 @@ pub struct Named {
     pub(crate) envelope: String,
     /// The place, or for an unknown key its section.
     pub(crate) name: String,
+    /// What an unknown key does not name: `scraper`; empty for keys as usual.
+    pub(crate) parts: &'static str,
+}
+
+impl Named {
+    /// What is said of unknown keys there.
+    fn unknown(&self, keys: &str) -> String {
+        match self.parts {
+            "" => format!("'{}' has invalid keys: {keys}", self.name),
+            parts => format!("'{}' invalid {parts} key: {keys}", self.name),
+        }
+    }
 }
 
 /// One mistake in a configuration, and what to do about it.
@@ -197,6 +209,11 @@ impl Fault {
     /// A value of the wrong type.
     pub(crate) fn type_of(wanted: Type, text: impl Into<String>) -> Self {
         Self { wanted: Some(Wanted::Type(wanted)), ..Self::read(text) }
+    }
+
+    /// No list where one has to be.
+    pub(crate) fn no_list(wanted: Type, kind: &str) -> Self {
+        Self::type_of(wanted, format!("source data must be an array or slice, got {kind}"))
     }
 
     /// A key that is not known.
@@ -262,7 +279,7 @@ impl Fault {
     pub fn read_text(&self) -> String {
         let named = self.named();
         if let Some((_, key)) = self.key_at_fault() {
-            return format!("'{}' has invalid keys: {key}", named.name);
+            return named.unknown(&key.to_string());
         }
         if self.envelope.is_none() {
             return format!("'{}' {}", named.name, self.text);
@@ -285,7 +302,7 @@ impl Fault {
         let mut around = String::new();
         let mut texts = Vec::with_capacity(faults.len());
         for (at, fault) in faults.iter().enumerate() {
-            let Named { envelope, name } = fault.named();
+            let Named { envelope, name, parts } = fault.named();
             let text = match fault.key_at_fault() {
                 None => fault.read_text(),
                 Some((section, _)) => {
@@ -297,7 +314,7 @@ impl Fault {
                     let all = faults.iter().filter(same).filter_map(Fault::key_at_fault);
                     let mut keys: Vec<String> = all.map(|it| it.1.to_string()).collect();
                     keys.sort_unstable();
-                    format!("'{name}' has invalid keys: {}", keys.join(", "))
+                    Named { envelope: String::new(), name, parts }.unknown(&keys.join(", "))
                 }
             };
             let new = envelope.strip_prefix(around.as_str()).unwrap_or(&envelope);
@@ -312,6 +329,7 @@ impl Fault {
         self.as_named.as_deref().cloned().unwrap_or_else(|| Named {
             envelope: String::new(),
             name: dotted(self.key_at_fault().map_or(self.named_place(), |it| it.0)),
+            parts: "",
         })
     }
 

@@ -24,6 +24,7 @@ mod load;
 mod marks;
 mod named;
 mod overlay;
+mod pieces;
 mod problems;
 mod read;
 mod refused;

@@ -1,6 +1,8 @@
 //! Names of newtypes that tell this crate's serializers and deserializers what kind of value comes: serde has no
 //! other way to say it.
 
+/// What they all begin with.
+pub(super) const MARK: &str = "$";
 /// Marks [`super::Section`] on its way through serde.
 pub(super) const SECTION: &str = "$section";
 /// Marks [`super::Secret`].

@@ -44,6 +44,14 @@ impl Walk {
         self.type_name = upstream.name;
     }
 
+    /// Below a key whose value is read on its own.
+    fn part(&mut self, parts: &str, step: &Step, upstream: Upstream) {
+        let name = std::mem::take(&mut self.name);
+        let what = format_args!("error reading settings for {parts} type \"{step}\"");
+        let _ = write!(self.envelope, "'{name}' {what}: {DECODING}\n\n");
+        self.type_name = upstream.name;
+    }
+
     fn step(&mut self, step: &Step, is_map: bool) {
         let _ = match step {
             Step::Key(key) if !is_map && self.name.is_empty() => write!(self.name, "{key}"),
@@ -70,10 +78,28 @@ fn named(base: &Shape, inside: Inside, fault: &Fault, above: &str) -> Named {
     if upstream(&inside).unmarshals && !at_end(0) {
         walk.enter(upstream(&inside));
     }
+    let mut parts = "";
     for (at, step) in steps.iter().enumerate() {
         let is_map = matches!(shape, Some(Shape::Map(_) | Shape::Headers(_)));
-        walk.step(step, is_map);
+        let around = walk.name.clone();
+        let of_parts = std::mem::take(&mut parts);
+        if of_parts.is_empty() {
+            walk.step(step, is_map);
+        }
         (shape, inside) = below(shape, &inside, step);
+        if !of_parts.is_empty() {
+            walk.part(of_parts, step, upstream(&inside));
+            shape = match shape {
+                Some(Shape::Section { inner, .. }) => Some(inner),
+                shape => shape,
+            };
+            continue;
+        }
+        parts = upstream(&inside).parts;
+        if !parts.is_empty() {
+            walk.name = around;
+            continue;
+        }
         if at_end(at + 1) {
             continue;
         }
@@ -89,7 +115,7 @@ fn named(base: &Shape, inside: Inside, fault: &Fault, above: &str) -> Named {
     }
     let Walk { envelope, name, type_name } = walk;
     let name = if name.is_empty() && fault.is_at_key() { type_name.to_owned() } else { name };
-    Named { envelope, name }
+    Named { envelope, name, parts }
 }
 
 /// What is behind a step.

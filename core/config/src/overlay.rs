@@ -14,6 +14,8 @@ pub(super) enum Laid {
     Float(f64),
     Text(String),
     List(Vec<Laid>),
+    /// A text that stands for a list, cut at its commas.
+    Split(Vec<Laid>),
     Map(Vec<(String, Laid)>),
     Section {
         state: State,
@@ -53,6 +55,7 @@ pub(super) fn lay(base: &Shape, user: &Value) -> Result<Laid, Fault> {
             Laid::Map(laid)
         }
         (Shape::Headers(_), Value::List(user)) => headers(user)?,
+        (Shape::Headers(_), user) => return Err(Fault::no_list(Type::Map, user.go_kind())),
         (Shape::List(_), Value::String(user)) => split(user),
         (Shape::Int(_) | Shape::Duration(_), Value::Float(user)) => truncated(*user),
         (_, user) => raw(user),
@@ -192,9 +195,9 @@ pub(super) fn duration(text: &str) -> Result<(), Fault> {
 /// Go's `StringToSliceHookFunc`.
 pub(super) fn split(text: &str) -> Laid {
     if text.is_empty() {
-        return Laid::List(Vec::new());
+        return Laid::Split(Vec::new());
     }
-    Laid::List(text.split(',').map(|it| Laid::Text(it.to_owned())).collect())
+    Laid::Split(text.split(',').map(|it| Laid::Text(it.to_owned())).collect())
 }
 
 /// As Go makes an integer of a float.
@@ -259,7 +262,9 @@ impl Laid {
             Laid::Int(it) => Value::Int(*it),
             Laid::Float(it) => Value::Float(*it),
             Laid::Text(it) => Value::String(it.clone()),
-            Laid::List(list) => Value::List(list.iter().map(Laid::to_value).collect()),
+            Laid::List(list) | Laid::Split(list) => {
+                Value::List(list.iter().map(Laid::to_value).collect())
+            }
             Laid::Map(list) => {
                 Value::Map(list.iter().map(|(key, it)| (key.clone(), it.to_value())).collect())
             }

@@ -1,5 +1,4 @@
-//! Reads a laid tree into its types. Strict where Go is strict, lenient where Go is lenient; which of the two
-//! is decided by the type that is asked for.
+//! Reads a laid tree into its types, as strict or as lenient as Go is with the type that is asked for.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
@@ -30,7 +29,7 @@ impl Reader<'_> {
             },
             Laid::Float(it) => visitor.visit_f64(*it),
             Laid::Text(it) => visitor.visit_str(it),
-            Laid::List(list) => visitor.visit_seq(Items::new(list)),
+            Laid::List(list) | Laid::Split(list) => visitor.visit_seq(Items::new(list)),
             Laid::Map(list) => visitor.visit_map(Entries::new(list)),
             Laid::Section { state, inner } => {
                 visitor.visit_newtype_struct(Pair(state.code(), Reader(inner)))
@@ -169,7 +168,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0.plain() {
             Laid::Null => visitor.visit_seq(Items::new(&[])),
-            Laid::Text(text) => Self::any(&overlay::split(text), visitor),
+            Laid::Text(text) => Reader(&overlay::split(text)).deserialize_seq(visitor),
+            Laid::Split(list) => visitor.visit_seq(super::pieces::Pieces::new(list)),
             other => Self::any(other, visitor),
         }
     }

@@ -22,10 +22,7 @@ impl Error for Fault {
             Go::Struct => {
                 Self::type_of(Type::Map, format!("expected a map or struct, got {kind:?}"))
             }
-            Go::List => {
-                let text = format!("source data must be an array or slice, got {kind}");
-                Self::type_of(Type::List, text)
-            }
+            Go::List => Self::no_list(Type::List, kind),
             Go::Scalar(name, wanted) => Self {
                 wanted: wanted.map(Wanted::Type),
                 ..Self::read(format!(

@@ -18,13 +18,12 @@ pub fn to_value<C: Serialize + Default + Described>(config: &C, show: Show) -> V
     let base = Shape::of(&C::default()).ok();
     let Ok(mut shape) = Shape::of(config) else { return Value::Null };
     // Durations in nanoseconds are Go's JSON.
-    let base = base.as_ref().filter(|_| !show.nanos);
-    without_empty(&mut shape, base, &C::inside());
+    without_empty(&mut shape, base.as_ref(), &C::inside(), show.nanos);
     shape.show(show)
 }
 
-/// Takes out what says nothing. Where `base` is given, only what says nothing there, too.
-fn without_empty(shape: &mut Shape, base: Option<&Shape>, inside: &Inside) {
+/// Takes out what says nothing. If it is not for Go's JSON, only what says nothing in `base`, the default, too.
+fn without_empty(shape: &mut Shape, base: Option<&Shape>, inside: &Inside, is_go: bool) {
     match (shape, inside) {
         (Shape::Null, _) => {}
         (Shape::Section { inner, .. }, inside) => {
@@ -32,20 +31,20 @@ fn without_empty(shape: &mut Shape, base: Option<&Shape>, inside: &Inside) {
                 Some(Shape::Section { inner, .. }) => Some(&**inner),
                 _ => None,
             };
-            without_empty(inner, base, inside);
+            without_empty(inner, base, inside, is_go);
         }
         (shape, Inside::Maybe(item) | Inside::TextOr(item)) => {
-            without_empty(shape, base.map(|_| &item.shape), &item.inside);
+            without_empty(shape, base.map(|_| &item.shape), &item.inside, is_go);
         }
         (Shape::List(items), Inside::Items(item)) => {
-            items
-                .iter_mut()
-                .for_each(|it| without_empty(it, base.map(|_| &item.shape), &item.inside));
+            for it in items {
+                without_empty(it, base.map(|_| &item.shape), &item.inside, is_go);
+            }
         }
         (Shape::Map(entries), Inside::Entries(item)) => {
-            entries
-                .iter_mut()
-                .for_each(|it| without_empty(&mut it.1, base.map(|_| &item.shape), &item.inside));
+            for it in entries {
+                without_empty(&mut it.1, base.map(|_| &item.shape), &item.inside, is_go);
+            }
         }
         (Shape::Struct(entries), Inside::Keys(keys, _)) => {
             let keys = flat(keys);
@@ -56,8 +55,12 @@ fn without_empty(shape: &mut Shape, base: Option<&Shape>, inside: &Inside) {
                     _ => None,
                 };
                 let base = base.map(|it| &it.1);
-                without_empty(shape, base, &(key.inside)());
-                !(key.omit_empty && is_zero(shape) && base.is_none_or(is_zero))
+                let is_default = base.is_some_and(|it| it == shape);
+                if key.omit_default && is_go && is_default {
+                    return false;
+                }
+                without_empty(shape, base, &(key.inside)(), is_go);
+                !(key.omit_empty && is_zero(shape) && (is_go || base.is_none_or(is_zero)))
             });
         }
         _ => {}

@@ -292,6 +292,7 @@ fn wrong_types_have_the_texts_of_mapstructure() {
         ),
         (r#"{"keys": {}}"#, "keys", "source data must be an array or slice, got map"),
         (r#"{"keys": 5}"#, "keys", "source data must be an array or slice, got int"),
+        (r#"{"headers": "x"}"#, "headers", "source data must be an array or slice, got string"),
         (r#"{"protocols": "x"}"#, "protocols", "expected a map or struct, got \"string\""),
         (r#"{"protocols": ["x"]}"#, "protocols", "expected a map or struct, got \"slice\""),
         (

@@ -51,7 +51,14 @@ impl<'de, A: Deserialize<'de>, B: Deserialize<'de>> Visitor<'de> for Both<A, B> 
 
 impl<A: Described, B: Described> Described for Together<A, B> {
     fn inside() -> Inside {
-        let key = |inside| Key { name: "", text: "", is_flat: true, omit_empty: false, inside };
+        let key = |inside| Key {
+            name: "",
+            text: "",
+            is_flat: true,
+            omit_empty: false,
+            omit_default: false,
+            inside,
+        };
         Inside::Keys(vec![key(A::inside), key(B::inside)], Upstream::default())
     }
 }

@@ -338,7 +338,8 @@ impl Builder<'_> {
     }
 
     fn connector(&mut self, id: &Id, signal: Signal) -> Result<Next, Refusal> {
-        let attempted = |why: &str| format!("failed to create \"{id}\" connector: {why}");
+        // Of a connector the Collector says only this; the place that is shown below names it.
+        let attempted = |why: &str| why.to_owned();
         let above = ["connectors", id.as_str()];
         let failed = |error: BoxError| match error.downcast_ref::<Fault>() {
             // It knows the key to look at.

@@ -146,6 +146,12 @@ impl Consumer for Observe {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
         if let Some(counted) = &self.counted {
             counted.incoming.add(data.items() as u64);
+            // As upstream: what lets nothing through shows that it does.
+            if let Behind::Step(step) = &self.behind
+                && let Some(outgoing) = &step.outgoing
+            {
+                outgoing.add(0);
+            }
         }
         let waits = match &self.behind {
             Behind::Backend(unanswered) => Some(unanswered.begin(ctx)),

@@ -179,18 +179,28 @@ fn histogram(out: &mut String, point: HistogramPoint<'_>) {
 fn exponential(out: &mut String, point: ExponentialHistogramPoint<'_>) {
     let parts = [("sum", point.sum()), ("min", point.min()), ("max", point.max())];
     count(out, point.count(), parts);
-    let base = (-f64::from(point.scale())).exp2().exp2();
-    for buckets in [point.negative(), point.positive()].into_iter().flatten() {
-        for (at, it) in buckets.bucket_counts().enumerate() {
-            out.push_str(" le");
-            number(out, base.powf(f64::from(buckets.offset()) + at as f64));
-            put(out, format_args!("={it}"));
+    // As upstream reckons: the last digits depend on it.
+    let factor = std::f64::consts::LN_2 * (-f64::from(point.scale())).exp2();
+    let bucket = |out: &mut String, bound: f64, counted: u64| {
+        out.push_str(" le");
+        number(out, bound);
+        put(out, format_args!("={counted}"));
+    };
+    if let Some(negative) = point.negative() {
+        let all: Vec<u64> = negative.bucket_counts().collect();
+        for (at, it) in all.iter().enumerate().rev() {
+            let index = f64::from(negative.offset()) + at as f64;
+            bucket(out, -(index * factor).exp(), *it);
         }
     }
     if point.zero_count() > 0 {
-        out.push_str(" zero_count");
-        number(out, point.zero_threshold());
-        put(out, format_args!("={}", point.zero_count()));
+        put(out, format_args!(" zero={}", point.zero_count()));
+    }
+    if let Some(positive) = point.positive() {
+        for (at, it) in positive.bucket_counts().enumerate() {
+            let index = f64::from(positive.offset()) + at as f64;
+            bucket(out, ((index + 1.0) * factor).exp(), it);
+        }
     }
     out.push('\n');
 }

@@ -65,7 +65,7 @@ fn normal_is_one_line_per_item() {
     check(Signal::Traces, TRACES, Verbosity::Normal, want);
     let want = "ResourceMetrics #0\nScopeMetrics #0 m\ng{p=a} 20.5\ns{} 7\n\
                 h{} count=3 sum=4.5 min=1 le1=1 2\n\
-                e{} count=6 le0.7071067811865475=1 le1=1 le1.4142135623730951=1 zero_count0=3\n\
+                e{} count=6 le-1=1 le-0.7071067811865476=1 zero=3 le2=1\n\
                 q{} count=4 sum=10.000000 q0.5=2\n";
     check(Signal::Metrics, METRICS, Verbosity::Normal, want);
 }

@@ -117,12 +117,13 @@ impl Handler for Page {
         let config = &self.shared.config;
         let accepted = head.headers.get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or("");
         let open = config.enable_open_metrics && accepted.contains("application/openmetrics-text");
+        let utf8 = accepted.contains("escaping=allow-utf-8");
         let page = {
             let mut store = self.shared.store.lock().unwrap_or_else(PoisonError::into_inner);
             store.expire(config.metric_expiration.std());
-            page::write(&store, config, open)
+            page::write(&store, config, (open, utf8))
         };
-        let content_type = match (open, config.style().utf8) {
+        let content_type = match (open, utf8) {
             (true, _) => page::OPEN_METRICS,
             (false, true) => page::TEXT_UTF8,
             (false, false) => page::TEXT,

@@ -1,6 +1,8 @@
 //! The page: Prometheus' text format 0.0.4, or OpenMetrics 1.0.0 for who asks for it (`expfmt` of `prometheus/common`).
 
-use golang::strconv::{float, format_float};
+use std::borrow::Cow;
+
+use golang::strconv::float;
 
 use crate::Config;
 use crate::store::{Example, Family, Kind, Series, Store, Value, quote};
@@ -13,9 +15,10 @@ pub(crate) const TEXT_UTF8: &str = "text/plain; version=1.0.0; charset=utf-8; es
 pub(crate) const OPEN_METRICS: &str =
     "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores";
 
-/// Writes a page.
-pub(crate) fn write(store: &Store, config: &Config, open: bool) -> String {
-    let mut page = Page { out: String::new(), open, times: config.send_timestamps };
+/// Writes a page. Who does not ask for names of any text (`utf8`) gets underscores for what is no part of a name
+/// (`model.UnderscoreEscaping`).
+pub(crate) fn write(store: &Store, config: &Config, (open, utf8): (bool, bool)) -> String {
+    let mut page = Page { out: String::new(), open, utf8, times: config.send_timestamps };
     let prefix = if config.namespace.is_empty() { "" } else { "_" };
     let target_info = format!("{}{prefix}target_info", config.namespace);
     let mut targets_written = store.targets.is_empty();
@@ -38,13 +41,84 @@ pub(crate) fn write(store: &Store, config: &Config, open: bool) -> String {
 struct Page {
     out: String,
     open: bool,
+    utf8: bool,
     times: bool,
+}
+
+/// A name with underscores for what was no part of one before Prometheus 3.
+fn escaped(name: &str, is_part: fn(char) -> bool) -> Cow<'_, str> {
+    let is_right = |(at, it): (usize, char)| is_part(it) && (at > 0 || !it.is_ascii_digit());
+    if name.char_indices().all(is_right) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.char_indices().map(|it| if is_right(it) { it.1 } else { '_' }).collect())
+}
+
+/// The same for the names of labels, of which some stand in quotes: `"c.d"="e",f="g"`.
+fn escaped_labels(labels: &str) -> Cow<'_, str> {
+    if !labels.starts_with('"') && !labels.contains(",\"") {
+        return Cow::Borrowed(labels);
+    }
+    let mut out = String::with_capacity(labels.len());
+    let mut rest = labels;
+    while !rest.is_empty() {
+        let (name, after) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let (name, after) = quoted.split_at(quote_end(quoted));
+                let name = escaped(&one_for_escapes(name), is_part_of_label).into_owned();
+                (Cow::Owned(name), after.get(1..).unwrap_or_default())
+            }
+            None => {
+                let (name, after) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
+                (Cow::Borrowed(name), after)
+            }
+        };
+        // The sign, the value in quotes, and what separates it from the next one.
+        let value = after.get(2..).unwrap_or_default();
+        let end = (2 + quote_end(value) + 2).min(after.len());
+        let (value, next) = after.split_at(end);
+        out.push_str(&name);
+        out.push_str(value);
+        rest = next;
+    }
+    Cow::Owned(out)
+}
+
+/// One character for each character of a name that stands escaped in quotes.
+fn one_for_escapes(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut all = name.chars();
+    while let Some(it) = all.next() {
+        out.push(it);
+        if it == '\\' {
+            all.next();
+        }
+    }
+    out
+}
+
+/// Where a text in quotes ends.
+fn quote_end(text: &str) -> usize {
+    let mut is_escaped = false;
+    let end = text.char_indices().find(|(_, it)| {
+        let was = is_escaped;
+        is_escaped = !was && *it == '\\';
+        *it == '"' && !was
+    });
+    end.map_or(text.len(), |it| it.0)
+}
+
+fn is_part_of_label(it: char) -> bool {
+    it.is_ascii_alphanumeric() || it == '_'
+}
+
+fn is_part_of_name(it: char) -> bool {
+    is_part_of_label(it) || it == ':'
 }
 
 /// A name that is no metric's before Prometheus 3 stands in quotes, within the braces of its labels.
 fn is_legacy(name: &str) -> bool {
-    name.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '_' | ':'))
-        && !name.starts_with(|it: char| it.is_ascii_digit())
+    name.chars().all(is_part_of_name) && !name.starts_with(|it: char| it.is_ascii_digit())
 }
 
 impl Page {
@@ -57,7 +131,13 @@ impl Page {
         }
     }
 
+    /// The name, as the reader can take it.
+    fn named<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        if self.utf8 { Cow::Borrowed(name) } else { escaped(name, is_part_of_name) }
+    }
+
     fn head(&mut self, name: &str, help: &str, of_type: &str) {
+        let name = &*self.named(name);
         let mut shown = String::new();
         if is_legacy(name) {
             shown.push_str(name);
@@ -140,6 +220,8 @@ impl Page {
         time: Option<u64>,
         example: Option<&Example>,
     ) {
+        let name = &*self.named(name);
+        let labels = if self.utf8 { Cow::Borrowed(labels) } else { escaped_labels(labels) };
         let (out, open) = (&mut self.out, self.open);
         let legacy = is_legacy(name);
         if legacy {
@@ -155,7 +237,7 @@ impl Page {
             }
             if !labels.is_empty() {
                 out.push_str(joint);
-                out.push_str(labels);
+                out.push_str(&labels);
                 joint = ",";
             }
             if let Some((label, value)) = extra {
@@ -191,13 +273,7 @@ impl Page {
 /// Milliseconds, in OpenMetrics seconds.
 fn timestamp(nanos: u64, open: bool) -> String {
     let millis = nanos / 1_000_000;
-    if open { decimal(millis as f64 / 1000.0) } else { millis.to_string() }
-}
-
-/// The shortest form of a number without an exponent, as Go writes it.
-fn decimal(value: f64) -> String {
-    let text = format_float(value, 'f', None);
-    text.strip_prefix('+').map_or_else(|| text.clone(), str::to_owned)
+    if open { open_number(millis as f64 / 1000.0) } else { millis.to_string() }
 }
 
 fn plain_number(value: f64) -> String {

@@ -173,8 +173,7 @@ impl Store {
             MetricData::Summary(_) => (Kind::Summary, NameKind::Other, CUMULATIVE),
             MetricData::Empty => return drop_all("the type is not known"),
         };
-        let grows =
-            !matches!(it.data(), MetricData::ExponentialHistogram(_)) && kind != Kind::Gauge;
+        let grows = kind != Kind::Gauge;
         if temporality != CUMULATIVE && !(temporality == DELTA && grows) {
             return drop_all("the temporality is not supported");
         }

@@ -30,13 +30,17 @@ fn payload(metrics: &Value) -> Metrics {
 
 /// The page after payloads, without its remarks.
 fn shown(section: &str, payloads: &[Value], open: bool) -> Vec<String> {
+    shown_as(section, payloads, (open, false))
+}
+
+fn shown_as(section: &str, payloads: &[Value], (open, utf8): (bool, bool)) -> Vec<String> {
     let config: Config =
         config(&format!("endpoint: localhost:1\nwithout_scope_info: true\n{section}"));
     let mut store = Store::default();
     for it in payloads {
         store.take(&payload(it), &config);
     }
-    let page = page::write(&store, &config, open);
+    let page = page::write(&store, &config, (open, utf8));
     page.lines().filter(|it| open || !it.starts_with('#')).map(str::to_owned).collect()
 }
 
@@ -51,6 +55,16 @@ fn deltas_add_up_where_one_begins_where_the_other_ended() {
     assert_eq!(shown("", &all, false), ["a_total 12"]);
     // A gap is a restart.
     assert_eq!(shown("", &[sum(1, "0", "10", 3), sum(1, "11", "20", 4)], false), ["a_total 4"]);
+}
+
+#[test]
+fn deltas_of_exponential_histograms_add_up_as_well() {
+    let point = |start: &str, time: &str| {
+        json!([{"name": "e", "exponentialHistogram": {"aggregationTemporality": 1, "dataPoints": [
+            {"startTimeUnixNano": start, "timeUnixNano": time, "count": "2", "sum": 1.5}]}}])
+    };
+    let all = [point("0", "10"), point("10", "20")];
+    assert_eq!(shown("", &all, false), ["e_bucket{le=\"+Inf\"} 4", "e_sum 3", "e_count 4"]);
 }
 
 #[test]
@@ -102,7 +116,7 @@ fn open_metrics_has_other_names_of_counters_and_exemplars() {
     let want = [
         "# HELP a ",
         "# TYPE a counter",
-        "a_total 7.0 1.5 # {trace_id=\"01020304050607080910111213141516\"} 1.0 1",
+        "a_total 7.0 1.5 # {trace_id=\"01020304050607080910111213141516\"} 1.0 1.0",
         "# EOF",
     ];
     assert_eq!(shown("send_timestamps: true", &[metrics], true), want);
@@ -113,10 +127,20 @@ fn strategies_keep_names() {
     let metric = json!([{"name": "http.size", "unit": "By", "gauge": {"dataPoints": [{"asInt": "1",
         "attributes": [{"key": "a.b", "value": {"stringValue": "x"}}]}]}}]);
     let all = [metric];
-    let strategy = |it: &str| shown(&format!("translation_strategy: {it}"), &all, false);
-    assert_eq!(strategy("NoTranslation"), [r#"{"http.size","a.b"="x"} 1"#]);
-    assert_eq!(strategy("NoUTF8EscapingWithSuffixes"), [r#"{"http.size_bytes","a.b"="x"} 1"#]);
-    assert_eq!(strategy("UnderscoreEscapingWithoutSuffixes"), [r#"http_size{a_b="x"} 1"#]);
+    let strategy = |it: &str, utf8| {
+        shown_as(&format!("translation_strategy: {it}"), &all, (false, utf8)).join("\n")
+    };
+    assert_eq!(strategy("NoTranslation", true), r#"{"http.size","a.b"="x"} 1"#);
+    assert_eq!(strategy("NoTranslation", false), r#"http_size{a_b="x"} 1"#);
+    let with_suffixes = "NoUTF8EscapingWithSuffixes";
+    assert_eq!(strategy(with_suffixes, true), r#"{"http.size_bytes","a.b"="x"} 1"#);
+    assert_eq!(strategy(with_suffixes, false), r#"http_size_bytes{a_b="x"} 1"#);
+    assert_eq!(strategy("UnderscoreEscapingWithoutSuffixes", true), r#"http_size{a_b="x"} 1"#);
+    let odd = "namespace: my.app-x\nconst_labels: {'1,\"x': 'y\"=,\"', c.d: e}";
+    assert_eq!(
+        shown(odd, &all, false),
+        [r#"my_app_x_http_size_bytes{___x="y\"=,\"",a_b="x",c_d="e"} 1"#]
+    );
     assert_eq!(shown("add_metric_suffixes: false", &all, false), [r#"http_size{a_b="x"} 1"#]);
 }
 

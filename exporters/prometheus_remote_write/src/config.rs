@@ -195,6 +195,10 @@ impl component::Config for Config {
         } else {
             self.client.check_url(&self.client.endpoint, ("", "endpoint"), None, problems);
         }
+        if self.external_labels.iter().any(|(name, value)| name.is_empty() || value.is_empty()) {
+            let text = "prometheus remote write: external labels configuration contains an empty key or value";
+            problems.late("", text).about("external_labels");
+        }
         self.client.validate("", problems);
         self.retry_on_failure.validate("retry_on_failure", problems);
         if let Some(queue) = queue.queue().filter(|_| queue.queue_size > 0) {

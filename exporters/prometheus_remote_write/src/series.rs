@@ -338,7 +338,9 @@ fn job_and_instance(resource: AttributesRef<'_>, labels: &mut BTreeMap<String, S
 
 fn external(config: &Config, labels: &mut BTreeMap<String, String>) {
     for (name, value) in &config.external_labels {
-        labels.entry(name.clone()).or_insert_with(|| value.clone());
+        if let Ok(name) = label(name, LabelStyle::Joined) {
+            labels.entry(name.into_owned()).or_insert_with(|| value.clone());
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub struct Config {
     #[config(omit_empty)]
     pub fsync: bool,
     /// How often sending queues wait for the disk, without `fsync`. Default 100ms; 0 leaves it to the system.
+    #[config(omit_default)]
     pub queue_fsync_interval: Duration,
     /// Most bytes that the files of one sending queue take. Default 0: no limit.
     #[config(omit_empty)]

@@ -1,7 +1,7 @@
 //! The section of the extension.
 
 use component::config::Problems;
-use confignet::AddrConfig;
+use confignet::{DialerConfig, TcpAddrConfig};
 use serde::{Deserialize, Serialize};
 
 /// `extensions: pprof:`. `extension/pprofextension/config.go` of contrib, v0.149.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where to listen. Default localhost:1777.
     #[serde(flatten)]
-    pub net: AddrConfig,
+    pub net: TcpAddrConfig,
     /// Accepted, without effect: blocking is not measured. Default 0.
     pub block_profile_fraction: i64,
     /// Accepted, without effect: waiting for locks is not measured. Default 0.
@@ -22,7 +22,10 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            net: AddrConfig::tcp("localhost:1777"),
+            net: TcpAddrConfig {
+                endpoint: "localhost:1777".to_owned(),
+                dialer: DialerConfig::default(),
+            },
             block_profile_fraction: 0,
             mutex_profile_fraction: 0,
             save_to_file: String::new(),
@@ -37,6 +40,6 @@ impl component::Config for Config {
             problems.at_start("", text).require("endpoint", "localhost:1777");
             return;
         }
-        self.net.listens("", "1777", problems);
+        self.net.address().listens("", "1777", problems);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use component::{BoxError, Component, Context, Extension, Host, Meter, Settings};
-use confighttp::server::{Handler, ServerConfig, mux_answer, serve};
+use confighttp::server::{Handler, ServerConfig, mux_answer, redirect, serve};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
@@ -47,7 +47,7 @@ impl Component for Pprof {
                 std::process::id()
             );
         }
-        let server = ServerConfig { net: net.clone(), ..ServerConfig::default() };
+        let server = ServerConfig { net: net.address(), ..ServerConfig::default() };
         serve(&server, Arc::new(Pages), (host, &Meter::default()))?;
         Ok(())
     }
@@ -59,6 +59,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const BINARY: &str = "application/octet-stream";
 
+const INDEX_PATH: &str = "/debug/pprof/";
 const INDEX: &str = "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>/debug/pprof/</title></head><body>\n\
 <h1>/debug/pprof/</h1>\n<p>Totals of this process. Its allocator and its runtime keep no stacks.</p>\n<ul>\n\
 <li><a href=\"heap?debug=1\">heap</a>: resident anonymous memory</li>\n\
@@ -86,7 +87,10 @@ impl Handler for Pages {
 }
 
 fn answer(head: &Parts) -> Response<Bytes> {
-    let Some(name) = head.uri.path().strip_prefix("/debug/pprof/") else {
+    if head.uri.path() == INDEX_PATH.trim_end_matches('/') {
+        return redirect(head, INDEX_PATH);
+    }
+    let Some(name) = head.uri.path().strip_prefix(INDEX_PATH) else {
         return mux_answer(head);
     };
     let has_debug = |it: &str| it.strip_prefix("debug=").is_some_and(|it| it != "0");

@@ -1,6 +1,6 @@
 //! The section of the extension.
 
-use component::config::Problems;
+use component::config::{Duration, Problems};
 use confighttp::server::ServerConfig;
 use confignet::AddrConfig;
 use serde::{Deserialize, Serialize};
@@ -26,8 +26,14 @@ pub struct ExpvarConfig {
 
 impl Default for Config {
     fn default() -> Self {
-        let server =
-            ServerConfig { net: AddrConfig::tcp("localhost:55679"), ..ServerConfig::default() };
+        let server = ServerConfig {
+            net: AddrConfig::tcp("localhost:55679"),
+            // `confighttp.NewDefaultServerConfig`.
+            read_header_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            ..ServerConfig::default()
+        };
         Self { server, expvar: ExpvarConfig::default() }
     }
 }

@@ -11,7 +11,7 @@ use component::{BoxError, BuildInfo, Component, Context, Extension, Host, Meter,
 use confighttp::server::{Handler, mux_answer, serve};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response};
 
 mod config;
 mod counts;
@@ -77,9 +77,6 @@ impl Handler for Pages {
 
 impl Pages {
     fn answer(&self, head: &Parts) -> Response<Bytes> {
-        if head.method != Method::GET && head.method != Method::HEAD {
-            return self.refuse(head, StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n");
-        }
         let query = |name: &str| parameter(head.uri.query().unwrap_or_default(), name);
         let view = || self.host.view();
         let (content_type, body) = match head.uri.path() {

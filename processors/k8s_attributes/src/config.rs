@@ -39,9 +39,11 @@ pub struct Config {
     pub wait_for_metadata_timeout: Duration,
     /// Accepted, without effect: what is known is never told twice. Default 5m.
     #[config(omit_empty)]
+    #[config(omit_default)]
     pub watch_sync_period: Duration,
     /// How long a deleted pod stays known, for what it wrote last. Default 2m.
     #[config(omit_empty)]
+    #[config(omit_default)]
     pub pod_delete_grace_period: Duration,
     /// The kubelet of this node, which is asked for pods instead of the API server. Default: none.
     #[config(omit_empty)]
@@ -397,7 +399,7 @@ impl FieldConfig {
         let known = From::NAMES.iter().find(|it| it.0 == self.from).map(|it| it.1);
         let Some(from) = known.or_else(|| self.from.is_empty().then_some(From::Pod)) else {
             let text = format!(
-                "{} is not a valid choice for From. Must be one of: pod, deployment, statefulset, daemonset, job, namespace, node",
+                "{} is not a valid choice for From. Must be one of: pod, namespace, deployment, statefulset, daemonset, job, node",
                 self.from
             );
             found.at("", text).one_of(&format!("{place}::from"), &names);

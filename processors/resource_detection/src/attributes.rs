@@ -62,9 +62,11 @@ impl<S: Set> Described for Toggles<S> {
             text: if it.1 { "Default true." } else { "Default false." },
             is_flat: false,
             omit_empty: false,
+            omit_default: false,
             inside: Switch::inside,
         };
-        let upstream = Upstream { name: "metadata.ResourceAttributesConfig", unmarshals: false };
+        let upstream =
+            Upstream { name: "metadata.ResourceAttributesConfig", ..Upstream::default() };
         Inside::Keys(S::ALL.iter().map(key).collect(), upstream)
     }
 }

@@ -4,7 +4,7 @@ use component::Problems;
 use component::config::{Choice, Choices};
 use config::TextOr;
 use ottl::{Context, ErrorMode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// `processors: transform:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
@@ -15,13 +15,13 @@ pub struct Config {
     /// the latter, `propagate` refuses the payload. Default `ignore`.
     pub error_mode: Choice<ErrorMode>,
     /// Statements on spans, their events and what is around them. A list of texts, or of groups.
-    pub trace_statements: Vec<Entry>,
+    pub trace_statements: Statements,
     /// Statements on metrics, their points and what is around them.
-    pub metric_statements: Vec<Entry>,
+    pub metric_statements: Statements,
     /// Statements on log records and what is around them.
-    pub log_statements: Vec<Entry>,
+    pub log_statements: Statements,
     /// There are no profiles.
-    pub profile_statements: Vec<Entry>,
+    pub profile_statements: Statements,
     /// Whether each log record has a resource and a scope of its own while the statements run, so that a
     /// statement about one record cannot change those of its neighbours. Default false.
     pub flatten_data: bool,
@@ -30,6 +30,53 @@ pub struct Config {
 /// A statement, or statements with a context, conditions or an error mode of their own: an entry of
 /// `log_statements:`.
 pub type Entry = TextOr<Group>;
+
+/// A list of statements. As upstream, all that stand alone are shown as one group behind the others.
+#[derive(Debug, Clone, Default, Deserialize, config::Described)]
+pub struct Statements(Vec<Entry>);
+
+impl std::ops::Deref for Statements {
+    type Target = [Entry];
+
+    fn deref(&self) -> &[Entry] {
+        &self.0
+    }
+}
+
+impl Serialize for Statements {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut alone = Group::default();
+        let mut groups = Vec::new();
+        for entry in &self.0 {
+            match entry {
+                Entry::Text(statement) => alone.statements.push(statement.clone()),
+                Entry::Map(group) => groups.push(group),
+            }
+        }
+        groups.extend((!alone.statements.is_empty()).then_some(&alone));
+        serializer.collect_seq(groups.into_iter().map(ShownGroup::of))
+    }
+}
+
+/// A group as upstream shows it: what is not written is empty, and no conditions are `null`.
+#[derive(Serialize)]
+struct ShownGroup<'a> {
+    context: &'a Choice<ContextName>,
+    conditions: Option<&'a [String]>,
+    error_mode: &'a str,
+    statements: &'a [String],
+}
+
+impl<'a> ShownGroup<'a> {
+    fn of(group: &'a Group) -> Self {
+        Self {
+            context: &group.context,
+            conditions: (!group.conditions.is_empty()).then_some(&group.conditions),
+            error_mode: group.error_mode.as_ref().map_or("", Choice::word),
+            statements: &group.statements,
+        }
+    }
+}
 
 /// Statements with a context, conditions or an error mode of their own.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]

@@ -27,6 +27,7 @@ pub struct Config {
     /// beginning, end or fail: what becomes of files of which a damaged store says nothing. Default beginning: lines
     /// may come twice; end: lines may be lost; fail: the collector does not start.
     #[config(omit_empty)]
+    #[config(omit_default)]
     pub on_corrupt: String,
     /// How often to look where the kernel cannot tell what changed. Default 200ms.
     #[config(omit_empty)]
@@ -114,6 +115,7 @@ pub struct Config {
     pub file_cache_advise: bool,
     /// What a shorter file means: `read_whole_file`, `read_new`, or ignore (as `read_whole_file`). Default ignore.
     #[config(omit_empty)]
+    #[config(omit_default)]
     pub on_truncate: String,
     /// What becomes of each record.
     pub operators: Vec<Tagged<OperatorConfig>>,

@@ -28,6 +28,7 @@ pub struct Config {
 /// `scrapers:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(parts = "scraper")]
 pub struct Scrapers {
     /// Time that each CPU has spent.
     pub cpu: Section<cpu::Config>,
@@ -83,7 +84,7 @@ impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         self.schedule.validate(problems);
         if !self.scrapers.validate(problems) {
-            let text = "must specify at least one scraper when using host_metrics receiver";
+            let text = "must specify at least one scraper when using hostmetrics receiver";
             problems.at("", text).require("scrapers", "{cpu: {}, memory: {}}");
         }
         if self.metadata_collection_interval.nanos() < 0 {

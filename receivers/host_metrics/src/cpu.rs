@@ -53,6 +53,7 @@ scraping::catalog! {
 /// `scrapers: cpu:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "cpuscraper.Config")]
 pub struct Config {
     /// Which metrics are sent, and by which attributes.
     pub metrics: MetricsSection<Table>,

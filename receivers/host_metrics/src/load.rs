@@ -38,6 +38,7 @@ scraping::catalog! {
 /// `scrapers: load:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "loadscraper.Config")]
 pub struct Config {
     /// The averages are divided by the number of CPUs that the collector may use. Default false.
     pub cpu_average: bool,

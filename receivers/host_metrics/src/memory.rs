@@ -109,6 +109,7 @@ scraping::catalog! {
 /// `scrapers: memory:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "memoryscraper.Config")]
 pub struct Config {
     /// Which metrics are sent, and by which attributes.
     pub metrics: MetricsSection<Table>,

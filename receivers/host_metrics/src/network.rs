@@ -66,6 +66,7 @@ scraping::catalog! {
 /// `scrapers: network:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "networkscraper.Config")]
 pub struct Config {
     /// Which metrics are sent, and by which attributes.
     pub metrics: MetricsSection<Table>,

@@ -124,6 +124,7 @@ scraping::catalog! {
 /// `scrapers: nfs:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "nfsscraper.Config")]
 pub struct Config {
     /// Which metrics are sent, and by which attributes.
     pub metrics: MetricsSection<Table>,

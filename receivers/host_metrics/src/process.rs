@@ -130,6 +130,7 @@ scraping::catalog! {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "upstream has a switch for each kind of error")]
+#[config(go = "processscraper.Config")]
 pub struct Config {
     /// Which metrics are sent, and by which attributes.
     pub metrics: MetricsSection<Table>,

@@ -33,6 +33,7 @@ scraping::catalog! {
 /// `scrapers: processes:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "processesscraper.Config")]
 pub struct Config {
     /// Which metrics are sent, and by which attributes.
     pub metrics: MetricsSection<Table>,

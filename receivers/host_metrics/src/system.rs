@@ -22,6 +22,7 @@ scraping::catalog! {
 /// `scrapers: system:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "systemscraper.Config")]
 pub struct Config {
     /// Which metrics are sent.
     pub metrics: MetricsSection<Table>,

@@ -115,11 +115,48 @@ fn content_type(head: &Parts) -> &str {
 
 /// The media type without parameters, in any case. `mime.ParseMediaType`.
 fn encoding_of(head: &Parts) -> Option<Encoding> {
-    let media_type = content_type(head).split(';').next().unwrap_or("").trim();
+    let (media_type, parameters) = match content_type(head).split_once(';') {
+        Some((media_type, parameters)) => (media_type.trim(), Some(parameters)),
+        None => (content_type(head).trim(), None),
+    };
+    if !parameters.is_none_or(are_parameters) {
+        return None;
+    }
     if media_type.eq_ignore_ascii_case(PROTO) {
         return Some(Encoding::Proto);
     }
     media_type.eq_ignore_ascii_case(JSON).then_some(Encoding::Json)
+}
+
+/// True for `name=value` and `name="value"`, separated by semicolons. Nothing may stand behind the last semicolon.
+fn are_parameters(text: &str) -> bool {
+    let is_token = |it: &str| {
+        let is_part = |it: u8| it.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&it);
+        !it.is_empty() && it.bytes().all(is_part)
+    };
+    let mut rest = text.trim();
+    let mut names: Vec<&str> = Vec::new();
+    while !rest.is_empty() {
+        let Some((name, after)) = rest.split_once('=') else { return false };
+        let after = match after.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').map(|it| it.1),
+            None => {
+                let (value, after) = after.split_at(after.find(';').unwrap_or(after.len()));
+                is_token(value.trim_end()).then_some(after)
+            }
+        };
+        let name_is_new = !names.iter().any(|it| it.eq_ignore_ascii_case(name));
+        let Some(after) = after.filter(|_| is_token(name) && name_is_new) else { return false };
+        names.push(name);
+        rest = match after.trim_start() {
+            "" => return true,
+            after => match after.strip_prefix(';') {
+                Some(next) => next.trim(),
+                None => return false,
+            },
+        };
+    }
+    true
 }
 
 /// `internal/errors.GetHTTPStatusCodeFromStatus`.

@@ -92,6 +92,17 @@ impl Rule {
             let why = "relabel configuration for hashmod requires non-zero modulus";
             return Err(("modulus", why.to_owned()));
         }
+        let default = RelabelConfig::default();
+        let only_regex = config.source_labels.is_empty()
+            && config.target_label.is_empty()
+            && config.modulus == 0
+            && config.separator == default.separator
+            && *config.replacement == *default.replacement;
+        if matches!(action, Action::LabelDrop | Action::LabelKeep) && !only_regex {
+            let why =
+                format!("{} action requires only 'regex', and no other fields", config.action);
+            return Err(("action", why));
+        }
         let needs_target = matches!(
             action,
             Action::Replace

@@ -24,7 +24,8 @@ fn the_example_of_all_keys_is_valid() {
 
 #[test]
 fn wrong_sections_are_refused() {
-    let unreadable = "prometheus receiver: failed to unmarshal yaml to prometheus config object";
+    let unreadable =
+        "'config' prometheus receiver: failed to unmarshal yaml to prometheus config object";
     for (section, want) in [
         ("{}", "no Prometheus scrape_configs or target_allocator set".to_owned()),
         (
@@ -37,12 +38,12 @@ fn wrong_sections_are_refused() {
         ),
         (
             "config: {scrape_configs: [{job_name: a}, {job_name: a}]}",
-            format!("config::scrape_configs::1: {unreadable}: found multiple scrape configs with job name \"a\""),
+            format!("{unreadable}: found multiple scrape configs with job name \"a\""),
         ),
         (
             "config: {scrape_configs: [{job_name: a, scrape_interval: 5s, scrape_timeout: 6s}]}",
             format!(
-                "config::scrape_configs::0: {unreadable}: scrape timeout greater than scrape interval for scrape config with job name \"a\""
+                "{unreadable}: scrape timeout greater than scrape interval for scrape config with job name \"a\""
             ),
         ),
         (
@@ -52,7 +53,32 @@ fn wrong_sections_are_refused() {
         (
             "config: {scrape_configs: [{job_name: a, relabel_configs: [{action: hashmod, target_label: x}]}]}",
             format!(
-                "config::scrape_configs::0::relabel_configs::0: {unreadable}: relabel configuration for hashmod requires non-zero modulus"
+                "{unreadable}: relabel configuration for hashmod requires non-zero modulus"
+            ),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a, metric_relabel_configs: [{action: labeldrop, target_label: x}]}]}",
+            format!("{unreadable}: labeldrop action requires only 'regex', and no other fields"),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a, bearer_token: x, bearer_token_file: y}]}",
+            format!("{unreadable}: at most one of bearer_token & bearer_token_file must be configured"),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a, basic_auth: {username: u, password: x, password_file: y}}]}",
+            format!(
+                "{unreadable}: at most one of basic_auth password, password_file & password_ref must be configured"
+            ),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a, static_configs: [{targets: ['http://x']}]}]}",
+            format!("{unreadable}: \"http://x\" is not a valid hostname"),
+        ),
+        (
+            "config: {scrape_configs: [{job_name: a, scrape_protocols: [foo]}]}",
+            format!(
+                "{unreadable}: scrape_protocols: unknown scrape protocol foo, supported: [OpenMetricsText0.0.1 \
+                 OpenMetricsText1.0.0 PrometheusProto PrometheusText0.0.4 PrometheusText1.0.0] for scrape config with job name \"a\""
             ),
         ),
         (

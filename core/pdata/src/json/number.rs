@@ -215,9 +215,15 @@ pub(super) fn double(scan: &mut Scanner<'_>) -> Result<f64, JsonError> {
     }
 }
 
+/// Go's NaN. Prometheus and others tell kinds of NaN apart by their bits.
+const NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
+
 /// As Go's `strconv.ParseFloat`, without hexadecimal.
 fn parse_double(text: &[u8]) -> Result<f64, &'static str> {
     let value = parse_wide_double(text)?;
+    if value.is_nan() {
+        return Ok(f64::from_bits(NAN_BITS));
+    }
     let named = text.iter().find(|it| !matches!(it, b'+' | b'-'));
     if value.is_infinite() && !named.is_some_and(u8::is_ascii_alphabetic) {
         return Err(OUT_OF_RANGE);

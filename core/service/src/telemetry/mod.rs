@@ -201,6 +201,11 @@ impl Parts {
         build: &BuildInfo,
         resource: &Resource,
     ) -> Result<Tracer, Fault> {
+        // As upstream, also where no spans are made.
+        if config.traces.level != Level::None {
+            let named = config.traces.propagators();
+            named.map_err(|error| failed("tracer provider", &error).within("traces"))?;
+        }
         if !config.traces.is_on() {
             return Ok(Tracer::default());
         }

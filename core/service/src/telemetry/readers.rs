@@ -84,6 +84,7 @@ pub struct IncludeExclude {
     /// Empty is all.
     pub included: Vec<String>,
     /// These are not.
+    #[config(omit_empty)]
     pub excluded: Vec<String>,
 }
 
@@ -140,6 +141,7 @@ pub struct OtlpConfig {
     /// A URL; without scheme `https://`, or `http://` with `insecure: true`. Default this host.
     pub endpoint: Option<String>,
     /// Sent with every request: a list of name and value, or a map as in 0.2.
+    #[config(omit_empty)]
     pub headers: MapList,
     /// `a=b,c=d`: headers that `headers` does not have.
     pub headers_list: Option<component::config::Secret>,

@@ -9,9 +9,9 @@ use component::meter::Registry;
 use component::{Context, Host, Meter, async_trait};
 use confighttp::server::{Handler, ServerConfig, mux_answer};
 use confignet::AddrConfig;
+use http::Response;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response};
 use serde_json::{Map, Value as Json};
 use tokio::time::Instant;
 use tracing::info;
@@ -132,8 +132,7 @@ impl Pages {
 #[async_trait]
 impl Handler for Pages {
     fn check(&self, head: &Parts) -> Option<Response<Bytes>> {
-        let reads = matches!(head.method, Method::GET | Method::HEAD);
-        (!reads || head.uri.path() != "/metrics").then(|| mux_answer(head))
+        (head.uri.path() != "/metrics").then(|| mux_answer(head))
     }
 
     async fn handle(&self, head: &Parts, _ctx: &Context, _body: Bytes) -> Response<Bytes> {

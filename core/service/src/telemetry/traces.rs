@@ -51,7 +51,7 @@ impl TracesConfig {
     }
 
     /// The Collector's text for a propagator that there is not.
-    fn propagators(&self) -> Result<Vec<Propagator>, String> {
+    pub(super) fn propagators(&self) -> Result<Vec<Propagator>, String> {
         let unknown = "error creating propagator: unsupported trace propagator";
         let named = self.propagators.iter().map(|it| Propagator::named(it));
         named.map(|it| it.ok_or_else(|| unknown.to_owned())).collect()

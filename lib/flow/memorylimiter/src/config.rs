@@ -23,8 +23,10 @@ pub struct Config {
     /// Accepted and checked, as above. Default 0.
     pub min_gc_interval_when_hard_limited: Duration,
     /// Accepted and checked, as above. Default 30s.
+    #[config(omit_default)]
     pub max_gc_interval_when_soft_limited: Duration,
     /// Accepted and checked, as above. Default 30s.
+    #[config(omit_default)]
     pub max_gc_interval_when_hard_limited: Duration,
     /// Accepted: there is none. Default on.
     #[config(omit_empty)]

@@ -153,6 +153,7 @@ impl<C: Catalog> Described for MetricsSection<C> {
             text: it.description,
             is_flat: false,
             omit_empty: false,
+            omit_default: false,
             inside: if it.attributes.is_empty() { Toggle::inside } else { MetricRow::inside },
         };
         Inside::Keys(C::METRICS.iter().map(key).collect(), Upstream::default())
@@ -304,6 +305,7 @@ impl<C: Catalog> Described for ResourceSection<C> {
             text: it.description,
             is_flat: false,
             omit_empty: false,
+            omit_default: false,
             inside: ResourceRow::inside,
         });
         Inside::Keys(keys.collect(), Upstream::default())

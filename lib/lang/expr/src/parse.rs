@@ -41,9 +41,12 @@ pub(super) fn parse(text: &str, world: World) -> Result<(Node, Vec<Range<usize>>
     let parsed = lex(&source).and_then(|tokens| {
         let mut parser = Parser { tokens, world, ..Parser::default() };
         let node = parser.sequence()?;
-        match parser.token().kind {
-            Kind::End => Ok((node, parser.unknown)),
-            _ => Err(parser.unexpected()),
+        if !matches!(parser.token().kind, Kind::End) {
+            return Err(parser.unexpected());
+        }
+        match parser.wrong.take() {
+            None => Ok((node, parser.unknown)),
+            Some(wrong) => Err(wrong),
         }
     });
     match parsed {
@@ -77,6 +80,8 @@ struct Parser {
     closures: usize,
     variables: Vec<String>,
     world: World,
+    /// The first mistake that is none of syntax: it is told when the whole has been read, as expr-lang does it.
+    wrong: Option<Wrong>,
     /// Where names are that mean nothing.
     unknown: Vec<usize>,
 }
@@ -281,7 +286,8 @@ impl Parser {
                 Node::ResourceAttribute(token.text.clone())
             }
             _ if self.world == World::Point => {
-                return Err(Wrong::new(format!("unknown name {}", token.text), token.at));
+                self.later(format!("unknown name {}", token.text), token.at);
+                Node::Unknown
             }
             "body" | "$" => Node::Body,
             "attributes" => Node::Attributes,
@@ -299,7 +305,16 @@ impl Parser {
             if self.world == World::Point && matches!(name.text.as_str(), "HasLabel" | "Label") {
                 return self.label(name);
             }
-            return Err(Wrong::new(format!("unknown name {}", name.text), name.at));
+            self.later(format!("unknown name {}", name.text), name.at);
+            self.expect("(")?;
+            while !self.is(")") {
+                self.expression(0)?;
+                if !self.accept(",") {
+                    break;
+                }
+            }
+            self.expect(")")?;
+            return Ok(Node::Unknown);
         };
         self.expect("(")?;
         let mut args: Vec<Node> = first.into_iter().collect();
@@ -313,14 +328,17 @@ impl Parser {
         self.expect(")")?;
         let (least, most) = builtin.arity();
         if args.len() < least {
-            let message = format!("not enough arguments to call {}", name.text);
-            return Err(Wrong::new(message, name.at));
+            self.later(format!("not enough arguments to call {}", name.text), name.at);
         }
         if args.len() > most {
-            let message = format!("too many arguments to call {}", name.text);
-            return Err(Wrong::new(message, name.at));
+            self.later(format!("too many arguments to call {}", name.text), name.at);
         }
         Ok(Node::Call(builtin, args))
+    }
+
+    /// Notes a mistake that is none of syntax.
+    fn later(&mut self, message: String, at: usize) {
+        self.wrong.get_or_insert_with(|| Wrong::new(message, at));
     }
 
     /// `HasLabel("key")` is `"key" in attributes`, and `Label("key")` is `attributes["key"] ?? ""`.

@@ -27,8 +27,9 @@ const PRODUCT: u8 = 5;
 pub(crate) fn condition(text: &str) -> Result<Expr, Error> {
     let mut parser = Parser::new("condition", text)?;
     let expr = parser.climb(OR)?;
+    let expr = parser.a_condition(expr)?;
     parser.end_of_text()?;
-    parser.a_condition(expr)
+    Ok(expr)
 }
 
 /// Parses a statement: an editor, and when it runs.

@@ -531,6 +531,11 @@ fn mistakes_are_refused_in_the_collectors_words_and_with_their_place() {
             "condition has invalid syntax: 1:5: unexpected token \"<EOF>\" (expected <opcomparison> Value)",
             4..4,
         ),
+        (
+            "body = 1",
+            "condition has invalid syntax: 1:6: unexpected token \"=\" (expected <opcomparison> Value)",
+            5..6,
+        ),
         ("Foo(body)", "undefined function \"Foo\"", 0..3),
         (
             "true and IsMatch(body)",

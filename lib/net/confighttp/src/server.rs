@@ -16,7 +16,7 @@ use confignet::server::{Guards, Stream, Tls, head_bytes};
 use confignet::{Listener, Pace};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 use tracing::warn;
@@ -329,16 +329,31 @@ fn metadata(head: &Parts) -> Vec<(String, String)> {
 pub fn mux_answer(head: &Parts) -> Response<Bytes> {
     let path = head.uri.path();
     let clean = clean_path(path);
-    let mut response = Response::new(Bytes::new());
     if clean != path {
-        let query = head.uri.query().map_or_else(String::new, |it| format!("?{it}"));
-        if let Ok(location) = HeaderValue::from_str(&format!("{clean}{query}")) {
-            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-            response.headers_mut().insert(header::LOCATION, location);
-            return response;
-        }
+        return redirect(head, &clean);
     }
     error_answer(StatusCode::NOT_FOUND, "404 page not found")
+}
+
+/// What Go's `http.ServeMux` answers where only another path has a page.
+pub fn redirect(head: &Parts, path: &str) -> Response<Bytes> {
+    let query = head.uri.query().map_or_else(String::new, |it| format!("?{it}"));
+    let Ok(location) = HeaderValue::from_str(&format!("{path}{query}")) else {
+        return error_answer(StatusCode::NOT_FOUND, "404 page not found");
+    };
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    if matches!(head.method, Method::GET | Method::HEAD) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    }
+    if head.method == Method::GET {
+        let to = format!("{path}{query}").replace('&', "&amp;").replace('"', "&#34;");
+        let to = to.replace('<', "&lt;").replace('>', "&gt;");
+        *response.body_mut() = format!("<a href=\"{to}\">Temporary Redirect</a>.\n\n").into();
+    }
+    response
 }
 
 /// What Go's `http.Error` writes: the text and the end of its line.

@@ -46,6 +46,24 @@ pub struct AddrConfig {
     pub dialer: DialerConfig,
 }
 
+/// The same for what is served over TCP only (`confignet.TCPAddrConfig`).
+#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+pub struct TcpAddrConfig {
+    /// `host:port`.
+    #[config(omit_empty)]
+    pub endpoint: String,
+    /// For clients.
+    #[config(omit_empty)]
+    pub dialer: DialerConfig,
+}
+
+impl TcpAddrConfig {
+    /// As an address of any kind.
+    pub fn address(&self) -> AddrConfig {
+        AddrConfig { dialer: self.dialer, ..AddrConfig::tcp(&self.endpoint) }
+    }
+}
+
 /// `dialer:`.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, config::Described)]
 pub struct DialerConfig {

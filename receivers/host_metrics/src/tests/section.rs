@@ -15,8 +15,8 @@ fn wrong(section: &str, want: &str) {
 
 #[test]
 fn mistakes_are_told_as_upstream_tells_them() {
-    wrong("{}", "must specify at least one scraper when using host_metrics receiver");
-    wrong("scrapers: {}", "must specify at least one scraper when using host_metrics receiver");
+    wrong("{}", "must specify at least one scraper when using hostmetrics receiver");
+    wrong("scrapers: {}", "must specify at least one scraper when using hostmetrics receiver");
     wrong(
         "{scrapers: {cpu: }, metadata_collection_interval: -1s}",
         "metadata_collection_interval must not be negative",
@@ -25,7 +25,8 @@ fn mistakes_are_told_as_upstream_tells_them() {
         "{scrapers: {cpu: }, collection_interval: 0s}",
         "\"collection_interval\": requires positive value",
     );
-    wrong("scrapers: {cpus: }", "cpus");
+    wrong("scrapers: {cpus: }", "'' invalid scraper key: cpus");
+    wrong("scrapers: {cpu: {foo: 1}}", "'cpuscraper.Config' has invalid keys: foo");
     wrong("scrapers: {cpu: {metrics: {system.cpu.times: }}}", "system.cpu.times");
     wrong(
         "scrapers: {cpu: {metrics: {system.cpu.time: {attributes: [core]}}}}",

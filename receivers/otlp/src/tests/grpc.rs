@@ -321,7 +321,11 @@ fn a_deadline_that_passes_withdraws_the_call() {
         it.sink.wait_for("the withdrawal", |it| it.withdrawn() == 1).await;
         it.check_metric("refused_log_records", "grpc", 1.0);
         let reply = call(&it, &[("grpc-timeout", "5x")], request(1)).await;
-        reply.check(400, "13", "malformed grpc-timeout: \"5x\"");
+        reply.check(
+            400,
+            "13",
+            "malformed grpc-timeout: transport: timeout unit is not recognized: \"5x\"",
+        );
         it.stop().await;
     });
 }

@@ -142,12 +142,26 @@ fn all_signals_are_taken_in_both_encodings() {
 fn content_types_are_told_apart_by_their_media_type() {
     run(async {
         let it = Fixture::start(ALL, |_| {}).await;
-        for good in ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON"] {
+        for good in [
+            "application/json",
+            "application/json; charset=utf-8",
+            "APPLICATION/JSON",
+            "application/json;",
+            "application/json; a=\"b; c\"; d=e",
+        ] {
             post(it.http(), "/v1/logs", good, b"{}").await.check_success();
         }
         let text =
             "415 unsupported media type, supported: [application/json, application/x-protobuf]";
-        for bad in ["text/plain", "application/protobuf", "", "application/jsonx"] {
+        for bad in [
+            "text/plain",
+            "application/protobuf",
+            "",
+            "application/jsonx",
+            "application/json;x",
+            "application/json; =",
+            "application/json; a=b; A=c",
+        ] {
             post(it.http(), "/v1/logs", bad, b"{}").await.check(415, "text/plain", text);
         }
         send(it.http(), "POST /v1/logs", &[], b"{}").await.check(415, "text/plain", text);

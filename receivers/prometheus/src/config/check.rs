@@ -6,9 +6,18 @@ use std::time::Duration;
 
 use component::Problems;
 
-use super::http::{UNREADABLE, check_client};
+use super::http::{check_client, unreadable};
 use super::{Config, PrometheusConfig, RelabelConfig, ScrapeConfig, allocator, kubernetes};
 use crate::relabel::{Rule, Rules};
+
+/// `config.ScrapeProtocolsHeaders` of Prometheus.
+const PROTOCOLS: [&str; 5] = [
+    "OpenMetricsText0.0.1",
+    "OpenMetricsText1.0.0",
+    "PrometheusProto",
+    "PrometheusText0.0.4",
+    "PrometheusText1.0.0",
+];
 
 /// Looks at everything that can be seen without the network. The rules of each job, unless one of them is wrong.
 pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rules>> {
@@ -30,12 +39,11 @@ pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rule
     for (at, job) in jobs.iter().enumerate() {
         let key = format!("config::scrape_configs::{at}");
         if job.job_name.is_empty() {
-            problems.at(&key, format!("{UNREADABLE}: job_name is empty")).about("job_name");
+            unreadable(problems, &key, "job_name is empty").about("job_name");
         } else if !names.insert(&*job.job_name) {
             let name = &*job.job_name;
-            let text =
-                format!("{UNREADABLE}: found multiple scrape configs with job name {name:?}");
-            problems.at(&key, text).about("job_name");
+            let text = format!("found multiple scrape configs with job name {name:?}");
+            unreadable(problems, &key, &text).about("job_name");
         }
         all.push(check_job(job, prometheus, &key, problems));
     }
@@ -88,9 +96,9 @@ pub(crate) fn check_job(
             if timeout > interval && !job.scrape_timeout.is_empty() {
                 let name = &*job.job_name;
                 let text = format!(
-                    "{UNREADABLE}: scrape timeout greater than scrape interval for scrape config with job name {name:?}"
+                    "scrape timeout greater than scrape interval for scrape config with job name {name:?}"
                 );
-                problems.at(key, text).about("scrape_timeout");
+                unreadable(problems, key, &text).about("scrape_timeout");
             }
         }
         (None, _) => bad_duration(key, "scrape_interval", &interval, problems),
@@ -103,8 +111,21 @@ pub(crate) fn check_job(
     }
     let size = &job.limits.body_size_limit;
     if !size.is_empty() && bytes(size).is_none() {
-        let text = format!("{UNREADABLE}: {:?} is no size in bytes, such as 10MB", &**size);
-        problems.at(key, text).about("body_size_limit");
+        unreadable(problems, key, &format!("units: invalid {}", &**size)).about("body_size_limit");
+    }
+    for protocol in job.scrape_protocols.iter().filter(|it| !PROTOCOLS.contains(&it.as_str())) {
+        let text = format!(
+            "scrape_protocols: unknown scrape protocol {protocol}, supported: [{}] for scrape config with job name {:?}",
+            PROTOCOLS.join(" "),
+            &*job.job_name
+        );
+        unreadable(problems, key, &text).about("scrape_protocols");
+    }
+    for target in job.discovery.static_configs.iter().flat_map(|it| &it.targets) {
+        if target.contains('/') {
+            let text = format!("{target:?} is not a valid hostname");
+            unreadable(problems, key, &text).about("static_configs");
+        }
     }
     check_client(&job.client, key, problems);
     let targets = rules(&job.relabel_configs, &format!("{key}::relabel_configs"), problems);
@@ -115,8 +136,7 @@ pub(crate) fn check_job(
 }
 
 fn bad_duration(key: &str, name: &str, value: &str, problems: &mut Problems) {
-    let text = format!("{UNREADABLE}: not a valid duration string: {value:?}");
-    problems.at(key, text).about(name);
+    unreadable(problems, key, &format!("not a valid duration string: {value:?}")).about(name);
 }
 
 fn rules(rules: &[RelabelConfig], key: &str, problems: &mut Problems) -> Option<Arc<[Rule]>> {
@@ -125,7 +145,7 @@ fn rules(rules: &[RelabelConfig], key: &str, problems: &mut Problems) -> Option<
         match Rule::new(rule) {
             Ok(rule) => all.push(rule),
             Err((part, why)) => {
-                problems.at(format!("{key}::{at}"), format!("{UNREADABLE}: {why}")).about(part);
+                unreadable(problems, &format!("{key}::{at}"), &why).about(part);
             }
         }
     }
@@ -158,10 +178,8 @@ fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
             );
             problems.at(format!("{key}::dns_sd_configs::{at}"), text).about("type");
         } else if dns.port == 0 {
-            let text = format!(
-                "{UNREADABLE}: a port is required in DNS-SD configs for all record types except SRV"
-            );
-            problems.at(format!("{key}::dns_sd_configs::{at}"), text).about("port");
+            let text = "a port is required in DNS-SD configs for all record types except SRV";
+            unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), text).about("port");
         }
     }
     for (at, file) in it.file_sd_configs.iter().enumerate() {

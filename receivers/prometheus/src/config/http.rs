@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use component::Problems;
-use component::config::{Secret, Value};
+use component::config::{Fault, Secret, Value};
 use serde::{Deserialize, Serialize};
 
 /// What upstream writes in front of what Prometheus says.
-pub(super) const UNREADABLE: &str =
+const UNREADABLE: &str =
     "prometheus receiver: failed to unmarshal yaml to prometheus config object";
 
 /// What Prometheus has of an HTTP client.
@@ -137,6 +137,13 @@ pub struct HttpHeader {
     pub files: Vec<String>,
 }
 
+/// What Prometheus says while it reads its part of the section: the Collector names nothing below `config`.
+pub(super) fn unreadable<'p>(problems: &'p mut Problems, key: &str, text: &str) -> &'p mut Fault {
+    let mut fault = Fault::read(format!("{UNREADABLE}: {text}")).within(key);
+    fault.named = 1;
+    problems.add(fault)
+}
+
 /// What is wrong with it.
 pub(super) fn check_client(client: &HttpClient, key: &str, problems: &mut Problems) {
     if client.oauth2.is_some() {
@@ -146,16 +153,27 @@ pub(super) fn check_client(client: &HttpClient, key: &str, problems: &mut Proble
         let text = "proxy_connect_header is not supported yet";
         problems.at(key, text).about("proxy_connect_header");
     }
-    let ways = [
-        client.basic_auth.is_some(),
-        client.authorization.is_some(),
-        client.oauth2.is_some(),
-        !client.bearer_token.expose().is_empty() || !client.bearer_token_file.is_empty(),
-    ];
-    if ways.iter().filter(|it| **it).count() > 1 {
-        let text = format!(
-            "{UNREADABLE}: at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"
-        );
-        problems.at(key, text);
+    let bearer = [!client.bearer_token.expose().is_empty(), !client.bearer_token_file.is_empty()];
+    let ways =
+        [client.basic_auth.is_some(), client.authorization.is_some(), client.oauth2.is_some()];
+    let several = |ways: &[bool]| ways.iter().filter(|it| **it).count() > 1;
+    let basic = client.basic_auth.as_ref();
+    let names: &[&str] = if several(&bearer) {
+        &["bearer_token & bearer_token_file"]
+    } else if several(&ways) {
+        &["basic_auth, oauth2 & authorization"]
+    } else if bearer.contains(&true) && ways.contains(&true) {
+        &["basic_auth, oauth2, bearer_token & bearer_token_file"]
+    } else if basic.is_some_and(has_two_passwords) {
+        &["basic_auth password, password_file & password_ref"]
+    } else {
+        &[]
+    };
+    for name in names {
+        unreadable(problems, key, &format!("at most one of {name} must be configured"));
     }
+}
+
+fn has_two_passwords(it: &BasicAuth) -> bool {
+    !it.password.expose().is_empty() && !it.password_file.is_empty()
 }

@@ -5,7 +5,7 @@ use component::config::Need;
 use kube::{Credentials, Resource, Server};
 use serde::{Deserialize, Serialize};
 
-use super::http::{BasicAuth, HttpClient, UNREADABLE, check_client};
+use super::http::{BasicAuth, HttpClient, check_client, unreadable};
 
 /// Targets from the objects of a Kubernetes cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
@@ -188,7 +188,7 @@ pub(crate) fn check(section: &KubernetesSd, key: &str, problems: &mut Problems) 
         } else {
             format!("unknown Kubernetes SD role {:?}", section.role)
         };
-        problems.at(key, format!("{UNREADABLE}: {text}")).one_of("role", &names);
+        unreadable(problems, key, &text).one_of("role", &names);
         return;
     };
     check_client(&section.client, key, problems);
@@ -197,14 +197,14 @@ pub(crate) fn check(section: &KubernetesSd, key: &str, problems: &mut Problems) 
     for (at, selector) in section.selectors.iter().enumerate() {
         let twice = section.selectors.iter().take(at).any(|it| it.role == selector.role);
         let text = if twice {
-            format!("{UNREADABLE}: duplicated selector role: {}", selector.role)
+            format!("duplicated selector role: {}", selector.role)
         } else if allowed.contains(&selector.role.as_str()) {
             continue;
         } else {
             let allowed = allowed.join(", ");
-            format!("{UNREADABLE}: {} role supports only {allowed} selectors", section.role)
+            format!("{} role supports only {allowed} selectors", section.role)
         };
-        problems.at(format!("{key}::selectors::{at}"), text).about("role");
+        unreadable(problems, &format!("{key}::selectors::{at}"), &text).about("role");
     }
     let nodes = section.wants_nodes(role).then_some(Resource::NODES);
     let namespaces = section.wants_namespaces(role).then_some(Resource::NAMESPACES);
@@ -246,7 +246,7 @@ fn check_server(section: &KubernetesSd, key: &str, problems: &mut Problems) {
         ),
     ] {
         if wrong {
-            problems.at(key, format!("{UNREADABLE}: {text}")).about(about);
+            unreadable(problems, key, text).about(about);
             return;
         }
     }

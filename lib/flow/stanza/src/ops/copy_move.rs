@@ -39,16 +39,18 @@ pub(crate) struct MoveConfig {
 
 impl Transformer for CopyConfig {
     fn plan(&self, found: &mut Problems) -> Option<Built> {
-        let from = self.from.required("from", "copy: missing from field", found);
+        // In upstream's order.
         let to = self.to.required("to", "copy: missing to field", found);
+        let from = self.from.required("from", "copy: missing from field", found);
         Some(Built::transformer(Copy { from: from?, to: to? }))
     }
 }
 
 impl Transformer for MoveConfig {
     fn plan(&self, found: &mut Problems) -> Option<Built> {
-        let from = self.from.required("from", "copy: missing from field", found);
+        // In upstream's order.
         let to = self.to.required("to", "copy: missing to field", found);
+        let from = self.from.required("from", "copy: missing from field", found);
         Some(Built::transformer(Move { from: from?, to: to? }))
     }
 }

@@ -58,8 +58,9 @@ impl Choices for Name {
 
 impl Transformer for Config {
     fn plan(&self, found: &mut Problems) -> Option<Built> {
-        let field = self.field.required("field", "missing required parameter 'field'", found);
+        // In upstream's order.
         let regex = self.regex(found);
+        let field = self.field.required("field", "missing required parameter 'field'", found);
         let replacement = self.replace_with.clone();
         Some(Built::transformer(RegexReplace { field: field?, regex: regex?, replacement }))
     }

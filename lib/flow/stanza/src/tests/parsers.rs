@@ -311,6 +311,8 @@ fn configurations_that_make_no_sense_are_refused() {
         json!({ "type": "key_value_parser", "delimiter": " " }),
         "delimiter and pair_delimiter cannot be the same value",
     );
+    refused(json!({ "type": "copy" }), "copy: missing to field");
+    refused(json!({ "type": "regex_replace" }), "either regex or regex_name must be set");
     refused(
         json!({ "type": "regex_replace", "field": "body" }),
         "either regex or regex_name must be set",

@@ -128,7 +128,12 @@ async fn within_deadline<'a>(
     let Some(value) = head.headers.get(GRPC_TIMEOUT) else { return call.await };
     let Some(limit) = parse_timeout(value.as_bytes()) else {
         let text = String::from_utf8_lossy(value.as_bytes());
-        let message = format!("malformed grpc-timeout: {text:?}");
+        let why = match text.len() {
+            0 | 1 => "timeout string is too short",
+            10.. => "timeout string is too long",
+            _ => "timeout unit is not recognized",
+        };
+        let message = format!("malformed grpc-timeout: transport: {why}: {text:?}");
         return Err(Refusal { http: StatusCode::BAD_REQUEST, ..refuse(code::INTERNAL, message) });
     };
     let end = Instant::now().checked_add(limit);

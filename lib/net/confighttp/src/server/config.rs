@@ -14,6 +14,8 @@ const WRITE_WAIT: Duration = Duration::from_secs(30);
 /// Body limit when `max_request_body_size` is 0, in bytes.
 const BODY_BYTES_DEFAULT: usize = 20 * 1024 * 1024;
 
+/// What `idle_timeout` is by default where upstream sets one (`confighttp.NewDefaultServerConfig`), and `keepalive` too.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// In upstream's words.
 const BOTH_KEEPALIVES: &str = "confighttp.ServerConfig: cannot use deprecated keepalive fields (idle_timeout, \
     keep_alives_enabled) alongside the 'keepalive' section; migrate to the 'keepalive' section";
@@ -204,7 +206,7 @@ impl ServerConfig {
         let flat = [
             (
                 "idle_timeout",
-                !self.idle_timeout.std().is_zero(),
+                !self.idle_timeout.std().is_zero() && self.idle_timeout.std() != IDLE_TIMEOUT,
                 "use 'keepalive::idle_timeout' instead",
             ),
             (
