@@ -133,7 +133,8 @@ async fn pods_and_slices_of_a_cluster_are_scraped_while_they_are_there() {
     // The server goes away and comes back: nothing ends meanwhile. Then the pod goes.
     cluster.restart_server();
     assert!(!told(&out).iter().any(|it| it.1), "{}", process.output());
-    cluster.ask("DELETE", &format!("{namespace}/pods/web?gracePeriodSeconds=0"), &json!({}));
+    let now = json!({"gracePeriodSeconds": 0});
+    cluster.ask("DELETE", &format!("{namespace}/pods/web"), &now);
     let ended = |it: &(Vec<String>, bool)| it.1 && has(&it.0, &["service.name=pods"]);
     assert!(eventually(|| told(&out).iter().any(ended)).await, "{}", process.output());
     assert!(process.terminate().await.success(), "{}", process.output());

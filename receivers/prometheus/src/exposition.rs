@@ -73,8 +73,8 @@ pub(crate) struct Sample<'a> {
 /// What only Protobuf says of a sample.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct More<'a> {
-    /// Since 1970; 0 when it is not known.
-    pub(crate) created_seconds: f64,
+    /// When it was created, in milliseconds since 1970; 0 when that is not known.
+    pub(crate) created_ms: i64,
     pub(crate) native: Option<Native>,
     /// Of a native histogram.
     pub(crate) exemplars: Vec<Exemplar<'a>>,
@@ -82,8 +82,8 @@ pub(crate) struct More<'a> {
 
 impl More<'_> {
     /// With the time of creation alone; nothing if that is not known.
-    fn created(created_seconds: f64) -> Option<Box<Self>> {
-        (created_seconds > 0.0).then(|| Box::new(Self { created_seconds, ..Self::default() }))
+    fn created(created_ms: i64) -> Option<Box<Self>> {
+        (created_ms > 0).then(|| Box::new(Self { created_ms, ..Self::default() }))
     }
 }
 

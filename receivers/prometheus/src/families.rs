@@ -64,6 +64,8 @@ pub(crate) struct Group<'a> {
     pub(crate) count: Option<f64>,
     pub(crate) sum: Option<f64>,
     pub(crate) created_seconds: f64,
+    /// The same, where it is told so.
+    pub(crate) created_ms: i64,
     /// Bound or quantile, and its value.
     pub(crate) parts: Vec<(f64, f64)>,
     pub(crate) native: Option<Native>,
@@ -366,6 +368,7 @@ impl<'a> Family<'a> {
             count: None,
             sum: None,
             created_seconds: 0.0,
+            created_ms: 0,
             parts: Vec::new(),
             native: None,
             exemplars: Vec::new(),
@@ -376,9 +379,7 @@ impl<'a> Family<'a> {
         }
         group.exemplars.extend(exemplar);
         if let Some(more) = more {
-            if more.created_seconds > 0.0 {
-                group.created_seconds = more.created_seconds;
-            }
+            group.created_ms = group.created_ms.max(more.created_ms);
             group.exemplars.extend(more.exemplars);
             group.native = more.native;
         }

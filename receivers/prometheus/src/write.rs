@@ -238,5 +238,8 @@ fn millis(time: i64) -> u64 {
 }
 
 fn created(group: &Group<'_>) -> u64 {
-    whole_unsigned(group.created_seconds * 1e9)
+    match group.created_ms {
+        0 => whole_unsigned(group.created_seconds * 1e9),
+        told => millis(told),
+    }
 }

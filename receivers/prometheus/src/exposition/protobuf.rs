@@ -170,12 +170,12 @@ impl<'a> Reader<'a> {
     }
 
     fn counter(&mut self, common: &Common<'a>, message: &'a [u8]) -> Read<()> {
-        let (mut value, mut its, mut created) = (0.0, None, 0.0);
+        let (mut value, mut its, mut created) = (0.0, None, 0);
         each(message, |number, field| {
             match number {
                 1 => value = field.double(),
                 2 => its = Some(exemplar(field.bytes())?),
-                3 => created = seconds(field.bytes())?,
+                3 => created = millis(field.bytes())?,
                 _ => {}
             }
             Ok(())
@@ -188,14 +188,14 @@ impl<'a> Reader<'a> {
     }
 
     fn summary(&mut self, common: &Common<'a>, message: &[u8]) -> Read<()> {
-        let (mut count, mut sum, mut created) = (0, 0.0, 0.0);
+        let (mut count, mut sum, mut created) = (0, 0.0, 0);
         let mut quantiles = Vec::new();
         each(message, |number, field| {
             match number {
                 1 => count = field.uint(),
                 2 => sum = field.double(),
                 3 => quantiles.push(pair(field.bytes())?),
-                4 => created = seconds(field.bytes())?,
+                4 => created = millis(field.bytes())?,
                 _ => {}
             }
             Ok(())
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
         &mut self,
         common: &Common<'a>,
         (count, sum): (f64, f64),
-        created: f64,
+        created: i64,
     ) -> Read<()> {
         let mut sample = common.sample("_count", None, count)?;
         sample.more = More::created(created);
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
     }
 
     fn histogram(&mut self, common: &Common<'a>, message: &'a [u8]) -> Read<()> {
-        let (mut count, mut exact, mut sum, mut created) = (0.0, 0, 0.0, 0.0);
+        let (mut count, mut exact, mut sum, mut created) = (0.0, 0, 0.0, 0);
         let (mut buckets, mut exemplars) = (Vec::new(), Vec::new());
         let mut native = Native::reader();
         each(message, |number, field| {
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
                 4 if field.double() > 0.0 => {
                     (exact, count) = (whole(field.double())?, field.double());
                 }
-                15 => created = seconds(field.bytes())?,
+                15 => created = millis(field.bytes())?,
                 16 => exemplars.push(exemplar(field.bytes())?),
                 number => native.field(number, field)?,
             }
@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
                 exemplars = buckets.iter().filter_map(|it| it.2.clone()).collect();
             }
             let mut sample = common.sample("", None, sum)?;
-            let more = More { created_seconds: created, native: Some(native), exemplars };
+            let more = More { created_ms: created, native: Some(native), exemplars };
             sample.more = Some(Box::new(more));
             self.page.samples.push(sample);
         }
@@ -344,11 +344,6 @@ fn instant(message: &[u8]) -> Read<(i64, i64)> {
 fn millis(message: &[u8]) -> Read<i64> {
     let (seconds, nanos) = instant(message)?;
     Ok(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "times of creation are to the millisecond")]
-fn seconds(message: &[u8]) -> Read<f64> {
-    millis(message).map(|it| it as f64 / 1000.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "values of Prometheus are floating point numbers")]

@@ -32,8 +32,8 @@ fn shown(page: &[u8], wanted: Histograms) -> Vec<String> {
         let example = it.exemplar.as_ref().map_or(String::new(), |it| {
             format!(" # {} {} {:?}", it.labels.shown(), it.value, it.timestamp)
         });
-        let more = it.more.as_ref().filter(|it| it.created_seconds > 0.0);
-        let created = more.map_or(String::new(), |it| format!(" since {}", it.created_seconds));
+        let more = it.more.as_ref().filter(|it| it.created_ms > 0);
+        let created = more.map_or(String::new(), |it| format!(" since {}", it.created_ms));
         format!("{} {}{time}{example}{created}", it.labels.shown(), it.value)
     };
     page.samples.iter().map(one).collect()
@@ -68,7 +68,7 @@ fn counters_gauges_and_summaries_are_read() {
         out.int(6, 99);
     });
     let want =
-        r#"{__name__="a_total", a="b"} 7 @99 # {trace_id="ff"} 3 Some(1700500) since 1700.5"#;
+        r#"{__name__="a_total", a="b"} 7 @99 # {trace_id="ff"} 3 Some(1700500) since 1700500"#;
     assert_eq!(shown(&counter, BOTH), [want]);
     let gauge = page("g", 1, |out| out.message(2, |out| out.double(1, -1.5)));
     assert_eq!(shown(&gauge, BOTH), [r#"{__name__="g", a="b"} -1.5"#]);
