@@ -123,7 +123,9 @@ impl Producer {
         for message in messages {
             let partitions = counts.get(&message.topic).map(Vec::as_slice).unwrap_or_default();
             let at = match &message.key {
-                Some(key) if self.keys_count => self.hasher.partition(key, partitions.len() as i32) as usize,
+                Some(key) if self.keys_count => {
+                    self.hasher.partition(key, partitions.len() as i32) as usize
+                }
                 _ => turn % partitions.len().max(1),
             };
             let Some(partition) = partitions.get(at).copied() else { continue };
