@@ -1,13 +1,13 @@
 //! The section of the exporter (`exporter/elasticsearchexporter/config.go`, v0.159).
 
-use component::config::{Caution, Choice, Choices, Duration, Problems, Secret, Section};
+use component::config::{Caution, Choice, Duration, Problems, Secret, Section};
 use component::{BatchConfig, QueueConfig, Sizer};
 use compression::Params;
 use confighttp::client::ClientConfig;
 use pdata::text::Base64;
 use serde::{Deserialize, Serialize};
 
-use crate::mode::Mode;
+use crate::mode::{Mapping, Mode};
 
 /// Where endpoints are found when the section has none.
 const ENDPOINTS_VARIABLE: &str = "ELASTICSEARCH_URL";
@@ -178,17 +178,6 @@ pub struct Flush {
     pub interval: Duration,
 }
 
-/// `mapping:`.
-#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
-#[config(go = "elasticsearchexporter.MappingsSettings")]
-pub struct Mapping {
-    /// otel, ecs, none, raw or bodymap. The attribute elastic.mapping.mode of a scope and the request metadata
-    /// X-Elastic-Mapping-Mode come before it. Default otel.
-    pub mode: Choice<Mode>,
-    /// The modes that request metadata and scopes may choose.
-    pub allowed_modes: Vec<Choice<Mode>>,
-}
-
 /// `telemetry:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[config(go = "elasticsearchexporter.TelemetrySettings")]
@@ -201,14 +190,6 @@ pub struct Telemetry {
     pub log_failed_docs_input: bool,
     /// Default 1s.
     pub log_failed_docs_input_rate_limit: Duration,
-}
-
-impl Mapping {
-    /// The mode of this name, if it may be chosen.
-    pub(crate) fn named(&self, name: &str) -> Option<Mode> {
-        let known = Mode::NAMES.iter().find(|it| it.0.eq_ignore_ascii_case(name))?;
-        self.allowed_modes.iter().any(|it| **it == known.1).then_some(known.1)
-    }
 }
 
 impl Default for Routing {

@@ -29,10 +29,10 @@ mod route;
 mod tests;
 
 pub use config::{
-    Config, Discover, Flush, Login, LogstashFormat, Mapping, Retry, Routing, Switch, Telemetry,
+    Config, Discover, Flush, Login, LogstashFormat, Retry, Routing, Switch, Telemetry,
 };
 use encode::{Dropped, Encoder};
-pub use mode::Mode;
+pub use mode::{Mapping, Mode};
 
 /// Request metadata that chooses a mode.
 const MODE_KEY: &str = "x-elastic-mapping-mode";

@@ -9,6 +9,7 @@ use kafka::{Acks, ClientConfig, Codec, Hasher};
 use serde::{Deserialize, Serialize};
 
 /// `exporters: kafka:`.
+#[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[config(go = "kafkaexporter.Config")]
 pub struct Config {

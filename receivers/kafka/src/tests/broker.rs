@@ -48,10 +48,15 @@ impl Broker {
         said
     }
 
-    fn kill(&self) {
+    async fn kill(&self) {
         let pid = std::fs::read_to_string(self.state.join("pid")).expect("a pid");
         let killed = Command::new("kill").args(["-9", pid.trim()]).status();
         assert!(killed.expect("kill").success());
+        // It is gone, or nothing but an exit status of it is left.
+        while std::fs::read_link(format!("/proc/{}/exe", pid.trim())).is_ok() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        std::fs::remove_file(self.state.join("pid")).expect("a pid");
     }
 
     fn restart(&self) {
@@ -138,7 +143,7 @@ async fn a_broker_that_is_killed_and_comes_back_loses_nothing_and_keeps_the_orde
     };
     let killing = async {
         sleep(Duration::from_millis(1500)).await;
-        broker.kill();
+        broker.kill().await;
         sleep(Duration::from_millis(500)).await;
         tokio::task::block_in_place(|| broker.restart());
     };
