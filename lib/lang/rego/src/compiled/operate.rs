@@ -34,6 +34,13 @@ pub(super) fn index<'r>(base: Val<'r>, key: Val<'r>) -> Val<'r> {
     }
 }
 
+/// A number finds the key that is its text, too: the interpreter knows.
+pub(super) fn data_index<'r>(base: Val<'r>, key: Val<'r>) -> Result<Val<'r>, Stop> {
+    let is_number = matches!(key.value(), Some(Value::Number(_)));
+    let found = index(base, key);
+    if is_number && found.is_undefined() { Err(Stop) } else { Ok(found) }
+}
+
 pub(super) fn compare<'r>(comparison: Comparison, left: &Val<'r>, right: &Val<'r>) -> Val<'r> {
     if left.is_undefined() || right.is_undefined() {
         return Val::UNDEFINED;
