@@ -6,20 +6,22 @@ use std::process::ExitCode;
 
 use rego::{Error, Untidy};
 
-use super::{DIFF, EXIT_ERRORS, FAIL, LIST, loaded, options, show};
+use super::{DATA, DIFF, EXIT_ERRORS, FAIL, LIST, load, options, show};
 use crate::cli::Matches;
 use crate::console::{complain, say};
 
 /// Looks at all modules that flags and words name.
 pub fn run(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
-    let loaded = match loaded(matches, words) {
-        Ok(loaded) => loaded,
-        Err(failure) => return failed(&failure),
+    let mut paths = matches.all(&DATA);
+    paths.extend(words.iter().cloned());
+    let sources = match load::policies(&paths) {
+        Ok(sources) => sources,
+        Err(why) => return failed(&show::Failure::Reading(why)),
     };
     let version = options(matches).version;
     let mut all: BTreeMap<String, (String, Vec<Untidy>)> = BTreeMap::new();
     let mut errors = Vec::new();
-    for source in loaded.sources {
+    for source in sources {
         match rego::untidy(&source.name, &source.text, version) {
             Ok(found) if found.is_empty() => {}
             Ok(found) => drop(all.insert(source.name, (source.text, found))),

@@ -50,7 +50,7 @@ impl Server {
         ]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         let connect = || {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
             TcpStream::connect(&free).ok()
         };
         let stream = std::iter::repeat_with(connect).take(3_000).flatten().next().unwrap();

@@ -65,6 +65,16 @@ pub const TABLE: Table = &[
         }
         named("net.cidr_expand", args)
     }),
+    ("time.format", |args| {
+        let layout = args.first().and_then(|it| it.as_array().ok()).and_then(|it| it.get(2));
+        ascii(layout)?;
+        named("time.format", args)
+    }),
+    ("time.parse_ns", |args| {
+        ascii(args.first())?;
+        ascii(args.get(1))?;
+        named("time.parse_ns", args)
+    }),
     ("units.parse", |args| {
         check(string(args, 0)?)?;
         named("units.parse", args)
@@ -81,6 +91,14 @@ fn pattern(args: &[Value]) -> Result<(), Failure> {
         return failed(format!("a glob of more than {GLOB_BYTES_MAX} bytes"));
     }
     Ok(())
+}
+
+/// The engine panics on a layout with other characters.
+fn ascii(text: Option<&Value>) -> Result<(), Failure> {
+    match text {
+        Some(Value::String(text)) if !text.is_ascii() => failed("a layout of time is ASCII"),
+        _ => Ok(()),
+    }
 }
 
 /// How many lines the value has in JSON, at most, and how deep it is.
@@ -158,7 +176,6 @@ mod tests {
             ("units.parse_bytes", vec![Value::from("1E99999999999999999999MB")]),
             ("units.parse_bytes", vec![Value::from("9".repeat(1_000))]),
             ("net.cidr_expand", vec![Value::from("10.0.0.0/8")]),
-            ("glob.quote_meta", vec![Value::from("a".repeat(5_000))]),
             ("net.cidr_expand", vec![Value::from("::/0")]),
             (
                 "json.marshal_with_options",
@@ -172,5 +189,11 @@ mod tests {
             let why = call(name, &args).unwrap_err();
             assert!(why.contains("more than"), "{name} {args:?}: {why}");
         }
+        assert!(call("glob.quote_meta", &[Value::from("a".repeat(5_000))]).is_err());
+        let layout = Value::from("2006\u{e9}");
+        assert!(call("time.parse_ns", &[layout.clone(), "x".into()]).is_err());
+        assert!(call("time.format", &[vec![1.into(), "UTC".into(), layout].into()]).is_err());
+        let day = call("time.format", &[vec![1.into(), "UTC".into(), "2006".into()].into()]);
+        assert_eq!(day, Ok("1970".into()));
     }
 }

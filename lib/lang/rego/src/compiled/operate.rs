@@ -2,8 +2,31 @@
 
 use regorus::Value;
 
-use super::program::Comparison;
 use super::val::{Stop, Val};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    Differ,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+impl Comparison {
+    pub(super) fn of(operator: &str) -> Option<Self> {
+        Some(match operator {
+            "==" | "=" => Self::Equal,
+            "!=" => Self::Differ,
+            "<" => Self::Less,
+            "<=" => Self::AtMost,
+            ">" => Self::More,
+            ">=" => Self::AtLeast,
+            _ => return None,
+        })
+    }
+}
 
 pub(super) fn is_collection(value: &Val<'_>) -> bool {
     matches!(value.value(), Some(Value::Array(_) | Value::Set(_) | Value::Object(_)))

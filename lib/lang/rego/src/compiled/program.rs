@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use regorus::Value;
 
 use super::call::Call;
+pub(super) use super::operate::Comparison;
 use super::operate::{data_index, index};
 use super::val::{Stop, Val};
 
@@ -180,28 +181,4 @@ pub(super) enum Collected {
     Array,
     Set,
     Object,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
-    Equal,
-    Differ,
-    Less,
-    AtMost,
-    More,
-    AtLeast,
-}
-
-impl Comparison {
-    pub(super) fn of(operator: &str) -> Option<Self> {
-        Some(match operator {
-            "==" | "=" => Self::Equal,
-            "!=" => Self::Differ,
-            "<" => Self::Less,
-            "<=" => Self::AtMost,
-            ">" => Self::More,
-            ">=" => Self::AtLeast,
-            _ => return None,
-        })
-    }
 }
