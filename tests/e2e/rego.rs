@@ -121,6 +121,22 @@ fn check_says_how_each_rule_is_evaluated_if_it_is_asked() {
 }
 
 #[test]
+fn what_opa_would_format_is_told_and_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, tests, _) = files(folder.path());
+    assert_eq!(sluice(&["rego", "fmt-check", &policy]), (0, String::new(), String::new()));
+    fs::write(&policy, "package a\n\nx:=1\n").unwrap();
+    let (code, out, _) = sluice(&["rego", "fmt-check", &policy, &tests]);
+    assert_eq!((code, out), (2, format!("{policy}:3:2: there is one space here\n")));
+    assert_eq!(sluice(&["rego", "fmt-check", "-l", &policy]).0, 0);
+    let (code, out, _) = sluice(&["rego", "fmt-check", "-l", "--fail", &policy]);
+    assert_eq!((code, out), (2, format!("{policy}\n")));
+    let (_, out, _) = sluice(&["rego", "fmt-check", "--diff", &policy]);
+    assert!(out.ends_with("-x:=1\n+x := 1\n"), "{out}");
+    assert_eq!(fs::read_to_string(&policy).unwrap(), "package a\n\nx:=1\n");
+}
+
+#[test]
 fn a_wrong_policy_is_refused_with_its_place_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.rego");

@@ -4,6 +4,7 @@ mod bench;
 mod coverage;
 mod eval;
 mod explain;
+mod format;
 mod lint;
 mod load;
 mod record;
@@ -55,7 +56,10 @@ const FORMAT: Flag = Flag {
     about: "The default is json for eval, pretty for the others",
 };
 
-const FAIL: Flag = switch("fail", "Exit with 1 if the query is undefined");
+const FAIL: Flag = switch(
+    "fail",
+    "Exit with 1 if the query is undefined; of fmt-check, with 2 if a file would change",
+);
 const FAIL_DEFINED: Flag = switch("fail-defined", "Exit with 1 if the query is defined");
 const STRICT: Flag =
     switch("strict-builtin-errors", "A builtin that fails is an error, and not undefined");
@@ -115,6 +119,12 @@ const ENTRY_POINT: Flag = Flag {
     about: "A rule that is asked for: check warns of what none needs",
 };
 
+const LIST: Flag = Flag {
+    short: Some('l'),
+    ..switch("list", "Of fmt-check: only the names of files that would change")
+};
+const DIFF: Flag = switch("diff", "Of fmt-check: lines that would change, before and after");
+
 const fn switch(name: &'static str, about: &'static str) -> Flag {
     Flag { name, short: None, takes: Takes::Nothing, default: "", about }
 }
@@ -130,6 +140,7 @@ Evaluate, test and check Rego policies, as opa does.
   eval       the results of a query: sluice rego eval -d policy.rego -i input.json 'data.a.allow'
   test       run the rules test_* of the files: sluice rego test policy.rego policy_test.rego
   check      read and compile the files, and say what is wrong with them
+  fmt-check  what opa fmt would change
   coverage   run the tests and report which lines they evaluate
   bench      how fast a query is
   repl       evaluate queries as they are typed",
@@ -155,11 +166,13 @@ Evaluate, test and check Rego policies, as opa does.
         &RECORD,
         &EXPLAIN,
         &ENTRY_POINT,
+        &LIST,
+        &DIFF,
     ],
     run,
 };
 
-const ACTIONS: [&str; 6] = ["eval", "test", "check", "coverage", "bench", "repl"];
+const ACTIONS: [&str; 7] = ["eval", "test", "check", "fmt-check", "coverage", "bench", "repl"];
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
     let words = matches.words_from(1);
@@ -171,6 +184,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         "bench" => bench::run(matches, &query(words)?),
         "repl" => repl::run(matches),
         "test" => test::run(matches, words, matches.is_on(&COVERAGE)),
+        "fmt-check" => format::run(matches, words),
         "coverage" => test::run(matches, words, true),
         _ => check(matches, words),
     }

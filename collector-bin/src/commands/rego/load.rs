@@ -29,13 +29,30 @@ struct File {
     content: Vec<u8>,
 }
 
-/// Reads files and directories, and bundles.
-pub fn load(paths: &[String], bundles: &[String]) -> Result<Loaded, String> {
+impl File {
+    fn text(&self) -> Result<String, String> {
+        String::from_utf8(self.content.clone()).map_err(|_| format!("{}: is not UTF-8", self.name))
+    }
+}
+
+/// Reads the policies of files and directories, and nothing else.
+pub fn policies(paths: &[String]) -> Result<Vec<Source>, String> {
+    let files = files(paths)?.into_iter().filter(|it| it.name.ends_with(".rego"));
+    files.map(|it| Ok(Source::new(it.name.clone(), it.text()?))).collect()
+}
+
+fn files(paths: &[String]) -> Result<Vec<File>, String> {
     let mut files = Vec::new();
     for path in paths {
         let path = path.strip_prefix("file://").unwrap_or(path);
         walk(Path::new(path), &mut Vec::new(), &mut files)?;
     }
+    Ok(files)
+}
+
+/// Reads files and directories, and bundles.
+pub fn load(paths: &[String], bundles: &[String]) -> Result<Loaded, String> {
+    let mut files = files(paths)?;
     let from = files.len();
     for path in bundles {
         if Path::new(path).is_dir() {
@@ -52,14 +69,10 @@ pub fn load(paths: &[String], bundles: &[String]) -> Result<Loaded, String> {
         let is_data = matches!(ending.as_str(), "json" | "yaml" | "yml");
         // A bundle has its data in files of this name only.
         let is_skipped = at >= from && !matches!(short, "data.json" | "data.yaml" | "data.yml");
-        let text = || {
-            String::from_utf8(file.content.clone())
-                .map_err(|_| format!("{}: is not UTF-8", file.name))
-        };
         if ending == "rego" {
-            sources.push(Source::new(file.name.clone(), text()?));
+            sources.push(Source::new(file.name.clone(), file.text()?));
         } else if is_data && !is_skipped {
-            let mut value = document(&file.name, &text()?)?;
+            let mut value = document(&file.name, &file.text()?)?;
             for folder in file.folders.iter().rev() {
                 value = Json::Object(Map::from_iter([(folder.clone(), value)]));
             }

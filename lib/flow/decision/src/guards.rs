@@ -51,7 +51,8 @@ struct Index {
 enum Test {
     /// A field and a constant.
     Field(usize, Must),
-    Not(Box<Test>),
+    /// The condition does not hold; whether that is so, too, where the field is not there.
+    Not(Box<Test>, bool),
     /// Another rule, of whose bodies one must hold.
     Rule(Vec<Vec<Test>>),
 }
@@ -111,14 +112,12 @@ impl Guard {
                 answer = constant(rule.head.value.as_ref()?)?;
                 continue;
             }
-            if exact && rule.head.key.is_some() {
-                answer = Value::new_set();
-            } else if !exact && answer == Value::Undefined {
-                answer = Value::new_object();
-            }
-            if exact && rule.head.reference.dotted().is_none() {
-                answer = Value::new_object();
-            }
+            let name = match (rule.head.reference.dotted(), &rule.head.key) {
+                (None, _) => Value::new_object(),
+                (Some(_), Some(_)) => Value::new_set(),
+                (Some(_), None) => Value::Undefined,
+            };
+            put(&mut answer, full.get(path.len()..).unwrap_or_default(), name);
             bodies.extend(making.conditions(module, rule, &mut clauses));
         }
         let can_fail = bodies.iter().all(|it| !it.tests.is_empty());
@@ -198,6 +197,27 @@ impl Index {
             |body: &Conditions| body.tests.iter().filter_map(Test::texts).any(|it| it.0 == field);
         let others = bodies.iter().enumerate().filter(|it| !wants(it.1)).map(|it| it.0).collect();
         Some(Self { field, texts, others })
+    }
+}
+
+/// What is there of a rule's name without a body that holds: the objects above its last part, and that itself if it is a set or an
+/// object.
+fn put(into: &mut Value, below: &[String], name: Value) {
+    let Some((first, rest)) = below.split_first() else {
+        if *into == Value::Undefined {
+            *into = name;
+        }
+        return;
+    };
+    if *into == Value::Undefined {
+        *into = Value::new_object();
+    }
+    let Ok(entries) = into.as_object_mut() else { return };
+    let key = Value::from(first.as_str());
+    let mut inner = entries.remove(&key).unwrap_or(Value::Undefined);
+    put(&mut inner, rest, name);
+    if inner != Value::Undefined {
+        entries.insert(key, inner);
     }
 }
 
@@ -281,7 +301,10 @@ impl<'m> Making<'m, '_> {
             LiteralKind::Expr(expr) => {
                 self.field(expr).or_else(|| self.other_rule(module, expr, depth))
             }
-            LiteralKind::Not(expr) => self.field(expr).map(|it| Test::Not(Box::new(it))),
+            LiteralKind::Not(expr) => {
+                let is_whole = module.negates_bodies();
+                self.field(expr).map(|it| Test::Not(Box::new(it), is_whole))
+            }
             _ => None,
         }
     }
@@ -405,15 +428,24 @@ impl Test {
     fn holds(&self, record: &Record<'_, '_>) -> bool {
         match self {
             Self::Field(field, must) => must.holds(record.field(*field)),
-            Self::Not(it) => !it.holds(record),
+            Self::Not(it, is_whole) => (*is_whole || it.is_there(record)) && !it.holds(record),
             Self::Rule(bodies) => bodies.iter().any(|it| all(it, record)),
+        }
+    }
+
+    /// Whether a field that is compared in another way than with `==` has a value: OPA reads it before the `not`.
+    fn is_there(&self, record: &Record<'_, '_>) -> bool {
+        match self {
+            Self::Field(_, Must::Equal(_)) => true,
+            Self::Field(field, _) => !record.field(*field).is_undefined(),
+            Self::Not(..) | Self::Rule(_) => true,
         }
     }
 
     fn is_slow(&self) -> bool {
         match self {
             Self::Field(_, must) => matches!(must, Must::Match(_) | Must::Contain(_)),
-            Self::Not(it) => it.is_slow(),
+            Self::Not(it, _) => it.is_slow(),
             Self::Rule(bodies) => bodies.iter().flatten().any(Self::is_slow),
         }
     }

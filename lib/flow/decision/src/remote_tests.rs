@@ -308,3 +308,119 @@ fn two_bundles_with_one_root_are_refused() {
     let error = crate::sources::Sources::read("", &[], &bundles).unwrap_err();
     assert_eq!(error, "detected overlapping roots in manifests for these bundles: [one, two]");
 }
+
+/// `opa`, if it is there.
+fn opa() -> Option<std::path::PathBuf> {
+    let parts = std::env::var_os("SLUICE_PARTS").map(std::path::PathBuf::from);
+    let home = || {
+        std::env::var_os("HOME").map(|it| std::path::PathBuf::from(it).join(".cache/sluice-parts"))
+    };
+    parts.or_else(home).map(|it| it.join("bin/opa")).filter(|it| it.is_file())
+}
+
+/// What a program says; `None` if it is not there.
+fn said(program: &std::path::Path, arguments: &[&str]) -> Option<String> {
+    let out = std::process::Command::new(program).args(arguments).output().ok()?;
+    assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+    Some(String::from_utf8(out.stdout).unwrap())
+}
+
+/// A pair of RSA keys, from `openssl`: the file of the private one, and the public one.
+fn rsa(folder: &std::path::Path) -> Option<(String, String)> {
+    let openssl = std::path::Path::new("openssl");
+    let path = folder.join("private.pem").display().to_string();
+    said(openssl, &["genrsa", "-traditional", "-out", &path, "2048"])?;
+    let public = said(openssl, &["rsa", "-in", &path, "-pubout"])?;
+    Some((path, public))
+}
+
+#[test]
+fn a_bundle_that_is_signed_with_rsa_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((private, public)) = rsa(folder.path()) else { return };
+    let der = said(
+        std::path::Path::new("openssl"),
+        &["pkcs8", "-topk8", "-nocrypt", "-in", &private, "-outform", "PEM"],
+    );
+    let text: String = der.unwrap().lines().filter(|it| !it.starts_with('-')).collect();
+    let der = pdata::text::Base64::STANDARD.decode(text.as_bytes()).unwrap();
+    let key = ring::signature::RsaKeyPair::from_pkcs8(&der).unwrap();
+    let with = |algorithm: &'static str, padding: &'static dyn ring::signature::RsaEncoding| {
+        signed(
+            &FILES,
+            &|payload| {
+                token(algorithm, payload, &|text| {
+                    let mut out = vec![0; key.public().modulus_len()];
+                    key.sign(padding, &SystemRandom::new(), text, &mut out).unwrap();
+                    out
+                })
+            },
+            &json!({"keyid": "team"}),
+        )
+    };
+    let check = |algorithm: &str| {
+        verify(json!({"team": {"algorithm": algorithm, "key": public}}), json!({}))
+    };
+    let packed = with("RS256", &ring::signature::RSA_PKCS1_SHA256);
+    assert_eq!(check("RS256")(&packed), Ok(()));
+    assert!(check("RS512")(&packed).is_err(), "another algorithm than the key's");
+    assert_eq!(check("PS256")(&with("PS256", &ring::signature::RSA_PSS_SHA256)), Ok(()));
+    let tampered = with("RS256", &ring::signature::RSA_PKCS1_SHA512);
+    assert!(check("RS256")(&tampered).is_err());
+}
+
+#[test]
+fn a_bundle_that_opa_has_signed_counts_until_it_is_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (Some(opa), Some((private, public))) = (opa(), rsa(folder.path())) else { return };
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("b/p/p.rego", "package p\n\nnoise if input.log.body == data.p.loud\n");
+    write("b/p/data.json", "{\"loud\": \"x\", \"a\": [1.50, {\"b\": \"<\u{e9}>\"}], \"n\": 1e3}");
+    write("b/.manifest", "{\"revision\": \"r1\", \"roots\": [\"p\"]}");
+    let check = verify(
+        json!({"global": {"algorithm": "RS256", "key": public}}),
+        json!({"keyid": "global"}),
+    );
+    // Built and signed at once.
+    let (built, source) = (path("built.tar.gz"), path("b"));
+    said(
+        &opa,
+        &[
+            "build",
+            "-b",
+            &source,
+            "--signing-key",
+            &private,
+            "--signing-alg",
+            "RS256",
+            "-o",
+            &built,
+        ],
+    );
+    let bytes = std::fs::read(&built).unwrap();
+    assert_eq!(check(&bytes), Ok(()));
+    // Signed as it lies there, and packed by somebody else.
+    let sign = ["sign", "--signing-key", &private, "--bundle", ".", "-o", "."];
+    let signed = std::process::Command::new(&opa).args(sign).current_dir(&source).status();
+    assert!(signed.unwrap().success());
+    let read = |name: &str| std::fs::read_to_string(folder.path().join("b").join(name)).unwrap();
+    let names = ["p/p.rego", "p/data.json", ".manifest", ".signatures.json"];
+    let texts: Vec<String> = names.iter().map(|it| read(it)).collect();
+    let files: Vec<(&str, &str)> =
+        names.iter().zip(&texts).map(|it| (*it.0, it.1.as_str())).collect();
+    assert_eq!(check(&packed(&files)), Ok(()));
+    let changed = texts[0].replace("noise", "noisy");
+    let mut other = files.clone();
+    other[0].1 = &changed;
+    assert!(check(&packed(&other)).unwrap_err().contains("p/p.rego: digest mismatch"));
+    let forged = verify(
+        json!({"global": {"algorithm": "RS256", "key": rsa(folder.path()).unwrap().1}}),
+        json!({"keyid": "global"}),
+    );
+    assert!(forged(&bytes).is_err(), "another key");
+}

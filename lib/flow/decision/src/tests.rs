@@ -10,6 +10,8 @@ use serde_json::{Value as Json, json};
 use crate::config::{Config, OnError, Rule, Speed};
 use crate::{Action, Engine};
 
+mod opa;
+
 /// Policies; `SLUICE_POLICIES=10000` for a million pairs of a policy and a record.
 fn policies() -> u32 {
     std::env::var("SLUICE_POLICIES").ok().and_then(|it| it.parse().ok()).unwrap_or(200)
@@ -123,6 +125,10 @@ const HEADS: &[&str] = &[
     "decision[\"labels\"] := {\"level\": input.log.level}",
     "choice := {\"drop\": input.log.level}",
     "choice := {\"drop\": lower(input.log.level)}",
+    "verdict.drop := \"why\"",
+    "verdict.set.severity_text := input.log.level",
+    "verdict.set.attributes.x := lower(input.log.level)",
+    "verdict[\"keep\"] := true",
 ];
 
 /// What the conditions ask for beside the record.
@@ -276,8 +282,9 @@ fn engine(policy: &str, speed: Speed) -> Result<Engine, String> {
     };
     write("base.rego", BASE);
     write("base/data.json", DATA);
-    let decision =
-        ["choice", "decision"].into_iter().find(|it| policy.contains(&format!("\n{it}")));
+    let decision = ["choice", "verdict", "decision"]
+        .into_iter()
+        .find(|it| policy.contains(&format!("\n{it}")));
     let config = Config {
         policy: policy.to_owned(),
         files: vec![folder.path().display().to_string()],
@@ -328,6 +335,93 @@ fn what_is_faster_gives_the_same_answers() {
         Ok(())
     });
     result.unwrap();
+}
+
+/// An engine whose rules mark the records that a policy allows or denies.
+fn asked(policy: &str, speed: Speed) -> Engine {
+    let names = ["allow", "deny"].into_iter().filter(|it| policy.contains(&format!("\n{it}")));
+    let rules = names.map(|name| Rule {
+        query: format!("data.p.{name}"),
+        then: vec![config::TextOr::Map(Action {
+            labels: [(name.to_owned(), "yes".to_owned())].into(),
+            ..Action::default()
+        })],
+        ..Rule::default()
+    });
+    let config = Config {
+        policy: policy.to_owned(),
+        rules: rules.collect(),
+        timeout: config::Duration::of(std::time::Duration::from_millis(50)),
+        on_error: OnError::Drop.into(),
+        speed,
+        ..Config::default()
+    };
+    let mut found = Problems::default();
+    let engine = Engine::new(&config, &mut found);
+    engine.unwrap_or_else(|| panic!("{:?}", found.faults()))
+}
+
+/// Of guards, of the index, and of programs that have to run to know.
+const QUIET: &str = "package p
+default allow := false
+allow if { input.log.level == \"FATAL\"; input.log.body == \"x\" }
+allow if { input.log.service == \"none\"; startswith(input.log.body, \"n\") }
+allow if contains(input.log.body, \"audit\")
+allow if regex.match(`\\d{9}`, input.log.body)
+allow if { code := input.log.attributes.code; code >= 500; code < 600 }
+allow if { not input.log.attributes.team; input.log.severity_number > 20 }
+allow if input.log.attributes.code > limits[input.log.level]
+limits := {\"FATAL\": 1000}
+deny contains \"a\" if input.log.attributes.code == 7
+";
+
+#[test]
+fn a_record_that_no_rule_is_for_allocates_nothing() {
+    let record = json!({
+        "severityText": "INFO", "severityNumber": 9, "body": {"stringValue": "request 17 was answered"},
+        "attributes": [
+            {"key": "code", "value": {"intValue": "200"}}, {"key": "team", "value": {"stringValue": "shop"}},
+        ],
+    });
+    let engine = asked(QUIET, Speed::default());
+    let instance = engine.instance("processor", "rego", "logs", &Meter::default());
+    let allocations = |records: usize| {
+        let data = request(&vec![record.clone(); records]);
+        let run = || assert_eq!(engine.run(&instance, None, &data).data.items(), records);
+        run();
+        allocation_counter::measure(run).count_total
+    };
+    assert_eq!(allocations(10), allocations(110));
+}
+
+/// Loops that a record decides the length of, over numbers and over texts.
+const LOOPS: [&str; 3] = [
+    "some x in input.log.attributes.list; some y in input.log.attributes.list; \
+     some z in input.log.attributes.list; x + y + z == -1",
+    "some x in input.log.attributes.list; some y in input.log.attributes.list; \
+     contains(input.log.body, sprintf(\"%d-%d\", [x, y]))",
+    "every x in input.log.attributes.list { every y in input.log.attributes.list { \
+     [x, y, input.log.body] != input.log.attributes.list } }\n \
+     x := [1 | some i; input.log.attributes.list[i] == -1]\n count(x) == 1",
+];
+
+#[test]
+fn a_record_that_would_keep_a_policy_busy_is_ended_and_its_neighbours_are_not() {
+    let record = |numbers: i32, body: &str| {
+        let list: Vec<Json> = (0..numbers).map(|it| json!({"intValue": it.to_string()})).collect();
+        let list = json!({"key": "list", "value": {"arrayValue": {"values": list}}});
+        json!({"body": {"stringValue": body}, "attributes": [list]})
+    };
+    let large = record(3_000, &"0".repeat(200_000));
+    let data = request(&[record(1, "a"), large, record(2, "b"), record(0, "c")]);
+    for body in LOOPS {
+        for speed in [OFF, Speed { programs: true, ..OFF }, Speed::default()] {
+            let engine = asked(&format!("package p\nallow if {{ {body} }}\n"), speed);
+            let instance = engine.instance("processor", "rego", "logs", &Meter::default());
+            let outcome = engine.run(&instance, None, &data);
+            assert_eq!(outcome.data.items(), 3, "{body}");
+        }
+    }
 }
 
 #[test]

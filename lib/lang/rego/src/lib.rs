@@ -13,12 +13,23 @@
 //! assert_eq!(worker.evaluate(Value::new_object()).unwrap(), None);
 //! ```
 
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
 mod annotations;
 mod builtins;
 mod check;
 pub mod compiled;
 mod engine_error;
 mod error;
+mod layout;
 mod policy;
 mod query;
 pub mod syntax;
@@ -30,6 +41,7 @@ pub use builtins::gotemplate::Template;
 pub use builtins::jwt::verified_payload;
 pub use builtins::signatures;
 pub use error::{Details, Error, Errors, Location, code};
+pub use layout::{Untidy, untidy};
 pub use policy::{Limits, Lookup, Options, Policy, Source};
 pub use query::{Query, Results, Solution, Worker};
 pub use regorus::Value;

@@ -22,8 +22,8 @@ const LINE_COLUMNS_MAX: NonZeroU32 = NonZeroU32::new(16 * 1024 * 1024).unwrap();
 const MODULE_BYTES_MAX: NonZeroUsize = NonZeroUsize::new(32 * 1024 * 1024).unwrap();
 /// Most lines of a module that the engine reads.
 const MODULE_LINES_MAX: NonZeroUsize = NonZeroUsize::new(1_000_000).unwrap();
-/// How many steps of the engine go between two looks at the clock.
-const STEPS_PER_LOOK: NonZeroU32 = NonZeroU32::new(64).unwrap();
+/// How many steps of the engine go between two looks at the clock: each may be a builtin that reads a large text.
+const STEPS_PER_LOOK: NonZeroU32 = NonZeroU32::new(16).unwrap();
 
 /// A file with Rego.
 #[derive(Debug, Clone)]
@@ -287,7 +287,8 @@ fn engine(options: &Options) -> Result<Engine, Errors> {
     for (name, function) in builtins::all() {
         let args = builtins::signatures::of(name).map_or(1, |it| it.args.len());
         let call = move |args: Vec<Value>| builtins::call(name, function, &args, strict);
-        extend(&mut engine, name.to_owned(), args as u8, call)?;
+        let args = u8::try_from(args).unwrap_or(u8::MAX);
+        extend(&mut engine, name.to_owned(), args, call)?;
     }
     for (index, lookup) in options.lookups.iter().enumerate() {
         let answer = Arc::clone(&lookup.answer);

@@ -103,6 +103,10 @@ fn rule_of(policy: &Policy, body: &syntax::Body, text: &str) -> Option<Rule> {
         return None;
     }
     let path = expr.constant_path();
+    if path == ["data"] {
+        // Within a rule it would be all but what is being evaluated.
+        return None;
+    }
     if let Some(path) = path.strip_prefix(&["data"])
         && literal.with.is_empty()
         && expr.dotted().is_some()

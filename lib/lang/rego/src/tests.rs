@@ -197,3 +197,100 @@ fn what_a_single_call_makes_is_bounded() {
     assert_eq!(value("x := numbers.range_step(1, 6, 2)"), "[1,3,5]");
     assert_eq!(value("x := numbers.range_step(6, 1, 2)"), "[6,4,2]");
 }
+
+/// The value of any query, as JSON.
+fn answer(rules: &str, query: &str) -> String {
+    let source = Source::new("a.rego", format!("package a\n{rules}"));
+    let policy = Policy::compile(vec![source], Value::new_object(), &Options::default()).unwrap();
+    let found = policy.query(query).unwrap().worker().evaluate(Value::new_object()).unwrap();
+    found.map_or_else(
+        || "undefined".to_owned(),
+        |it| it.to_json_str().unwrap().split_whitespace().collect(),
+    )
+}
+
+#[test]
+fn a_name_of_several_parts_has_its_objects_whatever_holds() {
+    for (rules, query, want) in [
+        ("y.z := 1 if input.no", "data.a.y", "{}"),
+        ("y.z := 1 if input.no", "data.a.y.z", "undefined"),
+        ("y.z := 1 if input.no", "data.a", "{\"y\":{}}"),
+        ("y.z := 1 if input.no", "data", "{\"a\":{\"y\":{}}}"),
+        ("x := data.a.y\ny.z := 1 if input.no", "data.a.x", "{}"),
+        ("x := y\ny.z := 1 if input.no", "data.a.x", "{}"),
+        ("x := y.z\ny.z := 1 if input.no", "data.a.x", "undefined"),
+        ("y.z.w := 1 if input.no", "data.a.y", "{\"z\":{}}"),
+        ("y.z.w := 1 if input.no", "data.a.y.z", "{}"),
+        ("y.z.w := 1 if input.no", "data.a.y.z.w", "undefined"),
+        ("y.z := 1 if input.no\ny.w := 2", "data.a.y", "{\"w\":2}"),
+        ("y[\"z\"] := 1 if input.no", "data.a.y", "{}"),
+        ("y[\"z\"] := 1 if input.no", "data.a.y.z", "undefined"),
+        ("y.z contains 1 if input.no", "data.a.y", "{\"z\":[]}"),
+        ("y.z contains 1 if input.no", "data.a.y.z", "[]"),
+        ("y[k] := 1 if some k in []", "data.a.y", "{}"),
+        ("y.z[k] := 1 if some k in []", "data.a.y", "{\"z\":{}}"),
+        ("y.z[k] := 1 if some k in []", "data.a.y.z", "{}"),
+        ("default y.z := 3\ny.z := 1 if input.no", "data.a.y", "{\"z\":3}"),
+        ("default y.z := 3\ny.z := 1 if input.no", "data.a.y.z", "3"),
+        ("x := count(y)\ny.z := 1 if input.no", "data.a.x", "0"),
+        ("x if not y.z\ny.z := 1 if input.no", "data.a.x", "true"),
+        ("x if not y\ny.z := 1 if input.no", "data.a.x", "undefined"),
+        ("x if y\ny.z := 1 if input.no", "data.a.x", "true"),
+        ("y.z if input.no", "data.a.y", "{}"),
+        ("y.z if not input.no", "data.a.y", "{\"z\":true}"),
+        ("y.z", "data.a.y.z", "true"),
+        ("y.z := 1 if input.no else := 2", "data.a.y", "{\"z\":2}"),
+        ("y.z := 1\ny.w contains 2 if input.no", "data.a.y", "{\"w\":[],\"z\":1}"),
+        ("y.z := 1\ny.w.v := 2", "data.a.y", "{\"w\":{\"v\":2},\"z\":1}"),
+        ("y.z := 1\nx := data.a.y.z", "data.a.x", "1"),
+    ] {
+        assert_eq!(answer(rules, query), want, "{query} of {rules}");
+    }
+}
+
+#[test]
+fn what_is_negated_has_its_arguments_evaluated_before() {
+    let helpers = "f(v) if v == 1\ng := {\"a\": 1}\ni := input.no\n";
+    for (condition, holds) in [
+        ("input.no > 1", false),
+        ("input.no != 1", false),
+        ("f(input.no)", false),
+        ("count(input.no) > 0", false),
+        ("input.no", true),
+        ("g[input.no]", false),
+        ("startswith(lower(input.no), \"a\")", false),
+        ("to_number(input.no) == 1", false),
+        ("startswith(i, \"a\")", false),
+        ("startswith(data.a.i, \"a\")", false),
+        ("input.no + 1 == 2", false),
+        ("input.no == input.other", true),
+        ("[input.no] == [1]", false),
+        ("\"a\" in input.no", false),
+        ("input.no in {1}", false),
+        ("input.no = 1", true),
+        ("i", true),
+        ("i == 1", true),
+        ("lower(input.no)", false),
+        ("f(2)", true),
+        ("startswith(\"b\", \"a\")", true),
+        ("2 in {1}", true),
+        ("1 > 2", true),
+        ("f(g.a)", false),
+        ("object.get(g, \"b\", 1) == 2", true),
+        ("startswith($\"{input.no}\", \"a\")", true),
+    ] {
+        let want = if holds { "true" } else { "undefined" };
+        assert_eq!(
+            answer(&format!("{helpers}x if not {condition}"), "data.a.x"),
+            want,
+            "{condition}"
+        );
+        let within = format!("{helpers}x if {{\n\tsome k in [1]\n\tnot {condition}\n\tk == 1\n}}");
+        assert_eq!(answer(&within, "data.a.x"), want, "{condition}");
+    }
+    assert_eq!(answer("x := count([1 | not startswith(input.no, \"a\")])", "data.a.x"), "0");
+    let body = "import future.keywords.not\nx if { not { startswith(input.no, \"a\"); true } }";
+    assert_eq!(answer(body, "data.a.x"), "true");
+    let body = "import future.keywords.not\nx if not startswith(input.no, \"a\")";
+    assert_eq!(answer(body, "data.a.x"), "true");
+}

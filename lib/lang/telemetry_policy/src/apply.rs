@@ -8,6 +8,7 @@ use pdata::{Data, Depth, Place, PointRef, Signal, Value};
 use crate::decide::Decision;
 use crate::engine::{Engine, Scratch, Set};
 use crate::index::{Index, Search};
+use crate::number::place;
 use crate::sampling::with_threshold;
 use crate::slots::{Extent, Item, Slots, View, each};
 use crate::transform::Shared;
@@ -173,7 +174,9 @@ impl<'s, 'a> Pass<'s, 'a> {
     fn outcome(&mut self, matched: &[u32], decision: Decision) -> Outcome {
         match decision {
             Decision::Drop(_) => Outcome::Drop,
-            Decision::KeepWith(threshold, digits) => Outcome::Threshold(threshold, digits as u8),
+            Decision::KeepWith(threshold, digits) => {
+                Outcome::Threshold(threshold, u8::try_from(digits).unwrap_or(u8::MAX))
+            }
             Decision::Keep => {
                 let from = self.out.changes.len();
                 let changes = |at: &&u32| {
@@ -182,7 +185,7 @@ impl<'s, 'a> Pass<'s, 'a> {
                 };
                 self.out.changes.extend(matched.iter().filter(changes));
                 let to = self.out.changes.len();
-                if from == to { Outcome::Stay } else { Outcome::Change(from as u32, to as u32) }
+                if from == to { Outcome::Stay } else { Outcome::Change(place(from), place(to)) }
             }
         }
     }
@@ -247,7 +250,7 @@ impl<'s, 'a> Pass<'s, 'a> {
             self.out.points.truncate(from);
             return Outcome::Stay;
         }
-        Outcome::Points(all as u32)
+        Outcome::Points(place(all))
     }
 }
 

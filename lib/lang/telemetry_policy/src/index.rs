@@ -19,6 +19,7 @@ use pdata::ValueRef;
 
 use crate::literal::{Atom, required};
 use crate::model::{Field, Literal, Number, Test, fold, number};
+use crate::number::place;
 use crate::slots::{Extent, Slots, View, has_many};
 
 /// So many policies are asked one by one.
@@ -83,7 +84,7 @@ impl Scalar {
             Number::Int(it) => Some(Self::Int(it)),
             Number::Double(it) if it.is_nan() => None,
             Number::Double(it) => {
-                let whole = it as i64;
+                let whole = golang::number::whole(it);
                 let is_whole = Number::Int(whole).compare(Number::Double(it));
                 let is_whole = is_whole == Some(std::cmp::Ordering::Equal);
                 Some(if is_whole { Self::Int(whole) } else { Self::Double(it.to_bits()) })
@@ -125,7 +126,7 @@ impl<'p> Builder<'p> {
     /// Conditions of a policy that may become its key.
     fn free(&self, (policy, used): Open) -> impl Iterator<Item = (usize, &'p Atom)> + use<'p> {
         let atoms = self.policies.get(policy as usize).copied().unwrap_or_default();
-        let is_free = move |at: usize| used.checked_shr(at as u32).unwrap_or(1) & 1 == 0;
+        let is_free = move |at: usize| used.checked_shr(place(at)).unwrap_or(1) & 1 == 0;
         atoms.iter().enumerate().filter(move |(at, it)| !it.negate && is_free(*at))
     }
 
@@ -145,7 +146,7 @@ impl<'p> Builder<'p> {
         let mut present: BTreeMap<usize, Vec<Open>> = BTreeMap::new();
         let mut rest = Vec::new();
         for it in open {
-            let used = |at: usize| (it.0, it.1 | 1_u128.checked_shl(at as u32).unwrap_or(0));
+            let used = |at: usize| (it.0, it.1 | 1_u128.checked_shl(place(at)).unwrap_or(0));
             let equalities = self.free(it).filter_map(|(at, atom)| Some((at, equality(atom)?)));
             let rarest = equalities.min_by_key(|(_, key)| shared.get(key).copied());
             if let Some((at, key)) = rarest {
@@ -368,7 +369,7 @@ impl Texts {
             // Once per record, however often it stands there.
             if *found != search.record {
                 *found = search.record;
-                search.hits.push(at as u32);
+                search.hits.push(place(at));
             }
         }
         for hit in before..search.hits.len() {

@@ -5,6 +5,16 @@
 //! payload. All records are matched as they came, then all decisions are carried out: what one policy changes is not
 //! seen by another, whatever their order.
 
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
 mod apply;
 mod decide;
 mod engine;
@@ -13,6 +23,7 @@ mod keep;
 mod limiter;
 mod literal;
 mod model;
+mod number;
 mod read;
 mod redact;
 mod rego;

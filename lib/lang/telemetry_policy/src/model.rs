@@ -234,7 +234,10 @@ fn int_and_double(a: i64, b: f64) -> Option<std::cmp::Ordering> {
         return Some(Greater);
     }
     let whole = b.trunc();
-    Some(a.cmp(&(whole as i64)).then_with(|| 0.0_f64.partial_cmp(&(b - whole)).unwrap_or(Less)))
+    Some(
+        a.cmp(&golang::number::whole(whole))
+            .then_with(|| 0.0_f64.partial_cmp(&(b - whole)).unwrap_or(Less)),
+    )
 }
 
 /// The text with all letters that differ only in case made the same, as a pattern with `(?i)` sees them.

@@ -13,7 +13,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, usize> {
             b'_' => 63,
             b'\n' | b'\r' => continue,
             _ => match STANDARD.iter().position(|it| *it == byte) {
-                Some(value) => value as u32,
+                Some(value) => u32::try_from(value).unwrap_or_default(),
                 None => return Err(at),
             },
         };
@@ -22,7 +22,8 @@ pub fn decode(text: &str) -> Result<Vec<u8>, usize> {
         count += 6;
         if count >= 8 {
             count -= 8;
-            bytes.push((bits >> count) as u8);
+            let [.., last] = (bits >> count).to_be_bytes();
+            bytes.push(last);
         }
     }
     if seen % 4 == 1 { Err(text.len()) } else { Ok(bytes) }

@@ -7,15 +7,19 @@ mod base64;
 mod bounds;
 mod crypto;
 mod deprecated;
+pub mod engine;
 mod globs;
 pub mod gotemplate;
+mod graphs;
 pub mod jwt;
 mod net;
+mod objects;
 mod outside;
 mod pem;
 mod print;
 mod ranges;
 mod regexes;
+mod searches;
 pub mod signatures;
 mod strings;
 mod templates;
@@ -25,17 +29,20 @@ use args::{Failure, Function, Table};
 use regorus::Value;
 
 /// All tables.
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 16] = [
     aws::TABLE,
     bounds::TABLE,
     crypto::TABLE,
     deprecated::TABLE,
     globs::TABLE,
+    graphs::TABLE,
     jwt::TABLE,
     net::TABLE,
+    objects::TABLE,
     outside::TABLE,
     ranges::TABLE,
     regexes::TABLE,
+    searches::TABLE,
     strings::TABLE,
     templates::TABLE,
     uri::TABLE,

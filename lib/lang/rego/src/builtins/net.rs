@@ -63,7 +63,7 @@ impl Block {
             let address = if self.is_v6 {
                 IpAddr::from(first.to_be_bytes())
             } else {
-                IpAddr::from((first as u32).to_be_bytes())
+                IpAddr::from(u32::try_from(first).unwrap_or(u32::MAX).to_be_bytes())
             };
             texts.push(Value::from(format!("{address}/{}", bits - host)));
             let size = if host == 128 { return } else { 1_u128 << host };
@@ -153,8 +153,7 @@ fn merge(args: &[Value]) -> Answer {
                     _ => 32,
                 };
                 let network = u32::from(it);
-                let mask = (1_u64 << (32 - length)) as u32;
-                let mask = mask.wrapping_sub(1);
+                let mask = u32::MAX.checked_shr(length).unwrap_or(0);
                 let (first, last) = (network, network | mask);
                 Block { is_v6: false, first: first.into(), last: last.into() }
             }

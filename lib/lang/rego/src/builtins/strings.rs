@@ -164,7 +164,7 @@ fn parse_duration(args: &[Value]) -> Answer {
         }
         rest = behind;
     }
-    let total = whole + part as i128;
+    let total = whole + i128::from(golang::number::whole(part));
     let total = if sign < 0.0 { -total } else { total };
     i64::try_from(total).map(Value::from).map_err(|_| bad())
 }

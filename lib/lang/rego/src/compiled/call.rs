@@ -1,17 +1,14 @@
 //! Calls of builtins: some are done here on texts of the record, the others by the function that the interpreter calls, too.
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use regex::Regex;
 use regorus::Value;
-use regorus::unstable::{BUILTINS, BuiltinFcn, Expr, NodeRef, Span};
+use regorus::unstable::{BUILTINS, BuiltinFcn};
 
 use super::val::{Stop, Val};
+use crate::builtins::engine::{self, ARGUMENTS_MAX};
 use crate::builtins::{self, args::Function, signatures};
-
-/// Most arguments of a builtin.
-const ARGUMENTS_MAX: usize = 8;
 
 /// A builtin.
 #[derive(Clone)]
@@ -24,6 +21,8 @@ pub(super) enum Call {
     Match(Regex),
     Ours(Function),
     Engines(&'static BuiltinFcn),
+    /// The engine's, of those that do not go through their arguments.
+    Light(&'static BuiltinFcn),
 }
 
 impl fmt::Debug for Call {
@@ -35,7 +34,7 @@ impl fmt::Debug for Call {
             Self::Count => "count",
             Self::Match(_) => "regex.match",
             Self::Ours(_) => "ours",
-            Self::Engines(_) => "engine's",
+            Self::Engines(_) | Self::Light(_) => "engine's",
         })
     }
 }
@@ -59,6 +58,11 @@ fn is_pure(name: &str) -> bool {
     !NOT.contains(&name) && !name.starts_with("rego.")
 }
 
+/// Looks at a value, and not at all that is in it.
+fn is_light(name: &str) -> bool {
+    name.starts_with("is_") || matches!(name, "object.get" | "type_name")
+}
+
 impl Call {
     /// The builtin of this name.
     pub(super) fn of(name: &str, arguments: usize) -> Result<Self, String> {
@@ -78,7 +82,8 @@ impl Call {
             ("count", _) => Self::Count,
             _ => {
                 let found = BUILTINS.get(name).filter(|it| usize::from(it.1) == arguments);
-                Self::Engines(found.ok_or_else(|| format!("it calls {name}"))?)
+                let found = found.ok_or_else(|| format!("it calls {name}"))?;
+                if is_light(name) { Self::Light(found) } else { Self::Engines(found) }
             }
         })
     }
@@ -90,7 +95,12 @@ impl Call {
 
     /// The engine's own limits can end it.
     pub(super) fn may_stop(&self) -> bool {
-        matches!(self, Self::Engines(_))
+        matches!(self, Self::Engines(_) | Self::Light(_))
+    }
+
+    /// It may go through all that is in its arguments.
+    pub(super) fn reads_all(&self) -> bool {
+        matches!(self, Self::Ours(_) | Self::Engines(_))
     }
 
     /// The answer; all arguments are defined.
@@ -110,7 +120,9 @@ impl Call {
                 text.map_or(Value::Undefined, |text| pattern.is_match(text).into())
             }
             Self::Ours(function) => function(&values(arguments)).unwrap_or(Value::Undefined),
-            Self::Engines(function) => engines(function, &values(arguments))?,
+            Self::Engines(function) | Self::Light(function) => {
+                engines(function, &values(arguments))?
+            }
         }))
     }
 }
@@ -131,17 +143,7 @@ fn values(arguments: &[Val<'_>]) -> Vec<Value> {
 
 /// The engine's function, as its interpreter calls it where errors of builtins are undefined.
 fn engines(function: &BuiltinFcn, arguments: &[Value]) -> Result<Value, Stop> {
-    static PLACE: OnceLock<Option<(Span, Vec<NodeRef<Expr>>)>> = OnceLock::new();
-    let place = PLACE.get_or_init(|| {
-        let source = regorus::Source::from_contents("builtin".into(), " ".into()).ok()?;
-        let span = Span { source, line: 1, col: 1, start: 0, end: 0 };
-        let null = || NodeRef::new(Expr::Null { span: span.clone(), value: Value::Null, eidx: 0 });
-        let parameters = (0..ARGUMENTS_MAX).map(|_| null()).collect();
-        Some((span, parameters))
-    });
-    let Some((span, parameters)) = place else { return Err(Stop) };
-    let parameters = parameters.get(..arguments.len()).ok_or(Stop)?;
-    match function.0(span, parameters, arguments, false) {
+    match engine::call(function, arguments, false) {
         Ok(value) => Ok(value),
         Err(error) if error.is::<regorus::LimitError>() => Err(Stop),
         Err(_) => Ok(Value::Undefined),

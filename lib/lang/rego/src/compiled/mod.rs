@@ -11,6 +11,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod val;
+mod weigh;
 
 pub use program::Program;
 pub use run::{Input, Scratch};

@@ -2,8 +2,31 @@
 
 use regorus::Value;
 
-use super::program::Comparison;
 use super::val::{Stop, Val};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    Differ,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+impl Comparison {
+    pub(super) fn of(operator: &str) -> Option<Self> {
+        Some(match operator {
+            "==" | "=" => Self::Equal,
+            "!=" => Self::Differ,
+            "<" => Self::Less,
+            "<=" => Self::AtMost,
+            ">" => Self::More,
+            ">=" => Self::AtLeast,
+            _ => return None,
+        })
+    }
+}
 
 pub(super) fn is_collection(value: &Val<'_>) -> bool {
     matches!(value.value(), Some(Value::Array(_) | Value::Set(_) | Value::Object(_)))
@@ -32,6 +55,13 @@ pub(super) fn index<'r>(base: Val<'r>, key: Val<'r>) -> Val<'r> {
         Val::Ref(base) => Val::Ref(&base[&key]),
         Val::Own(base) => Val::Own(base[&key].clone()),
     }
+}
+
+/// A number finds the key that is its text, too: the interpreter knows.
+pub(super) fn data_index<'r>(base: Val<'r>, key: Val<'r>) -> Result<Val<'r>, Stop> {
+    let is_number = matches!(key.value(), Some(Value::Number(_)));
+    let found = index(base, key);
+    if is_number && found.is_undefined() { Err(Stop) } else { Ok(found) }
 }
 
 pub(super) fn compare<'r>(comparison: Comparison, left: &Val<'r>, right: &Val<'r>) -> Val<'r> {

@@ -1,8 +1,13 @@
 //! What a query is lowered to.
 
+use std::collections::HashMap;
+
 use regorus::Value;
 
 use super::call::Call;
+pub(super) use super::operate::Comparison;
+use super::operate::{data_index, index};
+use super::val::{Stop, Val};
 
 /// The program of one query.
 #[derive(Debug, Default)]
@@ -36,6 +41,17 @@ pub(super) struct Rule {
     pub(super) is_first_enough: bool,
     /// Evaluating it may stop the program.
     pub(super) may_stop: bool,
+}
+
+impl Rule {
+    /// The value, if it is the same for all records.
+    pub(super) fn same_for_all(&self) -> Option<Value> {
+        let [Clause { arms }] = self.clauses.as_slice() else { return None };
+        let [Arm { body, key: None, value: Ex::Const(value), .. }] = arms.as_slice() else {
+            return None;
+        };
+        (self.kind == Kind::Complete && body.is_empty()).then(|| value.clone())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +126,8 @@ pub(super) enum Ex {
     Index(Box<Ex>, Box<Ex>),
     /// The same of what is below `data`.
     DataIndex(Box<Ex>, Box<Ex>),
+    /// A key of an object that is the same for all records.
+    Pick(Box<Table>, Box<Ex>),
     Compare(Comparison, Box<Ex>, Box<Ex>),
     Arith(char, Box<Ex>, Box<Ex>),
     In(Box<Ex>, Box<Ex>),
@@ -120,6 +138,34 @@ pub(super) enum Ex {
     Object(Vec<(Ex, Ex)>),
     /// A comprehension.
     Collect(Collect),
+}
+
+/// A constant object. A text of the record finds its value without becoming a value itself.
+#[derive(Debug)]
+pub(super) struct Table {
+    object: Value,
+    texts: HashMap<Box<str>, Value>,
+    is_data: bool,
+}
+
+impl Table {
+    /// `None` if it is no object.
+    pub(super) fn new(value: &Value, is_data: bool) -> Option<Self> {
+        let Value::Object(entries) = value else { return None };
+        let text = |(key, value): (&Value, &Value)| {
+            Some(((**key.as_string().ok()?).into(), value.clone()))
+        };
+        let texts = entries.iter().filter_map(text).collect();
+        Some(Self { object: value.clone(), texts, is_data })
+    }
+
+    pub(super) fn pick<'r>(&'r self, key: Val<'r>) -> Result<Val<'r>, Stop> {
+        if let Some(text) = key.text() {
+            return Ok(self.texts.get(text).map_or(Val::UNDEFINED, Val::Ref));
+        }
+        let object = Val::Ref(&self.object);
+        if self.is_data { data_index(object, key) } else { Ok(index(object, key)) }
+    }
 }
 
 #[derive(Debug)]
@@ -135,28 +181,4 @@ pub(super) enum Collected {
     Array,
     Set,
     Object,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
-    Equal,
-    Differ,
-    Less,
-    AtMost,
-    More,
-    AtLeast,
-}
-
-impl Comparison {
-    pub(super) fn of(operator: &str) -> Option<Self> {
-        Some(match operator {
-            "==" | "=" => Self::Equal,
-            "!=" => Self::Differ,
-            "<" => Self::Less,
-            "<=" => Self::AtMost,
-            ">" => Self::More,
-            ">=" => Self::AtLeast,
-            _ => return None,
-        })
-    }
 }

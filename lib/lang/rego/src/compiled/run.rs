@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use regorus::Value;
 
 use super::call::Call;
-use super::operate::{arithmetic, compare, index, is_collection, is_in, put};
+use super::operate::{arithmetic, compare, data_index, index, is_collection, is_in, put};
 use super::program::{Arm, Clause, Collect, Collected, Each, Ex, Kind, Lit, Program, Rule, Target};
 use super::val::{Stop, Val};
+use super::weigh;
 
-/// Most items and calls of one run; a program that needs more is left to the interpreter, which has an eye on the time.
+/// Most steps of one run: items, calls, and what large values weigh. A program that needs more is left to the interpreter,
+/// which has an eye on the time.
 const STEPS_MAX: u32 = 20_000;
 /// Most arguments of a call without an allocation.
 const ARGUMENTS: usize = 3;
@@ -97,7 +99,12 @@ type Found<'f, 'i, 'r> = &'f mut dyn FnMut(&mut Run<'i, 'r>) -> Result<Flow, Sto
 
 impl<'i, 'r> Run<'i, 'r> {
     fn step(&mut self) -> Result<(), Stop> {
-        self.steps += 1;
+        self.steps_more(1)
+    }
+
+    #[inline]
+    fn steps_more(&mut self, more: u32) -> Result<(), Stop> {
+        self.steps = self.steps.saturating_add(more);
         if self.steps > STEPS_MAX { Err(Stop) } else { Ok(()) }
     }
 
@@ -332,16 +339,13 @@ impl<'i, 'r> Run<'i, 'r> {
             }
             Ex::DataIndex(base, key) => {
                 let (base, key) = (self.eval(base)?, self.eval(key)?);
-                let is_number = matches!(key.value(), Some(Value::Number(_)));
-                let found = index(base, key);
-                if is_number && found.is_undefined() {
-                    return Err(Stop);
-                }
-                found
+                data_index(base, key)?
             }
+            Ex::Pick(table, key) => table.pick(self.eval(key)?)?,
             Ex::Compare(comparison, left, right) => {
                 let left = self.eval(left)?;
                 let right = self.eval(right)?;
+                self.steps_more(weigh::comparison(&left, &right))?;
                 compare(*comparison, &left, &right)
             }
             Ex::Arith(sign, left, right) => {
@@ -352,6 +356,7 @@ impl<'i, 'r> Run<'i, 'r> {
             Ex::In(value, domain) => {
                 let value = self.eval(value)?;
                 let domain = self.eval(domain)?;
+                self.steps_more(weigh::search(&value, &domain))?;
                 Val::Own(is_in(&value, &domain).into())
             }
             Ex::Call(call, arguments) => self.call(call, arguments)?,
@@ -379,7 +384,7 @@ impl<'i, 'r> Run<'i, 'r> {
         self.step()?;
         if arguments.len() > ARGUMENTS {
             let Some(values) = self.all(arguments)? else { return Ok(Val::UNDEFINED) };
-            return call.answer(&values);
+            return self.answer(call, &values);
         }
         let mut values = [const { Val::UNDEFINED }; ARGUMENTS];
         for (value, it) in values.iter_mut().zip(arguments) {
@@ -389,7 +394,15 @@ impl<'i, 'r> Run<'i, 'r> {
         if values.iter().any(Val::is_undefined) {
             return Ok(Val::UNDEFINED);
         }
-        call.answer(values)
+        self.answer(call, values)
+    }
+
+    /// What the builtin says, and what it weighs before and after.
+    fn answer(&mut self, call: &'r Call, arguments: &[Val<'r>]) -> Result<Val<'r>, Stop> {
+        self.steps_more(weigh::call(call, arguments))?;
+        let answer = call.answer(arguments)?;
+        self.steps_more(answer.text().map_or(0, |it| weigh::text(it.len())))?;
+        Ok(answer)
     }
 
     /// All values, if all are defined.

@@ -76,6 +76,11 @@ fn conditions_and_values_are_the_interpreters() {
     all_answered(&[
         "default x := false\nx if { input.level == \"ERROR\"; input.number > 10 }",
         "x if not input.level == \"ERROR\"",
+        "x if not startswith(input.body, \"x\")",
+        "x if not input.number > 10",
+        "x if not input.body in {\"x\", 1}",
+        "x if not lower(input.level) == \"error\"",
+        "x if not input.map[input.body]",
         "x if input.body in {\"x\", 1}",
         "x := lower(input.level)",
         "x := {\"a\": input.body, \"b\": [input.number]}",
@@ -127,6 +132,9 @@ fn helpers_and_functions_are_the_interpreters() {
         "x if y[\"x\"]\ny contains v if { v := input.map[_] }",
         "x[\"a\"] := 1 if input.level == \"ERROR\"\nx[\"b\"] := input.body",
         "x if data.a.y\ny := false if input.level == \"ERROR\"",
+        "x.a := 1 if input.level == \"ERROR\"\nx.b := input.body",
+        "x := y.a\ny.a := 1 if input.level == \"ERROR\"",
+        "x := count(y)\ny.a if input.level == \"ERROR\"",
     ]);
 }
 
@@ -151,7 +159,7 @@ fn what_is_not_known_is_refused_with_the_reason() {
         "it takes a value apart by a pattern"
     );
     assert_eq!(
-        refused("x := data.a.y\ny.z := 1"),
+        refused("x := data.a.y\ny.z.w := 1"),
         "a rule has a reference of several parts as its name"
     );
     let whole = policy("x := count(input.map)").program("data.a.x", &|path| path != ["map"]);
@@ -167,4 +175,33 @@ fn a_program_that_goes_on_and_on_stops() {
     let whole = Value::from_json_str(&whole).unwrap();
     let document = Document { fields: program.fields().to_vec(), whole };
     assert!(program.run(&document, None, &mut Scratch::default()).is_err());
+}
+
+#[test]
+fn a_program_that_reads_large_values_again_and_again_stops() {
+    let text = "a".repeat(100_000);
+    let many: Vec<usize> = (0..500).collect();
+    let input = |body: &str, list: &[usize]| {
+        let text = format!("{{\"many\": {many:?}, \"body\": \"{body}\", \"list\": {list:?}}}");
+        Value::from_json_str(&text).unwrap()
+    };
+    let long: Vec<usize> = (1_000..20_000).collect();
+    for (condition, is_of_text) in [
+        ("contains(input.body, \"b\")", true),
+        ("lower(input.body) == \"b\"", true),
+        ("input.body == concat(\"\", [input.body])", true),
+        ("i in input.list", false),
+        ("sum(input.list) == i", false),
+        ("array.concat(input.list, [i]) == input.list", false),
+    ] {
+        let policy = policy(&format!("x := count([1 | i := input.many[_]; {condition}])"));
+        let program = policy.program("data.a.x", &|_| true).unwrap();
+        let run = |whole: Value| {
+            let document = Document { fields: program.fields().to_vec(), whole };
+            program.run(&document, None, &mut Scratch::default()).is_ok()
+        };
+        assert!(run(input("a", &[1])), "{condition}");
+        let large = if is_of_text { input(&text, &[1]) } else { input("a", &long) };
+        assert!(!run(large), "{condition}");
+    }
 }

@@ -2,6 +2,7 @@
 //! and the translation for the engine do not depend on what the engine's own parser knows.
 
 mod body;
+mod eager;
 mod parser;
 mod place;
 mod rules;
@@ -11,6 +12,7 @@ pub mod visit;
 
 use std::ops::Range;
 
+pub use eager::eager;
 pub use place::Lines;
 
 use crate::error::Error;
@@ -76,6 +78,19 @@ pub struct Module {
     pub comments: Vec<Span>,
     /// Rego v1, by option or by `import rego.v1`.
     pub is_v1: bool,
+}
+
+impl Module {
+    /// It knows `not { ... }`, where all of a negated condition is evaluated within the `not`.
+    pub fn negates_bodies(&self) -> bool {
+        self.imports.iter().any(|it| {
+            let path: Vec<&str> = it.path.iter().map(String::as_str).collect();
+            matches!(
+                path.as_slice(),
+                ["future", "keywords"] | ["future", "keywords", "not"] | ["rego", "v2"]
+            )
+        })
+    }
 }
 
 /// `import data.a.b as c`.

@@ -21,7 +21,8 @@ impl Lines {
     pub fn location(&self, at: usize) -> Location {
         let row = self.starts.partition_point(|start| *start <= at).max(1);
         let start = self.starts.get(row - 1).copied().unwrap_or_default();
-        Location { file: self.file.clone(), row: row as u32, col: (at - start + 1) as u32 }
+        let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        Location { file: self.file.clone(), row: number(row), col: number(at - start + 1) }
     }
 
     /// The byte at a row and a column.

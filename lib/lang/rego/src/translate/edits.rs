@@ -36,6 +36,15 @@ impl Edits {
         self.list.push((span, spaces));
     }
 
+    /// A part of the text with the changes in it.
+    pub fn within(self, text: &str, part: &Range<usize>) -> String {
+        let moved = |it: usize| it.saturating_sub(part.start);
+        let list =
+            self.list.into_iter().map(|(span, with)| (moved(span.start)..moved(span.end), with));
+        let text = text.get(part.clone()).unwrap_or_default();
+        Self { list: list.collect() }.apply(text).text
+    }
+
     /// Makes the changes. Of changes at one place the first found stands first; what overlaps an earlier one is left
     /// out, because it lies in text that is gone.
     pub fn apply(mut self, text: &str) -> Edited {

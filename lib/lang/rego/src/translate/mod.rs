@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `$"a {x}"` | `internal.template_string(["a ", {t \| t = x}])` |
 //! | `not { b }` | `count([true \| b]) == 0` |
+//! | `not f(x)` | `count([true \| [x] != 0; not f(x)]) > 0` |
 //! | `a and b` | `count([true \| a; b]) > 0` |
 //! | `a or b` | `count([true \| count([true \| a]) == 0; count([true \| b]) == 0]) == 0` |
 //! | `f(x, y)`, `f` takes one argument | `y = f(x)` |
 //! | `... with f as g`, `f` a builtin of ours | `... with data.sluice_mock.of_f as g`, and `data.sluice_mock.of_f(x)` everywhere |
+//! | rule `p.a := 1` | `p["a"] := 1` |
 //! | rule `not.foo := 1` in package `a` | rule `foo := 1` in package `a.not` |
 //! | `data.w[k]`, `w` a lookup of the host | `sluice.lookup_0(k)` |
 //! | `rego.metadata.rule()` | its value |
@@ -148,7 +150,7 @@ fn part(
 ) -> Unit {
     let mut rewrite = Rewrite::new(text, world);
     let names = world.names_of(&module.package);
-    rewrite.set_package(&module.package, names, prefix.is_some());
+    rewrite.set_package(module, names, prefix.is_some());
     for import in &module.imports {
         let path: Vec<&str> = import.path.iter().map(String::as_str).collect();
         match path.as_slice() {

@@ -8,7 +8,9 @@ use super::edits::Edits;
 use super::{MOCK_PACKAGE, World, is_keyword, last_argument, mock_name};
 use crate::annotations::Metadata;
 use crate::builtins::signatures;
-use crate::syntax::{Body, Expr, ExprKind, Literal, LiteralKind, Operand, Part, Rule};
+use crate::syntax::{
+    self, Body, Expr, ExprKind, Literal, LiteralKind, Module, Operand, Part, Rule,
+};
 use crate::syntax::{token, visit};
 
 pub struct Rewrite<'a> {
@@ -21,19 +23,32 @@ pub struct Rewrite<'a> {
     /// Names of rules that have to be written out in full.
     qualified: BTreeSet<String>,
     templates: usize,
+    /// Negated conditions are evaluated within their `not`.
+    negates_bodies: bool,
 }
 
 impl<'a> Rewrite<'a> {
     pub fn new(text: &'a str, world: &'a World) -> Self {
         let edits = Edits::default();
         let (package, qualified) = (String::new(), BTreeSet::new());
-        Self { text, world, edits, metadata: None, package, qualified, templates: 0 }
+        let negates_bodies = false;
+        Self {
+            text,
+            world,
+            edits,
+            metadata: None,
+            package,
+            qualified,
+            templates: 0,
+            negates_bodies,
+        }
     }
 
     /// In which package the text stands. `all`: it moves to another package, so its rules have to be written out.
-    pub fn set_package(&mut self, package: &[String], names: Option<&BTreeSet<String>>, all: bool) {
+    pub fn set_package(&mut self, module: &Module, names: Option<&BTreeSet<String>>, all: bool) {
+        self.negates_bodies = module.negates_bodies();
         "data".clone_into(&mut self.package);
-        for part in package {
+        for part in &module.package {
             let _ = write!(self.package, "[{}]", serde_json::Value::from(part.as_str()));
         }
         let names = names.into_iter().flatten();
@@ -51,6 +66,7 @@ impl<'a> Rewrite<'a> {
         if let ExprKind::Ref(_, parts) = &rule.head.reference.kind {
             parts.iter().for_each(|it| self.expr(it));
         }
+        self.dotted_name(rule);
         let head = &rule.head;
         for it in head.args.iter().flatten().chain(&head.key).chain(&head.value) {
             self.expr(it);
@@ -65,6 +81,22 @@ impl<'a> Rewrite<'a> {
         self.qualified.extend(shadowed);
     }
 
+    /// `p.a := 1` to `p["a"] := 1`: so the engine has the object `p` whatever holds, as OPA has.
+    fn dotted_name(&mut self, rule: &Rule) {
+        let head = &rule.head;
+        let ExprKind::Ref(_, parts) = &head.reference.kind else { return };
+        let Some(Expr { kind: ExprKind::String(name), span }) = parts.last() else { return };
+        let Some(dot) = span.start.checked_sub(1) else { return };
+        let is_dotted = self.text.get(dot..span.start) == Some(".");
+        if rule.is_default || head.args.is_some() || head.key.is_some() || !is_dotted {
+            return;
+        }
+        self.edits.replace(dot..span.end, format!("[{}]", serde_json::Value::from(name.as_str())));
+        if head.value.is_none() {
+            self.edits.insert(head.span.end, " = true");
+        }
+    }
+
     pub fn body(&mut self, body: &Body) {
         body.literals.iter().for_each(|it| self.literal(it));
     }
@@ -72,7 +104,13 @@ impl<'a> Rewrite<'a> {
     fn literal(&mut self, literal: &Literal) {
         match &literal.kind {
             LiteralKind::Expr(expr) => self.statement(expr),
-            LiteralKind::Not(expr) => self.expr(expr),
+            LiteralKind::Not(expr) => {
+                let is_wrapped = self.eager(literal, expr);
+                self.expr(expr);
+                if is_wrapped {
+                    self.edits.insert(literal.span.end, "]) > 0");
+                }
+            }
             LiteralKind::NotBody(body) => {
                 let Some(brace) = body.span.end.checked_sub(1) else { return };
                 self.edits.replace(literal.span.start..body.span.start + 1, "count([true | ");
@@ -101,6 +139,33 @@ impl<'a> Rewrite<'a> {
                 _ => self.expr(&with.value),
             }
         }
+    }
+
+    /// The engine evaluates all of a negated condition within the `not`.
+    fn eager(&mut self, literal: &Literal, expr: &Expr) -> bool {
+        let before: Option<Vec<String>> =
+            syntax::eager(expr).into_iter().map(|it| self.copied(it)).collect();
+        let is_apart = !self.negates_bodies && literal.with.is_empty();
+        let Some(before) = before.filter(|it| !it.is_empty() && is_apart) else {
+            return false;
+        };
+        let before = format!("count([true | [{}] != 0; ", before.join(", "));
+        self.edits.insert(literal.span.start, before);
+        true
+    }
+
+    /// An expression once more, in one line; `None` if a comment stands in it.
+    fn copied(&self, expr: &Expr) -> Option<String> {
+        let text = self.text.get(expr.span.clone())?;
+        if text.contains('\n') && text.contains(['#', '`']) {
+            return None;
+        }
+        let mut inner = Self::new(self.text, self.world);
+        inner.package.clone_from(&self.package);
+        inner.qualified.clone_from(&self.qualified);
+        inner.metadata.clone_from(&self.metadata);
+        inner.expr(expr);
+        Some(inner.edits.within(self.text, &expr.span).replace('\n', " "))
     }
 
     fn mock(&mut self, name: &Expr, builtin: &str) {

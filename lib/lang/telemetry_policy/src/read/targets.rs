@@ -6,6 +6,7 @@ use pdata::Signal;
 use super::{PARTS_MAX, Read, Reader, Wrong, fields, snake};
 use crate::keep::{Keep, Mode, PRECISION, PRECISION_MAX, Probability};
 use crate::model::{Change, Field, Matcher, Operation, Target, Transform};
+use crate::number;
 use crate::redact::{Pattern, REDACTED};
 
 /// Stages of a transform as the document names them.
@@ -155,7 +156,7 @@ impl Reader {
         match key.as_str() {
             "percentage" => {
                 // Protobuf holds a float of 32 bits: other implementations see no more of it.
-                let share = number.map(|it| f64::from(it as f32)).filter(|it| *it >= 0.0);
+                let share = number.map(number::single).filter(|it| *it >= 0.0);
                 of.percentage = share.ok_or_else(|| {
                     let text = format!("{at}: percentage must be between 0 and 100");
                     self.wrong(&value.origin, text, "100 and more keeps all")
@@ -179,18 +180,22 @@ impl Reader {
             }
             "sampling_precision" => {
                 let fits = number.filter(|it| (1.0..=PRECISION_MAX as f64).contains(it));
-                of.precision = fits.map(|it| it as usize).ok_or_else(|| {
-                    let text =
-                        format!("{at}: sampling_precision must be between 1 and {PRECISION_MAX}");
-                    self.wrong(&value.origin, text, "")
-                })?;
+                of.precision = fits
+                    .and_then(|it| usize::try_from(number::whole(it)).ok())
+                    .ok_or_else(|| {
+                        let text = format!(
+                            "{at}: sampling_precision must be between 1 and {PRECISION_MAX}"
+                        );
+                        self.wrong(&value.origin, text, "")
+                    })?;
             }
             "hash_seed" => {
                 let fits = number.filter(|it| (0.0..=f64::from(u32::MAX)).contains(it));
-                of.hash_seed = fits.map(|it| it as u32).ok_or_else(|| {
-                    let text = format!("{at}: hash_seed must be between 0 and {}", u32::MAX);
-                    self.wrong(&value.origin, text, "")
-                })?;
+                of.hash_seed =
+                    fits.and_then(|it| u32::try_from(number::whole(it)).ok()).ok_or_else(|| {
+                        let text = format!("{at}: hash_seed must be between 0 and {}", u32::MAX);
+                        self.wrong(&value.origin, text, "")
+                    })?;
             }
             "fail_closed" => of.fail_closed = self.boolean(value, &format!("{at}: fail_closed"))?,
             _ => {

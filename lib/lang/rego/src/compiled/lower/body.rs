@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::program::{Comparison, Each, Ex, Lit, Target};
 use super::state::{Found, Lower, Scope};
-use crate::syntax::{Body, Expr, ExprKind, Literal, LiteralKind};
+use crate::syntax::{Body, Expr, ExprKind, Literal, LiteralKind, Module, eager};
 
 impl<'p> Lower<'p> {
     /// Begins the scope of a body.
@@ -34,6 +34,12 @@ impl<'p> Lower<'p> {
         match &literal.kind {
             LiteralKind::Expr(expr) => return self.statement(expr, out),
             LiteralKind::Not(expr) => {
+                let negates_bodies = self.module.is_some_and(Module::negates_bodies);
+                for before in eager(expr).into_iter().filter(|_| !negates_bodies) {
+                    let it = self.ground(before)?;
+                    let slot = self.frame.slot();
+                    out.push(Lit::Bind(slot, it));
+                }
                 let it = self.ground(expr)?;
                 out.push(Lit::Not(it));
             }

@@ -3,7 +3,7 @@
 use regorus::Value;
 
 use super::super::call::Call;
-use super::super::program::{Collect, Collected, Comparison, Each, Ex, Lit, Target};
+use super::super::program::{Collect, Collected, Comparison, Each, Ex, Lit, Table, Target};
 use super::state::{Found, Lower};
 use crate::syntax::{Body, Expr, ExprKind, Literal, LiteralKind, Part};
 
@@ -264,12 +264,24 @@ impl<'p> Lower<'p> {
             if is_data && !is_text {
                 // A number finds the key that is its text, too.
                 self.frame.may_stop = true;
-                base = Ex::DataIndex(Box::new(base), Box::new(key));
-            } else {
-                base = Ex::Index(Box::new(base), Box::new(key));
             }
+            base = index(base, key, is_data && !is_text);
         }
         Ok(base)
+    }
+}
+
+/// A key of a value.
+fn index(base: Ex, key: Ex, is_data: bool) -> Ex {
+    let table = match (&base, &key) {
+        (Ex::Const(_), Ex::Const(_)) => None,
+        (Ex::Const(value), _) => Table::new(value, is_data),
+        _ => None,
+    };
+    match table {
+        Some(table) => Ex::Pick(Box::new(table), Box::new(key)),
+        None if is_data => Ex::DataIndex(Box::new(base), Box::new(key)),
+        None => Ex::Index(Box::new(base), Box::new(key)),
     }
 }
 

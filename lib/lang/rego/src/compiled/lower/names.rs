@@ -26,8 +26,10 @@ impl<'p> Lower<'p> {
             let part = path.get(..length).unwrap_or_default();
             let owned: Vec<String> = part.iter().map(|it| (*it).to_owned()).collect();
             if let Some(rule) = self.rule_at(&owned)? {
-                self.frame.may_stop |= self.program.rules.get(rule).is_some_and(|it| it.may_stop);
-                return Ok((Ex::Rule(rule), length));
+                let made = self.program.rules.get(rule);
+                self.frame.may_stop |= made.is_some_and(|it| it.may_stop);
+                let same = made.and_then(super::super::program::Rule::same_for_all);
+                return Ok((same.map_or(Ex::Rule(rule), Ex::Const), length));
             }
         }
         let touches = |other: &[&str]| path.iter().zip(other).all(|(a, b)| a == b);

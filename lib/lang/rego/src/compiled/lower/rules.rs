@@ -237,21 +237,12 @@ fn kind(head: &Head) -> Result<Kind, String> {
     }
     match &head.reference.kind {
         ExprKind::Var(_) => Ok(Kind::Complete),
-        // `p.a := 1` is there only if it holds; `p["a"] := 1` makes an object in any case.
-        ExprKind::Ref(_, keys) if head.args.is_none() && keys.len() == 1 && !is_dotted(keys) => {
-            Ok(Kind::Object)
-        }
+        ExprKind::Ref(_, keys) if head.args.is_none() && keys.len() == 1 => Ok(Kind::Object),
         ExprKind::Ref(..) if head.args.is_some() && head.reference.dotted().is_some() => {
             Ok(Kind::Complete)
         }
         _ => Err("a rule has a reference of several parts as its name".into()),
     }
-}
-
-/// The last key is written with a dot, not in brackets.
-fn is_dotted(keys: &[Expr]) -> bool {
-    let Some(Expr { span, kind: ExprKind::String(text) }) = keys.last() else { return false };
-    span.len() == text.len()
 }
 
 /// How many parts of the full path are the name of the group: the key of a partial object is none.
