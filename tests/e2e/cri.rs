@@ -141,3 +141,59 @@ async fn a_socket_that_is_not_there_is_named_with_what_helps_and_lines_go_on() {
     assert!(eventually(|| sluice.output().contains(says)).await, "{}", sluice.output());
     assert!(sluice.terminate().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_log_has_pods_from_the_runtime_and_new_ones_are_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(containerd) = Containerd::start(folder.path()) else { return };
+    let logs = folder.path().join("pods");
+    let yaml = format!(
+        "receivers:
+  file_log:
+    include: [{logs}/*/*/*.log]
+    start_at: beginning
+    storage: none
+    operators: [{{type: container}}]
+    k8s_metadata:
+      providers: [path, cri]
+      metadata_timeout: 10s
+      cri: {{endpoint: {socket}, interval: 60s}}
+      extract:
+        metadata: [k8s.deployment.name, container.id, container.image.name, service.name]
+        labels: [{{key: app, tag_name: app}}]
+exporters:
+  file: {{path: {folder}/out.json, flush_interval: 100ms}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{logs: {{receivers: [file_log], exporters: [file]}}}}
+",
+        logs = logs.display(),
+        socket = containerd.socket,
+        folder = folder.path().display()
+    );
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    // It begins long after the runtime was asked for all that it has.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let web = ("shop", "web-7d4b9c6f5-x2x8z", "33333333-3333-3333-3333-333333333333");
+    let labels = [("app", "web"), ("pod-template-hash", "7d4b9c6f5")];
+    let sandbox = containerd.pod(&logs, web, &labels).await;
+    let id = containerd.container(&sandbox, ("app", 0), "echo one; echo two; sleep 1000", 0).await;
+    let out = folder.path().join("out.json");
+    let all = || arrived(&out);
+    assert!(eventually(|| bodies(&all(), web.1).len() == 2).await, "{}", sluice.output());
+    for (resource, _) in all() {
+        for (key, value) in [
+            ("k8s.pod.uid", web.2),
+            ("k8s.container.name", "app"),
+            ("k8s.deployment.name", "web"),
+            ("service.name", "web"),
+            ("container.id", id.as_str()),
+            ("container.image.name", "local.test/busybox"),
+            ("app", "web"),
+        ] {
+            assert_eq!(resource[key], value, "{key}: {resource}");
+        }
+    }
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+}

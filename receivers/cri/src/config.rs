@@ -2,10 +2,9 @@
 
 use component::config::{Duration, Tagged};
 use component::{Id, Problems};
+use cri::SOCKETS;
 use serde::{Deserialize, Serialize};
 use stanza::OperatorConfig;
-
-use crate::runtime::SOCKETS;
 
 /// What `extract: metadata:` may name beside what the path says, and whether it is there by default.
 pub(crate) const METADATA: [(&str, bool); 12] = [

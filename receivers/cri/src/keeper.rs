@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::{BoxError, Context, Host, Outputs};
+use cri::{Container, Image, PodSandbox, Runtime, is_id};
 use tokio::time::Instant;
 
 use crate::catalog::{Catalog, key};
-use crate::extract::{Extract, Facts, is_id};
+use crate::extract::{Extract, Facts};
 use crate::gauges::Gauges;
 use crate::life_cycle::LifeCycle;
-use crate::messages::{Container, Image, PodSandbox};
-use crate::runtime::Runtime;
 
 /// Wait after the runtime could not be asked.
 const PAUSE: Duration = Duration::from_secs(5);

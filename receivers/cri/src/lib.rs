@@ -20,11 +20,8 @@ mod gauges;
 mod identify;
 mod keeper;
 mod life_cycle;
-mod messages;
-mod runtime;
 #[cfg(test)]
 mod tests;
-mod workload;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -36,6 +33,7 @@ use component::{
     BoxError, Component, Host, Outputs, Planned, Problems, Receiver, Settings, Signal, Stability,
     async_trait,
 };
+use cri::Runtime;
 use fileconsumer::{
     Attributes, Compression, Finder, Glob, Mode, OnCorrupt, OnTruncate, Splitter, StartAt,
 };
@@ -48,7 +46,6 @@ use gauges::Gauges;
 use identify::Identify;
 use keeper::Keeper;
 use life_cycle::LifeCycle;
-use runtime::Runtime;
 
 pub use config::{Config, ExtractConfig, LifeCycleConfig, Rule};
 
@@ -135,8 +132,8 @@ fn exclude(config: &Config, found: &mut Problems) -> Option<Vec<Glob>> {
 impl Component for Cri {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let Plan { config, pipeline, extract, exclude } = &self.plan;
-        let endpoint = runtime::endpoint(&config.endpoint);
-        let runtime = Runtime::new(endpoint, config.timeout.std())?;
+        let endpoint = cri::endpoint(&config.endpoint);
+        let runtime = Runtime::new(endpoint, config.timeout.std(), "receivers::cri")?;
         let gauges = Gauges::new(&self.settings.meter, self.settings.id.as_str());
         let catalog = Arc::new(Catalog::new(config.metadata_timeout.std()));
         let identify = Identify { catalog: Arc::clone(&catalog), unknown: gauges.unknown.clone() };

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 const SUFFIX_CHARS: usize = 5;
 
 /// The workload's names as resource attributes.
-pub(crate) fn workload(pod: &str, labels: &HashMap<String, String>) -> Vec<(&'static str, String)> {
+pub fn workload(pod: &str, labels: &HashMap<String, String>) -> Vec<(&'static str, String)> {
     let label = |key: &str| labels.get(key).map(String::as_str).filter(|it| !it.is_empty());
     if let Some(hash) = label("pod-template-hash") {
         let Some(set) = without_suffix(pod) else { return Vec::new() };

@@ -1,12 +1,19 @@
 //! The keys, and what is worked out from them.
 
 use component::config::{Caution, Duration, Problems};
-use k8smeta::{Association, FieldRule, Filter, From, Keys, Metadata, Pick, Rules, Source};
 use kube::{ApiConfig, field_equals};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::kubelet::KubeletConfig;
+use crate::identity::{Association, Source};
+use crate::rules::{FieldRule, From, Keys, Metadata, Pick, Rules};
+use crate::view::{Filter, Server};
+
+mod cri;
+mod kubelet;
+
+pub use cri::RuntimeConfig;
+pub use kubelet::KubeletConfig;
 
 /// Most sources of an association.
 const SOURCES_MAX: usize = 4;
@@ -43,7 +50,16 @@ pub struct Config {
     /// How long a deleted pod stays known, for what it wrote last. Default 2m.
     #[config(omit_empty)]
     pub pod_delete_grace_period: Duration,
-    /// The kubelet of this node, which is asked for pods instead of the API server. Default: none.
+    /// Longest wait of telemetry whose pod is not known yet; then it goes on without, counted. 0 for none. Default 1s.
+    pub metadata_timeout: Duration,
+    /// Who tells pods: path, cri, kubelet, apiserver. The later in this order has the last word. Default: those of cri and kubelet
+    /// that are configured here, else apiserver.
+    #[config(omit_empty)]
+    pub providers: Vec<String>,
+    /// The container runtime of this node. Default: none.
+    #[config(omit_empty)]
+    pub cri: Option<RuntimeConfig>,
+    /// The kubelet of this node. Default: none.
     #[config(omit_empty)]
     pub kubelet: Option<KubeletConfig>,
 }
@@ -184,6 +200,9 @@ impl Default for Config {
             wait_for_metadata_timeout: Duration::from_secs(10),
             watch_sync_period: Duration::from_secs(300),
             pod_delete_grace_period: Duration::from_secs(120),
+            metadata_timeout: Duration::from_secs(1),
+            providers: Vec::new(),
+            cri: None,
             kubelet: None,
         }
     }
@@ -241,14 +260,14 @@ impl component::Config for Config {
             }
         }
         self.filter.validate(problems);
-        if let Some(kubelet) = &self.kubelet {
-            kubelet.validate(problems);
-            self.filter.fits_kubelet(problems);
-        }
+        self.providers_are_right(problems);
+        self.kubelet.iter().for_each(|it| it.validate(problems));
+        self.cri.iter().for_each(|it| it.validate(problems));
         for (key, time) in [
             ("wait_for_metadata_timeout", self.wait_for_metadata_timeout),
             ("watch_sync_period", self.watch_sync_period),
             ("pod_delete_grace_period", self.pod_delete_grace_period),
+            ("metadata_timeout", self.metadata_timeout),
         ] {
             if time.is_negative() {
                 problems.at("", format!("{key} must not be negative")).set(key, "0s");
@@ -258,11 +277,12 @@ impl component::Config for Config {
 }
 
 impl FilterConfig {
-    fn fits_kubelet(&self, problems: &mut Problems) {
+    fn fits_node(&self, problems: &mut Problems) {
         let lists = [("labels", self.labels.is_empty()), ("fields", self.fields.is_empty())];
         for (list, _) in lists.into_iter().filter(|it| !it.1) {
-            let text =
-                format!("a kubelet does not select pods by {list}: only the API server does");
+            let text = format!(
+                "a kubelet or runtime does not select pods by {list}: only the API server does"
+            );
             problems.at("filter", text).remove(list);
         }
     }
@@ -311,7 +331,7 @@ impl FilterConfig {
             node,
             labels: labels.collect::<Vec<_>>().join(","),
             fields: fields.collect::<Vec<_>>().join(","),
-            of_kubelet: false,
+            server: Server::Pods,
         }
     }
 }
@@ -322,6 +342,69 @@ impl SourceConfig {
             "connection" => Source::Connection,
             "resource_attribute" => Source::Attribute(self.name.clone()),
             _ => Source::Unknown,
+        }
+    }
+}
+
+/// Who can tell pods, in the order of the last word.
+const PROVIDERS: [&str; 4] = ["path", "cri", "kubelet", "apiserver"];
+
+impl Config {
+    /// One of [`PROVIDERS`] tells pods.
+    pub(crate) fn asks(&self, provider: &str) -> bool {
+        if !self.providers.is_empty() {
+            return self.providers.iter().any(|it| it == provider);
+        }
+        match provider {
+            "cri" => self.cri.is_some(),
+            "kubelet" => self.kubelet.is_some(),
+            "apiserver" => self.cri.is_none() && self.kubelet.is_none(),
+            _ => false,
+        }
+    }
+
+    /// For what the API server is asked.
+    fn server(&self) -> Server {
+        if self.asks("apiserver") {
+            Server::Pods
+        } else if self.providers.is_empty() {
+            Server::Others
+        } else {
+            Server::Nothing
+        }
+    }
+
+    /// For readers of log files: pods are found by their uid, which stands in the path, unless something else is said.
+    #[must_use]
+    pub fn by_uid(mut self) -> Self {
+        if self.pod_association.is_empty() {
+            let (from, name) = ("resource_attribute".to_owned(), "k8s.pod.uid".to_owned());
+            self.pod_association
+                .push(AssociationConfig { sources: vec![SourceConfig { from, name }] });
+        }
+        self
+    }
+
+    /// Which pods are known.
+    pub fn selectors(&self) -> Filter {
+        Filter { server: self.server(), ..self.filter.read() }
+    }
+
+    fn providers_are_right(&self, problems: &mut Problems) {
+        for (at, name) in self.providers.iter().enumerate() {
+            if !PROVIDERS.contains(&name.as_str()) {
+                let text = format!("providers: {name:?} tells no pods");
+                problems.at("", text).one_of(&format!("providers::{at}"), &PROVIDERS);
+            }
+        }
+        for (name, is_there) in [("cri", self.cri.is_some()), ("kubelet", self.kubelet.is_some())] {
+            if is_there && !self.asks(name) {
+                let text = format!("{name} has no effect: it is not among the providers");
+                problems.warn(Caution::NoEffect, "", text).remove(name);
+            }
+        }
+        if self.asks("cri") || self.asks("kubelet") {
+            self.filter.fits_node(problems);
         }
     }
 }
@@ -368,7 +451,9 @@ impl Config {
         complete.then(|| Rules {
             keys,
             fields,
-            deployment_from_name: self.extract.deployment_name_from_replicaset,
+            // Without the API server nothing else tells it.
+            deployment_from_name: self.extract.deployment_name_from_replicaset
+                || self.server() == Server::Nothing,
             exclude,
             associations: associations.collect(),
             ..Rules::default()
