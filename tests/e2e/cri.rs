@@ -197,3 +197,32 @@ service:
     }
     assert!(sluice.terminate().await.success(), "{}", sluice.output());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_bring_the_next_list_forward_where_listening_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(containerd) = Containerd::start(folder.path()) else { return };
+    let yaml = config(&containerd.socket, folder.path())
+        .replace("resync_interval: 1s", "resync_interval: 1h\n    container_events: true");
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    if containerd.major() < 2 {
+        sluice.says("container_events has no effect").await;
+    } else {
+        // It listens before anything happens.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let logs = folder.path().join("pods");
+        let job = ("shop", "sum-29402910-kk2b9", "44444444-4444-4444-4444-444444444444");
+        let sandbox = containerd.pod(&logs, job, &[("job-name", "sum-29402910")]).await;
+        containerd.container(&sandbox, ("main", 0), "sleep 2; exit 3", 0).await;
+        let out = folder.path().join("out.json");
+        let told = |event: &str| {
+            arrived(&out)
+                .iter()
+                .any(|it| it.0["k8s.pod.name"] == job.1 && it.1["eventName"] == event)
+        };
+        assert!(eventually(|| told("k8s.container.started")).await, "{}", sluice.output());
+        assert!(eventually(|| told("k8s.container.ended")).await, "{}", sluice.output());
+    }
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+}

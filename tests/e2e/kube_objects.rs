@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::support::{Process, SLUICE, eventually, own_address, part, repository};
 
 /// An etcd and an API server; both end when this is dropped.
-struct Cluster {
+pub(super) struct Cluster {
     folder: PathBuf,
     parts: PathBuf,
     etcd: String,
@@ -24,7 +24,7 @@ fn script(name: &str, arguments: &[&Path], port: &str, environment: &[(&str, &st
 }
 
 impl Cluster {
-    fn start(folder: &Path) -> Option<Self> {
+    pub(super) fn start(folder: &Path) -> Option<Self> {
         let (Some(_), Some(server)) = (part("etcd"), part("kube-apiserver")) else { return None };
         let parts = server.parent().unwrap().parent().unwrap().to_owned();
         let etcd = script("start-etcd", &[&parts, &folder.join("etcd")], "", &[]);
@@ -50,11 +50,11 @@ impl Cluster {
         self.start_server(&port);
     }
 
-    fn kubeconfig(&self) -> String {
+    pub(super) fn kubeconfig(&self) -> String {
         self.folder.join("server/kubeconfig").to_str().unwrap().to_owned()
     }
 
-    fn ask(&self, method: &str, path: &str, body: &Json) -> Json {
+    pub(super) fn ask(&self, method: &str, path: &str, body: &Json) -> Json {
         let mut command = Command::new("curl");
         command.args(["-sS", "--fail-with-body", "-X", method, "--cacert"]);
         command.arg(self.folder.join("server/ca.crt"));

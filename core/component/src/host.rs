@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use config::{Side, Value};
-use pdata::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::capability::{self, Capability, Offered, Offers};
-use crate::inner::InnerReceiver;
+use crate::inner::{InnerReceiver, ReceiverType};
 use crate::middleware::ServerMiddleware;
 use crate::view::{ServiceView, Status};
 use crate::{
@@ -57,8 +56,8 @@ pub trait Services: Send + Sync {
     fn default_storage(&self) -> DefaultStorage {
         DefaultStorage::default()
     }
-    /// What a type of receivers can produce; `None` if there is no such type.
-    fn receiver_signals(&self, _type_name: &str) -> Option<Vec<Signal>> {
+    /// What a type of receivers is like; `None` if there is no such type.
+    fn receiver_type(&self, _type_name: &str) -> Option<ReceiverType> {
         None
     }
     /// Makes a receiver of a section that is in no configuration.
@@ -206,9 +205,9 @@ impl Host {
         self.services.default_storage()
     }
 
-    /// What a type of receivers can produce; `None` if there is no such type.
-    pub fn receiver_signals(&self, type_name: &str) -> Option<Vec<Signal>> {
-        self.services.receiver_signals(type_name)
+    /// What a type of receivers is like; `None` if there is no such type.
+    pub fn receiver_type(&self, type_name: &str) -> Option<ReceiverType> {
+        self.services.receiver_type(type_name)
     }
 
     /// Reads a text as the YAML of a section.

@@ -2,7 +2,18 @@
 
 use std::sync::Arc;
 
+use pdata::Signal;
+
 use crate::{BoxError, Component, Host};
+
+/// What a type of receivers is like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReceiverType {
+    /// What it can produce.
+    pub signals: Vec<Signal>,
+    /// The keys of its section.
+    pub keys: Vec<String>,
+}
 
 /// A receiver that runs inside another component.
 pub struct InnerReceiver {

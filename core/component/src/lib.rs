@@ -58,7 +58,7 @@ pub use handover::{HandedOver, Handover, Ownership};
 pub use host::{Host, Services};
 pub use id::{Id, IdError, PipelineId};
 pub use in_flight::{InFlight, InFlightLimit, UnderWay};
-pub use inner::InnerReceiver;
+pub use inner::{InnerReceiver, ReceiverType};
 pub use kind::Kind;
 pub use kinds::{
     BuildInfo, Component, Connector, ConnectorSettings, Exporter, ExporterSettings, Extension,

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use component::config::Value;
 use component::{
-    BoxError, Capability, Component, DefaultStorage, Id, Kind, Outputs, Phase, Reported,
-    ServiceView, Services, Signal, Status, component_of,
+    BoxError, Capability, Component, DefaultStorage, Id, Kind, Outputs, Phase, ReceiverType,
+    Reported, ServiceView, Services, Signal, Status, component_of,
 };
 use confmap::{Bounds, Source, SourceKind};
 use tokio::sync::{mpsc, watch};
@@ -120,9 +120,14 @@ impl Services for ServiceHandle {
         self.registry.default_storage().clone()
     }
 
-    fn receiver_signals(&self, type_name: &str) -> Option<Vec<Signal>> {
+    fn receiver_type(&self, type_name: &str) -> Option<ReceiverType> {
         let entry = self.registry.find(Kind::Receiver, type_name)?;
-        Some(Signal::ALL.into_iter().filter(|it| entry.accepts(*it)).collect())
+        let schema = (entry.schema)();
+        let keys = schema.get("properties").and_then(serde_json::Value::as_object);
+        Some(ReceiverType {
+            signals: Signal::ALL.into_iter().filter(|it| entry.accepts(*it)).collect(),
+            keys: keys.into_iter().flat_map(|it| it.keys().cloned()).collect(),
+        })
     }
 
     fn make_receiver(

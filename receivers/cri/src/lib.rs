@@ -20,6 +20,7 @@ mod gauges;
 mod identify;
 mod keeper;
 mod life_cycle;
+mod listener;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,7 @@ use fileconsumer::{
 };
 use logfiles::{BY_DEFAULT_INTERVAL, IN_FLIGHT_BYTES_MAX, Keeps, LogFiles};
 use stanza::{Body, Options, Pipeline};
+use tokio::sync::Notify;
 
 use catalog::Catalog;
 use extract::Extract;
@@ -46,6 +48,7 @@ use gauges::Gauges;
 use identify::Identify;
 use keeper::Keeper;
 use life_cycle::LifeCycle;
+use listener::Listener;
 
 pub use config::{Config, ExtractConfig, LifeCycleConfig, Rule};
 
@@ -134,6 +137,7 @@ impl Component for Cri {
         let Plan { config, pipeline, extract, exclude } = &self.plan;
         let endpoint = cri::endpoint(&config.endpoint);
         let runtime = Runtime::new(endpoint, config.timeout.std(), "receivers::cri")?;
+        let (runtime, happened) = (Arc::new(runtime), Arc::new(Notify::new()));
         let gauges = Gauges::new(&self.settings.meter, self.settings.id.as_str());
         let catalog = Arc::new(Catalog::new(config.metadata_timeout.std()));
         let identify = Identify { catalog: Arc::clone(&catalog), unknown: gauges.unknown.clone() };
@@ -148,8 +152,14 @@ impl Component for Cri {
             keeps: Keeps::new(config.storage.as_ref()),
             out: self.out.clone().finished_by(Arc::new(identify)),
         };
+        if config.container_events {
+            let (runtime, happened) = (Arc::clone(&runtime), Arc::clone(&happened));
+            let listener = Listener { runtime, happened, events: gauges.events.clone() };
+            host.spawn(listener.run(host.clone()));
+        }
         let keeper = Keeper {
             runtime,
+            happened,
             catalog,
             extract: Arc::clone(extract),
             resync: config.resync_interval.std(),

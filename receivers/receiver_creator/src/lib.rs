@@ -81,7 +81,7 @@ impl Component for ReceiverCreator {
         let observers = observers.map(|id| host.uses::<dyn Observer>(id));
         let observers = observers.collect::<Result<Vec<_>, _>>()?;
         for it in &self.plan.templates.templates {
-            if host.receiver_signals(it.id.type_name()).is_none() {
+            if host.receiver_type(it.id.type_name()).is_none() {
                 let (id, name) = (&it.id, it.id.type_name());
                 return Err(format!(
                     "receivers::{id}: there is no receiver \"{name}\" in this program: remove it, or use one of those that \

@@ -158,31 +158,25 @@ impl Running {
     /// `None` if no pipeline takes what it produces.
     async fn try_start(&self, wanted: &Wanted) -> Result<Option<InnerReceiver>, String> {
         let name = wanted.id.type_name();
-        let can = self.host.receiver_signals(name);
-        let can = can.ok_or_else(|| format!("there is no receiver \"{name}\" in this program"))?;
-        let carries = |it: &Signal| can.contains(it) && self.out.wants(*it);
+        let like = self.host.receiver_type(name);
+        let like =
+            like.ok_or_else(|| format!("there is no receiver \"{name}\" in this program"))?;
+        let carries = |it: &Signal| like.signals.contains(it) && self.out.wants(*it);
         let signals: Vec<Signal> = wanted.signals.iter().copied().filter(carries).collect();
         if signals.is_empty() {
             return Ok(None);
         }
-        let settings = Settings { id: wanted.id.clone(), ..self.settings.clone() };
+        let meter = self.settings.meter.clone().as_receiver(self.settings.id.as_str());
+        let settings =
+            Settings { id: wanted.id.clone(), build: self.settings.build.clone(), meter };
         let attributes = Arc::new(Attributes::new(&wanted.attributes));
-        let out =
-            || self.out.clone().only_signals(&signals).finished_by(Arc::clone(&attributes) as _);
-        let plain = &wanted.section;
-        let with = with_endpoint(plain, &wanted.target);
-        let first =
-            self.host.start_receiver(settings.clone(), with.as_ref().unwrap_or(plain), out());
-        let error = match first.await {
-            Ok(it) => return Ok(Some(it)),
-            Err(error) => error.to_string(),
-        };
+        let out = self.out.clone().only_signals(&signals).finished_by(attributes);
         // Not every receiver has an endpoint.
-        if with.is_some() && error.contains("endpoint") {
-            let again = self.host.start_receiver(settings, plain, out()).await;
-            return again.map(Some).map_err(|error| error.to_string());
-        }
-        Err(error)
+        let has_endpoint = like.keys.iter().any(|it| it == "endpoint");
+        let with = has_endpoint.then(|| with_endpoint(&wanted.section, &wanted.target)).flatten();
+        let section = with.as_ref().unwrap_or(&wanted.section);
+        let started = self.host.start_receiver(settings, section, out).await;
+        started.map(Some).map_err(|error| error.to_string())
     }
 
     /// Stops all.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use component::config::Value;
 use component::{
     Capability, Component, Context, Data, Endpoint, Endpoints, Host, Observer, Outputs,
-    Receiver as _, Settings, Signal, async_trait,
+    Receiver as _, ReceiverType, Settings, Signal, async_trait,
 };
 use componenttest::{Sink, TestHost, config, metric, planned, settings};
 use pdata::{Limits, ValueRef};
@@ -67,12 +67,16 @@ impl Component for Probe {
 }
 
 fn offer(host: &TestHost, log: &Log) {
+    for (name, keys) in [("probe", vec!["endpoint".to_owned()]), ("plain", Vec::new())] {
+        let like = ReceiverType { signals: vec![Signal::Logs], keys };
+        offer_one(host, log, (name, like));
+    }
+}
+
+fn offer_one(host: &TestHost, log: &Log, (name, like): (&'static str, ReceiverType)) {
     let own = log.clone();
-    host.offer_receiver("probe", &[Signal::Logs], move |Settings { id, .. }, section, out| {
+    host.offer_receiver(name, like, move |Settings { id, .. }, section, out| {
         let key = section.get("endpoint").and_then(Value::as_str).unwrap_or("none");
-        if section.get("strict").is_some() && key != "none" {
-            return Err("unknown key endpoint".into());
-        }
         own.say(format!("start {id} {key}"));
         Ok(Arc::new(Probe { id: id.to_string(), log: own.clone(), out }))
     });
@@ -123,7 +127,7 @@ async fn receivers_come_and_go_with_the_endpoints_that_their_rule_is_for() {
     host.offer("k8s_observer", Capability::Observer(Arc::clone(&finds) as _));
     let section = "{watch_observers: [k8s_observer], receivers: {
         probe/web: {rule: 'type == \"port\" && port == 80', resource_attributes: {app: '`pod.labels[\"app\"]`', none: '`pod.labels[\"no\"]`'}},
-        probe/strict: {rule: 'type == \"pod\"', config: {strict: true}}}}";
+        plain: {rule: 'type == \"pod\"'}}}";
     let out = Outputs::new(vec![("logs".parse().unwrap(), sink.next())]);
     let settings = settings("receiver_creator");
     let meter = settings.meter.clone();
@@ -140,7 +144,7 @@ async fn receivers_come_and_go_with_the_endpoints_that_their_rule_is_for() {
     let mut began = log.take();
     began.sort();
     // The one without the key `endpoint` is started without it.
-    let want = ["start probe/strict/o/a none", "start probe/web/o/a/(80) 10.0.0.1:80"];
+    let want = ["start plain/o/a none", "start probe/web/o/a/(80) 10.0.0.1:80"];
     assert_eq!(began, want);
     let running = || metric(&meter, "sluice_receiver_creator_receivers", LABELS);
     assert_eq!(running(), Some(2.0));
@@ -165,7 +169,7 @@ async fn receivers_come_and_go_with_the_endpoints_that_their_rule_is_for() {
     let with = |labels: &[(&str, &str)]| endpoints(vec![port(pod("a", &[], labels), 80)]);
     finds.0.send_replace(with(&[("app", "web"), ("other", "1")]));
     settle().await;
-    assert_eq!(log.take(), ["end probe/strict/o/a"]);
+    assert_eq!(log.take(), ["end plain/o/a"]);
     finds.0.send_replace(with(&[("app", "shop")]));
     settle().await;
     let want = ["end probe/web/o/a/(80)", "start probe/web/o/a/(80) 10.0.0.1:80"];

@@ -13,11 +13,13 @@
     )
 )]
 
+mod events;
 mod image;
 mod messages;
 mod runtime;
 mod workload;
 
+pub use events::are_safe as events_are_safe;
 pub use image::{is_id, name_and_tag};
 pub use messages::{
     Container, ContainerMetadata, ContainerStatus, EXITED, Image, ImageSpec, PodSandbox,

@@ -96,6 +96,16 @@ pub struct PodSandboxNetwork {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub struct GetEventsRequest {}
+
+/// `ContainerEventResponse`, as far as it is used.
+#[derive(Clone, PartialEq, Message)]
+pub struct ContainerEvent {
+    #[prost(string, tag = "1")]
+    pub container_id: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub struct ContainerFilter {
     #[prost(map = "string, string", tag = "4")]
     pub label_selector: HashMap<String, String>,

@@ -6,15 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use component::{Context, GrpcStatus};
 use compression::Type;
-use configgrpc::client::{Client, ClientConfig};
+use configgrpc::client::{Client, ClientConfig, Replies};
 use http::uri::PathAndQuery;
 use prost::Message;
 
 use crate::messages::{
-    Container, ContainerFilter, ContainerStatus, ContainerStatusRequest, ContainerStatusResponse,
-    Image, ImageSpec, ImageStatusRequest, ImageStatusResponse, ListContainersRequest,
-    ListContainersResponse, ListPodSandboxRequest, ListPodSandboxResponse, PodFilter, PodSandbox,
-    PodSandboxStatusRequest, PodSandboxStatusResponse, VersionRequest, VersionResponse,
+    Container, ContainerEvent, ContainerFilter, ContainerStatus, ContainerStatusRequest,
+    ContainerStatusResponse, GetEventsRequest, Image, ImageSpec, ImageStatusRequest,
+    ImageStatusResponse, ListContainersRequest, ListContainersResponse, ListPodSandboxRequest,
+    ListPodSandboxResponse, PodFilter, PodSandbox, PodSandboxStatusRequest,
+    PodSandboxStatusResponse, VersionRequest, VersionResponse,
 };
 
 /// Where runtimes have their sockets, in the order in which `endpoint: auto` looks.
@@ -127,6 +128,27 @@ impl Runtime {
         let request = ListContainersRequest { filter };
         let method = "/runtime.v1.RuntimeService/ListContainers";
         self.call::<ListContainersResponse>(method, &request).await.map(|it| it.containers)
+    }
+
+    /// Begins to listen to what happens to containers.
+    pub(crate) async fn events(&self) -> Result<Replies, String> {
+        let path = PathAndQuery::from_static("/runtime.v1.RuntimeService/GetContainerEvents");
+        let request = Bytes::from(GetEventsRequest {}.encode_to_vec());
+        let events = self.client.stream(&path, request).await;
+        events.map_err(|it| format!("GetContainerEvents: {}", self.explain(&it)))
+    }
+
+    /// Waits for the next event; `None` when the runtime has ended the stream.
+    pub(crate) async fn event(
+        &self,
+        events: &mut Replies,
+    ) -> Result<Option<ContainerEvent>, String> {
+        let next = events.next().await;
+        let next = next.map_err(|it| format!("GetContainerEvents: {}", self.explain(&it)))?;
+        let read = next.map(ContainerEvent::decode).transpose();
+        read.map_err(|error| {
+            format!("GetContainerEvents: the runtime's answer cannot be read: {error}")
+        })
     }
 
     /// State, times, exit code and log file of a container; `None` if there is no such container.

@@ -9,7 +9,8 @@ use component::config::Value;
 use component::meter::Sample;
 use component::{
     BoxError, BuildInfo, Capability, Component, ConnectorSettings, ExporterSettings, Handover,
-    Host, Id, Meter, Outputs, ProcessorSettings, ServiceView, Services, Settings, Signal, Status,
+    Host, Id, Meter, Outputs, ProcessorSettings, ReceiverType, ServiceView, Services, Settings,
+    Signal, Status,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,7 @@ struct Recorder {
     offered: Mutex<BTreeMap<String, Capability>>,
     view: Mutex<ServiceView>,
     changed: watch::Sender<()>,
-    receivers: Mutex<BTreeMap<&'static str, (Vec<Signal>, Arc<Make>)>>,
+    receivers: Mutex<BTreeMap<&'static str, (ReceiverType, Arc<Make>)>>,
 }
 
 impl Services for Recorder {
@@ -55,7 +56,7 @@ impl Services for Recorder {
         r#"{"receivers":{}}"#.into()
     }
 
-    fn receiver_signals(&self, type_name: &str) -> Option<Vec<Signal>> {
+    fn receiver_type(&self, type_name: &str) -> Option<ReceiverType> {
         let receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
         receivers.get(type_name).map(|it| it.0.clone())
     }
@@ -116,14 +117,14 @@ impl TestHost {
     pub fn offer_receiver(
         &self,
         type_name: &'static str,
-        signals: &[Signal],
+        like: ReceiverType,
         make: impl Fn(Settings, &Value, Outputs) -> Result<Arc<dyn Component>, BoxError>
         + Send
         + Sync
         + 'static,
     ) {
         let mut all = self.services.receivers.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(type_name, (signals.to_vec(), Arc::new(make)));
+        all.insert(type_name, (like, Arc::new(make)));
     }
 
     /// What was reported so far.
