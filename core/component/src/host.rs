@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use config::{Side, Value};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -12,12 +13,32 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::capability::{self, Capability, Offered, Offers};
-use crate::inner::{InnerReceiver, ReceiverType};
+use crate::inner::ReceiverType;
 use crate::middleware::ServerMiddleware;
 use crate::view::{ServiceView, Status};
-use crate::{
-    BoxError, Component, DefaultStorage, Handover, Id, InFlight, Outputs, Ownership, Settings,
-};
+use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Outputs, Ownership, Settings};
+
+/// A life: created inert, started once, shut down once.
+///
+/// When the configuration is reloaded, the next instance of the same component lives beside this one for a
+/// moment: what only one can have is owned by one after the other ([`Host::ownership`]) or taken over
+/// ([`Host::take_socket`]). A consumer is called for a little longer than its tasks run; it passes on what it
+/// does not gather any more.
+#[async_trait]
+pub trait Component: Send + Sync + 'static {
+    /// Acquires what can fail (ports, files), spawns tasks on `host`, returns.
+    ///
+    /// # Errors
+    /// Stops the collector. The text says what was attempted.
+    async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Flushes what is left, after every task spawned on `host` has ended.
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
 
 /// What the service provides to one component. Cloning counts references.
 #[derive(Clone)]
@@ -307,6 +328,34 @@ impl Host {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A receiver that runs inside another component.
+pub struct InnerReceiver {
+    component: Arc<dyn Component>,
+    host: Host,
+}
+
+impl InnerReceiver {
+    pub(crate) fn new(component: Arc<dyn Component>, host: Host) -> Self {
+        Self { component, host }
+    }
+
+    /// Stops it as the service stops a receiver: its tasks end, then it is shut down.
+    ///
+    /// # Errors
+    /// What the receiver says of its shutdown.
+    pub async fn stop(&self) -> Result<(), BoxError> {
+        self.host.stop().await;
+        let ended = self.component.shutdown().await;
+        self.host.forget();
+        ended
+    }
+
+    /// Ends its tasks at once.
+    pub fn abort(&self) {
+        self.host.abort();
     }
 }
 

@@ -39,6 +39,7 @@ mod planned;
 mod policies;
 mod queue_log;
 mod received;
+mod settings;
 mod stateless;
 mod storage;
 mod switch;
@@ -55,14 +56,14 @@ pub use context::{AuthData, Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, Overflow, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use handover::{HandedOver, Handover, Ownership};
-pub use host::{Host, Services};
+pub use host::{Component, Host, InnerReceiver, Services};
 pub use id::{Id, IdError, PipelineId};
 pub use in_flight::{InFlight, InFlightLimit, UnderWay};
-pub use inner::{InnerReceiver, ReceiverType};
+pub use inner::ReceiverType;
 pub use kind::Kind;
 pub use kinds::{
-    BuildInfo, Component, Connector, ConnectorSettings, Exporter, ExporterSettings, Extension,
-    Processor, ProcessorSettings, Receiver, Settings, Stability,
+    Connector, ConnectorSettings, Exporter, ExporterSettings, Extension, Processor,
+    ProcessorSettings, Receiver, Stability,
 };
 pub use leader::{Lead, LeaderElection, while_leading};
 pub use lost::LostReason;
@@ -79,6 +80,7 @@ pub use queue_log::{
     Appended, Backlog, Fsync, NewRecord, QueueLog, StoredRecord, Sync as LogSync, Unstored,
 };
 pub use received::Received;
+pub use settings::{BuildInfo, Settings};
 pub use stateless::Stateless;
 pub use storage::{Damage, DefaultStorage, Storage, StorageClient, Write};
 pub use switch::{Held, Switch};

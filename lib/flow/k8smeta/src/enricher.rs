@@ -238,7 +238,7 @@ impl Enricher {
             let pod = found.key.and_then(|key| {
                 let (pod, is_known) = view.pod(key);
                 // An address of a pod that is gone may be that of a new one, of which nobody has told yet.
-                let is_right = is_known && !(found.by_address && !view.is_current(key));
+                let is_right = is_known && (!found.by_address || view.is_current(key));
                 let room = !is_right && waits && pass.missing.len() < MISSING_MAX;
                 if room && found.may_be_pod() && self.plan.hold.waits_for(key) {
                     pass.missing.push(key);

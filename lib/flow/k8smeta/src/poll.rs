@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_millis(300);
 /// Who is asked.
 pub(crate) enum Asked {
     Kubelet(Page),
-    Runtime(Sandboxes),
+    Runtime(Box<Sandboxes>),
 }
 
 impl Asked {

@@ -196,7 +196,8 @@ impl View {
         let watched = api.filter(|_| watches).map(|it| Feed::of(&it, pods(filter)));
         watched.iter().for_each(|it| it.subscribe(Arc::downgrade(&server)));
         let kubelet = kubelet.map(|(it, every)| (Asked::Kubelet(Page::new(it)), every));
-        let runtime = runtime.map(|(it, every)| (Asked::Runtime(Sandboxes::new(it)), every));
+        let runtime =
+            runtime.map(|(it, every)| (Asked::Runtime(Box::new(Sandboxes::new(it))), every));
         let polls = runtime.into_iter().chain(kubelet).map(|(asked, every)| {
             let failures = shared.counts.failures(asked.origin());
             Arc::new(Poll::new(asked, every, &filter.namespace, failures))

@@ -90,13 +90,11 @@ impl Replies {
             return Ok(Some(if message.compressed { Bytes::new() } else { message.body }));
         }
         let trailers = reader.trailers().await.map_err(|it| broken(&it))?.unwrap_or_default();
-        match grpc_status(&trailers) {
-            Some(status) => status.map(|()| None),
-            None => {
-                let text = "server closed the stream without sending trailers";
-                Err(failure(code::INTERNAL, text.into()))
-            }
-        }
+        let Some(status) = grpc_status(&trailers) else {
+            let text = "server closed the stream without sending trailers";
+            return Err(failure(code::INTERNAL, text.into()));
+        };
+        status.map(|()| None)
     }
 }
 
