@@ -179,6 +179,15 @@ impl Containerd {
         Some(Self { state, socket, client })
     }
 
+    /// The first number of its version.
+    pub fn major(&self) -> u32 {
+        let program = part("containerd").unwrap();
+        let out = Command::new(program).arg("--version").output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        let version = text.split_whitespace().nth(2).unwrap().trim_start_matches('v');
+        version.split('.').next().unwrap().parse().unwrap()
+    }
+
     async fn call<A: Message + Default>(&self, method: &str, request: &impl Message) -> A {
         let path: PathAndQuery = format!("/runtime.v1.RuntimeService/{method}").parse().unwrap();
         let pieces = [Bytes::from(request.encode_to_vec())];

@@ -141,3 +141,88 @@ async fn a_socket_that_is_not_there_is_named_with_what_helps_and_lines_go_on() {
     assert!(eventually(|| sluice.output().contains(says)).await, "{}", sluice.output());
     assert!(sluice.terminate().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_log_has_pods_from_the_runtime_and_new_ones_are_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(containerd) = Containerd::start(folder.path()) else { return };
+    let logs = folder.path().join("pods");
+    let yaml = format!(
+        "receivers:
+  file_log:
+    include: [{logs}/*/*/*.log]
+    start_at: beginning
+    storage: none
+    operators: [{{type: container}}]
+    k8s_metadata:
+      providers: [path, cri]
+      metadata_timeout: 10s
+      cri: {{endpoint: {socket}, interval: 60s}}
+      extract:
+        metadata: [k8s.deployment.name, container.id, container.image.name, service.name]
+        labels: [{{key: app, tag_name: app}}]
+exporters:
+  file: {{path: {folder}/out.json, flush_interval: 100ms}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{logs: {{receivers: [file_log], exporters: [file]}}}}
+",
+        logs = logs.display(),
+        socket = containerd.socket,
+        folder = folder.path().display()
+    );
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    // It begins long after the runtime was asked for all that it has.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let web = ("shop", "web-7d4b9c6f5-x2x8z", "33333333-3333-3333-3333-333333333333");
+    let labels = [("app", "web"), ("pod-template-hash", "7d4b9c6f5")];
+    let sandbox = containerd.pod(&logs, web, &labels).await;
+    let id = containerd.container(&sandbox, ("app", 0), "echo one; echo two; sleep 1000", 0).await;
+    let out = folder.path().join("out.json");
+    let all = || arrived(&out);
+    assert!(eventually(|| bodies(&all(), web.1).len() == 2).await, "{}", sluice.output());
+    for (resource, _) in all() {
+        for (key, value) in [
+            ("k8s.pod.uid", web.2),
+            ("k8s.container.name", "app"),
+            ("k8s.deployment.name", "web"),
+            ("service.name", "web"),
+            ("container.id", id.as_str()),
+            ("container.image.name", "local.test/busybox"),
+            ("app", "web"),
+        ] {
+            assert_eq!(resource[key], value, "{key}: {resource}");
+        }
+    }
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_bring_the_next_list_forward_where_listening_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(containerd) = Containerd::start(folder.path()) else { return };
+    let yaml = config(&containerd.socket, folder.path())
+        .replace("resync_interval: 1s", "resync_interval: 1h\n    container_events: true");
+    let mut sluice = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    sluice.ready().await;
+    if containerd.major() < 2 {
+        sluice.says("container_events has no effect").await;
+    } else {
+        // It listens before anything happens.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let logs = folder.path().join("pods");
+        let job = ("shop", "sum-29402910-kk2b9", "44444444-4444-4444-4444-444444444444");
+        let sandbox = containerd.pod(&logs, job, &[("job-name", "sum-29402910")]).await;
+        containerd.container(&sandbox, ("main", 0), "sleep 2; exit 3", 0).await;
+        let out = folder.path().join("out.json");
+        let told = |event: &str| {
+            arrived(&out)
+                .iter()
+                .any(|it| it.0["k8s.pod.name"] == job.1 && it.1["eventName"] == event)
+        };
+        assert!(eventually(|| told("k8s.container.started")).await, "{}", sluice.output());
+        assert!(eventually(|| told("k8s.container.ended")).await, "{}", sluice.output());
+    }
+    assert!(sluice.terminate().await.success(), "{}", sluice.output());
+}

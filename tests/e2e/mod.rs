@@ -16,6 +16,7 @@ mod helm;
 mod host_metrics;
 mod intake;
 mod kube_objects;
+mod kube_observer;
 mod kubernetes;
 mod logs;
 mod loki;

@@ -10,7 +10,7 @@ use config::Side;
 
 use crate::auth::{ClientAuth, ServerAuth};
 use crate::middleware::ServerMiddleware;
-use crate::{BoxError, LeaderElection, PolicyProvider, Storage};
+use crate::{BoxError, LeaderElection, Observer, PolicyProvider, Storage};
 
 /// Something that an extension does for other components.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub enum Capability {
     Policies(Arc<dyn PolicyProvider>),
     /// Says whether this collector does what only one of several may do.
     LeaderElection(Arc<dyn LeaderElection>),
+    /// Finds things that telemetry can be had from.
+    Observer(Arc<dyn Observer>),
 }
 
 /// The kinds of [`Capability`], known of an extension's type before there is an instance.
@@ -44,6 +46,8 @@ pub enum Offers {
     Policies,
     /// [`Capability::LeaderElection`].
     LeaderElection,
+    /// [`Capability::Observer`].
+    Observer,
 }
 
 impl Offers {
@@ -65,6 +69,8 @@ impl Offers {
             }
             // receiver/k8sobjectsreceiver/receiver.go, v0.149.
             Self::LeaderElection => format!("unknown k8s leader elector \"{id}\""),
+            // receiver/receivercreator/receiver.go, v0.149.
+            Self::Observer => format!("failed to find observer \"{id}\" in the extensions list"),
         }
     }
 
@@ -83,6 +89,7 @@ impl Offers {
             Self::LeaderElection => {
                 "the extension does not implement k8sleaderelector.LeaderElection".into()
             }
+            Self::Observer => "extension in watch_observers is not an observer".into(),
         }
     }
 }
@@ -125,7 +132,8 @@ offered! {
     ServerAuth as ServerAuth,
     ClientAuth as ClientAuth,
     PolicyProvider as Policies,
-    LeaderElection as LeaderElection
+    LeaderElection as LeaderElection,
+    Observer as Observer
 }
 
 /// What `of` finds among the capabilities of the extension `id`; `None` stands for one that is not listed.

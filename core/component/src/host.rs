@@ -5,16 +5,40 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use config::Side;
+use async_trait::async_trait;
+use config::{Side, Value};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::capability::{self, Capability, Offered, Offers};
+use crate::inner::ReceiverType;
 use crate::middleware::ServerMiddleware;
 use crate::view::{ServiceView, Status};
-use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Ownership};
+use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Outputs, Ownership, Settings};
+
+/// A life: created inert, started once, shut down once.
+///
+/// When the configuration is reloaded, the next instance of the same component lives beside this one for a
+/// moment: what only one can have is owned by one after the other ([`Host::ownership`]) or taken over
+/// ([`Host::take_socket`]). A consumer is called for a little longer than its tasks run; it passes on what it
+/// does not gather any more.
+#[async_trait]
+pub trait Component: Send + Sync + 'static {
+    /// Acquires what can fail (ports, files), spawns tasks on `host`, returns.
+    ///
+    /// # Errors
+    /// Stops the collector. The text says what was attempted.
+    async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Flushes what is left, after every task spawned on `host` has ended.
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
 
 /// What the service provides to one component. Cloning counts references.
 #[derive(Clone)]
@@ -26,6 +50,8 @@ pub struct Host {
     /// Tells instances of one component apart that live side by side, one per signal or pipeline.
     instance: Arc<str>,
     leaving: Arc<AtomicBool>,
+    /// It is a part of another component, which goes on without it.
+    is_inner: bool,
     handover: Handover,
 }
 
@@ -51,6 +77,31 @@ pub trait Services: Send + Sync {
     fn default_storage(&self) -> DefaultStorage {
         DefaultStorage::default()
     }
+    /// What a type of receivers is like; `None` if there is no such type.
+    fn receiver_type(&self, _type_name: &str) -> Option<ReceiverType> {
+        None
+    }
+    /// Makes a receiver of a section that is in no configuration.
+    ///
+    /// # Errors
+    /// There is no such type, or the section is wrong.
+    fn make_receiver(
+        &self,
+        settings: Settings,
+        _section: &Value,
+        _out: Outputs,
+    ) -> Result<Arc<dyn Component>, BoxError> {
+        Err(format!("there is no receiver \"{}\" here", settings.id.type_name()).into())
+    }
+    /// An instance that has reported how it is will not do so any more.
+    fn forget(&self, _instance: &str) {}
+    /// Reads a text as the YAML of a section.
+    ///
+    /// # Errors
+    /// It is none.
+    fn read_yaml(&self, _text: &str) -> Result<Value, BoxError> {
+        Err("there is nobody who reads YAML here".into())
+    }
 }
 
 impl Host {
@@ -63,6 +114,7 @@ impl Host {
             used: Arc::default(),
             instance: component.into(),
             leaving: Arc::default(),
+            is_inner: false,
             handover: Handover::default(),
         }
     }
@@ -80,8 +132,8 @@ impl Host {
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
         let (instance, services) = (Arc::clone(&self.instance), Arc::clone(&self.services));
-        let leaving = Arc::clone(&self.leaving);
-        let mut guard = PanicReport { instance, services, leaving, armed: true };
+        let (leaving, is_inner) = (Arc::clone(&self.leaving), self.is_inner);
+        let mut guard = PanicReport { instance, services, leaving, is_inner, armed: true };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         let task = async move {
@@ -174,6 +226,57 @@ impl Host {
         self.services.default_storage()
     }
 
+    /// What a type of receivers is like; `None` if there is no such type.
+    pub fn receiver_type(&self, type_name: &str) -> Option<ReceiverType> {
+        self.services.receiver_type(type_name)
+    }
+
+    /// Reads a text as the YAML of a section.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read_yaml(&self, text: &str) -> Result<Value, BoxError> {
+        self.services.read_yaml(text)
+    }
+
+    /// Starts a receiver that is in no configuration, as a part of this component. Whoever starts it stops it; its tasks are told to
+    /// end with this component. The collector goes on when it fails.
+    ///
+    /// # Errors
+    /// There is no such type, the section is wrong, or the receiver does not start.
+    pub async fn start_receiver(
+        &self,
+        settings: Settings,
+        section: &Value,
+        out: Outputs,
+    ) -> Result<InnerReceiver, BoxError> {
+        let span = tracing::error_span!(
+            "component",
+            "otelcol.component.id" = settings.id.as_str(),
+            "otelcol.component.kind" = "receiver"
+        );
+        let instance = format!("receiver/{}", settings.id);
+        let made = span.in_scope(|| self.services.make_receiver(settings, section, out));
+        let component = made?;
+        let host = Self {
+            stopping: self.stopping.child_token(),
+            tasks: Arc::default(),
+            leaving: Arc::default(),
+            is_inner: true,
+            instance: instance.into(),
+            ..self.clone()
+        };
+        let started = Arc::clone(&component).start(&host).instrument(span).await;
+        let inner = InnerReceiver::new(component, host);
+        match started {
+            Ok(()) => Ok(inner),
+            Err(error) => {
+                inner.abort();
+                Err(error)
+            }
+        }
+    }
+
     /// The bytes of requests under way in all components.
     pub fn in_flight(&self) -> &InFlight {
         self.handover.in_flight()
@@ -212,6 +315,11 @@ impl Host {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// What this component has said of itself does not matter any more.
+    pub(crate) fn forget(&self) {
+        self.services.forget(&self.instance);
+    }
+
     /// Ends the tasks at once: their time is over. For the service.
     pub fn abort(&self) {
         self.stopping.cancel();
@@ -223,19 +331,48 @@ impl Host {
     }
 }
 
+/// A receiver that runs inside another component.
+pub struct InnerReceiver {
+    component: Arc<dyn Component>,
+    host: Host,
+}
+
+impl InnerReceiver {
+    pub(crate) fn new(component: Arc<dyn Component>, host: Host) -> Self {
+        Self { component, host }
+    }
+
+    /// Stops it as the service stops a receiver: its tasks end, then it is shut down.
+    ///
+    /// # Errors
+    /// What the receiver says of its shutdown.
+    pub async fn stop(&self) -> Result<(), BoxError> {
+        self.host.stop().await;
+        let ended = self.component.shutdown().await;
+        self.host.forget();
+        ended
+    }
+
+    /// Ends its tasks at once.
+    pub fn abort(&self) {
+        self.host.abort();
+    }
+}
+
 /// Reports a task that unwinds instead of returning.
 struct PanicReport {
     instance: Arc<str>,
     services: Arc<dyn Services>,
     leaving: Arc<AtomicBool>,
+    is_inner: bool,
     armed: bool,
 }
 
 impl PanicReport {
     /// An instance that leaves does not take the collector with it.
     fn report(&self, error: String) {
-        let leaving = self.leaving.load(Relaxed);
-        let status = if leaving { Status::Permanent(error) } else { Status::Fatal(error) };
+        let goes_on = self.is_inner || self.leaving.load(Relaxed);
+        let status = if goes_on { Status::Permanent(error) } else { Status::Fatal(error) };
         self.services.report(&self.instance, status);
     }
 }

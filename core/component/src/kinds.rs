@@ -3,34 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use config::{Config, Problems};
 use pdata::Signal;
 
 use crate::capability::{Capability, Offers};
-use crate::{BoxError, Consumer, Delivery, Host, Id, Meter, Next, Outputs, PipelineId, Planned};
-
-/// A life: created inert, started once, shut down once.
-///
-/// When the configuration is reloaded, the next instance of the same component lives beside this one for a
-/// moment: what only one can have is owned by one after the other ([`Host::ownership`]) or taken over
-/// ([`Host::take_socket`]). A consumer is called for a little longer than its tasks run; it passes on what it
-/// does not gather any more.
-#[async_trait]
-pub trait Component: Send + Sync + 'static {
-    /// Acquires what can fail (ports, files), spawns tasks on `host`, returns.
-    ///
-    /// # Errors
-    /// Stops the collector. The text says what was attempted.
-    async fn start(self: Arc<Self>, _host: &Host) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    /// Flushes what is left, after every task spawned on `host` has ended.
-    async fn shutdown(&self) -> Result<(), BoxError> {
-        Ok(())
-    }
-}
+use crate::{
+    BoxError, BuildInfo, Component, Consumer, Delivery, Id, Meter, Next, Outputs, PipelineId,
+    Planned, Settings,
+};
 
 /// How far a component can be trusted, in the Collector's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,40 +29,6 @@ impl fmt::Display for Stability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
-}
-
-/// The program that runs the component.
-#[derive(Debug, Clone)]
-pub struct BuildInfo {
-    /// Name of the binary.
-    pub command: &'static str,
-    /// One line for people; the first part of user agents.
-    pub description: &'static str,
-    /// Semantic version.
-    pub version: &'static str,
-}
-
-impl BuildInfo {
-    /// `<description>/<version> (<os>/<arch>)`, as upstream's exporters announce themselves.
-    pub fn user_agent(&self) -> String {
-        let arch = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        };
-        format!("{}/{} ({}/{arch})", self.description, self.version, std::env::consts::OS)
-    }
-}
-
-/// What a receiver or an extension is told about itself.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Its id as written in YAML.
-    pub id: Id,
-    /// The program that runs it: for user agents and the `service.version` of own telemetry.
-    pub build: BuildInfo,
-    /// Where it registers its metrics.
-    pub meter: Meter,
 }
 
 /// What a processor is told about itself.

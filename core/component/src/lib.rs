@@ -23,6 +23,7 @@ mod handover;
 mod host;
 mod id;
 mod in_flight;
+mod inner;
 mod kind;
 mod kinds;
 mod leader;
@@ -30,6 +31,7 @@ mod lost;
 pub mod memory;
 pub mod meter;
 mod middleware;
+mod observer;
 mod outputs;
 mod per_signal;
 mod place;
@@ -37,6 +39,7 @@ mod planned;
 mod policies;
 mod queue_log;
 mod received;
+mod settings;
 mod stateless;
 mod storage;
 mod switch;
@@ -53,18 +56,20 @@ pub use context::{AuthData, Client, Context, Wants};
 pub use delivery::{BatchConfig, Delivery, Overflow, QueueConfig, RetryConfig, Sizer};
 pub use error::{BoxError, ConsumeError, GrpcStatus, grpc_code_name};
 pub use handover::{HandedOver, Handover, Ownership};
-pub use host::{Host, Services};
+pub use host::{Component, Host, InnerReceiver, Services};
 pub use id::{Id, IdError, PipelineId};
 pub use in_flight::{InFlight, InFlightLimit, UnderWay};
+pub use inner::ReceiverType;
 pub use kind::Kind;
 pub use kinds::{
-    BuildInfo, Component, Connector, ConnectorSettings, Exporter, ExporterSettings, Extension,
-    Processor, ProcessorSettings, Receiver, Settings, Stability,
+    Connector, ConnectorSettings, Exporter, ExporterSettings, Extension, Processor,
+    ProcessorSettings, Receiver, Stability,
 };
 pub use leader::{Lead, LeaderElection, while_leading};
 pub use lost::LostReason;
 pub use meter::Meter;
 pub use middleware::ServerMiddleware;
+pub use observer::{Endpoint, Endpoints, Observer};
 pub use outputs::{Finish, Outputs, fan_out};
 pub use pdata::{Data, Signal};
 pub use per_signal::PerSignal;
@@ -75,6 +80,7 @@ pub use queue_log::{
     Appended, Backlog, Fsync, NewRecord, QueueLog, StoredRecord, Sync as LogSync, Unstored,
 };
 pub use received::Received;
+pub use settings::{BuildInfo, Settings};
 pub use stateless::Stateless;
 pub use storage::{Damage, DefaultStorage, Storage, StorageClient, Write};
 pub use switch::{Held, Switch};

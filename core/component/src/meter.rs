@@ -335,6 +335,8 @@ pub struct Meter {
     views: Arc<[View]>,
     registry: Arc<Registry>,
     tracer: Tracer,
+    /// What the label `receiver` says, whatever the instruments want.
+    receiver: Option<Arc<str>>,
 }
 
 impl fmt::Debug for Meter {
@@ -354,6 +356,13 @@ impl Meter {
     #[must_use]
     pub fn with_tracer(self, tracer: Tracer) -> Self {
         Self { tracer, ..self }
+    }
+
+    /// Measures under the name of another receiver, the one that starts others as what they read from comes and goes: each under a
+    /// name of its own would be series without end.
+    #[must_use]
+    pub fn as_receiver(self, id: &str) -> Self {
+        Self { receiver: Some(id.into()), ..self }
     }
 
     /// What makes the spans beside the metrics.
@@ -446,7 +455,10 @@ impl Meter {
             return None;
         }
         let keep = |key: &str| view.is_none_or(|it| it.keeps(key));
-        let attributes = attributes.iter().filter(|(key, _)| keep(key));
+        let attributes = attributes.iter().filter(|(key, _)| keep(key)).map(|(key, value)| {
+            let renamed = self.receiver.as_deref().filter(|_| *key == "receiver");
+            (*key, renamed.unwrap_or(value))
+        });
         let (name, description) = view.map(|it| (it.name.clone(), it.description.clone())).unzip();
         let head = Head {
             scope: what.scope,
@@ -459,8 +471,8 @@ impl Meter {
     }
 }
 
-fn sorted<'a>(attributes: impl Iterator<Item = &'a (&'a str, &'a str)>) -> Attributes {
-    let mut all: Attributes = attributes.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+fn sorted<'a>(attributes: impl Iterator<Item = (&'a str, &'a str)>) -> Attributes {
+    let mut all: Attributes = attributes.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     all.sort();
     all
 }
@@ -487,6 +499,19 @@ mod tests {
         let all = meter.registry().snapshot();
         let key = vec![("a".into(), "1".into()), ("b".into(), "2".into())];
         assert_eq!(all[0].series, [(key, Sample::Int(3))]);
+    }
+
+    #[test]
+    fn receivers_that_another_one_starts_measure_under_its_name() {
+        let meter = Meter::default();
+        for id in ["file_log/a", "file_log/b"] {
+            let own = meter.clone().as_receiver("receiver_creator");
+            own.counter(ITEMS, &[("receiver", id), ("reason", "x")]).add(1);
+        }
+        let all = meter.registry().snapshot();
+        let key =
+            vec![("reason".into(), "x".into()), ("receiver".into(), "receiver_creator".into())];
+        assert_eq!(all[0].series, [(key, Sample::Int(2))]);
     }
 
     #[test]

@@ -17,8 +17,11 @@ pub struct Outputs {
     pipelines: Arc<Switch<Vec<(PipelineId, Next)>>>,
     /// Nothing is delivered to the others.
     only: Option<PipelineId>,
+    /// Nothing else is delivered.
+    signals: Option<Arc<[Signal]>>,
     spans: Option<Arc<Spans>>,
-    finish: Option<Arc<dyn Finish>>,
+    /// The last one is the first to see the data.
+    finish: Vec<Arc<dyn Finish>>,
 }
 
 /// What a receiver does to all of its data at last. It may wait for what it has to know.
@@ -44,7 +47,7 @@ impl Outputs {
     /// In the order of delivery.
     pub fn new(pipelines: Vec<(PipelineId, Next)>) -> Self {
         let pipelines = Arc::new(Switch::new(pipelines));
-        Self { pipelines, only: None, spans: None, finish: None }
+        Self { pipelines, only: None, signals: None, spans: None, finish: Vec::new() }
     }
 
     /// The same, but only to one of the pipelines, as long as it is there.
@@ -62,6 +65,13 @@ impl Outputs {
 
     fn delivers(&self, pipeline: &PipelineId) -> bool {
         self.only.as_ref().is_none_or(|it| it == pipeline)
+            && self.signals.as_ref().is_none_or(|it| it.contains(&pipeline.signal()))
+    }
+
+    /// The same, but only for these signals.
+    #[must_use]
+    pub fn only_signals(self, signals: &[Signal]) -> Self {
+        Self { signals: Some(signals.into()), ..self }
     }
 
     /// True when these are the pipelines.
@@ -79,10 +89,11 @@ impl Outputs {
         self.pipelines.set(pipelines)
     }
 
-    /// With a last step before the pipelines.
+    /// With a last step before the pipelines, and before the last steps that are there already.
     #[must_use]
-    pub fn finished_by(self, finish: Arc<dyn Finish>) -> Self {
-        Self { finish: Some(finish), ..self }
+    pub fn finished_by(mut self, finish: Arc<dyn Finish>) -> Self {
+        self.finish.push(finish);
+        self
     }
 
     /// With a span around each delivery, named as upstream's. `receiver/receiverhelper/obsreport.go`.
@@ -94,7 +105,8 @@ impl Outputs {
 
     /// True when a pipeline of this signal listens: servers offer only what is wanted.
     pub fn wants(&self, signal: Signal) -> bool {
-        self.pipelines.get().iter().any(|(id, _)| id.signal() == signal)
+        let pipelines = self.pipelines.get();
+        pipelines.iter().any(|(id, _)| id.signal() == signal && self.delivers(id))
     }
 
     /// One pipeline, for routers.
@@ -112,10 +124,10 @@ impl Outputs {
     /// Delivers to every pipeline of the data's signal; `Ok` when all took it. All are called even
     /// if one fails, and together they are retryable if any is (ADR 0003).
     pub async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
-        let data = match &self.finish {
-            Some(finish) => finish.finish(data).await,
-            None => data,
-        };
+        let mut data = data;
+        for finish in self.finish.iter().rev() {
+            data = finish.finish(data).await;
+        }
         let Some(spans) = &self.spans else { return self.deliver(ctx, data).await };
         let (what, accepted, refused) = match data.signal() {
             Signal::Traces => ("TraceDataReceived", "accepted_spans", "refused_spans"),

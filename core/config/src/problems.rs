@@ -27,6 +27,8 @@ pub enum Need {
     Policies(String),
     /// An extension that knows which of several collectors leads, by its id.
     LeaderElection(String),
+    /// An extension that finds endpoints, by its id.
+    Observer(String),
     /// An address to listen at: `host:port`, or the path of a unix socket.
     Address(String),
     /// A right at the API server of Kubernetes.

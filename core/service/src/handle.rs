@@ -3,21 +3,28 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use component::config::Value;
 use component::{
-    Capability, DefaultStorage, Id, Phase, Reported, ServiceView, Services, Status, component_of,
+    BoxError, Capability, Component, DefaultStorage, Id, Kind, Outputs, Phase, ReceiverType,
+    Reported, ServiceView, Services, Signal, Status, component_of,
 };
+use confmap::{Bounds, Source, SourceKind};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::effective;
+use crate::load;
 use crate::node::Key;
-use crate::registry::Registry;
+use crate::registry::{Plan, Registry};
 use crate::settings::Settings;
+
+/// A section that came from outside of the configuration: an annotation in Kubernetes has at most 256 KiB.
+const SECTION_BOUNDS: Bounds = Bounds { text_bytes: 256 << 10, nodes: 10_000, tree_bytes: 1 << 20 };
 
 /// What components may ask of the service.
 pub(crate) struct ServiceHandle {
     offered: Mutex<HashMap<Id, Vec<Capability>>>,
-    storage: DefaultStorage,
+    registry: Registry,
     fatal: mpsc::Sender<String>,
     last: Mutex<BTreeMap<String, Reported>>,
     /// Without what components say of themselves.
@@ -32,7 +39,7 @@ impl ServiceHandle {
         let gates = registry.gates().to_vec();
         Self {
             offered: Mutex::default(),
-            storage: registry.default_storage().clone(),
+            registry: registry.clone(),
             fatal,
             last: Mutex::default(),
             shown: Mutex::new(ServiceView { gates, ..ServiceView::default() }),
@@ -110,7 +117,47 @@ impl Services for ServiceHandle {
     }
 
     fn default_storage(&self) -> DefaultStorage {
-        self.storage.clone()
+        self.registry.default_storage().clone()
+    }
+
+    fn receiver_type(&self, type_name: &str) -> Option<ReceiverType> {
+        let entry = self.registry.find(Kind::Receiver, type_name)?;
+        let schema = (entry.schema)();
+        let keys = schema.get("properties").and_then(serde_json::Value::as_object);
+        Some(ReceiverType {
+            signals: Signal::ALL.into_iter().filter(|it| entry.accepts(*it)).collect(),
+            keys: keys.into_iter().flat_map(|it| it.keys().cloned()).collect(),
+        })
+    }
+
+    fn make_receiver(
+        &self,
+        settings: component::Settings,
+        section: &Value,
+        out: Outputs,
+    ) -> Result<Arc<dyn Component>, BoxError> {
+        let name = settings.id.type_name();
+        let entry = self.registry.find(Kind::Receiver, name);
+        let entry =
+            entry.ok_or_else(|| format!("there is no receiver \"{name}\" in this program"))?;
+        match entry.plan(section)? {
+            Plan::Receiver(make) => make((settings, out)),
+            _ => Err("its section has no plan".into()),
+        }
+    }
+
+    fn forget(&self, instance: &str) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(instance);
+    }
+
+    fn read_yaml(&self, text: &str) -> Result<Value, BoxError> {
+        let source = Source::new(SourceKind::File, "the text", text);
+        let documents = confmap::documents(&source, SECTION_BOUNDS).map_err(|it| it.to_string())?;
+        match documents.as_slice() {
+            [] => Ok(Value::Null),
+            [one] => Ok(load::value(one)),
+            _ => Err("it is more than one document".into()),
+        }
     }
 
     fn view(&self) -> ServiceView {

@@ -92,6 +92,7 @@ impl Settings {
                     }
                     Need::Policies(id) => self.lacks(id, Offers::Policies, registry),
                     Need::LeaderElection(id) => self.lacks(id, Offers::LeaderElection, registry),
+                    Need::Observer(id) => self.lacks(id, Offers::Observer, registry),
                     Need::Address(address) => clash(address, &needed.path.join("::"), &mut taken),
                     // Only the API server knows, and the component goes on without.
                     Need::Right(_) => None,
@@ -117,7 +118,8 @@ impl Settings {
             | Need::ClientAuth(id)
             | Need::Middleware(_, id)
             | Need::Policies(id)
-            | Need::LeaderElection(id) => id,
+            | Need::LeaderElection(id)
+            | Need::Observer(id) => id,
             Need::Address(address) => return next_port(issue, address),
             Need::Right(_) => return issue,
         };

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use component::{Component as _, Context, Data, Signal, Stateless as _};
+use component::{Component as _, Consumer as _, Context, Data, Phase, ServiceView, Signal};
 use componenttest::{
     Sink, TestHost, metric, plan, problems, processor, processor_settings, through,
 };
@@ -63,7 +63,14 @@ fn mistakes_are_told_in_the_collectors_words() {
     check("kubelet: {interval: 0s}", "interval must be positive");
     check(
         "{kubelet: {}, filter: {labels: [{key: app, op: exists}]}}",
-        "a kubelet does not select pods by labels",
+        "a kubelet or runtime does not select pods by labels",
+    );
+    check("providers: [cri, docker]", "providers: \"docker\" tells no pods");
+    check("metadata_timeout: -1s", "metadata_timeout must not be negative");
+    check("cri: {timeout: 0s}", "timeout must be positive");
+    check(
+        "cri: {endpoint: /run/crio/crio.sock}",
+        "endpoint must be auto or the path of a socket: unix:///path",
     );
 }
 
@@ -73,7 +80,7 @@ fn the_filter_becomes_selectors() {
         {key: c, value: d, op: not-equals}, {key: e, op: does-not-exist}], \
         fields: [{key: status.phase, value: 'a,b', op: not-equals}]}}";
     assert_eq!(problems::<Config>(section), [""; 0]);
-    let filter = componenttest::config::<Config>(section).filter.read();
+    let filter = componenttest::config::<Config>(section).selectors();
     assert_eq!((&*filter.node, &*filter.namespace), ("n1", "shop"));
     assert_eq!(filter.labels, "app,a=b,c!=d,!e");
     assert_eq!(filter.fields, r"status.phase!=a\,b");
@@ -155,7 +162,7 @@ async fn pods_come_from_the_kubelet_and_no_api_server_is_asked() {
         let request = request.to_string();
         let data = Data::from_json(Signal::Logs, request.as_bytes(), &Limits::default()).unwrap();
         let mut text = Vec::new();
-        step.map(&Context::default(), &data).unwrap().to_json(&mut text);
+        step.enricher.add(None, &data).to_json(&mut text);
         let json: Value = serde_json::from_slice(&text).unwrap();
         let all = &json["resourceLogs"][0]["resource"]["attributes"];
         let found = all.as_array().unwrap().iter().find(|it| it["key"] == "k8s.pod.name");
@@ -181,5 +188,58 @@ async fn pods_come_from_the_kubelet_and_no_api_server_is_asked() {
     });
     patience.await.expect("the kubelet is asked again");
     assert_eq!(name("10.1.1.2").as_deref(), Some("two"));
+    host.stop().await;
+}
+
+/// One log record of the resource with this address.
+fn record_of(ip: &str) -> Data {
+    let request = json!({"resourceLogs": [{"resource": {"attributes":
+        [{"key": "k8s.pod.ip", "value": {"stringValue": ip}}]}, "scopeLogs": [{"logRecords": [{}]}]}]});
+    Data::from_json(Signal::Logs, request.to_string().as_bytes(), &Limits::default()).unwrap()
+}
+
+#[tokio::test]
+async fn telemetry_waits_for_a_pod_that_is_not_known_yet_and_goes_on_without_one_that_never_comes()
+{
+    let shown = Arc::new(Mutex::new(page(&[])));
+    let endpoint = kubelet(Arc::clone(&shown)).await;
+    let section = format!(
+        "{{kubelet: {{auth_type: none, endpoint: '{endpoint}', interval: 1h}}, wait_for_metadata: true, \
+            metadata_timeout: 20s, extract: {{metadata: [k8s.pod.name]}}}}"
+    );
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let settings = processor_settings("k8s_attributes", Signal::Logs);
+    let meter = settings.meter.clone();
+    let step = Arc::new(processor::<K8sAttributes>(settings, &section, sink.next()));
+    Arc::clone(&step).start(&host).await.unwrap();
+    let own = Arc::clone(&step);
+    let waiting = componenttest::spawn(async move {
+        own.consume(&Context::delivered(), record_of("10.1.1.2")).await
+    });
+    while metric(&meter, "otelcol_otelsvc_k8s_ip_lookup_miss", &[]).is_none_or(|it| it == 0.0) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Nothing is acknowledged that has not gone on.
+    assert!(!waiting.is_finished() && sink.received().is_empty());
+    *shown.lock().unwrap() = page(&[("two", "10.1.1.2")]);
+    waiting.await.unwrap().unwrap();
+    let mut text = Vec::new();
+    sink.received().remove(0).to_json(&mut text);
+    assert!(String::from_utf8(text).unwrap().contains("\"two\""));
+    assert_eq!(metric(&meter, "sluice_k8s_held_total", &[]), Some(1.0));
+    let source = |name| metric(&meter, "sluice_k8s_metadata_sources_total", &[("source", name)]);
+    assert_eq!((source("kubelet"), source("apiserver")), (Some(1.0), None));
+
+    // One that never comes is not waited for when the collector stops.
+    let own = Arc::clone(&step);
+    let waiting = componenttest::spawn(async move {
+        own.consume(&Context::default(), record_of("10.1.1.3")).await
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    host.show(ServiceView { phase: Phase::Stopping, ..ServiceView::default() });
+    waiting.await.unwrap().unwrap();
+    assert_eq!(metric(&meter, "sluice_k8s_without_metadata_total", &[]), Some(1.0));
+    assert_eq!(sink.received().len(), 2);
     host.stop().await;
 }

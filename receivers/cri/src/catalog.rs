@@ -8,11 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cri::{Container, PodSandbox};
 use pdata::AttributeBuf;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-
-use crate::messages::{Container, PodSandbox};
 
 /// Most containers that are kept: those of a node with 250 pods, many times over.
 const CONTAINERS_MAX: usize = 50_000;

@@ -2,10 +2,9 @@
 
 use component::config::{Duration, Tagged};
 use component::{Id, Problems};
+use cri::SOCKETS;
 use serde::{Deserialize, Serialize};
 use stanza::OperatorConfig;
-
-use crate::runtime::SOCKETS;
 
 /// What `extract: metadata:` may name beside what the path says, and whether it is there by default.
 pub(crate) const METADATA: [(&str, bool); 12] = [
@@ -33,6 +32,9 @@ pub struct Config {
     pub timeout: Duration,
     /// Time between two lists of all containers. In between, only pods are asked for whose log files appear. Default 60s.
     pub resync_interval: Duration,
+    /// Listens to the runtime's own stream of events and lists at once when something happens, where that does no harm: containerd
+    /// since 2, CRI-O. Default false.
+    pub container_events: bool,
     /// Longest wait of a record for the metadata of its container; then it goes on without, counted. Default 1s.
     pub metadata_timeout: Duration,
     /// Where the kubelet puts log files, or auto: the runtime is asked. Default auto.
@@ -103,6 +105,7 @@ impl Default for Config {
             endpoint: "auto".into(),
             timeout: Duration::from_secs(2),
             resync_interval: Duration::from_secs(60),
+            container_events: false,
             metadata_timeout: Duration::from_secs(1),
             log_directory: "auto".into(),
             namespaces: Vec::new(),

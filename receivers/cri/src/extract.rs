@@ -3,14 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use component::Problems;
+use cri::{Container, Image, PodSandbox, name_and_tag, workload};
 use golang::go_regex;
 use pdata::{AttributeBuf, ValueBuf};
 use regex::Regex;
 
 use crate::catalog::Attributes;
 use crate::config::{Config, METADATA, Rule};
-use crate::messages::{Container, Image, PodSandbox};
-use crate::workload::workload;
 
 /// What the runtime has told about one container.
 pub(crate) struct Facts<'a> {
@@ -82,7 +81,7 @@ impl Extract {
             put(name, &value);
         }
         put("container.id", &container.id);
-        let (name, tag) = self.image(facts);
+        let (name, tag) = name_and_tag(container, facts.image);
         put("container.image.name", name);
         put("container.image.tag", tag);
         put("k8s.pod.ip", facts.address.unwrap_or_default());
@@ -101,24 +100,6 @@ impl Extract {
         add(&self.labels, "labels", &pod.labels, &mut all);
         add(&self.annotations, "annotations", &pod.annotations, &mut all);
         all.into()
-    }
-
-    /// Name and tag of the image, as the pod names it if that is known.
-    fn image<'a>(&self, facts: &Facts<'a>) -> (&'a str, &'a str) {
-        let spec = facts.container.image.as_ref();
-        let tagged = facts.image.and_then(|it| it.repo_tags.first()).map(String::as_str);
-        let named = spec.map(|it| it.user_specified_image.as_str()).filter(|it| !it.is_empty());
-        let listed = spec.map(|it| it.image.as_str()).filter(|it| !is_id(it));
-        named.or(listed).or(tagged).map_or(("", ""), split_image)
-    }
-}
-
-/// `registry:5000/app:1.2@sha256:...` into name and tag. Without a tag it is `latest`.
-fn split_image(image: &str) -> (&str, &str) {
-    let name = image.split_once('@').map_or(image, |it| it.0);
-    match name.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (name, "latest"),
     }
 }
 
@@ -180,10 +161,4 @@ fn add(
             }
         }
     }
-}
-
-/// True for `sha256:...` and the bare digits.
-pub(crate) fn is_id(image: &str) -> bool {
-    let digits = image.strip_prefix("sha256:").unwrap_or(image);
-    digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit())
 }

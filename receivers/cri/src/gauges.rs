@@ -25,12 +25,21 @@ const UNKNOWN: Descriptor = Descriptor {
     level: Level::Basic,
 };
 
+const EVENTS: Descriptor = Descriptor {
+    scope: OURS,
+    name: "sluice_cri_events_total",
+    unit: "{event}",
+    description: "Events of containers that the runtime has told of its own accord.",
+    level: Level::Basic,
+};
+
 /// The instruments of one receiver.
 #[derive(Debug, Clone)]
 pub(crate) struct Gauges {
     pub(crate) containers: Gauge,
     pub(crate) failures: Counter,
     pub(crate) unknown: Counter,
+    pub(crate) events: Counter,
 }
 
 impl Gauges {
@@ -40,6 +49,7 @@ impl Gauges {
             containers: meter.gauge(CONTAINERS, &labels),
             failures: meter.counter(FAILURES, &labels),
             unknown: meter.counter(UNKNOWN, &labels),
+            events: meter.counter(EVENTS, &labels),
         }
     }
 }

@@ -1,22 +1,21 @@
 //! Keeps the catalog: lists all containers now and then, and in between those of the pods that somebody asks for.
 //!
-//! The runtime is asked and never listened to. Its stream of events is not safe for a second reader: containerd 1.7
-//! gives each event to only one of them, which takes it from the kubelet, and containerd 2 lets a slow reader block the
-//! start of pods.
+//! Where the section asks for it and the runtime allows it, events of the runtime ([`crate::listener`]) bring the next list
+//! forward.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use component::{BoxError, Context, Host, Outputs};
+use cri::{Container, Image, PodSandbox, Runtime, is_id};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::catalog::{Catalog, key};
-use crate::extract::{Extract, Facts, is_id};
+use crate::extract::{Extract, Facts};
 use crate::gauges::Gauges;
 use crate::life_cycle::LifeCycle;
-use crate::messages::{Container, Image, PodSandbox};
-use crate::runtime::Runtime;
 
 /// Wait after the runtime could not be asked.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -24,12 +23,16 @@ const PAUSE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_mins(5);
 /// Shortest time between two look-ups: a pod that has just begun gets its containers one after the other.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// Shortest time between two lists because of events.
+const EVENT_PAUSE: Duration = Duration::from_millis(500);
 /// Most images of which names are kept.
 const IMAGES_MAX: usize = 10_000;
 
 /// The task.
 pub(crate) struct Keeper {
-    pub(crate) runtime: Runtime,
+    pub(crate) runtime: Arc<Runtime>,
+    /// Something has happened to containers.
+    pub(crate) happened: Arc<Notify>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) extract: Arc<Extract>,
     pub(crate) resync: Duration,
@@ -54,6 +57,10 @@ impl Keeper {
                     () = self.catalog.asked.notified() => {
                         self.some().await;
                         tokio::time::sleep(LOOK_PAUSE).await;
+                    }
+                    () = self.happened.notified() => {
+                        next = self.all().await;
+                        tokio::time::sleep(EVENT_PAUSE).await;
                     }
                 }
             }

@@ -20,11 +20,9 @@ mod gauges;
 mod identify;
 mod keeper;
 mod life_cycle;
-mod messages;
-mod runtime;
+mod listener;
 #[cfg(test)]
 mod tests;
-mod workload;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -36,11 +34,13 @@ use component::{
     BoxError, Component, Host, Outputs, Planned, Problems, Receiver, Settings, Signal, Stability,
     async_trait,
 };
+use cri::Runtime;
 use fileconsumer::{
     Attributes, Compression, Finder, Glob, Mode, OnCorrupt, OnTruncate, Splitter, StartAt,
 };
 use logfiles::{BY_DEFAULT_INTERVAL, IN_FLIGHT_BYTES_MAX, Keeps, LogFiles};
 use stanza::{Body, Options, Pipeline};
+use tokio::sync::Notify;
 
 use catalog::Catalog;
 use extract::Extract;
@@ -48,7 +48,7 @@ use gauges::Gauges;
 use identify::Identify;
 use keeper::Keeper;
 use life_cycle::LifeCycle;
-use runtime::Runtime;
+use listener::Listener;
 
 pub use config::{Config, ExtractConfig, LifeCycleConfig, Rule};
 
@@ -135,8 +135,9 @@ fn exclude(config: &Config, found: &mut Problems) -> Option<Vec<Glob>> {
 impl Component for Cri {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let Plan { config, pipeline, extract, exclude } = &self.plan;
-        let endpoint = runtime::endpoint(&config.endpoint);
-        let runtime = Runtime::new(endpoint, config.timeout.std())?;
+        let endpoint = cri::endpoint(&config.endpoint);
+        let runtime = Runtime::new(endpoint, config.timeout.std(), "receivers::cri")?;
+        let (runtime, happened) = (Arc::new(runtime), Arc::new(Notify::new()));
         let gauges = Gauges::new(&self.settings.meter, self.settings.id.as_str());
         let catalog = Arc::new(Catalog::new(config.metadata_timeout.std()));
         let identify = Identify { catalog: Arc::clone(&catalog), unknown: gauges.unknown.clone() };
@@ -151,8 +152,14 @@ impl Component for Cri {
             keeps: Keeps::new(config.storage.as_ref()),
             out: self.out.clone().finished_by(Arc::new(identify)),
         };
+        if config.container_events {
+            let (runtime, happened) = (Arc::clone(&runtime), Arc::clone(&happened));
+            let listener = Listener { runtime, happened, events: gauges.events.clone() };
+            host.spawn(listener.run(host.clone()));
+        }
         let keeper = Keeper {
             runtime,
+            happened,
             catalog,
             extract: Arc::clone(extract),
             resync: config.resync_interval.std(),

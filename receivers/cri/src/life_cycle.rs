@@ -7,11 +7,10 @@ use std::collections::HashMap;
 
 use component::Data;
 use component::clock;
+use cri::{Container, ContainerStatus, EXITED, PodSandbox, RUNNING, Runtime};
 use pdata::LogsBuilder;
 
 use crate::catalog::key;
-use crate::messages::{Container, ContainerStatus, EXITED, PodSandbox, RUNNING};
-use crate::runtime::Runtime;
 
 /// Severity numbers of the logs data model: INFO, WARN, ERROR.
 const INFO: (i32, &str) = (9, "INFO");

@@ -119,6 +119,9 @@ pub struct Config {
     pub on_truncate: String,
     /// What becomes of each record.
     pub operators: Vec<Tagged<OperatorConfig>>,
+    /// Adds what is known of the pod of each record; the keys of `k8s_attributes`. Default: nothing.
+    #[config(omit_empty)]
+    pub k8s_metadata: Option<k8smeta::Config>,
     /// A storage extension that keeps the offsets. Default: the collector's own directory, when one can be written;
     /// `none` keeps them in memory only.
     pub storage: Option<Id>,
@@ -259,6 +262,7 @@ impl Default for Config {
             file_cache_advise: false,
             on_truncate: "ignore".into(),
             operators: Vec::new(),
+            k8s_metadata: None,
             storage: None,
             retry_on_failure: Retry::default(),
             attributes: BTreeMap::new(),

@@ -32,6 +32,7 @@ use fileconsumer::{
     StartAt, USUAL_ENCODINGS, parse_encoding,
 };
 use golang::go_regex;
+use k8smeta::Enricher;
 use logfiles::{BY_DEFAULT_INTERVAL, IN_FLIGHT_BYTES_MAX, Keeps, LogFiles, NO_STORAGE};
 use regex::bytes::Regex;
 use stanza::Pipeline;
@@ -39,7 +40,10 @@ use stanza::Pipeline;
 pub use config::{Config, Header, Multiline, OrderingCriteria, Retry, SortBy};
 
 /// The receiver.
-pub struct FileLog(Arc<LogFiles>);
+pub struct FileLog {
+    files: Arc<LogFiles>,
+    metadata: Option<Arc<Enricher>>,
+}
 
 /// What the section says about files and lines, compiled.
 #[derive(Clone)]
@@ -49,6 +53,7 @@ pub struct Plan {
     pipeline: Pipeline,
     record_offset: bool,
     keeps: Keeps,
+    metadata: Option<Arc<k8smeta::Plan>>,
 }
 
 impl Planned for Plan {
@@ -73,12 +78,14 @@ impl Planned for Plan {
             found.needs("storage", Need::Storage(storage.to_string()));
         }
         advice::path_for_container(&config, found);
+        let metadata = metadata(config.k8s_metadata.as_ref(), found);
         let mut plan = Self {
             files: files?,
             header: None,
             pipeline: pipeline?,
             record_offset: config.include_file_record_offset,
             keeps: Keeps::new(config.storage.as_ref()),
+            metadata: metadata.ok()?,
         };
         if let Some(header) = header {
             let (pattern, operators) = header?;
@@ -96,10 +103,33 @@ impl Receiver for FileLog {
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Logs, Stability::Beta)];
 
     fn create(settings: Settings, plan: Plan, out: Outputs) -> Result<Self, BoxError> {
-        let Plan { files, header, pipeline, record_offset, keeps } = plan;
+        let Plan { files, header, pipeline, record_offset, keeps, metadata } = plan;
+        let metadata = metadata.map(|it| Enricher::new(it, &settings.meter, Signal::Logs));
+        let metadata = metadata.map(Arc::new);
+        let out = match &metadata {
+            Some(it) => out.finished_by(Arc::clone(it) as _),
+            None => out,
+        };
         let it = LogFiles { settings, files, header, pipeline, record_offset, keeps, out };
-        Ok(Self(Arc::new(it)))
+        Ok(Self { files: Arc::new(it), metadata })
     }
+}
+
+/// What is added to records of pods; an error where that cannot be worked out, which is said in `found`.
+fn metadata(
+    section: Option<&k8smeta::Config>,
+    found: &mut Problems,
+) -> Result<Option<Arc<k8smeta::Plan>>, ()> {
+    let Some(section) = section else { return Ok(None) };
+    let mut inside = Problems::default();
+    component::Config::validate(section, &mut inside);
+    let plan = k8smeta::Plan::new(section.clone().by_uid(), &mut inside);
+    found.take(inside, |it| it.within("k8s_metadata"));
+    let plan = plan.ok_or(())?;
+    for (key, need) in plan.needs() {
+        found.needs(format!("k8s_metadata::{key}"), need);
+    }
+    Ok(Some(Arc::new(plan)))
 }
 
 /// What the section says about files, checked, with the Collector's texts.
@@ -299,6 +329,10 @@ fn splitter(config: &Config) -> Result<Splitter, Fault> {
 #[async_trait]
 impl Component for FileLog {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        Arc::clone(&self.0).start(host)
+        let files = &self.files;
+        if let Some(metadata) = &self.metadata {
+            metadata.start(host, &files.settings.build, &files.settings.meter).await?;
+        }
+        Arc::clone(files).start(host)
     }
 }

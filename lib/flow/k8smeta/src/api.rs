@@ -3,6 +3,8 @@
 use kube::{Meta, null_is_default};
 use serde::Deserialize;
 
+use crate::rules::Metadata;
+
 /// What is read of a pod.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -10,6 +12,12 @@ pub struct ApiPod {
     pub(crate) metadata: Meta,
     pub(crate) spec: Spec,
     pub(crate) status: Status,
+    /// Names of its workload, where there are no owners to follow: what a runtime tells.
+    #[serde(skip)]
+    pub(crate) workload: Vec<(Metadata, String)>,
+    /// When it was started, where there is no `startTime`: in nanoseconds since 1970.
+    #[serde(skip)]
+    pub(crate) started: Option<i128>,
 }
 
 /// `spec:`.
@@ -69,4 +77,10 @@ impl ApiPod {
     pub(crate) fn uid(&self) -> &str {
         &self.metadata.uid
     }
+}
+
+/// A pod that somebody told, and a hash of all that was said of it.
+pub(crate) struct Seen {
+    pub(crate) pod: ApiPod,
+    pub(crate) hash: u64,
 }

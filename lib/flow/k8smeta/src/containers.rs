@@ -7,7 +7,7 @@ use crate::image::Image;
 use crate::rules::{Metadata, Rules};
 
 /// A container, or an init container.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Container {
     pub(crate) name: Box<str>,
     /// What is added to its resources, if it is not there.
@@ -17,7 +17,7 @@ pub struct Container {
 }
 
 /// A run of a container.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Run {
     /// How often it was started before.
     pub restart_count: i64,

@@ -9,6 +9,7 @@ use pdata::AttributeBuf;
 use crate::api::ApiPod;
 use crate::containers::{self, plain_id};
 use crate::identity::{Association, Key, Source};
+use crate::origin::Origin;
 use crate::pod::Pod;
 use crate::rules::{Attributes, From, Metadata, Rules};
 
@@ -44,13 +45,14 @@ pub(crate) struct Extracted {
     pub(crate) missing: Option<String>,
 }
 
-pub(crate) fn extract(api: &ApiPod, rules: &Rules, known: &Known<'_>) -> Extracted {
+pub(crate) fn extract(origin: Origin, api: &ApiPod, rules: &Rules, known: &Known<'_>) -> Extracted {
     let meta = &api.metadata;
     let mut pod = Pod {
         uid: (&*meta.uid).into(),
+        origin,
         namespace: (&*meta.namespace).into(),
         ignored: is_ignored(api, rules),
-        start: golang::time::rfc3339(&api.status.start_time),
+        start: api.started.or_else(|| golang::time::rfc3339(&api.status.start_time)),
         ..Pod::default()
     };
     let mut attributes = Attributes::new();
@@ -66,6 +68,12 @@ pub(crate) fn extract(api: &ApiPod, rules: &Rules, known: &Known<'_>) -> Extract
                 take_owner(owner, rules, known, &mut attributes, &mut owners, &mut missing);
             }
             pod.owners = owners.into();
+        }
+        for (key, name) in &api.workload {
+            // The last one says most: a deployment more than its replica set.
+            for key in [*key, Metadata::ServiceName].into_iter().filter(|it| rules.has(*it)) {
+                attributes.insert(key.name().into(), name.clone());
+            }
         }
         rules.fields(From::Pod, false, &meta.labels, &mut attributes);
         rules.fields(From::Pod, true, &meta.annotations, &mut attributes);

@@ -3,6 +3,7 @@
 use component::Meter;
 use component::meter::{Counter, Descriptor, Gauge, Level};
 
+use crate::origin::Origin;
 use crate::rules::From;
 use crate::table::{Kind, Outcome};
 
@@ -86,8 +87,9 @@ pub(crate) struct Counts {
     sizes: Vec<Gauge>,
     misses: Vec<Counter>,
     refused: Counter,
-    /// Requests that a kubelet did not answer well.
-    pub(crate) kubelet_failures: Counter,
+    /// Requests that a source did not answer well.
+    of_kubelet: Counter,
+    of_runtime: Counter,
 }
 
 impl Counts {
@@ -119,6 +121,11 @@ impl Counts {
                 "Requests for the pods of its node that a kubelet did not answer",
             )
         };
+        let runtime_failures = Descriptor {
+            name: "sluice_k8s_runtime_failures_total",
+            description: "Requests for the pods of its node that a container runtime did not answer",
+            ..kubelet_failures
+        };
         Self {
             pods: Events::new(meter, &PODS, formats),
             namespaces: Events::new(meter, &NAMESPACES, formats),
@@ -127,8 +134,14 @@ impl Counts {
             sizes: sizes.map(|(_, name)| meter.gauge(what(name, "1", text), &[])).collect(),
             misses: formats.old.then(|| meter.counter(miss, &[])).into_iter().collect(),
             refused: meter.counter(refused, &[]),
-            kubelet_failures: meter.counter(kubelet_failures, &[]),
+            of_kubelet: meter.counter(kubelet_failures, &[]),
+            of_runtime: meter.counter(runtime_failures, &[]),
         }
+    }
+
+    /// Requests that a source of this node did not answer well.
+    pub(crate) fn failures(&self, origin: Origin) -> Counter {
+        if origin == Origin::Runtime { self.of_runtime.clone() } else { self.of_kubelet.clone() }
     }
 
     pub(crate) fn pods(&self, outcome: Outcome, n: u64) {
@@ -153,7 +166,7 @@ impl Counts {
         self.sizes.iter().for_each(|it| it.set(keys));
     }
 
-    pub(crate) fn missed(&self) {
-        self.misses.iter().for_each(|it| it.add(1));
+    pub(crate) fn missed(&self, pods: u64) {
+        self.misses.iter().for_each(|it| it.add(pods));
     }
 }

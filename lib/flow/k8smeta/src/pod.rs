@@ -3,12 +3,15 @@
 use pdata::AttributeBuf;
 
 use crate::containers::Container;
+use crate::origin::Origin;
 use crate::rules::From;
 
 /// What is kept of a pod.
 #[derive(Debug, Default)]
 pub struct Pod {
     pub(crate) uid: Box<str>,
+    /// The source with the last word among those that know it.
+    pub origin: Origin,
     /// Its namespace.
     pub namespace: Box<str>,
     /// The node that it runs on; empty if the rules do not ask for it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use crate::Association;
+use crate::identity::Association;
 
 /// Attributes by name.
 pub(crate) type Attributes = BTreeMap<String, String>;
@@ -55,7 +55,6 @@ macro_rules! metadata {
     ($($name:ident $key:literal $on:literal,)*) => {
         /// A key of `extract: metadata:`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "each is named as its attribute")]
         pub enum Metadata { $($name),* }
 
         impl Metadata {

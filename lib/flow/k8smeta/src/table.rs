@@ -14,6 +14,8 @@ use tokio::time::Instant;
 use crate::api::ApiPod;
 use crate::extract::{Extracted, Known, Owners, encode, extract};
 use crate::identity::Key;
+use crate::merge::merge;
+use crate::origin::Origin;
 use crate::owners::Wanted;
 use crate::pod::Pod;
 use crate::rules::{Attributes, From, Rules};
@@ -61,10 +63,24 @@ pub(crate) enum Outcome {
 
 /// A pod that exists.
 struct Live {
+    /// What its sources say of it, the one with the last word first.
+    parts: Vec<Part>,
+    /// All of it.
+    pod: Arc<Pod>,
+    /// By all of them.
+    keys: Box<[Key]>,
+}
+
+/// What one source says of a pod.
+struct Part {
+    origin: Origin,
     pod: Arc<Pod>,
     keys: Box<[Key]>,
     /// The list in which it came last.
     round: u32,
+    /// The source does not have it any more. What it has said is right until all say so: they learn of an end at different
+    /// times, and who knows most is the first to forget.
+    gone: bool,
 }
 
 /// Keys that go when their time is over.
@@ -93,13 +109,14 @@ pub(crate) struct Table {
     index: HashMap<Key, Arc<Pod>>,
     live: HashMap<Box<str>, Live>,
     leaving: VecDeque<Leaving>,
-    round: u32,
+    /// Of each source the list that it tells.
+    rounds: [u32; Origin::ALL.len()],
     bytes: usize,
     /// Pods among those that leave.
     gone: usize,
     objects: HashMap<Kind, Objects>,
-    /// Pods by the uid of an owner that is not known yet.
-    waiting: HashMap<Box<str>, Vec<ApiPod>>,
+    /// Pods by the uid of an owner that is not known yet, and who told of them.
+    waiting: HashMap<Box<str>, Vec<(Origin, ApiPod)>>,
     /// No room was said.
     pub(crate) is_full: bool,
 }
@@ -112,7 +129,7 @@ impl Table {
             index: HashMap::new(),
             live: HashMap::new(),
             leaving: VecDeque::new(),
-            round: 0,
+            rounds: [0; Origin::ALL.len()],
             bytes: 0,
             gone: 0,
             objects: HashMap::new(),
@@ -129,6 +146,12 @@ impl Table {
     /// A key leads somewhere, be it to a pod of which nothing is to be known.
     pub(crate) fn has(&self, key: Key) -> bool {
         self.index.contains_key(&key)
+    }
+
+    /// A key leads to a pod that exists and has it.
+    pub(crate) fn is_current(&self, key: Key) -> bool {
+        let live = self.index.get(&key).and_then(|it| self.live.get(&it.uid));
+        live.is_some_and(|it| it.keys.contains(&key))
     }
 
     /// A namespace or node by name, a workload by uid.
@@ -148,20 +171,21 @@ impl Table {
     }
 
     /// A list of pods begins.
-    pub(crate) fn restart_pods(&mut self) {
-        self.round += 1;
+    pub(crate) fn restart_pods(&mut self, origin: Origin) {
+        self.rounds[origin.at()] += 1;
     }
 
     /// A list of pods has ended: what was not in it is gone. Returns how many were.
-    pub(crate) fn sync_pods(&mut self, now: Instant) -> usize {
-        let round = self.round;
-        let gone = self.live.iter().filter(|it| it.1.round != round);
+    pub(crate) fn sync_pods(&mut self, origin: Origin, now: Instant) -> usize {
+        let round = self.rounds[origin.at()];
+        let is_gone = |it: &Part| it.origin == origin && it.round != round && !it.gone;
+        let gone = self.live.iter().filter(|it| it.1.parts.iter().any(is_gone));
         let gone: Vec<Box<str>> = gone.map(|it| it.0.clone()).collect();
-        gone.iter().for_each(|uid| _ = self.delete_pod(uid, now));
+        gone.iter().for_each(|uid| _ = self.delete_pod(origin, uid, now));
         gone.len()
     }
 
-    pub(crate) fn apply_pod(&mut self, api: &ApiPod, now: Instant) -> Outcome {
+    pub(crate) fn apply_pod(&mut self, origin: Origin, api: &ApiPod, now: Instant) -> Outcome {
         if api.metadata.uid.is_empty() {
             return Outcome::Nothing;
         }
@@ -169,20 +193,36 @@ impl Table {
         let owners = |kind| self.objects.get(&kind).map_or(&none, |it| &it.owners);
         let known =
             Known { replica_sets: owners(Kind::ReplicaSets), jobs: owners(Kind::Of(From::Job)) };
-        let Extracted { pod, keys, missing } = extract(api, &self.rules, &known);
+        let Extracted { pod, keys, missing } = extract(origin, api, &self.rules, &known);
         if let Some(owner) = missing {
-            self.wait(owner, api);
-        }
-        self.put(pod, keys, now)
-    }
-
-    fn put(&mut self, pod: Pod, keys: Vec<Key>, now: Instant) -> Outcome {
-        let (uid, bytes) = (pod.uid.clone(), pod.bytes() + keys.len() * size_of::<(Key, usize)>());
-        let is_new = !self.live.contains_key(&uid);
-        if is_new && !self.make_room(bytes) {
-            return Outcome::Refused;
+            self.wait(owner, origin, api);
         }
         let (pod, keys) = (Arc::new(pod), keys.into_boxed_slice());
+        let round = self.rounds[origin.at()];
+        self.put(Part { origin, pod, keys, round, gone: false }, now)
+    }
+
+    fn put(&mut self, part: Part, now: Instant) -> Outcome {
+        let uid = part.pod.uid.clone();
+        let known = self.live.get(&uid);
+        let is_new = known.is_none();
+        let adds = known.is_none_or(|it| it.parts.iter().all(|it| it.origin != part.origin));
+        if adds && !self.make_room(part.bytes()) {
+            return Outcome::Refused;
+        }
+        let (origin, before) = (part.origin, self.live.remove(&uid));
+        let (mut parts, keys_before, bytes_before) = match before {
+            Some(it) => {
+                let bytes = it.bytes();
+                (it.parts, it.keys, bytes)
+            }
+            None => (Vec::new(), Box::default(), 0),
+        };
+        parts.retain(|it| it.origin != origin);
+        let at = parts.iter().position(|it| it.origin < origin).unwrap_or(parts.len());
+        parts.insert(at, part);
+        let Some(live) = Live::of(parts) else { return Outcome::Nothing };
+        let (pod, keys) = (Arc::clone(&live.pod), live.keys.clone());
         for key in &keys {
             let before = self.index.get(key).map(|it| (it.start, it.uid == uid));
             // An address goes from pod to pod, and events of two pods come in any order: who started later has it.
@@ -193,13 +233,13 @@ impl Table {
                 self.index.insert(*key, Arc::clone(&pod));
             }
         }
-        self.bytes += bytes;
-        let live = Live { pod, keys, round: self.round };
-        let Some(before) = self.live.insert(uid.clone(), live) else { return Outcome::Added };
-        self.bytes = self.bytes.saturating_sub(before.bytes());
-        let now_has = self.live.get(&uid).map_or(&[][..], |it| &it.keys);
+        self.bytes = (self.bytes + live.bytes()).saturating_sub(bytes_before);
+        self.live.insert(uid.clone(), live);
+        if is_new {
+            return Outcome::Added;
+        }
         let lost: Box<[Key]> =
-            before.keys.iter().filter(|it| !now_has.contains(it)).copied().collect();
+            keys_before.iter().filter(|it| !keys.contains(it)).copied().collect();
         if !lost.is_empty() {
             let at = now + self.grace;
             self.leaving.push_back(Leaving { at, uid, keys: lost, whole: false, bytes: 0 });
@@ -217,11 +257,19 @@ impl Table {
         true
     }
 
-    /// A pod is no more: it stays known for a while.
-    pub(crate) fn delete_pod(&mut self, uid: &str, now: Instant) -> Outcome {
+    /// A source does not have a pod any more. When none has, it stays known for a while.
+    pub(crate) fn delete_pod(&mut self, origin: Origin, uid: &str, now: Instant) -> Outcome {
+        let Some(live) = self.live.get_mut(uid) else { return Outcome::Nothing };
+        let Some(part) = live.parts.iter_mut().find(|it| it.origin == origin && !it.gone) else {
+            return Outcome::Nothing;
+        };
+        part.gone = true;
+        if live.parts.iter().any(|it| !it.gone) {
+            return Outcome::Updated;
+        }
         let Some(live) = self.live.remove(uid) else { return Outcome::Nothing };
         self.waiting.retain(|_, pods| {
-            pods.retain(|it| it.uid() != uid);
+            pods.retain(|it| it.1.uid() != uid);
             !pods.is_empty()
         });
         let (at, bytes) = (now + self.grace, live.bytes());
@@ -264,12 +312,12 @@ impl Table {
     }
 
     /// Extracts the pod again when the owner comes. What waits was counted as known, so nothing is lost if there is no room.
-    fn wait(&mut self, owner: String, api: &ApiPod) {
+    fn wait(&mut self, owner: String, origin: Origin, api: &ApiPod) {
         let count: usize = self.waiting.values().map(Vec::len).sum();
         let waiting = self.waiting.entry(owner.into()).or_default();
-        waiting.retain(|it| it.metadata.uid != api.metadata.uid);
+        waiting.retain(|it| it.0 != origin || it.1.metadata.uid != api.metadata.uid);
         if count < WAITING_MAX {
-            waiting.push(api.clone());
+            waiting.push((origin, api.clone()));
         }
     }
 
@@ -281,7 +329,7 @@ impl Table {
     /// Replica sets for which pods wait.
     pub(crate) fn wanted(&self) -> Vec<Wanted> {
         let wanted = self.waiting.iter().filter_map(|(uid, pods)| {
-            let meta = &pods.first()?.metadata;
+            let meta = &pods.first()?.1.metadata;
             let is_it = |it: &&Owner| it.kind == "ReplicaSet" && *it.uid == **uid;
             let owner = meta.owner_references.iter().find(is_it)?;
             let (namespace, name) = (meta.namespace.clone(), owner.name.clone());
@@ -345,10 +393,11 @@ impl Table {
             let extra = Extra { uid, attributes: encode(&attributes) };
             objects.known.insert(id(from, object).into(), (Arc::new(extra), objects.round));
         }
-        for pod in self.waiting.remove(&*meta.uid).unwrap_or_default() {
+        for (origin, pod) in self.waiting.remove(&*meta.uid).unwrap_or_default() {
             // It may be gone, or another one now.
-            if self.live.contains_key(&*pod.metadata.uid) {
-                self.apply_pod(&pod, now);
+            let has = |it: &Live| it.parts.iter().any(|it| it.origin == origin && !it.gone);
+            if self.live.get(&*pod.metadata.uid).is_some_and(has) {
+                self.apply_pod(origin, &pod, now);
             }
         }
         if is_new { Outcome::Added } else { Outcome::Updated }
@@ -373,9 +422,31 @@ impl Table {
 }
 
 impl Live {
-    fn bytes(&self) -> usize {
-        self.pod.bytes() + self.keys.len() * size_of::<(Key, usize)>()
+    /// What the sources say, the one with the last word first; `None` without any.
+    fn of(parts: Vec<Part>) -> Option<Self> {
+        let pod = merge(parts.iter().map(|it| &it.pod))?;
+        let mut keys: Vec<Key> = parts.iter().flat_map(|it| it.keys.iter().copied()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Some(Self { parts, pod, keys: keys.into() })
     }
+
+    fn bytes(&self) -> usize {
+        let parts: usize = self.parts.iter().map(Part::bytes).sum();
+        // One part is the whole.
+        let whole = if self.parts.len() > 1 { bytes(&self.pod, &self.keys) } else { 0 };
+        parts + whole
+    }
+}
+
+impl Part {
+    fn bytes(&self) -> usize {
+        bytes(&self.pod, &self.keys)
+    }
+}
+
+fn bytes(pod: &Pod, keys: &[Key]) -> usize {
+    pod.bytes() + keys.len() * size_of::<(Key, usize)>()
 }
 
 /// By what an object is known.

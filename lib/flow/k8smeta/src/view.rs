@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use component::config::Right;
 use component::{Host, Meter};
+use cri::Runtime;
 use kube::{Client, Event, Feed, Object, Query, Resource, Sink, State, field_equals};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -12,11 +13,14 @@ use tokio::time::Instant;
 use crate::api::ApiPod;
 use crate::containers::{self, Container};
 use crate::identity::Key;
-use crate::kubelet::{self, Poll, Polled};
 use crate::meter::{Counts, Formats};
+use crate::origin::Origin;
 use crate::owners::Resolver;
+use crate::page::{self, Page};
 use crate::pod::Pod;
+use crate::poll::{Asked, Poll};
 use crate::rules::{From, Metadata, Rules};
+use crate::runtime::Sandboxes;
 use crate::table::{self, Extra, Kind, Outcome, Table};
 
 /// How often keys are let go whose time is over.
@@ -35,22 +39,31 @@ pub struct Filter {
     pub labels: String,
     /// A selector by fields, beside the node.
     pub fields: String,
-    /// Pods are those of one kubelet, whatever the node; the selectors are not for it.
-    pub of_kubelet: bool,
+    /// For what it is asked at all.
+    pub server: Server,
+}
+
+/// For what the API server is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Server {
+    /// Pods, and what they belong to.
+    #[default]
+    Pods,
+    /// Only what pods belong to; they come from this node, whatever the selectors say.
+    Others,
+    /// Nothing.
+    Nothing,
 }
 
 /// Who is asked.
+#[derive(Default)]
 pub struct Servers {
-    /// The API server.
-    pub api: Client,
-    /// For pods, instead of the API server.
-    pub kubelet: Option<Polled>,
-}
-
-/// Where pods come from.
-enum Pods {
-    Watched(Arc<Feed<ApiPod>>),
-    Polled(Arc<Poll>),
+    /// The API server, unless it is asked for nothing.
+    pub api: Option<Client>,
+    /// The kubelet of this node, and how often.
+    pub kubelet: Option<(Client, Duration)>,
+    /// The container runtime of this node, and how often.
+    pub runtime: Option<(Runtime, Duration)>,
 }
 
 /// How long a start waits.
@@ -60,16 +73,27 @@ pub struct Waiting(pub Duration);
 /// What is known, and the watches behind it.
 pub struct View {
     shared: Arc<Shared>,
-    pods: Pods,
+    /// Pods of the API server.
+    watched: Option<Arc<Feed<ApiPod>>>,
+    /// Pods of this node.
+    polls: Vec<Arc<Poll>>,
     others: Vec<Arc<Feed<Object>>>,
     /// The feeds hold them weakly.
-    _sinks: Vec<Arc<dyn Sink<Object>>>,
+    _sinks: (Vec<Arc<dyn Sink<Object>>>, Arc<dyn Sink<ApiPod>>),
 }
 
 struct Shared {
     table: RwLock<Table>,
     counts: Counts,
     resolver: Option<Resolver>,
+    /// Told of each change of the table.
+    changes: watch::Sender<()>,
+}
+
+/// Takes note of the pods of one source.
+struct Pods {
+    shared: Arc<Shared>,
+    origin: Origin,
 }
 
 /// Takes note of objects that are no pods.
@@ -80,6 +104,9 @@ struct Others {
 
 /// What the rules need to be watched, beside pods.
 fn needed(rules: &Rules, filter: &Filter) -> Vec<(Kind, Query)> {
+    if filter.server == Server::Nothing {
+        return Vec::new();
+    }
     let of_namespace =
         |resource| Query { namespace: filter.namespace.clone(), ..Query::metadata(resource) };
     let named = |resource, name: &str| Query {
@@ -116,7 +143,12 @@ fn needed(rules: &Rules, filter: &Filter) -> Vec<(Kind, Query)> {
 
 /// Of the pods of one node the replica sets are asked for one by one.
 fn asks_for_owners(rules: &Rules, filter: &Filter) -> bool {
-    rules.needs_replica_sets() && (filter.of_kubelet || !filter.node.is_empty())
+    let of_node = match filter.server {
+        Server::Pods => !filter.node.is_empty(),
+        Server::Others => true,
+        Server::Nothing => false,
+    };
+    of_node && rules.needs_replica_sets()
 }
 
 fn pods(filter: &Filter) -> Query {
@@ -136,51 +168,59 @@ fn pods(filter: &Filter) -> Query {
 impl View {
     /// A view that knows nothing yet. Pods that are deleted stay known for `grace`.
     pub fn new(
-        Servers { api: client, kubelet }: Servers,
+        Servers { api, kubelet, runtime }: Servers,
         rules: Rules,
         filter: &Filter,
         grace: Duration,
         (meter, formats): (&Meter, Formats),
     ) -> Self {
         let wanted = needed(&rules, filter);
-        let resolver = asks_for_owners(&rules, filter).then(|| Resolver::new(&client));
+        let asks = asks_for_owners(&rules, filter);
+        let resolver = api.as_ref().filter(|_| asks).map(Resolver::new);
         let table = RwLock::new(Table::new(Arc::new(rules), grace));
-        let shared = Arc::new(Shared { table, counts: Counts::new(meter, formats), resolver });
+        let (counts, changes) = (Counts::new(meter, formats), watch::Sender::default());
+        let shared = Arc::new(Shared { table, counts, resolver, changes });
         let (mut others, mut sinks) = (Vec::new(), Vec::new());
-        for (kind, query) in wanted {
+        for (client, (kind, query)) in api.iter().flat_map(|it| wanted.iter().map(move |w| (it, w)))
+        {
             let sink: Arc<dyn Sink<Object>> =
-                Arc::new(Others { shared: Arc::clone(&shared), kind });
-            let feed = Feed::of(&client, query);
+                Arc::new(Others { shared: Arc::clone(&shared), kind: *kind });
+            let feed = Feed::of(client, query.clone());
             feed.subscribe(Arc::downgrade(&sink));
             others.push(feed);
             sinks.push(sink);
         }
-        let pods = if let Some(kubelet) = kubelet {
-            let failures = shared.counts.kubelet_failures.clone();
-            Pods::Polled(Arc::new(Poll::new(kubelet, filter.namespace.clone(), failures)))
-        } else {
-            let pods = Feed::of(&client, pods(filter));
-            let sink: Arc<dyn Sink<ApiPod>> = Arc::clone(&shared) as _;
-            pods.subscribe(Arc::downgrade(&sink));
-            Pods::Watched(pods)
-        };
-        Self { shared, pods, others, _sinks: sinks }
+        let server: Arc<dyn Sink<ApiPod>> =
+            Arc::new(Pods { shared: Arc::clone(&shared), origin: Origin::ApiServer });
+        let watches = filter.server == Server::Pods;
+        let watched = api.filter(|_| watches).map(|it| Feed::of(&it, pods(filter)));
+        watched.iter().for_each(|it| it.subscribe(Arc::downgrade(&server)));
+        let kubelet = kubelet.map(|(it, every)| (Asked::Kubelet(Page::new(it)), every));
+        let runtime =
+            runtime.map(|(it, every)| (Asked::Runtime(Box::new(Sandboxes::new(it))), every));
+        let polls = runtime.into_iter().chain(kubelet).map(|(asked, every)| {
+            let failures = shared.counts.failures(asked.origin());
+            Arc::new(Poll::new(asked, every, &filter.namespace, failures))
+        });
+        let polls = polls.collect();
+        Self { shared, watched, polls, others, _sinks: (sinks, server) }
     }
 
     /// Whether the API server is asked at all for these rules.
     pub fn asks_server(rules: &Rules, filter: &Filter) -> bool {
-        !filter.of_kubelet || asks_for_owners(rules, filter) || !needed(rules, filter).is_empty()
+        let asks = asks_for_owners(rules, filter) || !needed(rules, filter).is_empty();
+        asks || filter.server == Server::Pods
     }
 
     /// What a role has to allow to ask a kubelet.
     pub fn right_of_kubelet() -> Right {
-        kubelet::right()
+        page::right()
     }
 
     /// What a role has to allow for these rules at the API server.
     pub fn rights(rules: &Rules, filter: &Filter) -> Vec<Right> {
         let queries = needed(rules, filter).into_iter().map(|it| it.1);
-        let all = queries.chain((!filter.of_kubelet).then(|| pods(filter)));
+        let all = queries.chain((filter.server == Server::Pods).then(|| pods(filter)));
         let watched = all.map(|it| it.resource.rule(&["get", "list", "watch"]));
         let asked = asks_for_owners(rules, filter);
         let asked = asked.then(|| Resource::REPLICA_SETS.rule(&["get"]));
@@ -190,20 +230,18 @@ impl View {
     /// Does its share of the work while the component runs.
     pub fn serve(&self, host: &Host) {
         self.others.iter().for_each(|it| it.serve(host));
-        match &self.pods {
-            Pods::Watched(feed) => feed.serve(host),
-            Pods::Polled(poll) => {
-                let (poll, shared) = (Arc::clone(poll), Arc::clone(&self.shared));
-                let stopping = host.stopping().clone();
-                host.spawn(async move {
-                    let work = async {
-                        let _turn = poll.turn.lock().await;
-                        poll.run(&*shared).await;
-                    };
-                    let _: Option<()> = stopping.run_until_cancelled(work).await;
-                    Ok(())
-                });
-            }
+        self.watched.iter().for_each(|it| it.serve(host));
+        for poll in &self.polls {
+            let (poll, stopping) = (Arc::clone(poll), host.stopping().clone());
+            let sink = Pods { shared: Arc::clone(&self.shared), origin: poll.origin() };
+            host.spawn(async move {
+                let work = async {
+                    let _turn = poll.turn.lock().await;
+                    poll.run(&sink).await;
+                };
+                let _: Option<()> = stopping.run_until_cancelled(work).await;
+                Ok(())
+            });
         }
         self.resolve(host);
         let (shared, stopping) = (Arc::clone(&self.shared), host.stopping().clone());
@@ -235,7 +273,8 @@ impl View {
         });
     }
 
-    /// Waits until all pods are known, and for a few seconds for what they belong to.
+    /// Waits until all sources have told their pods, and for a few seconds for what they belong to. One source that does so is
+    /// enough at the end.
     ///
     /// # Errors
     /// It takes longer; with what went wrong.
@@ -247,7 +286,9 @@ impl View {
                 }
             };
             let _ = tokio::time::timeout(OTHERS_WAIT, others).await;
-            synced(self.pods.state()).await;
+            for state in self.states() {
+                synced(state).await;
+            }
             if let Some(resolver) = &self.shared.resolver {
                 let _ = tokio::time::timeout(OTHERS_WAIT, resolver.done()).await;
             }
@@ -256,27 +297,45 @@ impl View {
             return Ok(());
         }
         let states = self.others.iter().map(|it| it.state());
-        let problems =
-            states.chain([self.pods.state()]).filter_map(|it| it.borrow().problem.clone());
+        let problems = states.chain(self.states()).filter_map(|it| it.borrow().problem.clone());
         let asked = self.shared.resolver.as_ref().and_then(Resolver::problem);
         let mut text = "failed to wait for caches to sync".to_owned();
         for problem in problems.chain(asked) {
             text.push_str(": ");
             text.push_str(&problem);
         }
+        if self.states().any(|it| it.borrow().synced) {
+            tracing::warn!(error = text, "starting with what other sources tell");
+            return Ok(());
+        }
         Err(text)
     }
 
-    /// The pod with this key.
-    pub fn pod(&self, key: Key) -> Option<Arc<Pod>> {
-        let (pod, known) = self.shared.read(|table| (table.pod(key), table.has(key)));
-        if !known {
-            self.shared.counts.missed();
-            if let Pods::Polled(poll) = &self.pods {
-                poll.ask();
-            }
-        }
-        pod
+    /// How each source of pods is.
+    fn states(&self) -> impl Iterator<Item = watch::Receiver<State>> {
+        let watched = self.watched.iter().map(|it| it.state());
+        watched.chain(self.polls.iter().map(|it| it.state()))
+    }
+
+    /// Told of each change of what is known.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changes.subscribe()
+    }
+
+    /// This key leads to a pod that exists, be it one of which nothing is to be known.
+    pub fn is_current(&self, key: Key) -> bool {
+        self.shared.read(|table| table.is_current(key))
+    }
+
+    /// The pod with this key, and whether it is known to whom the key leads.
+    pub fn pod(&self, key: Key) -> (Option<Arc<Pod>>, bool) {
+        self.shared.read(|table| (table.pod(key), table.has(key)))
+    }
+
+    /// So many pods were looked for that are not known; `are_fresh` if nobody has looked for them before.
+    pub fn missed(&self, pods: usize, are_fresh: bool) {
+        self.shared.counts.missed(pods as u64);
+        self.polls.iter().for_each(|it| it.ask(are_fresh));
     }
 
     /// A namespace or node by name, a workload by uid.
@@ -289,15 +348,6 @@ impl Pod {
     /// The container that a resource with these attributes is of; empty is absent.
     pub fn container(&self, name: &str, id: &str) -> Option<&Container> {
         containers::find(&self.containers, name, id)
-    }
-}
-
-impl Pods {
-    fn state(&self) -> watch::Receiver<State> {
-        match self {
-            Self::Watched(feed) => feed.state(),
-            Self::Polled(poll) => poll.state(),
-        }
     }
 }
 
@@ -315,19 +365,25 @@ impl Shared {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut table);
         self.counts.size(table.keys());
+        drop(table);
+        // Who subscribes later looks at the table first.
+        if self.changes.receiver_count() > 0 {
+            self.changes.send_replace(());
+        }
         result
     }
 }
 
-impl Sink<ApiPod> for Shared {
+impl Sink<ApiPod> for Pods {
     fn event(&self, event: Event<'_, ApiPod>) {
-        let now = Instant::now();
-        self.write(|table| match event {
-            Event::Restarted => table.restart_pods(),
+        let (origin, now) = (self.origin, Instant::now());
+        let Shared { counts, resolver, .. } = &*self.shared;
+        self.shared.write(|table| match event {
+            Event::Restarted => table.restart_pods(origin),
             Event::Applied(pod) => {
-                let outcome = table.apply_pod(pod, now);
-                self.counts.pods(outcome, 1);
-                if let Some(resolver) = self.resolver.as_ref().filter(|_| table.waits()) {
+                let outcome = table.apply_pod(origin, pod, now);
+                counts.pods(outcome, 1);
+                if let Some(resolver) = resolver.as_ref().filter(|_| table.waits()) {
                     resolver.ask();
                 }
                 if outcome == Outcome::Refused && !std::mem::replace(&mut table.is_full, true) {
@@ -339,12 +395,12 @@ impl Sink<ApiPod> for Shared {
                 }
             }
             Event::Deleted(pod) => {
-                self.counts.pods(table.delete_pod(pod.uid(), now), 1);
+                counts.pods(table.delete_pod(origin, pod.uid(), now), 1);
                 table.is_full = false;
             }
             Event::Synced => {
-                let gone = table.sync_pods(now);
-                self.counts.pods(Outcome::Deleted, gone as u64);
+                let gone = table.sync_pods(origin, now);
+                counts.pods(Outcome::Deleted, gone as u64);
             }
         });
     }
@@ -370,7 +426,7 @@ impl Sink<Object> for Others {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Keys;
+    use crate::rules::Keys;
 
     fn watched(keys: &[Metadata], filter: &Filter) -> Vec<String> {
         let rules = Rules { keys: keys.iter().copied().collect::<Keys>(), ..Rules::default() };
@@ -391,7 +447,7 @@ mod tests {
 
     #[test]
     fn with_a_kubelet_the_server_is_asked_only_for_what_is_no_pod() {
-        let filter = Filter { of_kubelet: true, ..Filter::default() };
+        let filter = Filter { server: Server::Others, ..Filter::default() };
         let rules =
             |keys: &[Metadata]| Rules { keys: keys.iter().copied().collect(), ..Rules::default() };
         assert!(!View::asks_server(&rules(&[Metadata::PodName]), &filter));

@@ -83,6 +83,15 @@ impl Program {
         Self { root, unknown }.bool()
     }
 
+    /// Compiles an expression on an endpoint: its names are the attributes of its record.
+    ///
+    /// # Errors
+    /// What expr-lang says.
+    pub fn of_endpoint(text: &str) -> Result<Self, Mistake> {
+        let (root, unknown) = parse::parse(text, World::Endpoint)?;
+        Ok(Self { root, unknown })
+    }
+
     /// The bytes of its text that are names which mean nothing: they are nil for every record.
     pub fn unknown_names(&self) -> &[Range<usize>] {
         &self.unknown

@@ -21,6 +21,8 @@ pub(super) enum World {
     #[default]
     /// A log record: `body`, `attributes`, `resource`, `timestamp`. Other names are nil.
     Record,
+    /// An endpoint: every name is one of what is known of it.
+    Endpoint,
     /// A data point: `MetricName`, `MetricType`, `HasLabel(key)`, `Label(key)`. Other names are refused.
     /// `internal/filter/filterexpr/matcher.go` of contrib.
     Point,
@@ -281,6 +283,7 @@ impl Parser {
             "true" => Node::Bool(true),
             "false" => Node::Bool(false),
             "nil" => Node::Nil,
+            _ if self.world == World::Endpoint => Node::Attribute(token.text.clone()),
             "MetricName" if self.world == World::Point => Node::Body,
             "MetricType" if self.world == World::Point => {
                 Node::ResourceAttribute(token.text.clone())
@@ -301,7 +304,9 @@ impl Parser {
     }
 
     fn call(&mut self, name: &Token, first: Option<Node>) -> Result<Node, Wrong> {
-        let Some(builtin) = Builtin::find(&name.text) else {
+        // Their `type` is a name, so the function has another one.
+        let renamed = self.world == World::Endpoint && name.text == "typeOf";
+        let Some(builtin) = Builtin::find(if renamed { "type" } else { &name.text }) else {
             if self.world == World::Point && matches!(name.text.as_str(), "HasLabel" | "Label") {
                 return self.label(name);
             }

@@ -27,10 +27,12 @@ use rpcstatus::code;
 mod balance;
 mod config;
 mod link;
+mod stream;
 
 use balance::{Balancer, Link};
 
 pub use config::{AuthConfig, ClientConfig, Keepalive};
+pub use stream::Replies;
 
 /// Longest answer read unless said otherwise, in bytes, as received. `defaultClientMaxReceiveMessageSize`, grpc-go 1.80.
 const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;

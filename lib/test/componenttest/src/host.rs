@@ -5,10 +5,12 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use component::config::Value;
 use component::meter::Sample;
 use component::{
-    BuildInfo, Capability, Component, ConnectorSettings, ExporterSettings, Handover, Host, Id,
-    Meter, ProcessorSettings, ServiceView, Services, Settings, Signal, Status,
+    BoxError, BuildInfo, Capability, Component, ConnectorSettings, ExporterSettings, Handover,
+    Host, Id, Meter, Outputs, ProcessorSettings, ReceiverType, ServiceView, Services, Settings,
+    Signal, Status,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,12 +22,16 @@ pub struct TestHost {
     services: Arc<Recorder>,
 }
 
+/// Makes a receiver of a section.
+type Make = dyn Fn(Settings, &Value, Outputs) -> Result<Arc<dyn Component>, BoxError> + Send + Sync;
+
 #[derive(Default)]
 struct Recorder {
     reports: Mutex<Vec<Status>>,
     offered: Mutex<BTreeMap<String, Capability>>,
     view: Mutex<ServiceView>,
     changed: watch::Sender<()>,
+    receivers: Mutex<BTreeMap<&'static str, (ReceiverType, Arc<Make>)>>,
 }
 
 impl Services for Recorder {
@@ -48,6 +54,27 @@ impl Services for Recorder {
 
     fn configuration(&self) -> Arc<str> {
         r#"{"receivers":{}}"#.into()
+    }
+
+    fn receiver_type(&self, type_name: &str) -> Option<ReceiverType> {
+        let receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        receivers.get(type_name).map(|it| it.0.clone())
+    }
+
+    fn make_receiver(
+        &self,
+        settings: Settings,
+        section: &Value,
+        out: Outputs,
+    ) -> Result<Arc<dyn Component>, BoxError> {
+        let receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = receivers.get(settings.id.type_name()).map(|it| Arc::clone(&it.1));
+        drop(receivers);
+        found.ok_or("there is no such receiver")?(settings, section, out)
+    }
+
+    fn read_yaml(&self, text: &str) -> Result<Value, BoxError> {
+        crate::section::read(text).map_err(Into::into)
     }
 }
 
@@ -84,6 +111,20 @@ impl TestHost {
     pub fn offer(&self, id: &str, capability: Capability) {
         let mut offered = self.services.offered.lock().unwrap_or_else(PoisonError::into_inner);
         offered.insert(id.to_owned(), capability);
+    }
+
+    /// There is a type of receivers, which `make` makes.
+    pub fn offer_receiver(
+        &self,
+        type_name: &'static str,
+        like: ReceiverType,
+        make: impl Fn(Settings, &Value, Outputs) -> Result<Arc<dyn Component>, BoxError>
+        + Send
+        + Sync
+        + 'static,
+    ) {
+        let mut all = self.services.receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(type_name, (like, Arc::new(make)));
     }
 
     /// What was reported so far.

@@ -14,6 +14,13 @@ pub fn section(text: &str) -> Value {
     conf.node::<&str>(&[]).map_or(Value::Null, value)
 }
 
+/// The same, or the mistake.
+pub(crate) fn read(text: &str) -> Result<Value, String> {
+    let locations = Locations { config: vec![format!("yaml:{text}")], ..Locations::default() };
+    let conf = confmap::resolve(&locations, &Environment::of([])).map_err(|it| it.to_string())?;
+    Ok(conf.node::<&str>(&[]).map_or(Value::Null, value))
+}
+
 fn value(node: &Node) -> Value {
     match &node.data {
         Data::Null => Value::Null,

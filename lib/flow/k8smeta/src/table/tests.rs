@@ -29,11 +29,11 @@ impl Bench {
 
     fn apply(&mut self, pod: &Json) -> Outcome {
         let pod: ApiPod = serde_json::from_value(pod.clone()).unwrap();
-        self.table.apply_pod(&pod, self.now)
+        self.table.apply_pod(Origin::ApiServer, &pod, self.now)
     }
 
     fn delete(&mut self, uid: &str) -> Outcome {
-        self.table.delete_pod(uid, self.now)
+        self.table.delete_pod(Origin::ApiServer, uid, self.now)
     }
 
     fn later(&mut self, time: Duration) {
@@ -120,9 +120,9 @@ fn what_is_not_in_a_new_list_is_gone() {
     let mut it = Bench::of(&[]);
     it.apply(&pod("a", "10.0.0.1", ""));
     it.apply(&pod("b", "10.0.0.2", ""));
-    it.table.restart_pods();
+    it.table.restart_pods(Origin::ApiServer);
     it.apply(&pod("b", "10.0.0.2", ""));
-    assert_eq!(it.table.sync_pods(it.now), 1);
+    assert_eq!(it.table.sync_pods(Origin::ApiServer, it.now), 1);
     assert_eq!(it.table.pods(), 1);
     it.later(GRACE);
     assert_eq!(it.found(Key::connection("10.0.0.1")), None);
@@ -342,4 +342,99 @@ fn a_pod_with_ten_attributes_takes_less_than_2_kib() {
     let each = measured.bytes_current / 1000;
     assert!((500..2048).contains(&each), "{each} bytes");
     assert!(it.table.bytes / 1000 < 2048, "{}", it.table.bytes / 1000);
+}
+
+impl Bench {
+    fn tell(&mut self, origin: Origin, pod: &Json) -> Outcome {
+        let pod: ApiPod = serde_json::from_value(pod.clone()).unwrap();
+        self.table.apply_pod(origin, &pod, self.now)
+    }
+
+    /// The text of an attribute of the pod that a key leads to.
+    fn texts(&self, key: Key) -> Vec<(String, usize)> {
+        let pod = self.table.pod(key).unwrap();
+        let text = |it: &AttributeBuf| (it.name().to_owned(), it.bytes());
+        pod.attributes.iter().map(text).collect()
+    }
+}
+
+#[test]
+fn several_sources_are_one_pod_and_the_last_word_is_the_api_servers() {
+    let mut it =
+        Bench::of(&[Metadata::PodName, Metadata::PodIp, Metadata::NodeName, Metadata::ContainerId]);
+    let container = json!([{"name": "app", "containerID": "containerd://c1", "restartCount": 1}]);
+    let runtime = json!({
+        "metadata": {"uid": "a", "name": "pod-a", "namespace": "shop"},
+        "status": {"podIP": "10.0.0.1", "containerStatuses": container},
+    });
+    // The API server has the node, and not yet the address and the container.
+    let server = json!({
+        "metadata": {"uid": "a", "name": "pod-a-longer", "namespace": "shop"}, "spec": {"nodeName": "n1"},
+        "status": {"containerStatuses": [{"name": "app", "restartCount": 0}]},
+    });
+    assert_eq!(it.tell(Origin::Runtime, &runtime), Outcome::Added);
+    assert_eq!(it.table.pod(Key::connection("10.0.0.1")).unwrap().origin, Origin::Runtime);
+    assert_eq!(it.tell(Origin::ApiServer, &server), Outcome::Updated);
+    let address = Key::connection("10.0.0.1");
+    let pod = it.table.pod(address).unwrap();
+    assert_eq!(pod.origin, Origin::ApiServer);
+    let bytes = |key: &str, value: &str| (key.to_owned(), AttributeBuf::new(key, value).bytes());
+    let want = [
+        bytes("k8s.node.name", "n1"),
+        bytes("k8s.pod.ip", "10.0.0.1"),
+        bytes("k8s.pod.name", "pod-a-longer"),
+    ];
+    assert_eq!(it.texts(address), want);
+    let run = pod.container("app", "").unwrap().run.as_ref().unwrap();
+    assert_eq!((run.restart_count, run.attributes.len()), (1, 1));
+    // Whatever comes in which order.
+    it.tell(Origin::Runtime, &runtime);
+    assert_eq!(it.texts(address), want);
+    // It is there until nobody has it, and for the grace.
+    assert_eq!(it.table.delete_pod(Origin::ApiServer, "a", it.now), Outcome::Updated);
+    it.later(GRACE * 2);
+    assert_eq!(it.texts(address), want);
+    assert_eq!(it.table.delete_pod(Origin::Runtime, "a", it.now), Outcome::Deleted);
+    assert!(it.table.pod(address).is_some() && !it.table.is_current(address));
+    it.later(GRACE);
+    assert_eq!((it.table.keys(), it.table.bytes), (0, 0));
+}
+
+#[test]
+fn a_list_of_one_source_says_nothing_of_the_pods_of_another() {
+    let mut it = Bench::of(&[]);
+    it.tell(Origin::Kubelet, &pod("a", "10.0.0.1", ""));
+    it.tell(Origin::ApiServer, &pod("b", "10.0.0.2", ""));
+    it.table.restart_pods(Origin::ApiServer);
+    assert_eq!(it.table.sync_pods(Origin::ApiServer, it.now), 1);
+    it.later(GRACE);
+    assert!(it.table.is_current(Key::connection("10.0.0.1")));
+    assert!(!it.table.has(Key::connection("10.0.0.2")));
+}
+
+#[test]
+fn a_pod_that_is_ignored_by_one_source_is_ignored() {
+    let mut it = Bench::of(&[Metadata::PodName]);
+    it.tell(Origin::Runtime, &pod("a", "10.0.0.1", ""));
+    let mut other = pod("a", "10.0.0.1", "");
+    other["metadata"]["annotations"] = json!({"opentelemetry.io/k8s-processor/ignore": "true"});
+    it.tell(Origin::ApiServer, &other);
+    assert_eq!(it.found(Key::connection("10.0.0.1")), None);
+    assert!(it.table.has(Key::connection("10.0.0.1")));
+}
+
+#[test]
+fn three_sources_fill_the_table_no_further_than_one() {
+    let mut it = Bench::of(&[Metadata::PodName]);
+    let mut is_full = false;
+    for uid in 0..PODS_MAX {
+        let mut pod = pod(&format!("uid-of-a-pod-{uid}"), "", "");
+        pod["metadata"]["name"] = "x".repeat(20_000).into();
+        is_full = Origin::ALL.iter().any(|origin| it.tell(*origin, &pod) == Outcome::Refused);
+        assert!(it.table.bytes <= BYTES_MAX + 40_000, "{}", it.table.bytes);
+        if is_full {
+            break;
+        }
+    }
+    assert!(is_full);
 }

@@ -6,19 +6,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use component::{Context, GrpcStatus};
 use compression::Type;
-use configgrpc::client::{Client, ClientConfig};
+use configgrpc::client::{Client, ClientConfig, Replies};
 use http::uri::PathAndQuery;
 use prost::Message;
 
 use crate::messages::{
-    Container, ContainerFilter, ContainerStatus, ContainerStatusRequest, ContainerStatusResponse,
-    Image, ImageSpec, ImageStatusRequest, ImageStatusResponse, ListContainersRequest,
-    ListContainersResponse, ListPodSandboxRequest, ListPodSandboxResponse, PodFilter, PodSandbox,
-    PodSandboxStatusRequest, PodSandboxStatusResponse, VersionRequest, VersionResponse,
+    Container, ContainerEvent, ContainerFilter, ContainerStatus, ContainerStatusRequest,
+    ContainerStatusResponse, GetEventsRequest, Image, ImageSpec, ImageStatusRequest,
+    ImageStatusResponse, ListContainersRequest, ListContainersResponse, ListPodSandboxRequest,
+    ListPodSandboxResponse, PodFilter, PodSandbox, PodSandboxStatusRequest,
+    PodSandboxStatusResponse, VersionRequest, VersionResponse,
 };
 
 /// Where runtimes have their sockets, in the order in which `endpoint: auto` looks.
-pub(crate) const SOCKETS: [&str; 5] = [
+pub const SOCKETS: [&str; 5] = [
     "/run/containerd/containerd.sock",
     "/run/crio/crio.sock",
     "/run/k3s/containerd/containerd.sock",
@@ -33,15 +34,20 @@ const POD_UID: &str = "io.kubernetes.pod.uid";
 const UNIMPLEMENTED: i32 = 12;
 
 /// A connection to the runtime.
-pub(crate) struct Runtime {
+pub struct Runtime {
     client: Client,
     endpoint: String,
     timeout: Duration,
+    /// The section that has `endpoint` and `timeout`, for what helps: `receivers::cri`.
+    section: &'static str,
 }
 
 impl Runtime {
-    /// Connects, in the background.
-    pub(crate) fn new(endpoint: String, timeout: Duration) -> Result<Self, String> {
+    /// Connects, in the background. `section` is where `endpoint` and `timeout` stand.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn new(endpoint: String, timeout: Duration, section: &'static str) -> Result<Self, String> {
         let config = ClientConfig {
             endpoint: endpoint.clone(),
             compression: Type::NONE.into(),
@@ -52,7 +58,7 @@ impl Runtime {
         };
         let client = Client::new(&config, "sluice-cri", timeout)?.with_reply_max(REPLY_BYTES_MAX);
         client.start();
-        Ok(Self { client, endpoint, timeout })
+        Ok(Self { client, endpoint, timeout, section })
     }
 
     async fn call<A: Message + Default>(
@@ -70,36 +76,43 @@ impl Runtime {
                 .map_err(|error| format!("{name}: the runtime's answer cannot be read: {error}")),
             Ok(Err(status)) => Err(format!("{name}: {}", self.explain(&status))),
             Err(_) => Err(format!(
-                "{name}: {} did not answer within {:?}: see whether the runtime hangs, or raise \
-                receivers::cri::timeout",
-                self.endpoint, self.timeout
+                "{name}: {} did not answer within {:?}: see whether the runtime hangs, or raise {}::timeout",
+                self.endpoint, self.timeout, self.section
             )),
         }
     }
 
     /// What went wrong, and what helps.
     fn explain(&self, status: &GrpcStatus) -> String {
-        let (text, endpoint) = (&status.message, &self.endpoint);
+        let (text, endpoint, section) = (&status.message, &self.endpoint, self.section);
+        let set = format!("set {section}::endpoint");
         let help = if status.code == UNIMPLEMENTED {
-            "this is no runtime.v1: containerd has it since 1.6, CRI-O since 1.23"
+            "this is no runtime.v1: containerd has it since 1.6, CRI-O since 1.23".to_owned()
         } else if text.contains("no such file") {
-            "no runtime listens there: set receivers::cri::endpoint, or mount the socket into the container"
+            format!("no runtime listens there: {set}, or mount the socket into the container")
         } else if text.contains("permission denied") {
-            "only root may use the socket of a runtime: run as root, or as a group that may write to it"
+            "only root may use the socket of a runtime: run as root, or as a group that may write to it".to_owned()
         } else if text.contains("connection refused") || text.contains("socket operation") {
-            "no runtime listens there any more, or it is no socket: set receivers::cri::endpoint"
+            format!("no runtime listens there any more, or it is no socket: {set}")
         } else {
-            "the runtime's own log says more"
+            "the runtime's own log says more".to_owned()
         };
         format!("{endpoint}: {text}: {help}")
     }
 
-    pub(crate) async fn version(&self) -> Result<VersionResponse, String> {
+    /// Name and version of the runtime.
+    ///
+    /// # Errors
+    /// The call failed; with what helps.
+    pub async fn version(&self) -> Result<VersionResponse, String> {
         self.call("/runtime.v1.RuntimeService/Version", &VersionRequest {}).await
     }
 
     /// All sandboxes, or those of one pod.
-    pub(crate) async fn pods(&self, uid: Option<&str>) -> Result<Vec<PodSandbox>, String> {
+    ///
+    /// # Errors
+    /// The call failed; with what helps.
+    pub async fn pods(&self, uid: Option<&str>) -> Result<Vec<PodSandbox>, String> {
         let filter = uid.map(|it| PodFilter { label_selector: selector(it) });
         let request = ListPodSandboxRequest { filter };
         let method = "/runtime.v1.RuntimeService/ListPodSandbox";
@@ -107,21 +120,52 @@ impl Runtime {
     }
 
     /// All containers, or those of one pod, running and ended.
-    pub(crate) async fn containers(&self, uid: Option<&str>) -> Result<Vec<Container>, String> {
+    ///
+    /// # Errors
+    /// The call failed; with what helps.
+    pub async fn containers(&self, uid: Option<&str>) -> Result<Vec<Container>, String> {
         let filter = uid.map(|it| ContainerFilter { label_selector: selector(it) });
         let request = ListContainersRequest { filter };
         let method = "/runtime.v1.RuntimeService/ListContainers";
         self.call::<ListContainersResponse>(method, &request).await.map(|it| it.containers)
     }
 
-    pub(crate) async fn status(&self, id: &str) -> Result<Option<ContainerStatus>, String> {
+    /// Begins to listen to what happens to containers.
+    pub(crate) async fn events(&self) -> Result<Replies, String> {
+        let path = PathAndQuery::from_static("/runtime.v1.RuntimeService/GetContainerEvents");
+        let request = Bytes::from(GetEventsRequest {}.encode_to_vec());
+        let events = self.client.stream(&path, request).await;
+        events.map_err(|it| format!("GetContainerEvents: {}", self.explain(&it)))
+    }
+
+    /// Waits for the next event; `None` when the runtime has ended the stream.
+    pub(crate) async fn event(
+        &self,
+        events: &mut Replies,
+    ) -> Result<Option<ContainerEvent>, String> {
+        let next = events.next().await;
+        let next = next.map_err(|it| format!("GetContainerEvents: {}", self.explain(&it)))?;
+        let read = next.map(ContainerEvent::decode).transpose();
+        read.map_err(|error| {
+            format!("GetContainerEvents: the runtime's answer cannot be read: {error}")
+        })
+    }
+
+    /// State, times, exit code and log file of a container; `None` if there is no such container.
+    ///
+    /// # Errors
+    /// The call failed; with what helps.
+    pub async fn status(&self, id: &str) -> Result<Option<ContainerStatus>, String> {
         let request = ContainerStatusRequest { container_id: id.to_owned() };
         let method = "/runtime.v1.RuntimeService/ContainerStatus";
         self.call::<ContainerStatusResponse>(method, &request).await.map(|it| it.status)
     }
 
     /// The pod's own address; none on the host's network.
-    pub(crate) async fn address(&self, sandbox: &str) -> Result<Option<String>, String> {
+    ///
+    /// # Errors
+    /// The call failed; with what helps.
+    pub async fn address(&self, sandbox: &str) -> Result<Option<String>, String> {
         let request = PodSandboxStatusRequest { pod_sandbox_id: sandbox.to_owned() };
         let method = "/runtime.v1.RuntimeService/PodSandboxStatus";
         let reply: PodSandboxStatusResponse = self.call(method, &request).await?;
@@ -130,7 +174,10 @@ impl Runtime {
     }
 
     /// The names of an image of which only the id is known.
-    pub(crate) async fn image(&self, id: &str) -> Result<Option<Image>, String> {
+    ///
+    /// # Errors
+    /// The call failed; with what helps.
+    pub async fn image(&self, id: &str) -> Result<Option<Image>, String> {
         let image = ImageSpec { image: id.to_owned(), ..ImageSpec::default() };
         let request = ImageStatusRequest { image: Some(image) };
         let method = "/runtime.v1.ImageService/ImageStatus";
@@ -143,7 +190,7 @@ fn selector(uid: &str) -> std::collections::HashMap<String, String> {
 }
 
 /// The address of the socket: as configured, or the first usual one that is there.
-pub(crate) fn endpoint(configured: &str) -> String {
+pub fn endpoint(configured: &str) -> String {
     if configured != "auto" {
         return configured.to_owned();
     }

@@ -4,12 +4,16 @@
 //! together are proof enough: a name alone is not, since anybody may call a pod `web-7d4b9c6f5-x2x8z`.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 /// Characters at the end of a generated name. `apiserver/pkg/storage/names`, `randomLength`.
 const SUFFIX_CHARS: usize = 5;
 
 /// The workload's names as resource attributes.
-pub(crate) fn workload(pod: &str, labels: &HashMap<String, String>) -> Vec<(&'static str, String)> {
+pub fn workload<S: BuildHasher>(
+    pod: &str,
+    labels: &HashMap<String, String, S>,
+) -> Vec<(&'static str, String)> {
     let label = |key: &str| labels.get(key).map(String::as_str).filter(|it| !it.is_empty());
     if let Some(hash) = label("pod-template-hash") {
         let Some(set) = without_suffix(pod) else { return Vec::new() };
@@ -54,7 +58,7 @@ mod tests {
 
     fn names(pod: &str, labels: &[(&str, &str)]) -> String {
         let labels = labels.iter().map(|(key, value)| (String::from(*key), String::from(*value)));
-        let found = workload(pod, &labels.collect());
+        let found = workload(pod, &labels.collect::<HashMap<_, _>>());
         found.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
     }
 

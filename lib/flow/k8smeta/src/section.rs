@@ -1,12 +1,20 @@
 //! The keys, and what is worked out from them.
 
 use component::config::{Caution, Duration, Problems};
-use k8smeta::{Association, FieldRule, Filter, From, Keys, Metadata, Pick, Rules, Source};
 use kube::{ApiConfig, field_equals};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::kubelet::KubeletConfig;
+use crate::identity::{Association, Source};
+use crate::rules::{FieldRule, From, Keys, Metadata, Pick, Rules};
+use crate::view::{Filter, Server};
+
+mod cri;
+mod kubelet;
+mod providers;
+
+pub use cri::RuntimeConfig;
+pub use kubelet::KubeletConfig;
 
 /// Most sources of an association.
 const SOURCES_MAX: usize = 4;
@@ -45,7 +53,16 @@ pub struct Config {
     #[config(omit_empty)]
     #[config(omit_default)]
     pub pod_delete_grace_period: Duration,
-    /// The kubelet of this node, which is asked for pods instead of the API server. Default: none.
+    /// Longest wait of telemetry whose pod is not known yet; then it goes on without, counted. 0 for none. Default 1s.
+    pub metadata_timeout: Duration,
+    /// Who tells pods: path, cri, kubelet, apiserver. The later in this order has the last word. Default: those of cri and kubelet
+    /// that are configured here, else apiserver.
+    #[config(omit_empty)]
+    pub providers: Vec<String>,
+    /// The container runtime of this node. Default: none.
+    #[config(omit_empty)]
+    pub cri: Option<RuntimeConfig>,
+    /// The kubelet of this node. Default: none.
     #[config(omit_empty)]
     pub kubelet: Option<KubeletConfig>,
 }
@@ -186,6 +203,9 @@ impl Default for Config {
             wait_for_metadata_timeout: Duration::from_secs(10),
             watch_sync_period: Duration::from_secs(300),
             pod_delete_grace_period: Duration::from_secs(120),
+            metadata_timeout: Duration::from_secs(1),
+            providers: Vec::new(),
+            cri: None,
             kubelet: None,
         }
     }
@@ -243,14 +263,14 @@ impl component::Config for Config {
             }
         }
         self.filter.validate(problems);
-        if let Some(kubelet) = &self.kubelet {
-            kubelet.validate(problems);
-            self.filter.fits_kubelet(problems);
-        }
+        self.providers_are_right(problems);
+        self.kubelet.iter().for_each(|it| it.validate(problems));
+        self.cri.iter().for_each(|it| it.validate(problems));
         for (key, time) in [
             ("wait_for_metadata_timeout", self.wait_for_metadata_timeout),
             ("watch_sync_period", self.watch_sync_period),
             ("pod_delete_grace_period", self.pod_delete_grace_period),
+            ("metadata_timeout", self.metadata_timeout),
         ] {
             if time.is_negative() {
                 problems.at("", format!("{key} must not be negative")).set(key, "0s");
@@ -260,11 +280,12 @@ impl component::Config for Config {
 }
 
 impl FilterConfig {
-    fn fits_kubelet(&self, problems: &mut Problems) {
+    fn fits_node(&self, problems: &mut Problems) {
         let lists = [("labels", self.labels.is_empty()), ("fields", self.fields.is_empty())];
         for (list, _) in lists.into_iter().filter(|it| !it.1) {
-            let text =
-                format!("a kubelet does not select pods by {list}: only the API server does");
+            let text = format!(
+                "a kubelet or runtime does not select pods by {list}: only the API server does"
+            );
             problems.at("filter", text).remove(list);
         }
     }
@@ -313,7 +334,7 @@ impl FilterConfig {
             node,
             labels: labels.collect::<Vec<_>>().join(","),
             fields: fields.collect::<Vec<_>>().join(","),
-            of_kubelet: false,
+            server: Server::Pods,
         }
     }
 }
@@ -370,7 +391,9 @@ impl Config {
         complete.then(|| Rules {
             keys,
             fields,
-            deployment_from_name: self.extract.deployment_name_from_replicaset,
+            // Without the API server nothing else tells it.
+            deployment_from_name: self.extract.deployment_name_from_replicaset
+                || self.server() == Server::Nothing,
             exclude,
             associations: associations.collect(),
             ..Rules::default()

@@ -2,9 +2,10 @@
 
 use component::config::{Duration, Need, Problems};
 use configtls::CommonConfig;
-use k8smeta::{Polled, View};
-use kube::{ApiConfig, AuthType, Kubelet};
+use kube::{ApiConfig, AuthType, Client, Kubelet};
 use serde::{Deserialize, Serialize};
+
+use crate::view::View;
 
 /// `kubelet:`. The Collector has none.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -69,11 +70,10 @@ impl KubeletConfig {
         }
     }
 
-    /// Asks this kubelet.
-    pub(crate) async fn polled(&self, agent: &str) -> Result<Polled, String> {
+    /// A client of this kubelet.
+    pub(crate) async fn client(&self, agent: &str) -> Result<Client, String> {
         let (api, endpoint) = (self.api.clone(), self.endpoint.clone());
-        let kubelet = Kubelet { api, endpoint, tls: self.tls() };
-        Ok(Polled { client: kubelet.client(agent).await?, every: self.interval.std() })
+        Kubelet { api, endpoint, tls: self.tls() }.client(agent).await
     }
 
     /// What has to be allowed.

@@ -1,10 +1,13 @@
 //! Finds the pod of a resource, and adds what is known of it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use k8smeta::{Association, From, Key, Keys, Metadata, Pod, Rules, Source, View};
 use pdata::{AttributeBuf, AttributesEdit, ValueRef};
+
+use crate::identity::{Association, Key, Source};
+use crate::pod::Pod;
+use crate::rules::{From, Keys, Metadata, Rules};
+use crate::view::View;
 
 /// Attributes that name an address, when the configuration has no rules.
 const ADDRESSES: [&str; 2] = ["k8s.pod.ip", "ip"];
@@ -28,12 +31,23 @@ pub(crate) struct Finder {
 }
 
 /// By what a pod is looked for.
-struct Found {
+#[derive(Default)]
+pub(crate) struct Found {
     /// The number of the rule.
-    way: usize,
-    key: Option<Key>,
+    pub(crate) way: usize,
+    pub(crate) key: Option<Key>,
     /// The address, where that is a part of it.
-    address: Option<String>,
+    pub(crate) address: Option<String>,
+    /// An address says which pod it is, and not something that only one pod ever has.
+    pub(crate) by_address: bool,
+}
+
+impl Found {
+    /// It may be a pod: this machine itself is none.
+    pub(crate) fn may_be_pod(&self) -> bool {
+        let address = self.address.as_ref().and_then(|it| it.parse::<IpAddr>().ok());
+        !address.is_some_and(|it| it.is_loopback())
+    }
 }
 
 impl Finder {
@@ -59,26 +73,21 @@ impl Finder {
         given.chain(default).chain([String::new()])
     }
 
-    /// The pod, and by which of the ways it was looked for. An address is noted on the way.
-    pub(crate) fn find(
-        &self,
-        attributes: &mut AttributesEdit<'_>,
-        peer: Option<&str>,
-        view: Option<&View>,
-    ) -> (usize, Option<Arc<Pod>>) {
-        let found = if self.associations.is_empty() {
+    /// By what the pod is to be looked for. An address is noted on the way.
+    pub(crate) fn find(&self, attributes: &mut AttributesEdit<'_>, peer: Option<&str>) -> Found {
+        let mut found = if self.associations.is_empty() {
             by_address(attributes, peer)
         } else {
             self.by_rules(attributes, peer)
         };
         let notes_address = self.passthrough || self.keys.has(Metadata::PodIp);
-        if let Some(address) = found.address.filter(|_| notes_address)
+        if let Some(address) = found.address.as_deref().filter(|_| notes_address)
             && is_blank(attributes, "k8s.pod.ip")
         {
-            attributes.set("k8s.pod.ip", address.as_str());
+            attributes.set("k8s.pod.ip", address);
         }
-        let key = found.key.filter(|_| !self.passthrough);
-        (found.way, key.zip(view).and_then(|(key, view)| view.pod(key)))
+        found.key = found.key.filter(|_| !self.passthrough);
+        found
     }
 
     /// The first rule whose sources all have a value decides, also if it finds nothing.
@@ -98,10 +107,11 @@ impl Finder {
                 let finds = !matches!(first, None | Some(Source::Unknown));
                 let address = peer.filter(|_| rule.sources.contains(&Source::Connection));
                 let address = address.map(str::to_owned);
-                return Found { way, key: finds.then_some(key), address };
+                let key = finds.then_some(key);
+                return Found { way, key, address, by_address: is_by_address(rule) };
             }
         }
-        Found { way: self.associations.len(), key: None, address: None }
+        Found { way: self.associations.len(), ..Found::default() }
     }
 
     /// Adds what is known of the pod, and of what is around it or is named by the attributes.
@@ -145,6 +155,16 @@ impl Finder {
     }
 }
 
+/// Only an address tells pods apart by this rule.
+fn is_by_address(rule: &Association) -> bool {
+    let is_address = |source: &Source| match source {
+        Source::Connection => true,
+        Source::Attribute(name) => ["k8s.pod.ip", "ip", "host.name"].contains(&name.as_str()),
+        Source::Unknown => false,
+    };
+    rule.sources.first().is_some_and(is_address)
+}
+
 /// Without rules: the first address that there is.
 fn by_address(attributes: &AttributesEdit<'_>, peer: Option<&str>) -> Found {
     let named = ADDRESSES.iter().find_map(|it| text(attributes, it).filter(|it| !it.is_empty()));
@@ -152,9 +172,9 @@ fn by_address(attributes: &AttributesEdit<'_>, peer: Option<&str>) -> Found {
     match named.or(peer).or_else(host) {
         Some(address) => {
             let key = Some(Key::connection(address));
-            Found { way: 0, key, address: Some(address.to_owned()) }
+            Found { way: 0, key, address: Some(address.to_owned()), by_address: true }
         }
-        None => Found { way: 1, key: None, address: None },
+        None => Found { way: 1, ..Found::default() },
     }
 }
 
@@ -194,7 +214,7 @@ fn add_all(attributes: &mut AttributesEdit<'_>, new: &[AttributeBuf]) {
 }
 
 /// The attribute is absent, or its text is empty.
-fn is_blank(attributes: &AttributesEdit<'_>, name: &str) -> bool {
+pub(crate) fn is_blank(attributes: &AttributesEdit<'_>, name: &str) -> bool {
     match attributes.get(name) {
         None | Some(ValueRef::Empty) => true,
         Some(ValueRef::Str(text)) => text.is_empty(),
@@ -203,7 +223,7 @@ fn is_blank(attributes: &AttributesEdit<'_>, name: &str) -> bool {
     }
 }
 
-fn text<'a>(attributes: &'a AttributesEdit<'_>, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(attributes: &'a AttributesEdit<'_>, name: &str) -> Option<&'a str> {
     attributes.get(name).and_then(ValueRef::as_str)
 }
 

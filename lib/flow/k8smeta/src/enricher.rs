@@ -1,0 +1,310 @@
+//! What components do that add metadata of pods: they find the pod of each resource, wait a little for one that is not known yet,
+//! and add what is known.
+
+use std::sync::Arc;
+
+use component::config::Need;
+use component::meter::{Counter, Descriptor, Level, OURS};
+use component::{
+    BoxError, BuildInfo, Data, Finish, Host, Meter, Phase, Problems, Signal, async_trait,
+};
+use kube::Client;
+use pdata::{Depth, Field, Keep};
+use tokio::sync::OnceCell;
+
+use crate::finder::{Finder, text};
+use crate::hold::Hold;
+use crate::identity::Key;
+use crate::meter::Formats;
+use crate::origin::Origin;
+use crate::path;
+use crate::pod::Pod;
+use crate::rules::{Conventions, Rules};
+use crate::section::{Config, KubeletConfig, RuntimeConfig};
+use crate::view::{Filter, Servers, View, Waiting};
+
+const EMIT_NEW: &str = "processor.k8sattributes.EmitV1K8sConventions";
+const OMIT_OLD: &str = "processor.k8sattributes.DontEmitV0K8sConventions";
+const NEW_METRICS: &str = "processor.k8sattributes.telemetry.enableNewFormatMetrics";
+const NO_OLD_METRICS: &str = "processor.k8sattributes.telemetry.disableOldFormatMetrics";
+
+/// Most pods that one call waits for; what it brings of others goes on with it.
+const MISSING_MAX: usize = 100;
+
+/// A section, worked out: what all who use it share. What is known of pods is known once.
+pub struct Plan {
+    config: Config,
+    rules: Rules,
+    filter: Filter,
+    /// Made by the first that starts.
+    view: OnceCell<View>,
+    hold: Hold,
+}
+
+impl Plan {
+    /// Works out a section, or says what is wrong.
+    pub fn new(config: Config, found: &mut Problems) -> Option<Self> {
+        let rules = config.rules(found)?;
+        let (filter, hold) = (config.selectors(), Hold::new(config.metadata_timeout.std()));
+        Some(Self { config, rules, filter, view: OnceCell::new(), hold })
+    }
+
+    /// What has to be allowed, and by which key it is wanted.
+    pub fn needs(&self) -> Vec<(&'static str, Need)> {
+        if self.config.passthrough {
+            return Vec::new();
+        }
+        let rights = View::rights(&self.rules, &self.filter).into_iter();
+        let rights = rights.map(|it| ("auth_type", Need::Right(it)));
+        let kubelet = self.kubelet().as_ref().and_then(KubeletConfig::need);
+        rights.chain(kubelet.map(|it| ("kubelet", it))).collect()
+    }
+
+    fn kubelet(&self) -> Option<KubeletConfig> {
+        let asked = self.config.asks("kubelet");
+        asked.then(|| self.config.kubelet.clone().unwrap_or_default())
+    }
+
+    fn runtime(&self) -> Option<RuntimeConfig> {
+        let asked = self.config.asks("cri");
+        asked.then(|| self.config.cri.clone().unwrap_or_default())
+    }
+
+    async fn servers(&self, agent: &str) -> Result<Servers, String> {
+        let mut servers = Servers::default();
+        if View::asks_server(&self.rules, &self.filter) {
+            servers.api = Some(Client::new(&self.config.api, agent).await?);
+        }
+        if let Some(it) = self.kubelet() {
+            servers.kubelet = Some((it.client(agent).await?, it.interval.std()));
+        }
+        if let Some(it) = self.runtime() {
+            servers.runtime = Some((it.client()?, it.interval.std()));
+        }
+        Ok(servers)
+    }
+
+    async fn view(&self, host: &Host, build: &BuildInfo, meter: &Meter) -> Result<&View, BoxError> {
+        let gates = host.view().gates;
+        let is_on = |id: &str| gates.iter().any(|it| it.id == id && it.is_on);
+        let conventions = Conventions { old: !is_on(OMIT_OLD), new: is_on(EMIT_NEW) };
+        if !conventions.old && !conventions.new {
+            return Err(format!("{OMIT_OLD} cannot be enabled without enabling {EMIT_NEW}").into());
+        }
+        let formats = Formats { old: !is_on(NO_OLD_METRICS), new: is_on(NEW_METRICS) };
+        let make = || async {
+            let rules = Rules { conventions, ..self.rules.clone() };
+            let grace = self.config.pod_delete_grace_period.std();
+            let servers = self.servers(&build.user_agent()).await?;
+            Ok::<_, String>(View::new(servers, rules, &self.filter, grace, (meter, formats)))
+        };
+        Ok(self.view.get_or_try_init(make).await?)
+    }
+}
+
+/// Adds metadata to the telemetry of one signal.
+pub struct Enricher {
+    plan: Arc<Plan>,
+    finder: Finder,
+    /// For each way to find a pod: found, and not found.
+    associated: Vec<[Counter; 2]>,
+    /// Resources by who has had the last word on their pod: the sources, the path of the log file, nobody.
+    sources: [Counter; Origin::ALL.len() + 2],
+    held: Counter,
+    unknown: Counter,
+}
+
+/// What happened to the resources of one payload.
+#[derive(Default)]
+struct Pass {
+    /// Pods that are not known, and are worth waiting for.
+    missing: Vec<Key>,
+    /// Of each resource: the way, whether a pod was found, and the source.
+    resources: Vec<(usize, bool, usize)>,
+}
+
+impl Enricher {
+    /// For telemetry of one signal.
+    pub fn new(plan: Arc<Plan>, meter: &Meter, signal: Signal) -> Self {
+        let finder = Finder::new(&plan.rules, plan.config.passthrough);
+        let associated = finder.ways().map(|way| {
+            ["success", "error"].map(|status| {
+                let labels = [
+                    ("otelcol.signal", signal.name()),
+                    ("pod_identifier", &*way),
+                    ("status", status),
+                ];
+                meter.counter(ASSOCIATED, &labels)
+            })
+        });
+        let [a, b, c] = Origin::ALL.map(Origin::name);
+        let sources =
+            [a, b, c, "path", "none"].map(|name| meter.counter(SOURCES, &[("source", name)]));
+        Self {
+            associated: associated.collect(),
+            finder,
+            sources,
+            held: meter.counter(HELD, &[]),
+            unknown: meter.counter(UNKNOWN, &[]),
+            plan,
+        }
+    }
+
+    /// Asks for pods while the component runs.
+    ///
+    /// # Errors
+    /// A server or its credentials are not known; or not all pods are known in time, where that is asked for.
+    pub async fn start(
+        &self,
+        host: &Host,
+        build: &BuildInfo,
+        meter: &Meter,
+    ) -> Result<(), BoxError> {
+        let config = &self.plan.config;
+        if config.passthrough {
+            return Ok(());
+        }
+        let view = self.plan.view(host, build, meter).await?;
+        view.serve(host);
+        self.release_at_end(host);
+        if config.wait_for_metadata {
+            view.wait(Waiting(config.wait_for_metadata_timeout.std())).await?;
+        } else if config.extract.metadata.is_empty() && self.plan.rules.fields.is_empty() {
+            tracing::warn!(
+                "nothing is extracted: extract.metadata is an empty list, and there are no rules"
+            );
+        }
+        Ok(())
+    }
+
+    /// The shut-down does not wait for pods. It begins at the receivers, long before this component is told to stop.
+    fn release_at_end(&self, host: &Host) {
+        let (plan, own) = (Arc::clone(&self.plan), host.clone());
+        host.spawn(async move {
+            let mut changes = own.changes();
+            while own.view().phase != Phase::Stopping {
+                tokio::select! {
+                    () = own.stopping().cancelled() => return Ok(()),
+                    changed = changes.changed() => if changed.is_err() {
+                        own.stopping().cancelled().await;
+                        return Ok(());
+                    }
+                }
+            }
+            plan.hold.released.cancel();
+            Ok(())
+        });
+    }
+
+    /// Adds what is known now. Nothing waits.
+    pub fn add(&self, peer: Option<&str>, data: &Data) -> Data {
+        let (after, pass) = self.pass(peer, data, false);
+        self.count(&pass);
+        after
+    }
+
+    /// Adds what is known, or comes to be known in time.
+    pub async fn enrich(&self, peer: Option<&str>, data: Data) -> Data {
+        let (after, pass) = self.pass(peer, &data, true);
+        let Some(view) = self.plan.view.get().filter(|_| !pass.missing.is_empty()) else {
+            self.count(&pass);
+            return after;
+        };
+        drop(after);
+        view.missed(pass.missing.len(), true);
+        let is_known = |key| view.is_current(key);
+        let changes = view.changes();
+        if self.plan.hold.wait(&pass.missing, data.bytes(), changes, is_known).await {
+            self.held.add(1);
+        }
+        let unknown = pass.missing.iter().filter(|it| !view.pod(**it).1).count();
+        self.unknown.add(unknown as u64);
+        self.add(peer, &data)
+    }
+
+    /// Adds what is known. With `waits` nothing is counted as missed that is worth waiting for.
+    fn pass(&self, peer: Option<&str>, data: &Data, waits: bool) -> (Data, Pass) {
+        let view = self.plan.view.get();
+        let mut pass = Pass::default();
+        let after = data.edit(Depth::Resource, |place| {
+            let Some(mut attributes) = place.attributes(Field::RESOURCE_ATTRIBUTES) else {
+                return Keep::Whole;
+            };
+            if self.plan.config.asks("path") {
+                path::add(&mut attributes);
+            }
+            let found = self.finder.find(&mut attributes, peer);
+            let Some(view) = view else { return Keep::Whole };
+            let pod = found.key.and_then(|key| {
+                let (pod, is_known) = view.pod(key);
+                // An address of a pod that is gone may be that of a new one, of which nobody has told yet.
+                let is_right = is_known && (!found.by_address || view.is_current(key));
+                let room = !is_right && waits && pass.missing.len() < MISSING_MAX;
+                if room && found.may_be_pod() && self.plan.hold.waits_for(key) {
+                    pass.missing.push(key);
+                } else if !is_known {
+                    view.missed(1, false);
+                }
+                pod
+            });
+            let source = pod.as_deref().map_or_else(
+                || {
+                    let named = text(&attributes, "k8s.pod.uid").is_some_and(|it| !it.is_empty());
+                    Origin::ALL.len() + usize::from(!named)
+                },
+                |it: &Pod| it.origin.at(),
+            );
+            pass.resources.push((found.way, pod.is_some(), source));
+            self.finder.add(&mut attributes, pod.as_deref(), view);
+            Keep::Whole
+        });
+        (after, pass)
+    }
+
+    fn count(&self, pass: &Pass) {
+        for (way, is_found, source) in &pass.resources {
+            if let Some([found, missed]) = self.associated.get(*way) {
+                if *is_found { found.add(1) } else { missed.add(1) }
+            }
+            if let Some(counter) = self.sources.get(*source) {
+                counter.add(1);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Finish for Enricher {
+    async fn finish(&self, data: Data) -> Data {
+        self.enrich(None, data).await
+    }
+}
+
+const ASSOCIATED: Descriptor = Descriptor {
+    scope: "github.com/open-telemetry/opentelemetry-collector-contrib/processor/k8sattributesprocessor",
+    name: "otelcol_k8s_pod_association",
+    unit: "{resource}",
+    description: "Number of pod associations performed",
+    level: Level::Basic,
+};
+const SOURCES: Descriptor = Descriptor {
+    scope: OURS,
+    name: "sluice_k8s_metadata_sources_total",
+    unit: "{resource}",
+    description: "Resources by the source that had the last word on their pod",
+    level: Level::Basic,
+};
+const HELD: Descriptor = Descriptor {
+    scope: OURS,
+    name: "sluice_k8s_held_total",
+    unit: "{call}",
+    description: "Payloads that waited because a pod was not known yet",
+    level: Level::Basic,
+};
+const UNKNOWN: Descriptor = Descriptor {
+    scope: OURS,
+    name: "sluice_k8s_without_metadata_total",
+    unit: "{resource}",
+    description: "Resources that went on without the metadata of their pod after they had waited for it",
+    level: Level::Basic,
+};
