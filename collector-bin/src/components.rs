@@ -39,6 +39,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .processor::<filter_processor::Filter>()
         .processor::<k8s_attributes_processor::K8sAttributes>()
         .processor::<memory_limiter_processor::MemoryLimiter>()
+        .processor::<probabilistic_sampler_processor::ProbabilisticSampler>()
         .processor::<rego_processor::Rego>()
         .processor::<resource_detection_processor::ResourceDetection>()
         .processor::<resource_processor::Resource>()
