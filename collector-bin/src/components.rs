@@ -40,6 +40,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .processor::<k8s_attributes_processor::K8sAttributes>()
         .processor::<memory_limiter_processor::MemoryLimiter>()
         .processor::<probabilistic_sampler_processor::ProbabilisticSampler>()
+        .processor::<redaction_processor::Redaction>()
         .processor::<rego_processor::Rego>()
         .processor::<resource_detection_processor::ResourceDetection>()
         .processor::<resource_processor::Resource>()
