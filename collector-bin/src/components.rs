@@ -44,6 +44,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .processor::<rego_processor::Rego>()
         .processor::<resource_detection_processor::ResourceDetection>()
         .processor::<resource_processor::Resource>()
+        .processor::<span_processor::Span>()
         .processor::<telemetry_policy_processor::TelemetryPolicy>()
         .processor::<transform_processor::Transform>()
         .exporter::<alertmanager_exporter::Alertmanager>()
