@@ -95,6 +95,13 @@ async fn bodies_are_looked_through() {
         text("gone", "2"),
     ]));
     let (attributes, body) = record(section, json!([]), given).await;
+    // Upstream masks what is not there, too, and does not tell that a body of one value stays.
+    let empty =
+        "{allow_all_keys: true, blocked_values: ['^$'], allowed_values: [fine], summary: debug}";
+    let (_, masked) = record(empty, json!([]), json!(null)).await;
+    assert_eq!(masked, json!({"stringValue": "****"}));
+    let (told, _) = record(empty, json!([]), json!({"stringValue": "fine"})).await;
+    assert_eq!(told, json!(null));
     let shown = body.to_string();
     assert!(
         !shown.contains("gone") && !shown.contains("bad") && shown.matches("****").count() == 2,

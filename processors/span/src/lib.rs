@@ -53,14 +53,12 @@ impl Processor for Span {
         let mut rules = Vec::new();
         let patterns = config.name.to_attributes.iter().flat_map(|it| &it.rules);
         for (at, pattern) in patterns.enumerate() {
-            match golang::regexp::compile(pattern) {
-                Ok(it) => rules.push(it),
-                Err(_) => {
-                    let text = format!("invalid regexp pattern {pattern}");
-                    found.late("", text).about(&format!("name::to_attributes::rules::{at}"));
-                    return None;
-                }
-            }
+            let Ok(rule) = golang::regexp::compile(pattern) else {
+                let text = format!("invalid regexp pattern {pattern}");
+                found.late("", text).about(&format!("name::to_attributes::rules::{at}"));
+                return None;
+            };
+            rules.push(rule);
         }
         let code = config.status.as_ref().map(|it| it.code.as_str());
         let code = config::CODES.iter().find(|it| Some(it.0) == code).map_or(0, |it| it.1);
