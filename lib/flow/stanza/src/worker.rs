@@ -254,6 +254,16 @@ impl<'a> Run<'a, '_> {
         number: Option<u64>,
     ) {
         let graph = self.graph;
+        for (key, template) in &graph.attributes {
+            match template.render(entry, self.arena) {
+                Ok(text) => put(&mut entry.attributes, key, Value::Str(text)),
+                Err(text) => {
+                    let failure = Failure::Text(text).at("add attributes to entry");
+                    self.complain(None, Some(FAILED), &failure);
+                }
+            }
+        }
+        // Expressions of the resource see the attributes.
         if !graph.resource_is_fixed {
             for (key, template) in &graph.resource {
                 match template.render(entry, self.arena) {
@@ -262,15 +272,6 @@ impl<'a> Run<'a, '_> {
                         let failure = Failure::Text(text).at("add resource keys to entry");
                         self.complain(None, Some(FAILED), &failure);
                     }
-                }
-            }
-        }
-        for (key, template) in &graph.attributes {
-            match template.render(entry, self.arena) {
-                Ok(text) => put(&mut entry.attributes, key, Value::Str(text)),
-                Err(text) => {
-                    let failure = Failure::Text(text).at("add attributes to entry");
-                    self.complain(None, Some(FAILED), &failure);
                 }
             }
         }

@@ -7,6 +7,12 @@ pub fn fnv1a_64(bytes: &[u8]) -> u64 {
     })
 }
 
+/// FNV-1a with 32 bits, of parts behind each other. `New32a`.
+pub fn fnv1a_32(parts: &[&[u8]]) -> u32 {
+    let bytes = parts.iter().copied().flatten();
+    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -21,6 +27,19 @@ mod tests {
             ("abc", 0xe71f_a219_0541_574b),
         ] {
             assert_eq!(fnv1a_64(text.as_bytes()), want, "{text}");
+        }
+    }
+    #[test]
+    fn short_hashes_are_those_of_go() {
+        // golden32a of the same file.
+        let parts: [(&[&[u8]], u32); 4] = [
+            (&[], 0x811c_9dc5),
+            (&[b"a"], 0xe40c_292c),
+            (&[b"ab"], 0x4d25_05ca),
+            (&[b"a", b"bc"], 0x1a47_e90b),
+        ];
+        for (parts, want) in parts {
+            assert_eq!(fnv1a_32(parts), want, "{parts:?}");
         }
     }
 }

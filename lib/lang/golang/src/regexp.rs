@@ -58,13 +58,15 @@ struct Translator<'p> {
     operand: bool,
     /// Where the last repetition began, if nothing came after it.
     repeated: Option<usize>,
+    /// Named groups, and where they begin in `out`.
+    names: Vec<(&'p str, usize)>,
 }
 
 impl<'p> Translator<'p> {
     fn new(pattern: &'p str) -> Self {
         let (chars, out) =
             (pattern.char_indices().peekable(), String::with_capacity(pattern.len() + 16));
-        Self { pattern, chars, out, open: 0, operand: false, repeated: None }
+        Self { pattern, chars, out, open: 0, operand: false, repeated: None, names: Vec::new() }
     }
 
     fn run(mut self) -> Result<String, Mistake> {
@@ -155,7 +157,7 @@ impl<'p> Translator<'p> {
             if end == 0 || !valid {
                 return self.wrong("invalid named capture", &rest[..=start + end]);
             }
-            write!(self.out, "(?P<{}>", &name[..end]).ok();
+            self.named(&name[..end]);
             start + end + 1
         } else {
             let flags = rest[2..].find(|c: char| !matches!(c, 'i' | 'm' | 's' | 'U' | '-'));
@@ -177,6 +179,18 @@ impl<'p> Translator<'p> {
         };
         while self.chars.next_if(|(i, _)| *i < at + head).is_some() {}
         Ok(())
+    }
+
+    /// Go takes several groups of one name, and who asks for the name gets the last of them; so the others lose it.
+    fn named(&mut self, name: &'p str) {
+        if let Some(index) = self.names.iter().position(|it| it.0 == name) {
+            let (_, start) = self.names.remove(index);
+            let head = "(?P<>".len() + name.len();
+            self.out.replace_range(start..start + head, "(");
+            self.names.iter_mut().filter(|it| it.1 > start).for_each(|it| it.1 -= head - 1);
+        }
+        self.names.push((name, self.out.len()));
+        write!(self.out, "(?P<{name}>").ok();
     }
 
     fn escape(&mut self, at: usize) -> Result<(), Mistake> {
@@ -394,6 +408,13 @@ mod tests {
     fn groups_have_both_spellings_of_names() {
         let regex = compile(r"^(?P<a>\d+)(?<b>x)?$").unwrap();
         assert_eq!(regex.capture_names().flatten().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn of_groups_with_one_name_the_last_one_has_it() {
+        let regex = compile("(?P<a>x)(?P<b>y)(?P<a>z)(?<b>w)(?P<a>v)").unwrap();
+        let found = regex.captures("xyzwv").unwrap();
+        assert_eq!((&found["a"], &found["b"], found.len()), ("v", "w", 6));
     }
 
     #[test]

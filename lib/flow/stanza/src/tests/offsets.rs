@@ -152,13 +152,18 @@ fn the_receivers_own_attributes_come_before_those_of_the_file() {
         ("broken", "EXPR(attributes.none.x)"),
         ("number", "EXPR(len(body))"),
     ]);
-    let resource = map(&[("service.name", "shop"), ("k", "EXPR(upper(body))-x")]);
+    let resource = map(&[
+        ("service.name", "shop"),
+        ("k", "EXPR(upper(body))-x"),
+        ("owner", "EXPR(attributes.team)"),
+    ]);
     let mut worker = worker(&attributes, &resource, Body::Text);
     feed(&mut worker, &file(1, None), &["hello"]);
     let got = records(&worker.take().logs);
     let want = json!({ "team": "blue", "size": "5", "log.file.name": "app.log" });
     assert_eq!(got[0]["attributes"], want);
-    assert_eq!(got[0]["resource"], json!({ "service.name": "shop", "k": "HELLO-x" }));
+    let want = json!({ "service.name": "shop", "k": "HELLO-x", "owner": "blue" });
+    assert_eq!(got[0]["resource"], want);
 }
 
 #[test]

@@ -220,6 +220,19 @@ fn bsd_syslog() {
         (&got["attributes"]["proc_id"], &got["attributes"]["appname"]),
         (&json!("42"), &json!("prog"))
     );
+    for (line, appname, message) in [
+        ("<34>Oct 11 22:14:15 h t:x", "t", "t:x"),
+        ("<34>Oct 11 22:14:15 h t:", "t", "t:"),
+        ("<34>Oct 11 22:14:15 h t:  two", "t", " two"),
+        ("<34>Oct 11 22:14:15 h t[]: x", "t", "x"),
+    ] {
+        let got = syslog(old(), line);
+        let want = (&json!(appname), &json!(message), None);
+        let got = &got["attributes"];
+        assert_eq!((&got["appname"], &got["message"], got.get("proc_id")), want, "{line}");
+    }
+    let got = syslog(old(), "<120>Oct 11 22:14:15 h t: x");
+    assert_eq!(got["attributes"]["facility_text"], "cron2");
     let got = syslog(old(), "<13>2024-10-11T22:14:15Z host no tag here");
     assert_eq!(
         (&got["attributes"]["message"], &got["time"]),

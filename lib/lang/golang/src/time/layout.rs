@@ -32,7 +32,17 @@ impl Layout {
     /// # Errors
     /// The Collector's texts.
     pub fn strptime(text: &str) -> Result<Self, String> {
+        strptime::check(text)?;
         Ok(Self { lenient: true, ..Self::new(&strptime::to_go(text)?) })
+    }
+
+    /// The same from the notation of OTTL, which is that of strptime without the checks of the log operators:
+    /// digits are elements of Go's layouts, and a fraction that follows no point is a text.
+    ///
+    /// # Errors
+    /// The Collector's texts.
+    pub fn ctime(text: &str) -> Result<Self, String> {
+        Ok(Self::new(&strptime::to_go(text)?))
     }
 
     /// Takes no more than Go does.

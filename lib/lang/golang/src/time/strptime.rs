@@ -1,40 +1,56 @@
 //! strptime layouts to Go layouts (github.com/observiq/ctimefmt).
 
+/// What the log operators refuse before they translate a layout.
+///
+/// # Errors
+/// The Collector's texts.
+pub(super) fn check(layout: &str) -> Result<(), String> {
+    if layout.contains(|c: char| c.is_ascii_digit()) {
+        return Err("format string should not contain decimals".to_owned());
+    }
+    let mut chars = layout.chars();
+    let mut before = None;
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            before = Some(c);
+            continue;
+        }
+        let Some(directive) = chars.next() else { break };
+        // At the beginning there is no character before it that could be wrong.
+        let fraction = matches!(directive, 'L' | 'f' | 's');
+        if let Some(before) = before.filter(|it| fraction && !matches!(it, '.' | ',')) {
+            return Err(format!(
+                "invalid fractional seconds directive: '{before}%{directive}'. must be preceded with '.' or ','"
+            ));
+        }
+        before = Some(directive);
+    }
+    Ok(())
+}
+
 /// The same layout in Go's notation.
 ///
 /// # Errors
 /// The Collector's texts.
 pub(super) fn to_go(layout: &str) -> Result<String, String> {
-    if layout.contains(|c: char| c.is_ascii_digit()) {
-        return Err("format string should not contain decimals".to_owned());
-    }
     let mut native = String::with_capacity(layout.len() * 2);
     let mut unknown = Vec::new();
     let mut chars = layout.chars();
-    let mut before = None;
     while let Some(c) = chars.next() {
         if c != '%' {
             native.push(c);
-            before = Some(c);
             continue;
         }
         let Some(directive) = chars.next() else {
             native.push('%');
             break;
         };
-        if matches!(directive, 'L' | 'f' | 's') && !matches!(before, Some('.' | ',')) {
-            let before = before.map(String::from).unwrap_or_default();
-            return Err(format!(
-                "invalid fractional seconds directive: '{before}%{directive}'. must be preceded with '.' or ','"
-            ));
-        }
         match directive_to_go(directive) {
             Some(text) => native.push_str(text),
             None => {
                 unknown.push(format!("unsupported ctimefmt.ToNative() directive: %{directive}"));
             }
         }
-        before = Some(directive);
     }
     if unknown.is_empty() {
         return Ok(native);

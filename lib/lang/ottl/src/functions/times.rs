@@ -122,9 +122,9 @@ fn clock(slots: &[Slot]) -> Result<State, String> {
         return Err("format cannot be nil".to_owned());
     }
     let location = constant_text(slots, 2).unwrap_or_default();
-    let layout = Layout::strptime(format)
+    let layout = Layout::ctime(format)
         .map_err(|it| it.replace("invalid strptime format", "convert to go time format"))?;
-    let clock = Clock::new(layout.strict(), location).map_err(|it| {
+    let clock = Clock::new(layout, location).map_err(|it| {
         it.replace("invalid 'location':", &format!("failed to load location {location}:"))
     });
     let locale = constant_text(slots, 3).map(|it| Locale::new(it, format)).transpose()?;

@@ -56,9 +56,14 @@ fn tag<'a>(text: &'a str, message: &mut Message<'a>) -> &'a str {
     let (tag, after) = text.split_at(end);
     let rest = if let Some(inside) = after.strip_prefix('[') {
         let Some((content, after)) = inside.split_once(']') else { return text };
-        message.proc_id = Some(content);
+        message.proc_id = Some(content).filter(|it| !it.is_empty());
         after.strip_prefix(':').unwrap_or(after)
     } else if let Some(after) = after.strip_prefix(':') {
+        // Without a blank and more behind it the tag is one, but stays in the text, as upstream.
+        if after.len() < 2 || !after.starts_with(' ') {
+            message.appname = Some(tag);
+            return text;
+        }
         after
     } else {
         return text;
