@@ -138,12 +138,11 @@ fn are_parameters(text: &str) -> bool {
     let mut names: Vec<&str> = Vec::new();
     while !rest.is_empty() {
         let Some((name, after)) = rest.split_once('=') else { return false };
-        let after = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').map(|it| it.1),
-            None => {
-                let (value, after) = after.split_at(after.find(';').unwrap_or(after.len()));
-                is_token(value.trim_end()).then_some(after)
-            }
+        let after = if let Some(quoted) = after.strip_prefix('"') {
+            quoted.split_once('"').map(|it| it.1)
+        } else {
+            let (value, after) = after.split_at(after.find(';').unwrap_or(after.len()));
+            is_token(value.trim_end()).then_some(after)
         };
         let name_is_new = !names.iter().any(|it| it.eq_ignore_ascii_case(name));
         let Some(after) = after.filter(|_| is_token(name) && name_is_new) else { return false };
