@@ -62,16 +62,13 @@ fn escaped_labels(labels: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(labels.len());
     let mut rest = labels;
     while !rest.is_empty() {
-        let (name, after) = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                let (name, after) = quoted.split_at(quote_end(quoted));
-                let name = escaped(&one_for_escapes(name), is_part_of_label).into_owned();
-                (Cow::Owned(name), after.get(1..).unwrap_or_default())
-            }
-            None => {
-                let (name, after) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
-                (Cow::Borrowed(name), after)
-            }
+        let (name, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            let (name, after) = quoted.split_at(quote_end(quoted));
+            let name = escaped(&one_for_escapes(name), is_part_of_label).into_owned();
+            (Cow::Owned(name), after.get(1..).unwrap_or_default())
+        } else {
+            let (name, after) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
+            (Cow::Borrowed(name), after)
         };
         // The sign, the value in quotes, and what separates it from the next one.
         let value = after.get(2..).unwrap_or_default();

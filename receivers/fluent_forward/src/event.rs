@@ -141,10 +141,7 @@ fn options<'a>(reader: &mut Reader<'a>) -> Result<Options<'a>, Error> {
     for _ in 0..count {
         let key = reader.key()?;
         let value = reader.value(NESTING_MAX)?;
-        let text = match Reader(value).next()? {
-            Item::Str(it) | Item::Bin(it) => it,
-            _ => continue,
-        };
+        let (Item::Str(text) | Item::Bin(text)) = Reader(value).next()? else { continue };
         match key {
             b"chunk" => options.chunk = text,
             b"compressed" => options.compressed = text,
