@@ -153,6 +153,7 @@ async fn file_log_has_pods_from_the_runtime_and_new_ones_are_waited_for() {
     include: [{logs}/*/*/*.log]
     start_at: beginning
     storage: none
+    include_file_path: true
     operators: [{{type: container}}]
     k8s_metadata:
       providers: [path, cri]

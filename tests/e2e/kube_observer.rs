@@ -122,7 +122,7 @@ async fn receivers_are_started_for_pods_and_end_with_them() {
     run(&cluster, "second", &address, port);
     has(r#""stringValue":"two""#).await;
 
-    cluster.ask("DELETE", &format!("{PODS}/first?gracePeriodSeconds=0"), &json!({}));
+    cluster.ask("DELETE", &format!("{PODS}/first"), &json!({"gracePeriodSeconds": 0}));
     sluice.says("stopping receiver").await;
     let running = || {
         let page = crate::support::get(&address, 8888, "/metrics").unwrap_or_default();

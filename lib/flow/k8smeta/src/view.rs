@@ -273,8 +273,8 @@ impl View {
         });
     }
 
-    /// Waits until all sources have told their pods, and for a few seconds for what they belong to. One source that does so is
-    /// enough at the end.
+    /// Waits until all sources have told their pods, and for a few seconds for what they belong to. One of several sources that does
+    /// so is enough at the end.
     ///
     /// # Errors
     /// It takes longer; with what went wrong.
@@ -304,7 +304,8 @@ impl View {
             text.push_str(": ");
             text.push_str(&problem);
         }
-        if self.states().any(|it| it.borrow().synced) {
+        // A single source has told its pods, and what they belong to has not come: that is what the wait is for.
+        if self.states().count() > 1 && self.states().any(|it| it.borrow().synced) {
             tracing::warn!(error = text, "starting with what other sources tell");
             return Ok(());
         }
