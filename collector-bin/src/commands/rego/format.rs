@@ -16,7 +16,7 @@ pub fn run(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
     paths.extend(words.iter().cloned());
     let sources = match load::policies(&paths) {
         Ok(sources) => sources,
-        Err(why) => return failed(&show::Failure::Reading(why)),
+        Err(why) => return Ok(failed(&show::Failure::Reading(why))),
     };
     let version = options(matches).version;
     let mut all: BTreeMap<String, (String, Vec<Untidy>)> = BTreeMap::new();
@@ -29,7 +29,7 @@ pub fn run(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
         }
     }
     if !errors.is_empty() {
-        return failed(&show::Failure::Rego(rego::Errors(errors)));
+        return Ok(failed(&show::Failure::Rego(rego::Errors(errors))));
     }
     let mut out = String::new();
     for (name, (text, found)) in &all {
@@ -49,9 +49,9 @@ pub fn run(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
     Ok(if all.is_empty() || only_shows { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ERRORS) })
 }
 
-fn failed(failure: &show::Failure) -> Result<ExitCode, String> {
+fn failed(failure: &show::Failure) -> ExitCode {
     complain(format_args!("{failure}"));
-    Ok(ExitCode::from(EXIT_ERRORS))
+    ExitCode::from(EXIT_ERRORS)
 }
 
 fn place(error: &Error) -> String {
