@@ -1,5 +1,8 @@
 //! Which parts of a line must not be shown.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
 use saphyr_parser::{Event, Parser, Span};
 
 use crate::source::{Source, SourceKind};
@@ -72,8 +75,27 @@ fn looks_sensitive(key: &str) -> bool {
     is_sensitive(key) || NAMES.iter().any(|it| is_nearly(key, it))
 }
 
+/// The secrets of a source, as far as somebody has asked for them.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    tree: OnceLock<Tree>,
+    lines: Mutex<BTreeMap<usize, Arc<[Columns]>>>,
+}
+
+/// What the keys of a text make a secret.
+struct Tree {
+    spans: Vec<Span>,
+    /// False if the text is no YAML behind the last of them.
+    whole: bool,
+}
+
 /// Secret parts of line `number`.
-pub(crate) fn spans(source: &Source, number: usize) -> Vec<Columns> {
+pub(crate) fn spans(source: &Source, number: usize) -> Arc<[Columns]> {
+    let mut lines = source.secrets.lines.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(lines.entry(number).or_insert_with(|| look(source, number).into()))
+}
+
+fn look(source: &Source, number: usize) -> Vec<Columns> {
     let Some(line) = source.line(number) else { return Vec::new() };
     let width = line.chars().count();
     let mut spans = match source.kind {
@@ -81,13 +103,10 @@ pub(crate) fn spans(source: &Source, number: usize) -> Vec<Columns> {
         SourceKind::Default => Vec::new(),
         SourceKind::Set => after_sign(line, '=').into_iter().collect(),
         SourceKind::File | SourceKind::Web | SourceKind::Yaml => {
-            match in_tree(&source.text, number) {
-                Ok(spans) => spans,
-                Err(mut spans) => {
-                    spans.extend(by_indentation(source, number));
-                    spans
-                }
-            }
+            let tree = source.secrets.tree.get_or_init(|| in_tree(&source.text));
+            let on_line = tree.spans.iter().filter_map(|it| on_line(it, number));
+            let lost = if tree.whole { None } else { by_indentation(source, number) };
+            on_line.chain(lost).collect()
         }
     };
     // A secret may have become a comment: `password: #4711`.
@@ -134,25 +153,25 @@ impl Frame {
     }
 }
 
-/// Values below sensitive keys; `Err` has those before a mistake of syntax.
-fn in_tree(text: &str, number: usize) -> Result<Vec<Columns>, Vec<Columns>> {
+/// Values below sensitive keys, up to a mistake of syntax.
+fn in_tree(text: &str) -> Tree {
     let mut frames: Vec<Frame> = Vec::new();
     let mut spans = Vec::new();
     let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
-        let Ok((event, span)) = next else { return Err(spans) };
+        let Ok((event, span)) = next else { return Tree { spans, whole: false } };
         match event {
             Event::DocumentEnd => break,
             Event::Scalar(text, ..) => match frames.last_mut() {
                 Some(frame) if frame.is_map && frame.key.is_none() => {
                     if frame.hides_keys {
-                        spans.extend(on_line(span, number));
+                        spans.push(span);
                     }
                     frame.key = Some(text.to_ascii_lowercase());
                     continue;
                 }
                 Some(frame) if Frame::below(Some(frame), false).sensitive => {
-                    spans.extend(on_line(span, number));
+                    spans.push(span);
                 }
                 _ => {}
             },
@@ -168,10 +187,10 @@ fn in_tree(text: &str, number: usize) -> Result<Vec<Columns>, Vec<Columns>> {
             frame.key = None;
         }
     }
-    Ok(spans)
+    Tree { spans, whole: true }
 }
 
-fn on_line(span: Span, number: usize) -> Option<Columns> {
+fn on_line(span: &Span, number: usize) -> Option<Columns> {
     let (start, end) = (span.start, span.end);
     if !(start.line()..=end.line()).contains(&number) {
         return None;
@@ -310,6 +329,15 @@ mod tests {
         ] {
             assert!(!is_sensitive(key), "{key}");
         }
+    }
+
+    #[test]
+    fn a_text_is_looked_through_once_however_many_mistakes_it_has() {
+        let source = Source::new(SourceKind::File, "c.yaml", "a: 1\ntoken: 2\n");
+        let first = spans(&source, 2);
+        assert_eq!(*first, [(7, 8)]);
+        assert!(Arc::ptr_eq(&first, &spans(&source, 2)));
+        assert!(spans(&source, 1).is_empty());
     }
 
     fn check(text: &str, line: usize, want: &str) {

@@ -149,10 +149,10 @@ impl Excerpt {
         let secrets = redact::spans(&origin.source, origin.line);
         let (start, end) = (origin.column - 1, origin.column - 1 + origin.length);
         let (mut shown, mut from, mut to) = (String::new(), None, None);
-        let mut hidden_until = 0;
+        // Counted as they come: counted anew for each, a line of half a megabyte would take a minute.
+        let (mut hidden_until, mut shown_width) = (0, 0);
         let length = line.trim_end().chars().count();
         for (at, c) in line.chars().enumerate() {
-            let shown_width = shown.chars().count();
             if at == start {
                 from = Some(shown_width);
             }
@@ -169,13 +169,14 @@ impl Excerpt {
                     from = Some(shown_width);
                 }
                 shown += REDACTED;
+                shown_width += REDACTED.len();
                 continue;
             }
             shown.push(if c.is_control() && c != '\t' { '\u{fffd}' } else { c });
+            shown_width += 1;
         }
-        let width = shown.chars().count();
-        let from = from.unwrap_or(width).min(width);
-        let to = to.unwrap_or(width).clamp(from + 1, width.max(from + 1));
+        let from = from.unwrap_or(shown_width).min(shown_width);
+        let to = to.unwrap_or(shown_width).clamp(from + 1, shown_width.max(from + 1));
         Some(Self::window(&shown, from, to))
     }
 

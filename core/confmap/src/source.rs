@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::redact::Secrets;
+
 /// What kind of place configuration text comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {
@@ -21,7 +23,6 @@ pub enum SourceKind {
 }
 
 /// One text that configuration was read from.
-#[derive(PartialEq, Eq)]
 pub struct Source {
     /// What it is.
     pub kind: SourceKind,
@@ -31,7 +32,18 @@ pub struct Source {
     pub text: String,
     /// Where each line begins, in bytes.
     lines: Vec<usize>,
+    /// What must not be shown of it: a file with a mistake on every line would be read anew for each.
+    pub(crate) secrets: Secrets,
 }
+
+/// The same text from the same place.
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.name, &self.text) == (other.kind, &other.name, &other.text)
+    }
+}
+
+impl Eq for Source {}
 
 impl Source {
     /// A shared source.
@@ -39,7 +51,7 @@ impl Source {
         let text: String = text.into();
         let lines = text.lines().map(|line| line.as_ptr() as usize - text.as_ptr() as usize);
         let lines = lines.collect();
-        Arc::new(Self { kind, name: name.into(), text, lines })
+        Arc::new(Self { kind, name: name.into(), text, lines, secrets: Secrets::default() })
     }
 
     /// Line `number`, counted from 1, without its end.
