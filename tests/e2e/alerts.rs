@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use componenttest::{HttpServer, Reply};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
+use super::backends::{loki, tempo};
 use super::policy::{Example, failed_login, logins};
-use crate::support::eventually;
+use crate::support::{eventually, get, skipped};
 
 const CONFIG: &str = "policy-brute-force.yaml";
 const PIPELINES: [&str; 2] = ["logs/rest", "logs/alerts"];
@@ -76,6 +77,62 @@ async fn eight_senders_and_a_thousand_users_and_the_sixth_failed_login_of_one_is
     let text = said(&messages[0].json());
     assert!(text.contains(&trace) && text.contains("*brute_force*\\n`6`"), "{text}");
     assert!(text.contains("Somebody guesses passwords") && text.contains("`alice`"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loki_has_the_logs_and_the_alert_with_its_evidence_and_tempo_the_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (Some(loki), Some(tempo)) = (loki(folder.path()).await, tempo(folder.path()).await) else {
+        return skipped(format_args!("Loki and Tempo are not there"));
+    };
+    let more = format!(
+        "exporters:
+  otlp_http/loki: {{endpoint: 'http://127.0.0.1:{}/otlp'}}
+  otlp_http/tempo: {{endpoint: 'http://127.0.0.1:{}'}}
+service:
+  pipelines:
+    logs/rest: {{exporters: [file/0, otlp_http/loki]}}
+    logs/alerts: {{exporters: [file/1, otlp_http/loki]}}
+    traces: {{receivers: [otlp], exporters: [otlp_http/tempo]}}
+",
+        loki.1, tempo.2
+    );
+    let example = Example::start_with(CONFIG, 40, &PIPELINES, &more).await;
+    let records: Vec<Json> = (0..8).map(|it| failed_login("alice", it)).collect();
+    let trace = records[5]["traceId"].as_str().unwrap();
+    let at = records[5]["timeUnixNano"].clone();
+    let span = json!({"traceId": trace, "spanId": "b7ad6b7169203331", "name": "login",
+        "startTimeUnixNano": at, "endTimeUnixNano": at});
+    example.send("trace", &json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}));
+    example.send("log", &logins(&records));
+    let stored = |query: &str| {
+        let path = format!("/loki/api/v1/query_range?query={query}&limit=100&since=1h");
+        let answer = get("127.0.0.1", loki.1, &path).unwrap_or_default();
+        let answer: Json = serde_json::from_str(&answer).unwrap_or_default();
+        let streams = answer["data"]["result"].as_array().cloned().unwrap_or_default();
+        let lines = |it: &Json| it["values"].as_array().map_or(0, Vec::len);
+        (streams.iter().map(lines).sum::<usize>(), Json::from(streams).to_string())
+    };
+    // {service_name="identity-service"}: six logs and the alert.
+    let service = "%7Bservice_name%3D%22identity-service%22%7D";
+    assert!(
+        eventually(|| stored(service).0 >= 7).await,
+        "{:?}\n{}",
+        stored(service),
+        example.output()
+    );
+    assert_eq!(stored(service).0, 7);
+    // | policy_key="alice": the alert, with the trace of the sixth, the count, and who it came from.
+    let (alerts, text) = stored(&format!("{service}%7Cpolicy_key%3D%22alice%22"));
+    assert_eq!(alerts, 1, "{text}");
+    for part in
+        [trace, "policy_evidence_attributes", "203.0.113.9", r#""policy_window_brute_force":"6""#]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let found = || get("127.0.0.1", tempo.1, &format!("/api/traces/{trace}"));
+    assert!(eventually(|| found().is_some_and(|it| it.contains("login"))).await);
+    example.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

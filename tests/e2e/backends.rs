@@ -101,7 +101,7 @@ impl Proxy {
 }
 
 /// A real Loki, and its port.
-async fn loki(folder: &Path) -> Option<(Process, u16)> {
+pub(super) async fn loki(folder: &Path) -> Option<(Process, u16)> {
     let (program, port) = (part("loki")?, free_port().unwrap());
     let config = folder.join("loki-config.yaml");
     fs::write(&config, loki_config(folder, port, free_port().unwrap())).unwrap();
@@ -111,7 +111,7 @@ async fn loki(folder: &Path) -> Option<(Process, u16)> {
 }
 
 /// A real Tempo, its port for queries and that for OTLP.
-async fn tempo(folder: &Path) -> Option<(Process, u16, u16)> {
+pub(super) async fn tempo(folder: &Path) -> Option<(Process, u16, u16)> {
     let program = part("tempo")?;
     let [port, grpc, otlp, gossip] = [(); 4].map(|()| free_port().unwrap());
     let (config, data) = (folder.join("tempo-config.yaml"), folder.join("tempo-data"));
