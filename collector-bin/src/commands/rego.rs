@@ -56,10 +56,7 @@ const FORMAT: Flag = Flag {
     about: "The default is json for eval, pretty for the others",
 };
 
-const FAIL: Flag = switch(
-    "fail",
-    "Exit with 1 if the query is undefined; of fmt-check, with 2 if a file would change",
-);
+const FAIL: Flag = switch("fail", "Exit with 1 if undefined; of fmt-check, with 2 if files differ");
 const FAIL_DEFINED: Flag = switch("fail-defined", "Exit with 1 if the query is defined");
 const STRICT: Flag =
     switch("strict-builtin-errors", "A builtin that fails is an error, and not undefined");

@@ -1,11 +1,10 @@
 //! Which parts of a line must not be shown.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use saphyr_parser::{Event, Parser, Span};
 
-use crate::source::{Source, SourceKind};
+use crate::source::{Columns, Source, SourceKind, Tree};
 use crate::suggest::is_nearly;
 
 /// What stands for a secret.
@@ -51,9 +50,6 @@ const NAMES: [&str; 11] = [
 /// Keys that end like this name a place, not a secret.
 const PLACES: [&str; 5] = ["_file", "_path", "_url", "_type", "_authenticator"];
 
-/// First and one past the last character, counted from 0.
-type Columns = (usize, usize);
-
 /// True for keys whose values are secrets.
 pub fn is_sensitive(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('-', "_");
@@ -73,20 +69,6 @@ pub fn is_sensitive(key: &str) -> bool {
 /// As [`is_sensitive`], also with a typing mistake: the key that is not known may be meant as one.
 fn looks_sensitive(key: &str) -> bool {
     is_sensitive(key) || NAMES.iter().any(|it| is_nearly(key, it))
-}
-
-/// The secrets of a source, as far as somebody has asked for them.
-#[derive(Default)]
-pub(crate) struct Secrets {
-    tree: OnceLock<Tree>,
-    lines: Mutex<BTreeMap<usize, Arc<[Columns]>>>,
-}
-
-/// What the keys of a text make a secret.
-struct Tree {
-    spans: Vec<Span>,
-    /// False if the text is no YAML behind the last of them.
-    whole: bool,
 }
 
 /// Secret parts of line `number`.

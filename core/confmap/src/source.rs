@@ -1,9 +1,10 @@
 //! Where a piece of configuration stands.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::redact::Secrets;
+use saphyr_parser::Span;
 
 /// What kind of place configuration text comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,23 @@ pub enum SourceKind {
     Web,
     /// The program itself: nobody has said otherwise.
     Default,
+}
+
+/// First and one past the last character, counted from 0.
+pub(crate) type Columns = (usize, usize);
+
+/// The secrets of a source, as far as somebody has asked for them.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    pub(crate) tree: OnceLock<Tree>,
+    pub(crate) lines: Mutex<BTreeMap<usize, Arc<[Columns]>>>,
+}
+
+/// What the keys of a text make a secret.
+pub(crate) struct Tree {
+    pub(crate) spans: Vec<Span>,
+    /// False if the text is no YAML behind the last of them.
+    pub(crate) whole: bool,
 }
 
 /// One text that configuration was read from.

@@ -300,28 +300,28 @@ mod tests {
         for (section, want) in [
             (
                 "{}",
-                ": role missing (one of: pod, service, endpoints, endpointslice, node, ingress)",
+                "'config' role missing (one of: pod, service, endpoints, endpointslice, node, ingress)",
             ),
-            ("{role: pods}", ": unknown Kubernetes SD role \"pods\""),
+            ("{role: pods}", "'config' unknown Kubernetes SD role \"pods\""),
             (
                 "{role: pod, kubeconfig_file: a, api_server: 'http://b'}",
-                ": cannot use 'kubeconfig_file' and 'api_server' simultaneously",
+                "'config' cannot use 'kubeconfig_file' and 'api_server' simultaneously",
             ),
             (
                 "{role: pod, bearer_token: a}",
-                ": to use custom HTTP client configuration please provide the 'api_server' URL explicitly",
+                "'config' to use custom HTTP client configuration please provide the 'api_server' URL explicitly",
             ),
             (
                 "{role: pod, api_server: 'http://b', namespaces: {own_namespace: true}}",
-                ": cannot use 'api_server' and 'namespaces.own_namespace' simultaneously",
+                "'config' cannot use 'api_server' and 'namespaces.own_namespace' simultaneously",
             ),
             (
                 "{role: node, selectors: [{role: pod, label: a=b}]}",
-                "::selectors::0: node role supports only node selectors",
+                "'config' node role supports only node selectors",
             ),
             (
                 "{role: endpoints, selectors: [{role: pod}, {role: pod}]}",
-                "::selectors::1: duplicated selector role: pod",
+                "'config' duplicated selector role: pod",
             ),
             (
                 "{role: pod, api_server: 'http://b', http_headers: {a: {values: [b]}}}",
