@@ -22,6 +22,8 @@ pub struct Config {
     pub metrics: SignalConfig,
     /// Topic and encoding of spans.
     pub traces: SignalConfig,
+    /// Without effect: there are no profiles here.
+    pub profiles: SignalConfig,
     /// Deprecated: the topics of `logs`, `metrics`, `traces`.
     #[config(omit_empty)]
     pub topic: String,
@@ -29,7 +31,6 @@ pub struct Config {
     #[config(omit_empty)]
     pub encoding: Option<Choice<Encoding>>,
     /// An attribute of the resource names the topic.
-    #[config(omit_empty)]
     pub topic_from_attribute: String,
     /// Request metadata that becomes headers of the records.
     #[config(omit_empty)]
@@ -38,7 +39,7 @@ pub struct Config {
     #[config(omit_empty)]
     pub record_headers: BTreeMap<String, String>,
     /// How records with and without keys are dealt to partitions.
-    #[config(omit_empty)]
+    #[config(omit_default)]
     pub record_partitioner: RecordPartitioner,
     /// The spans of a trace are one record, with its id as the key. Default false.
     pub partition_traces_by_id: bool,
@@ -65,7 +66,6 @@ pub struct SignalConfig {
     /// Default otlp_logs, otlp_metrics, otlp_spans.
     pub topic: String,
     /// Request metadata that names the topic.
-    #[config(omit_empty)]
     pub topic_from_metadata_key: String,
     /// Request metadata that is the key of the records.
     #[config(omit_empty)]
@@ -175,7 +175,6 @@ pub struct ProducerConfig {
     /// none, gzip, snappy, lz4 or zstd. Default none.
     pub compression: Choice<CodecName>,
     /// Level of the compression, where it has levels.
-    #[config(omit_empty)]
     pub compression_params: Params,
     /// Without effect: a batch is as long as what the queue gives.
     pub flush_max_messages: i64,
@@ -236,6 +235,7 @@ impl Default for Config {
             logs: SignalConfig::of("otlp_logs"),
             metrics: SignalConfig::of("otlp_metrics"),
             traces: SignalConfig::of("otlp_spans"),
+            profiles: SignalConfig::of("otlp_profiles"),
             topic: String::new(),
             encoding: None,
             topic_from_attribute: String::new(),

@@ -10,24 +10,24 @@ pub struct ClientConfig {
     /// Where the cluster is asked for first: `host:port`. Default localhost:9092.
     pub brokers: Vec<String>,
     /// Without effect: brokers are connected by the names that they give.
-    #[config(omit_empty)]
     pub resolve_canonical_bootstrap_servers_only: bool,
     /// Without effect: the versions spoken are those of Kafka 2.1 and later.
-    #[config(omit_empty)]
     pub protocol_version: String,
     /// How the cluster sees us in its quotas and logs. Default otel-collector.
     pub client_id: String,
     /// Rack, for brokers that let replicas near by be read. Without effect.
-    #[config(omit_empty)]
     pub rack_id: String,
     /// TLS to the brokers. Off unless mentioned.
     #[config(omit_empty)]
     pub tls: Section<configtls::ClientConfig>,
     /// Credentials.
-    #[config(omit_empty)]
     pub auth: AuthConfig,
     /// What is known of the cluster.
     pub metadata: MetadataConfig,
+    /// Without effect: a connection that the broker has closed is made anew when it is needed. Default 9m.
+    pub conn_idle_timeout: Duration,
+    /// Without effect: fetches say no epoch. Default true.
+    pub use_leader_epoch: bool,
 }
 
 impl Default for ClientConfig {
@@ -41,6 +41,8 @@ impl Default for ClientConfig {
             tls: Section::absent(configtls::ClientConfig::default()),
             auth: AuthConfig::default(),
             metadata: MetadataConfig::default(),
+            conn_idle_timeout: Duration::from_secs(540),
+            use_leader_epoch: true,
         }
     }
 }
