@@ -61,8 +61,10 @@ struct Around<'f, 'a> {
     mode: Mode,
     /// Of the mode otel: members.
     otel: Vec<u8>,
-    /// Of the other modes: fields of the resource, and of the scope.
-    fields: [&'f Fields<'a>; 2],
+    /// Of the other modes: fields of the resource.
+    base: &'f Fields<'a>,
+    /// And of the scope.
+    own: Fields<'a>,
 }
 
 /// Where the items of a scope go that say nothing else.
@@ -113,19 +115,8 @@ impl<'c> Encoder<'c> {
                     dropped.add("mapping_mode", group.records().count());
                     continue;
                 };
-                let of_scope = if is_flat(mode) { legacy::scope(scope) } else { Fields::default() };
-                let around = Around {
-                    resource: resource.resource(),
-                    scope,
-                    mode,
-                    otel: if mode == Mode::Otel {
-                        let urls = (resource.schema_url(), group.schema_url());
-                        otel::around((resource.resource(), urls.0), (scope, urls.1), false)
-                    } else {
-                        Vec::new()
-                    },
-                    fields: [base.of(mode, resource.attributes()), &of_scope],
-                };
+                let urls = [resource.schema_url(), group.schema_url()];
+                let around = Around::new(mode, (resource.resource(), scope), urls, &base);
                 let usual = around.usual(&self.router, "logs");
                 for record in group.records() {
                     if let Err(why) = self.log(record, &around, &usual, &mut bulk) {
@@ -167,7 +158,7 @@ impl<'c> Encoder<'c> {
                         legacy::log(
                             out,
                             record,
-                            (&around.fields, route, around.mode == Mode::None),
+                            (&around.fields(), route, around.mode == Mode::None),
                         );
                     }
                     Mode::BodyMap => match record.body() {
@@ -195,19 +186,8 @@ impl<'c> Encoder<'c> {
                         continue;
                     }
                 };
-                let of_scope = if is_flat(mode) { legacy::scope(scope) } else { Fields::default() };
-                let around = Around {
-                    resource: resource.resource(),
-                    scope,
-                    mode,
-                    otel: if mode == Mode::Otel {
-                        let urls = (resource.schema_url(), group.schema_url());
-                        otel::around((resource.resource(), urls.0), (scope, urls.1), false)
-                    } else {
-                        Vec::new()
-                    },
-                    fields: [base.of(mode, resource.attributes()), &of_scope],
-                };
+                let urls = [resource.schema_url(), group.schema_url()];
+                let around = Around::new(mode, (resource.resource(), scope), urls, &base);
                 let usual = around.usual(&self.router, "traces");
                 let of_events = around.usual(&self.events, "logs");
                 for span in group.spans() {
@@ -239,9 +219,11 @@ impl<'c> Encoder<'c> {
                 match around.mode {
                     Mode::Otel => otel::span(out, span, stream, &around.otel),
                     Mode::Ecs => ecs::span(out, span, &around.ecs(route)),
-                    _ => {
-                        legacy::span(out, span, (&around.fields, route, around.mode == Mode::None))
-                    }
+                    _ => legacy::span(
+                        out,
+                        span,
+                        (&around.fields(), route, around.mode == Mode::None),
+                    ),
                 }
                 Ok(())
             },
@@ -274,7 +256,28 @@ fn attribute(all: AttributesRef<'_>, key: &str) -> Option<String> {
 /// Where an item goes: router, what is usual in its scope, kind of the data stream.
 type To<'t> = (&'t Router, &'t Usual, &'static str);
 
-impl<'a> Around<'_, 'a> {
+impl<'f, 'a> Around<'f, 'a> {
+    /// `urls` are those of the schemas of resource and scope.
+    fn new(
+        mode: Mode,
+        (resource, scope): (ResourceRef<'a>, ScopeRef<'a>),
+        [of_resource, of_scope]: [&str; 2],
+        base: &'f Base<'a>,
+    ) -> Self {
+        let otel = if mode == Mode::Otel {
+            otel::around((resource, of_resource), (scope, of_scope), false)
+        } else {
+            Vec::new()
+        };
+        let own = if is_flat(mode) { legacy::scope(scope) } else { Fields::default() };
+        Self { resource, scope, mode, otel, base: base.of(mode, resource.attributes()), own }
+    }
+
+    /// Of the resource, and of the scope.
+    fn fields(&self) -> [&Fields<'a>; 2] {
+        [self.base, &self.own]
+    }
+
     fn usual(&self, router: &Router, kind: &str) -> Usual {
         let all = [AttributesRef::default(), self.scope.attributes(), self.resource.attributes()];
         let route = router.route(all, self.scope.name(), (self.mode, kind));
@@ -290,7 +293,7 @@ impl<'a> Around<'_, 'a> {
         ecs::Around {
             resource: self.resource.attributes(),
             scope: self.scope.attributes(),
-            fields: self.fields[0],
+            fields: self.base,
             route,
         }
     }
