@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use component::RetryConfig;
+use crate::RetryConfig;
 
 /// Shortest wait between two attempts, so that `initial_interval: 0` cannot turn into a busy loop.
 const DELAY_MIN: Duration = Duration::from_millis(10);
 
-/// The waits of one request.
+/// The waits of one request, of data that a receiver hands over again, and of whatever else has such a section.
 #[derive(Debug)]
 pub struct Backoff<'a> {
     config: &'a RetryConfig,
@@ -29,7 +29,9 @@ impl<'a> Backoff<'a> {
         random: f64,
     ) -> Option<Duration> {
         let config = self.config;
-        let spread = 1.0 + config.randomization_factor * (2.0 * random - 1.0);
+        // A section that is off is not checked, and may still be waited by.
+        let factor = config.randomization_factor.clamp(0.0, 1.0);
+        let spread = 1.0 + factor * (2.0 * random - 1.0);
         let delay = self.interval.mul_f64(spread.max(0.0)).max(DELAY_MIN);
         let delay = delay.max(asked.unwrap_or_default());
         let longest = config.max_interval.std().as_secs_f64();
@@ -42,7 +44,7 @@ impl<'a> Backoff<'a> {
 
 #[cfg(test)]
 mod tests {
-    use component::config::Duration as GoDuration;
+    use config::Duration as GoDuration;
 
     use super::*;
 
@@ -82,6 +84,19 @@ mod tests {
     }
 
     #[test]
+    fn a_section_that_is_off_and_says_nonsense_is_waited_by_all_the_same() {
+        let config = RetryConfig {
+            enabled: false,
+            initial_interval: GoDuration::from_secs(1),
+            randomization_factor: 1e300,
+            multiplier: f64::INFINITY,
+            max_interval: GoDuration::from_secs(5),
+            max_elapsed_time: GoDuration::from_secs(30),
+        };
+        check(1.0, &config, &[2000, 10_000, 10_000]);
+    }
+
+    #[test]
     fn the_far_end_may_ask_for_more() {
         let config = RetryConfig::default();
         let mut backoff = Backoff::new(&config);
@@ -90,7 +105,7 @@ mod tests {
         assert_eq!(backoff.next(Duration::from_secs(250), asked, 0.5), None);
         let without_end =
             RetryConfig { max_elapsed_time: GoDuration::ZERO, ..RetryConfig::default() };
-        let asked = component::ConsumeError::retryable("busy").after(Duration::MAX).retry_after();
+        let asked = crate::ConsumeError::retryable("busy").after(Duration::MAX).retry_after();
         assert_eq!(Backoff::new(&without_end).next(Duration::MAX / 2, asked, 0.5), asked);
     }
 }

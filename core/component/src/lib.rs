@@ -14,6 +14,7 @@
 )]
 
 mod auth;
+mod backoff;
 mod capability;
 mod consumer;
 mod context;
@@ -48,6 +49,7 @@ mod view;
 
 pub use async_trait::async_trait;
 pub use auth::{ClientAuth, Outgoing, Refusal, ServerAuth};
+pub use backoff::Backoff;
 pub use capability::{Capability, Offered, Offers};
 pub use clock;
 pub use config::{self, Config, Problems};

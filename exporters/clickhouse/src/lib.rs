@@ -85,16 +85,7 @@ impl Component for ClickHouse {
             }
         }
         let clients = Clients::start(&client, &dsn.urls, (&self.settings, host), ANSWER_BYTES_MAX)?;
-        let retry = &config.retry_on_failure;
-        let pauses = Pauses {
-            initial: retry.initial_interval.std(),
-            max: retry.max_interval.std(),
-            attempts_max: (!retry.enabled).then_some(0),
-            time_max: match retry.max_elapsed_time.std() {
-                std::time::Duration::ZERO => std::time::Duration::MAX,
-                time => time,
-            },
-        };
+        let pauses = Pauses::of(config.retry_on_failure.clone());
         let inserter = Inserter::new(clients, pauses, &self.settings, host.stopping().clone());
         let statements = if config.create_schema {
             schema::statements(config, &dsn.database, self.settings.signal)

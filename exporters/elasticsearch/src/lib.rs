@@ -1,7 +1,6 @@
 //! Logs, spans and metrics as documents of Elasticsearch, through its bulk API.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use component::config::Duration as GoDuration;
@@ -39,7 +38,7 @@ const MODE_KEY: &str = "x-elastic-mapping-mode";
 /// Bytes of a bulk request unless the batch has a limit of its own.
 const REQUEST_BYTES_MAX: usize = 5_000_000;
 /// How long single documents that are refused for now are sent again: as long as whole requests are.
-const TIME_MAX: Duration = Duration::from_secs(300);
+const TIME_MAX: GoDuration = GoDuration::from_secs(300);
 
 const DROPPED: Descriptor = Descriptor {
     scope: OURS,
@@ -134,10 +133,14 @@ impl Elasticsearch {
             // A limit that counts records is none of bytes.
             request_bytes_max: bytes.filter(|it| *it >= 100_000).unwrap_or(REQUEST_BYTES_MAX),
             pauses: Pauses {
-                initial: retry.initial_interval.std(),
-                max: retry.max_interval.std(),
+                retry: RetryConfig {
+                    initial_interval: retry.initial_interval,
+                    multiplier: 2.0,
+                    max_interval: retry.max_interval,
+                    max_elapsed_time: TIME_MAX,
+                    ..RetryConfig::default()
+                },
                 attempts_max: attempts,
-                time_max: TIME_MAX,
             },
             statuses: retry.retry_on_status.clone(),
             show_reasons: self.config.include_source_on_error.is_some(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use componenttest::{
     HttpServer, Reply, Request, TestHost, config, exporter_settings, metric, problems, warnings,

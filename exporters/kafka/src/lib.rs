@@ -80,19 +80,13 @@ impl Component for Kafka {
         sender.timeout = config.timeout.std();
         sender.create_topics = producer.allow_auto_topic_creation;
         sender.keys_count = by_key.round_robin.get().or(by_key.least_backup.get()).is_none();
-        let retry = &config.retry_on_failure;
-        let is_stored = config.sending_queue.get().is_some_and(|it| it.storage.is_some());
-        let pauses = Pauses {
-            initial: retry.initial_interval.std().min(std::time::Duration::from_secs(1)),
-            max: retry.max_interval.std(),
-            attempts_max: (!retry.enabled).then_some(0),
-            time_max: match retry.max_elapsed_time.std() {
-                std::time::Duration::ZERO => std::time::Duration::MAX,
-                // What is on disk can wait.
-                _ if is_stored => std::time::Duration::MAX,
-                time => time,
-            },
-        };
+        let mut retry = config.retry_on_failure.clone();
+        retry.initial_interval = retry.initial_interval.min(Duration::from_secs(1));
+        // What is on disk can wait.
+        if config.sending_queue.get().is_some_and(|it| it.storage.is_some()) {
+            retry.max_elapsed_time = Duration::ZERO;
+        }
+        let pauses = Pauses::of(retry);
         let stopping = host.stopping().clone();
         self.started.get_or_init(|| Started { producer: sender, pauses, stopping });
         Ok(())

@@ -25,10 +25,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use component::config::Duration as GoDuration;
 use component::{
-    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Place, Problems,
-    Processor, ProcessorSettings, RetryConfig, Signal, Sizer, Stability, async_trait,
+    Backoff, BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Place,
+    Problems, Processor, ProcessorSettings, RetryConfig, Signal, Sizer, Stability, async_trait,
 };
-use exporterhelper::{Backoff, Buffer, Claim, Partitioner, Request, Rules, Values};
+use exporterhelper::{Buffer, Claim, Partitioner, Request, Rules, Values};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;

@@ -1,7 +1,7 @@
 //! The section of the receiver (`receiver/kafkareceiver/config.go`, v0.149).
 
-use component::Signal;
 use component::config::{Caution, Choice, Choices, Duration, Problems};
+use component::{RetryConfig, Signal};
 use kafka::{ClientConfig, Start, Strategy};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -36,8 +36,9 @@ pub struct Config {
     /// Headers of records become attributes of resources.
     #[config(omit_empty)]
     pub header_extraction: HeaderExtraction,
-    /// Waits before data that the pipelines do not take is handed to them again.
-    pub error_backoff: ErrorBackoff,
+    /// Waits before data that the pipelines do not take is handed to them again. It is always kept: `enabled` and
+    /// `max_elapsed_time` have no effect.
+    pub error_backoff: RetryConfig,
     /// The broker answers a fetch at once when it has this many bytes. Default 1.
     pub min_fetch_size: i32,
     /// Bytes of a fetch. Default 1048576.
@@ -245,23 +246,6 @@ pub struct HeaderExtraction {
     pub headers: Vec<String>,
 }
 
-/// `error_backoff:`.
-#[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
-pub struct ErrorBackoff {
-    /// Without effect: data that may pass later is always kept. Default false.
-    pub enabled: bool,
-    /// First wait. Default 500ms.
-    pub initial_interval: Duration,
-    /// Longest wait. Default 30s.
-    pub max_interval: Duration,
-    /// Each wait is this much longer. Default 1.5.
-    pub multiplier: f64,
-    /// Without effect: there is no end.
-    pub max_elapsed_time: Duration,
-    /// Each wait is spread over `1 - factor ..= 1 + factor`. Default 0.5.
-    pub randomization_factor: f64,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -275,13 +259,11 @@ impl Default for Config {
             autocommit: Autocommit { enable: true, interval: Duration::from_secs(1) },
             message_marking: Marking::default(),
             header_extraction: HeaderExtraction::default(),
-            error_backoff: ErrorBackoff {
+            error_backoff: RetryConfig {
                 enabled: false,
                 initial_interval: Duration::from_millis(500),
-                max_interval: Duration::from_secs(30),
-                multiplier: 1.5,
                 max_elapsed_time: Duration::ZERO,
-                randomization_factor: 0.5,
+                ..RetryConfig::default()
             },
             min_fetch_size: 1,
             max_fetch_size: 1_048_576,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use component::{BoxError, Component, Host, Outputs, Receiver, Settings, Signal, Stability};
+use component::{
+    BoxError, Component, Host, Outputs, Receiver, RetryConfig, Settings, Signal, Stability,
+};
 use kafka::{Cluster, Error, Fetch, Group};
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -17,8 +19,7 @@ mod reader;
 mod tests;
 
 pub use config::{
-    Autocommit, Config, Encoding, ErrorBackoff, GroupConfig, HeaderExtraction, Initial, Marking,
-    TopicsConfig,
+    Autocommit, Config, Encoding, GroupConfig, HeaderExtraction, Initial, Marking, TopicsConfig,
 };
 use decode::Decoder;
 use reader::{Reader, Shared};
@@ -79,7 +80,11 @@ impl Component for Kafka {
                 wait: config.max_fetch_wait.std(),
             },
             start: config.group.initial_offset.start(),
-            backoff: config.error_backoff.clone(),
+            // There is no end: what may pass later is kept.
+            retry: RetryConfig {
+                max_elapsed_time: component::config::Duration::ZERO,
+                ..config.error_backoff.clone()
+            },
             heartbeat: config.group.heartbeat_interval.std().max(Duration::from_millis(100)),
             commit: config.autocommit.interval.std(),
             stopping: host.stopping().clone(),

@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use component::meter::{Descriptor, Level, OURS};
-use component::{ConsumeError, Context, LostReason, Meter, Outputs, Received, Signal};
+use component::{Backoff, Context, LostReason, Meter, Outputs, Received, RetryConfig, Signal};
 use kafka::{Cluster, Error, Fetch, Fetched, Group, Membership, Place, Start};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::ErrorBackoff;
 use crate::decode::{Chunk, Decoder};
 
 /// Time for data that is under way when the group comes together anew: what is delivered meanwhile is not read twice.
@@ -39,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) group: Group,
     pub(crate) fetch: Fetch,
     pub(crate) start: Start,
-    pub(crate) backoff: ErrorBackoff,
+    pub(crate) retry: RetryConfig,
     pub(crate) heartbeat: Duration,
     pub(crate) commit: Duration,
     pub(crate) stopping: CancellationToken,
@@ -320,7 +319,7 @@ impl Reader {
         let received = Received::new(&shared.meter, &shared.receiver, "kafka", signal);
         // Nothing more of the partition comes before the answer.
         let ctx = Context { flush: true, ..Context::delivered() };
-        let mut pause = shared.backoff.initial_interval.std();
+        let mut backoff = Backoff::new(&shared.retry);
         loop {
             let answer = received.consume(&shared.out, &ctx, data.clone()).await;
             match answer {
@@ -331,22 +330,15 @@ impl Reader {
                     return true;
                 }
                 Err(error) => {
-                    let wait = self.wait(&error, pause);
-                    pause = pause.mul_f64(shared.backoff.multiplier.max(1.0));
-                    pause = pause.min(shared.backoff.max_interval.std());
+                    let asked = error.retry_after();
+                    let wait = backoff.next(Duration::ZERO, asked, fastrand::f64());
                     tokio::select! {
                         () = shared.stopping.cancelled() => return false,
-                        () = sleep(wait) => {}
+                        () = sleep(wait.unwrap_or_default()) => {}
                     }
                 }
             }
         }
-    }
-
-    fn wait(&self, error: &ConsumeError, pause: Duration) -> Duration {
-        let factor = self.shared.backoff.randomization_factor.clamp(0.0, 1.0);
-        let spread = pause.mul_f64(1.0 - factor + 2.0 * factor * fastrand::f64());
-        error.retry_after().unwrap_or(spread)
     }
 
     /// Says that we are there, until the group does not want to hear it.

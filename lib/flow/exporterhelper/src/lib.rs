@@ -23,7 +23,6 @@
 )]
 
 mod age;
-mod backoff;
 mod batch;
 mod batcher;
 mod buffer;
@@ -47,7 +46,6 @@ mod syncs;
 mod tests;
 
 pub use age::Age;
-pub use backoff::Backoff;
 pub use batch::{Batch, Request, Trigger};
 pub use batcher::{Batcher, Rules};
 pub use buffer::Buffer;

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use component::config::Duration as GoDuration;
 use component::meter::Gauge;
-use component::{ConsumeError, Context, Data, Next, RetryConfig};
+use component::{Backoff, ConsumeError, Context, Data, Next, RetryConfig};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::backoff::Backoff;
 use crate::metrics::Metrics;
 use crate::spans::Spans;
 

@@ -1,8 +1,6 @@
 //! Attempts for the part of a request that the backend did not take for now.
 
-use std::time::Duration;
-
-use component::{ConsumeError, Context, ExporterSettings, LostReason, Meter};
+use component::{Backoff, ConsumeError, Context, ExporterSettings, LostReason, Meter, RetryConfig};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -10,19 +8,23 @@ use tracing::error;
 /// How long, and how often.
 #[derive(Debug, Clone)]
 pub struct Pauses {
-    /// Wait before the second attempt; doubled from one to the next, and spread by half.
-    pub initial: Duration,
-    /// Longest wait.
-    pub max: Duration,
-    /// Further attempts; `None` is as many as fit into [`Pauses::time_max`].
+    /// The waits, and when they end.
+    pub retry: RetryConfig,
+    /// Further attempts; `None` is as many as fit into `retry.max_elapsed_time`.
     pub attempts_max: Option<u32>,
-    /// From the first attempt on.
-    pub time_max: Duration,
+}
+
+impl Pauses {
+    /// As the section says; none if it is off.
+    pub fn of(retry: RetryConfig) -> Self {
+        Self { attempts_max: (!retry.enabled).then_some(0), retry }
+    }
 }
 
 /// The attempts of one request.
 pub struct Attempts<'a> {
-    pauses: &'a Pauses,
+    attempts_max: Option<u32>,
+    backoff: Backoff<'a>,
     stopping: &'a CancellationToken,
     begun: Instant,
     made: u32,
@@ -31,19 +33,19 @@ pub struct Attempts<'a> {
 impl<'a> Attempts<'a> {
     /// The first is made at once.
     pub fn new(pauses: &'a Pauses, stopping: &'a CancellationToken) -> Self {
-        Self { pauses, stopping, begun: Instant::now(), made: 0 }
+        let backoff = Backoff::new(&pauses.retry);
+        let attempts_max = pauses.attempts_max;
+        Self { attempts_max, backoff, stopping, begun: Instant::now(), made: 0 }
     }
 
     /// Waits for the next one; false when there is none.
     pub async fn wait(&mut self) -> bool {
-        let doubled = self.pauses.initial.saturating_mul(1 << self.made.min(16));
-        let pause = doubled.min(self.pauses.max).mul_f64(0.5 + fastrand::f64());
         self.made += 1;
-        let is_over = self.pauses.attempts_max.is_some_and(|max| self.made > max)
-            || self.begun.elapsed() + pause > self.pauses.time_max;
-        if is_over || self.stopping.is_cancelled() {
+        let is_over = self.attempts_max.is_some_and(|max| self.made > max);
+        let pause = self.backoff.next(self.begun.elapsed(), None, fastrand::f64());
+        let Some(pause) = pause.filter(|_| !is_over && !self.stopping.is_cancelled()) else {
             return false;
-        }
+        };
         tokio::select! {
             () = self.stopping.cancelled() => false,
             () = tokio::time::sleep(pause) => true,
