@@ -133,36 +133,12 @@ pub struct RecordPartitioner {
 #[serde(default)]
 pub struct StickyKey {
     /// sarama_compat, or murmur2 as Java's client. Default sarama_compat.
-    pub hasher: Choice<HasherName>,
+    pub hasher: Choice<Hasher>,
 }
 
 /// A section without keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, config::Described)]
 pub struct Nothing {}
-
-/// `hasher:`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum HasherName {
-    /// FNV-1a.
-    #[default]
-    Sarama,
-    /// Murmur2.
-    Murmur2,
-}
-
-impl Choices for HasherName {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("sarama_compat", Self::Sarama), ("murmur2", Self::Murmur2)];
-}
-
-impl HasherName {
-    pub(crate) fn hasher(self) -> Hasher {
-        match self {
-            Self::Sarama => Hasher::Sarama,
-            Self::Murmur2 => Hasher::Murmur2,
-        }
-    }
-}
 
 /// `producer:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
@@ -173,7 +149,7 @@ pub struct ProducerConfig {
     /// 0: nobody answers; 1: who leads the partition has it; -1: all replicas in sync have it. Default 1.
     pub required_acks: i64,
     /// none, gzip, snappy, lz4 or zstd. Default none.
-    pub compression: Choice<CodecName>,
+    pub compression: Choice<Codec>,
     /// Level of the compression, where it has levels.
     pub compression_params: Params,
     /// Without effect: a batch is as long as what the queue gives.
@@ -182,50 +158,6 @@ pub struct ProducerConfig {
     pub allow_auto_topic_creation: bool,
     /// Without effect: `sending_queue: batch:` joins what comes apart.
     pub linger: Duration,
-}
-
-/// `compression:`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum CodecName {
-    /// Not at all.
-    #[default]
-    None,
-    /// Gzip.
-    Gzip,
-    /// Snappy.
-    Snappy,
-    /// LZ4.
-    Lz4,
-    /// Zstandard.
-    Zstd,
-}
-
-impl Choices for CodecName {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("none", Self::None),
-        ("gzip", Self::Gzip),
-        ("snappy", Self::Snappy),
-        ("lz4", Self::Lz4),
-        ("zstd", Self::Zstd),
-    ];
-
-    fn unknown(word: &str) -> String {
-        format!(
-            "compression should be one of 'none', 'gzip', 'snappy', 'lz4', or 'zstd'. configured value is {word:?}"
-        )
-    }
-}
-
-impl CodecName {
-    pub(crate) fn codec(self) -> Codec {
-        match self {
-            Self::None => Codec::None,
-            Self::Gzip => Codec::Gzip,
-            Self::Snappy => Codec::Snappy,
-            Self::Lz4 => Codec::Lz4,
-            Self::Zstd => Codec::Zstd,
-        }
-    }
 }
 
 impl Default for Config {

@@ -18,8 +18,7 @@ mod messages;
 mod tests;
 
 pub use config::{
-    CodecName, Config, Encoding, HasherName, Nothing, ProducerConfig, RecordPartitioner,
-    SignalConfig, StickyKey,
+    Config, Encoding, Nothing, ProducerConfig, RecordPartitioner, SignalConfig, StickyKey,
 };
 
 /// The exporter.
@@ -73,9 +72,9 @@ impl Component for Kafka {
         let bytes = usize::try_from(producer.max_message_bytes).unwrap_or(1_000_000);
         let mut sender = Producer::new(Arc::new(cluster));
         sender.acks = config.acks().unwrap_or(Acks::Leader);
-        sender.codec = producer.compression.codec();
+        sender.codec = *producer.compression;
         sender.params = producer.compression_params;
-        sender.hasher = by_key.sticky_key.hasher.hasher();
+        sender.hasher = *by_key.sticky_key.hasher;
         sender.batch_bytes_max = bytes;
         sender.timeout = config.timeout.std();
         sender.create_topics = producer.allow_auto_topic_creation;

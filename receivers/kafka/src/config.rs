@@ -59,7 +59,7 @@ pub struct GroupConfig {
     #[config(omit_empty)]
     pub group_instance_id: String,
     /// latest or earliest: where to begin a partition that the group has never read. Default latest.
-    pub initial_offset: Choice<Initial>,
+    pub initial_offset: Choice<Start>,
     /// A member that is not heard of for so long is out. Default 10s.
     pub session_timeout: Duration,
     /// How often it says that it is there. Default 3s.
@@ -98,34 +98,6 @@ impl GroupConfig {
             .collect();
         all.dedup();
         if all.is_empty() { vec![Strategy::Range, Strategy::RoundRobin] } else { all }
-    }
-}
-
-/// `initial_offset:`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Initial {
-    /// With what comes.
-    #[default]
-    Latest,
-    /// With what is there.
-    Earliest,
-}
-
-impl Choices for Initial {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("latest", Self::Latest), ("earliest", Self::Earliest)];
-
-    fn unknown(word: &str) -> String {
-        format!("initial_offset should be one of 'latest' or 'earliest'. configured value {word}")
-    }
-}
-
-impl Initial {
-    pub(crate) fn start(self) -> Start {
-        match self {
-            Self::Latest => Start::Latest,
-            Self::Earliest => Start::Earliest,
-        }
     }
 }
 

@@ -19,7 +19,7 @@ mod reader;
 mod tests;
 
 pub use config::{
-    Autocommit, Config, Encoding, GroupConfig, HeaderExtraction, Initial, Marking, TopicsConfig,
+    Autocommit, Config, Encoding, GroupConfig, HeaderExtraction, Marking, TopicsConfig,
 };
 use decode::Decoder;
 use reader::{Reader, Shared};
@@ -79,7 +79,7 @@ impl Component for Kafka {
                 partition_bytes_max: config.max_partition_fetch_size,
                 wait: config.max_fetch_wait.std(),
             },
-            start: config.group.initial_offset.start(),
+            start: *config.group.initial_offset,
             // There is no end: what may pass later is kept.
             retry: RetryConfig {
                 max_elapsed_time: component::config::Duration::ZERO,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use component::config::Choices;
+
 use crate::cluster::{ANSWER_TIMEOUT, Cluster, Place, Use};
 use crate::connection::{FETCH, LIST_OFFSETS};
 use crate::error::Error;
@@ -21,6 +23,15 @@ pub enum Start {
     Latest,
     /// With the first record that is there.
     Earliest,
+}
+
+impl Choices for Start {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("latest", Self::Latest), ("earliest", Self::Earliest)];
+
+    fn unknown(word: &str) -> String {
+        format!("initial_offset should be one of 'latest' or 'earliest'. configured value {word}")
+    }
 }
 
 /// How records are asked for.

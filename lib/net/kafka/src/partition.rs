@@ -1,5 +1,7 @@
 //! Which partition a key belongs to.
 
+use component::config::Choices;
+
 /// How a key becomes a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Hasher {
@@ -8,6 +10,11 @@ pub enum Hasher {
     Sarama,
     /// As Java's client.
     Murmur2,
+}
+
+impl Choices for Hasher {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("sarama_compat", Self::Sarama), ("murmur2", Self::Murmur2)];
 }
 
 impl Hasher {

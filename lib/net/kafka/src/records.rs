@@ -1,6 +1,7 @@
 //! Batches of records, in the second version of their format (`magic` 2): the only one that brokers still take.
 
 use bytes::Bytes;
+use component::config::Choices;
 use compression::{Chunks, Compressor, Encoding, Params, Type};
 
 use crate::error::Error;
@@ -55,6 +56,22 @@ pub enum Codec {
     Lz4,
     /// Zstandard.
     Zstd,
+}
+
+impl Choices for Codec {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("gzip", Self::Gzip),
+        ("snappy", Self::Snappy),
+        ("lz4", Self::Lz4),
+        ("zstd", Self::Zstd),
+    ];
+
+    fn unknown(word: &str) -> String {
+        format!(
+            "compression should be one of 'none', 'gzip', 'snappy', 'lz4', or 'zstd'. configured value is {word:?}"
+        )
+    }
 }
 
 impl Codec {
