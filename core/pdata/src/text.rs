@@ -215,8 +215,35 @@ pub fn json_number(out: &mut impl fmt::Write, it: f64) -> fmt::Result {
     }
 }
 
+/// Letters, digits and `-._~`, which mean themselves in every part of a URL. RFC 3986, section 2.3.
+pub const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// Every byte that is not kept as `%XX`. RFC 3986, section 2.1.
+pub fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if keeps(byte) && byte.is_ascii() {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a text does not fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_means_something_in_a_url_is_hidden() {
+        let text = "a b&c=1/\u{fc}~";
+        assert_eq!(super::percent_encoded(text, super::is_unreserved), "a%20b%26c%3D1%2F%C3%BC~");
+        // What is not ASCII cannot be kept byte by byte.
+        assert_eq!(super::percent_encoded("/\u{fc}", |_| true), "/%C3%BC");
+    }
+
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use documents::percent_encode;
+use pdata::text::{is_unreserved, percent_encoded};
 
 /// Database that is there in every server.
 pub(crate) const DEFAULT_DATABASE: &str = "default";
@@ -157,10 +157,9 @@ fn settings(config: &Source<'_>, mut params: BTreeMap<String, String>) -> String
     let word = |value: &str| match value {
         "true" => "1".to_owned(),
         "false" => "0".to_owned(),
-        value => percent_encode(value),
+        value => encoded(value),
     };
-    let pairs =
-        params.iter().map(|(key, value)| format!("{}={}", percent_encode(key), word(value)));
+    let pairs = params.iter().map(|(key, value)| format!("{}={}", encoded(key), word(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
@@ -191,4 +190,8 @@ fn without_password(endpoint: &str) -> String {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
         _ => endpoint.to_owned(),
     }
+}
+
+fn encoded(text: &str) -> String {
+    percent_encoded(text, is_unreserved)
 }

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytes::Bytes;
-use component::meter::{Descriptor, Level, OURS};
 use component::{ConsumeError, Context, ExporterSettings, LostReason, Meter};
 use confighttp::client::Reply;
+use documents::bulk::REFUSED;
 use documents::{Attempts, Clients, Pauses, Rest};
 use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
@@ -30,14 +30,6 @@ const PASSING: [u32; 21] = [
 ];
 /// Errors of tables and databases that are not there.
 const ABSENT: [u32; 2] = [60, 81];
-
-const REFUSED: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_exporter_refused_items",
-    unit: "{item}",
-    description: "Spans, data points or log records that the backend refused one by one, by its reason.",
-};
 
 /// What ClickHouse said to a request.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use component::config::{Caution, Choice, Duration, Problems, Secret, Section};
 use component::{BatchConfig, QueueConfig, Sizer};
 use compression::Params;
 use confighttp::client::ClientConfig;
-use pdata::text::Base64;
+use pdata::text::{Base64, is_unreserved, percent_encoded};
 use serde::{Deserialize, Serialize};
 
 use crate::mode::{Mapping, Mode};
@@ -319,10 +319,12 @@ impl Config {
         if !query.is_empty() {
             url = format!("{url}{query}&");
         }
-        url =
-            format!("{url}filter_path={}", documents::percent_encode(path.unwrap_or(FILTER_PATH)));
+        url = format!(
+            "{url}filter_path={}",
+            percent_encoded(path.unwrap_or(FILTER_PATH), is_unreserved)
+        );
         if !self.pipeline.is_empty() {
-            url = format!("{url}&pipeline={}", documents::percent_encode(&self.pipeline));
+            url = format!("{url}&pipeline={}", percent_encoded(&self.pipeline, is_unreserved));
         }
         if let Some(shown) = self.include_source_on_error {
             url = format!("{url}&include_source_on_error={shown}");

@@ -8,7 +8,7 @@ use confighttp::client::{Fetcher, Url};
 use credentials::Lasting;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
-use pdata::text::Base64;
+use pdata::text::{Base64, is_unreserved, percent_encoded};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -178,16 +178,7 @@ fn push(form: &mut String, name: &str, value: &str) {
 
 /// As in a form: `application/x-www-form-urlencoded`.
 fn encoded(text: &str) -> String {
-    let mut all = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b' ' => all.push('+'),
-            b'-' | b'_' | b'.' | b'~' => all.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => all.push(char::from(byte)),
-            _ => _ = write!(all, "%{byte:02X}"),
-        }
-    }
-    all
+    percent_encoded(text, is_unreserved).replace("%20", "+")
 }
 
 struct Answer {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use component::config::Secret;
 use credentials::Lasting;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
-use pdata::text::hex;
+use pdata::text::{hex, is_unreserved, percent_encoded};
 use ring::{digest, hmac};
 
 /// Credentials are replaced so long before their end.
@@ -107,12 +107,7 @@ fn canonical(request: &ToSign<'_>, headers: &HeaderMap, names: &str) -> String {
 /// Every byte that is not a letter, a digit, one of `-_.~` or `kept`, as `%XX`. A path is encoded once more than it
 /// stands in the request line, by every service but S3.
 pub(crate) fn encoded(text: &str, kept: &[u8]) -> String {
-    let mut all = String::new();
-    for byte in text.bytes() {
-        let plain = byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || kept.contains(&byte);
-        if plain { all.push(char::from(byte)) } else { _ = write!(all, "%{byte:02X}") }
-    }
-    all
+    percent_encoded(text, |it| is_unreserved(it) || kept.contains(&it))
 }
 
 /// The parameters in the order of their names; they are encoded already.

@@ -30,7 +30,8 @@ const PASSING: [u16; 3] = [502, 503, 504];
 /// A document with this id is there already.
 const CONFLICT: u16 = 409;
 
-const REFUSED: Descriptor = Descriptor {
+/// What a backend refuses of a request that it takes otherwise.
+pub const REFUSED: Descriptor = Descriptor {
     scope: OURS,
     level: Level::Basic,
     name: "sluice_exporter_refused_items",

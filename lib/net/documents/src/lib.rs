@@ -4,11 +4,9 @@
 pub mod bulk;
 mod clients;
 pub mod json;
-mod percent;
 mod retry;
 mod time;
 
 pub use clients::Clients;
-pub use percent::encode as percent_encode;
 pub use retry::{Attempts, Pauses, Rest};
 pub use time::{Parts, rfc3339_nanos};

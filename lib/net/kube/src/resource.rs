@@ -145,15 +145,7 @@ pub fn field_equals(key: &str, value: &str, equals: bool) -> String {
 
 /// A value in a path or query.
 pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    pdata::text::percent_encoded(text, pdata::text::is_unreserved)
 }
 
 /// A `ClusterRole` with these rules, as YAML. Rules of the same resource become one.

@@ -1,7 +1,6 @@
 //! `URL`: the parts of a URL by their names in the semantic conventions. Go's net/url decides what a URL is.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use crate::value::{List, Map, Value};
 
@@ -294,15 +293,7 @@ fn plain(byte: u8, part: Part) -> bool {
 }
 
 fn escaped(text: &str, part: Part) -> String {
-    let mut all = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if plain(byte, part) {
-            all.push(char::from(byte));
-        } else {
-            let _ = write!(all, "%{byte:02X}");
-        }
-    }
-    all
+    pdata::text::percent_encoded(text, |it| plain(it, part))
 }
 
 /// As it was written, if that may stand there.
