@@ -149,7 +149,8 @@ impl Excerpt {
         let secrets = redact::spans(&origin.source, origin.line);
         let (start, end) = (origin.column - 1, origin.column - 1 + origin.length);
         let (mut shown, mut from, mut to) = (String::new(), None, None);
-        // Counted as they come: counted anew for each, a line of half a megabyte would take a minute.
+        // One walk over the characters and the secrets, which stand in order: lines of half a megabyte exist.
+        let mut coming = secrets.iter().peekable();
         let (mut hidden_until, mut shown_width) = (0, 0);
         let length = line.trim_end().chars().count();
         for (at, c) in line.chars().enumerate() {
@@ -162,7 +163,8 @@ impl Excerpt {
             if at < hidden_until {
                 continue;
             }
-            if let Some(secret) = secrets.iter().find(|it| (it.0..it.1).contains(&at)) {
+            while coming.next_if(|it| it.1 <= at).is_some() {}
+            if let Some(secret) = coming.peek().filter(|it| it.0 <= at) {
                 hidden_until = secret.1;
                 // A caret inside what is hidden moves to its beginning; one behind it stays there.
                 if (at..secret.1.min(length)).contains(&start) {
