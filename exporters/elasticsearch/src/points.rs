@@ -179,9 +179,10 @@ fn exponential(point: ExponentialHistogramPoint<'_>) -> Result<Vec<(u64, f64)>, 
     let scale = point.scale();
     let side = |it: Option<Buckets<'_>>| -> Vec<(u64, f64)> {
         let Some(it) = it else { return Vec::new() };
-        let counts = it.bucket_counts().take(BUCKETS_MAX).enumerate().filter(|it| it.1 > 0);
-        let middle = |at: usize| {
-            let index = i64::from(it.offset()) + at as i64;
+        let counts = it.bucket_counts().take(BUCKETS_MAX);
+        let counts = (0..).zip(counts).filter(|it| it.1 > 0);
+        let middle = |at: i64| {
+            let index = i64::from(it.offset()) + at;
             let (low, high) = (boundary(index, scale), boundary(index + 1, scale));
             low + (high - low) / 2.0
         };

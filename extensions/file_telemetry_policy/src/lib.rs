@@ -1,6 +1,16 @@
 //! Telemetry policies from files and directories, for the `telemetry_policy` processor. A change is looked for every
 //! second, and counts only if all of what is there now is right: else what was right before stays.
 
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
 mod files;
 #[cfg(test)]
 mod tests;
@@ -153,9 +163,10 @@ impl FileTelemetryPolicy {
             return Ok(());
         }
         self.metrics.accepted.add(1);
-        self.metrics.active.set(list.len() as i64);
-        self.metrics.disabled.set(disabled as i64);
-        self.metrics.invalid.set(mistakes.len() as i64);
+        let number = |it: usize| i64::try_from(it).unwrap_or(i64::MAX);
+        self.metrics.active.set(number(list.len()));
+        self.metrics.disabled.set(number(disabled));
+        self.metrics.invalid.set(number(mistakes.len()));
         info!(policies = list.len(), disabled, files = documents.len(), "policies were read");
         self.documents.send_replace(documents);
         Ok(())

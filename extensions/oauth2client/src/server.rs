@@ -221,7 +221,9 @@ fn read(answer: &Response<impl AsRef<[u8]>>) -> Result<Answer, String> {
 fn seconds(value: &Value) -> Option<u64> {
     let number = value.as_f64().or_else(|| value.as_str().and_then(|it| it.parse().ok()))?;
     // What is longer than the years that 32 bits of seconds hold does not end.
-    Some(number).filter(|it| (1.0..f64::from(u32::MAX)).contains(it)).map(|it| it as u64)
+    let lasting =
+        (1.0..f64::from(u32::MAX)).contains(&number).then(|| Duration::from_secs_f64(number));
+    lasting.map(|it| it.as_secs())
 }
 
 fn refusal(status: StatusCode) -> String {

@@ -138,7 +138,8 @@ fn short(text: &str) -> String {
 
 /// As Go prints a time.
 fn shown(seconds: f64) -> String {
-    match jiff::Timestamp::from_second(seconds as i64) {
+    let whole = jiff::SignedDuration::try_from_secs_f64(seconds).map(|it| it.as_secs());
+    match whole.and_then(jiff::Timestamp::from_second) {
         Ok(it) => it.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string(),
         Err(_) => format!("{seconds} s"),
     }
