@@ -1,26 +1,15 @@
 //! What Promtail writes to: Loki's `POST /loki/api/v1/push`, snappy around protobuf, as in
 //! `pkg/push/push.proto` of Loki 3.5.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-
 use anyhow::Context as _;
-use bytes::Bytes;
-use compression::{Encoding, decompress};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use ledger::Oracle;
 use prost::Message;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
+use crate::push::Kind;
+
+/// The sink.
+pub const KIND: Kind = Kind { path: PATH, count };
 const PATH: &str = "/loki/api/v1/push";
-/// Longest request, before and after decompression, in bytes.
-const REQUEST_BYTES_MAX: usize = 64 << 20;
 
 #[derive(Clone, PartialEq, Message)]
 struct Push {
@@ -41,42 +30,11 @@ struct Entry {
     line: String,
 }
 
-/// Takes pushes and counts their lines.
-pub async fn run(listener: TcpListener, oracle: Arc<Oracle>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let oracle = Arc::clone(&oracle);
-        connections.spawn(async move {
-            let service = service_fn(|request| answer(request, &oracle));
-            // The client comes again when a connection breaks.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
-    }
-}
-
-async fn answer(
-    request: Request<Incoming>,
-    oracle: &Oracle,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (status, text) = match take(request).await {
-        Ok(push) => {
-            let entries = push.streams.iter().flat_map(|it| &it.entries);
-            entries.for_each(|it| count_line(oracle, &it.line));
-            (StatusCode::NO_CONTENT, String::new())
-        }
-        Err(error) => (StatusCode::BAD_REQUEST, format!("{error:#}")),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    Ok(response)
-}
-
-async fn take(request: Request<Incoming>) -> anyhow::Result<Push> {
-    anyhow::ensure!(request.uri().path() == PATH, "{} is not {PATH}", request.uri());
-    let body = Limited::new(request.into_body(), REQUEST_BYTES_MAX).collect().await;
-    let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
-    let body = decompress(Encoding::Snappy, &body, REQUEST_BYTES_MAX)?;
-    Push::decode(body).context("no push request")
+fn count(body: &[u8], oracle: &Oracle) -> anyhow::Result<()> {
+    let push = Push::decode(body).context("no push request")?;
+    let entries = push.streams.iter().flat_map(|it| &it.entries);
+    entries.for_each(|it| count_line(oracle, &it.line));
+    Ok(())
 }
 
 /// The ledger begins at `w=` and ends with the line, or with the JSON text around it.
@@ -87,9 +45,10 @@ pub fn count_line(oracle: &Oracle, line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use compression::{Compressor, Params, Type};
+    use bytes::Bytes;
+    use compression::{Compressor, Encoding, Params, Type};
     use confighttp::client::{Client, ClientConfig, Url};
-    use http::HeaderValue;
+    use http::{HeaderValue, StatusCode};
     use ledger::Line;
 
     use component::Context;

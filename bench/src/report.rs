@@ -67,7 +67,8 @@ fn paced(load: &Load) -> bool {
     match load {
         Load::Otlp(it) => it.rate > 0.0,
         Load::Files(it) => it.seconds > 0.0,
-        Load::Idle { .. } => true,
+        Load::Targets(_) | Load::Idle { .. } => true,
+        Load::Page(_) => false,
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::load::Load;
 use crate::load::files::Node;
+use crate::load::scrape::Targets;
 use crate::sink::Sink;
 use crate::table::{Program, Row};
 
@@ -142,6 +143,8 @@ pub(crate) struct Fill {
     pub(crate) certificates: Option<Authority>,
     pub(crate) input: u16,
     pub(crate) output: u16,
+    /// Where a page is that the program shows.
+    pub(crate) page: u16,
 }
 
 impl Fill {
@@ -159,6 +162,7 @@ impl Fill {
             .replace("FOLDER", &folder)
             .replace("IN_PORT", &self.input.to_string())
             .replace("OUT_PORT", &self.output.to_string())
+            .replace("PAGE_PORT", &self.page.to_string())
     }
 }
 
@@ -167,7 +171,7 @@ pub fn supported(program: &Program, path: &Path, row: &Row) -> anyhow::Result<Op
     let Some(text) = program.config_text(row)? else { return Ok(None) };
     let folder = tempfile::tempdir()?;
     let (folder_path, certificates) = (folder.path().to_owned(), certificates(row));
-    let fill = Fill { folder: folder_path, certificates, input: 4317, output: 4318 };
+    let fill = Fill { folder: folder_path, certificates, input: 4317, output: 4318, page: 4319 };
     let config = folder.path().join("config");
     fs::write(&config, fill.text(&text))?;
     let output = Command::new(path).arg("validate").arg("--config").arg(&config).output()?;
@@ -188,7 +192,8 @@ fn certificates(row: &Row) -> Option<Authority> {
 /// Runs `program` once; a program that fails makes a failed run, not an error.
 pub async fn run(program: &Program, path: &Path, row: &Row) -> anyhow::Result<Cost> {
     let certificates = certificates(row);
-    let mut sink = Sink::start(program.output, row.wire, certificates.as_ref()).await?;
+    let output = row.output.unwrap_or(program.output);
+    let mut sink = Sink::start(output, row.wire, certificates.as_ref()).await?;
     let result = attempt(program, path, row, certificates, &mut sink).await;
     sink.stop().await?;
     Ok(result
@@ -204,7 +209,8 @@ async fn attempt(
 ) -> anyhow::Result<Cost> {
     let folder = tempfile::tempdir()?;
     let (folder_path, input) = (folder.path().to_owned(), free_port()?);
-    let fill = Fill { folder: folder_path, certificates, input, output: sink.port };
+    let (output, page) = (sink.port, free_port()?);
+    let fill = Fill { folder: folder_path, certificates, input, output, page };
     if let Some(text) = program.config_text(row)? {
         fs::write(folder.path().join("config"), fill.text(&text))?;
     }
@@ -213,14 +219,21 @@ async fn attempt(
     let made = folder.path().join("made");
     let mut node = match &row.load {
         Load::Files(load) => Some(Node::create(load, &made)?),
-        Load::Otlp(_) | Load::Idle { .. } => None,
+        Load::Otlp(_) | Load::Targets(_) | Load::Page(_) | Load::Idle { .. } => None,
+    };
+    let targets = match &row.load {
+        Load::Targets(load) => Some(Targets::start(load, folder.path()).await?),
+        _ => None,
     };
     let mut process = Process::start(program, path, row.cpus, &fill)?;
     let limit = if node.is_some() { START_TIMEOUT_FILES } else { START_TIMEOUT };
     let listens = process.listening(fill.input, limit).await?;
     anyhow::ensure!(listens || node.is_some(), "it does not listen on its port");
-    if matches!(row.load, Load::Idle { .. }) {
-        tokio::time::sleep(CALM).await;
+    match &row.load {
+        Load::Idle { .. } | Load::Targets(_) => tokio::time::sleep(CALM).await,
+        // What is measured is the page, not what it is made of.
+        Load::Page(load) => load.fill(fill.input).await?,
+        Load::Otlp(_) | Load::Files(_) => {}
     }
     if let Some(plan) = &row.fault {
         sink.plan(plan)?;
@@ -235,7 +248,7 @@ async fn attempt(
         }
     }
     let start = Instant::now();
-    let work = work(row, &fill, node.take(), &sink.oracle);
+    let work = work(row, &fill, (node.take(), targets), &sink.oracle);
     let mut rss = Vec::new();
     let work = watch(&mut process, &mut rss, work).await;
     let Sent { written, expected, refused } = work?;
@@ -320,7 +333,7 @@ struct Sent {
 async fn work(
     row: &Row,
     fill: &Fill,
-    node: Option<Node>,
+    (node, targets): (Option<Node>, Option<Targets>),
     oracle: &Arc<Oracle>,
 ) -> anyhow::Result<Sent> {
     let kept_one_of = row.kept_one_of;
@@ -334,6 +347,14 @@ async fn work(
             (0, 0)
         }
         Load::Files(_) => (write(node).await?, 0),
+        Load::Targets(load) => {
+            let targets = targets.context("the targets are gone")?;
+            return Ok(Sent { written: targets.scraped(load).await?, expected: 0, refused: 0 });
+        }
+        Load::Page(load) => {
+            let written = load.scrape(fill.page).await?;
+            return Ok(Sent { written, expected: 0, refused: 0 });
+        }
     };
     let expected = written / kept_one_of;
     let (mut seen, mut since) = (0, Instant::now());

@@ -14,9 +14,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::loki;
+use crate::push::{self, Kind};
 use crate::relay::tcp;
 use crate::table::{FaultPlan, Output};
+use crate::{loki, remote_write};
 
 /// Largest request that it takes.
 const REQUEST_MIB_MAX: u64 = 1024;
@@ -48,9 +49,11 @@ impl Sink {
                 tasks.spawn(lines(listener, Arc::clone(&oracle)));
                 None
             }
-            Output::Loki => {
+            Output::Loki | Output::RemoteWrite => {
+                let kind: Kind =
+                    if output == Output::Loki { loki::KIND } else { remote_write::KIND };
                 let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-                tasks.spawn(loki::run(listener, Arc::clone(&oracle)));
+                tasks.spawn(push::run(kind, listener, Arc::clone(&oracle)));
                 None
             }
             Output::Grpc | Output::Http => Some(otlp(output, port, &oracle, certificates).await?),

@@ -86,7 +86,7 @@ impl Stage {
         let directory = tempfile::tempdir()?;
         let (input, own) = (free_port()?, free_port()?);
         let (in_folder, output) = (directory.path().to_owned(), sink.port);
-        let fill = Fill { folder: in_folder, certificates: None, input, output };
+        let fill = Fill { folder: in_folder, certificates: None, input, output, page: 0 };
         let text = fs::read_to_string(folder().join("configs/soak.yaml"))?;
         let text = fill.text(&text).replace("OWN_PORT", &own.to_string());
         fs::write(directory.path().join("config"), text)?;

@@ -25,7 +25,7 @@ pub struct Program {
     pub name: String,
     /// Its file's name; `bench` is this program itself.
     pub binary: String,
-    /// `CONFIG`, `FOLDER`, `IN_PORT` and `OUT_PORT` are filled in, as in configurations.
+    /// `CONFIG`, `FOLDER`, `IN_PORT`, `OUT_PORT` and `PAGE_PORT` are filled in, as in configurations.
     pub args: Vec<String>,
     /// Ending of its configurations in `configs/`; programs with the same one run the same files, except where there is one
     /// that ends in the program's name.
@@ -47,7 +47,7 @@ pub struct Program {
 
 /// What a program sends to the sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Output {
     /// OTLP over gRPC.
     #[default]
@@ -58,6 +58,8 @@ pub enum Output {
     Lines,
     /// Pushes to Loki.
     Loki,
+    /// Prometheus' remote write.
+    RemoteWrite,
 }
 
 /// One pipeline and the load it gets.
@@ -71,6 +73,9 @@ pub struct Row {
     /// The configuration's name without its ending.
     pub config: String,
     pub load: Load,
+    /// What all programs of the row send, where it is not what the program sends in others.
+    #[serde(default)]
+    pub output: Option<Output>,
     /// How the sink misbehaves, and when.
     #[serde(default)]
     pub fault: Option<FaultPlan>,

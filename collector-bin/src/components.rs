@@ -84,6 +84,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .extension::<memory_limiter_extension::MemoryLimiter>()
         .extension::<oauth2client_extension::Oauth2Client>()
         .extension::<oidc_extension::Oidc>()
+        .extension::<opamp_extension::OpAmp>()
         .extension::<pprof_extension::Pprof>()
         .extension::<sigv4auth_extension::SigV4>()
         .extension::<zpages_extension::Zpages>()

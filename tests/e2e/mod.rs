@@ -22,6 +22,7 @@ mod logs;
 mod loki;
 mod losses;
 mod offsets;
+mod opamp;
 mod own_logs;
 mod own_telemetry;
 mod policy;

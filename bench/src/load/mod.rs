@@ -4,6 +4,8 @@ use serde::Deserialize;
 
 pub mod files;
 pub mod otlp;
+pub mod scrape;
+mod spans;
 pub mod template;
 
 /// The load of a row.
@@ -12,7 +14,13 @@ pub mod template;
 pub enum Load {
     Otlp(otlp::OtlpLoad),
     Files(files::FilesLoad),
-    Idle { seconds: f64 },
+    /// Targets that the program scrapes.
+    Targets(scrape::TargetsLoad),
+    /// A page of the program, which is scraped.
+    Page(scrape::PageLoad),
+    Idle {
+        seconds: f64,
+    },
 }
 
 impl Load {
@@ -24,6 +32,8 @@ impl Load {
                 it.backlog = it.backlog.div_ceil(u64::from(divisor));
                 it.seconds /= f64::from(divisor);
             }
+            Self::Targets(it) => it.seconds /= f64::from(divisor),
+            Self::Page(it) => it.scrapes = (it.scrapes / u64::from(divisor)).max(1),
             Self::Idle { seconds } => *seconds /= f64::from(divisor),
         }
     }

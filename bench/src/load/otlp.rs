@@ -1,4 +1,4 @@
-//! OTLP requests from many connections, as fast as they are answered or at a fixed rate.
+//! Requests from many connections, as fast as they are answered or at a fixed rate: OTLP, and spans as other tracers send them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use ledger::Oracle;
 
-use super::template::{Shape, Template};
+use super::template::{Encoding as Encoded, Shape, Template};
 
 /// How long a client whose request was refused waits before it sends the same again.
 const RETRY_DELAY: Duration = Duration::from_millis(5);
@@ -37,6 +37,32 @@ pub enum Transport {
     Grpc,
     Http,
     HttpJson,
+    /// Spans as Zipkin's JSON, version 2.
+    ZipkinJson,
+    /// Spans as Jaeger's batch, in Thrift.
+    JaegerThrift,
+}
+
+impl Transport {
+    fn encoding(self) -> Encoded {
+        match self {
+            Self::Grpc | Self::Http => Encoded::Protobuf,
+            Self::HttpJson => Encoded::Json,
+            Self::ZipkinJson => Encoded::ZipkinJson,
+            Self::JaegerThrift => Encoded::JaegerThrift,
+        }
+    }
+
+    /// Where it is posted, and as what.
+    fn place(self, signal: Signal) -> (String, &'static str) {
+        let otlp = format!("/v1/{signal}");
+        match self {
+            Self::Grpc | Self::Http => (otlp, "application/x-protobuf"),
+            Self::HttpJson => (otlp, "application/json"),
+            Self::ZipkinJson => ("/api/v2/spans".to_owned(), "application/json"),
+            Self::JaegerThrift => ("/api/traces".to_owned(), "application/x-thrift"),
+        }
+    }
 }
 
 /// The load of a row.
@@ -126,11 +152,10 @@ impl Client {
             flat,
             ..confighttp::client::ClientConfig::default()
         };
-        let url = confighttp::client::Url::parse(&format!("{endpoint}/v1/{signal}"));
+        let (path, kind) = load.transport.place(signal);
+        let url = confighttp::client::Url::parse(&format!("{endpoint}{path}"));
         let url = url.map_err(|error| anyhow!(error))?;
         let client = confighttp::client::Client::new(&config, url, "bench");
-        let json = load.transport == Transport::HttpJson;
-        let kind = if json { "application/json" } else { "application/x-protobuf" };
         let client = Box::new(client.map_err(|error| anyhow!(error))?);
         Ok(Self::Http(client, HeaderValue::from_static(kind)))
     }
@@ -214,7 +239,7 @@ impl OtlpLoad {
             records: self.records,
             attributes: self.attributes,
             seed: self.seed,
-            json: self.transport == Transport::HttpJson,
+            encoding: self.transport.encoding(),
         };
         let pace = if self.rate > 0.0 { self.records as f64 / self.rate } else { 0.0 };
         let shared = Arc::new(Shared {
@@ -280,7 +305,13 @@ mod tests {
 
     #[test]
     fn two_writers_send_different_words() {
-        let shape = Shape { signal: Signal::Logs, records: 3, attributes: 3, seed: 1, json: false };
+        let shape = Shape {
+            signal: Signal::Logs,
+            records: 3,
+            attributes: 3,
+            seed: 1,
+            encoding: Encoded::Protobuf,
+        };
         let templates = OtlpLoad::default().templates(shape);
         assert_eq!(templates.len(), TEMPLATES_MAX as usize);
         // Number and time are the same, or alike: what is left is the words.

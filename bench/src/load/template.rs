@@ -8,6 +8,8 @@ use ledger::Line;
 use memchr::memmem;
 use pdata::{AttributesWriter, Data, LogsBuilder, MetricsBuilder, Signal, TracesBuilder};
 
+use super::spans;
+
 /// How a line looks before it is filled in; the digits' places never move.
 const BLANK: &str = "w=00000 seq=000000000000 t=0000000000000000000 len=";
 /// From the beginning of a line to its checksum, and to its padding.
@@ -23,7 +25,18 @@ pub struct Shape {
     pub records: usize,
     pub attributes: usize,
     pub seed: u64,
-    pub json: bool,
+    pub encoding: Encoding,
+}
+
+/// How a request is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Protobuf,
+    Json,
+    /// Spans only.
+    ZipkinJson,
+    /// Spans only.
+    JaegerThrift,
 }
 
 /// An encoded request and where its lines begin.
@@ -44,17 +57,23 @@ impl Template {
             let words = ledger::padding(&mut random, padding);
             format!("{BLANK}{padding:06} crc=00000000 {words}")
         };
-        let data: Data = match shape.signal {
-            Signal::Logs => logs(shape, &mut line).into(),
-            Signal::Traces => traces(shape, &mut line).into(),
-            Signal::Metrics => metrics(shape, &mut line).into(),
+        let mut otlp = || -> Data {
+            match shape.signal {
+                Signal::Logs => logs(shape, &mut line).into(),
+                Signal::Traces => traces(shape, &mut line).into(),
+                Signal::Metrics => metrics(shape, &mut line).into(),
+            }
         };
-        let mut bytes = Vec::new();
-        if shape.json {
-            data.to_json(&mut bytes);
-        } else {
-            bytes.extend_from_slice(&data.to_bytes());
-        }
+        let bytes = match shape.encoding {
+            Encoding::Protobuf => otlp().to_bytes().to_vec(),
+            Encoding::Json => {
+                let mut bytes = Vec::new();
+                otlp().to_json(&mut bytes);
+                bytes
+            }
+            Encoding::ZipkinJson => spans::zipkin(shape, &mut line),
+            Encoding::JaegerThrift => spans::jaeger(shape, &mut line),
+        };
         let lines = memmem::find_iter(&bytes, BLANK).collect();
         Self { bytes, lines, padding }
     }
@@ -95,16 +114,16 @@ const EXTRA: [(&str, &str); 3] = [
     ("http.route", "/api/v1/orders/{id}"),
     ("server.address", "checkout.shop.svc"),
 ];
-const RESOURCE: [(&str, &str); 3] = [
+pub(super) const RESOURCE: [(&str, &str); 3] = [
     ("service.name", "checkout"),
     ("service.version", "1.14.2"),
     ("k8s.pod.name", "checkout-6c5f8d9b7-x2x9z"),
 ];
 /// Of the records themselves; the ledger has the time that counts.
-const RECORD_TIME: u64 = 1_795_337_709_623_000_000;
+pub(super) const RECORD_TIME: u64 = 1_795_337_709_623_000_000;
 
 /// `attributes` pairs: first the well-known ones, then numbered ones.
-fn attributes(count: usize) -> impl Iterator<Item = (String, String)> {
+pub(super) fn attributes(count: usize) -> impl Iterator<Item = (String, String)> {
     let known = EXTRA.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
     known.chain((0..).map(|at| (format!("app.attribute.{at}"), format!("value-{at}")))).take(count)
 }
@@ -188,11 +207,11 @@ mod tests {
     #[test]
     fn every_record_of_every_signal_and_encoding_carries_a_line_that_checks() {
         for signal in Signal::ALL {
-            for json in [false, true] {
-                let shape = Shape { signal, records: 25, attributes: 5, seed: 7, json };
+            for encoding in [Encoding::Protobuf, Encoding::Json] {
+                let shape = Shape { signal, records: 25, attributes: 5, seed: 7, encoding };
                 let bytes = Template::new(shape).fill(3, 100);
                 let limits = Limits::default();
-                let data = if json {
+                let data = if encoding == Encoding::Json {
                     Data::from_json(signal, &bytes, &limits).unwrap()
                 } else {
                     Data::try_from_otlp(signal, bytes, &limits).unwrap()
@@ -208,7 +227,13 @@ mod tests {
 
     #[test]
     fn the_same_seed_makes_the_same_bytes() {
-        let shape = Shape { signal: Signal::Logs, records: 5, attributes: 3, seed: 1, json: false };
+        let shape = Shape {
+            signal: Signal::Logs,
+            records: 5,
+            attributes: 3,
+            seed: 1,
+            encoding: Encoding::Protobuf,
+        };
         let other = Shape { seed: 2, ..shape };
         assert_eq!(Template::new(shape).bytes, Template::new(shape).bytes);
         assert_ne!(Template::new(shape).bytes, Template::new(other).bytes);

@@ -11,13 +11,14 @@ use pdata::{
 };
 
 use super::{Row, TEN, Work, usual};
-use crate::load::template::{Shape, Template};
+use crate::load::template::{self, Shape, Template};
 
 pub(super) const RECORDS: u64 = 100;
 
 pub(super) fn request(json: bool) -> Bytes {
     let records = RECORDS as usize;
-    let shape = Shape { signal: Signal::Logs, records, attributes: 3, seed: 1, json };
+    let encoding = if json { template::Encoding::Json } else { template::Encoding::Protobuf };
+    let shape = Shape { signal: Signal::Logs, records, attributes: 3, seed: 1, encoding };
     Template::new(shape).fill(0, 0)
 }
 

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use component::RemoteConfiguration;
 use confmap::{Conf, Diagnostic, Diagnostics, Locations, Notice, Severity, code};
-use service::{Collector, Exit, Issue, Logging, Registry, RunError, lint, load};
+use service::{Collector, Event, Exit, Issue, Logging, Registry, RunError, lint, load};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -14,6 +15,10 @@ use crate::cli::{Command, Flag, Matches, Takes};
 use crate::console::{LAST_WORDS_IN_HASTE, complain, complain_of_panics, refuse};
 use crate::watch::Watch;
 use crate::{BUILD, EXIT_FAILED, components::gated, descriptors, state};
+
+mod remote;
+
+use remote::Layer;
 
 /// `--watch`.
 const WATCH: Flag = Flag {
@@ -70,7 +75,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     notice(&conf);
     warn_of(&lint::warnings(&conf, &settings, &registry));
     let (locations, registry) = (Arc::new(locations), Arc::new(registry));
-    let mut running = Running { locations, registry, watch, hangup };
+    let mut running = Running { locations, registry, watch, hangup, layer: None };
     running.watch_files(&conf);
     let code = runtime.block_on(serve(running, &conf, &settings));
     // Whatever still blocks must not hold the process.
@@ -95,16 +100,19 @@ async fn serve(mut running: Running, conf: &Conf, settings: &service::Settings) 
         Err(error) => return refuse(&explain(error, conf)),
     };
     let failed = loop {
-        tokio::select! {
+        let remote = tokio::select! {
             () = stop.cancelled() => break false,
-            () = running.told_to_reload() => {}
-            error = collector.failure() => {
-                error!(%error, "Stopping because a component failed");
-                break true;
+            () = running.told_to_reload() => None,
+            event = collector.event() => match event {
+                Event::Failed(error) => {
+                    error!(%error, "Stopping because a component failed");
+                    break true;
+                }
+                Event::Remote(remote) => Some(remote),
             }
-        }
+        };
         tokio::select! {
-            () = collector.room_for_reload() => running.reload(&mut collector, &stop).await,
+            () = collector.room_for_reload() => running.follow(remote, &mut collector, &stop).await,
             () = stop.cancelled() => break false,
         }
     };
@@ -184,6 +192,8 @@ struct Running {
     registry: Arc<Registry>,
     watch: Option<Watch>,
     hangup: Signal,
+    /// What came over the network and runs over the files.
+    layer: Option<Layer>,
 }
 
 impl Running {
@@ -208,29 +218,57 @@ impl Running {
         }
     }
 
+    /// Runs the files as they are now, and over them what came over the network: what comes now, or what did before.
+    async fn follow(
+        &mut self,
+        remote: Option<RemoteConfiguration>,
+        collector: &mut Collector,
+        stop: &CancellationToken,
+    ) {
+        let Some(mut remote) = remote else {
+            let layer = self.layer.clone();
+            // What is wrong has been said.
+            let _ = self.reload(layer, collector, stop).await;
+            return;
+        };
+        info!(extension = remote.by.as_str(), "Received a configuration over the network.");
+        let layer = Layer::new(remote.by.clone(), std::mem::take(&mut remote.texts));
+        remote.answer(self.reload(Some(layer), collector, stop).await);
+    }
+
     /// Runs the configuration as it is now, if it can be run; nothing changes otherwise. Reading may take for ever (a pipe,
     /// a network file system that hangs), so `stop` ends the wait.
-    async fn reload(&mut self, collector: &mut Collector, stop: &CancellationToken) {
+    async fn reload(
+        &mut self,
+        layer: Option<Layer>,
+        collector: &mut Collector,
+        stop: &CancellationToken,
+    ) -> Result<(), String> {
         warn!("Config updated, restart service");
+        let stopping = || Err("the collector is stopping".to_owned());
         let (locations, registry) = (Arc::clone(&self.locations), Arc::clone(&self.registry));
         let reading = tokio::task::spawn_blocking(move || {
-            let (conf, settings) = read(&locations, &registry, true)?;
+            let (conf, settings, layer) = remote::read_with(layer, &locations, &registry)?;
             // May wait, too: for the reader of a named pipe.
             let logging = Logging::open(&settings.service.telemetry, &BUILD);
-            Ok((conf, settings, logging))
+            Ok((conf, settings, layer, logging))
         });
         let read = tokio::select! {
             read = reading => read,
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return stopping(),
         };
         // Cut short only by the end of the process, or by a panic, which ends it.
-        let Ok(read) = read else { return };
+        let Ok(read) = read else { return stopping() };
         let problems = match read {
-            Ok((conf, settings, logging)) => {
+            Ok((conf, settings, layer, logging)) => {
                 self.watch_files(&conf);
                 warn_of(&lint::warnings(&conf, &settings, &self.registry));
                 match switch(collector, &settings, logging, &self.registry).await {
-                    Ok(()) => return notice(&conf),
+                    Ok(()) => {
+                        self.layer = layer;
+                        notice(&conf);
+                        return Ok(());
+                    }
                     Err(error) => explain(error, &conf),
                 }
             }
@@ -250,6 +288,7 @@ impl Running {
             help = first.and_then(|it| it.help.as_deref()),
             "The new configuration cannot be used; the running configuration stays."
         );
+        Err(remote::told(&problems))
     }
 }
 

@@ -33,6 +33,7 @@ pub const GATES: &[Gate] = &[
     gate("exporter.prometheusremotewritexporter.RetryOn429", Alpha, ("v0.101.0", ""), Off, "When enabled, the Prometheus remote write exporter will retry 429 http status code. Requires exporter.prometheusremotewritexporter.metrics.RetryOn429 to be enabled."),
     gate("exporter.prometheusremotewritexporter.enableSendingRW2", Alpha, ("v0.125.0", ""), Off, "When enabled, the Prometheus remote write exporter will support sending rw2. Extra configuration is still required besides enabling this feature gate."),
     gate("extension.healthcheck.useComponentStatus", Alpha, ("v0.142.0", "v0.147.0"), Switched, "Switch to the shared healthcheck implementation powered by component status events"),
+    gate("extension.opampextension.RemoteRestarts", Alpha, ("v0.145.0", ""), On, "When enabled, the OpAMP extension supports restart commands from the OpAMP server through the `CommandType_Restart` command."),
     gate("filelog.allowFileDeletion", Alpha, ("v0.70.0", ""), On, "When enabled, allows usage of the `delete_after_read` setting."),
     gate("filelog.allowHeaderMetadataParsing", Beta, ("v0.73.0", ""), On, "When enabled, allows usage of the `header` setting."),
     gate("filelog.decompressFingerprint", Stable, ("v0.128.0", "v0.142.0"), Irrelevant, "Computes fingerprint for compressed files by decompressing its data."),

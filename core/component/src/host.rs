@@ -16,7 +16,10 @@ use crate::capability::{self, Capability, Offered, Offers};
 use crate::inner::ReceiverType;
 use crate::middleware::ServerMiddleware;
 use crate::view::{ServiceView, Status};
-use crate::{BoxError, DefaultStorage, Handover, Id, InFlight, Outputs, Ownership, Settings};
+use crate::{
+    BoxError, DefaultStorage, Handover, Id, InFlight, Outputs, Ownership, RemoteConfiguration,
+    Settings,
+};
 
 /// A life: created inert, started once, shut down once.
 ///
@@ -72,6 +75,14 @@ pub trait Services: Send + Sync {
     /// The configuration in force as JSON, without secrets.
     fn configuration(&self) -> Arc<str> {
         Arc::default()
+    }
+    /// The same as YAML.
+    fn configuration_yaml(&self) -> Arc<str> {
+        Arc::default()
+    }
+    /// Runs what came over the network in the place of what runs.
+    fn run_configuration(&self, remote: RemoteConfiguration) {
+        remote.answer(Err("there is nobody here who runs it".to_owned()));
     }
     /// Where state is kept for which no storage is named.
     fn default_storage(&self) -> DefaultStorage {
@@ -219,6 +230,26 @@ impl Host {
     /// The configuration in force as JSON, without secrets.
     pub fn configuration(&self) -> Arc<str> {
         self.services.configuration()
+    }
+
+    /// The same as YAML.
+    pub fn configuration_yaml(&self) -> Arc<str> {
+        self.services.configuration_yaml()
+    }
+
+    /// Lays YAML over the configuration of the files and runs that, as a reload does: after an error everything runs as
+    /// before. `by` is the extension that was sent it, whose own section it cannot change.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn run_configuration(
+        &self,
+        by: &Id,
+        texts: Vec<String>,
+    ) -> impl Future<Output = Result<(), String>> + Send + use<> {
+        let (remote, told) = RemoteConfiguration::new(by.clone(), texts);
+        self.services.run_configuration(remote);
+        async { told.await.unwrap_or_else(|_| Err("the collector is stopping".to_owned())) }
     }
 
     /// Where state is kept for which the configuration names no storage.

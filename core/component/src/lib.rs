@@ -40,6 +40,7 @@ mod planned;
 mod policies;
 mod queue_log;
 mod received;
+mod remote;
 mod settings;
 mod stateless;
 mod storage;
@@ -82,11 +83,13 @@ pub use queue_log::{
     Appended, Backlog, Fsync, NewRecord, QueueLog, StoredRecord, Sync as LogSync, Unstored,
 };
 pub use received::Received;
+pub use remote::RemoteConfiguration;
 pub use settings::{BuildInfo, Settings};
 pub use stateless::Stateless;
 pub use storage::{Damage, DefaultStorage, Storage, StorageClient, Write};
 pub use switch::{Held, Switch};
 pub use trace::Tracer;
 pub use view::{
-    End, GateView, Phase, PipelineView, Reported, ServiceView, Status, component_of, instance_name,
+    End, GateView, Phase, PipelineView, Reported, ServiceView, Status, TypeView, component_of,
+    instance_name,
 };

@@ -16,12 +16,17 @@ pub struct BuildInfo {
 impl BuildInfo {
     /// `<description>/<version> (<os>/<arch>)`, as upstream's exporters announce themselves.
     pub fn user_agent(&self) -> String {
-        let arch = match std::env::consts::ARCH {
+        let (arch, os) = (Self::arch(), std::env::consts::OS);
+        format!("{}/{} ({os}/{arch})", self.description, self.version)
+    }
+
+    /// What the program was built for, as Go names it.
+    pub fn arch() -> &'static str {
+        match std::env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
             other => other,
-        };
-        format!("{}/{} ({}/{arch})", self.description, self.version, std::env::consts::OS)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What runs, as the service shows it to extensions with pages.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::{Id, Kind, PipelineId};
@@ -46,6 +47,21 @@ pub struct ServiceView {
     pub statuses: Vec<Reported>,
     /// The feature gates of the program.
     pub gates: Vec<GateView>,
+    /// The types of components that the program has.
+    pub types: Arc<[TypeView]>,
+    /// What own telemetry says of the process; what is no text is written as JSON.
+    pub resource: Arc<[(String, String)]>,
+}
+
+/// A type of components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TypeView {
+    /// In which section it stands.
+    pub kind: Kind,
+    /// Its name in YAML.
+    pub type_name: &'static str,
+    /// The crate it is in.
+    pub module: &'static str,
 }
 
 /// What an instance has said last about itself.

@@ -106,13 +106,12 @@ impl Effective {
     }
 }
 
-/// The configuration in force as JSON, with defaults and without secrets.
-pub(crate) fn json(settings: &Settings, registry: &Registry) -> String {
+/// The configuration in force, with defaults and without secrets.
+pub(crate) fn hidden(settings: &Settings, registry: &Registry) -> Node {
     let show = Show { secrets: false, ..Show::default() };
     let effective = Effective { defaults: true, validate: false, show };
     let place = Placer { defaults: true, nulls: true, origin: Origin::default_value() };
-    let root = effective.tree(settings, registry, &place, None);
-    confmap::write::json(&root)
+    effective.tree(settings, registry, &place, None)
 }
 
 fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {

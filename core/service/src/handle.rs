@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use component::config::Value;
 use component::{
-    BoxError, Capability, Component, DefaultStorage, Id, Kind, Outputs, Phase, ReceiverType,
-    Reported, ServiceView, Services, Signal, Status, component_of,
+    BoxError, BuildInfo, Capability, Component, DefaultStorage, Id, Kind, Outputs, Phase,
+    ReceiverType, RemoteConfiguration, Reported, ServiceView, Services, Signal, Status, TypeView,
+    component_of,
 };
 use confmap::{Bounds, Source, SourceKind};
 use tokio::sync::{mpsc, watch};
@@ -17,6 +18,7 @@ use crate::load;
 use crate::node::Key;
 use crate::registry::{Plan, Registry};
 use crate::settings::Settings;
+use crate::telemetry::resource;
 
 /// A section that came from outside of the configuration: an annotation in Kubernetes has at most 256 KiB.
 const SECTION_BOUNDS: Bounds = Bounds { text_bytes: 256 << 10, nodes: 10_000, tree_bytes: 1 << 20 };
@@ -29,21 +31,42 @@ pub(crate) struct ServiceHandle {
     last: Mutex<BTreeMap<String, Reported>>,
     /// Without what components say of themselves.
     shown: Mutex<ServiceView>,
-    configuration: Mutex<Arc<str>>,
+    configuration: Mutex<Configuration>,
+    remote: mpsc::Sender<RemoteConfiguration>,
     changed: watch::Sender<()>,
 }
 
+/// The configuration in force, with defaults and without secrets.
+#[derive(Default)]
+struct Configuration {
+    json: Arc<str>,
+    yaml: Arc<str>,
+}
+
 impl ServiceHandle {
-    /// One that shows nothing yet; reports of components that cannot go on are sent to `fatal`.
-    pub fn new(registry: &Registry, fatal: mpsc::Sender<String>) -> Self {
+    /// One that shows nothing yet; reports of components that cannot go on are sent to `fatal`, and configurations that come over
+    /// the network to `remote`.
+    pub fn new(
+        registry: &Registry,
+        fatal: mpsc::Sender<String>,
+        remote: mpsc::Sender<RemoteConfiguration>,
+    ) -> Self {
         let gates = registry.gates().to_vec();
+        let types = Kind::ALL.into_iter().flat_map(|kind| registry.of(kind));
+        let types =
+            types.map(|it| TypeView { kind: it.kind, type_name: it.type_name, module: it.module });
         Self {
             offered: Mutex::default(),
             registry: registry.clone(),
             fatal,
             last: Mutex::default(),
-            shown: Mutex::new(ServiceView { gates, ..ServiceView::default() }),
+            shown: Mutex::new(ServiceView {
+                gates,
+                types: types.collect(),
+                ..ServiceView::default()
+            }),
             configuration: Mutex::default(),
+            remote,
             changed: watch::Sender::new(()),
         }
     }
@@ -54,13 +77,21 @@ impl ServiceHandle {
     }
 
     /// From now on this is what runs.
-    pub fn show(&self, settings: &Settings, registry: &Registry) {
-        let configuration = effective::json(settings, registry);
-        *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) = configuration.into();
+    pub fn show(&self, settings: &Settings, registry: &Registry, build: &BuildInfo) {
+        let root = effective::hidden(settings, registry);
+        let (json, yaml) = (confmap::write::json(&root), confmap::write::yaml(&root, false));
+        let configuration = Configuration { json: json.into(), yaml: yaml.into() };
+        *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
+        let attributes = resource(&settings.service.telemetry.resource, build).into_iter();
+        let attributes = attributes.map(|(key, it)| {
+            let text = it.as_str().map(str::to_owned);
+            (key, text.unwrap_or_else(|| it.to_string()))
+        });
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let now = component::clock::now();
         shown.started.get_or_insert(now);
         shown.phase_since.get_or_insert(now);
+        shown.resource = attributes.collect();
         shown.pipelines = settings.pipelines();
         shown.extensions.clone_from(&settings.service.extensions);
         drop(shown);
@@ -113,7 +144,22 @@ impl Services for ServiceHandle {
     }
 
     fn configuration(&self) -> Arc<str> {
-        Arc::clone(&self.configuration.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.configuration.lock().unwrap_or_else(PoisonError::into_inner).json)
+    }
+
+    fn configuration_yaml(&self) -> Arc<str> {
+        Arc::clone(&self.configuration.lock().unwrap_or_else(PoisonError::into_inner).yaml)
+    }
+
+    fn run_configuration(&self, remote: RemoteConfiguration) {
+        use mpsc::error::TrySendError::{Closed, Full};
+        match self.remote.try_send(remote) {
+            Ok(()) => {}
+            Err(Full(remote)) => {
+                remote.answer(Err("other configurations are waiting to be run".to_owned()));
+            }
+            Err(Closed(remote)) => remote.answer(Err("the collector is stopping".to_owned())),
+        }
     }
 
     fn default_storage(&self) -> DefaultStorage {

@@ -46,6 +46,6 @@ pub use graph::Graph;
 pub use issue::{Hint, Issue, Late, Problem, Said};
 pub use registry::{Entry, Registry, Signals};
 pub use reload::Changes;
-pub use run::{Collector, Exit, RunError};
+pub use run::{Collector, Event, Exit, RunError};
 pub use settings::{PipelineConfig, ServiceConfig, Settings};
 pub use telemetry::{Logging, TelemetryConfig};

@@ -184,7 +184,7 @@ impl Collector {
             }
             self.services.forget(&node.key);
         }
-        self.services.show(&settings, registry);
+        self.services.show(&settings, registry, &self.build);
         (self.settings, self.extensions, self.graph) = (settings, extensions, graph);
         let mut before = None;
         if let Some((telemetry, host)) = telemetry {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use component::config::{Stage, Value};
 use component::{
     BoxError, BuildInfo, Capability, Component, Handover, Host, Id, Kind, LostReason, Meter, Phase,
+    RemoteConfiguration,
 };
 use confmap::code;
 use tokio::sync::mpsc;
@@ -37,6 +38,8 @@ const RETIRED_TIMEOUT: Duration = Duration::from_secs(5);
 const TRIM_PAUSE: Duration = Duration::from_secs(5);
 /// Reports of failed components that may wait; the first is enough to stop.
 const REPORTS_MAX: usize = 16;
+/// Configurations from the network that may wait: one for each of the few extensions that bring them.
+const REMOTE_MAX: usize = 4;
 
 /// A running collector.
 pub struct Collector {
@@ -53,6 +56,16 @@ pub struct Collector {
     pub(crate) retiring: JoinSet<()>,
     trim: Interval,
     fatal: mpsc::Receiver<String>,
+    remote: mpsc::Receiver<RemoteConfiguration>,
+}
+
+/// What a running collector has to say.
+#[derive(Debug)]
+pub enum Event {
+    /// A component failed, so that the collector has to stop.
+    Failed(String),
+    /// A configuration came over the network. Whoever reads the files runs it, and answers.
+    Remote(RemoteConfiguration),
 }
 
 /// An extension instance. Clones are the same instance.
@@ -123,8 +136,9 @@ impl Collector {
         let extensions = extensions.map_err(RunError::Config)?;
         settings.can_start_with(&telemetry, registry).map_err(RunError::Config)?;
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
-        let services = ServiceHandle::new(registry, sender);
-        services.show(settings, registry);
+        let (remote_sender, remote) = mpsc::channel(REMOTE_MAX);
+        let services = ServiceHandle::new(registry, sender, remote_sender);
+        services.show(settings, registry, &build);
         let (services, handover) = (Arc::new(services), Handover::default());
         let mut collector = Self {
             telemetry_host: telemetry_host(&services, &handover),
@@ -139,6 +153,7 @@ impl Collector {
             retiring: JoinSet::new(),
             trim: tokio::time::interval(TRIM_PAUSE),
             fatal,
+            remote,
         };
         match collector.start_first().await {
             Ok(()) => Ok(collector),
@@ -227,12 +242,12 @@ impl Collector {
             .with_handover(&self.handover, &key.to_string())
     }
 
-    /// Waits until a component fails; never returns while all is well. Meanwhile memory that was kept for
-    /// busier times is given back.
-    pub async fn failure(&mut self) -> String {
+    /// Waits until there is something to do. Meanwhile memory that was kept for busier times is given back.
+    pub async fn event(&mut self) -> Event {
         loop {
             tokio::select! {
-                Some(error) = self.fatal.recv() => return error,
+                Some(error) = self.fatal.recv() => return Event::Failed(error),
+                Some(remote) = self.remote.recv() => return Event::Remote(remote),
                 _ = self.trim.tick() => pdata::buffer::trim(),
             }
         }

@@ -1,8 +1,9 @@
 //! Where the targets of a job come from. A source that cannot be asked keeps the targets that it gave before, as
 //! in Prometheus: an empty list would be a wrong answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::client::{Client, tls};
 use crate::config::{
     DnsSd, FileSd, HttpSd, KubernetesSd, ScrapeConfig, StaticConfig, Text, duration,
 };
+use crate::dns::{self, Record, Resolver};
 use crate::kubernetes::Kubernetes;
 use crate::target::Found;
 
@@ -34,6 +36,9 @@ const HTTP_WAIT: Duration = Duration::from_secs(60);
 const CLUSTER_PAUSE: Duration = Duration::from_secs(30);
 /// Files are looked at this often, where Prometheus is told by the system.
 const FILE_PAUSE: Duration = Duration::from_secs(5);
+
+/// The label with the name that was looked up.
+const DNS_NAME: &str = "__meta_dns_name";
 
 /// One item of a list. As in Prometheus it may have labels alone, or targets alone.
 #[derive(Debug, Deserialize)]
@@ -153,7 +158,7 @@ impl Source {
             }
             Kind::Files(section) => files(section.files.clone()).await,
             Kind::Http(it) => http(&it.0, &it.1).await,
-            Kind::Dns(section) => dns(section).await,
+            Kind::Dns(section) => dns(section, &self.found).await,
             Kind::Kubernetes(it) => match it.open(around).await {
                 Ok(()) => {
                     self.next = None;
@@ -252,21 +257,71 @@ async fn http(section: &HttpSd, client: &Client) -> Result<Vec<Found>, String> {
     Ok(items.iter().flat_map(|it| listed(&it.targets, &it.labels, meta)).collect())
 }
 
-async fn dns(section: &DnsSd) -> Result<Vec<Found>, String> {
+/// What the names stand for. A name of which nobody knows keeps the targets that it had `before`.
+async fn dns(section: &DnsSd, before: &[Found]) -> Result<Vec<Found>, String> {
+    let kind = dns::Kind::named(&section.record).unwrap_or(dns::Kind::Srv);
+    let mut resolver = None;
     let mut found = Vec::new();
-    let v4 = section.record.eq_ignore_ascii_case("A");
     for name in &section.names {
-        let addresses = tokio::net::lookup_host((name.as_str(), section.port)).await;
-        let addresses =
-            addresses.map_err(|error| format!("lookup {name}: {}", confignet::go_text(&error)))?;
-        let mut all: Vec<String> =
-            addresses.filter(|it| it.is_ipv4() == v4).map(|it| it.to_string()).collect();
-        all.sort();
-        all.dedup();
-        let meta = Some(("__meta_dns_name", name.as_str()));
-        found.extend(listed(&all, &BTreeMap::new(), meta));
+        let is_of_name = |it: &&Found| it.labels.contains(&(DNS_NAME.to_owned(), name.clone()));
+        let looked_up = match kind {
+            dns::Kind::A | dns::Kind::Aaaa => addresses_of(name, kind).await,
+            _ => {
+                if resolver.is_none() {
+                    resolver = Some(Resolver::of_system().await?);
+                }
+                match &resolver {
+                    Some(resolver) => resolver.look_up(name, kind).await,
+                    None => Ok(Vec::new()),
+                }
+            }
+        };
+        match looked_up {
+            Ok(records) => found.extend(records.iter().map(|it| meant(name, section.port, it))),
+            Err(error) => {
+                warn!(%error, "a name cannot be looked up: keeping the targets that were known");
+                found.extend(before.iter().filter(is_of_name).cloned());
+            }
+        }
     }
     Ok(found)
+}
+
+/// Addresses are asked of the system, which knows names that are in no domain, too.
+async fn addresses_of(name: &str, kind: dns::Kind) -> Result<Vec<Record>, String> {
+    let found = tokio::net::lookup_host((name, 0)).await;
+    let found = found.map_err(|error| format!("lookup {name}: {}", confignet::go_text(&error)))?;
+    let found = found.filter(|it| it.is_ipv4() == (kind == dns::Kind::A)).map(|it| it.ip());
+    let found: BTreeSet<IpAddr> = found.collect();
+    Ok(found.into_iter().map(Record::Address).collect())
+}
+
+/// The target that a record of a name means. Labels have names as they were sent, addresses without their last dot.
+fn meant(name: &str, port: u16, record: &Record) -> Found {
+    let host = |it: &str| it.trim_end_matches('.').to_owned();
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let (address, mut labels) = match record {
+        Record::Address(it) => (SocketAddr::new(*it, port).to_string(), Vec::new()),
+        Record::NameServer(it) => {
+            let labels = vec![label("__meta_dns_ns_record_target", it)];
+            (format!("{}:{port}", host(it)), labels)
+        }
+        Record::Mail(it) => {
+            let labels = vec![label("__meta_dns_mx_record_target", it)];
+            (format!("{}:{port}", host(it)), labels)
+        }
+        Record::Service { target, port } => {
+            let labels = vec![
+                label("__meta_dns_srv_record_target", target),
+                label("__meta_dns_srv_record_port", &port.to_string()),
+            ];
+            (format!("{}:{port}", host(target)), labels)
+        }
+    };
+    let mut found = Found::at(&address, &BTreeMap::new());
+    found.labels.push(label(DNS_NAME, name));
+    found.labels.append(&mut labels);
+    found
 }
 
 #[cfg(test)]
@@ -317,5 +372,44 @@ mod tests {
         let mut source = source(text);
         refresh(&mut source).await;
         assert_eq!(addresses(&source), ["127.0.0.1:9"]);
+    }
+
+    #[test]
+    fn records_become_targets_with_the_labels_of_prometheus() {
+        let check = |record: Record, address: &str, labels: &[(&str, &str)]| {
+            let found = meant("o.test", 9, &record);
+            let of =
+                |key: &str| (found.labels.iter().find(|it| it.0 == key)).map(|it| it.1.as_str());
+            assert_eq!((of("__address__"), of(DNS_NAME)), (Some(address), Some("o.test")));
+            for (key, value) in labels {
+                assert_eq!(of(key), Some(*value), "{record:?}");
+            }
+            assert_eq!(found.labels.len(), labels.len() + 2);
+        };
+        let target = "a.test.".to_owned();
+        let service =
+            [("__meta_dns_srv_record_target", "a.test."), ("__meta_dns_srv_record_port", "8080")];
+        check(Record::Service { target: target.clone(), port: 8080 }, "a.test:8080", &service);
+        let mail = [("__meta_dns_mx_record_target", "a.test.")];
+        check(Record::Mail(target.clone()), "a.test:9", &mail);
+        let server = [("__meta_dns_ns_record_target", "a.test.")];
+        check(Record::NameServer(target), "a.test:9", &server);
+        check(Record::Address("2001:db8::1".parse().unwrap()), "[2001:db8::1]:9", &[]);
+    }
+
+    #[tokio::test]
+    async fn a_name_of_which_nobody_knows_keeps_its_targets() {
+        let section = DnsSd {
+            names: vec!["localhost".to_owned(), "no.such.name.invalid".to_owned()],
+            record: "A".to_owned(),
+            port: 9,
+            ..DnsSd::default()
+        };
+        let known = Record::Address("192.0.2.1".parse().unwrap());
+        let before: Vec<Found> =
+            (["localhost", "no.such.name.invalid"].iter()).map(|it| meant(it, 9, &known)).collect();
+        let found = dns(&section, &before).await.unwrap();
+        let addresses: Vec<&str> = found.iter().map(|it| it.labels[0].1.as_str()).collect();
+        assert_eq!(addresses, ["127.0.0.1:9", "192.0.2.1:9"]);
     }
 }

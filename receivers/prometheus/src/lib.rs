@@ -23,6 +23,7 @@ mod allocator;
 mod client;
 mod config;
 mod discovery;
+mod dns;
 mod exposition;
 mod families;
 mod kubernetes;

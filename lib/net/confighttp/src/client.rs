@@ -31,6 +31,7 @@ mod http2;
 mod probe;
 mod redirect;
 mod started;
+mod upgrade;
 mod url;
 
 use dialer::{Chosen, Dialer};
@@ -40,6 +41,7 @@ pub use dialer::Phases;
 pub use fetch::{Answer, FetchError, Fetcher, Ways};
 pub use probe::Probed;
 pub use started::Started;
+pub use upgrade::Upgraded;
 pub use url::{Url, is_no_url};
 
 /// Most of an answer's body that is read, in bytes, unless a client wants more. `maxHTTPResponseReadBytes` of upstream's
@@ -89,13 +91,18 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// How long to wait before trying again: seconds, or a date. RFC 9110, section 10.2.3.
+    /// How long to wait before trying again, as the answer says.
     pub fn retry_after(&self, now: SystemTime) -> Option<Duration> {
-        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        match value.parse::<u64>() {
-            Ok(seconds) => Some(Duration::from_secs(seconds)),
-            Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
-        }
+        retry_after(&self.headers, now)
+    }
+}
+
+/// How long to wait before trying again: seconds, or a date. RFC 9110, section 10.2.3.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
     }
 }
 

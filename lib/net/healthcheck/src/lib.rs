@@ -21,7 +21,7 @@ use tokio::time::Instant;
 mod config;
 mod grpc;
 mod pages;
-mod status;
+pub mod status;
 #[cfg(test)]
 mod tests;
 

@@ -8,19 +8,26 @@ use component::{Id, Kind, Phase, ServiceView, Status, component_of, instance_nam
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum State {
+pub enum State {
+    /// Nothing is known, or its parts differ and none has a problem.
     None,
+    /// Not everything has started.
     Starting,
+    /// It works.
     Ok,
+    /// It does not work now and tries again.
     Recoverable,
+    /// It does not work and will not.
     Permanent,
+    /// The collector cannot go on.
     Fatal,
+    /// It has been told to stop.
     Stopping,
 }
 
 impl State {
     /// Upstream's name.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::None => "StatusNone",
             Self::Starting => "StatusStarting",
@@ -39,17 +46,22 @@ impl State {
 
 /// How something is, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) state: State,
-    pub(crate) error: Option<String>,
-    pub(crate) since: SystemTime,
+pub struct Event {
+    /// How it is.
+    pub state: State,
+    /// What it has said.
+    pub error: Option<String>,
+    /// Since when.
+    pub since: SystemTime,
 }
 
 /// The same of what has parts.
 #[derive(Debug, Clone)]
-pub(crate) struct Aggregate {
-    pub(crate) event: Event,
-    pub(crate) parts: BTreeMap<String, Aggregate>,
+pub struct Aggregate {
+    /// All of it together.
+    pub event: Event,
+    /// Its parts.
+    pub parts: BTreeMap<String, Aggregate>,
 }
 
 /// Extensions, as a pipeline of their own.
@@ -57,7 +69,7 @@ const EXTENSIONS: &str = "extensions";
 
 impl Aggregate {
     /// The collector: `extensions` and `pipeline:<id>`, each with its components as `receiver:<id>`.
-    pub(crate) fn of(view: &ServiceView, recoverable_first: bool) -> Self {
+    pub fn of(view: &ServiceView, recoverable_first: bool) -> Self {
         let one = |kind: Kind, id: &Id, part: &str| {
             let key = format!("{}:{id}", kind.name());
             (key, Self { event: event(view, kind, id, part), parts: BTreeMap::new() })

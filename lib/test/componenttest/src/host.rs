@@ -9,8 +9,8 @@ use component::config::Value;
 use component::meter::Sample;
 use component::{
     BoxError, BuildInfo, Capability, Component, ConnectorSettings, ExporterSettings, Handover,
-    Host, Id, Meter, Outputs, ProcessorSettings, ReceiverType, ServiceView, Services, Settings,
-    Signal, Status,
+    Host, Id, Meter, Outputs, ProcessorSettings, ReceiverType, RemoteConfiguration, ServiceView,
+    Services, Settings, Signal, Status,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,8 @@ struct Recorder {
     view: Mutex<ServiceView>,
     changed: watch::Sender<()>,
     receivers: Mutex<BTreeMap<&'static str, (ReceiverType, Arc<Make>)>>,
+    configuration: Mutex<Option<Arc<str>>>,
+    remote: Mutex<Vec<RemoteConfiguration>>,
 }
 
 impl Services for Recorder {
@@ -54,6 +56,16 @@ impl Services for Recorder {
 
     fn configuration(&self) -> Arc<str> {
         r#"{"receivers":{}}"#.into()
+    }
+
+    fn configuration_yaml(&self) -> Arc<str> {
+        let shown = self.configuration.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.clone().unwrap_or_else(|| "receivers: {}\n".into())
+    }
+
+    fn run_configuration(&self, remote: RemoteConfiguration) {
+        self.remote.lock().unwrap_or_else(PoisonError::into_inner).push(remote);
+        self.changed.send_replace(());
     }
 
     fn receiver_type(&self, type_name: &str) -> Option<ReceiverType> {
@@ -105,6 +117,30 @@ impl TestHost {
     pub fn show(&self, view: ServiceView) {
         *self.services.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
         self.services.changed.send_replace(());
+    }
+
+    /// From now on this is the configuration, as YAML.
+    pub fn configure(&self, yaml: &str) {
+        let mut shown = self.services.configuration.lock().unwrap_or_else(PoisonError::into_inner);
+        *shown = Some(yaml.into());
+        drop(shown);
+        self.services.changed.send_replace(());
+    }
+
+    /// The next configuration that came over the network.
+    pub async fn remote_configuration(&self) -> RemoteConfiguration {
+        let mut changes = self.services.changed.subscribe();
+        let next = || {
+            let mut all = self.services.remote.lock().unwrap_or_else(PoisonError::into_inner);
+            (!all.is_empty()).then(|| all.remove(0))
+        };
+        loop {
+            if let Some(remote) = next() {
+                return remote;
+            }
+            // The sender is the host's own.
+            let _ = changes.changed().await;
+        }
     }
 
     /// An extension `id` offers this.

@@ -8,6 +8,7 @@ use component::Problems;
 
 use super::http::{check_client, unreadable};
 use super::{Config, PrometheusConfig, RelabelConfig, ScrapeConfig, allocator, kubernetes};
+use crate::dns::Kind;
 use crate::relabel::{Rule, Rules};
 
 /// `config.ScrapeProtocolsHeaders` of Prometheus.
@@ -171,13 +172,14 @@ fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
         }
     }
     for (at, dns) in it.dns_sd_configs.iter().enumerate() {
-        if !matches!(dns.record.to_ascii_uppercase().as_str(), "A" | "AAAA") {
-            let text = format!(
-                "records of type {} are not supported yet: say type A or AAAA, and a port",
-                dns.record
-            );
-            problems.at(format!("{key}::dns_sd_configs::{at}"), text).about("type");
-        } else if dns.port == 0 {
+        if dns.names.is_empty() {
+            let text = "DNS-SD config must contain at least one SRV record name";
+            unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), text).about("names");
+        } else if Kind::named(&dns.record).is_none() {
+            let text = format!("invalid DNS-SD records type {}", dns.record);
+            unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), &text)
+                .one_of("type", &["SRV", "A", "AAAA", "MX", "NS"]);
+        } else if dns.port == 0 && Kind::named(&dns.record) != Some(Kind::Srv) {
             let text = "a port is required in DNS-SD configs for all record types except SRV";
             unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), text).about("port");
         }

@@ -267,10 +267,10 @@ impl Default for HttpSd {
 pub struct DnsSd {
     /// Names that are looked up.
     pub names: Vec<String>,
-    /// A or AAAA; SRV and MX are not supported yet. Default SRV.
+    /// A, AAAA, SRV, MX or NS. Default SRV.
     #[serde(rename = "type")]
     pub record: String,
-    /// Port of the targets.
+    /// Port of the targets; with SRV each record has its own.
     pub port: u16,
     /// Pause before they are looked up again. Default 30s.
     pub refresh_interval: String,
