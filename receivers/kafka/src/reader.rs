@@ -285,7 +285,7 @@ impl Reader {
         let decoders = self.decoders.get(&topic).map(Vec::as_slice).unwrap_or_default();
         for (at, decoder) in decoders.iter().enumerate() {
             let is_last = at + 1 == decoders.len();
-            let (chunks, wrong) = decoder.chunks(it.records.clone());
+            let (chunks, wrong) = decoder.chunks(&it.records);
             if let Some(first) = wrong.first() {
                 warn!(
                     error = first,

@@ -108,7 +108,7 @@ impl Producer {
     ///
     /// # Errors
     /// The cluster cannot be asked for its partitions; a message is too large for a batch.
-    pub async fn pack(&self, messages: Vec<Message>, now: i64) -> Result<Vec<Packed>, Error> {
+    pub async fn pack(&self, messages: &[Message], now: i64) -> Result<Vec<Packed>, Error> {
         let mut counts: HashMap<Arc<str>, Vec<i32>> = HashMap::new();
         for topic in messages.iter().map(|it| &it.topic).collect::<BTreeSet<_>>() {
             let found = self.cluster.partitions(topic, self.create_topics).await?;
@@ -136,7 +136,7 @@ impl Producer {
             if bytes > self.batch_bytes_max {
                 return Err(Error::Broker(10));
             }
-            let place = Place { topic: message.topic, partition };
+            let place = Place { topic: Arc::clone(&message.topic), partition };
             let (records, used, items) = open.entry(place.clone()).or_default();
             if *used + bytes > self.batch_bytes_max {
                 let full = std::mem::take(records);
@@ -149,9 +149,9 @@ impl Producer {
             records.push(Record {
                 offset: 0,
                 timestamp: now,
-                key: message.key,
-                value: message.value,
-                headers,
+                key: message.key.clone(),
+                value: message.value.clone(),
+                headers: Arc::clone(&message.headers),
             });
         }
         for (place, (records, _, items)) in open {

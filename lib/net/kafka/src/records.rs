@@ -1,5 +1,9 @@
 //! Batches of records, in the second version of their format (`magic` 2): the only one that brokers still take.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use component::config::Choices;
 use compression::{Chunks, Compressor, Encoding, Params, Type};
@@ -39,7 +43,7 @@ pub struct Record {
     /// What it is about.
     pub value: Bytes,
     /// Beside it.
-    pub headers: Vec<Header>,
+    pub headers: Arc<[Header]>,
 }
 
 /// How a batch is compressed.
@@ -154,7 +158,7 @@ pub(crate) fn encode(records: &[Record], codec: Codec, params: Params) -> Result
         one.i8(0).varint(record.timestamp - first).varint(at as i64);
         one.varbytes(record.key.as_deref()).varbytes(Some(&record.value));
         one.varint(record.headers.len() as i64);
-        for header in &record.headers {
+        for header in &*record.headers {
             one.varbytes(Some(header.key.as_bytes())).varbytes(Some(&header.value));
         }
         body.varbytes(Some(&one.out));
@@ -277,6 +281,8 @@ fn decode_record(base: i64, first: i64, mut it: Reader) -> Result<Record, Error>
         let key = String::from_utf8_lossy(&key).into_owned();
         headers.push(Header { key, value: it.varbytes()?.unwrap_or_default() });
     }
+    // Most records have none, and share the empty list.
+    let headers = if headers.is_empty() { Arc::default() } else { headers.into() };
     Ok(Record { offset, timestamp, key, value, headers })
 }
 
@@ -290,7 +296,7 @@ mod tests {
             timestamp: 1_718_000_000_000 + at,
             key: (at % 2 == 0).then(|| Bytes::from(format!("key {at}"))),
             value: Bytes::from(format!("value {at} ").repeat(20)),
-            headers: vec![Header { key: "h".to_owned(), value: Bytes::from_static(b"v") }],
+            headers: [Header { key: "h".to_owned(), value: Bytes::from_static(b"v") }].into(),
         };
         (0..5).map(record).collect()
     }
