@@ -118,8 +118,13 @@ impl Start {
     /// The offset that this means for a partition.
     ///
     /// # Errors
-    /// Its leader does not answer, or does not lead it.
+    /// Its leader does not answer, or does not lead it; whoever asks the cluster for the partitions then learns the new one.
     pub async fn offset(self, cluster: &Cluster, place: &Place) -> Result<i64, Error> {
+        let found = self.ask(cluster, place).await;
+        found.inspect_err(|_| cluster.doubt(&place.topic))
+    }
+
+    async fn ask(self, cluster: &Cluster, place: &Place) -> Result<i64, Error> {
         let time = match self {
             Self::Latest => -1,
             Self::Earliest => -2,

@@ -169,7 +169,7 @@ impl Producer {
     /// # Errors
     /// Why something stays.
     pub async fn send(&self, all: &mut Vec<Packed>) -> Result<(), Error> {
-        let mut failed: HashMap<Place, Error> = HashMap::new();
+        let mut failed = self.look_up(all).await?;
         loop {
             // One batch of each partition, the first one.
             let mut round: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
@@ -179,7 +179,7 @@ impl Producer {
                 if failed.contains_key(&it.place) || !taken.insert(&it.place) {
                     continue;
                 }
-                match self.cluster.leader_of(&it.place).filter(|it| *it >= 0) {
+                match self.cluster.leader_of(&it.place) {
                     Some(leader) => round.entry(leader).or_default().push(at),
                     None => doubtful.push(it.place.clone()),
                 }
@@ -222,6 +222,24 @@ impl Producer {
         let mut errors: Vec<Error> = failed.into_values().collect();
         errors.sort_by_key(Error::may_pass);
         errors.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Who leads the partitions by now: it may be somebody else than at the last attempt. What it gives are partitions of
+    /// topics of which nothing can be found out.
+    async fn look_up(&self, all: &[Packed]) -> Result<HashMap<Place, Error>, Error> {
+        let mut failed = HashMap::new();
+        for topic in all.iter().map(|it| &it.place.topic).collect::<BTreeSet<_>>() {
+            match self.cluster.partitions(topic, self.create_topics).await {
+                Ok(_) => {}
+                // There is nobody to send to.
+                Err(why @ (Error::Connection(_) | Error::Login(_))) => return Err(why),
+                Err(why) => {
+                    let places = all.iter().map(|it| &it.place).filter(|it| it.topic == *topic);
+                    failed.extend(places.map(|it| (it.clone(), why.clone())));
+                }
+            }
+        }
+        Ok(failed)
     }
 
     async fn send_to(
