@@ -145,7 +145,6 @@ impl Producer {
             }
             *used += bytes;
             *items += message.items;
-            let headers = message.headers.to_vec();
             records.push(Record {
                 offset: 0,
                 timestamp: now,
