@@ -300,7 +300,8 @@ impl Client {
             }
         }
         let agent = self.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
-        let connection = self.dialer.dial(url, proxy.as_ref(), agent.unwrap_or_default()).await?;
+        let (agent, phases) = (agent.unwrap_or_default(), &mut Phases::default());
+        let connection = self.dialer.dial(url, proxy.as_ref(), agent, phases).await?;
         if connection.protocol() == Some(b"h2") {
             // It takes the requests of all.
             drop(permit);
