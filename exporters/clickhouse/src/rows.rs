@@ -1,7 +1,9 @@
 //! Telemetry as rows: one line of JSON for each, written straight from its OTLP bytes.
 
-use documents::json::{self, Object, each_key, list, object, value_text};
-use documents::rfc3339_nanos;
+use std::ops::Range;
+
+use documents::json::{self, Object, each_key, list, members, object, value_text};
+use documents::{SPAN_KINDS, STATUS_CODES, named};
 use pdata::{
     AttributesRef, Buckets, Exemplar, Logs, Metric, MetricData, Metrics, NumberValue, PointRef,
     ScopeMetrics, Traces, ValueRef,
@@ -28,11 +30,11 @@ impl Rows {
         self.ends.len()
     }
 
-    /// The bytes of the rows from one to another.
-    pub(crate) fn bytes(&self, from: usize, to: usize) -> &[u8] {
+    /// Where the rows from one to another stand.
+    pub(crate) fn range(&self, from: usize, to: usize) -> Range<usize> {
         let end =
             |at: usize| at.checked_sub(1).and_then(|it| self.ends.get(it)).copied().unwrap_or(0);
-        self.body.get(end(from)..end(to)).unwrap_or_default()
+        end(from)..end(to)
     }
 }
 

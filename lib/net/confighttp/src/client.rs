@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes};
 use component::meter::Calls;
-use component::{ClientAuth, Context, Meter, Outgoing};
+use component::{ClientAuth, ConsumeError, Context, Meter, Outgoing};
 use compression::{Chunks, Compressor};
 use confignet::dial::Target;
 use confignet::proxy::{Proxies, Proxy};
@@ -95,6 +95,15 @@ impl Reply {
         match value.parse::<u64>() {
             Ok(seconds) => Some(Duration::from_secs(seconds)),
             Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
+        }
+    }
+
+    /// The error of a request that can have success later: as soon as the server says.
+    pub fn retryable(&self, text: String) -> ConsumeError {
+        let error = ConsumeError::retryable(text);
+        match self.retry_after(component::clock::now()) {
+            Some(wait) => error.after(wait),
+            None => error,
         }
     }
 }

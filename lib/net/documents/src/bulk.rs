@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use component::meter::{Descriptor, Level, OURS};
-use component::{ConsumeError, Context, ExporterSettings, LostReason, Meter};
+use component::{ConsumeError, Context, ExporterSettings, LostReason};
 use confighttp::client::Reply;
 use http::HeaderValue;
+use pdata::text::{is_unreserved, percent_encoded};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -30,14 +30,17 @@ const PASSING: [u16; 3] = [502, 503, 504];
 /// A document with this id is there already.
 const CONFLICT: u16 = 409;
 
-/// What a backend refuses of a request that it takes otherwise.
-pub const REFUSED: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_exporter_refused_items",
-    unit: "{item}",
-    description: "Spans, data points or log records that the backend refused one by one, by its reason.",
-};
+/// Where documents are sent: the bulk API of the server at `endpoint`, whose path and query are kept. `filter_path` and
+/// `pipeline` may be empty.
+pub fn url(endpoint: &str, filter_path: &str, pipeline: &str) -> String {
+    let encoded = |it: &str| percent_encoded(it, is_unreserved);
+    let (base, query) = endpoint.split_once('?').unwrap_or((endpoint, ""));
+    let and = if query.is_empty() { "" } else { "&" };
+    let filter_path = encoded(if filter_path.is_empty() { FILTER_PATH } else { filter_path });
+    let base = base.trim_end_matches('/');
+    let url = format!("{base}/_bulk?{query}{and}filter_path={filter_path}");
+    if pipeline.is_empty() { url } else { format!("{url}&pipeline={}", encoded(pipeline)) }
+}
 
 /// Documents for one or more requests.
 #[derive(Debug, Default)]
@@ -140,8 +143,6 @@ pub struct Sender {
     clients: Clients,
     policy: Policy,
     content_type: HeaderValue,
-    exporter: String,
-    meter: Meter,
     reasons: Mutex<BTreeSet<String>>,
     rest: Rest,
     stopping: CancellationToken,
@@ -167,8 +168,6 @@ impl Sender {
             clients,
             policy,
             content_type: HeaderValue::from_static("application/x-ndjson"),
-            exporter: settings.id.to_string(),
-            meter: settings.meter.clone(),
             reasons: Mutex::default(),
             rest: Rest::new(settings),
             stopping,
@@ -274,11 +273,7 @@ impl Sender {
         if !self.may_pass(status) {
             return ConsumeError::permanent(text);
         }
-        let error = ConsumeError::retryable(text);
-        match reply.retry_after(component::clock::now()) {
-            Some(wait) => error.after(wait),
-            None => error,
-        }
+        reply.retryable(text)
     }
 
     fn told(&self, bulk: &Bulk, documents: &[usize], body: &[u8]) -> Outcome {
@@ -324,14 +319,13 @@ impl Sender {
     fn report(&self, refusals: &Refusals<'_>) {
         for (kind, refusal) in &refusals.by_kind {
             let kind = self.reason(kind);
-            let labels = [("exporter", self.exporter.as_str()), ("reason", kind.as_str())];
-            self.meter.counter(REFUSED, &labels).add(refusal.items as u64);
-            LostReason::RejectedByBackend.counter(&self.meter).add(refusal.items as u64);
+            self.rest.refused(refusal.items, &kind);
             if refusal.is_silent {
                 continue;
             }
             let reason = if self.policy.show_reasons { refusal.reason } else { "" };
-            let (exporter, index, documents) = (&self.exporter, refusal.index, refusal.documents);
+            let (exporter, index, documents) =
+                (self.rest.exporter(), refusal.index, refusal.documents);
             warn!(
                 exporter,
                 index,
