@@ -472,6 +472,42 @@ fn texts(request: &Request) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_document_that_is_refused_without_a_reason_does_not_count_as_delivered() {
+    let server = HttpServer::start();
+    // `filter_path` may leave out the errors.
+    let items = json!([{"create": {"status": 201}}, {"create": {"status": 400}}]);
+    server.answer(move |_| Reply::new("200 OK", json!({"items": items}).to_string()));
+    let settings = exporter_settings("elasticsearch", Signal::Logs);
+    let meter = settings.meter.clone();
+    let section = format!(
+        "{{endpoint: '{}', compression: none, bulk_response_filter_path: 'items.*.status'}}",
+        server.url("")
+    );
+    let (exporter, host) = started(settings, &section).await;
+    consume(&exporter, Context::default(), bodies(&["good", "bad"])).await.unwrap();
+    let labels = [("exporter", "elasticsearch"), ("reason", "unknown")];
+    assert_eq!(metric(&meter, "sluice_exporter_refused_items", &labels), Some(1.0));
+    let lost = [("reason", "rejected_by_backend")];
+    assert_eq!(metric(&meter, "sluice_lost_total", &lost), Some(1.0));
+    host.shutdown(&*exporter, LIMIT).await;
+}
+
+#[test]
+fn a_point_says_where_it_goes_and_the_others_of_its_scope_do_not_follow() {
+    let point = |attributes: Value| number(&json!({"asInt": "1"}), &attributes);
+    let own = json!([attribute("data_stream.dataset", "own")]);
+    let points = [point(json!([])), point(own), point(json!([attribute("cpu", "1")]))];
+    let metrics = json!([{"name": "load", "gauge": {"dataPoints": points}}]);
+    let metrics = data(Signal::Metrics, &json!({"name": "lib"}), &metrics);
+    for (mode, suffix) in [(Mode::Otel, ".otel"), (Mode::Ecs, "")] {
+        let (lines, _) = documents(&section(""), mode, &metrics);
+        let indices: Vec<&Value> = lines.iter().map(|it| &it.0["create"]["_index"]).collect();
+        let want = ["generic", "own", "generic"].map(|it| format!("metrics-{it}{suffix}-default"));
+        assert_eq!(indices, want);
+    }
+}
+
+#[tokio::test]
 async fn a_document_that_is_refused_does_not_take_the_others_with_it() {
     let server = HttpServer::start();
     let asked = AtomicUsize::new(0);

@@ -297,20 +297,19 @@ impl Sender {
             let (Some(item), Some(document)) = (&entry.item, bulk.documents.get(*at)) else {
                 continue;
             };
-            let Some(error) = &item.error else { continue };
-            if item.status == CONFLICT && document.has_id {
+            if !item.is_refused() || (item.status == CONFLICT && document.has_id) {
                 continue;
             }
             if self.may_pass(item.status) {
-                refusals.passing.clone_from(&error.kind);
+                refusals.passing = Some(item.kind());
                 waiting.push(*at);
             } else {
                 let is_silent = item.status == CONFLICT && self.policy.hide_conflicts;
-                refusals.add(item, error, document.items, is_silent);
+                refusals.add(item, document.items, is_silent);
             }
         }
         self.report(&refusals);
-        let kind = refusals.passing.as_deref().unwrap_or("no reason");
+        let kind = refusals.passing.unwrap_or("no reason");
         let text = format!("documents were refused for now: {kind}");
         Outcome::Told { waiting, why: ConsumeError::retryable(text) }
     }
@@ -367,9 +366,9 @@ struct Refusal<'a> {
 }
 
 impl<'a> Refusals<'a> {
-    fn add(&mut self, item: &'a Item<'a>, error: &'a Problem<'a>, items: usize, is_silent: bool) {
-        let kind = error.kind.as_deref().unwrap_or("unknown");
-        let refusal = self.by_kind.entry(kind).or_insert_with(|| Refusal {
+    fn add(&mut self, item: &'a Item<'a>, items: usize, is_silent: bool) {
+        let reason = item.error.as_ref().and_then(|it| it.reason.as_deref());
+        let refusal = self.by_kind.entry(item.kind()).or_insert_with(|| Refusal {
             documents: 0,
             items: 0,
             index: item.index.as_deref().unwrap_or_default(),
@@ -402,6 +401,17 @@ struct Item<'a> {
     index: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     error: Option<Problem<'a>>,
+}
+
+impl Item<'_> {
+    /// The error may be left out of the answer by its `filter_path`.
+    fn is_refused(&self) -> bool {
+        self.error.is_some() || self.status >= 300
+    }
+
+    fn kind(&self) -> &str {
+        self.error.as_ref().and_then(|it| it.kind.as_deref()).unwrap_or("unknown")
+    }
 }
 
 #[derive(Deserialize)]
