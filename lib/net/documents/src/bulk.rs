@@ -20,6 +20,10 @@ use crate::retry::{Attempts, Pauses, Rest};
 
 /// Longest answer that is read, in bytes: 10,000 documents, all of them with an error.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a request unless the section says another limit. `FlushBytes` of the Go clients' bulk indexers.
+pub const REQUEST_BYTES_MAX: usize = 5_000_000;
+/// What is asked of an answer, unless the section says something else.
+const FILTER_PATH: &str = "items.*._index,items.*.status,items.*.error.type,items.*.error.reason";
 /// Reasons of refusals that are told apart in the metric.
 const REASONS_MAX: usize = 50;
 /// Longest name of a reason, in bytes.
@@ -354,7 +358,7 @@ impl Sender {
 struct Refusals<'a> {
     by_kind: BTreeMap<&'a str, Refusal<'a>>,
     /// Why some may pass later.
-    passing: Option<Cow<'a, str>>,
+    passing: Option<&'a str>,
 }
 
 struct Refusal<'a> {
@@ -372,7 +376,7 @@ impl<'a> Refusals<'a> {
             documents: 0,
             items: 0,
             index: item.index.as_deref().unwrap_or_default(),
-            reason: error.reason.as_deref().unwrap_or_default(),
+            reason: reason.unwrap_or_default(),
             is_silent,
         });
         refusal.documents += 1;

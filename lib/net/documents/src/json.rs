@@ -78,6 +78,16 @@ impl Object<'_> {
         }
     }
 
+    /// Digits of an id; an empty text if there is none.
+    pub fn id(&mut self, key: &str, it: &[u8]) {
+        id(self.key(key), it);
+    }
+
+    /// A point in time, in nanoseconds since 1970.
+    pub fn time(&mut self, key: &str, unix_nanos: u64) {
+        time(self.key(key), unix_nanos);
+    }
+
     /// A whole number.
     pub fn int(&mut self, key: &str, value: i64) {
         int(self.key(key), value);
@@ -104,6 +114,15 @@ impl Object<'_> {
     pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
         object(self.key(key), fill);
     }
+}
+
+/// `"a":1,"b":2`: members that several objects have, for [`Object::members`].
+pub fn members(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    object(&mut out, fill);
+    out.pop();
+    out.remove(0);
+    out
 }
 
 /// Writes a list.
@@ -166,6 +185,18 @@ pub fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         out.extend(hex_digits(*byte));
     }
+    out.push(b'"');
+}
+
+/// Writes the digits of an id in quotes; nothing between them if there is none.
+pub fn id(out: &mut Vec<u8>, id: &[u8]) {
+    hex(out, if id.iter().any(|it| *it != 0) { id } else { &[] });
+}
+
+/// Writes a point in time in quotes, in UTC and with its nanoseconds.
+pub fn time(out: &mut Vec<u8>, unix_nanos: u64) {
+    out.push(b'"');
+    rfc3339_nanos(out, unix_nanos);
     out.push(b'"');
 }
 
