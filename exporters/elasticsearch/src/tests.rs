@@ -436,7 +436,8 @@ fn a_point_says_where_it_goes_and_the_others_of_its_scope_do_not_follow() {
     let metrics = data(Signal::Metrics, &json!({"name": "lib"}), &metrics);
     for (mode, suffix) in [(Mode::Otel, ".otel"), (Mode::Ecs, "")] {
         let (lines, _) = documents(&section(""), mode, &metrics);
-        let indices: Vec<&Value> = lines.iter().map(|it| &it.0["create"]["_index"]).collect();
+        let index = |it: &(Value, Value)| it.0["create"]["_index"].as_str().unwrap().to_owned();
+        let indices: Vec<String> = lines.iter().map(index).collect();
         let want = ["generic", "own", "generic"].map(|it| format!("metrics-{it}{suffix}-default"));
         assert_eq!(indices, want);
     }
