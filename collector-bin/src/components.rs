@@ -62,6 +62,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .exporter::<kafka_exporter::Kafka>()
         .exporter::<k8s_patch_exporter::K8sPatch>()
         .exporter::<nop_exporter::Nop>()
+        .exporter::<opensearch_exporter::OpenSearch>()
         .exporter::<otlp_grpc_exporter::OtlpGrpc>()
         .exporter::<otlp_http_exporter::OtlpHttp>()
         .exporter::<prometheus_exporter::Prometheus>()

@@ -1,13 +1,11 @@
 //! Requests to ClickHouse, what its answers mean, and how a row that it refuses is found.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
 use bytes::Bytes;
-use component::{ConsumeError, Context, ExporterSettings, LostReason, Meter};
+use component::{ConsumeError, Context, ExporterSettings, LostReason};
 use confighttp::client::Reply;
-use documents::bulk::REFUSED;
 use documents::{Attempts, Clients, Pauses, Rest};
 use http::HeaderValue;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -48,10 +46,11 @@ pub(crate) struct Inserter {
     clients: Clients,
     pauses: Pauses,
     rest: Rest,
-    meter: Meter,
-    exporter: String,
     stopping: CancellationToken,
-    is_absent: AtomicBool,
+    /// What makes the tables.
+    statements: Vec<String>,
+    /// Those that have to be sent before the next rows; none when the tables are there.
+    missing: Mutex<Vec<String>>,
 }
 
 /// Rows from one to another, of those of a request.
@@ -61,23 +60,12 @@ impl Inserter {
     pub(crate) fn new(
         clients: Clients,
         pauses: Pauses,
-        settings: &ExporterSettings,
-        stopping: CancellationToken,
+        statements: Vec<String>,
+        (settings, stopping): (&ExporterSettings, CancellationToken),
     ) -> Self {
-        Self {
-            clients,
-            pauses,
-            rest: Rest::new(settings),
-            meter: settings.meter.clone(),
-            exporter: settings.id.to_string(),
-            stopping,
-            is_absent: AtomicBool::new(false),
-        }
-    }
-
-    /// True once after a table was found to be gone.
-    pub(crate) fn found_absent(&self) -> bool {
-        self.is_absent.swap(false, Relaxed)
+        let missing = Mutex::new(statements.clone());
+        let rest = Rest::new(settings);
+        Self { clients, pauses, rest, stopping, statements, missing }
     }
 
     pub(crate) fn close(&self) {
@@ -85,14 +73,14 @@ impl Inserter {
     }
 
     /// Sends a statement, with rows behind it.
-    pub(crate) async fn ask(&self, ctx: &Context, statement: String, rows: &[u8]) -> Said {
+    async fn ask(&self, ctx: &Context, statement: String, rows: Bytes) -> Said {
         let Some(client) = self.clients.next() else {
             return Said::Failed(ConsumeError::retryable("there is no endpoint"));
         };
         let mut body = compression::Chunks::default();
         body.push(Bytes::from(statement));
         if !rows.is_empty() {
-            body.push(Bytes::copy_from_slice(rows));
+            body.push(rows);
         }
         match client.post(ctx, HeaderValue::from_static("text/plain"), body).await {
             Err(why) => {
@@ -103,6 +91,20 @@ impl Inserter {
         }
     }
 
+    /// Makes the tables before the first rows, and again when they are gone.
+    async fn make_tables(&self, ctx: &Context) -> Result<(), ConsumeError> {
+        let mut missing = self.missing.lock().await;
+        while let Some(statement) = missing.first() {
+            match self.ask(ctx, statement.clone(), Bytes::new()).await {
+                Said::Ok => drop(missing.remove(0)),
+                Said::Row { error, .. } | Said::Absent(error) | Said::Failed(error) => {
+                    return Err(error.within("cannot make the tables"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Inserts all rows. What has been inserted before, in another table of the same data, is not taken back.
     ///
     /// # Errors
@@ -111,19 +113,18 @@ impl Inserter {
         &self,
         ctx: &Context,
         table: &str,
-        rows: &Rows,
+        mut rows: Rows,
         any_taken: &mut bool,
     ) -> Result<(), ConsumeError> {
+        let body = Bytes::from(std::mem::take(&mut rows.body));
         let mut open: Vec<Range> = vec![(0, rows.len())];
         let mut bad = 0;
         while let Some((from, to)) = open.pop() {
             if from >= to {
                 continue;
             }
-            match self
-                .insert_range(ctx, table, rows.bytes(from, to), (to - from, *any_taken))
-                .await?
-            {
+            let part = body.slice(rows.range(from, to));
+            match self.insert_range(ctx, table, part, (to - from, *any_taken)).await? {
                 None => *any_taken = true,
                 Some((number, code, error)) => {
                     // What was looked at is counted below, and the rest is told of.
@@ -152,17 +153,21 @@ impl Inserter {
         &self,
         ctx: &Context,
         table: &str,
-        rows: &[u8],
+        rows: Bytes,
         (items, any_taken): (usize, bool),
     ) -> Result<Option<(Option<usize>, u32, ConsumeError)>, ConsumeError> {
         let mut attempts = Attempts::new(&self.pauses, &self.stopping);
         loop {
             let statement = format!("INSERT INTO {table} FORMAT JSONEachRow\n");
-            let why = match self.ask(ctx, statement, rows).await {
+            let said = match self.make_tables(ctx).await {
+                Ok(()) => self.ask(ctx, statement, rows.clone()).await,
+                Err(why) => Said::Failed(why),
+            };
+            let why = match said {
                 Said::Ok => return Ok(None),
                 Said::Row { number, code, error } => return Ok(Some((number, code, error))),
                 Said::Absent(why) => {
-                    self.is_absent.store(true, Relaxed);
+                    self.missing.lock().await.clone_from(&self.statements);
                     why
                 }
                 Said::Failed(why) => why,
@@ -182,11 +187,8 @@ impl Inserter {
     }
 
     fn refused(&self, rows: usize, code: u32, error: &ConsumeError) {
-        let reason = format!("code_{code}");
-        let labels = [("exporter", self.exporter.as_str()), ("reason", reason.as_str())];
-        self.meter.counter(REFUSED, &labels).add(rows as u64);
-        LostReason::RejectedByBackend.counter(&self.meter).add(rows as u64);
-        let (exporter, error) = (&self.exporter, error.message());
+        self.rest.refused(rows, &format!("code_{code}"));
+        let (exporter, error) = (self.rest.exporter(), error.message());
         warn!(exporter, rows, error, "ClickHouse refused rows. Dropping them; the others go on.");
     }
 }
@@ -210,15 +212,9 @@ fn understood(reply: &Reply) -> Said {
     if status.is_success() && code.is_none() {
         return Said::Ok;
     }
-    let end = text.char_indices().map(|it| it.0).take_while(|it| *it <= SAID_BYTES_MAX).last();
-    let end = end.filter(|_| text.len() > SAID_BYTES_MAX).unwrap_or(text.len());
-    let said = text.get(..end);
-    let said = said.unwrap_or_default().trim();
+    let said = text.get(..text.floor_char_boundary(SAID_BYTES_MAX)).unwrap_or_default().trim();
     let text_of = format!("ClickHouse answered {}: {said}", status.as_u16());
-    let retryable = || match reply.retry_after(component::clock::now()) {
-        Some(wait) => ConsumeError::retryable(text_of.clone()).after(wait),
-        None => ConsumeError::retryable(text_of.clone()),
-    };
+    let retryable = || reply.retryable(text_of.clone());
     match code {
         Some(code) if OF_ROWS.contains(&code) => {
             Said::Row { number: row(&text), code, error: ConsumeError::permanent(text_of) }

@@ -20,7 +20,6 @@ use component::{
 };
 use confighttp::client::ClientConfig;
 use documents::{Clients, Pauses};
-use tokio::sync::Mutex;
 
 mod config;
 mod dsn;
@@ -31,7 +30,7 @@ mod schema;
 mod tests;
 
 pub use config::{Compress, Config, MetricsTables, Table, TableEngine};
-use insert::{Inserter, Said};
+use insert::Inserter;
 use rows::Rows;
 use schema::quoted;
 
@@ -49,9 +48,6 @@ struct Started {
     inserter: Inserter,
     /// In quotes.
     database: String,
-    /// What makes the tables; empty when they are there.
-    missing: Mutex<Vec<String>>,
-    statements: Vec<String>,
 }
 
 impl Exporter for ClickHouse {
@@ -96,40 +92,20 @@ impl Component for ClickHouse {
         }
         let clients = Clients::start(&client, &dsn.urls, (&self.settings, host), ANSWER_BYTES_MAX)?;
         let pauses = Pauses::of(config.retry_on_failure.clone());
-        let inserter = Inserter::new(clients, pauses, &self.settings, host.stopping().clone());
         let statements = if config.create_schema {
             schema::statements(config, &dsn.database, self.settings.signal)
         } else {
             Vec::new()
         };
-        let missing = Mutex::new(statements.clone());
-        let database = quoted(&dsn.database);
-        self.started.get_or_init(|| Started { inserter, database, missing, statements });
+        let around = (&self.settings, host.stopping().clone());
+        let inserter = Inserter::new(clients, pauses, statements, around);
+        self.started.get_or_init(|| Started { inserter, database: quoted(&dsn.database) });
         Ok(())
     }
 
     async fn shutdown(&self) -> Result<(), BoxError> {
         if let Some(started) = self.started.get() {
             started.inserter.close();
-        }
-        Ok(())
-    }
-}
-
-impl Started {
-    /// Makes the tables before the first rows, and again when they are gone.
-    async fn make_tables(&self, ctx: &Context) -> Result<(), ConsumeError> {
-        let mut missing = self.missing.lock().await;
-        if self.inserter.found_absent() {
-            missing.clone_from(&self.statements);
-        }
-        while let Some(statement) = missing.first() {
-            match self.inserter.ask(ctx, statement.clone(), &[]).await {
-                Said::Ok => drop(missing.remove(0)),
-                Said::Row { error, .. } | Said::Absent(error) | Said::Failed(error) => {
-                    return Err(error.within("cannot make the tables"));
-                }
-            }
         }
         Ok(())
     }
@@ -155,11 +131,10 @@ impl Consumer for ClickHouse {
         let started = self.started.get();
         let started =
             started.ok_or_else(|| ConsumeError::retryable("the exporter is not started"))?;
-        started.make_tables(ctx).await?;
         let mut any_taken = false;
         for (table, rows) in self.tables(&data) {
             let table = format!("{}.{}", started.database, quoted(&table));
-            started.inserter.insert(ctx, &table, &rows, &mut any_taken).await?;
+            started.inserter.insert(ctx, &table, rows, &mut any_taken).await?;
         }
         Ok(())
     }

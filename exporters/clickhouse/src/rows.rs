@@ -1,14 +1,13 @@
 //! Telemetry as rows: one line of JSON for each, written straight from its OTLP bytes.
 
-use documents::json::{self, Object, each_key, list, object, value_text};
-use documents::rfc3339_nanos;
+use std::ops::Range;
+
+use documents::json::{self, Object, each_key, list, members, object, value_text};
+use documents::{SPAN_KINDS, STATUS_CODES, named};
 use pdata::{
     AttributesRef, Buckets, Exemplar, Logs, Metric, MetricData, Metrics, NumberValue, PointRef,
     ScopeMetrics, Traces, ValueRef,
 };
-
-const KINDS: [&str; 6] = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"];
-const CODES: [&str; 3] = ["Unset", "Ok", "Error"];
 
 /// Rows of one table.
 #[derive(Debug, Default)]
@@ -28,22 +27,12 @@ impl Rows {
         self.ends.len()
     }
 
-    /// The bytes of the rows from one to another.
-    pub(crate) fn bytes(&self, from: usize, to: usize) -> &[u8] {
+    /// Where the rows from one to another stand.
+    pub(crate) fn range(&self, from: usize, to: usize) -> Range<usize> {
         let end =
             |at: usize| at.checked_sub(1).and_then(|it| self.ends.get(it)).copied().unwrap_or(0);
-        self.body.get(end(from)..end(to)).unwrap_or_default()
+        end(from)..end(to)
     }
-}
-
-fn time(it: &mut Object<'_>, key: &str, unix_nanos: u64) {
-    write_time(it.key(key), unix_nanos);
-}
-
-fn write_time(out: &mut Vec<u8>, unix_nanos: u64) {
-    out.push(b'"');
-    rfc3339_nanos(out, unix_nanos);
-    out.push(b'"');
 }
 
 /// A number as ClickHouse reads it, which knows infinity and what is no number, in quotes.
@@ -70,30 +59,8 @@ fn write_map(out: &mut Vec<u8>, all: AttributesRef<'_>) {
     object(out, |it| each_key(all, |key, value| value_text(it.key(key), value)));
 }
 
-/// Digits of an id; nothing where there is none.
-fn write_id(out: &mut Vec<u8>, id: &[u8]) {
-    json::hex(out, if id.iter().any(|it| *it != 0) { id } else { &[] });
-}
-
-fn id(it: &mut Object<'_>, key: &str, id: &[u8]) {
-    write_id(it.key(key), id);
-}
-
 fn service(resource: AttributesRef<'_>, out: &mut Vec<u8>) {
     value_text(out, resource.get("service.name").unwrap_or_default());
-}
-
-fn named<'a>(names: &[&'a str], number: i32) -> &'a str {
-    usize::try_from(number).ok().and_then(|at| names.get(at)).copied().unwrap_or_default()
-}
-
-/// `"a":1,"b":2`: what all rows of a scope have.
-fn members(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
-    let mut out = Vec::new();
-    object(&mut out, fill);
-    out.pop();
-    out.remove(0);
-    out
 }
 
 pub(crate) fn logs(logs: &Logs) -> Rows {
@@ -116,9 +83,9 @@ pub(crate) fn logs(logs: &Logs) -> Rows {
                     at => at,
                 };
                 rows.row(|it| {
-                    time(it, "Timestamp", at);
-                    id(it, "TraceId", record.trace_id());
-                    id(it, "SpanId", record.span_id());
+                    it.time("Timestamp", at);
+                    it.id("TraceId", record.trace_id());
+                    it.id("SpanId", record.span_id());
                     it.uint("TraceFlags", u64::from(record.flags() & 0xff));
                     it.text("SeverityText", record.severity_text());
                     it.int("SeverityNumber", record.severity_number().clamp(0, 255).into());
@@ -146,21 +113,21 @@ pub(crate) fn traces(traces: &Traces) -> Rows {
             for span in group.spans() {
                 let (start, end) = (span.start_time_unix_nano(), span.end_time_unix_nano());
                 rows.row(|it| {
-                    time(it, "Timestamp", start);
-                    id(it, "TraceId", span.trace_id());
-                    id(it, "SpanId", span.span_id());
-                    id(it, "ParentSpanId", span.parent_span_id());
+                    it.time("Timestamp", start);
+                    it.id("TraceId", span.trace_id());
+                    it.id("SpanId", span.span_id());
+                    it.id("ParentSpanId", span.parent_span_id());
                     it.text("TraceState", span.trace_state());
                     it.text("SpanName", span.name());
-                    it.text("SpanKind", named(&KINDS, span.kind()));
+                    it.text("SpanKind", named(&SPAN_KINDS, span.kind()));
                     it.members(&around);
                     write_map(it.key("SpanAttributes"), span.attributes());
                     it.uint("Duration", end.saturating_sub(start));
                     let status = span.status();
-                    it.text("StatusCode", named(&CODES, status.code));
+                    it.text("StatusCode", named(&STATUS_CODES, status.code));
                     it.text("StatusMessage", status.message);
                     list(it.key("Events.Timestamp"), span.events(), |out, it| {
-                        write_time(out, it.time_unix_nano());
+                        json::time(out, it.time_unix_nano());
                     });
                     list(it.key("Events.Name"), span.events(), |out, it| {
                         json::text(out, it.name())
@@ -169,10 +136,10 @@ pub(crate) fn traces(traces: &Traces) -> Rows {
                         write_map(out, it.attributes());
                     });
                     list(it.key("Links.TraceId"), span.links(), |out, it| {
-                        write_id(out, it.trace_id())
+                        json::id(out, it.trace_id())
                     });
                     list(it.key("Links.SpanId"), span.links(), |out, it| {
-                        write_id(out, it.span_id())
+                        json::id(out, it.span_id())
                     });
                     list(it.key("Links.TraceState"), span.links(), |out, it| {
                         json::text(out, it.trace_state());
@@ -235,8 +202,8 @@ fn around(resource: AttributesRef<'_>, url: &str, group: ScopeMetrics<'_>) -> Ve
 fn write_point(it: &mut Object<'_>, metric: Metric<'_>, point: PointRef<'_>, named: &[u8]) {
     it.members(named);
     write_map(it.key("Attributes"), point.attributes());
-    time(it, "StartTimeUnix", point.start_time_unix_nano());
-    time(it, "TimeUnix", point.time_unix_nano());
+    it.time("StartTimeUnix", point.start_time_unix_nano());
+    it.time("TimeUnix", point.time_unix_nano());
     it.uint("Flags", point.flags().into());
     let temporality = match metric.data() {
         MetricData::Sum(sum) => {
@@ -317,8 +284,8 @@ fn exemplars<'a, I: Iterator<Item = Exemplar<'a>>>(it: &mut Object<'_>, all: imp
     list(it.key("Exemplars.FilteredAttributes"), all(), |out, it| {
         write_map(out, it.filtered_attributes());
     });
-    list(it.key("Exemplars.TimeUnix"), all(), |out, it| write_time(out, it.time_unix_nano()));
+    list(it.key("Exemplars.TimeUnix"), all(), |out, it| json::time(out, it.time_unix_nano()));
     list(it.key("Exemplars.Value"), all(), |out, it| write_double(out, number(it.value())));
-    list(it.key("Exemplars.SpanId"), all(), |out, it| write_id(out, it.span_id()));
-    list(it.key("Exemplars.TraceId"), all(), |out, it| write_id(out, it.trace_id()));
+    list(it.key("Exemplars.SpanId"), all(), |out, it| json::id(out, it.span_id()));
+    list(it.key("Exemplars.TraceId"), all(), |out, it| json::id(out, it.trace_id()));
 }

@@ -275,6 +275,28 @@ async fn tables_are_made_before_the_first_rows_and_again_when_they_are_gone() {
 }
 
 #[tokio::test]
+async fn a_table_that_vanishes_between_two_others_is_made_again_before_its_rows_are_sent_again() {
+    let server = HttpServer::start();
+    let made: Vec<Reply> = vec![Reply::new("200 OK", ""); 5];
+    let gone =
+        refused("60", "Code: 60. DB::Exception: Table default.otel_metrics_sum does not exist");
+    server.script(made.into_iter().chain([Reply::new("200 OK", ""), gone]));
+    let settings = exporter_settings("clickhouse", Signal::Metrics);
+    let section = format!(
+        "{{endpoint: '{}', compress: none, retry_on_failure: {{initial_interval: 1ms}}}}",
+        server.url("")
+    );
+    let (exporter, host) = started(settings, &section).await;
+    consume(&exporter, Context::default(), some_metrics()).await.unwrap();
+    let statements: Vec<String> = server.requests().iter().map(|it| asked(it).0).collect();
+    let inserts: Vec<usize> =
+        (0..statements.len()).filter(|at| statements[*at].starts_with("INSERT")).collect();
+    assert_eq!(inserts, [5, 6, 12, 13, 14, 15], "{statements:?}");
+    assert_eq!(statements[6], statements[12]);
+    host.shutdown(&*exporter, LIMIT).await;
+}
+
+#[tokio::test]
 async fn a_row_that_is_refused_does_not_take_the_others_with_it() {
     let server = HttpServer::start();
     server.answer(|request| match texts(request).iter().position(|it| it == "bad") {

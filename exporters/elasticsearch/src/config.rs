@@ -4,16 +4,14 @@ use component::config::{Caution, Choice, Duration, Problems, Secret, Section};
 use component::{BatchConfig, QueueConfig, Sizer};
 use compression::Params;
 use confighttp::client::ClientConfig;
-use pdata::text::{Base64, is_unreserved, percent_encoded};
+use documents::bulk;
+use pdata::text::Base64;
 use serde::{Deserialize, Serialize};
 
 use crate::mode::{Mapping, Mode};
 
 /// Where endpoints are found when the section has none.
 const ENDPOINTS_VARIABLE: &str = "ELASTICSEARCH_URL";
-/// What is asked of an answer.
-const FILTER_PATH: &str =
-    "items.*._index,items.*.status,items.*.failure_store,items.*.error.type,items.*.error.reason";
 const NO_ENDPOINT: &str = "exactly one of [endpoint, endpoints, cloudid] must be specified";
 
 /// `exporters: elasticsearch:`.
@@ -313,19 +311,7 @@ impl Config {
 
     /// Where the documents of a request go: the URL of the bulk API, with all that is said in its query.
     pub(crate) fn bulk_url(&self, endpoint: &str) -> String {
-        let (base, query) = endpoint.split_once('?').unwrap_or((endpoint, ""));
-        let path = Some(self.bulk_response_filter_path.as_str()).filter(|it| !it.is_empty());
-        let mut url = format!("{}/_bulk?", base.trim_end_matches('/'));
-        if !query.is_empty() {
-            url = format!("{url}{query}&");
-        }
-        url = format!(
-            "{url}filter_path={}",
-            percent_encoded(path.unwrap_or(FILTER_PATH), is_unreserved)
-        );
-        if !self.pipeline.is_empty() {
-            url = format!("{url}&pipeline={}", percent_encoded(&self.pipeline, is_unreserved));
-        }
+        let mut url = bulk::url(endpoint, &self.bulk_response_filter_path, &self.pipeline);
         if let Some(shown) = self.include_source_on_error {
             url = format!("{url}&include_source_on_error={shown}");
         }

@@ -1,10 +1,10 @@
 //! Documents of the mode ecs: attributes of OpenTelemetry under the names of the Elastic Common Schema (`model.go`, v0.159).
 
+use documents::flat::{Fields, Leaf};
+use documents::{json, named};
 use pdata::{AttributesRef, LogRecord, Span, ValueRef};
 
-use crate::flat::{Fields, Leaf};
 use crate::route::Route;
-use documents::json;
 
 /// Names of attributes of resources; an empty one leaves the attribute out.
 const RESOURCE: [(&str, &str); 38] = [
@@ -201,6 +201,6 @@ pub(crate) fn span<'a>(out: &mut Vec<u8>, span: Span<'a>, around: &Around<'_, 'a
     if span.links().next().is_some() {
         fields.add("span.links", Leaf::Json(links));
     }
-    fields.text("span.kind", crate::otel::named(&KINDS, span.kind()));
+    fields.text("span.kind", named(&KINDS, span.kind()));
     fields.write(&[around.fields], true, out);
 }

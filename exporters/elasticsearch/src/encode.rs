@@ -1,30 +1,16 @@
 //! Telemetry as lines of a bulk request.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 
-use component::Data;
 use documents::bulk::Bulk;
-use documents::json;
+use documents::flat::Fields;
+use documents::{Dropped, json};
 use pdata::{AttributesRef, Logs, ResourceRef, ScopeRef, Traces, ValueRef};
 
 use crate::config::Config;
-use crate::flat::Fields;
 use crate::mode::Mode;
 use crate::route::{Route, Router, says};
 use crate::{ecs, legacy, otel, route};
-
-/// What was left out, by reason.
-#[derive(Debug, Default)]
-pub(crate) struct Dropped(pub(crate) BTreeMap<&'static str, usize>);
-
-impl Dropped {
-    pub(crate) fn add(&mut self, reason: &'static str, items: usize) {
-        if items > 0 {
-            *self.0.entry(reason).or_default() += items;
-        }
-    }
-}
 
 /// How the telemetry of one call is written.
 pub(crate) struct Encoder<'c> {
@@ -96,16 +82,7 @@ impl<'c> Encoder<'c> {
         }
     }
 
-    pub(crate) fn encode(&self, data: &Data, dropped: &mut Dropped) -> Bulk {
-        match data {
-            Data::Logs(logs) => self.logs(logs, dropped),
-            Data::Traces(traces) => self.traces(traces, dropped),
-            // Points make documents together, in a module of their own.
-            Data::Metrics(_) => Bulk::default(),
-        }
-    }
-
-    fn logs(&self, logs: &Logs, dropped: &mut Dropped) -> Bulk {
+    pub(crate) fn logs(&self, logs: &Logs, dropped: &mut Dropped) -> Bulk {
         let mut bulk = Bulk::default();
         for resource in logs.resources() {
             let base = Base::default();
@@ -171,7 +148,7 @@ impl<'c> Encoder<'c> {
         )
     }
 
-    fn traces(&self, traces: &Traces, dropped: &mut Dropped) -> Bulk {
+    pub(crate) fn traces(&self, traces: &Traces, dropped: &mut Dropped) -> Bulk {
         let mut bulk = Bulk::default();
         for resource in traces.resources() {
             let base = Base::default();

@@ -1,11 +1,11 @@
 //! Documents of the modes none and raw: flat fields, with prefixes or without (`model.go`, v0.159).
 
-use documents::json;
+use documents::flat::{Fields, Leaf};
+use documents::{json, named};
 use pdata::text::hex;
 use pdata::{AttributesRef, LogRecord, ScopeRef, Span, SpanLink, ValueRef};
 
 use crate::ecs::data_stream;
-use crate::flat::{Fields, Leaf};
 use crate::route::Route;
 
 const KINDS: [&str; 6] = [
@@ -66,7 +66,7 @@ pub(crate) fn span<'a>(
     fields.id("SpanId", span.span_id());
     fields.id("ParentSpanId", span.parent_span_id());
     fields.text("Name", span.name());
-    fields.text("Kind", crate::otel::named(&KINDS, span.kind()));
+    fields.text("Kind", named(&KINDS, span.kind()));
     fields.add("TraceStatus", Leaf::Int(span.status().code.into()));
     fields.text("TraceStatusDescription", span.status().message);
     fields.text("Link", links(span.links()));

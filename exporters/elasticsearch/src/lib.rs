@@ -14,20 +14,17 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use component::config::Duration as GoDuration;
-use component::meter::{Descriptor, Level, OURS};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
     ExporterSettings, Host, RetryConfig, Signal, Stability,
 };
-use documents::bulk::{ANSWER_BYTES_MAX, Bulk, Policy, Sender};
-use documents::{Clients, Pauses};
+use documents::bulk::{ANSWER_BYTES_MAX, Bulk, Policy, REQUEST_BYTES_MAX, Sender};
+use documents::{Clients, Dropped, Pauses};
 use pdata::text::Base64;
-use tracing::warn;
 
 mod config;
 mod ecs;
 mod encode;
-mod flat;
 mod legacy;
 mod metrics;
 mod mode;
@@ -40,23 +37,13 @@ mod tests;
 pub use config::{
     Config, Discover, Flush, Login, LogstashFormat, Retry, Routing, Switch, Telemetry,
 };
-use encode::{Dropped, Encoder};
+use encode::Encoder;
 pub use mode::{Mapping, Mode};
 
 /// Request metadata that chooses a mode.
 const MODE_KEY: &str = "x-elastic-mapping-mode";
-/// Bytes of a bulk request unless the batch has a limit of its own.
-const REQUEST_BYTES_MAX: usize = 5_000_000;
 /// How long single documents that are refused for now are sent again: as long as whole requests are.
 const TIME_MAX: GoDuration = GoDuration::from_secs(300);
-
-const DROPPED: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_exporter_dropped_items",
-    unit: "{item}",
-    description: "Spans, data points or log records that the backend has no form for, by reason.",
-};
 
 /// The exporter.
 pub struct Elasticsearch {
@@ -175,20 +162,14 @@ impl Elasticsearch {
             ConsumeError::permanent(format!("unsupported mapping mode {name:?} in {MODE_KEY}"))
         })
     }
-
-    fn report(&self, dropped: &Dropped) {
-        for (reason, items) in &dropped.0 {
-            warn!(reason, items, "dropping what Elasticsearch has no form for");
-            let labels = [("exporter", self.settings.id.as_str()), ("reason", *reason)];
-            self.settings.meter.counter(DROPPED, &labels).add(*items as u64);
-        }
-    }
 }
 
 fn bulk(encoder: &Encoder<'_>, data: &Data, dropped: &mut Dropped) -> Bulk {
     match data {
+        Data::Logs(logs) => encoder.logs(logs, dropped),
+        Data::Traces(traces) => encoder.traces(traces, dropped),
+        // Points make documents together, in a module of their own.
         Data::Metrics(points) => metrics::encode(points, encoder, dropped),
-        data => encoder.encode(data, dropped),
     }
 }
 
@@ -203,7 +184,7 @@ impl Consumer for Elasticsearch {
         let now = component::clock::unix_nanos();
         let encoder = Encoder::new(&self.config, mode, self.index(), now);
         let bulk = bulk(&encoder, &data, &mut dropped);
-        self.report(&dropped);
+        dropped.report(&self.settings);
         if bulk.is_empty() {
             return Ok(());
         }

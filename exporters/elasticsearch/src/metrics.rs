@@ -1,40 +1,53 @@
 //! Points as documents: those of the same time and attributes make one, with a field for each metric.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
+use documents::Dropped;
 use documents::bulk::Bulk;
+use documents::flat::{Fields, Leaf};
 use documents::json::object;
 use pdata::{AttributesRef, Metric, Metrics, PointRef, ResourceMetrics, ScopeMetrics};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use xxhash_rust::xxh64::Xxh64;
 
 use crate::ecs;
-use crate::encode::{Dropped, Encoder};
-use crate::flat::Leaf;
+use crate::encode::Encoder;
 use crate::mode::Mode;
 use crate::otel;
 use crate::points::{self, Hints, Value};
-use crate::route::{Route, is_reserved};
+use crate::route::{Route, is_reserved, says};
+
+/// What stands around the points of a scope.
+struct Around {
+    mode: Mode,
+    /// Members of the mode otel.
+    otel: Vec<u8>,
+}
 
 /// The points of one document.
 struct Group<'a> {
-    mode: Mode,
-    route: Route,
-    scope: ScopeMetrics<'a>,
+    around: Rc<Around>,
+    route: Rc<Route>,
     points: Vec<(Metric<'a>, PointRef<'a>)>,
 }
 
 pub(crate) fn encode(metrics: &Metrics, encoder: &Encoder<'_>, dropped: &mut Dropped) -> Bulk {
     let mut bulk = Bulk::default();
     for resource in metrics.resources() {
+        let fields = OnceCell::new();
         for group in groups(resource, encoder, dropped) {
-            let items = group.points.len();
-            let written = match group.mode {
-                Mode::Otel => write_otel(resource, &group, &mut bulk, dropped),
-                _ => write_ecs(resource, &group, &mut bulk, dropped),
+            let written = if group.around.mode == Mode::Otel {
+                write_otel(&group, &mut bulk, dropped)
+            } else {
+                let fields = fields.get_or_init(|| ecs::resource(resource.attributes()));
+                write_ecs(fields, &group, &mut bulk, dropped)
             };
             // Points that are left out are counted where they are.
-            if written > 0 { bulk.end(items.min(written), false) } else { bulk.undo() }
+            if written > 0 {
+                bulk.end(written, false);
+            }
         }
     }
     bulk
@@ -61,11 +74,16 @@ fn groups<'a>(
                 continue;
             }
         };
+        let route = |own: AttributesRef<'_>| {
+            let all = [own, named.attributes(), resource.attributes()];
+            encoder.router.route(all, named.name(), (mode, "metrics")).map(Rc::new)
+        };
+        let usual = route(AttributesRef::default());
+        let around = Rc::new(Around::new(mode, resource, scope));
         for metric in scope.metrics() {
             for point in metric.points() {
                 let own = point.attributes();
-                let all = [own, named.attributes(), resource.attributes()];
-                let route = match encoder.router.route(all, named.name(), (mode, "metrics")) {
+                let route = match if says(own) { route(own) } else { usual.clone() } {
                     Ok(route) => route,
                     Err(why) => {
                         dropped.add(why, 1);
@@ -79,7 +97,7 @@ fn groups<'a>(
                 };
                 let identity = identity(point, part, &route.index);
                 let at = *known.entry(identity).or_insert_with(|| {
-                    groups.push(Group { mode, route, scope, points: Vec::new() });
+                    groups.push(Group { around: Rc::clone(&around), route, points: Vec::new() });
                     groups.len() - 1
                 });
                 if let Some(group) = groups.get_mut(at) {
@@ -89,6 +107,21 @@ fn groups<'a>(
         }
     }
     groups
+}
+
+impl Around {
+    fn new(mode: Mode, resource: ResourceMetrics<'_>, scope: ScopeMetrics<'_>) -> Self {
+        let otel = if mode == Mode::Otel {
+            otel::around(
+                (resource.resource(), resource.schema_url()),
+                (scope.scope(), scope.schema_url()),
+                true,
+            )
+        } else {
+            Vec::new()
+        };
+        Self { mode, otel }
+    }
 }
 
 /// What the points of a document have in common. 128 bits: two that are not the same do not meet.
@@ -145,12 +178,8 @@ fn values<'a>(group: &Group<'a>, dropped: &mut Dropped) -> (Vec<(&'a str, Value)
     (all, documents)
 }
 
-fn write_otel(
-    resource: ResourceMetrics<'_>,
-    group: &Group<'_>,
-    bulk: &mut Bulk,
-    dropped: &mut Dropped,
-) -> usize {
+/// Gives how many points it has written.
+fn write_otel(group: &Group<'_>, bulk: &mut Bulk, dropped: &mut Dropped) -> usize {
     let Some((metric, point)) = group.points.first() else { return 0 };
     let (all, documents) = values(group, dropped);
     if all.is_empty() {
@@ -164,11 +193,6 @@ fn write_otel(
             }
         });
     });
-    let around = otel::around(
-        (resource.resource(), resource.schema_url()),
-        (group.scope.scope(), group.scope.schema_url()),
-        true,
-    );
     object(out, |it| {
         otel::time(it, "@timestamp", point.time_unix_nano());
         if point.start_time_unix_nano() != 0 {
@@ -177,7 +201,7 @@ fn write_otel(
         it.text_if_any("unit", metric.unit());
         it.members(&group.route.stream_member());
         otel::attributes(it, point.attributes(), true);
-        it.members(&around);
+        it.members(&group.around.otel);
         it.object("metrics", |it| {
             for (name, value) in &all {
                 it.key(name).extend_from_slice(&value.json);
@@ -199,8 +223,9 @@ fn names_hash(all: &[(&str, Value)]) -> String {
     format!("{:x}", hash.digest())
 }
 
+/// Gives how many points it has written.
 fn write_ecs(
-    resource: ResourceMetrics<'_>,
+    around: &Fields<'_>,
     group: &Group<'_>,
     bulk: &mut Bulk,
     dropped: &mut Dropped,
@@ -210,8 +235,7 @@ fn write_ecs(
     if all.is_empty() {
         return 0;
     }
-    let around = ecs::resource(resource.attributes());
-    let mut fields = crate::flat::Fields::default();
+    let mut fields = Fields::default();
     fields.add("@timestamp", Leaf::Time(point.time_unix_nano()));
     fields.attributes("", point.attributes());
     ecs::data_stream(&mut fields, "", &group.route);
@@ -227,7 +251,7 @@ fn write_ecs(
     }
     let out = bulk.body();
     group.route.action(out, Mode::Ecs, |_| {});
-    fields.write(&[&around], true, out);
+    fields.write(&[around], true, out);
     out.push(b'\n');
     count
 }

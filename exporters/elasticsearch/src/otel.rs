@@ -1,14 +1,13 @@
 //! Documents of the mode otel (`internal/serializer/otelserializer`, v0.159).
 
 use documents::json::{self, Bytes, Object, each_key, object};
+use documents::{SPAN_KINDS, STATUS_CODES, named};
 use pdata::{AttributesRef, LogRecord, ResourceRef, ScopeRef, Span, SpanEvent, ValueRef};
 
 use crate::route::is_reserved;
 
 const LAT: &str = "geo.location.lat";
 const LON: &str = "geo.location.lon";
-const KINDS: [&str; 6] = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"];
-const CODES: [&str; 3] = ["Unset", "Ok", "Error"];
 
 /// What all documents of a scope have: members `resource` and `scope`.
 pub(crate) fn around(
@@ -175,7 +174,7 @@ pub(crate) fn span(out: &mut Vec<u8>, span: Span<'_>, stream: &[u8], around: &[u
         it.text_if_any("trace_state", span.trace_state());
         it.id_if_any("parent_span_id", span.parent_span_id());
         it.text_if_any("name", span.name());
-        it.text_if_any("kind", named(&KINDS, span.kind()));
+        it.text_if_any("kind", named(&SPAN_KINDS, span.kind()));
         it.uint("duration", end.saturating_sub(start));
         attributes(it, span.attributes(), false);
         it.uint_if_any("dropped_attributes_count", span.dropped_attributes_count().into());
@@ -193,7 +192,7 @@ pub(crate) fn span(out: &mut Vec<u8>, span: Span<'_>, stream: &[u8], around: &[u
         let status = span.status();
         it.object("status", |it| {
             it.text_if_any("message", status.message);
-            it.text_if_any("code", named(&CODES, status.code));
+            it.text_if_any("code", named(&STATUS_CODES, status.code));
         });
         it.members(around);
     });
@@ -217,8 +216,4 @@ pub(crate) fn event(
         named_attributes(it, event.attributes(), false, name);
         it.members(around);
     });
-}
-
-pub(crate) fn named<'a>(names: &[&'a str], number: i32) -> &'a str {
-    usize::try_from(number).ok().and_then(|at| names.get(at)).copied().unwrap_or_default()
 }

@@ -138,11 +138,7 @@ impl Router {
 fn clean(field: &str, disallowed: impl Fn(char) -> bool, suffix: &str) -> String {
     let small = field.chars().map(|it| if disallowed(it) { '_' } else { it });
     let mut out: String = small.flat_map(char::to_lowercase).collect();
-    let mut end = out.len().min(FIELD_BYTES_MAX - suffix.len());
-    while !out.is_char_boundary(end) {
-        end -= 1;
-    }
-    out.truncate(end);
+    out.truncate(out.floor_char_boundary(FIELD_BYTES_MAX - suffix.len()));
     out + suffix
 }
 

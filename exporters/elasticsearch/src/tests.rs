@@ -1,15 +1,13 @@
 //! Telemetry as documents, and what becomes of them at a server that checks each request against the bulk API.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use componenttest::{
-    HttpServer, Reply, Request, TestHost, config, exporter_settings, metric, problems, warnings,
+    HttpServer, Reply, Request, TestHost, bulk, config, exporter_settings, metric, problems,
+    warnings,
 };
 use pdata::Limits;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
 use super::*;
@@ -102,83 +100,8 @@ fn documents(config: &Config, mode: Mode, data: &Data) -> (Vec<(Value, Value)>, 
     };
     let mut dropped = Dropped::default();
     let encoder = Encoder::new(config, mode, index, 1_705_314_600_000_000_000);
-    let bulk = bulk(&encoder, data, &mut dropped);
-    (pairs(bulk.bytes()), dropped)
-}
-
-/// What the bulk API wants: two lines for each document, each an object, each key once.
-fn pairs(body: &[u8]) -> Vec<(Value, Value)> {
-    let text = std::str::from_utf8(body).expect("a bulk request is text");
-    assert!(text.is_empty() || text.ends_with('\n'), "the last line has no end");
-    let lines: Vec<Value> = text.lines().map(strict).collect();
-    assert_eq!(lines.len() % 2, 0, "an action without a document");
-    lines.chunks(2).map(|it| (it[0].clone(), it[1].clone())).collect()
-}
-
-fn strict(line: &str) -> Value {
-    let mut read = serde_json::Deserializer::from_str(line);
-    Strict.deserialize(&mut read).unwrap_or_else(|why| panic!("{why}: {line}"));
-    serde_json::from_str(line).unwrap()
-}
-
-/// Refuses a key that comes twice, as Elasticsearch does.
-struct Strict;
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut keys = BTreeSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            assert!(
-                !key.is_empty() && keys.insert(key.clone()),
-                "{key:?} comes twice, or is empty"
-            );
-            map.next_value_seed(Strict)?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(Strict)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+    let made = super::bulk(&encoder, data, &mut dropped);
+    (bulk::pairs(made.bytes()), dropped)
 }
 
 fn record() -> Value {
@@ -439,28 +362,6 @@ async fn consume(exporter: &Elasticsearch, ctx: Context, data: Data) -> Result<(
     tokio::time::timeout(LIMIT, exporter.consume(&ctx, data)).await.unwrap()
 }
 
-/// The answer of the bulk API: one item for each document.
-fn answer(request: &Request, status: impl Fn(&Value) -> u16) -> Reply {
-    assert!(request.line.starts_with("POST /_bulk?"), "{}", request.line);
-    assert!(request.line.contains("filter_path="), "{}", request.line);
-    assert_eq!(request.header("content-type"), "application/x-ndjson");
-    let item = |(action, document): &(Value, Value)| {
-        let action = action.as_object().unwrap();
-        assert_eq!(action.keys().collect::<Vec<_>>(), ["create"]);
-        let index = &action["create"]["_index"];
-        assert!(index.as_str().is_some_and(|it| !it.is_empty()), "no index");
-        match status(document) {
-            201 => json!({"create": {"_index": index, "status": 201}}),
-            status => {
-                let error = json!({"type": format!("error_{status}"), "reason": "because"});
-                json!({"create": {"_index": index, "status": status, "error": error}})
-            }
-        }
-    };
-    let items: Vec<Value> = pairs(&request.body).iter().map(item).collect();
-    Reply::new("200 OK", json!({"errors": true, "items": items}).to_string())
-}
-
 fn bodies(texts: &[&str]) -> Data {
     let records: Vec<Value> = texts.iter().map(|it| json!({"body": {"stringValue": it}})).collect();
     data(Signal::Logs, &json!({}), &records.into())
@@ -468,7 +369,7 @@ fn bodies(texts: &[&str]) -> Data {
 
 fn texts(request: &Request) -> Vec<String> {
     let text = |it: &(Value, Value)| it.1["body"]["text"].as_str().unwrap().to_owned();
-    pairs(&request.body).iter().map(text).collect()
+    bulk::pairs(&request.body).iter().map(text).collect()
 }
 
 #[tokio::test]
@@ -477,10 +378,12 @@ async fn a_document_that_is_refused_does_not_take_the_others_with_it() {
     let asked = AtomicUsize::new(0);
     server.answer(move |request| {
         let first = asked.fetch_add(1, Relaxed) == 0;
-        answer(request, |document| match document["body"]["text"].as_str().unwrap() {
-            "bad" => 400,
-            "busy" if first => 429,
-            _ => 201,
+        bulk::answer(request, "create", |document| {
+            match document["body"]["text"].as_str().unwrap() {
+                "bad" => 400,
+                "busy" if first => 429,
+                _ => 201,
+            }
         })
     });
     let settings = exporter_settings("elasticsearch", Signal::Logs);
@@ -504,10 +407,47 @@ async fn a_document_that_is_refused_does_not_take_the_others_with_it() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_refused_without_a_reason_does_not_count_as_delivered() {
+    let server = HttpServer::start();
+    // `filter_path` may leave out the errors.
+    let items = json!([{"create": {"status": 201}}, {"create": {"status": 400}}]);
+    server.answer(move |_| Reply::new("200 OK", json!({"items": items}).to_string()));
+    let settings = exporter_settings("elasticsearch", Signal::Logs);
+    let meter = settings.meter.clone();
+    let section = format!(
+        "{{endpoint: '{}', compression: none, bulk_response_filter_path: 'items.*.status'}}",
+        server.url("")
+    );
+    let (exporter, host) = started(settings, &section).await;
+    consume(&exporter, Context::default(), bodies(&["good", "bad"])).await.unwrap();
+    let labels = [("exporter", "elasticsearch"), ("reason", "unknown")];
+    assert_eq!(metric(&meter, "sluice_exporter_refused_items", &labels), Some(1.0));
+    let lost = [("reason", "rejected_by_backend")];
+    assert_eq!(metric(&meter, "sluice_lost_total", &lost), Some(1.0));
+    host.shutdown(&*exporter, LIMIT).await;
+}
+
+#[test]
+fn a_point_says_where_it_goes_and_the_others_of_its_scope_do_not_follow() {
+    let point = |attributes: Value| number(&json!({"asInt": "1"}), &attributes);
+    let own = json!([attribute("data_stream.dataset", "own")]);
+    let points = [point(json!([])), point(own), point(json!([attribute("cpu", "1")]))];
+    let metrics = json!([{"name": "load", "gauge": {"dataPoints": points}}]);
+    let metrics = data(Signal::Metrics, &json!({"name": "lib"}), &metrics);
+    for (mode, suffix) in [(Mode::Otel, ".otel"), (Mode::Ecs, "")] {
+        let (lines, _) = documents(&section(""), mode, &metrics);
+        let index = |it: &(Value, Value)| it.0["create"]["_index"].as_str().unwrap().to_owned();
+        let indices: Vec<String> = lines.iter().map(index).collect();
+        let want = ["generic", "own", "generic"].map(|it| format!("metrics-{it}{suffix}-default"));
+        assert_eq!(indices, want);
+    }
+}
+
+#[tokio::test]
 async fn who_can_read_again_is_told_what_stays_refused_for_now_and_for_others_it_is_counted() {
     let server = HttpServer::start();
     server.answer(|request| {
-        answer(request, |it| if it["body"]["text"] == "busy" { 429 } else { 201 })
+        bulk::answer(request, "create", |it| if it["body"]["text"] == "busy" { 429 } else { 201 })
     });
     let settings = exporter_settings("elasticsearch", Signal::Logs);
     let meter = settings.meter.clone();
@@ -533,7 +473,7 @@ async fn a_request_that_is_too_large_goes_in_halves_and_a_document_that_is_too_l
         if texts(request).iter().any(|it| it == "giant") {
             return Reply::new("413 Payload Too Large", "");
         }
-        answer(request, |_| 201)
+        bulk::answer(request, "create", |_| 201)
     });
     let settings = exporter_settings("elasticsearch", Signal::Logs);
     let meter = settings.meter.clone();
@@ -581,7 +521,7 @@ async fn a_request_that_is_refused_as_a_whole_is_the_callers() {
 #[tokio::test]
 async fn a_document_with_an_id_that_is_there_has_arrived() {
     let server = HttpServer::start();
-    server.answer(|request| answer(request, |_| 409));
+    server.answer(|request| bulk::answer(request, "create", |_| 409));
     let settings = exporter_settings("elasticsearch", Signal::Logs);
     let meter = settings.meter.clone();
     let section = format!(

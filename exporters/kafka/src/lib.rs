@@ -135,7 +135,7 @@ impl Consumer for Kafka {
         let mut any_arrived = false;
         loop {
             let sent = match &mut packed {
-                None => match producer.pack(messages.clone(), now).await {
+                None => match producer.pack(&messages, now).await {
                     Ok(all) => {
                         packed = Some(all);
                         continue;

@@ -26,7 +26,7 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     /// Joins records; what cannot be read is given beside them.
-    pub(crate) fn chunks(&self, records: Vec<Record>) -> (Vec<Chunk>, Vec<String>) {
+    pub(crate) fn chunks(&self, records: &[Record]) -> (Vec<Chunk>, Vec<String>) {
         let (mut chunks, mut wrong) = (Vec::new(), Vec::new());
         let (mut parts, mut bytes) = (Vec::new(), 0);
         let mut next = 0;
@@ -38,7 +38,7 @@ impl Decoder {
                 bodies.push(record);
             } else {
                 match self.decode(record.value.clone()) {
-                    Ok(data) => parts.push(self.with_headers(data, &record)),
+                    Ok(data) => parts.push(self.with_headers(data, record)),
                     Err(why) => wrong.push(format!("offset {}: {why}", record.offset)),
                 }
             }
@@ -60,9 +60,9 @@ impl Decoder {
         matches!(self.encoding, Encoding::Raw | Encoding::Text) && !self.headers.extract_headers
     }
 
-    fn bodies(&self, records: &mut Vec<Record>) -> Option<Data> {
+    fn bodies(&self, records: &mut Vec<&Record>) -> Option<Data> {
         let records = std::mem::take(records);
-        (!records.is_empty()).then(|| self.logs(records.iter()))
+        (!records.is_empty()).then(|| self.logs(records.into_iter()))
     }
 
     fn logs<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Data {

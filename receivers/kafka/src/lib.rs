@@ -156,7 +156,6 @@ impl Kafka {
         }
         let topics: Vec<String> = decoders.keys().map(ToString::to_string).collect();
         let assigned = shared.group.join(&topics, member).await?;
-        member.clone_from(&assigned.membership.member);
         let partitions = assigned.places.len();
         let generation = assigned.membership.generation;
         info!(

@@ -51,8 +51,37 @@ struct Position {
     next: i64,
     /// Everything before it has been delivered.
     done: i64,
+    /// What the group remembers; -1 is nothing of use.
     committed: i64,
     is_busy: bool,
+}
+
+impl Position {
+    fn begin(next: i64, committed: Option<i64>) -> Self {
+        Self { next, done: next, committed: committed.unwrap_or(-1), is_busy: false }
+    }
+
+    fn advance(&mut self, next: i64) {
+        self.next = self.next.max(next);
+        self.done = self.done.max(next);
+    }
+
+    /// The partition is another one than it was: what the group remembers of it means nothing any more.
+    fn restart(&mut self, at: i64) {
+        (self.next, self.done, self.committed) = (at, at, -1);
+    }
+
+    /// The offset that the group does not remember yet.
+    fn open(&self) -> Option<i64> {
+        (self.done > self.committed).then_some(self.done)
+    }
+
+    /// The group remembers an offset; one of before a restart is of no use.
+    fn remembered(&mut self, offset: i64) {
+        if self.done >= offset {
+            self.committed = offset;
+        }
+    }
 }
 
 enum Event {
@@ -92,12 +121,12 @@ impl Reader {
         let known = shared.group.committed(&places).await?;
         let mut positions = BTreeMap::new();
         for place in places {
-            let next = match known.get(&place) {
-                Some(offset) => *offset,
+            let committed = known.get(&place).copied();
+            let next = match committed {
+                Some(offset) => offset,
                 None => shared.start.offset(&shared.cluster, &place).await?,
             };
-            let committed = known.get(&place).copied().unwrap_or(-1);
-            positions.insert(place, Position { next, done: next, committed, is_busy: false });
+            positions.insert(place, Position::begin(next, committed));
         }
         Ok(Self { shared, membership, decoders, positions: Mutex::new(positions) })
     }
@@ -243,7 +272,7 @@ impl Reader {
                             "the offset is beyond the end of the partition"
                         );
                         if let Some(position) = self.positions().get_mut(&place) {
-                            (position.next, position.done) = (at, at);
+                            position.restart(at);
                         }
                     }
                 }
@@ -262,8 +291,7 @@ impl Reader {
 
     fn advance(&self, place: &Place, next: i64) {
         if let Some(position) = self.positions().get_mut(place) {
-            position.next = position.next.max(next);
-            position.done = position.done.max(next);
+            position.advance(next);
         }
     }
 
@@ -285,7 +313,7 @@ impl Reader {
         let decoders = self.decoders.get(&topic).map(Vec::as_slice).unwrap_or_default();
         for (at, decoder) in decoders.iter().enumerate() {
             let is_last = at + 1 == decoders.len();
-            let (chunks, wrong) = decoder.chunks(it.records.clone());
+            let (chunks, wrong) = decoder.chunks(&it.records);
             if let Some(first) = wrong.first() {
                 warn!(
                     error = first,
@@ -360,10 +388,10 @@ impl Reader {
 
     /// Remembers what has been delivered.
     async fn remember(self: Arc<Self>) -> Event {
-        let open = |it: &Position| it.done > it.committed;
         let offsets: Vec<(Place, i64)> = {
             let positions = self.positions();
-            positions.iter().filter(|it| open(it.1)).map(|it| (it.0.clone(), it.1.done)).collect()
+            let open = |it: (&Place, &Position)| Some((it.0.clone(), it.1.open()?));
+            positions.iter().filter_map(open).collect()
         };
         if offsets.is_empty() {
             return Event::Committed;
@@ -373,7 +401,7 @@ impl Reader {
                 let mut positions = self.positions();
                 for (place, offset) in offsets {
                     if let Some(position) = positions.get_mut(&place) {
-                        position.committed = offset;
+                        position.remembered(offset);
                     }
                 }
                 Event::Committed
@@ -409,5 +437,24 @@ impl Reader {
         }
         tasks.abort_all();
         let _ = timeout(DRAIN_TIMEOUT, Arc::clone(&self).remember()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_that_was_made_anew_is_remembered_from_its_new_beginning_on() {
+        let mut position = Position::begin(1000, Some(1000));
+        position.advance(1010);
+        assert_eq!(position.open(), Some(1010));
+        // The answer of the group comes when the partition is another one already.
+        position.restart(0);
+        position.remembered(1010);
+        position.advance(5);
+        assert_eq!(position.open(), Some(5));
+        position.remembered(5);
+        assert_eq!(position.open(), None);
     }
 }

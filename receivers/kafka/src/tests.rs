@@ -56,12 +56,12 @@ fn record(offset: i64, value: impl Into<Bytes>) -> Record {
 fn records_are_joined_and_a_bad_one_is_left_out() {
     let part = |at: usize| data(Signal::Traces, at).to_bytes();
     let records = vec![record(7, part(2)), record(8, "no protobuf"), record(9, part(3))];
-    let (chunks, wrong) = decoder(Signal::Traces, Encoding::OtlpProto).chunks(records);
+    let (chunks, wrong) = decoder(Signal::Traces, Encoding::OtlpProto).chunks(&records);
     assert_eq!((chunks.len(), chunks[0].next), (1, 10));
     assert_eq!(chunks[0].data.as_ref().unwrap().items(), 5);
     assert_eq!(wrong.len(), 1);
     assert!(wrong[0].starts_with("offset 8: "), "{wrong:?}");
-    let (chunks, _) = decoder(Signal::Traces, Encoding::OtlpProto).chunks(vec![record(3, "bad")]);
+    let (chunks, _) = decoder(Signal::Traces, Encoding::OtlpProto).chunks(&[record(3, "bad")]);
     assert!(chunks[0].data.is_none() && chunks[0].next == 4);
 }
 
@@ -69,7 +69,7 @@ fn records_are_joined_and_a_bad_one_is_left_out() {
 fn texts_and_bytes_are_bodies() {
     let bodies = |encoding: Encoding| {
         let records = vec![record(0, "a"), record(1, vec![0xff, b'b'])];
-        let (chunks, _) = decoder(Signal::Logs, encoding).chunks(records);
+        let (chunks, _) = decoder(Signal::Logs, encoding).chunks(&records);
         let Some(Data::Logs(logs)) = chunks[0].data.clone() else { panic!("no logs") };
         logs.records().map(|it| it.body().unwrap().to_string()).collect::<Vec<_>>()
     };
@@ -84,8 +84,8 @@ fn headers_become_attributes() {
     let value = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"severityNumber": 9}]}]}]})
         .to_string();
     let header = |key: &str| Header { key: key.to_owned(), value: Bytes::from_static(b"blue") };
-    let record = Record { headers: vec![header("tenant"), header("other")], ..record(0, value) };
-    let (chunks, wrong) = decoder.chunks(vec![record]);
+    let headers = [header("tenant"), header("other")].into();
+    let (chunks, wrong) = decoder.chunks(&[Record { headers, ..record(0, value) }]);
     assert!(wrong.is_empty(), "{wrong:?}");
     let Some(Data::Logs(logs)) = chunks[0].data.clone() else { panic!("no logs") };
     let attributes = logs.resources().next().unwrap().attributes();

@@ -3,9 +3,7 @@
 //! is not JSON by accident (an object that begins with a comma, a key that is `null`), this does not.
 
 use super::JsonError;
-
-/// A string that is at least this long is read in larger blocks from there on.
-const LONG_TEXT_BYTES: usize = 32;
+use crate::text::plain_end;
 
 /// How an object or array begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -358,51 +356,4 @@ impl<'a> Scanner<'a> {
         let it = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
         self.scratch.extend_from_slice(it.encode_utf8(&mut [0; 4]).as_bytes());
     }
-}
-
-/// Where from `at` on the first quote, backslash or control character stands: eight bytes at a time,
-/// and 32 at a time where the text is long.
-#[inline]
-pub(super) fn plain_end(buf: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let start = at;
-    while let Some(chunk) = buf.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        // Per byte: the high bit is set if it is 0 after the exclusive or, or below 0x20. A borrow
-        // can only set bits above the first hit, and only the first hit is used.
-        let zero = |it: u64| it.wrapping_sub(ONES) & !it;
-        let quote = zero(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let hits = (quote | backslash | control) & HIGH;
-        if hits != 0 {
-            return at + (hits.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-        if at == start + LONG_TEXT_BYTES {
-            at += plain_blocks(buf.get(at..).unwrap_or_default());
-        }
-    }
-    while let Some(&byte) = buf.get(at) {
-        if special(byte) != 0 {
-            return at;
-        }
-        at += 1;
-    }
-    at
-}
-
-/// 1 for what ends the plain part of a string.
-#[inline]
-fn special(byte: u8) -> u8 {
-    u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < b' ')
-}
-
-/// The length of the blocks before the first one with a special byte. Without branches in a block:
-/// the compiler makes vector instructions of it.
-fn plain_blocks(text: &[u8]) -> usize {
-    let (blocks, _) = text.as_chunks::<32>();
-    let is_plain = |block: &&[u8; 32]| block.iter().fold(0, |any, &it| any | special(it)) == 0;
-    blocks.iter().take_while(is_plain).count() * 32
 }

@@ -4,7 +4,7 @@
 use crate::bits::{last_8, last_32, last_32_signed};
 use crate::schema::{Field, Kind, Label, Message, Role};
 use crate::stats;
-use crate::text::{Base64, hex_digits};
+use crate::text::{Base64, hex_digits, json_escaped};
 use crate::wire::{Field as Raw, Payload, Reader, Scalars, from_zigzag};
 
 /// Deepest nesting of messages that is written: bounds the stack. Decoders accept less.
@@ -297,10 +297,10 @@ fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
 fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     match std::str::from_utf8(bytes) {
-        Ok(_) => escaped(bytes, out),
+        Ok(text) => json_escaped(text, out),
         Err(_) => {
             for chunk in bytes.utf8_chunks() {
-                escaped(chunk.valid().as_bytes(), out);
+                json_escaped(chunk.valid(), out);
                 if !chunk.invalid().is_empty() {
                     out.extend_from_slice("\u{fffd}".as_bytes());
                 }
@@ -308,24 +308,4 @@ fn string(bytes: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
-}
-
-fn escaped(mut bytes: &[u8], out: &mut Vec<u8>) {
-    loop {
-        let length = super::scan::plain_end(bytes, 0);
-        let (plain, rest) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
-        out.extend_from_slice(plain);
-        let Some((&byte, rest)) = rest.split_first() else { return };
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            _ => {
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&hex_digits(byte));
-            }
-        }
-        bytes = rest;
-    }
 }

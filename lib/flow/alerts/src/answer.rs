@@ -23,9 +23,5 @@ pub fn check(reply: &Reply, who: &str) -> Result<(), ConsumeError> {
     if !(reply.status.is_server_error() || matches!(status, 408 | 429)) {
         return Err(ConsumeError::permanent(problem));
     }
-    let error = ConsumeError::retryable(problem);
-    Err(match reply.retry_after(component::clock::now()) {
-        Some(delay) => error.after(delay),
-        None => error,
-    })
+    Err(reply.retryable(problem))
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes};
 use component::meter::Calls;
-use component::{ClientAuth, Context, Meter, Outgoing};
+use component::{ClientAuth, ConsumeError, Context, Meter, Outgoing};
 use compression::{Chunks, Compressor};
 use confignet::dial::Target;
 use confignet::proxy::{Proxies, Proxy};
@@ -103,6 +103,15 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     match value.parse::<u64>() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
+    }
+
+    /// The error of a request that can have success later: as soon as the server says.
+    pub fn retryable(&self, text: String) -> ConsumeError {
+        let error = ConsumeError::retryable(text);
+        match self.retry_after(component::clock::now()) {
+            Some(wait) => error.after(wait),
+            None => error,
+        }
     }
 }
 
@@ -307,7 +316,8 @@ impl Client {
             }
         }
         let agent = self.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
-        let connection = self.dialer.dial(url, proxy.as_ref(), agent.unwrap_or_default()).await?;
+        let (agent, phases) = (agent.unwrap_or_default(), &mut Phases::default());
+        let connection = self.dialer.dial(url, proxy.as_ref(), agent, phases).await?;
         if connection.protocol() == Some(b"h2") {
             // It takes the requests of all.
             drop(permit);

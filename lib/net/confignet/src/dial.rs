@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::Instant;
 
 /// Longest wait for a connection. `minConnectTimeout` of grpc-go 1.80; `net/http` waits 30 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -84,8 +85,21 @@ pub enum Connection {
 /// # Errors
 /// `dial tcp 127.0.0.1:1: connect: connection refused` and the like.
 pub async fn dial(target: &Target) -> Result<Connection, String> {
+    dial_measured(target, &mut Duration::default()).await
+}
+
+/// The same; `lookup` becomes the time in which the addresses of the host were found, or not.
+///
+/// # Errors
+/// Those of [`dial`].
+pub async fn dial_measured(target: &Target, lookup: &mut Duration) -> Result<Connection, String> {
     match target {
-        Target::Tcp { host, port } => dial_tcp(host, *port).await,
+        Target::Tcp { host, port } => {
+            let begun = Instant::now();
+            let found = look_up(host, *port).await;
+            *lookup = begun.elapsed();
+            dial_first(host, found.map_err(|why| format!("dial tcp: {why}"))?).await
+        }
         Target::Unix(path) => match UnixStream::connect(path).await {
             Ok(stream) => Ok(Connection::Unix(stream)),
             Err(error) => Err(format!("dial unix {target}: connect: {}", reason(&error))),
@@ -93,10 +107,10 @@ pub async fn dial(target: &Target) -> Result<Connection, String> {
     }
 }
 
-async fn dial_tcp(host: &str, port: u16) -> Result<Connection, String> {
+async fn dial_first(host: &str, addresses: Vec<SocketAddr>) -> Result<Connection, String> {
     // Go tries IPv4 and IPv6 in turn and reports the first failure.
     let mut first_error = None;
-    for address in look_up(host, port).await.map_err(|why| format!("dial tcp: {why}"))? {
+    for address in addresses {
         match dial_address(address).await {
             Ok(connection) => return Ok(connection),
             Err(error) => _ = first_error.get_or_insert(error),

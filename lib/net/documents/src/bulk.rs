@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use component::meter::{Descriptor, Level, OURS};
-use component::{ConsumeError, Context, ExporterSettings, LostReason, Meter};
+use component::{ConsumeError, Context, ExporterSettings, LostReason};
 use confighttp::client::Reply;
 use http::HeaderValue;
+use pdata::text::{is_unreserved, percent_encoded};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -20,6 +20,10 @@ use crate::retry::{Attempts, Pauses, Rest};
 
 /// Longest answer that is read, in bytes: 10,000 documents, all of them with an error.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a request unless the section says another limit. `FlushBytes` of the Go clients' bulk indexers.
+pub const REQUEST_BYTES_MAX: usize = 5_000_000;
+/// What is asked of an answer, unless the section says something else.
+const FILTER_PATH: &str = "items.*._index,items.*.status,items.*.error.type,items.*.error.reason";
 /// Reasons of refusals that are told apart in the metric.
 const REASONS_MAX: usize = 50;
 /// Longest name of a reason, in bytes.
@@ -30,14 +34,17 @@ const PASSING: [u16; 3] = [502, 503, 504];
 /// A document with this id is there already.
 const CONFLICT: u16 = 409;
 
-/// What a backend refuses of a request that it takes otherwise.
-pub const REFUSED: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_exporter_refused_items",
-    unit: "{item}",
-    description: "Spans, data points or log records that the backend refused one by one, by its reason.",
-};
+/// Where documents are sent: the bulk API of the server at `endpoint`, whose path and query are kept. `filter_path` and
+/// `pipeline` may be empty.
+pub fn url(endpoint: &str, filter_path: &str, pipeline: &str) -> String {
+    let encoded = |it: &str| percent_encoded(it, is_unreserved);
+    let (base, query) = endpoint.split_once('?').unwrap_or((endpoint, ""));
+    let and = if query.is_empty() { "" } else { "&" };
+    let filter_path = encoded(if filter_path.is_empty() { FILTER_PATH } else { filter_path });
+    let base = base.trim_end_matches('/');
+    let url = format!("{base}/_bulk?{query}{and}filter_path={filter_path}");
+    if pipeline.is_empty() { url } else { format!("{url}&pipeline={}", encoded(pipeline)) }
+}
 
 /// Documents for one or more requests.
 #[derive(Debug, Default)]
@@ -140,8 +147,6 @@ pub struct Sender {
     clients: Clients,
     policy: Policy,
     content_type: HeaderValue,
-    exporter: String,
-    meter: Meter,
     reasons: Mutex<BTreeSet<String>>,
     rest: Rest,
     stopping: CancellationToken,
@@ -167,8 +172,6 @@ impl Sender {
             clients,
             policy,
             content_type: HeaderValue::from_static("application/x-ndjson"),
-            exporter: settings.id.to_string(),
-            meter: settings.meter.clone(),
             reasons: Mutex::default(),
             rest: Rest::new(settings),
             stopping,
@@ -274,11 +277,7 @@ impl Sender {
         if !self.may_pass(status) {
             return ConsumeError::permanent(text);
         }
-        let error = ConsumeError::retryable(text);
-        match reply.retry_after(component::clock::now()) {
-            Some(wait) => error.after(wait),
-            None => error,
-        }
+        reply.retryable(text)
     }
 
     fn told(&self, bulk: &Bulk, documents: &[usize], body: &[u8]) -> Outcome {
@@ -302,20 +301,19 @@ impl Sender {
             let (Some(item), Some(document)) = (&entry.item, bulk.documents.get(*at)) else {
                 continue;
             };
-            let Some(error) = &item.error else { continue };
-            if item.status == CONFLICT && document.has_id {
+            if !item.is_refused() || (item.status == CONFLICT && document.has_id) {
                 continue;
             }
             if self.may_pass(item.status) {
-                refusals.passing.clone_from(&error.kind);
+                refusals.passing = Some(item.kind());
                 waiting.push(*at);
             } else {
                 let is_silent = item.status == CONFLICT && self.policy.hide_conflicts;
-                refusals.add(item, error, document.items, is_silent);
+                refusals.add(item, document.items, is_silent);
             }
         }
         self.report(&refusals);
-        let kind = refusals.passing.as_deref().unwrap_or("no reason");
+        let kind = refusals.passing.unwrap_or("no reason");
         let text = format!("documents were refused for now: {kind}");
         Outcome::Told { waiting, why: ConsumeError::retryable(text) }
     }
@@ -324,14 +322,13 @@ impl Sender {
     fn report(&self, refusals: &Refusals<'_>) {
         for (kind, refusal) in &refusals.by_kind {
             let kind = self.reason(kind);
-            let labels = [("exporter", self.exporter.as_str()), ("reason", kind.as_str())];
-            self.meter.counter(REFUSED, &labels).add(refusal.items as u64);
-            LostReason::RejectedByBackend.counter(&self.meter).add(refusal.items as u64);
+            self.rest.refused(refusal.items, &kind);
             if refusal.is_silent {
                 continue;
             }
             let reason = if self.policy.show_reasons { refusal.reason } else { "" };
-            let (exporter, index, documents) = (&self.exporter, refusal.index, refusal.documents);
+            let (exporter, index, documents) =
+                (self.rest.exporter(), refusal.index, refusal.documents);
             warn!(
                 exporter,
                 index,
@@ -361,7 +358,7 @@ impl Sender {
 struct Refusals<'a> {
     by_kind: BTreeMap<&'a str, Refusal<'a>>,
     /// Why some may pass later.
-    passing: Option<Cow<'a, str>>,
+    passing: Option<&'a str>,
 }
 
 struct Refusal<'a> {
@@ -373,13 +370,13 @@ struct Refusal<'a> {
 }
 
 impl<'a> Refusals<'a> {
-    fn add(&mut self, item: &'a Item<'a>, error: &'a Problem<'a>, items: usize, is_silent: bool) {
-        let kind = error.kind.as_deref().unwrap_or("unknown");
-        let refusal = self.by_kind.entry(kind).or_insert_with(|| Refusal {
+    fn add(&mut self, item: &'a Item<'a>, items: usize, is_silent: bool) {
+        let reason = item.error.as_ref().and_then(|it| it.reason.as_deref());
+        let refusal = self.by_kind.entry(item.kind()).or_insert_with(|| Refusal {
             documents: 0,
             items: 0,
             index: item.index.as_deref().unwrap_or_default(),
-            reason: error.reason.as_deref().unwrap_or_default(),
+            reason: reason.unwrap_or_default(),
             is_silent,
         });
         refusal.documents += 1;
@@ -408,6 +405,17 @@ struct Item<'a> {
     index: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     error: Option<Problem<'a>>,
+}
+
+impl Item<'_> {
+    /// The error may be left out of the answer by its `filter_path`.
+    fn is_refused(&self) -> bool {
+        self.error.is_some() || self.status >= 300
+    }
+
+    fn kind(&self) -> &str {
+        self.error.as_ref().and_then(|it| it.kind.as_deref()).unwrap_or("unknown")
+    }
 }
 
 #[derive(Deserialize)]

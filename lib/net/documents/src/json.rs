@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
-use pdata::text::{Base64, hex_digits};
+use pdata::text::{Base64, hex_digits, json_escaped};
 use pdata::{AttributesRef, ValueRef};
+
+use crate::time::rfc3339_nanos;
 
 /// Attributes up to which a key is looked for among those before it; with more, a set of the keys is made.
 const KEYS_ON_STACK: usize = 24;
@@ -76,6 +78,16 @@ impl Object<'_> {
         }
     }
 
+    /// Digits of an id; an empty text if there is none.
+    pub fn id(&mut self, key: &str, it: &[u8]) {
+        id(self.key(key), it);
+    }
+
+    /// A point in time, in nanoseconds since 1970.
+    pub fn time(&mut self, key: &str, unix_nanos: u64) {
+        time(self.key(key), unix_nanos);
+    }
+
     /// A whole number.
     pub fn int(&mut self, key: &str, value: i64) {
         int(self.key(key), value);
@@ -104,6 +116,15 @@ impl Object<'_> {
     }
 }
 
+/// `"a":1,"b":2`: members that several objects have, for [`Object::members`].
+pub fn members(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    object(&mut out, fill);
+    out.pop();
+    out.remove(0);
+    out
+}
+
 /// Writes a list.
 pub fn list<T>(
     out: &mut Vec<u8>,
@@ -123,7 +144,7 @@ pub fn list<T>(
 /// Writes a text in quotes.
 pub fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    escaped(out, text);
+    json_escaped(text, out);
     out.push(b'"');
 }
 
@@ -153,44 +174,8 @@ struct Escaping<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        escaped(self.0, text);
+        json_escaped(text, self.0);
         Ok(())
-    }
-}
-
-#[inline]
-const fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// How many bytes at the beginning can be written as they are. By sixteen at a time, which is one comparison of vectors.
-#[inline]
-fn plain(bytes: &[u8]) -> usize {
-    let (chunks, _) = bytes.as_chunks::<16>();
-    let whole = |it: &&[u8; 16]| !it.iter().fold(false, |any, byte| any | needs_escape(*byte));
-    let start = chunks.iter().take_while(whole).count() * 16;
-    let rest = bytes.get(start..).unwrap_or_default();
-    start + rest.iter().position(|it| needs_escape(*it)).unwrap_or(rest.len())
-}
-
-fn escaped(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
-    loop {
-        let (plain, more) = rest.split_at(plain(rest));
-        out.extend_from_slice(plain);
-        let [byte, after @ ..] = more else { return };
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            byte => {
-                out.extend_from_slice(b"\\u00");
-                out.extend(hex_digits(*byte));
-            }
-        }
-        rest = after;
     }
 }
 
@@ -200,6 +185,18 @@ pub fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         out.extend(hex_digits(*byte));
     }
+    out.push(b'"');
+}
+
+/// Writes the digits of an id in quotes; nothing between them if there is none.
+pub fn id(out: &mut Vec<u8>, id: &[u8]) {
+    hex(out, if id.iter().any(|it| *it != 0) { id } else { &[] });
+}
+
+/// Writes a point in time in quotes, in UTC and with its nanoseconds.
+pub fn time(out: &mut Vec<u8>, unix_nanos: u64) {
+    out.push(b'"');
+    rfc3339_nanos(out, unix_nanos);
     out.push(b'"');
 }
 

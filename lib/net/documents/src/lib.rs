@@ -13,10 +13,15 @@
 
 pub mod bulk;
 mod clients;
+mod dropped;
+pub mod flat;
 pub mod json;
+mod names;
 mod retry;
 mod time;
 
 pub use clients::Clients;
+pub use dropped::Dropped;
+pub use names::{SPAN_KINDS, STATUS_CODES, named};
 pub use retry::{Attempts, Pauses, Rest};
 pub use time::{Parts, rfc3339_nanos};

@@ -1,9 +1,19 @@
 //! Attempts for the part of a request that the backend did not take for now.
 
+use component::meter::{Descriptor, Level, OURS};
 use component::{Backoff, ConsumeError, Context, ExporterSettings, LostReason, Meter, RetryConfig};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
+
+/// What a backend refuses of a request that it takes otherwise.
+const REFUSED: Descriptor = Descriptor {
+    scope: OURS,
+    level: Level::Basic,
+    name: "sluice_exporter_refused_items",
+    unit: "{item}",
+    description: "Spans, data points or log records that the backend refused one by one, by its reason.",
+};
 
 /// How long, and how often.
 #[derive(Debug, Clone)]
@@ -53,7 +63,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// What becomes of the items that are left when there is no further attempt.
+/// What becomes of the items that do not arrive with the others.
 #[derive(Debug)]
 pub struct Rest {
     exporter: String,
@@ -88,6 +98,18 @@ impl Rest {
         };
         self.lose(items, reason, why);
         Ok(())
+    }
+
+    /// Whose they are.
+    pub fn exporter(&self) -> &str {
+        &self.exporter
+    }
+
+    /// Counts items that the backend refused for good, by its reason, of which there may be few different ones.
+    pub fn refused(&self, items: usize, reason: &str) {
+        let labels = [("exporter", self.exporter.as_str()), ("reason", reason)];
+        self.meter.counter(REFUSED, &labels).add(items as u64);
+        LostReason::RejectedByBackend.counter(&self.meter).add(items as u64);
     }
 
     /// Counts and logs items that are gone.

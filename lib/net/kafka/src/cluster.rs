@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use confignet::join_host_port;
 use tokio::time::Instant;
 
 use crate::config::ClientConfig;
@@ -23,6 +24,11 @@ pub struct Place {
     pub topic: Arc<str>,
     /// The number of the partition.
     pub partition: i32,
+}
+
+/// Where a broker is that names itself so.
+pub(crate) fn address(host: &str, port: i32) -> String {
+    join_host_port(host, &port.to_string())
 }
 
 /// What a connection is for: a wait for one does not hold up the others.
@@ -224,8 +230,7 @@ impl Cluster {
         let brokers = answer.list(|it| {
             let (node, host, port) = (it.i32()?, it.text()?, it.i32()?);
             it.text_or_null()?;
-            let host = if host.contains(':') { format!("[{host}]") } else { host };
-            Ok((node, format!("{host}:{port}")))
+            Ok((node, address(&host, port)))
         })?;
         answer.text_or_null()?;
         answer.i32()?;

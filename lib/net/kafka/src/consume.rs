@@ -9,7 +9,7 @@ use component::config::Choices;
 use crate::cluster::{ANSWER_TIMEOUT, Cluster, Place, Use};
 use crate::connection::{FETCH, LIST_OFFSETS};
 use crate::error::Error;
-use crate::records::{Record, RecordError, decode};
+use crate::records::{Aborted, Record, RecordError, decode};
 use crate::wire::{Reader, Writer};
 
 /// Beyond what the broker is allowed to wait.
@@ -101,11 +101,11 @@ impl Fetch {
                 it.i64()?;
                 it.i64()?;
                 it.i64()?;
-                it.list(|it| Ok((it.i64()?, it.i64()?)))?;
+                let aborted = it.list(|it| Ok((it.i64()?, it.i64()?)))?;
                 let bytes = it.bytes()?;
                 let place = Place { topic: Arc::clone(&topic), partition };
                 let from = from.get(&place).copied().unwrap_or_default();
-                let (records, next, broken) = decode(bytes, from);
+                let (records, next, broken) = decode(bytes, from, Aborted::new(aborted));
                 let error = Error::check(code).err();
                 Ok(Fetched { place, records, next, broken, error })
             })
@@ -118,8 +118,13 @@ impl Start {
     /// The offset that this means for a partition.
     ///
     /// # Errors
-    /// Its leader does not answer, or does not lead it.
+    /// Its leader does not answer, or does not lead it; whoever asks the cluster for the partitions then learns the new one.
     pub async fn offset(self, cluster: &Cluster, place: &Place) -> Result<i64, Error> {
+        let found = self.ask(cluster, place).await;
+        found.inspect_err(|_| cluster.doubt(&place.topic))
+    }
+
+    async fn ask(self, cluster: &Cluster, place: &Place) -> Result<i64, Error> {
         let time = match self {
             Self::Latest => -1,
             Self::Earliest => -2,

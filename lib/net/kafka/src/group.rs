@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::cluster::{ANSWER_TIMEOUT, Cluster, Place, Use};
+use crate::cluster::{ANSWER_TIMEOUT, Cluster, Place, Use, address};
 use crate::connection::{
     Api, FIND_COORDINATOR, HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, OFFSET_COMMIT, OFFSET_FETCH,
     SYNC_GROUP,
@@ -121,7 +121,7 @@ impl Group {
         let mut answer = self.cluster.ask_any(FIND_COORDINATOR, &request.out).await?;
         Error::check(answer.i16()?)?;
         let (node, host, port) = (answer.i32()?, answer.text()?, answer.i32()?);
-        self.cluster.add_broker(node, format!("{host}:{port}"));
+        self.cluster.add_broker(node, address(&host, port));
         *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = Some(node);
         Ok(node)
     }
@@ -149,11 +149,13 @@ impl Group {
         })
     }
 
-    /// Joins, with the id of before or none, and waits for the others. Whoever is chosen to deals.
+    /// Joins, with the id of before or none, and waits for the others. Whoever is chosen to deals. `member` is our id as soon
+    /// as the group counts on us, whatever becomes of the rest: who joins again without it leaves a member behind that
+    /// does nothing and that the others wait for.
     ///
     /// # Errors
     /// The group does not come together; with `UNKNOWN_MEMBER_ID` the id of before is of no use any more.
-    pub async fn join(&self, topics: &[String], member: &str) -> Result<Assignment, Error> {
+    pub async fn join(&self, topics: &[String], member: &mut String) -> Result<Assignment, Error> {
         let mut own = Writer::default();
         own.i16(0).list(topics.iter(), |out, it| _ = out.text(it)).i32(0);
         let millis = |it: Duration| it.as_millis().min(i32::MAX as u128) as i32;
@@ -166,9 +168,10 @@ impl Group {
         answer.i32()?;
         self.check(answer.i16()?)?;
         let (generation, protocol) = (answer.i32()?, answer.text()?);
-        let (leader, member) = (answer.text()?, answer.text()?);
+        let leader = answer.text()?;
+        *member = answer.text()?;
         let members = answer.list(|it| Ok((it.text()?, it.bytes()?)))?;
-        let membership = Membership { member, generation };
+        let membership = Membership { member: member.clone(), generation };
         let dealt = if leader == membership.member {
             self.dealt(&protocol, members).await?
         } else {

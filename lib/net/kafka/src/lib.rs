@@ -11,6 +11,8 @@ mod partition;
 mod produce;
 mod records;
 mod sasl;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use cluster::{Cluster, Place};

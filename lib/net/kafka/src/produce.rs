@@ -108,7 +108,7 @@ impl Producer {
     ///
     /// # Errors
     /// The cluster cannot be asked for its partitions; a message is too large for a batch.
-    pub async fn pack(&self, messages: Vec<Message>, now: i64) -> Result<Vec<Packed>, Error> {
+    pub async fn pack(&self, messages: &[Message], now: i64) -> Result<Vec<Packed>, Error> {
         let mut counts: HashMap<Arc<str>, Vec<i32>> = HashMap::new();
         for topic in messages.iter().map(|it| &it.topic).collect::<BTreeSet<_>>() {
             let found = self.cluster.partitions(topic, self.create_topics).await?;
@@ -136,7 +136,7 @@ impl Producer {
             if bytes > self.batch_bytes_max {
                 return Err(Error::Broker(10));
             }
-            let place = Place { topic: message.topic, partition };
+            let place = Place { topic: Arc::clone(&message.topic), partition };
             let (records, used, items) = open.entry(place.clone()).or_default();
             if *used + bytes > self.batch_bytes_max {
                 let full = std::mem::take(records);
@@ -145,13 +145,12 @@ impl Producer {
             }
             *used += bytes;
             *items += message.items;
-            let headers = message.headers.to_vec();
             records.push(Record {
                 offset: 0,
                 timestamp: now,
-                key: message.key,
-                value: message.value,
-                headers,
+                key: message.key.clone(),
+                value: message.value.clone(),
+                headers: Arc::clone(&message.headers),
             });
         }
         for (place, (records, _, items)) in open {
@@ -169,7 +168,7 @@ impl Producer {
     /// # Errors
     /// Why something stays.
     pub async fn send(&self, all: &mut Vec<Packed>) -> Result<(), Error> {
-        let mut failed: HashMap<Place, Error> = HashMap::new();
+        let mut failed = self.look_up(all).await?;
         loop {
             // One batch of each partition, the first one.
             let mut round: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
@@ -179,7 +178,7 @@ impl Producer {
                 if failed.contains_key(&it.place) || !taken.insert(&it.place) {
                     continue;
                 }
-                match self.cluster.leader_of(&it.place).filter(|it| *it >= 0) {
+                match self.cluster.leader_of(&it.place) {
                     Some(leader) => round.entry(leader).or_default().push(at),
                     None => doubtful.push(it.place.clone()),
                 }
@@ -222,6 +221,24 @@ impl Producer {
         let mut errors: Vec<Error> = failed.into_values().collect();
         errors.sort_by_key(Error::may_pass);
         errors.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Who leads the partitions by now: it may be somebody else than at the last attempt. What it gives are partitions of
+    /// topics of which nothing can be found out.
+    async fn look_up(&self, all: &[Packed]) -> Result<HashMap<Place, Error>, Error> {
+        let mut failed = HashMap::new();
+        for topic in all.iter().map(|it| &it.place.topic).collect::<BTreeSet<_>>() {
+            match self.cluster.partitions(topic, self.create_topics).await {
+                Ok(_) => {}
+                // There is nobody to send to.
+                Err(why @ (Error::Connection(_) | Error::Login(_))) => return Err(why),
+                Err(why) => {
+                    let places = all.iter().map(|it| &it.place).filter(|it| it.topic == *topic);
+                    failed.extend(places.map(|it| (it.clone(), why.clone())));
+                }
+            }
+        }
+        Ok(failed)
     }
 
     async fn send_to(

@@ -1,5 +1,9 @@
 //! Batches of records, in the second version of their format (`magic` 2): the only one that brokers still take.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use component::config::Choices;
 use compression::{Chunks, Compressor, Encoding, Params, Type};
@@ -17,6 +21,9 @@ const UNPACKED_BYTES_MAX: usize = 256 << 20;
 const XERIAL: &[u8] = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
 /// Headers of a record.
 const HEADERS_MAX: i64 = 10_000;
+/// Attributes of a batch: its records are of a transaction; it marks the end of one.
+const TRANSACTIONAL: i16 = 0x10;
+const CONTROL: i16 = 0x20;
 
 /// A header of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +46,7 @@ pub struct Record {
     /// What it is about.
     pub value: Bytes,
     /// Beside it.
-    pub headers: Vec<Header>,
+    pub headers: Arc<[Header]>,
 }
 
 /// How a batch is compressed.
@@ -154,7 +161,7 @@ pub(crate) fn encode(records: &[Record], codec: Codec, params: Params) -> Result
         one.i8(0).varint(record.timestamp - first).varint(at as i64);
         one.varbytes(record.key.as_deref()).varbytes(Some(&record.value));
         one.varint(record.headers.len() as i64);
-        for header in &record.headers {
+        for header in &*record.headers {
             one.varbytes(Some(header.key.as_bytes())).varbytes(Some(&header.value));
         }
         body.varbytes(Some(&one.out));
@@ -186,9 +193,37 @@ pub struct RecordError {
     pub why: Error,
 }
 
-/// Reads the batches of a fetch, whose last one may be cut. Records before `from` are left out: a batch is fetched whole.
-/// What is given beside them is the offset after them.
-pub(crate) fn decode(all: Bytes, from: i64) -> (Vec<Record>, i64, Vec<RecordError>) {
+/// Transactions that were given up. A broker sends their records like all others, and says beside them whose they are.
+#[derive(Debug, Default)]
+pub(crate) struct Aborted {
+    /// Producer and first offset of each, the last one first.
+    ahead: Vec<(i64, i64)>,
+    /// Producers whose records are of one, up to its mark.
+    open: HashSet<i64>,
+}
+
+impl Aborted {
+    /// Of an answer: producer and first offset of each.
+    pub(crate) fn new(mut ahead: Vec<(i64, i64)>) -> Self {
+        ahead.sort_unstable_by_key(|it| Reverse(it.1));
+        Self { ahead, open: HashSet::new() }
+    }
+
+    /// Those that begin before the end of a batch have begun.
+    fn reach(&mut self, last: i64) {
+        while let Some((producer, _)) = self.ahead.pop_if(|it| it.1 <= last) {
+            self.open.insert(producer);
+        }
+    }
+}
+
+/// Reads the batches of a fetch, whose last one may be cut. Records before `from` are left out, as a batch is fetched whole;
+/// and those of transactions that were given up. What is given beside them is the offset after them.
+pub(crate) fn decode(
+    all: Bytes,
+    from: i64,
+    mut aborted: Aborted,
+) -> (Vec<Record>, i64, Vec<RecordError>) {
     let (mut records, mut errors, mut next) = (Vec::new(), Vec::new(), from);
     let mut reader = Reader::new(all);
     while reader.remaining() >= 12 {
@@ -198,7 +233,7 @@ pub(crate) fn decode(all: Bytes, from: i64) -> (Vec<Record>, i64, Vec<RecordErro
         else {
             break;
         };
-        match decode_batch(base, &batch, from, &mut records) {
+        match decode_batch(base, &batch, from, (&mut aborted, &mut records)) {
             Ok(after) => next = next.max(after),
             Err((last, why)) => {
                 let after = base.saturating_add(last).saturating_add(1);
@@ -215,7 +250,7 @@ fn decode_batch(
     base: i64,
     batch: &Bytes,
     from: i64,
-    records: &mut Vec<Record>,
+    (aborted, records): (&mut Aborted, &mut Vec<Record>),
 ) -> Result<i64, (i64, Error)> {
     let mut head = Reader::new(batch.clone());
     let mut start = || {
@@ -232,17 +267,23 @@ fn decode_batch(
         return Err((last, Error::Malformed("a batch of records has a wrong checksum")));
     }
     let after = base.saturating_add(last).saturating_add(1);
-    // A mark of a transaction holds nothing of ours.
-    if attributes & 0x20 != 0 {
-        return Ok(after);
-    }
     let codec = Codec::ALL.into_iter().find(|it| it.number() == attributes & 7);
     let kept = records.len();
     let mut read = || {
-        let codec = codec.ok_or(Error::Malformed("a batch has an unknown compression"))?;
-        let (_max, _producer, _epoch, _sequence) =
+        let (_max, producer, _epoch, _sequence) =
             (head.i64()?, head.i64()?, head.i16()?, head.i32()?);
         let count = head.i32()?;
+        aborted.reach(base.saturating_add(last));
+        if attributes & CONTROL != 0 {
+            if is_abort(head.clone().rest())? {
+                aborted.open.remove(&producer);
+            }
+            return Ok(());
+        }
+        if attributes & TRANSACTIONAL != 0 && aborted.open.contains(&producer) {
+            return Ok(());
+        }
+        let codec = codec.ok_or(Error::Malformed("a batch has an unknown compression"))?;
         let mut body = Reader::new(codec.unpack(&head.clone().rest())?);
         for _ in 0..count {
             let record = body.varbytes()?.ok_or(Error::Malformed("a record is null"))?;
@@ -262,6 +303,14 @@ fn decode_batch(
     }
 }
 
+/// Whether a mark says that a transaction was given up: `EndTxnMarker`, whose kind stands in the key.
+fn is_abort(marks: Bytes) -> Result<bool, Error> {
+    let mark = Reader::new(marks).varbytes()?.ok_or(Error::Malformed("a record is null"))?;
+    let mut key = Reader::new(decode_record(0, 0, Reader::new(mark))?.key.unwrap_or_default());
+    let (_version, kind) = (key.i16()?, key.i16()?);
+    Ok(kind == 0)
+}
+
 fn decode_record(base: i64, first: i64, mut it: Reader) -> Result<Record, Error> {
     it.i8()?;
     let timestamp = first.wrapping_add(it.varint()?);
@@ -277,6 +326,8 @@ fn decode_record(base: i64, first: i64, mut it: Reader) -> Result<Record, Error>
         let key = String::from_utf8_lossy(&key).into_owned();
         headers.push(Header { key, value: it.varbytes()?.unwrap_or_default() });
     }
+    // Most records have none, and share the empty list.
+    let headers = if headers.is_empty() { Arc::default() } else { headers.into() };
     Ok(Record { offset, timestamp, key, value, headers })
 }
 
@@ -290,7 +341,7 @@ mod tests {
             timestamp: 1_718_000_000_000 + at,
             key: (at % 2 == 0).then(|| Bytes::from(format!("key {at}"))),
             value: Bytes::from(format!("value {at} ").repeat(20)),
-            headers: vec![Header { key: "h".to_owned(), value: Bytes::from_static(b"v") }],
+            headers: [Header { key: "h".to_owned(), value: Bytes::from_static(b"v") }].into(),
         };
         (0..5).map(record).collect()
     }
@@ -299,9 +350,9 @@ mod tests {
     fn batches_come_back_with_every_compression() {
         for codec in Codec::ALL {
             let batch = encode(&some(), codec, Params::default()).unwrap();
-            let (records, next, errors) = decode(batch.clone().into(), 0);
+            let (records, next, errors) = decode(batch.clone().into(), 0, Aborted::default());
             assert_eq!((records, next, errors), (some(), 5, vec![]), "{codec:?}");
-            let (records, next, _) = decode(batch.into(), 3);
+            let (records, next, _) = decode(batch.into(), 3, Aborted::default());
             assert_eq!((records, next), (some()[3..].to_vec(), 5), "{codec:?}");
         }
     }
@@ -317,10 +368,42 @@ mod tests {
         let mut all = [good, bad, later.clone()].concat();
         // The last one is cut, as in an answer of limited size.
         all.extend_from_slice(&later[..30]);
-        let (records, next, errors) = decode(all.into(), 0);
+        let (records, next, errors) = decode(all.into(), 0, Aborted::default());
         let offsets: Vec<i64> = records.iter().map(|it| it.offset).collect();
         assert_eq!(offsets, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
         assert_eq!((next, errors.len(), errors[0].offsets), (15, 1, (5, 10)));
+    }
+
+    /// A batch of one record, of a producer with transactions.
+    fn of_producer(producer: u8, base: u8, attributes: i16, key: &'static [u8]) -> Vec<u8> {
+        let record = Record { key: Some(Bytes::from_static(key)), ..Record::default() };
+        let mut batch = encode(&[record], Codec::None, Params::default()).unwrap();
+        (batch[7], batch[50]) = (base, producer);
+        batch[43..50].fill(0);
+        batch[21..23].copy_from_slice(&attributes.to_be_bytes());
+        let sum = crc32c::crc32c(&batch[HEAD_BYTES..]);
+        batch[17..21].copy_from_slice(&sum.to_be_bytes());
+        batch
+    }
+
+    #[test]
+    fn records_of_a_transaction_that_was_given_up_are_left_out() {
+        let (abort, commit) = (b"\0\0\0\0", b"\0\0\0\x01");
+        let all = [
+            of_producer(1, 0, TRANSACTIONAL, b"given up"),
+            of_producer(2, 1, TRANSACTIONAL, b"kept"),
+            of_producer(1, 2, 0, b"of no transaction"),
+            of_producer(1, 3, TRANSACTIONAL | CONTROL, abort),
+            of_producer(2, 4, TRANSACTIONAL | CONTROL, commit),
+            of_producer(1, 5, TRANSACTIONAL, b"the next one"),
+            of_producer(1, 6, TRANSACTIONAL | CONTROL, commit),
+        ];
+        // The one of producer 3 began and ended before these batches.
+        let aborted = Aborted::new(vec![(1, 0), (3, -5)]);
+        let (records, next, errors) = decode(all.concat().into(), 0, aborted);
+        let keys: Vec<_> = records.iter().map(|it| it.key.as_deref().unwrap()).collect();
+        assert_eq!(keys, [&b"kept"[..], b"of no transaction", b"the next one"]);
+        assert_eq!((next, errors), (7, vec![]));
     }
 
     #[test]
@@ -330,7 +413,7 @@ mod tests {
             for change in [0xff, 0x80, 1] {
                 let mut bad = good.clone();
                 bad[at] ^= change;
-                let _ = decode(bad.into(), 0);
+                let _ = decode(bad.into(), 0, Aborted::new(vec![(1, 0)]));
             }
         }
     }

@@ -131,10 +131,7 @@ impl Writer {
 
     /// A text; what is longer than the protocol can say is cut.
     pub(crate) fn text(&mut self, it: &str) -> &mut Self {
-        let mut end = it.len().min(i16::MAX.cast_unsigned().into());
-        while !it.is_char_boundary(end) {
-            end -= 1;
-        }
+        let end = it.floor_char_boundary(i16::MAX.cast_unsigned().into());
         self.i16(end as i16);
         self.out.extend_from_slice(it.get(..end).unwrap_or_default().as_bytes());
         self

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "only tests use this crate; a panic is how they fail")]
 
 mod alerts;
+pub mod bulk;
 mod certificates;
 mod clock;
 pub mod conformance;
@@ -13,6 +14,7 @@ mod generate;
 mod host;
 mod logs;
 mod pages;
+mod part;
 mod section;
 mod server;
 mod sink;
@@ -27,6 +29,7 @@ pub use host::{
 };
 pub use logs::{Line, captured};
 pub use pages::{ask, start_on_free_port};
+pub use part::Part;
 pub use section::{config, plan, planned, problems, processor, section, warnings};
 pub use server::{HttpServer, Reply, Request};
 pub use sink::{Answer, Sink};

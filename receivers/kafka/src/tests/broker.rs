@@ -1,12 +1,10 @@
 //! With a real broker: `tests/parts/get-kafka`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use component::{Component as _, ConsumeError, Consumer as _, Context, Exporter as _};
-use componenttest::{Sink, TestHost, config, exporter_settings, settings};
+use componenttest::{Part, Sink, TestHost, config, exporter_settings, settings};
 use tokio::time::{Instant, sleep};
 
 use super::super::*;
@@ -16,63 +14,6 @@ use super::Data;
 const PATIENCE: Duration = Duration::from_secs(240);
 const KEYS: usize = 5;
 const REQUESTS: usize = 300;
-
-/// A broker; it is killed at the end.
-struct Broker {
-    parts: PathBuf,
-    state: PathBuf,
-    address: String,
-}
-
-impl Broker {
-    /// `None` if there is no Kafka on this machine.
-    fn start() -> Option<Self> {
-        let parts = PathBuf::from(std::env::var_os("SLUICE_PARTS")?);
-        if !parts.join("bin/kafka").exists() {
-            eprintln!("skipped: tests/parts/get-kafka was not run");
-            return None;
-        }
-        let state = std::env::temp_dir().join(format!("sluice-kafka-{}", std::process::id()));
-        let mut broker = Self { parts, state, address: String::new() };
-        broker.address = broker.run(None);
-        Some(broker)
-    }
-
-    fn run(&self, port: Option<&str>) -> String {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parts/start-kafka");
-        let mut command = Command::new("sh");
-        command.arg(script).arg(&self.parts).arg(&self.state).args(port);
-        let output = command.output().expect("a shell");
-        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        said
-    }
-
-    async fn kill(&self) {
-        let pid = std::fs::read_to_string(self.state.join("pid")).expect("a pid");
-        let killed = Command::new("kill").args(["-9", pid.trim()]).status();
-        assert!(killed.expect("kill").success());
-        // It is gone, or nothing but an exit status of it is left.
-        while std::fs::read_link(format!("/proc/{}/exe", pid.trim())).is_ok() {
-            sleep(Duration::from_millis(10)).await;
-        }
-        std::fs::remove_file(self.state.join("pid")).expect("a pid");
-    }
-
-    fn restart(&self) {
-        let port = self.address.rsplit_once(':').expect("a port").1;
-        self.run(Some(port));
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        if let Ok(pid) = std::fs::read_to_string(self.state.join("pid")) {
-            let _ = Command::new("kill").args(["-9", pid.trim()]).status();
-        }
-        let _ = std::fs::remove_dir_all(&self.state);
-    }
-}
 
 /// A record of each key, with its number.
 fn request(number: usize) -> Data {
@@ -111,10 +52,10 @@ async fn send(exporter: &kafka_exporter::Kafka, number: usize) -> Result<(), Con
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_killed_and_comes_back_loses_nothing_and_keeps_the_order_of_each_key() {
-    let Some(broker) = Broker::start() else { return };
+    let Some(broker) = Part::start("kafka") else { return };
     let section = format!(
         "{{brokers: ['{}'], partition_logs_by_trace_id: true, producer: {{compression: zstd, required_acks: -1}}}}",
-        broker.address
+        broker.address()
     );
     let exporter =
         kafka_exporter::Kafka::create(exporter_settings("kafka", Signal::Logs), config(&section));
@@ -126,7 +67,7 @@ async fn a_broker_that_is_killed_and_comes_back_loses_nothing_and_keeps_the_orde
     let sink = Sink::new();
     let section = format!(
         "{{brokers: ['{}'], initial_offset: earliest, heartbeat_interval: 500ms, autocommit: {{interval: 100ms}}}}",
-        broker.address
+        broker.address()
     );
     let create = || {
         let out = sink.outputs(&["logs"]);

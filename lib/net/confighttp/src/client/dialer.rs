@@ -1,10 +1,9 @@
 //! The way to a server: directly or through a proxy, in plain text or with TLS.
 
-use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use confignet::dial::{self, Target};
+use confignet::dial;
 use confignet::proxy::{Proxies, Proxy};
 use configtls::{Connector, MaybeTls};
 use http::header::PROXY_AUTHORIZATION;
@@ -109,70 +108,28 @@ impl Dialer {
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// A connection to `url`, or to the proxy that is asked for it.
+    /// A connection to `url`, or to the proxy that is asked for it; and how long each step of it has taken.
     pub(super) async fn dial(
-        &self,
-        url: &Url,
-        proxy: Option<&Proxy>,
-        agent: &str,
-    ) -> Result<MaybeTls<dial::Connection>, String> {
-        if !url.is_tls() {
-            let dialed = match proxy {
-                Some(proxy) => proxy.dial().await,
-                None => dial::dial(url.target()).await,
-            };
-            return dialed.map(MaybeTls::Plain);
-        }
-        let connector = self.connector()?;
-        let connection = match proxy {
-            Some(proxy) => proxy.tunnel(url.target(), agent).await?,
-            None => dial::dial(url.target()).await?,
-        };
-        let shaken = connector.connect(url.name(), connection);
-        let shaken = tokio::time::timeout(TLS_TIMEOUT, shaken).await;
-        shaken.unwrap_or_else(|_| Err("net/http: TLS handshake timeout".into()))
-    }
-
-    /// The same, with the time that each step has taken.
-    pub(super) async fn measured(
         &self,
         url: &Url,
         proxy: Option<&Proxy>,
         agent: &str,
         phases: &mut Phases,
     ) -> Result<MaybeTls<dial::Connection>, String> {
+        let connector = if url.is_tls() { Some(self.connector()?) } else { None };
         let begun = Instant::now();
-        let connection = match (proxy, url.target()) {
-            (Some(proxy), to) if url.is_tls() => proxy.tunnel(to, agent).await,
-            (Some(proxy), _) => proxy.dial().await,
-            (None, Target::Tcp { host, port }) => {
-                let found = dial::look_up(host, *port).await;
-                phases.lookup = begun.elapsed();
-                first_of(found.map_err(|why| format!("dial tcp: {why}"))?).await
-            }
-            (None, to) => dial::dial(to).await,
+        let dialed = match proxy {
+            Some(proxy) if url.is_tls() => proxy.tunnel(url.target(), agent).await,
+            Some(proxy) => proxy.dial().await,
+            None => dial::dial_measured(url.target(), &mut phases.lookup).await,
         };
         phases.connect = begun.elapsed().saturating_sub(phases.lookup);
-        let connection = connection?;
-        if !url.is_tls() {
-            return Ok(MaybeTls::Plain(connection));
-        }
+        let connection = dialed?;
+        let Some(connector) = connector else { return Ok(MaybeTls::Plain(connection)) };
         let begun = Instant::now();
-        let shaken = self.connector()?.connect(url.name(), connection);
+        let shaken = connector.connect(url.name(), connection);
         let shaken = tokio::time::timeout(TLS_TIMEOUT, shaken).await;
         phases.handshake = begun.elapsed();
         shaken.unwrap_or_else(|_| Err("net/http: TLS handshake timeout".into()))
     }
-}
-
-/// A connection to the first address that answers.
-async fn first_of(addresses: Vec<SocketAddr>) -> Result<dial::Connection, String> {
-    let mut first_error = None;
-    for address in addresses {
-        match dial::dial_address(address).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => _ = first_error.get_or_insert(error),
-        }
-    }
-    Err(first_error.unwrap_or_else(|| "dial tcp: no such host".to_owned()))
 }

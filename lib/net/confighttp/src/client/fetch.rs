@@ -10,9 +10,10 @@ use http::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::Url;
-use super::dialer::{Chosen, Dialer};
+use super::dialer::{Chosen, Dialer, Phases};
 use super::http1::{Live, drive, shake_hands, why};
 use super::redirect::REQUESTS_MAX;
 
@@ -61,6 +62,17 @@ impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
+}
+
+/// A request: its method, where it goes, all of its headers, its body.
+pub(super) type Whole<'a> = (&'a Method, &'a Url, HeaderMap, Bytes);
+
+/// What is learned of a server on the way to its answer, also where there is none.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) phases: Phases,
+    /// The certificate of the server, as DER.
+    pub(super) certificate: Option<Vec<u8>>,
 }
 
 impl Answer {
@@ -190,9 +202,10 @@ impl Fetcher {
         bytes_max: usize,
     ) -> Result<Response<Bytes>, FetchError> {
         let all = async {
-            let mut url = url.clone();
+            let (mut url, body) = (url.clone(), Bytes::copy_from_slice(body));
             for _ in 0..REQUESTS_MAX {
-                let answer = self.one(&method, &url, headers, body, bytes_max).await?;
+                let request = (&method, &url, self.headers(&url, headers)?, body.clone());
+                let answer = self.one(request, bytes_max).await?;
                 let location = answer.headers().get(LOCATION);
                 let follows = answer.status().is_redirection() && method == Method::GET;
                 let follows = follows && self.follows;
@@ -226,40 +239,42 @@ impl Fetcher {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Answer, FetchError> {
-        let head = self.head(&method, url, headers, body);
+        let head = async {
+            let (headers, body) = (self.headers(url, headers)?, Bytes::copy_from_slice(body));
+            self.head((&method, url, headers, body), &mut Seen::default()).await
+        };
         tokio::time::timeout(self.timeout, head).await.unwrap_or(Err(FetchError::Timeout))
     }
 
     async fn one(
         &self,
-        method: &Method,
-        url: &Url,
-        headers: &HeaderMap,
-        body: &[u8],
+        request: Whole<'_>,
         bytes_max: usize,
     ) -> Result<Response<Bytes>, FetchError> {
-        let mut answer = self.head(method, url, headers, body).await?;
+        let mut answer = self.head(request, &mut Seen::default()).await?;
         let mut response = Response::new(answer.body(bytes_max).await?);
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
         Ok(response)
     }
 
-    async fn head(
+    /// Sends one request on a connection of its own, and reads the head of the answer.
+    pub(super) async fn head(
         &self,
-        method: &Method,
-        url: &Url,
-        headers: &HeaderMap,
-        body: &[u8],
+        (method, url, headers, body): Whole<'_>,
+        seen: &mut Seen,
     ) -> Result<Answer, FetchError> {
+        let begun = Instant::now();
         let proxy = self.dialer.proxy(url)?;
-        let mut request = Request::new(Full::new(Chunks::from(Bytes::copy_from_slice(body))));
+        let mut request = Request::new(Full::new(Chunks::from(body)));
         *request.method_mut() = method.clone();
-        *request.headers_mut() = self.headers(url, headers)?;
+        *request.headers_mut() = headers;
         Dialer::address(url, proxy.as_ref(), &mut request)?;
         let agent = self.agent.to_str().unwrap_or_default();
-        let connection = self.dialer.dial(url, proxy.as_ref(), agent).await?;
+        let connection = self.dialer.dial(url, proxy.as_ref(), agent, &mut seen.phases).await?;
+        seen.certificate = connection.peer_certificate().map(<[u8]>::to_vec);
         let mut live = shake_hands(connection).await?;
+        seen.phases.request = begun.elapsed();
         let answer = drive(&mut live.connection, live.send.send_request(request)).await;
         let (head, incoming) = answer.map_err(|error| why(&error))?.into_parts();
         Ok(Answer { status: head.status, headers: head.headers, incoming, live })

@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use compression::Chunks;
 use http::header::{HOST, LOCATION};
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::Full;
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::Url;
-use super::dialer::{Dialer, Phases};
-use super::fetch::{Answer, FetchError, Fetcher};
-use super::http1::{drive, shake_hands, why};
+use super::dialer::Phases;
+use super::fetch::{FetchError, Fetcher, Seen};
 use super::redirect::{self, REQUESTS_MAX};
 
 /// What came of a request.
@@ -42,24 +39,22 @@ impl Fetcher {
         bytes_max: usize,
     ) -> Probed {
         let begun = Instant::now();
-        let mut probed = Probed {
-            phases: Phases::default(),
-            took: Duration::ZERO,
-            certificate: None,
-            status: None,
-            body: Err(FetchError::Timeout),
-        };
-        let all = self.follow(&mut probed, (method, url, headers, body), bytes_max);
-        let read = tokio::time::timeout(self.timeout, all).await;
-        probed.body = read.unwrap_or(Err(FetchError::Timeout));
-        probed.took = begun.elapsed();
-        probed
+        let (mut seen, mut status) = (Seen::default(), None);
+        let all = self.follow((method, url, headers, body), (&mut seen, &mut status), bytes_max);
+        let body = tokio::time::timeout(self.timeout, all).await;
+        Probed {
+            phases: seen.phases,
+            took: begun.elapsed(),
+            certificate: seen.certificate,
+            status,
+            body: body.unwrap_or(Err(FetchError::Timeout)),
+        }
     }
 
     async fn follow(
         &self,
-        probed: &mut Probed,
         (method, first, own, body): (&Method, &Url, &HeaderMap, &Bytes),
+        (seen, status): (&mut Seen, &mut Option<StatusCode>),
         bytes_max: usize,
     ) -> Result<Bytes, FetchError> {
         let (mut url, mut headers) = (first.clone(), self.headers(first, own)?);
@@ -67,8 +62,9 @@ impl Fetcher {
             headers.insert(HOST, host.clone());
         }
         for _ in 0..REQUESTS_MAX {
-            probed.phases = Phases::default();
-            let mut answer = self.once(probed, (method, &url, &headers, body)).await?;
+            seen.phases = Phases::default();
+            let request = (method, &url, headers.clone(), body.clone());
+            let mut answer = self.head(request, seen).await?;
             let headed = Instant::now();
             let location = answer.headers.get(LOCATION).filter(|_| {
                 let may = matches!(*method, Method::GET | Method::HEAD);
@@ -82,33 +78,11 @@ impl Fetcher {
                 url = to;
                 continue;
             }
-            probed.status = Some(answer.status);
+            *status = Some(answer.status);
             let body = answer.body(bytes_max).await;
-            probed.phases.response = headed.elapsed();
+            seen.phases.response = headed.elapsed();
             return body;
         }
         Err(FetchError::Failed(format!("stopped after {REQUESTS_MAX} redirects")))
-    }
-
-    async fn once(
-        &self,
-        probed: &mut Probed,
-        (method, url, headers, body): (&Method, &Url, &HeaderMap, &Bytes),
-    ) -> Result<Answer, FetchError> {
-        let begun = Instant::now();
-        let proxy = self.dialer.proxy(url)?;
-        let mut request = Request::new(Full::new(Chunks::from(body.clone())));
-        *request.method_mut() = method.clone();
-        *request.headers_mut() = headers.clone();
-        Dialer::address(url, proxy.as_ref(), &mut request)?;
-        let agent = self.agent.to_str().unwrap_or_default();
-        let phases = &mut probed.phases;
-        let connection = self.dialer.measured(url, proxy.as_ref(), agent, phases).await?;
-        probed.certificate = connection.peer_certificate().map(<[u8]>::to_vec);
-        let mut live = shake_hands(connection).await?;
-        probed.phases.request = begun.elapsed();
-        let answer = drive(&mut live.connection, live.send.send_request(request)).await;
-        let (head, incoming) = answer.map_err(|error| why(&error))?.into_parts();
-        Ok(Answer { status: head.status, headers: head.headers, incoming, live })
     }
 }

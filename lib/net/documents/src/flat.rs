@@ -4,27 +4,32 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use documents::json::{self, Bytes};
-use documents::rfc3339_nanos;
 use pdata::{AttributesRef, ValueRef};
 
+use crate::json::{self, Bytes};
+
 /// Fields in the order in which they were added; of those with the same name the last one counts.
-#[derive(Clone, Default)]
-pub(crate) struct Fields<'a> {
+#[derive(Debug, Clone, Default)]
+pub struct Fields<'a> {
     all: Vec<Field<'a>>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Field<'a> {
     name: Cow<'a, str>,
     leaf: Leaf<'a>,
 }
 
-#[derive(Clone)]
-pub(crate) enum Leaf<'a> {
+/// What a field is written as.
+#[derive(Debug, Clone)]
+pub enum Leaf<'a> {
+    /// A value of telemetry.
     Value(ValueRef<'a>),
+    /// A text.
     Text(Cow<'a, str>),
+    /// The digits of an id.
     Id(&'a [u8]),
+    /// A whole number.
     Int(i64),
     /// Nanoseconds since 1970.
     Time(u64),
@@ -39,11 +44,7 @@ impl Leaf<'_> {
             Leaf::Text(it) => json::text(out, it),
             Leaf::Id(it) => json::hex(out, it),
             Leaf::Int(it) => json::int(out, *it),
-            Leaf::Time(it) => {
-                out.push(b'"');
-                rfc3339_nanos(out, *it);
-                out.push(b'"');
-            }
+            Leaf::Time(it) => json::time(out, *it),
             Leaf::Json(it) => out.extend_from_slice(it),
         }
     }
@@ -55,25 +56,28 @@ fn joined<'a>(prefix: &str, name: &'a str) -> Cow<'a, str> {
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) fn add(&mut self, name: impl Into<Cow<'a, str>>, leaf: Leaf<'a>) {
+    /// Adds a field.
+    pub fn add(&mut self, name: impl Into<Cow<'a, str>>, leaf: Leaf<'a>) {
         self.all.push(Field { name: name.into(), leaf });
     }
 
-    pub(crate) fn text(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
+    /// A text, unless it is empty.
+    pub fn text(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
         let text = text.into();
         if !text.is_empty() {
             self.add(name, Leaf::Text(text));
         }
     }
 
-    pub(crate) fn id(&mut self, name: &'static str, id: &'a [u8]) {
+    /// An id, unless it is none.
+    pub fn id(&mut self, name: &'static str, id: &'a [u8]) {
         if id.iter().any(|it| *it != 0) {
             self.add(name, Leaf::Id(id));
         }
     }
 
     /// A value; a map becomes the fields that are in it. Its depth is limited by [`pdata::Limits`].
-    pub(crate) fn value(&mut self, name: impl Into<Cow<'a, str>>, value: ValueRef<'a>) {
+    pub fn value(&mut self, name: impl Into<Cow<'a, str>>, value: ValueRef<'a>) {
         let name = name.into();
         match value {
             ValueRef::Empty => {}
@@ -82,14 +86,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn attributes(&mut self, prefix: &str, all: AttributesRef<'a>) {
+    /// All attributes, with a prefix before their names if it is not empty.
+    pub fn attributes(&mut self, prefix: &str, all: AttributesRef<'a>) {
         for (key, value) in all.iter() {
             self.value(joined(prefix, key), value);
         }
     }
 
     /// Writes an object of these fields and of those that came before them.
-    pub(crate) fn write(&self, before: &[&Fields<'a>], nested: bool, out: &mut Vec<u8>) {
+    pub fn write(&self, before: &[&Fields<'a>], nested: bool, out: &mut Vec<u8>) {
         let all = before.iter().copied().chain([self]).flat_map(|it| &it.all);
         let mut fields: Vec<(Cow<'_, str>, &Leaf<'_>)> =
             all.map(|it| (Cow::Borrowed(it.name.as_ref()), &it.leaf)).collect();
@@ -123,14 +128,26 @@ fn sort(fields: &mut [Named<'_>]) {
     fields.sort_by(|a, b| order(&a.0, &b.0));
 }
 
+/// True if `name` is in the object `object`.
+fn is_within(name: &str, object: &str) -> bool {
+    name.strip_prefix(object).is_some_and(|it| it.starts_with('.'))
+}
+
+/// Keys that have a value and are also the name of an object, since others begin with them: `a` beside `a.b`.
+pub fn clashes(all: AttributesRef<'_>) -> Vec<&str> {
+    let mut keys: Vec<&str> = all.iter().map(|it| it.0).collect();
+    keys.sort_unstable_by(|a, b| order(a, b));
+    let pairs = keys.iter().zip(keys.iter().skip(1));
+    pairs.filter(|it| is_within(it.1, it.0)).map(|it| *it.0).collect()
+}
+
 /// A field whose name is also that of an object becomes `value` in it: Elasticsearch cannot have both.
 fn renamed(fields: &mut [Named<'_>]) -> bool {
     let mut any = false;
     for at in 1..fields.len() {
         let (before, after) = fields.split_at_mut(at);
         let (Some(field), Some(next)) = (before.last_mut(), after.first()) else { continue };
-        let is_object = next.0.strip_prefix(field.0.as_ref()).is_some_and(|it| it.starts_with('.'));
-        if is_object {
+        if is_within(&next.0, &field.0) {
             field.0 = Cow::Owned(format!("{}.value", field.0));
             any = true;
         }
