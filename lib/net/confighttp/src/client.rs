@@ -95,15 +95,6 @@ impl Reply {
     pub fn retry_after(&self, now: SystemTime) -> Option<Duration> {
         retry_after(&self.headers, now)
     }
-}
-
-/// How long to wait before trying again: seconds, or a date. RFC 9110, section 10.2.3.
-pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match value.parse::<u64>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
-    }
 
     /// The error of a request that can have success later: as soon as the server says.
     pub fn retryable(&self, text: String) -> ConsumeError {
@@ -112,6 +103,15 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
             Some(wait) => error.after(wait),
             None => error,
         }
+    }
+}
+
+/// How long to wait before trying again: seconds, or a date. RFC 9110, section 10.2.3.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::config::{ClientConfig, Mechanism};
 use crate::error::Error;
 use crate::sasl::{Scram, plain};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Reader, Writer, count};
 
 /// Longest answer, in bytes: what a fetch may ask for at most, and room for what is around it.
 const ANSWER_BYTES_MAX: usize = 128 << 20;
@@ -128,7 +128,7 @@ impl Connection {
         head.i32(0).i16(key).i16(version).i32(self.last).text(&self.client_id);
         let mut request = head.out;
         request.extend_from_slice(body);
-        let length = (request.len() - 4) as u32;
+        let length = count(request.len() - 4);
         if let Some(place) = request.get_mut(..4) {
             place.copy_from_slice(&length.to_be_bytes());
         }

@@ -78,7 +78,7 @@ impl Fetch {
             topics.entry(&it.0.topic).or_default().push(it);
         }
         let mut request = Writer::default();
-        request.i32(-1).i32(self.wait.as_millis().min(60_000) as i32).i32(self.bytes_min);
+        request.i32(-1).millis(self.wait).i32(self.bytes_min);
         // Only what is committed of transactions; no session.
         request.i32(self.bytes_max).i8(1).i32(0).i32(-1);
         request.list(topics.into_iter(), |out, (topic, partitions)| {

@@ -158,9 +158,8 @@ impl Group {
     pub async fn join(&self, topics: &[String], member: &mut String) -> Result<Assignment, Error> {
         let mut own = Writer::default();
         own.i16(0).list(topics.iter(), |out, it| _ = out.text(it)).i32(0);
-        let millis = |it: Duration| it.as_millis().min(i32::MAX as u128) as i32;
         let mut request = Writer::default();
-        request.text(&self.id).i32(millis(self.session)).i32(millis(self.rebalance));
+        request.text(&self.id).millis(self.session).millis(self.rebalance);
         request.text(member).text("consumer");
         request.list(self.strategies.iter(), |out, it| _ = out.text(it.name()).bytes(&own.out));
         let wait = self.rebalance + GRACE;

@@ -2,6 +2,8 @@
 
 use component::config::Choices;
 
+use crate::wire;
+
 /// How a key becomes a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Hasher {
@@ -18,14 +20,15 @@ impl Choices for Hasher {
 }
 
 impl Hasher {
-    /// The partition of `key` among `count`.
-    pub fn partition(self, key: &[u8], count: i32) -> i32 {
-        let count = count.max(1);
-        match self {
+    /// The position of the partition of `key` among `count`.
+    pub fn partition(self, key: &[u8], count: usize) -> usize {
+        let count = wire::count(count).max(1);
+        let at = match self {
             // Sarama turns the sign of what is left over, not of the number.
             Self::Sarama => (fnv1a(key).cast_signed() % count).abs(),
             Self::Murmur2 => (murmur2(key).cast_signed() & i32::MAX) % count,
-        }
+        };
+        usize::try_from(at).unwrap_or_default()
     }
 }
 
@@ -39,7 +42,7 @@ pub fn fnv1a(bytes: &[u8]) -> u32 {
 /// MurmurHash2 with the seed of Kafka: `org.apache.kafka.common.utils.Utils.murmur2`.
 pub fn murmur2(bytes: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
-    let mut hash = 0x9747_b28c ^ bytes.len() as u32;
+    let mut hash = 0x9747_b28c ^ wire::count(bytes.len()).cast_unsigned();
     let (words, rest) = bytes.as_chunks::<4>();
     for word in words {
         let mut word = u32::from_le_bytes(*word).wrapping_mul(M);

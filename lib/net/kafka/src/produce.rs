@@ -123,9 +123,7 @@ impl Producer {
         for message in messages {
             let partitions = counts.get(&message.topic).map(Vec::as_slice).unwrap_or_default();
             let at = match &message.key {
-                Some(key) if self.keys_count => {
-                    self.hasher.partition(key, partitions.len() as i32) as usize
-                }
+                Some(key) if self.keys_count => self.hasher.partition(key, partitions.len()),
                 _ => turn % partitions.len().max(1),
             };
             let Some(partition) = partitions.get(at).copied() else { continue };
@@ -257,7 +255,7 @@ impl Producer {
             topics.entry(&it.place.topic).or_default().push(it);
         }
         let mut request = Writer::default();
-        request.null_text().i16(acks).i32(self.timeout.as_millis().min(60_000) as i32);
+        request.null_text().i16(acks).millis(self.timeout);
         request.list(topics.into_iter(), |out, (topic, batches)| {
             out.text(topic);
             out.list(batches.into_iter(), |out, it| {

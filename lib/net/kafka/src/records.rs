@@ -9,7 +9,7 @@ use component::config::Choices;
 use compression::{Chunks, Compressor, Encoding, Params, Type};
 
 use crate::error::Error;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Reader, Writer, count};
 
 /// What stands before the checksum's bytes: offset, length, epoch, magic, checksum.
 const HEAD_BYTES: usize = 8 + 4 + 4 + 1 + 4;
@@ -156,11 +156,11 @@ pub(crate) fn encode(records: &[Record], codec: Codec, params: Params) -> Result
     let bytes: usize = records.iter().map(|it| it.value.len() + 64).sum();
     let mut body = Writer { out: Vec::with_capacity(bytes) };
     let mut one = Writer::default();
-    for (at, record) in records.iter().enumerate() {
+    for (at, record) in (0..).zip(records) {
         one.out.clear();
-        one.i8(0).varint(record.timestamp - first).varint(at as i64);
+        one.i8(0).varint(record.timestamp - first).varint(at);
         one.varbytes(record.key.as_deref()).varbytes(Some(&record.value));
-        one.varint(record.headers.len() as i64);
+        one.varint(count(record.headers.len()).into());
         for header in &*record.headers {
             one.varbytes(Some(header.key.as_bytes())).varbytes(Some(&header.value));
         }
@@ -169,11 +169,11 @@ pub(crate) fn encode(records: &[Record], codec: Codec, params: Params) -> Result
     let body = codec.pack(body.out, params)?;
     let mut out = Writer { out: Vec::with_capacity(body.len() + 61) };
     out.i64(0).i32(0).i32(-1).i8(2).i32(0);
-    out.i16(codec.number()).i32(records.len() as i32 - 1).i64(first).i64(last);
-    out.i64(-1).i16(-1).i32(-1).i32(records.len() as i32);
+    out.i16(codec.number()).i32(count(records.len()) - 1).i64(first).i64(last);
+    out.i64(-1).i16(-1).i32(-1).i32(count(records.len()));
     out.out.extend_from_slice(&body);
     let mut out = out.out;
-    let length = (out.len() - 12) as u32;
+    let length = count(out.len() - 12);
     let sum = crc32c::crc32c(out.get(HEAD_BYTES..).unwrap_or_default());
     if let Some(place) = out.get_mut(8..12) {
         place.copy_from_slice(&length.to_be_bytes());

@@ -1,5 +1,7 @@
 //! Primitive types of the protocol. Lengths come from outside: nothing is reserved for them.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes};
 
 use crate::error::Error;
@@ -102,6 +104,11 @@ impl Reader {
     }
 }
 
+/// A length, or how many there are, as the protocol writes it. Nothing that is sent comes near to what does not fit.
+pub(crate) fn count(length: usize) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
+}
+
 /// Writes a request.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
@@ -124,6 +131,11 @@ impl Writer {
         self
     }
 
+    /// In milliseconds.
+    pub(crate) fn millis(&mut self, it: Duration) -> &mut Self {
+        self.i32(i32::try_from(it.as_millis()).unwrap_or(i32::MAX))
+    }
+
     pub(crate) fn i64(&mut self, it: i64) -> &mut Self {
         self.out.extend(it.to_be_bytes());
         self
@@ -132,7 +144,7 @@ impl Writer {
     /// A text; what is longer than the protocol can say is cut.
     pub(crate) fn text(&mut self, it: &str) -> &mut Self {
         let end = it.floor_char_boundary(i16::MAX.cast_unsigned().into());
-        self.i16(end as i16);
+        self.i16(i16::try_from(end).unwrap_or(i16::MAX));
         self.out.extend_from_slice(it.get(..end).unwrap_or_default().as_bytes());
         self
     }
@@ -142,7 +154,7 @@ impl Writer {
     }
 
     pub(crate) fn bytes(&mut self, it: &[u8]) -> &mut Self {
-        self.i32(it.len() as i32);
+        self.i32(count(it.len()));
         self.out.extend_from_slice(it);
         self
     }
@@ -152,7 +164,7 @@ impl Writer {
         items: impl ExactSizeIterator<Item = T>,
         mut write: impl FnMut(&mut Self, T),
     ) -> &mut Self {
-        self.i32(items.len() as i32);
+        self.i32(count(items.len()));
         items.for_each(|it| write(self, it));
         self
     }
@@ -160,10 +172,10 @@ impl Writer {
     pub(crate) fn varint(&mut self, it: i64) -> &mut Self {
         let mut rest = (it << 1 ^ it >> 63).cast_unsigned();
         while rest >= 0x80 {
-            self.out.push((rest & 0x7f) as u8 | 0x80);
+            self.out.push(rest.to_le_bytes()[0] | 0x80);
             rest >>= 7;
         }
-        self.out.push(rest as u8);
+        self.out.push(rest.to_le_bytes()[0]);
         self
     }
 
@@ -171,7 +183,7 @@ impl Writer {
         match it {
             None => self.varint(-1),
             Some(it) => {
-                self.varint(it.len() as i64);
+                self.varint(count(it.len()).into());
                 self.out.extend_from_slice(it);
                 self
             }

@@ -14,7 +14,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::Url;
-use super::dialer::Dialer;
+use super::dialer::{Dialer, Phases};
 use super::fetch::{FetchError, Fetcher};
 use super::http1::why;
 
@@ -57,7 +57,8 @@ impl Fetcher {
         request.headers_mut().insert(UPGRADE, HeaderValue::from_static(protocol));
         Dialer::address(url, proxy.as_ref(), &mut request)?;
         let agent = self.agent.to_str().unwrap_or_default();
-        let stream = self.dialer.dial(url, proxy.as_ref(), agent).await?;
+        let phases = &mut Phases::default();
+        let stream = self.dialer.dial(url, proxy.as_ref(), agent, phases).await?;
         let shaken = http1::handshake(TokioIo::new(stream)).await;
         let (mut send, mut connection) = shaken.map_err(|error| why(&error))?;
         let mut answer = pin!(send.send_request(request));
