@@ -50,6 +50,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .processor::<resource_detection_processor::ResourceDetection>()
         .processor::<resource_processor::Resource>()
         .processor::<span_processor::Span>()
+        .processor::<tail_sampling_processor::TailSampling>()
         .processor::<telemetry_policy_processor::TelemetryPolicy>()
         .processor::<transform_processor::Transform>()
         .exporter::<alertmanager_exporter::Alertmanager>()
