@@ -73,6 +73,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .connector::<forward_connector::Forward>()
         .connector::<rego_connector::Rego>()
         .connector::<routing_connector::Routing>()
+        .connector::<span_metrics_connector::SpanMetrics>()
         .extension::<basic_auth_extension::BasicAuth>()
         .extension::<bearer_token_auth_extension::BearerTokenAuth>()
         .extension::<file_storage_extension::FileStorage>()
