@@ -21,18 +21,16 @@ mod metrics;
 mod tests;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use component::config::Duration as GoDuration;
 use component::{
-    Backoff, BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Place,
-    Problems, Processor, ProcessorSettings, RetryConfig, Signal, Sizer, Stability, async_trait,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Place, Problems,
+    Processor, ProcessorSettings, Signal, Sizer, Stability, async_trait,
 };
-use exporterhelper::{Buffer, Claim, Partitioner, Request, Rules, Values};
+use exporterhelper::{Buffer, Claim, Onward, Partitioner, Request, Rules, Values};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::Instant;
-use tracing::warn;
 
 pub use config::Config;
 use metrics::Metrics;
@@ -42,23 +40,17 @@ const PARTITIONS_MAX: usize = 10_000;
 /// Most batches of replayable data that are on their way at the same time.
 const IN_FLIGHT_MAX: usize = 64;
 
-/// Longest time for which a batch that was accepted is offered to a next step that asks for a retry, while
-/// its senders wait. Upstream drops it at once.
-const RETRY_SECS_MAX: i64 = 30;
-
 /// The processor.
 pub struct Batch {
     signal: Signal,
-    next: Next,
+    onward: Onward,
     buffer: Buffer,
     partitioner: Partitioner,
     combinations_max: usize,
     combinations: Mutex<HashSet<Values>>,
     /// Batches that may be ready before callers have to wait.
     ready_max: usize,
-    retry: RetryConfig,
     metrics: Metrics,
-    host: OnceLock<Host>,
 }
 
 impl Processor for Batch {
@@ -91,24 +83,17 @@ impl Processor for Batch {
             partitioner: partitioner.clone(),
             partitions_max: PARTITIONS_MAX,
         };
-        let retry = RetryConfig {
-            initial_interval: GoDuration::from_millis(100),
-            max_interval: GoDuration::from_secs(5),
-            max_elapsed_time: GoDuration::from_secs(RETRY_SECS_MAX),
-            ..RetryConfig::default()
-        };
+        let onward = Onward::new(next, &settings.meter, "Sender failed");
         Self {
             signal: settings.signal,
-            next,
-            buffer: Buffer::new(Some(rules), metrics.lost_at_shutdown.clone()),
+            buffer: Buffer::new(Some(rules), onward.lost_at_shutdown().clone()),
+            onward,
             partitioner,
             combinations_max: config.metadata_cardinality_limit as usize,
             combinations: Mutex::default(),
             // As upstream's channel between callers and sender.
             ready_max: std::thread::available_parallelism().map_or(1, usize::from),
-            retry,
             metrics,
-            host: OnceLock::new(),
         }
     }
 }
@@ -161,65 +146,9 @@ impl Batch {
         if !batch.is_wanted() {
             return place.keep();
         }
-        let (ctx, data) = (batch.context(), batch.data(self.signal));
-        let ctx = Context { place: Some(place), ..ctx };
+        let data = batch.data(self.signal);
         self.metrics.sent(batch.trigger(), data.items(), data.bytes());
-        let result = tokio::select! {
-            biased;
-            result = self.offer(&ctx, data, batch.items_accepted() > 0) => result,
-            () = self.unwanted(&batch) => return ctx.keep_place(),
-        };
-        ctx.keep_place();
-        let accepted = batch.items_accepted();
-        if let (Err(error), 1..) = (&result, accepted) {
-            let lost = match (error.is_permanent(), self.is_stopping()) {
-                (true, _) => &self.metrics.lost_rejected,
-                (false, true) => &self.metrics.lost_at_shutdown,
-                (false, false) => &self.metrics.lost_expired,
-            };
-            lost.add(accepted as u64);
-            warn!(%error, dropped_items = accepted, "Sender failed");
-        }
-        batch.answer(&result);
-    }
-
-    /// What nobody else can send again is offered again for a while.
-    async fn offer(&self, ctx: &Context, data: Data, again: bool) -> Result<(), ConsumeError> {
-        let (start, mut backoff) = (Instant::now(), Backoff::new(&self.retry));
-        loop {
-            let was_stopping = self.is_stopping();
-            let Err(error) = self.next.consume(ctx, data.clone()).await else { return Ok(()) };
-            if error.is_permanent() || !again || was_stopping {
-                return Err(error);
-            }
-            // The senders wait meanwhile, each with its own dice: no need to spread.
-            let wait = backoff.next(start.elapsed(), error.retry_after(), 0.5);
-            let Some(wait) = wait else { return Err(error) };
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.stopped() => {}
-            }
-        }
-    }
-
-    /// The collector stops: there is no more time. One that was only replaced has all it needs.
-    fn is_stopping(&self) -> bool {
-        self.host.get().is_some_and(|it| it.stopping().is_cancelled() && !it.is_leaving())
-    }
-
-    /// Ends when the collector stops and everybody who had a part in the batch has left.
-    async fn unwanted(&self, batch: &exporterhelper::Batch) {
-        match self.host.get() {
-            Some(host) if !host.is_leaving() => batch.unwanted(host.stopping()).await,
-            _ => std::future::pending().await,
-        }
-    }
-
-    async fn stopped(&self) {
-        match self.host.get() {
-            Some(host) if !host.is_leaving() => host.stopping().cancelled().await,
-            _ => std::future::pending().await,
-        }
+        self.onward.send(batch, data, Some(place)).await;
     }
 }
 
@@ -235,7 +164,8 @@ impl Drop for Batch {
 #[async_trait]
 impl Component for Batch {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let stopping = self.host.get_or_init(|| host.clone()).stopping().clone();
+        self.onward.start(host);
+        let stopping = host.stopping().clone();
         let (sender, clock) = (Arc::clone(&self), self);
         host.spawn(async move {
             sender.send_all().await;
@@ -268,7 +198,7 @@ impl Consumer for Batch {
         let request = Request { ctx: ctx_own, data, claim, room, age, partition };
         if let Err(request) = self.buffer.push(request) {
             // It has been replaced while this call was on its way, and gathers nothing any more.
-            return self.next.consume(ctx, request.data).await;
+            return self.onward.next().consume(ctx, request.data).await;
         }
         ctx.keep_place();
         match waiting {

@@ -1,7 +1,7 @@
 //! What the processor counts. `processor/batchprocessor/documentation.md`, v0.159.
 
+use component::ProcessorSettings;
 use component::meter::{Counter, Descriptor, Gauge, Histogram, Level};
-use component::{LostReason, ProcessorSettings};
 use exporterhelper::{BYTES_BOUNDS, SIZE_BOUNDS, Trigger};
 
 macro_rules! descriptor {
@@ -24,9 +24,6 @@ pub(crate) struct Metrics {
     by_size: Counter,
     by_timeout: Counter,
     pub(crate) cardinality: Gauge,
-    pub(crate) lost_rejected: Counter,
-    pub(crate) lost_expired: Counter,
-    pub(crate) lost_at_shutdown: Counter,
 }
 
 impl Metrics {
@@ -68,9 +65,6 @@ impl Metrics {
             by_size: meter.counter(by_size, &id),
             by_timeout: meter.counter(by_timeout, &id),
             cardinality: meter.up_down(cardinality, &id),
-            lost_rejected: LostReason::RejectedByBackend.counter(meter),
-            lost_expired: LostReason::ExpiredRetry.counter(meter),
-            lost_at_shutdown: LostReason::ShutdownDeadline.counter(meter),
         }
     }
 

@@ -3,8 +3,7 @@
 use component::Problems;
 use config::{Choice, Choices, Stage};
 use serde::{Deserialize, Serialize};
-
-use crate::sampling::{DIGITS, PROBABILITY_MIN};
+use tracestate::{DIGITS, PROBABILITY_MIN};
 
 /// `processors: probabilistic_sampler:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]

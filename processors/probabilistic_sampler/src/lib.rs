@@ -14,10 +14,8 @@
 mod config;
 mod logs;
 mod sampler;
-mod sampling;
 #[cfg(test)]
 mod tests;
-mod trace_state;
 mod traces;
 
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! Log records: randomness and threshold are attributes. `logsprocessor.go`, v0.149.
 
 use pdata::{Field, Place, Value, ValueRef};
+use tracestate::{Randomness, Threshold};
 
 use crate::config::Config;
 use crate::sampler::{
     Decision, Drawn, PRIORITY, RANDOMNESS, Sampler, TRACE_ID, TRACE_ID_HASH, undecided,
 };
-use crate::sampling::{Randomness, Threshold};
 
 const THRESHOLD_KEY: &str = "sampling.threshold";
 const RANDOMNESS_KEY: &str = "sampling.randomness";

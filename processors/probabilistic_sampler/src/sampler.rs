@@ -1,7 +1,8 @@
 //! What all items have in common. `sampler_mode.go`, v0.149.
 
+use tracestate::{PROBABILITY_MIN, Randomness, Threshold};
+
 use crate::config::{Config, Mode, Source};
-use crate::sampling::{PROBABILITY_MIN, Randomness, Threshold};
 
 /// What decided, as the counters have it, without the attributes of logs.
 pub(crate) const POLICIES: [&str; 5] = [MISSING, TRACE_ID_HASH, TRACE_ID, RANDOMNESS, PRIORITY];

@@ -1,13 +1,12 @@
 //! Spans: randomness and threshold are in the trace state. `tracesprocessor.go`, v0.149.
 
 use pdata::{Field, Place, Value, ValueRef};
+use tracestate::{Randomness, Threshold, TraceState};
 
 use crate::config::Config;
 use crate::sampler::{
     Decision, Drawn, PRIORITY, RANDOMNESS, Sampler, TRACE_ID, TRACE_ID_HASH, undecided,
 };
-use crate::sampling::{Randomness, Threshold};
-use crate::trace_state::TraceState;
 
 /// Decides, and writes down how.
 pub(crate) fn decide(place: &mut Place<'_>, config: &Config, sampler: &Sampler) -> Decision {

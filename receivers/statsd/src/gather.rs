@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use exponential::Exponential;
 use pdata::{Metrics, MetricsBuilder};
 use regex::Regex;
 
 use crate::config::{Config, HistogramConfig};
-use crate::exponential::Exponential;
 use crate::line::{Kind, Line, Rules, line, parts};
 use crate::series::{Count, Explicit, Interval, Series};
 

@@ -14,7 +14,6 @@
 )]
 
 mod config;
-mod exponential;
 mod gather;
 mod line;
 mod series;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use exponential::{Buckets, Exponential};
 use pdata::{AttributesWriter, MetricWriter, MetricsBuilder};
 
-use crate::exponential::{Buckets, Exponential};
 use crate::line::{Line, parts};
 
 /// The temporality of sums and histograms: delta.

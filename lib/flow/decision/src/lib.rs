@@ -35,7 +35,6 @@ mod guards;
 mod inspect;
 mod instance;
 mod layout;
-mod lru;
 mod memo;
 mod path;
 mod plan;

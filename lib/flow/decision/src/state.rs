@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use component::{BoxError, Host, Id, Kind, Problems, Storage, StorageClient, Write};
+use lru::Lru;
 use rego::Value;
 
 use crate::config::Config;
-use crate::lru::Lru;
 use crate::windows::{Window, hash, lock};
 
 /// Most keys that are blocked, and most alerts that are known to have been sent.

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use component::{Problems, Signal};
+use lru::Lru;
 use ottl::{Conditions, ErrorMode, Prefixes, Request};
 use pdata::Place;
 use rego::Value;
@@ -12,7 +13,6 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 use crate::cells::{Cells, Kind, Measure, Sample};
 use crate::config::{Clock, WindowConfig};
 use crate::fields::read;
-use crate::lru::Lru;
 use crate::path::{Path, Spot};
 use crate::project::{Around, event_time, value_at};
 

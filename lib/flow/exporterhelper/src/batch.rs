@@ -72,6 +72,11 @@ impl Batch {
         }
     }
 
+    /// What one more caller handed over, with its claim if it waits until the data is delivered.
+    pub fn join(&mut self, data: Data, claim: Option<Claim>) {
+        self.add(data, claim, None, None);
+    }
+
     pub(crate) fn add(
         &mut self,
         data: Data,

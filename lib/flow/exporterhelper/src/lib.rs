@@ -10,7 +10,7 @@
 //! A queue on disk is a stage in front of the same [`Buffer`]: what is stored there has a claim, too, and is deleted
 //! when that is answered.
 //!
-//! `processors/batch` is built from the same [`Buffer`].
+//! `processors/batch` is built from the same [`Buffer`]; processors that answer early hand on through [`Onward`].
 
 #![cfg_attr(
     not(test),
@@ -32,6 +32,7 @@ mod files;
 mod helper;
 mod keeper;
 mod metrics;
+mod onward;
 mod partition;
 mod policy;
 #[cfg(test)]
@@ -52,4 +53,5 @@ pub use buffer::Buffer;
 pub use claim::{Claim, Waiting};
 pub use helper::{Helper, in_front_of};
 pub use metrics::{BYTES_BOUNDS, SIZE_BOUNDS};
+pub use onward::Onward;
 pub use partition::{Partitioner, Values};

@@ -1,6 +1,6 @@
 //! The trace state of W3C with the member of OpenTelemetry, `ot=rv:...;th:...`. pkg/sampling, v0.149.
 
-use crate::sampling::{Randomness, Threshold};
+use crate::{Randomness, Threshold};
 
 const LENGTH_MAX: usize = 1024;
 const MEMBERS_MAX: usize = 32;
@@ -11,9 +11,11 @@ const SYSTEM_MAX: usize = 14;
 
 /// What is in a trace state.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct TraceState {
-    pub(crate) randomness: Option<(Randomness, String)>,
-    pub(crate) threshold: Option<(Threshold, String)>,
+pub struct TraceState {
+    /// `rv`, and how it is written.
+    pub randomness: Option<(Randomness, String)>,
+    /// `th`, and how it is written.
+    pub threshold: Option<(Threshold, String)>,
     /// Other fields of OpenTelemetry, and other members.
     fields: Vec<(String, String)>,
     members: Vec<(String, String)>,
@@ -21,7 +23,7 @@ pub(crate) struct TraceState {
 
 impl TraceState {
     /// `None` if it is not as the recommendation and OpenTelemetry have it.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let mut state = Self::default();
         if text.len() > LENGTH_MAX || text.split(',').count() >= MEMBERS_MAX {
             return None;
@@ -61,19 +63,20 @@ impl TraceState {
         Some(())
     }
 
-    pub(crate) fn set_randomness(&mut self, randomness: Randomness) {
+    /// Writes `rv` anew.
+    pub fn set_randomness(&mut self, randomness: Randomness) {
         self.randomness = Some((randomness, randomness.text()));
     }
 
     /// A threshold is only ever raised.
-    pub(crate) fn raise(&mut self, threshold: Threshold) {
+    pub fn raise(&mut self, threshold: Threshold) {
         if self.threshold.as_ref().is_none_or(|it| it.0 <= threshold) {
             self.threshold = Some((threshold, threshold.text())).filter(|it| !it.1.is_empty());
         }
     }
 
     /// OpenTelemetry's member is the first one.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let own = [
             ("rv", self.randomness.as_ref().map(|it| &it.1)),
             ("th", self.threshold.as_ref().map(|it| &it.1)),
@@ -88,6 +91,25 @@ impl TraceState {
         members.extend(self.members.iter().map(|(key, value)| format!("{key}={value}")));
         members.join(",")
     }
+}
+
+/// The value of a member in a trace state that is as the recommendation has it: as Go's SDK reads it, which is stricter
+/// than [`TraceState::parse`] with members that repeat and with blanks. `go.opentelemetry.io/otel/trace`, v1.43.
+pub fn member<'t>(text: &'t str, wanted: &str) -> Option<&'t str> {
+    let (mut keys, mut found) = (Vec::new(), None);
+    for member in text.split(',').filter(|it| !it.is_empty()) {
+        let (key, value) = member.split_once('=')?;
+        let (key, value) =
+            (key.trim_start_matches([' ', '\t']), value.trim_end_matches([' ', '\t']));
+        if !is_key(key) || !is_value(value) || keys.contains(&key) || keys.len() == MEMBERS_MAX {
+            return None;
+        }
+        keys.push(key);
+        if key == wanted {
+            found = Some(value);
+        }
+    }
+    found
 }
 
 fn is_key(key: &str) -> bool {
@@ -119,6 +141,24 @@ fn is_value(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_member_is_found_in_a_state_that_is_valid_as_a_whole() {
+        for (text, want) in [
+            ("a=1,b=2", Some("2")),
+            ("a=1, b=2 ,", Some("2")),
+            ("a=1", None),
+            ("", None),
+            ("b=2,A=1", None),
+            ("b=2,a=1,a=1", None),
+            ("b=2, ", None),
+            ("b = 2", None),
+        ] {
+            assert_eq!(member(text, "b"), want, "{text:?}");
+        }
+        let many = |n| (0..n).map(|it| format!("k{it}=v")).collect::<Vec<_>>().join(",");
+        assert_eq!((member(&many(32), "k0"), member(&many(33), "k0")), (Some("v"), None));
+    }
 
     #[test]
     fn a_state_is_written_as_it_was_read() {

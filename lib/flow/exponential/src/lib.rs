@@ -1,10 +1,22 @@
 //! A histogram with exponential bounds that gets coarser when it needs more buckets than it may have
 //! (`lightstep/go-expohisto`, which upstream uses; OpenTelemetry's data model, "ExponentialHistogram").
 
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless
+    )
+)]
+
 /// The finest bounds: each is the one before times 2^(2^-20).
 const SCALE_MAX: i32 = 20;
 /// The coarsest bounds; one bucket holds all numbers.
 const SCALE_MIN: i32 = -10;
+/// Fewest and most buckets for each sign: `structure.MinSize`, `structure.MaximumMaxSize`.
+const SIZES: (i32, i32) = (2, 16_384);
 /// Bits of the fraction of a double.
 const FRACTION_BITS: u32 = 52;
 /// What the exponent of a double is moved by.
@@ -12,10 +24,11 @@ const EXPONENT_BIAS: i32 = 1023;
 
 /// Buckets for the numbers of one sign.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Buckets {
+pub struct Buckets {
     /// The number of the first bucket.
-    pub(crate) offset: i32,
-    pub(crate) counts: Vec<u64>,
+    pub offset: i32,
+    /// How many values are in each of them.
+    pub counts: Vec<u64>,
 }
 
 impl Buckets {
@@ -56,23 +69,30 @@ impl Buckets {
 
 /// The histogram.
 #[derive(Debug, Clone)]
-pub(crate) struct Exponential {
+pub struct Exponential {
     size_max: i32,
     scale: i32,
-    pub(crate) count: u64,
-    pub(crate) zeros: u64,
-    pub(crate) sum: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-    pub(crate) positive: Buckets,
-    pub(crate) negative: Buckets,
+    /// How many values.
+    pub count: u64,
+    /// How many of them are zero.
+    pub zeros: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The smallest; infinite without values.
+    pub min: f64,
+    /// The largest; infinite without values.
+    pub max: f64,
+    /// Those above zero.
+    pub positive: Buckets,
+    /// Those below zero, by their distance from it.
+    pub negative: Buckets,
 }
 
 impl Exponential {
     /// Without values; with at most `size_max` buckets for each sign.
-    pub(crate) fn new(size_max: i32) -> Self {
+    pub fn new(size_max: i32) -> Self {
         Self {
-            size_max: size_max.max(2),
+            size_max: size_max.clamp(SIZES.0, SIZES.1),
             scale: SCALE_MAX,
             count: 0,
             zeros: 0,
@@ -85,12 +105,12 @@ impl Exponential {
     }
 
     /// How fine the bounds are; 0 while there are only zeros.
-    pub(crate) fn scale(&self) -> i32 {
+    pub fn scale(&self) -> i32 {
         if self.count == self.zeros { 0 } else { self.scale }
     }
 
     /// Adds a finite value, so many times.
-    pub(crate) fn add(&mut self, value: f64, times: u64) {
+    pub fn add(&mut self, value: f64, times: u64) {
         if times == 0 {
             return;
         }

@@ -7,7 +7,7 @@ const NONE: u32 = u32::MAX;
 
 /// Entries by a hash of 128 bits, in the order in which they were touched.
 #[derive(Debug)]
-pub(crate) struct Lru<V> {
+pub struct Lru<V> {
     index: HashMap<u128, u32>,
     slots: Vec<Slot<V>>,
     newest: u32,
@@ -24,30 +24,35 @@ struct Slot<V> {
 }
 
 impl<V> Lru<V> {
-    /// With room for so many.
-    pub(crate) fn new(entries_max: usize) -> Self {
+    /// With room for so many, and for one at least.
+    pub fn new(entries_max: usize) -> Self {
         let entries_max = entries_max.clamp(1, NONE as usize - 1);
         Self { index: HashMap::new(), slots: Vec::new(), newest: NONE, oldest: NONE, entries_max }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// The entry, without touching it.
-    pub(crate) fn get(&self, key: u128) -> Option<&V> {
+    pub fn get(&self, key: u128) -> Option<&V> {
         let at = *self.index.get(&key)?;
         self.slot(at).map(|it| &it.value)
     }
 
+    /// True when nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// All entries, in no order.
-    #[cfg(test)]
-    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+    pub fn values(&self) -> impl Iterator<Item = &V> {
         self.slots.iter().map(|it| &it.value)
     }
 
     /// Touches the entry, or makes one; also whether another one had to go for it.
-    pub(crate) fn touch(&mut self, key: u128, make: impl FnOnce() -> V) -> Option<(&mut V, bool)> {
+    pub fn touch(&mut self, key: u128, make: impl FnOnce() -> V) -> Option<(&mut V, bool)> {
         let mut evicted = false;
         let at = match self.index.get(&key) {
             Some(at) => {
