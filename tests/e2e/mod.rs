@@ -21,6 +21,7 @@ mod kubernetes;
 mod logs;
 mod loki;
 mod losses;
+mod metric_processors;
 mod offsets;
 mod opamp;
 mod own_logs;

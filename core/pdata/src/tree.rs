@@ -41,6 +41,13 @@ impl Place<'_> {
     }
 }
 
+impl crate::view::Metric<'_> {
+    /// The metric as structs.
+    pub fn to_tree(self) -> Metric {
+        read(self.encoded())
+    }
+}
+
 fn read(body: &[u8]) -> Metric {
     Metric::decode(body).unwrap_or_else(|_| {
         let mut out = Writer::default();
@@ -92,6 +99,21 @@ mod tests {
         let Data::Metrics(changed) = changed else { panic!() };
         assert_eq!(changed.items(), 2);
         assert_eq!(changed.metrics().next().unwrap().name(), "ab");
+    }
+
+    #[test]
+    fn points_that_a_change_took_away_are_not_counted() {
+        let json = br#"{"gauge":{"dataPoints":[{"asInt":"1"},{"asDouble":0.5}]}}"#;
+        let (_, changed) = tree(json, |metric| {
+            let Some(metric::Data::Gauge(it)) = &mut metric.data else { panic!() };
+            it.data_points.truncate(1);
+        });
+        assert_eq!(changed.items(), 1);
+        let changed = changed.edit(Depth::Item, |place| {
+            place.set_messages(crate::Field::METRIC_POINTS, &[]).unwrap_or_default();
+            Keep::Enter
+        });
+        assert_eq!(changed.items(), 0);
     }
 
     #[test]

@@ -58,6 +58,8 @@ impl Place<'_> {
         self.scratch.item.clear();
         self.scratch.item.extend_from_slice(body);
         self.scratch.replaced = true;
+        // It may have any number of points.
+        self.scratch.dropped.uncounted |= self.signal == Signal::Metrics;
         self.begin_item();
         self.scratch.level_mut(ITEM).touch();
     }

@@ -205,6 +205,7 @@ impl Place<'_> {
         if spot.kind != Kind::Messages {
             return Err(PathError::WrongType { wanted: "Messages", got: "Messages" });
         }
+        self.scratch.dropped.uncounted |= field == Field::METRIC_POINTS;
         self.scratch.level_mut(at).set(1 << spot.number, |out| {
             list.iter().for_each(|it| out.bytes_field(spot.number, it));
         });

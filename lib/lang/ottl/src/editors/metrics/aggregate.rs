@@ -1,30 +1,25 @@
 //! Points that are alike become one.
 
-use std::collections::HashMap;
-
-use golang::number;
-use pdata::tree::exponential_histogram_data_point::Buckets;
-use pdata::tree::number_data_point::Value as Number;
-use pdata::tree::{
-    AggregationTemporality, AnyValue, ExponentialHistogramDataPoint, HistogramDataPoint, KeyValue,
-    Metric, NumberDataPoint, any_value, metric,
-};
+use pdata::tree::{AnyValue, any_value, metric};
+use points::{Aggregation, aggregate, each_attributes};
 
 use super::super::{State, Work, constant_list, constant_text};
 use crate::functions::Slot;
 use crate::value::Value;
 
-const FUNCTIONS: [&str; 6] = ["sum", "mean", "min", "max", "median", "count"];
-
 pub(super) fn check(slots: &[Slot]) -> Result<State, String> {
     let function = constant_text(slots, 0).unwrap_or_default();
-    if FUNCTIONS.contains(&function) {
+    if Aggregation::named(function).is_some() {
         return Ok(State::None);
     }
     Err(format!(
         "invalid aggregation function: 'unsupported function: '{function}'', valid options: {}",
-        FUNCTIONS.join(", ")
+        Aggregation::NAMES.join(", ")
     ))
+}
+
+fn function(slots: &[Slot]) -> Aggregation {
+    constant_text(slots, 0).and_then(Aggregation::named).unwrap_or_default()
 }
 
 pub(super) fn on_attributes(work: &mut Work<'_, '_>) -> Result<(), String> {
@@ -41,7 +36,7 @@ pub(super) fn on_attributes(work: &mut Work<'_, '_>) -> Result<(), String> {
         };
         each_attributes(&mut metric, &mut |it| it.retain(|it| is_kept(&it.key)));
     }
-    aggregate(&mut metric, constant_text(work.arguments, 0).unwrap_or_default());
+    aggregate(&mut metric, function(work.arguments));
     work.put_tree(&metric);
     Ok(())
 }
@@ -62,291 +57,7 @@ pub(super) fn on_value(work: &mut Work<'_, '_>) -> Result<(), String> {
             new.clone_into(text);
         }
     });
-    aggregate(&mut metric, constant_text(arguments, 0).unwrap_or_default());
+    aggregate(&mut metric, function(arguments));
     work.put_tree(&metric);
     Ok(())
-}
-
-fn each_attributes(metric: &mut Metric, change: &mut dyn FnMut(&mut Vec<KeyValue>)) {
-    macro_rules! each {
-        ($data:expr) => {
-            $data.data_points.iter_mut().for_each(|it| change(&mut it.attributes))
-        };
-    }
-    match &mut metric.data {
-        Some(metric::Data::Gauge(it)) => each!(it),
-        Some(metric::Data::Sum(it)) => each!(it),
-        Some(metric::Data::Histogram(it)) => each!(it),
-        Some(metric::Data::ExponentialHistogram(it)) => each!(it),
-        Some(metric::Data::Summary(it)) => each!(it),
-        None => {}
-    }
-}
-
-fn aggregate(metric: &mut Metric, function: &str) {
-    let is_delta = |it: AggregationTemporality| it == AggregationTemporality::Delta;
-    match &mut metric.data {
-        Some(metric::Data::Gauge(it)) => {
-            let groups = grouped(&mut it.data_points, |it| number_key(it, false));
-            it.data_points = groups.into_iter().filter_map(|it| numbers(it, function)).collect();
-        }
-        Some(metric::Data::Sum(it)) => {
-            let delta = is_delta(it.aggregation_temporality());
-            let groups = grouped(&mut it.data_points, |it| number_key(it, delta));
-            it.data_points = groups.into_iter().filter_map(|it| numbers(it, function)).collect();
-        }
-        Some(metric::Data::Histogram(it)) => {
-            let delta = is_delta(it.aggregation_temporality());
-            let groups = grouped(&mut it.data_points, |it| histogram_key(it, delta));
-            it.data_points = groups.into_iter().filter_map(histograms).collect();
-        }
-        Some(metric::Data::ExponentialHistogram(it)) => {
-            let delta = is_delta(it.aggregation_temporality());
-            let groups = grouped(&mut it.data_points, |it| exponential_key(it, delta));
-            it.data_points = groups.into_iter().filter_map(exponentials).collect();
-        }
-        // Nothing is known of how to add quantiles.
-        Some(metric::Data::Summary(it)) => it.data_points.clear(),
-        None => {}
-    }
-}
-
-/// Points with the same key, in the order of the first of each.
-fn grouped<P>(points: &mut Vec<P>, key: impl Fn(&P) -> String) -> Vec<Vec<P>> {
-    let mut groups: Vec<Vec<P>> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
-    for point in points.drain(..) {
-        let at = *known.entry(key(&point)).or_insert(groups.len());
-        match groups.get_mut(at) {
-            Some(group) => group.push(point),
-            None => groups.push(vec![point]),
-        }
-    }
-    groups
-}
-
-fn attributes_key(attributes: &[KeyValue]) -> String {
-    let mut sorted: Vec<String> =
-        attributes.iter().map(|it| format!("{:?}={:?}", it.key, it.value)).collect();
-    sorted.sort_unstable();
-    sorted.join(",")
-}
-
-fn number_key(it: &NumberDataPoint, delta: bool) -> String {
-    let start = if delta { it.start_time_unix_nano } else { 0 };
-    format!("{};{};{start}", attributes_key(&it.attributes), it.time_unix_nano)
-}
-
-fn histogram_key(it: &HistogramDataPoint, delta: bool) -> String {
-    let start = if delta { it.start_time_unix_nano } else { 0 };
-    let (min, max) = (it.min.is_some(), it.max.is_some());
-    format!(
-        "{};{};{start};{:?};{min};{max};{}",
-        attributes_key(&it.attributes),
-        it.time_unix_nano,
-        it.explicit_bounds,
-        it.flags
-    )
-}
-
-fn exponential_key(it: &ExponentialHistogramDataPoint, delta: bool) -> String {
-    let start = if delta { it.start_time_unix_nano } else { 0 };
-    let (min, max) = (it.min.is_some(), it.max.is_some());
-    format!(
-        "{};{};{start};{};{min};{max};{}",
-        attributes_key(&it.attributes),
-        it.time_unix_nano,
-        it.scale,
-        it.flags
-    )
-}
-
-/// One point of several; the first one says whether the result is a whole number.
-fn numbers(group: Vec<NumberDataPoint>, function: &str) -> Option<NumberDataPoint> {
-    let start = group.iter().map(|it| it.start_time_unix_nano).min()?;
-    let value = match group.first()?.value {
-        Some(Number::AsDouble(_)) => {
-            let all = group.iter().map(|it| match it.value {
-                Some(Number::AsDouble(it)) => it,
-                Some(Number::AsInt(it)) => it as f64,
-                None => 0.0,
-            });
-            Some(Number::AsDouble(of_doubles(all.collect(), function)))
-        }
-        Some(Number::AsInt(_)) => {
-            // Where the Collector adds whole numbers, the others count as 0.
-            let adds = matches!(function, "sum" | "mean");
-            let all = group.iter().map(|it| match it.value {
-                Some(Number::AsDouble(it)) if !adds => number::whole(it),
-                Some(Number::AsInt(it)) => it,
-                _ => 0,
-            });
-            Some(Number::AsInt(of_ints(all.collect(), function)))
-        }
-        None => None,
-    };
-    let first = group.into_iter().next()?;
-    Some(NumberDataPoint { value, start_time_unix_nano: start, ..first })
-}
-
-fn of_doubles(mut all: Vec<f64>, function: &str) -> f64 {
-    let count = all.len();
-    let sum = || all.iter().sum::<f64>();
-    match function {
-        "sum" => sum(),
-        "mean" => sum() / count as f64,
-        "max" => all.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        "min" => all.iter().copied().fold(f64::INFINITY, f64::min),
-        // The Collector leaves the value of a point that is alone.
-        "count" if count > 1 => count as f64,
-        "median" => {
-            all.sort_by(f64::total_cmp);
-            let at = |it: usize| all.get(it).copied().unwrap_or_default();
-            if count % 2 == 1 {
-                at(count / 2)
-            } else {
-                f64::midpoint(at(count / 2 - 1), at(count / 2))
-            }
-        }
-        _ => all.first().copied().unwrap_or_default(),
-    }
-}
-
-fn of_ints(mut all: Vec<i64>, function: &str) -> i64 {
-    let count = all.len();
-    let sum = || all.iter().fold(0_i64, |sum, it| sum.wrapping_add(*it));
-    match function {
-        "sum" => sum(),
-        "mean" => sum() / number::int(count),
-        "max" => all.iter().copied().max().unwrap_or_default(),
-        "min" => all.iter().copied().min().unwrap_or_default(),
-        "count" if count > 1 => number::int(count),
-        "median" => {
-            all.sort_unstable();
-            let at = |it: usize| all.get(it).copied().unwrap_or_default();
-            if count % 2 == 1 {
-                at(count / 2)
-            } else {
-                at(count / 2 - 1).wrapping_add(at(count / 2)) / 2
-            }
-        }
-        _ => all.first().copied().unwrap_or_default(),
-    }
-}
-
-fn least(to: &mut Option<f64>, from: Option<f64>, choose: fn(f64, f64) -> f64) {
-    if let Some(to) = to {
-        *to = choose(*to, from.unwrap_or_default());
-    }
-}
-
-fn histograms(group: Vec<HistogramDataPoint>) -> Option<HistogramDataPoint> {
-    let mut all = group.into_iter();
-    let mut to = all.next()?;
-    for from in all.filter(|it| it.count > 0) {
-        to.count = to.count.wrapping_add(from.count);
-        to.sum = Some(to.sum.unwrap_or_default() + from.sum.unwrap_or_default());
-        least(&mut to.min, from.min, f64::min);
-        least(&mut to.max, from.max, f64::max);
-        to.bucket_counts.iter_mut().zip(&from.bucket_counts).for_each(|(to, from)| {
-            *to = to.wrapping_add(*from);
-        });
-        to.exemplars.extend(from.exemplars);
-        to.start_time_unix_nano = to.start_time_unix_nano.min(from.start_time_unix_nano);
-    }
-    Some(to)
-}
-
-fn exponentials(
-    group: Vec<ExponentialHistogramDataPoint>,
-) -> Option<ExponentialHistogramDataPoint> {
-    let mut all = group.into_iter();
-    let mut to = all.next()?;
-    for from in all.filter(|it| it.count > 0) {
-        to.count = to.count.wrapping_add(from.count);
-        to.sum = Some(to.sum.unwrap_or_default() + from.sum.unwrap_or_default());
-        to.zero_count = to.zero_count.wrapping_add(from.zero_count);
-        least(&mut to.min, from.min, f64::min);
-        least(&mut to.max, from.max, f64::max);
-        add_buckets(&mut to.positive, from.positive);
-        add_buckets(&mut to.negative, from.negative);
-        to.exemplars.extend(from.exemplars);
-        to.start_time_unix_nano = to.start_time_unix_nano.min(from.start_time_unix_nano);
-    }
-    Some(to)
-}
-
-/// Adds buckets index by index: both have the same scale.
-fn add_buckets(to: &mut Option<Buckets>, from: Option<Buckets>) {
-    let Some(from) = from.filter(|it| !it.bucket_counts.is_empty()) else { return };
-    let Some(to) = to.as_mut().filter(|it| !it.bucket_counts.is_empty()) else {
-        *to = Some(from);
-        return;
-    };
-    let ends = |it: &Buckets| {
-        let start = i64::from(it.offset);
-        (start, start.saturating_add(number::int(it.bucket_counts.len())))
-    };
-    let ((to_start, to_end), (from_start, from_end)) = (ends(to), ends(&from));
-    let (start, end) = (to_start.min(from_start), to_end.max(from_end));
-    // Offsets far from each other would take a list of any length.
-    let Ok(length @ 0..=BUCKETS_MAX) = usize::try_from(end.saturating_sub(start)) else { return };
-    let mut counts = vec![0_u64; length];
-    for (list, at) in [(&to.bucket_counts, to_start), (&from.bucket_counts, from_start)] {
-        let skip = usize::try_from(at - start).unwrap_or_default();
-        counts.iter_mut().skip(skip).zip(list).for_each(|(to, from)| *to = to.wrapping_add(*from));
-    }
-    to.bucket_counts = counts;
-    // It is one of the two offsets.
-    to.offset = to.offset.min(from.offset);
-}
-
-/// Most buckets that adding two exponential histograms makes.
-const BUCKETS_MAX: usize = 100_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_aggregated_as_the_collector_does_it() {
-        for (function, ints, doubles) in [
-            ("sum", 20, 6.0),
-            ("mean", 6, 2.0),
-            ("min", 5, 1.0),
-            ("max", 8, 3.0),
-            ("median", 7, 2.0),
-            ("count", 3, 3.0),
-        ] {
-            assert_eq!(of_ints(vec![8, 5, 7], function), ints, "{function}");
-            let got = of_doubles(vec![3.0, 1.0, 2.0], function);
-            assert!((got - doubles).abs() < 1e-9, "{function} {got}");
-        }
-        assert_eq!(
-            (of_ints(vec![4, 7], "median"), of_doubles(vec![4.0, 7.0], "median").to_bits()),
-            (5, 5.5_f64.to_bits())
-        );
-        assert_eq!(
-            (of_ints(vec![4], "count"), of_doubles(vec![4.0], "count").to_bits()),
-            (4, 4.0_f64.to_bits())
-        );
-    }
-
-    #[test]
-    fn buckets_with_other_offsets_are_added_by_index() {
-        let buckets =
-            |offset, counts: &[u64]| Some(Buckets { offset, bucket_counts: counts.to_vec() });
-        for (a, b, want) in [
-            (buckets(0, &[1, 2]), buckets(0, &[3, 4, 5]), buckets(0, &[4, 6, 5])),
-            (buckets(2, &[1]), buckets(0, &[3]), buckets(0, &[3, 0, 1])),
-            (buckets(0, &[1]), buckets(2, &[3]), buckets(0, &[1, 0, 3])),
-            (None, buckets(1, &[1]), buckets(1, &[1])),
-            (buckets(1, &[1]), None, buckets(1, &[1])),
-            (buckets(0, &[1]), buckets(i32::MAX, &[1]), buckets(0, &[1])),
-        ] {
-            let mut to = a.clone();
-            add_buckets(&mut to, b);
-            assert_eq!(to, want, "{a:?}");
-        }
-    }
 }

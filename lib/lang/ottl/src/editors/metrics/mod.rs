@@ -92,7 +92,7 @@ pub(super) const ALL: &[Editor] = &[
     editor(
         "scale_metric",
         &[takes("multiplier", Kind::TheFloat), may_take("unit", Kind::Text)],
-        scale::scale,
+        scale::metric,
     )
     .only(METRIC)
     .says("Multiplies all values of a metric.", "scale_metric(0.001, \"kg\")"),

@@ -1,0 +1,137 @@
+//! What waits for the next interval: of each stream the last point, and of each metric once what is around it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use exporterhelper::Claim;
+use pdata::{Data, Depth, Field, Keep, MetricKind, Place};
+use streams::{Identifier, MetricId, StreamId};
+
+use crate::config::PassThrough;
+
+const CUMULATIVE: i64 = 2;
+/// Most streams that wait. When there are so many they are sent before the interval is over.
+pub(crate) const STREAMS_MAX: usize = 1_000_000;
+/// Most bytes of points that wait, 256 MiB. The same.
+pub(crate) const BYTES_MAX: usize = 256 << 20;
+
+/// What waits.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// Metrics without points, each with its resource and scope, in the order in which they came.
+    heads: Vec<Data>,
+    metrics: HashMap<MetricId, usize>,
+    /// Encoded points of each metric.
+    points: Vec<Vec<Box<[u8]>>>,
+    streams: HashMap<StreamId, Last>,
+    bytes: usize,
+    /// Who waits until they have arrived.
+    pub(crate) claims: Vec<Claim>,
+    /// Points of senders that do not wait.
+    pub(crate) accepted: usize,
+}
+
+/// Where the last point of a stream is, and its time.
+#[derive(Debug)]
+struct Last {
+    metric: usize,
+    at: usize,
+    time: u64,
+}
+
+/// Whether a metric waits for the interval.
+pub(crate) fn waits(place: &Place<'_>, pass_through: PassThrough) -> bool {
+    let is_cumulative = || place.int(Field::METRIC_TEMPORALITY) == Some(CUMULATIVE);
+    match place.metric_kind() {
+        MetricKind::Empty => false,
+        MetricKind::Gauge => !pass_through.gauge,
+        MetricKind::Summary => !pass_through.summary,
+        MetricKind::Sum => {
+            let monotonic = place.get(Field::METRIC_MONOTONIC, &[]);
+            is_cumulative()
+                && monotonic.is_ok_and(|it| it.and_then(pdata::ValueRef::as_bool) == Some(true))
+        }
+        MetricKind::Histogram | MetricKind::ExponentialHistogram => is_cumulative(),
+    }
+}
+
+impl Held {
+    pub(crate) fn is_full(&self) -> bool {
+        self.streams.len() >= STREAMS_MAX || self.bytes >= BYTES_MAX
+    }
+
+    /// Takes the points of metrics that wait: how many there were.
+    pub(crate) fn take(&mut self, data: &Data, pass_through: PassThrough) -> usize {
+        let (mut identifier, mut taken, mut is_new) = (Identifier::default(), 0, false);
+        let heads = data.edit(Depth::Item, |place| {
+            if place.depth() == Depth::Item && !waits(place, pass_through) {
+                return Keep::Drop;
+            }
+            identifier.visit(place);
+            if place.depth() < Depth::Item {
+                return Keep::Enter;
+            }
+            let next = self.points.len();
+            let metric = *self.metrics.entry(identifier.metric_id()).or_insert(next);
+            if metric == next {
+                self.points.push(Vec::new());
+            }
+            for point in place.points() {
+                taken += 1;
+                let (id, time) = (identifier.point(point, 0), point.time_unix_nano());
+                self.put(id, metric, time, point.encoded());
+            }
+            if metric < next {
+                return Keep::Drop;
+            }
+            is_new = true;
+            let _ = place.set_messages(Field::METRIC_POINTS, &[]);
+            Keep::Whole
+        });
+        if is_new {
+            self.heads.push(heads);
+        }
+        taken
+    }
+
+    /// Keeps the point unless there is one that is as new.
+    fn put(&mut self, id: StreamId, metric: usize, time: u64, body: &[u8]) {
+        let Some(points) = self.points.get_mut(metric) else { return };
+        match self.streams.entry(id) {
+            Entry::Vacant(it) => {
+                it.insert(Last { metric, at: points.len(), time });
+                points.push(body.into());
+                self.bytes += body.len();
+            }
+            Entry::Occupied(mut it) if it.get().time < time => {
+                let last = it.get_mut();
+                debug_assert_eq!(last.metric, metric, "a stream is of one metric");
+                last.time = time;
+                if let Some(old) = points.get_mut(last.at) {
+                    self.bytes = self.bytes.saturating_sub(old.len()) + body.len();
+                    *old = body.into();
+                }
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+
+    /// All that waits, as one payload.
+    pub(crate) fn data(&mut self) -> Option<Data> {
+        let heads = Data::concat(std::mem::take(&mut self.heads))?;
+        let mut points = std::mem::take(&mut self.points).into_iter();
+        let data = heads.edit(Depth::Item, |place| {
+            if place.depth() < Depth::Item {
+                return Keep::Enter;
+            }
+            let bodies = points.next().unwrap_or_default();
+            let bodies: Vec<&[u8]> = bodies.iter().map(|it| &**it).collect();
+            let _ = place.set_messages(Field::METRIC_POINTS, &bodies);
+            Keep::Whole
+        });
+        Some(data.merge(|place| match place.depth() {
+            Depth::Resource => place.resource().encoded().to_vec(),
+            _ => place.scope().encoded().to_vec(),
+        }))
+    }
+}
