@@ -179,7 +179,7 @@ impl Inserter {
                 self.rest.lose(items, LostReason::RejectedByBackend, &why);
                 return Ok(None);
             }
-            if !attempts.wait().await {
+            if !attempts.wait(why.retry_after()).await {
                 self.rest.given_up(ctx, items, &why, &self.stopping)?;
                 return Ok(None);
             }

@@ -164,7 +164,7 @@ impl Consumer for Kafka {
             if error.is_permanent() {
                 return Err(error);
             }
-            if !attempts.wait().await {
+            if !attempts.wait(None).await {
                 if any_arrived {
                     return self.rest.given_up(ctx, items, &error, stopping);
                 }

@@ -27,6 +27,7 @@ use http::request::Parts;
 use tracing::warn;
 
 mod config;
+mod names;
 mod page;
 mod store;
 #[cfg(test)]
@@ -134,7 +135,8 @@ impl Handler for Page {
             page::write(&store, config, (open, utf8))
         };
         let content_type = match (open, utf8) {
-            (true, _) => page::OPEN_METRICS,
+            (true, true) => page::OPEN_METRICS_UTF8,
+            (true, false) => page::OPEN_METRICS,
             (false, true) => page::TEXT_UTF8,
             (false, false) => page::TEXT,
         };

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use golang::strconv::float;
 
 use crate::Config;
-use crate::store::{Example, Family, Kind, Series, Store, Value, quote};
+use crate::names::{escaped, is_legacy, is_part_of_name, quote};
+use crate::store::{Example, Family, Kind, Series, Store, Value};
 
 /// Content type of the text format.
 pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
@@ -14,6 +15,10 @@ pub(crate) const TEXT_UTF8: &str = "text/plain; version=1.0.0; charset=utf-8; es
 /// Content type of OpenMetrics.
 pub(crate) const OPEN_METRICS: &str =
     "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores";
+
+/// The same with names of any text.
+pub(crate) const OPEN_METRICS_UTF8: &str =
+    "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
 
 /// Writes a page. Who does not ask for names of any text (`utf8`) gets underscores for what is no part of a name
 /// (`model.UnderscoreEscaping`).
@@ -45,86 +50,13 @@ struct Page {
     times: bool,
 }
 
-/// A name with underscores for what was no part of one before Prometheus 3.
-fn escaped(name: &str, is_part: fn(char) -> bool) -> Cow<'_, str> {
-    let is_right = |(at, it): (usize, char)| is_part(it) && (at > 0 || !it.is_ascii_digit());
-    if name.char_indices().all(is_right) {
-        return Cow::Borrowed(name);
-    }
-    Cow::Owned(name.char_indices().map(|it| if is_right(it) { it.1 } else { '_' }).collect())
-}
-
-/// The same for the names of labels, of which some stand in quotes: `"c.d"="e",f="g"`.
-fn escaped_labels(labels: &str) -> Cow<'_, str> {
-    if !labels.starts_with('"') && !labels.contains(",\"") {
-        return Cow::Borrowed(labels);
-    }
-    let mut out = String::with_capacity(labels.len());
-    let mut rest = labels;
-    while !rest.is_empty() {
-        let (name, after) = if let Some(quoted) = rest.strip_prefix('"') {
-            let (name, after) = quoted.split_at(quote_end(quoted));
-            let name = escaped(&one_for_escapes(name), is_part_of_label).into_owned();
-            (Cow::Owned(name), after.get(1..).unwrap_or_default())
-        } else {
-            let (name, after) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
-            (Cow::Borrowed(name), after)
-        };
-        // The sign, the value in quotes, and what separates it from the next one.
-        let value = after.get(2..).unwrap_or_default();
-        let end = (2 + quote_end(value) + 2).min(after.len());
-        let (value, next) = after.split_at(end);
-        out.push_str(&name);
-        out.push_str(value);
-        rest = next;
-    }
-    Cow::Owned(out)
-}
-
-/// One character for each character of a name that stands escaped in quotes.
-fn one_for_escapes(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    let mut all = name.chars();
-    while let Some(it) = all.next() {
-        out.push(it);
-        if it == '\\' {
-            all.next();
-        }
-    }
-    out
-}
-
-/// Where a text in quotes ends.
-fn quote_end(text: &str) -> usize {
-    let mut is_escaped = false;
-    let end = text.char_indices().find(|(_, it)| {
-        let was = is_escaped;
-        is_escaped = !was && *it == '\\';
-        *it == '"' && !was
-    });
-    end.map_or(text.len(), |it| it.0)
-}
-
-fn is_part_of_label(it: char) -> bool {
-    it.is_ascii_alphanumeric() || it == '_'
-}
-
-fn is_part_of_name(it: char) -> bool {
-    is_part_of_label(it) || it == ':'
-}
-
-/// A name that is no metric's before Prometheus 3 stands in quotes, within the braces of its labels.
-fn is_legacy(name: &str) -> bool {
-    name.chars().all(is_part_of_name) && !name.starts_with(|it: char| it.is_ascii_digit())
-}
-
 impl Page {
     fn targets(&mut self, store: &Store, name: &str) {
         let shown = if self.open { name.strip_suffix("_info").unwrap_or(name) } else { name };
         let of_type = if self.open { "info" } else { "gauge" };
         self.head(shown, "Target metadata", of_type);
         for (labels, _) in store.targets.values() {
-            self.line(name, "", labels, None, "1", None, None);
+            self.line(name, "", labels.shown(self.utf8), None, "1", None, None);
         }
     }
 
@@ -136,7 +68,7 @@ impl Page {
     fn head(&mut self, name: &str, help: &str, of_type: &str) {
         let name = &*self.named(name);
         let mut shown = String::new();
-        if is_legacy(name) {
+        if is_legacy(name, is_part_of_name) {
             shown.push_str(name);
         } else {
             quote(name, &mut shown);
@@ -162,7 +94,8 @@ impl Page {
         let base = if is_counter { name.strip_suffix("_total").unwrap_or(name) } else { name };
         self.head(base, &family.help, of_type);
         for (labels, series) in &family.series {
-            self.series(base, if is_counter { "_total" } else { "" }, labels, series);
+            let end = if is_counter { "_total" } else { "" };
+            self.series(base, end, labels.shown(self.utf8), series);
         }
     }
 
@@ -218,9 +151,8 @@ impl Page {
         example: Option<&Example>,
     ) {
         let name = &*self.named(name);
-        let labels = if self.utf8 { Cow::Borrowed(labels) } else { escaped_labels(labels) };
         let (out, open) = (&mut self.out, self.open);
-        let legacy = is_legacy(name);
+        let legacy = is_legacy(name, is_part_of_name);
         if legacy {
             out.push_str(name);
             out.push_str(end);
@@ -234,7 +166,7 @@ impl Page {
             }
             if !labels.is_empty() {
                 out.push_str(joint);
-                out.push_str(&labels);
+                out.push_str(labels);
                 joint = ",";
             }
             if let Some((label, value)) = extra {

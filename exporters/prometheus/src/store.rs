@@ -12,6 +12,7 @@ use promnames::{Kind as NameKind, label, metric};
 use tokio::time::Instant;
 
 use crate::Config;
+use crate::names::{escaped, is_legacy, is_part_of_label, quote};
 
 /// Most series that are kept. More would be memory without a limit: they are counted and left out.
 pub(crate) const SERIES_MAX: usize = 1_000_000;
@@ -70,8 +71,32 @@ pub(crate) struct Family {
     /// The source did not know what it is.
     pub(crate) untyped: bool,
     pub(crate) help: String,
-    /// By their labels, rendered.
-    pub(crate) series: BTreeMap<String, Series>,
+    pub(crate) series: BTreeMap<Labels, Series>,
+}
+
+/// Labels, rendered.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Labels {
+    any_text: String,
+    /// Where names have more than readers before Prometheus 3 take: with underscores (`model.UnderscoreEscaping`).
+    underscored: Option<String>,
+}
+
+impl Labels {
+    fn new(labels: &BTreeMap<String, String>) -> Self {
+        let legacy = labels.keys().all(|it| is_legacy(it, is_part_of_label));
+        let underscored =
+            || rendered(labels.iter().map(|it| (escaped(it.0, is_part_of_label), it.1)));
+        Self {
+            any_text: rendered(labels.iter().map(|it| (it.0, it.1))),
+            underscored: (!legacy).then(underscored),
+        }
+    }
+
+    /// For a reader who takes names of any text (`utf8`), or for others.
+    pub(crate) fn shown(&self, utf8: bool) -> &str {
+        self.underscored.as_ref().filter(|_| !utf8).unwrap_or(&self.any_text)
+    }
 }
 
 /// Everything that a page shows.
@@ -79,7 +104,7 @@ pub(crate) struct Family {
 pub(crate) struct Store {
     pub(crate) families: BTreeMap<String, Family>,
     /// Labels of `target_info` by job and instance.
-    pub(crate) targets: BTreeMap<(String, String), (String, Instant)>,
+    pub(crate) targets: BTreeMap<(String, String), (Labels, Instant)>,
     count: usize,
 }
 
@@ -151,7 +176,7 @@ impl Store {
         if self.targets.len() < SERIES_MAX
             || self.targets.contains_key(&(job.clone(), instance.clone()))
         {
-            self.targets.insert((job, instance), (rendered(&labels), now));
+            self.targets.insert((job, instance), (Labels::new(&labels), now));
         }
     }
 
@@ -342,7 +367,7 @@ fn job_and_instance(resource: AttributesRef<'_>) -> (Option<String>, Option<Stri
 }
 
 /// The labels of a point, rendered. Two of one name are not possible: upstream leaves the point out, too.
-fn labels(attributes: AttributesRef<'_>, around: &Around<'_>) -> Result<String, &'static str> {
+fn labels(attributes: AttributesRef<'_>, around: &Around<'_>) -> Result<Labels, &'static str> {
     let Around { config, resource, scope, .. } = around;
     let mut labels = BTreeMap::new();
     let style = config.label_style();
@@ -383,41 +408,26 @@ fn labels(attributes: AttributesRef<'_>, around: &Around<'_>) -> Result<String, 
     for (name, value) in &config.const_labels {
         put(name.clone(), value.clone())?;
     }
-    Ok(rendered(&labels))
+    Ok(Labels::new(&labels))
 }
 
 /// `a="b",c="d"`.
-fn rendered(labels: &BTreeMap<String, String>) -> String {
+fn rendered(labels: impl Iterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> String {
     let mut out = String::new();
     for (name, value) in labels {
+        let name = name.as_ref();
         if !out.is_empty() {
             out.push(',');
         }
-        let legacy = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
-            && !name.starts_with(|it: char| it.is_ascii_digit());
-        if legacy {
+        if is_legacy(name, is_part_of_label) {
             out.push_str(name);
         } else {
             quote(name, &mut out);
         }
         out.push('=');
-        quote(value, &mut out);
+        quote(value.as_ref(), &mut out);
     }
     out
-}
-
-/// Text in quotes, with what has a meaning escaped.
-pub(crate) fn quote(text: &str, out: &mut String) {
-    out.push('"');
-    for it in text.chars() {
-        match it {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            it => out.push(it),
-        }
-    }
-    out.push('"');
 }
 
 fn examples<'a>(all: impl Iterator<Item = Exemplar<'a>>) -> Vec<Example> {
@@ -433,7 +443,7 @@ fn examples<'a>(all: impl Iterator<Item = Exemplar<'a>>) -> Vec<Example> {
             NumberValue::Double(it) => it,
             NumberValue::None => 0.0,
         };
-        Example { labels: rendered(&labels), value, time_unix_nano: it.time_unix_nano() }
+        Example { labels: rendered(labels.iter()), value, time_unix_nano: it.time_unix_nano() }
     };
     all.map(example).collect()
 }

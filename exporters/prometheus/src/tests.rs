@@ -170,6 +170,26 @@ async fn the_page_is_served_at_its_path_only() {
     let page = ask(&address, "GET /metrics").await;
     assert!(page.contains("content-type: text/plain; version=0.0.4"), "{page}");
     assert!(page.contains("\na_total{otel_scope_name=\"\""), "{page}");
+    let types = async |section: &str, accept: &str| {
+        let settings = exporter_settings("prometheus", Signal::Metrics);
+        let section = format!("endpoint: 127.0.0.1:0\n{section}");
+        let exporter = Arc::new(Prometheus::create(settings, config(&section)).unwrap());
+        Arc::clone(&exporter).start(&host).await.unwrap();
+        let address = exporter.bound().unwrap().to_string();
+        let page =
+            ask(&address, &format!("GET /metrics HTTP/1.1\r\nAccept: {accept}\r\nX-Rest:")).await;
+        let content_type = page.lines().find_map(|it| it.strip_prefix("content-type: "));
+        content_type.unwrap_or_default().to_owned()
+    };
+    let open = "application/openmetrics-text;version=1.0.0";
+    let utf8 = "escaping=allow-utf-8";
+    for (section, accept, want) in [
+        ("", format!("text/plain;version=1.0.0;{utf8}"), page::TEXT_UTF8),
+        ("enable_open_metrics: true", open.to_owned(), page::OPEN_METRICS),
+        ("enable_open_metrics: true", format!("{open};{utf8}"), page::OPEN_METRICS_UTF8),
+    ] {
+        assert_eq!(types(section, &accept).await, want, "{accept}");
+    }
     assert!(ask(&address, "GET /").await.starts_with("HTTP/1.1 404 "));
     host.shutdown(&*exporter, Duration::from_secs(5)).await;
 }

@@ -25,7 +25,7 @@ mod config;
 mod tests;
 
 pub use config::Config;
-use matching::{NarrowedMatcher, Selection};
+use matching::Selection;
 
 /// The processor.
 pub struct Attributes {
@@ -80,22 +80,9 @@ impl Stateless for Attributes {
 }
 
 fn changed(selection: &Selection, actions: &Bound<'_>, data: &Data) -> Data {
-    let (mut extent, mut narrowed) = (None, None);
+    let mut walk = selection.walk();
     data.edit(Depth::of_items(data.signal()), |place| {
-        let meant = match place.depth() {
-            _ if selection.is_all() => true,
-            Depth::Resource => {
-                extent = selection.of_resource(place.resource());
-                extent.is_some()
-            }
-            Depth::Scope => {
-                // Of all the scopes of the resource.
-                narrowed = extent.and_then(|it: NarrowedMatcher<'_>| it.of_scope(place.scope()));
-                narrowed.is_some()
-            }
-            Depth::Item => narrowed.is_some_and(|it| it.item(place)),
-            Depth::Child | Depth::Exemplar => true,
-        };
+        let meant = walk.means(place);
         if meant && place.is_counted() {
             let field = place.own_attributes();
             if let Some(mut attributes) = place.attributes(field) {

@@ -29,15 +29,15 @@ use pdata::{Depth, Keep, Place};
 
 pub use config::{Config, Mode, Source};
 
-use sampler::{Decision, Sampler};
+use sampler::{Decision, Policy, Sampler};
 
 /// The processor.
 pub struct ProbabilisticSampler {
     config: Arc<Config>,
     sampler: Sampler,
     signal: Signal,
-    counted: Vec<(&'static str, bool, Counter)>,
-    by_attribute: [Counter; 2],
+    /// By policy; of those that go, and of those that stay.
+    counters: [[Counter; 2]; Policy::ALL.len()],
     next: Next,
 }
 
@@ -54,16 +54,16 @@ impl Processor for ProbabilisticSampler {
 
     fn create(settings: ProcessorSettings, config: Arc<Config>, next: Next) -> Self {
         let signal = settings.signal;
-        let of = |policy: &str, sampled: bool| counter(&settings, policy, sampled);
-        let each = sampler::POLICIES.into_iter().flat_map(|it| [(it, true), (it, false)]);
-        let counted = each.map(|(it, sampled)| (it, sampled, of(it, sampled))).collect();
-        let by_attribute = [false, true].map(|it| of(&config.from_attribute, it));
+        let of = |it: Policy| {
+            ["false", "true"].map(|sampled| counter(&settings, it.name(&config), sampled))
+        };
+        let counters = Policy::ALL.map(of);
         let sampler = Sampler::new(&config);
-        Self { config, sampler, signal, counted, by_attribute, next }
+        Self { config, sampler, signal, counters, next }
     }
 }
 
-fn counter(settings: &ProcessorSettings, policy: &str, sampled: bool) -> Counter {
+fn counter(settings: &ProcessorSettings, policy: &str, sampled: &str) -> Counter {
     let (name, description) = match settings.signal {
         Signal::Logs => (
             "otelcol_processor_probabilistic_sampler_count_logs_sampled",
@@ -81,22 +81,10 @@ fn counter(settings: &ProcessorSettings, policy: &str, sampled: bool) -> Counter
         description,
         level: Level::Basic,
     };
-    let sampled = if sampled { "true" } else { "false" };
     settings.meter.counter(what, &[("policy", policy), ("sampled", sampled)])
 }
 
 impl ProbabilisticSampler {
-    fn count(&self, decision: &Decision) {
-        let sampled = decision.sampled;
-        let Some(policy) = decision.policy else {
-            return self.by_attribute[usize::from(sampled)].add(1);
-        };
-        let mut counters = self.counted.iter();
-        if let Some((_, _, counter)) = counters.find(|it| it.0 == policy && it.1 == sampled) {
-            counter.add(1);
-        }
-    }
-
     fn decide(&self, place: &mut Place<'_>) -> Decision {
         match self.signal {
             Signal::Logs => logs::decide(place, &self.config, &self.sampler),
@@ -109,14 +97,21 @@ impl Component for ProbabilisticSampler {}
 
 impl Stateless for ProbabilisticSampler {
     fn map(&self, _ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
-        Ok(data.edit(Depth::Item, |place| {
+        let mut counts = [[0; 2]; Policy::ALL.len()];
+        let sampled = data.edit(Depth::Item, |place| {
             if place.depth() != Depth::Item {
                 return Keep::Enter;
             }
-            let decision = self.decide(place);
-            self.count(&decision);
-            if decision.sampled { Keep::Whole } else { Keep::Drop }
-        }))
+            let Decision { sampled, policy } = self.decide(place);
+            counts[policy as usize][usize::from(sampled)] += 1;
+            if sampled { Keep::Whole } else { Keep::Drop }
+        });
+        for (counter, count) in self.counters.iter().flatten().zip(counts.as_flattened()) {
+            if *count > 0 {
+                counter.add(*count);
+            }
+        }
+        Ok(sampled)
     }
 
     fn next(&self) -> &Next {

@@ -4,9 +4,7 @@ use pdata::{Field, Place, Value, ValueRef};
 use tracestate::{Randomness, Threshold};
 
 use crate::config::Config;
-use crate::sampler::{
-    Decision, Drawn, PRIORITY, RANDOMNESS, Sampler, TRACE_ID, TRACE_ID_HASH, undecided,
-};
+use crate::sampler::{Decision, Drawn, Policy, Sampler, undecided};
 
 const THRESHOLD_KEY: &str = "sampling.threshold";
 const RANDOMNESS_KEY: &str = "sampling.randomness";
@@ -43,36 +41,43 @@ fn put(place: &mut Place<'_>, key: &str, value: &str) {
     let _ = place.set(Field::LOG_ATTRIBUTES, &[key.into()], Value::Str(value));
 }
 
-/// Decides, and writes down how.
+/// Decides, and writes down how if the record stays.
 pub(crate) fn decide(place: &mut Place<'_>, config: &Config, sampler: &Sampler) -> Decision {
-    let mut given = Given::of(place);
+    let given = Given::of(place);
     let (mut drawn, writes, fine) = draw(place, config, sampler, given);
-    let threshold = if !fine || drawn.is_missing() {
-        undecided(config)
-    } else if writes && given.threshold.is_some_and(|it| !it.keeps(drawn.randomness)) {
-        // It should not have come with this threshold, and loses it.
-        given.threshold = None;
-        let _ = place.remove(Field::LOG_ATTRIBUTES, &[THRESHOLD_KEY.into()]);
+    let fine = fine && !drawn.is_missing();
+    // It should not have come with such a threshold, and loses it.
+    let contradicts = |it: &Threshold| fine && writes && !it.keeps(drawn.randomness);
+    let contradiction = given.threshold.filter(contradicts);
+    let threshold = if !fine || contradiction.is_some() {
         undecided(config)
     } else {
         sampler.threshold(given.threshold.filter(|_| writes))
     };
     let wanted = priority(place, config);
     if wanted.is_some() {
-        drawn.policy = Some(PRIORITY);
+        drawn.policy = Policy::Priority;
     }
     let threshold = wanted.unwrap_or(threshold);
     let sampled = threshold.keeps(drawn.randomness);
-    // A threshold is only ever raised.
-    if sampled && writes && given.threshold.is_none_or(|it| it <= threshold) {
-        put(place, THRESHOLD_KEY, &threshold.text());
+    if sampled && writes {
+        if matches!(sampler, Sampler::Hash { .. }) && fine {
+            put(place, RANDOMNESS_KEY, &drawn.randomness.text());
+        }
+        if contradiction.is_some() {
+            let _ = place.remove(Field::LOG_ATTRIBUTES, &[THRESHOLD_KEY.into()]);
+        }
+        // A threshold is only ever raised.
+        if contradiction.is_some() || given.threshold.is_none_or(|it| it <= threshold) {
+            put(place, THRESHOLD_KEY, &threshold.text());
+        }
     }
     Decision { sampled, policy: drawn.policy }
 }
 
 /// The randomness of a record, whether its attributes can be changed, and whether nothing is wrong.
 fn draw(
-    place: &mut Place<'_>,
+    place: &Place<'_>,
     config: &Config,
     sampler: &Sampler,
     given: Given,
@@ -87,22 +92,19 @@ fn draw(
             if !given.fine {
                 return (Drawn::MISSING, false, false);
             }
-            let of_id =
-                id.map_or(Drawn::MISSING, |it| Drawn::by(TRACE_ID, Randomness::of_trace(it)));
-            let drawn = given.randomness.map_or(of_id, |it| Drawn::by(RANDOMNESS, it));
+            let of_id = id
+                .map_or(Drawn::MISSING, |it| Drawn::by(Policy::TraceId, Randomness::of_trace(it)));
+            let drawn = given.randomness.map_or(of_id, |it| Drawn::by(Policy::Randomness, it));
             (drawn, true, true)
         }
         Sampler::Hash { seed, trace_id, .. } => {
             let id = id.filter(|_| trace_id);
-            let of_id = id.map(|it| Drawn::by(TRACE_ID_HASH, Randomness::hashed(&it, seed)));
+            let of_id = id.map(|it| Drawn::by(Policy::TraceIdHash, Randomness::hashed(&it, seed)));
             let drawn = of_id.or_else(|| of_attribute(place, config, seed));
             let drawn = drawn.unwrap_or(Drawn::MISSING);
             // Who samples consistently does not use hashes.
             if !given.fine || given.randomness.is_some() || given.threshold.is_some() {
                 return (drawn, false, false);
-            }
-            if !drawn.is_missing() {
-                put(place, RANDOMNESS_KEY, &drawn.randomness.text());
             }
             (drawn, true, true)
         }
@@ -119,7 +121,7 @@ fn of_attribute(place: &Place<'_>, config: &Config, seed: u32) -> Option<Drawn> 
         ValueRef::Bytes(it) => Randomness::hashed(it, seed),
         other => Randomness::hashed(other.to_string().as_bytes(), seed),
     };
-    Some(Drawn { randomness, policy: None })
+    Some(Drawn::by(Policy::Attribute, randomness))
 }
 
 /// The threshold of the percentage that a record asks for.

@@ -4,13 +4,41 @@ use tracestate::{PROBABILITY_MIN, Randomness, Threshold};
 
 use crate::config::{Config, Mode, Source};
 
-/// What decided, as the counters have it, without the attributes of logs.
-pub(crate) const POLICIES: [&str; 5] = [MISSING, TRACE_ID_HASH, TRACE_ID, RANDOMNESS, PRIORITY];
-pub(crate) const MISSING: &str = "missing_randomness";
-pub(crate) const TRACE_ID_HASH: &str = "trace_id_hash";
-pub(crate) const TRACE_ID: &str = "trace_id_w3c";
-pub(crate) const RANDOMNESS: &str = "sampling_randomness";
-pub(crate) const PRIORITY: &str = "sampling_priority";
+/// What decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policy {
+    Missing,
+    TraceIdHash,
+    TraceId,
+    Randomness,
+    Priority,
+    /// The attribute of `from_attribute`.
+    Attribute,
+}
+
+impl Policy {
+    /// In the order of their numbers.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Missing,
+        Self::TraceIdHash,
+        Self::TraceId,
+        Self::Randomness,
+        Self::Priority,
+        Self::Attribute,
+    ];
+
+    /// As the counters have it.
+    pub(crate) fn name(self, config: &Config) -> &str {
+        match self {
+            Self::Missing => "missing_randomness",
+            Self::TraceIdHash => "trace_id_hash",
+            Self::TraceId => "trace_id_w3c",
+            Self::Randomness => "sampling_randomness",
+            Self::Priority => "sampling_priority",
+            Self::Attribute => &config.from_attribute,
+        }
+    }
+}
 
 /// How thresholds are made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,28 +52,27 @@ pub(crate) enum Sampler {
 /// What became of an item.
 pub(crate) struct Decision {
     pub(crate) sampled: bool,
-    /// `None`: the attribute of `from_attribute`.
-    pub(crate) policy: Option<&'static str>,
+    pub(crate) policy: Policy,
 }
 
 /// The randomness of an item, and where it is from.
 #[derive(Clone, Copy)]
 pub(crate) struct Drawn {
     pub(crate) randomness: Randomness,
-    pub(crate) policy: Option<&'static str>,
+    pub(crate) policy: Policy,
 }
 
 impl Drawn {
-    pub(crate) const MISSING: Self = Self { randomness: Randomness::ALL, policy: Some(MISSING) };
+    pub(crate) const MISSING: Self = Self { randomness: Randomness::ALL, policy: Policy::Missing };
     /// Where everything is dropped no randomness is needed.
-    pub(crate) const UNUSED: Self = Self { randomness: Randomness::ALL, policy: Some(PRIORITY) };
+    pub(crate) const UNUSED: Self = Self { randomness: Randomness::ALL, policy: Policy::Priority };
 
-    pub(crate) fn by(policy: &'static str, randomness: Randomness) -> Self {
-        Self { randomness, policy: Some(policy) }
+    pub(crate) fn by(policy: Policy, randomness: Randomness) -> Self {
+        Self { randomness, policy }
     }
 
     pub(crate) fn is_missing(self) -> bool {
-        self.policy == Some(MISSING)
+        self.policy == Policy::Missing
     }
 }
 

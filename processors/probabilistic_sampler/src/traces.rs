@@ -4,11 +4,9 @@ use pdata::{Field, Place, Value, ValueRef};
 use tracestate::{Randomness, Threshold, TraceState};
 
 use crate::config::Config;
-use crate::sampler::{
-    Decision, Drawn, PRIORITY, RANDOMNESS, Sampler, TRACE_ID, TRACE_ID_HASH, undecided,
-};
+use crate::sampler::{Decision, Drawn, Policy, Sampler, undecided};
 
-/// Decides, and writes down how.
+/// Decides, and writes down how if the span stays.
 pub(crate) fn decide(place: &mut Place<'_>, config: &Config, sampler: &Sampler) -> Decision {
     let state = match place.get(Field::SPAN_TRACE_STATE, &[]) {
         Ok(Some(ValueRef::Str(text))) => TraceState::parse(text),
@@ -26,22 +24,26 @@ pub(crate) fn decide(place: &mut Place<'_>, config: &Config, sampler: &Sampler) 
     };
     if let Some(wanted) = priority(place) {
         threshold = if wanted { Threshold::ALWAYS } else { Threshold::NEVER };
-        drawn.policy = Some(PRIORITY);
+        drawn.policy = Policy::Priority;
     }
     let sampled = threshold.keeps(drawn.randomness);
     if let Some(mut state) = state.filter(|_| sampled) {
+        if matches!(sampler, Sampler::Hash { .. }) {
+            state.set_randomness(drawn.randomness);
+        }
         state.raise(threshold);
-        let _ = place.set(Field::SPAN_TRACE_STATE, &[], Value::Str(&state.text()));
+        let text = state.text();
+        let _ = place.set(Field::SPAN_TRACE_STATE, &[], Value::Str(&text));
     }
     Decision { sampled, policy: drawn.policy }
 }
 
 /// The randomness of a span, the state that can be changed, and whether nothing is wrong.
-fn draw(
+fn draw<'s>(
     sampler: &Sampler,
-    state: Option<TraceState>,
+    state: Option<TraceState<'s>>,
     id: Option<[u8; 16]>,
-) -> (Drawn, Option<TraceState>, bool) {
+) -> (Drawn, Option<TraceState<'s>>, bool) {
     let seed = match sampler {
         Sampler::Never => {
             let fine = state.is_some();
@@ -51,27 +53,26 @@ fn draw(
         Sampler::Equalizing(_) | Sampler::Proportional { .. } => None,
     };
     let of_id = id.map_or(Drawn::MISSING, |id| match seed {
-        Some(seed) => Drawn::by(TRACE_ID_HASH, Randomness::hashed(&id, seed)),
-        None => Drawn::by(TRACE_ID, Randomness::of_trace(id)),
+        Some(seed) => Drawn::by(Policy::TraceIdHash, Randomness::hashed(&id, seed)),
+        None => Drawn::by(Policy::TraceId, Randomness::of_trace(id)),
     });
-    let Some(mut state) = state else {
+    let Some(state) = state else {
         return (if seed.is_some() { of_id } else { Drawn::MISSING }, None, false);
     };
     if seed.is_none() {
         let given = state.randomness.as_ref();
-        let drawn = given.map_or(of_id, |it| Drawn::by(RANDOMNESS, it.0));
+        let drawn = given.map_or(of_id, |it| Drawn::by(Policy::Randomness, it.0));
         return (drawn, Some(state), true);
     }
     // Who samples consistently does not use hashes.
     if state.randomness.is_some() || state.threshold.is_some() {
         return (of_id, None, false);
     }
-    state.set_randomness(of_id.randomness);
     (of_id, Some(state), true)
 }
 
 /// A span that should not have come with its threshold loses it.
-fn is_consistent(drawn: Drawn, state: &mut Option<TraceState>) -> bool {
+fn is_consistent(drawn: Drawn, state: &mut Option<TraceState<'_>>) -> bool {
     if drawn.is_missing() {
         return false;
     }

@@ -1,19 +1,42 @@
 //! Changes attributes and bodies, and says what was changed.
 
-use pdata::{Field, Key, Place, Value, ValueRef};
+use pdata::{Field, Place, Value, ValueBuf, ValueRef, ValueWriter};
 
 use crate::rules::{Rules, Summary, Verdict};
 
 /// Maps and lists in each other that are looked at.
 const NESTING_MAX: usize = 64;
 
-/// Keys by what became of them.
-#[derive(Default)]
+/// What became of the keys.
 struct Told {
-    removed: Vec<String>,
-    masked: Vec<String>,
-    allowed: Vec<String>,
+    summary: Summary,
+    removed: Keys,
+    masked: Keys,
+    allowed: Keys,
     ignored: usize,
+}
+
+/// How many, and which if the summary has them.
+#[derive(Default)]
+struct Keys {
+    count: usize,
+    names: Vec<String>,
+}
+
+impl Told {
+    fn new(summary: Summary) -> Self {
+        let [removed, masked, allowed] = std::array::from_fn(|_| Keys::default());
+        Self { summary, removed, masked, allowed, ignored: 0 }
+    }
+}
+
+impl Keys {
+    fn add(&mut self, summary: Summary, name: &str) {
+        self.count += 1;
+        if summary == Summary::Keys {
+            self.names.push(name.to_owned());
+        }
+    }
 }
 
 /// The attributes that tell it.
@@ -41,136 +64,139 @@ const OF_BODY: Names = Names {
 /// The attributes of a field.
 pub(crate) fn attributes(place: &mut Place<'_>, field: Field, rules: &Rules) {
     let Some(mut attributes) = place.attributes(field) else { return };
-    let mut told = Told::default();
-    let mut masked = Vec::new();
-    for (key, value) in attributes.iter() {
-        match rules.of_attribute(key, value) {
-            Verdict::Stays => {}
-            Verdict::Ignored => told.ignored += 1,
-            Verdict::Allowed => told.allowed.push(key.to_owned()),
-            Verdict::Removed => told.removed.push(key.to_owned()),
-            Verdict::Masked(text) => masked.push((key.to_owned(), text)),
+    let (summary, mut told) = (rules.summary, Told::new(rules.summary));
+    let mut removed = Vec::new();
+    attributes.for_each(|key, value, out| match rules.of_attribute(key, value) {
+        Verdict::Stays => false,
+        Verdict::Ignored => {
+            told.ignored += 1;
+            false
         }
-    }
-    for key in &told.removed {
+        Verdict::Allowed => {
+            told.allowed.add(summary, key);
+            false
+        }
+        Verdict::Removed => {
+            told.removed.add(summary, key);
+            removed.push(key.to_owned());
+            false
+        }
+        Verdict::Masked(text) => {
+            told.masked.add(summary, key);
+            out.put(&text);
+            true
+        }
+    });
+    for key in &removed {
         attributes.remove(key);
     }
-    for (key, text) in &masked {
-        attributes.set(key, text.as_str());
-    }
-    told.masked = masked.into_iter().map(|it| it.0).collect();
-    tell(place, field, told, &OF_ATTRIBUTES, rules.summary);
+    tell(place, field, told, &OF_ATTRIBUTES);
 }
 
 /// The body of a log record.
 pub(crate) fn body(place: &mut Place<'_>, field: Field, rules: &Rules) {
-    let mut found = Found::default();
-    match place.get(field, &[]).ok().flatten().unwrap_or_default() {
+    let mut rewriting = Rewriting { rules, told: Told::new(rules.summary), path: String::new() };
+    let written = match place.get(field, &[]).ok().flatten().unwrap_or_default() {
         body @ (ValueRef::Map(_) | ValueRef::Array(_)) => {
-            found.look(rules, body, "", &mut Vec::new());
+            ValueBuf::build(|out| rewriting.value(body, 0, out))
         }
         leaf => {
-            found.leaf(rules, leaf, "body", &[]);
+            rewriting.path.push_str("body");
+            let written = ValueBuf::build(|out| rewriting.leaf(leaf, out));
             // That such a body stays is not told, as upstream.
-            found.told.allowed.clear();
+            rewriting.told.allowed = Keys::default();
+            written
         }
-    }
-    for (keys, text) in &found.masked {
-        let _ = place.set(field, &borrowed(keys), Value::Str(text));
-    }
-    for keys in &found.removed {
-        let _ = place.remove(field, &borrowed(keys));
-    }
-    tell(place, Field::LOG_ATTRIBUTES, found.told, &OF_BODY, rules.summary);
-}
-
-/// A step into a body.
-#[derive(Clone)]
-enum Step {
-    Key(String),
-    Item(i64),
-}
-
-fn borrowed(steps: &[Step]) -> Vec<Key<'_>> {
-    let key = |it| match it {
-        &Step::Item(at) => Key::Index(at),
-        Step::Key(key) => Key::Text(key.as_str().into()),
     };
-    steps.iter().map(key).collect()
+    let told = rewriting.told;
+    if told.masked.count + told.removed.count > 0 {
+        let _ = place.set(field, &[], written.value());
+    }
+    tell(place, Field::LOG_ATTRIBUTES, told, &OF_BODY);
 }
 
-/// What is to be changed in a body.
-#[derive(Default)]
-struct Found {
+/// Writes a body once more, with what is masked and without what is removed.
+struct Rewriting<'r> {
+    rules: &'r Rules,
     told: Told,
-    masked: Vec<(Vec<Step>, String)>,
-    removed: Vec<Vec<Step>>,
+    /// The path to the value, as the summary shows it.
+    path: String,
 }
 
-impl Found {
-    /// `name` is the path to the value, `steps` how to get there.
-    fn look(&mut self, rules: &Rules, value: ValueRef<'_>, name: &str, steps: &mut Vec<Step>) {
-        if steps.len() >= NESTING_MAX {
-            return;
+impl Rewriting<'_> {
+    fn value(&mut self, value: ValueRef<'_>, depth: usize, out: &mut ValueWriter<'_>) {
+        if depth >= NESTING_MAX {
+            return out.put(value);
         }
         match value {
-            ValueRef::Map(map) => {
-                let mut removed = Vec::new();
+            ValueRef::Map(map) => out.map(|out| {
                 for (key, value) in map.iter() {
-                    let path =
-                        if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
-                    steps.push(Step::Key(key.to_owned()));
-                    match rules.of_key(key) {
-                        Some(Verdict::Ignored) => self.told.ignored += 1,
-                        Some(_) => {
-                            self.removed.push(steps.clone());
-                            removed.push(path);
+                    let around = self.path.len();
+                    self.enter(&[key]);
+                    match self.rules.of_key(key) {
+                        Some(Verdict::Ignored) => {
+                            self.told.ignored += 1;
+                            out.put(key, value);
                         }
-                        None if rules.is_blocked_key(key) => {
+                        Some(_) => self.told.removed.add(self.told.summary, &self.path),
+                        None if self.rules.is_blocked_key(key) => {
+                            self.told.masked.add(self.told.summary, &self.path);
                             let text = value.as_str().unwrap_or_default();
-                            self.masked.push((steps.clone(), rules.masked_whole(text)));
-                            self.told.masked.push(path);
+                            out.put(key, &self.rules.masked_whole(text));
                         }
-                        None => self.look(rules, value, &path, steps),
+                        None => out.value(key, |out| self.value(value, depth + 1, out)),
                     }
-                    steps.pop();
+                    self.path.truncate(around);
                 }
-                self.told.removed.append(&mut removed);
-            }
-            ValueRef::Array(items) => {
-                for (at, value) in (0..).zip(items.iter()) {
-                    let path =
-                        if name.is_empty() { format!("[{at}]") } else { format!("{name}.[{at}]") };
-                    steps.push(Step::Item(at));
-                    self.look(rules, value, &path, steps);
-                    steps.pop();
+            }),
+            ValueRef::Array(items) => out.array(|out| {
+                for (at, value) in items.iter().enumerate() {
+                    let around = self.path.len();
+                    self.enter(&["[", &at.to_string(), "]"]);
+                    out.value(|out| self.value(value, depth + 1, out));
+                    self.path.truncate(around);
                 }
-            }
-            leaf => self.leaf(rules, leaf, name, steps),
+            }),
+            leaf => self.leaf(leaf, out),
         }
     }
 
-    fn leaf(&mut self, rules: &Rules, value: ValueRef<'_>, name: &str, steps: &[Step]) {
-        match rules.of_leaf(value) {
-            Verdict::Allowed => self.told.allowed.push(name.to_owned()),
+    fn enter(&mut self, name: &[&str]) {
+        if self.told.summary != Summary::Keys {
+            return;
+        }
+        if !self.path.is_empty() {
+            self.path.push('.');
+        }
+        name.iter().for_each(|it| self.path.push_str(it));
+    }
+
+    fn leaf(&mut self, value: ValueRef<'_>, out: &mut ValueWriter<'_>) {
+        match self.rules.of_leaf(value) {
             Verdict::Masked(text) => {
-                self.masked.push((steps.to_vec(), text));
-                self.told.masked.push(name.to_owned());
+                self.told.masked.add(self.told.summary, &self.path);
+                out.put(&text);
             }
-            _ => {}
+            verdict => {
+                if verdict == Verdict::Allowed {
+                    self.told.allowed.add(self.told.summary, &self.path);
+                }
+                out.put(value);
+            }
         }
     }
 }
 
-fn tell(place: &mut Place<'_>, field: Field, told: Told, names: &Names, summary: Summary) {
-    if summary == Summary::Silent {
+fn tell(place: &mut Place<'_>, field: Field, told: Told, names: &Names) {
+    if told.summary == Summary::Silent {
         return;
     }
-    for (mut keys, [list, count]) in
+    for (keys, [list, count]) in
         [(told.removed, names.removed), (told.masked, names.masked), (told.allowed, names.allowed)]
     {
-        number(place, field, count, keys.len());
-        if keys.is_empty() || summary != Summary::Keys {
+        number(place, field, count, keys.count);
+        let mut keys = keys.names;
+        if keys.is_empty() {
             continue;
         }
         if let Some(ValueRef::Str(before)) =

@@ -13,7 +13,7 @@
 
 mod apply;
 mod config;
-mod digest;
+mod mask;
 mod rules;
 #[cfg(test)]
 mod tests;

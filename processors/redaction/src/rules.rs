@@ -7,8 +7,8 @@ use component::Problems;
 use pdata::ValueRef;
 use regex::Regex;
 
-use crate::config::{Config, HashFunction};
-use crate::digest;
+use crate::config::Config;
+use crate::mask::Mask;
 
 /// What is added to what was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,7 @@ pub struct Rules {
     blocked_values: Vec<Regex>,
     allowed_values: Vec<Regex>,
     all_types: bool,
-    hash: HashFunction,
-    hmac_key: Vec<u8>,
+    mask: Mask,
     pub(crate) summary: Summary,
 }
 
@@ -72,8 +71,7 @@ impl Rules {
             )?,
             allowed_values: compiled(&config.allowed_values, ("allowed_values", "allow"), found)?,
             all_types: config.redact_all_types,
-            hash: *config.hash_function,
-            hmac_key: config.hmac_key.expose().as_bytes().to_vec(),
+            mask: Mask::new(*config.hash_function, config.hmac_key.expose()),
             summary: match config.summary.as_str() {
                 "debug" => Summary::Keys,
                 "info" => Summary::Numbers,
@@ -132,22 +130,20 @@ impl Rules {
     fn of_text(&self, text: &str) -> Verdict {
         let mut now = Cow::Borrowed(text);
         for pattern in &self.blocked_values {
-            if pattern.is_match(&now) {
-                let mask =
-                    |it: &regex::Captures<'_>| self.mask(it.get(0).map_or("", |it| it.as_str()));
-                now = Cow::Owned(pattern.replace_all(&now, mask).into_owned());
-            }
+            let mask =
+                |it: &regex::Captures<'_>| self.mask.of(it.get(0).map_or("", |it| it.as_str()));
+            let replaced = match pattern.replace_all(&now, mask) {
+                Cow::Owned(it) => it,
+                Cow::Borrowed(_) => continue,
+            };
+            now = Cow::Owned(replaced);
         }
         if now == text { Verdict::Stays } else { Verdict::Masked(now.into_owned()) }
     }
 
-    fn mask(&self, text: &str) -> String {
-        digest::of(self.hash, &self.hmac_key, text)
-    }
-
     /// All lines of a text, one by one: upstream replaces `.*`.
     pub(crate) fn masked_whole(&self, text: &str) -> String {
-        let lines: Vec<String> = text.split('\n').map(|it| self.mask(it)).collect();
+        let lines: Vec<String> = text.split('\n').map(|it| self.mask.of(it)).collect();
         lines.join("\n")
     }
 }

@@ -114,6 +114,45 @@ async fn bodies_are_looked_through() {
 }
 
 #[tokio::test]
+async fn of_a_body_with_masked_removed_and_other_values_the_rest_stays() {
+    let section =
+        "{allowed_keys: [a, b, n, l], blocked_values: [bad], ignored_keys: [free], summary: debug}";
+    let map = |values: Json| json!({"kvlistValue": {"values": values}});
+    let list = |values: Json| json!({"arrayValue": {"values": values}});
+    let value = |key: &str, value: Json| json!({"key": key, "value": value});
+    let given = map(json!([
+        value(
+            "l",
+            list(json!([{"stringValue": "bad"}, map(json!([text("b", "bad"), text("x", "1")]))]))
+        ),
+        text("a", "bad"),
+        number("n", 7),
+        text("x", "2"),
+        value("free", map(json!([text("b", "bad")]))),
+        text("a", "again bad"),
+    ]));
+    let (attributes, body) = record(section, json!([]), given).await;
+    let want = map(json!([
+        value("l", list(json!([{"stringValue": "****"}, map(json!([text("b", "****")]))]))),
+        text("a", "****"),
+        number("n", 7),
+        value("free", map(json!([text("b", "bad")]))),
+        text("a", "again ****"),
+    ]));
+    assert_eq!(body, want);
+    same(
+        &attributes,
+        &[
+            text("redaction.body.masked.keys", "a,a,l.[0],l.[1].b"),
+            number("redaction.body.masked.count", 4),
+            text("redaction.body.redacted.keys", "l.[1].x,x"),
+            number("redaction.body.redacted.count", 2),
+            number("redaction.body.ignored.count", 1),
+        ],
+    );
+}
+
+#[tokio::test]
 async fn resources_scopes_events_and_points_are_changed_too() {
     let section = "{allow_all_keys: true, blocked_values: [bad]}";
     let bad = json!([text("k", "bad")]);

@@ -20,7 +20,7 @@ use component::{
     Component, ConsumeError, Context, Data, Next, Problems, Processor, ProcessorSettings, Signal,
     Stability, Stateless,
 };
-use matching::{NarrowedMatcher, Selection};
+use matching::Selection;
 use pdata::{Depth, Field, Keep, Place, Value, ValueRef};
 use regex::Regex;
 
@@ -75,21 +75,9 @@ impl Component for Span {}
 impl Stateless for Span {
     fn map(&self, _ctx: &Context, data: &Data) -> Result<Data, ConsumeError> {
         let plan = &*self.plan;
-        let (mut extent, mut narrowed) = (None, None);
+        let mut walk = plan.selection.walk();
         Ok(data.edit(Depth::Item, |place| {
-            let meant = match place.depth() {
-                _ if plan.selection.is_all() => true,
-                Depth::Resource => {
-                    extent = plan.selection.of_resource(place.resource());
-                    extent.is_some()
-                }
-                Depth::Scope => {
-                    narrowed =
-                        extent.and_then(|it: NarrowedMatcher<'_>| it.of_scope(place.scope()));
-                    narrowed.is_some()
-                }
-                _ => narrowed.is_some_and(|it| it.item(place)),
-            };
+            let meant = walk.means(place);
             if meant && place.depth() == Depth::Item {
                 plan.change(place);
             }

@@ -59,21 +59,18 @@ impl<'a> Event<'a> {
         let mut reader = Reader(event);
         let length = reader.array("an event")?;
         let Item::Str(tag) = reader.next()? else { return Err(Error::Kind("the tag", "text")) };
-        let mut second = reader;
-        let (entries, needed) = match second.next()? {
+        let start = reader;
+        let (entries, needed, mut records) = match reader.next()? {
             Item::Int(_) | Item::Large(_) | Item::Ext(..) => {
-                let entries = Entries::One(reader);
+                reader = start;
                 record(&mut reader)?;
-                (entries, 3)
+                (Entries::One(start), 3, 1)
             }
             Item::Array(count) => {
-                reader.value(NESTING_MAX)?;
-                (Entries::Many(second, count), 2)
+                let entries = Entries::Many(reader, count);
+                (entries, 2, pairs(&mut reader, Some(count), &mut record)?)
             }
-            Item::Str(packed) | Item::Bin(packed) => {
-                reader = second;
-                (Entries::Packed(packed), 2)
-            }
+            Item::Str(packed) | Item::Bin(packed) => (Entries::Packed(packed), 2, 0),
             _ => return Err(Error::Mode),
         };
         let options = match length {
@@ -82,12 +79,14 @@ impl<'a> Event<'a> {
             _ => return Err(Error::Length(length)),
         };
         let entries = match entries {
-            Entries::Packed(packed) => unpacked(packed, options.compressed, room)?,
+            Entries::Packed(packed) => {
+                let entries = unpacked(packed, options.compressed, room)?;
+                records = entries.each(&mut record)?;
+                entries
+            }
             other => other,
         };
-        let mut event = Self { tag, entries, chunk: options.chunk, records: 0 };
-        event.records = event.each(&mut record)?;
-        Ok(event)
+        Ok(Self { tag, entries, chunk: options.chunk, records })
     }
 
     /// Writes the records.
@@ -95,7 +94,7 @@ impl<'a> Event<'a> {
         let tag = String::from_utf8_lossy(self.tag);
         // A record may have the key itself: in message mode it wins, in the others the tag does, as upstream.
         let record_wins = matches!(self.entries, Entries::One(_));
-        self.each(&mut |reader| {
+        self.entries.each(&mut |reader| {
             let mut written = Ok(());
             out.record(|it| written = write_record(reader, &tag, record_wins, it));
             written
@@ -103,32 +102,44 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
-    /// Calls `work` at each time and record. Returns how many there are.
-    fn each(
-        &self,
-        work: &mut dyn FnMut(&mut Reader<'_>) -> Result<(), Error>,
-    ) -> Result<usize, Error> {
-        let pair = |reader: &mut Reader<'_>| match reader.array("an entry")? {
-            2 => Ok(()),
-            other => Err(Error::Length(other)),
-        };
-        let (mut reader, mut left) = match &self.entries {
-            Entries::One(reader) => {
-                work(&mut { *reader })?;
-                return Ok(1);
-            }
-            Entries::Many(reader, count) => (*reader, *count),
-            Entries::Packed(packed) => (Reader(packed), u32::MAX),
-            Entries::Unpacked(packed) => (Reader(packed), u32::MAX),
-        };
-        let (to_the_end, mut count) = (left == u32::MAX, 0);
-        while left > 0 && !(to_the_end && reader.is_empty()) {
-            pair(&mut reader)?;
-            work(&mut reader)?;
-            (left, count) = (left - 1, count + 1);
+    /// How many bytes its entries took that came compressed.
+    pub(crate) fn unpacked_bytes(&self) -> usize {
+        match &self.entries {
+            Entries::Unpacked(bytes) => bytes.len(),
+            _ => 0,
         }
-        Ok(count)
     }
+}
+
+/// What is done with a time and a record.
+type Work<'w> = &'w mut dyn FnMut(&mut Reader<'_>) -> Result<(), Error>;
+
+impl Entries<'_> {
+    /// Calls `work` at each time and record. Returns how many there are.
+    fn each(&self, work: Work<'_>) -> Result<usize, Error> {
+        match self {
+            Self::One(reader) => {
+                work(&mut { *reader })?;
+                Ok(1)
+            }
+            Self::Many(reader, count) => pairs(&mut { *reader }, Some(*count), work),
+            Self::Packed(packed) => pairs(&mut Reader(packed), None, work),
+            Self::Unpacked(packed) => pairs(&mut Reader(packed), None, work),
+        }
+    }
+}
+
+/// So many pairs, or those up to the end.
+fn pairs(reader: &mut Reader<'_>, count: Option<u32>, work: Work<'_>) -> Result<usize, Error> {
+    let mut done = 0;
+    while count.map_or(!reader.is_empty(), |it| done < it as usize) {
+        match reader.array("an entry")? {
+            2 => work(reader)?,
+            other => return Err(Error::Length(other)),
+        }
+        done += 1;
+    }
+    Ok(done)
 }
 
 fn options<'a>(reader: &mut Reader<'a>) -> Result<Options<'a>, Error> {
@@ -300,14 +311,4 @@ fn unique<'a>(fields: Vec<(Cow<'a, str>, &'a [u8])>) -> Vec<(Cow<'a, str>, &'a [
     }
     kept.sort_by_key(|it| it.0);
     kept.into_iter().map(|it| it.1).collect()
-}
-
-impl Event<'_> {
-    /// How many bytes its entries took that came compressed.
-    pub(crate) fn unpacked_bytes(&self) -> usize {
-        match &self.entries {
-            Entries::Unpacked(bytes) => bytes.len(),
-            _ => 0,
-        }
-    }
 }

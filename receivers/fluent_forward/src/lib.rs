@@ -22,7 +22,6 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use component::config::Choices as _;
 use component::{
     BoxError, Component, Host, Outputs, Problems, Receiver, Settings, Signal, Stability,
     async_trait,
@@ -47,8 +46,7 @@ impl Config {
         let path = self.endpoint.strip_prefix("unix://");
         let path = path.or_else(|| self.endpoint.starts_with('/').then_some(&self.endpoint));
         let Some(path) = path else { return AddrConfig::tcp(&self.endpoint) };
-        let unix = Transport::NAMES.iter().find(|it| it.0 == "unix").map(|it| it.1);
-        AddrConfig { transport: unix.unwrap_or_default().into(), ..AddrConfig::tcp(path) }
+        AddrConfig { transport: Transport::UNIX.into(), ..AddrConfig::tcp(path) }
     }
 }
 

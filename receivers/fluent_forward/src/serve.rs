@@ -24,6 +24,10 @@ const EVENT_BYTES_MAX: usize = UNPACKED_BYTES_MAX + (1 << 20);
 const READ_BYTES: usize = 64 * 1024;
 /// Longest silence in the middle of an event. Between events a client may be silent for ever.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
+/// How long a client may take to read its acknowledgements: its next events wait for it meanwhile.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+/// Events that came compressed are handed on once so many of their bytes are there, however many wait behind them.
+pub(crate) const BATCH_UNPACKED_BYTES: usize = 16 << 20;
 /// Pause before records are offered again that nobody else has, when no other is asked for.
 const OFFER_PAUSE: Duration = Duration::from_secs(1);
 /// Pause after an error of the heartbeats' socket.
@@ -153,18 +157,30 @@ async fn serve_one(mut connection: Connection, intake: &Intake, host: &Host) {
             let why = intake.in_flight.refusal();
             return debug!(?peer, why = why.message(), "closing a connection");
         }
-        let batch = intake.batch(&mut buffer, &mut framer, &mut under_way);
-        let mistake = batch.mistake.clone();
-        let Some(acknowledgement) = intake.deliver(&ctx, batch, host).await else { return };
-        if let Err(error) = connection.write_all(&acknowledgement).await {
-            return debug!(?peer, %error, "closing a connection");
+        loop {
+            let batch = intake.batch(&mut buffer, &mut framer, &mut under_way);
+            let is_last = !batch.has_more;
+            let mistake = batch.mistake.clone();
+            let Some(acknowledgement) = intake.deliver(&ctx, batch, host).await else { return };
+            if let Err(why) = write(&mut connection, &acknowledgement).await {
+                return debug!(?peer, why, "closing a connection");
+            }
+            if let Some(mistake) = mistake {
+                return debug!(?peer, mistake, "closing a connection");
+            }
+            // What was unpacked has gone.
+            let _ = under_way.holds(buffer.len());
+            if is_last {
+                break;
+            }
         }
-        if let Some(mistake) = mistake {
-            return debug!(?peer, mistake, "closing a connection");
-        }
-        // What was unpacked has gone.
-        let _ = under_way.holds(buffer.len());
     }
+}
+
+async fn write(connection: &mut Connection, acknowledgement: &[u8]) -> Result<(), String> {
+    let late = |_| format!("the client did not read its acknowledgements for {WRITE_MAX:?}");
+    let written = timeout(WRITE_MAX, connection.write_all(acknowledgement)).await.map_err(late)?;
+    written.map_err(|it| it.to_string())
 }
 
 async fn read(connection: &mut Connection, buffer: &mut BytesMut) -> Result<usize, String> {
@@ -185,8 +201,12 @@ struct Batch {
     data: Data,
     /// The answer to those that want one.
     acknowledgement: Vec<u8>,
+    /// Some want none: nobody sends them again.
+    has_forgotten: bool,
     /// What follows cannot be read.
     mistake: Option<String>,
+    /// Whole events may be left in the buffer.
+    has_more: bool,
 }
 
 impl Intake {
@@ -194,9 +214,10 @@ impl Intake {
     fn batch(&self, buffer: &mut BytesMut, framer: &mut Framer, under_way: &mut UnderWay) -> Batch {
         let (mut builder, mut acknowledgement, mut mistake) =
             (LogsBuilder::new(), Vec::new(), None);
+        let (mut has_forgotten, mut has_more) = (false, true);
         let held = buffer.len();
         let mut unpacked = 0;
-        loop {
+        while unpacked < BATCH_UNPACKED_BYTES {
             let end = match framer.end(buffer) {
                 Ok(Some(end)) => end,
                 Ok(None) if buffer.len() > EVENT_BYTES_MAX => {
@@ -204,7 +225,10 @@ impl Intake {
                     mistake = Some(format!("an event of more than {EVENT_BYTES_MAX} bytes"));
                     break;
                 }
-                Ok(None) => break,
+                Ok(None) => {
+                    has_more = false;
+                    break;
+                }
                 Err(error) => {
                     self.failures.add(1);
                     mistake = Some(error.to_string());
@@ -223,7 +247,9 @@ impl Intake {
                     self.parsed.add(1);
                     self.records.add(records as u64);
                     unpacked += bytes;
-                    if !chunk.is_empty() {
+                    if chunk.is_empty() {
+                        has_forgotten = true;
+                    } else {
                         acknowledge(&chunk, &mut acknowledgement);
                     }
                 }
@@ -234,12 +260,12 @@ impl Intake {
                 }
             }
         }
-        Batch { data: builder.finish().into(), acknowledgement, mistake }
+        Batch { data: builder.finish().into(), acknowledgement, has_forgotten, mistake, has_more }
     }
 
     /// Hands records on. `None` when they were not taken, and the client has to send them again.
     async fn deliver(&self, ctx: &Context, batch: Batch, host: &Host) -> Option<Vec<u8>> {
-        let Batch { data, acknowledgement, .. } = batch;
+        let Batch { data, acknowledgement, has_forgotten, .. } = batch;
         let mut said = false;
         while data.items() > 0 {
             let Err(error) = self.received.consume(&self.out, ctx, data.clone()).await else {
@@ -249,7 +275,7 @@ impl Intake {
                 warn!(%error, records = data.items(), "records are lost: they were refused for good");
                 break;
             }
-            if !acknowledgement.is_empty() {
+            if !has_forgotten {
                 debug!(%error, "not acknowledging events, so that they are sent again");
                 return None;
             }

@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, UdpSocket, UnixStream};
 
 use crate::event::Event;
 use crate::msgpack::Framer;
+use crate::serve::BATCH_UNPACKED_BYTES;
 use crate::{Config, Error, FluentForward};
 
 componenttest::conformance!(receiver FluentForward, "endpoint: localhost:0");
@@ -82,6 +83,17 @@ fn the_later_value_of_a_key_counts_and_the_record_may_have_a_tag_of_its_own() {
     assert_eq!(attributes(&records[0]), json!({"fluent.tag": {"stringValue": "t"}}));
 }
 
+fn compressed(encoding: compression::Encoding, entries: &[u8]) -> Vec<u8> {
+    let compressor = compression::Compressor::http(
+        compression::Type(Some(encoding)),
+        compression::Params::default(),
+    );
+    let mut chunks = compression::Chunks::default();
+    chunks.push(entries.to_vec().into());
+    let packed = compressor.compress(chunks).unwrap();
+    packed.pieces().map(|it| it.to_vec()).collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn entries_come_in_an_array_or_packed_or_compressed() {
     let entries = joined(&[
@@ -103,14 +115,7 @@ fn entries_come_in_an_array_or_packed_or_compressed() {
     for (name, encoding) in
         [("gzip", compression::Encoding::Gzip), ("zstd", compression::Encoding::Zstd)]
     {
-        let compressor = compression::Compressor::http(
-            compression::Type(Some(encoding)),
-            compression::Params::default(),
-        );
-        let mut chunks = compression::Chunks::default();
-        chunks.push(entries.clone().into());
-        let packed = compressor.compress(chunks).unwrap();
-        let packed = packed.pieces().map(|it| it.to_vec()).collect::<Vec<_>>().concat();
+        let packed = compressed(encoding, &entries);
         let length = u8::try_from(packed.len()).unwrap();
         check(&joined(&[
             b"\x93\xa1t\xc4",
@@ -265,6 +270,47 @@ async fn records_that_nobody_else_has_are_offered_until_they_are_taken() {
     stream.write_all(&message(b"\x81\xa3log\xa1x")).await.unwrap();
     it.sink.wait_for_calls(3).await;
     assert_eq!(it.sink.items(), 1);
+    it.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_want_no_acknowledgement_are_not_dropped_for_those_that_do() {
+    let it = Running::start("endpoint: 127.0.0.1:0").await;
+    it.sink.script([Answer::retryable("later")]);
+    let mut stream = it.connect().await;
+    let both = joined(&[&message(b"\x81\xa3log\xa1x"), &with_chunk("a")]);
+    stream.write_all(&both).await.unwrap();
+    expect(&mut stream, b"\x81\xa3ack\xa1a").await;
+    assert_eq!(it.sink.items(), 2);
+    it.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_acknowledgements_is_left() {
+    let it = Running::start("endpoint: 127.0.0.1:0").await;
+    let mut stream = it.connect().await;
+    let chunk = "c".repeat(200);
+    let events = with_chunk(&chunk).repeat(1000);
+    // More than what the sockets hold; the acknowledgements are read by nobody.
+    while stream.write_all(&events).await.is_ok() {}
+    it.stop().await;
+}
+
+#[tokio::test]
+async fn compressed_events_do_not_pile_up() {
+    let it = Running::start("endpoint: 127.0.0.1:0").await;
+    let length = BATCH_UNPACKED_BYTES / 2 + 1;
+    let size = u32::try_from(length).unwrap().to_be_bytes();
+    let text = vec![b'x'; length];
+    let entries = joined(&[b"\x92", TIME, b"\x81\xa3log\xdb", &size, &text]);
+    let packed = compressed(compression::Encoding::Zstd, &entries);
+    let size = u16::try_from(packed.len()).unwrap().to_be_bytes();
+    let options = b"\x82\xaacompressed\xa4zstd\xa5chunk\xa1a";
+    let event = joined(&[b"\x93\xa1t\xc5", &size, &packed, options]);
+    let mut stream = it.connect().await;
+    stream.write_all(&event.repeat(3)).await.unwrap();
+    expect(&mut stream, &b"\x81\xa3ack\xa1a".repeat(3)).await;
+    assert_eq!((it.sink.attempts().len(), it.sink.items()), (2, 3));
     it.stop().await;
 }
 

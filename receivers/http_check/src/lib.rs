@@ -19,16 +19,17 @@ mod tests;
 mod validate;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use component::{
     BoxError, ClientAuth, Component, Context, Host, Outgoing, Outputs, Receiver, Settings, Signal,
     Stability, async_trait, clock,
 };
-use confighttp::client::{Fetcher, Probed, Url, Ways};
+use confighttp::client::{Fetcher, Phases, Probed, Url, Ways, sent_headers};
 use futures_util::{StreamExt as _, stream};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use pdata::Value;
 use scraping::{Builder, Controller, Errors, ResourceSection, Scraped, Scraper};
 
@@ -115,14 +116,7 @@ impl Check {
         let fetcher = Fetcher::by(&ways, &target.tls, &url, timeout.std(), agent)?;
         let method = if target.method.is_empty() { "GET" } else { &target.method };
         let method: Method = method.parse().map_err(|_| format!("invalid method {method:?}"))?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &target.headers.entries {
-            let malformed = || format!("header {name:?} cannot be sent: correct it");
-            let mut given = HeaderValue::from_str(value.expose()).map_err(|_| malformed())?;
-            given.set_sensitive(true);
-            let name = HeaderName::try_from(name.as_str()).map_err(|_| malformed())?;
-            headers.insert(name, given);
-        }
+        let mut headers = sent_headers(&target.headers)?;
         if target.auto_content_type
             && !target.body.is_empty()
             && !headers.contains_key(CONTENT_TYPE)
@@ -143,7 +137,7 @@ impl Check {
                 body: vec![self.body.as_ref()],
             };
             if let Err(why) = auth.sign(&Context::default(), &request, &mut headers).await {
-                return Asked { time: clock::unix_nanos(), probed: Err(why), counts: None };
+                return Asked { time: clock::unix_nanos(), result: Err(why) };
             }
             if let Some(login) = headers.get_mut(AUTHORIZATION) {
                 login.set_sensitive(true);
@@ -152,10 +146,17 @@ impl Check {
         let time = clock::unix_nanos();
         let probed =
             self.fetcher.probe(&self.method, &self.url, &headers, &self.body, BODY_BYTES_MAX);
-        let probed = probed.await;
-        let body = probed.body.as_ref().ok().filter(|it| !it.is_empty() && !self.rules.is_empty());
-        let counts = body.map(|it| validate::check(&self.rules, it));
-        Asked { time, probed: Ok(probed), counts }
+        Asked { time, result: Ok(self.looked_at(probed.await)) }
+    }
+
+    /// The body is looked at and goes: answers of many targets would be much memory.
+    fn looked_at(&self, probed: Probed) -> Answer {
+        let Probed { phases, took, certificate, status, body } = probed;
+        let size = body.as_ref().map_or(0, Bytes::len);
+        let body = body.map_err(|why| why.to_string());
+        let seen = body.as_ref().ok().filter(|it| !it.is_empty() && !self.rules.is_empty());
+        let counts = seen.map(|it| validate::check(&self.rules, it));
+        Answer { phases, took, certificate, status, size, error: body.err(), counts }
     }
 }
 
@@ -170,11 +171,24 @@ fn kind_of(body: &str) -> &'static str {
     }
 }
 
-/// What came of a check; without credentials it was not made.
+/// What came of a check.
 struct Asked {
     /// When it began, in nanoseconds since 1970.
     time: u64,
-    probed: Result<Probed, String>,
+    /// Without credentials it was not made.
+    result: Result<Answer, String>,
+}
+
+/// What is known of an answer.
+struct Answer {
+    phases: Phases,
+    took: Duration,
+    certificate: Option<Vec<u8>>,
+    status: Option<StatusCode>,
+    /// Bytes of the body.
+    size: usize,
+    /// Why there is no whole answer.
+    error: Option<String>,
     counts: Option<Counts>,
 }
 
@@ -199,35 +213,30 @@ impl Scraper for HttpScraper {
 
 fn record(builder: &mut Builder<Table>, check: &Check, asked: &Asked) {
     let url: Value<'_> = check.endpoint.as_str().into();
-    let millis = |it: std::time::Duration| i64::try_from(it.as_millis()).unwrap_or(i64::MAX);
+    let millis = |it: Duration| i64::try_from(it.as_millis()).unwrap_or(i64::MAX);
     let method: Value<'_> = check.method.as_str().into();
-    let mut error = None;
-    let mut code = 0;
-    match &asked.probed {
-        Err(why) => error = Some(why.clone()),
-        Ok(probed) => {
-            let phases = &probed.phases;
-            builder.int(Table::Duration, millis(probed.took), &[url]);
+    let (error, counts, code) = match &asked.result {
+        Err(why) => (Some(why), None, 0),
+        Ok(answer) => {
+            let phases = &answer.phases;
+            builder.int(Table::Duration, millis(answer.took), &[url]);
             builder.int(Table::DnsLookupDuration, millis(phases.lookup), &[url]);
             let connection = [url, "tcp".into()];
             builder.int(Table::ClientConnectionDuration, millis(phases.connect), &connection);
             builder.int(Table::TlsHandshakeDuration, millis(phases.handshake), &[url]);
             builder.int(Table::ClientRequestDuration, millis(phases.request), &[url]);
             builder.int(Table::ResponseDuration, millis(phases.response), &[url]);
-            match &probed.body {
-                Ok(body) if !body.is_empty() => {
-                    let size = i64::try_from(body.len()).unwrap_or(i64::MAX);
-                    builder.int(Table::ResponseSize, size, &[url]);
-                }
-                Ok(_) => {}
-                Err(why) => error = Some(why.to_string()),
+            if answer.size > 0 {
+                let size = i64::try_from(answer.size).unwrap_or(i64::MAX);
+                builder.int(Table::ResponseSize, size, &[url]);
             }
-            code = probed.status.map_or(0, |it| it.as_u16());
-            if let Some(der) = probed.certificate.as_ref().filter(|_| code != 0) {
+            let code = answer.status.map_or(0, |it| it.as_u16());
+            if let Some(der) = answer.certificate.as_ref().filter(|_| code != 0) {
                 certificate(builder, url, der, asked.time);
             }
+            (answer.error.as_ref(), answer.counts.as_ref(), code)
         }
-    }
+    };
     if let Some(why) = error {
         let text = format!("{} \"{}\": {why}", titled(check.method.as_str()), check.endpoint);
         builder.int(Table::Error, 1, &[url, text.as_str().into()]);
@@ -237,7 +246,7 @@ fn record(builder: &mut Builder<Table>, check: &Check, asked: &Asked) {
         let code = if is_it { Value::Int(code.into()) } else { Value::Empty };
         builder.int(Table::Status, is_it.into(), &[url, code, method, class.into()]);
     }
-    for (metric, counts) in asked.counts.iter().flat_map(|it| {
+    for (metric, counts) in counts.iter().flat_map(|it| {
         [(Table::ValidationPassed, &it.passed), (Table::ValidationFailed, &it.failed)]
     }) {
         for (kind, count) in counts {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memmem;
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -122,8 +123,7 @@ pub(crate) fn check(rules: &[Rule], body: &[u8]) -> Counts {
 }
 
 fn has(body: &[u8], text: &str) -> bool {
-    let text = text.as_bytes();
-    body.windows(text.len()).any(|it| it == text)
+    memmem::find(body, text.as_bytes()).is_some()
 }
 
 /// The keys of a path, with `\` before a dot that is part of one. `None` for what only gjson has.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::{Host, Problems};
-use confighttp::client::{Fetcher, Url, Ways};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use confighttp::client::{Fetcher, Url, Ways, sent_headers};
+use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -47,14 +47,7 @@ impl Allocator {
         let timeout =
             if section.timeout.nanos() > 0 { section.timeout } else { config::ALLOCATOR_TIMEOUT };
         let fetcher = Fetcher::by(&ways, &section.tls, &url, timeout.std(), agent)?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &section.headers.entries {
-            let malformed = || format!("header {name:?} cannot be sent: correct it");
-            let key = HeaderName::try_from(name.as_str()).map_err(|_| malformed())?;
-            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| malformed())?;
-            value.set_sensitive(true);
-            headers.insert(key, value);
-        }
+        let headers = sent_headers(&section.headers)?;
         Ok(Self { section: section.clone(), url, headers, fetcher, running: HashMap::new() })
     }
 

@@ -1,7 +1,7 @@
 //! The section and its defaults.
 
 use component::Problems;
-use component::config::{Choice, Choices, Duration};
+use component::config::{Choice, Duration};
 use confignet::Transport;
 use serde::{Deserialize, Serialize};
 
@@ -96,10 +96,9 @@ impl Default for Config {
             observer_type: "gauge".to_owned(),
             ..Mapping::default()
         };
-        let udp = Transport::NAMES.iter().find(|it| it.0 == "udp").map(|it| it.1);
         Self {
             endpoint: "localhost:8125".to_owned(),
-            transport: udp.unwrap_or_default().into(),
+            transport: Transport::UDP.into(),
             aggregation_interval: Duration::from_secs(60),
             enable_ip_only_aggregation: false,
             ignore_host: false,

@@ -1,4 +1,4 @@
-//! Which items are meant by `include` and `exclude`, shared by the processors `attributes` and `filter`.
+//! Which items are meant by `include` and `exclude`, shared by the processors `attributes`, `filter` and `span`.
 //! A property of the resource or scope is looked at once for all items below it: a [`Selection`] is narrowed
 //! on the way down to an [`NarrowedMatcher`].
 
@@ -18,7 +18,7 @@ use ::config::{Fault, Step, Value};
 use attraction::constant;
 use golang::go_regex;
 use pdata::{
-    AttributesRef, LogRecord, Place, ResourceRef, ScopeRef, Signal, Span, ValueBuf, ValueRef,
+    AttributesRef, Depth, LogRecord, Place, ResourceRef, ScopeRef, Signal, Span, ValueBuf, ValueRef,
 };
 use regex::{Regex, RegexSet};
 
@@ -70,11 +70,43 @@ impl Selection {
         self.include.is_none() && self.exclude.is_none()
     }
 
+    /// For one edit.
+    pub fn walk(&self) -> Walk<'_> {
+        Walk { selection: self, of_resource: None, of_scope: None }
+    }
+
     /// What can be meant below this resource; nothing if no item is.
     pub fn of_resource(&self, resource: ResourceRef<'_>) -> Option<NarrowedMatcher<'_>> {
         let all =
             NarrowedMatcher { include: self.include.as_ref(), exclude: self.exclude.as_ref() };
         all.narrow(|it| it.resource(resource))
+    }
+}
+
+/// Which places of an edit are meant, in the order in which it visits them.
+#[derive(Debug)]
+pub struct Walk<'s> {
+    selection: &'s Selection,
+    of_resource: Option<NarrowedMatcher<'s>>,
+    of_scope: Option<NarrowedMatcher<'s>>,
+}
+
+impl Walk<'_> {
+    /// Whether something below the place is meant, or the item itself.
+    pub fn means(&mut self, place: &Place<'_>) -> bool {
+        match place.depth() {
+            _ if self.selection.is_all() => true,
+            Depth::Resource => {
+                self.of_resource = self.selection.of_resource(place.resource());
+                self.of_resource.is_some()
+            }
+            Depth::Scope => {
+                self.of_scope = self.of_resource.and_then(|it| it.of_scope(place.scope()));
+                self.of_scope.is_some()
+            }
+            Depth::Item => self.of_scope.is_some_and(|it| it.item(place)),
+            Depth::Child | Depth::Exemplar => true,
+        }
     }
 }
 

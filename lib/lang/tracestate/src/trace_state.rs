@@ -1,5 +1,7 @@
 //! The trace state of W3C with the member of OpenTelemetry, `ot=rv:...;th:...`. pkg/sampling, v0.149.
 
+use std::borrow::Cow;
+
 use crate::{Randomness, Threshold};
 
 const LENGTH_MAX: usize = 1024;
@@ -11,19 +13,19 @@ const SYSTEM_MAX: usize = 14;
 
 /// What is in a trace state.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct TraceState {
+pub struct TraceState<'s> {
     /// `rv`, and how it is written.
-    pub randomness: Option<(Randomness, String)>,
+    pub randomness: Option<(Randomness, Cow<'s, str>)>,
     /// `th`, and how it is written.
-    pub threshold: Option<(Threshold, String)>,
+    pub threshold: Option<(Threshold, Cow<'s, str>)>,
     /// Other fields of OpenTelemetry, and other members.
-    fields: Vec<(String, String)>,
-    members: Vec<(String, String)>,
+    fields: Vec<(&'s str, &'s str)>,
+    members: Vec<(&'s str, &'s str)>,
 }
 
-impl TraceState {
+impl<'s> TraceState<'s> {
     /// `None` if it is not as the recommendation and OpenTelemetry have it.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &'s str) -> Option<Self> {
         let mut state = Self::default();
         if text.len() > LENGTH_MAX || text.split(',').count() >= MEMBERS_MAX {
             return None;
@@ -39,13 +41,13 @@ impl TraceState {
             if key == "ot" {
                 state.read(value)?;
             } else {
-                state.members.push((key.to_owned(), value.to_owned()));
+                state.members.push((key, value));
             }
         }
         Some(state)
     }
 
-    fn read(&mut self, text: &str) -> Option<()> {
+    fn read(&mut self, text: &'s str) -> Option<()> {
         for field in text.split(';') {
             let (key, value) = field.split_once(':')?;
             let first = key.bytes().next()?;
@@ -55,9 +57,9 @@ impl TraceState {
                 return None;
             }
             match key {
-                "rv" => self.randomness = Some((Randomness::parse(value)?, value.to_owned())),
-                "th" => self.threshold = Some((Threshold::parse(value)?, value.to_owned())),
-                _ => self.fields.push((key.to_owned(), value.to_owned())),
+                "rv" => self.randomness = Some((Randomness::parse(value)?, value.into())),
+                "th" => self.threshold = Some((Threshold::parse(value)?, value.into())),
+                _ => self.fields.push((key, value)),
             }
         }
         Some(())
@@ -65,13 +67,14 @@ impl TraceState {
 
     /// Writes `rv` anew.
     pub fn set_randomness(&mut self, randomness: Randomness) {
-        self.randomness = Some((randomness, randomness.text()));
+        self.randomness = Some((randomness, randomness.text().into()));
     }
 
     /// A threshold is only ever raised.
     pub fn raise(&mut self, threshold: Threshold) {
         if self.threshold.as_ref().is_none_or(|it| it.0 <= threshold) {
-            self.threshold = Some((threshold, threshold.text())).filter(|it| !it.1.is_empty());
+            let text = threshold.text();
+            self.threshold = (!text.is_empty()).then_some((threshold, text.into()));
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes};
+use component::config::MapList;
 use component::meter::Calls;
 use component::{ClientAuth, ConsumeError, Context, Meter, Outgoing};
 use compression::{Chunks, Compressor};
@@ -198,7 +199,7 @@ impl Client {
         self.post_with(ctx, content_type, &HeaderMap::new(), body).await
     }
 
-    /// The same with more headers: a signature of the body.
+    /// The same with more headers, which replace those of the client: a signature of the body.
     ///
     /// # Errors
     /// Those of [`Client::post`].
@@ -261,7 +262,9 @@ impl Client {
     ) -> Result<HeaderMap, String> {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, content_type.clone());
-        headers.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
+        for (name, value) in *more {
+            headers.insert(name.clone(), value.clone());
+        }
         if let Some(auth) = &self.auth {
             let path = self.url.path().to_string();
             let body = body.pieces().map(AsRef::as_ref).collect();
@@ -359,6 +362,22 @@ fn failed(url: &Url, why: &str) -> String {
     format!("Post \"{url}\": {why}")
 }
 
+/// The headers that a section says. Their values may be secrets, and no compression of HTTP/2 keeps them.
+///
+/// # Errors
+/// When one cannot be sent.
+pub fn sent_headers(section: &MapList) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &section.entries {
+        let malformed = || format!("header {name:?} cannot be sent: correct it");
+        let key = name.parse::<HeaderName>().map_err(|_| malformed())?;
+        let mut value = value.expose().parse::<HeaderValue>().map_err(|_| malformed())?;
+        value.set_sensitive(true);
+        headers.insert(key, value);
+    }
+    Ok(headers)
+}
+
 fn headers(config: &ClientConfig, url: &Url, user_agent: &str) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let value = |name: &str, text: &str| {
@@ -366,13 +385,7 @@ fn headers(config: &ClientConfig, url: &Url, user_agent: &str) -> Result<HeaderM
     };
     headers.insert(HOST, value("host", url.host())?);
     headers.insert(USER_AGENT, value("user-agent", user_agent)?);
-    for (name, secret) in &config.headers.entries {
-        let key = name.parse::<HeaderName>();
-        let key = key.map_err(|_| format!("header {name:?} has a malformed name"))?;
-        let mut secret = value(name, secret.expose())?;
-        secret.set_sensitive(true);
-        headers.insert(key, secret);
-    }
+    headers.extend(sent_headers(&config.headers)?);
     if let Some(encoding) = config.compression.0 {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }

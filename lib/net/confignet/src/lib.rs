@@ -76,21 +76,30 @@ pub struct DialerConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Transport(&'static str);
 
+impl Transport {
+    /// `tcp`.
+    pub const TCP: Self = Self("tcp");
+    /// `udp`.
+    pub const UDP: Self = Self("udp");
+    /// `unix`.
+    pub const UNIX: Self = Self("unix");
+}
+
 /// `confignet.go`, `TransportType.UnmarshalText`, v0.159.
 impl Choices for Transport {
     const GO: &'static str = "confignet.TransportType";
     const SHOWN: usize = 13;
     const NAMES: &'static [(&'static str, Self)] = &[
-        ("tcp", Self("tcp")),
+        ("tcp", Self::TCP),
         ("tcp4", Self("tcp4")),
         ("tcp6", Self("tcp6")),
-        ("udp", Self("udp")),
+        ("udp", Self::UDP),
         ("udp4", Self("udp4")),
         ("udp6", Self("udp6")),
         ("ip", Self("ip")),
         ("ip4", Self("ip4")),
         ("ip6", Self("ip6")),
-        ("unix", Self("unix")),
+        ("unix", Self::UNIX),
         ("unixgram", Self("unixgram")),
         ("unixpacket", Self("unixpacket")),
         ("npipe", Self("npipe")),
@@ -120,7 +129,7 @@ pub fn check_buffers((read, write): (i64, i64), key: &str, problems: &mut Proble
 impl AddrConfig {
     /// A TCP endpoint.
     pub fn tcp(endpoint: &str) -> Self {
-        let transport = Transport("tcp").into();
+        let transport = Transport::TCP.into();
         Self { endpoint: endpoint.to_owned(), transport, dialer: DialerConfig::default() }
     }
 

@@ -237,7 +237,7 @@ impl Sender {
             if !*any_taken {
                 return Err(why);
             }
-            if !attempts.wait().await {
+            if !attempts.wait(why.retry_after()).await {
                 let items = bulk.items(&documents);
                 return self.rest.given_up(ctx, items, &why, &self.stopping);
             }

@@ -1,5 +1,7 @@
 //! Attempts for the part of a request that the backend did not take for now.
 
+use std::time::Duration;
+
 use component::meter::{Descriptor, Level, OURS};
 use component::{Backoff, ConsumeError, Context, ExporterSettings, LostReason, Meter, RetryConfig};
 use tokio::time::Instant;
@@ -48,11 +50,11 @@ impl<'a> Attempts<'a> {
         Self { attempts_max, backoff, stopping, begun: Instant::now(), made: 0 }
     }
 
-    /// Waits for the next one; false when there is none.
-    pub async fn wait(&mut self) -> bool {
+    /// Waits for the next one, and as long as the backend has asked for; false when there is none.
+    pub async fn wait(&mut self, asked: Option<Duration>) -> bool {
         self.made += 1;
         let is_over = self.attempts_max.is_some_and(|max| self.made > max);
-        let pause = self.backoff.next(self.begun.elapsed(), None, fastrand::f64());
+        let pause = self.backoff.next(self.begun.elapsed(), asked, fastrand::f64());
         let Some(pause) = pause.filter(|_| !is_over && !self.stopping.is_cancelled()) else {
             return false;
         };

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::parts::Parsed;
+use super::write::{Shown, write};
 use super::{Undated, complete};
 
 /// Changes of a zone that are looked through for an abbreviation, in each direction.
@@ -33,6 +34,14 @@ impl Zone {
     /// The names of all zones, for who has misspelt one.
     pub fn names() -> impl Iterator<Item = String> {
         jiff::tz::db().available().map(|it| it.to_string())
+    }
+
+    /// A moment as a clock here shows it, in Go's layout `time.RFC3339`.
+    pub fn rfc3339(&self, unix_seconds: i64) -> String {
+        let offset = self.offset(unix_seconds);
+        let offset_seconds = i32::try_from(offset).unwrap_or_default();
+        let shown = Shown { seconds: unix_seconds + offset, nanos: 0, offset_seconds };
+        write("2006-01-02T15:04:05Z07:00", shown)
     }
 
     /// `location`; without it UTC for layouts that end in `Z`, else the host's.
@@ -101,5 +110,19 @@ impl Zone {
         let mut around = before.chain(after);
         let found = around.find(|it| it.abbreviation() == name)?;
         Some(i64::from(found.offset().seconds()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_shown_by_the_clock_of_the_zone() {
+        let at = 1_718_000_000;
+        assert_eq!(Zone::utc().rfc3339(at), "2024-06-10T06:13:20Z");
+        let zone = Zone::named("America/Los_Angeles").unwrap();
+        assert_eq!(zone.rfc3339(at), "2024-06-09T23:13:20-07:00");
+        assert_eq!(zone.rfc3339(at - 180 * 86_400), "2023-12-12T22:13:20-08:00");
     }
 }

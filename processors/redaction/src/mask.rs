@@ -1,43 +1,43 @@
-//! Digests that stand for values.
+//! What stands for values that should not be seen.
 
-use std::fmt::Write as _;
-
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha512};
+use md5::{Digest as _, Md5};
+use pdata::text::hex;
+use ring::{digest, hmac};
 
 use crate::config::HashFunction;
 
-/// What stands for a text.
-pub(crate) fn of(function: HashFunction, key: &[u8], text: &str) -> String {
-    let text = text.as_bytes();
-    match function {
-        HashFunction::None => "****".to_owned(),
-        HashFunction::Sha1 => hex(&Sha1::digest(text)),
-        HashFunction::Md5 => hex(&Md5::digest(text)),
-        HashFunction::Sha3 => hex(&sha3_256(text)),
-        HashFunction::HmacSha256 => hex(&hmac::<Sha256, 64>(key, text)),
-        HashFunction::HmacSha512 => hex(&hmac::<Sha512, 128>(key, text)),
+/// What is written in the place of a text.
+pub(crate) enum Mask {
+    Stars,
+    Sha1,
+    Sha3,
+    Md5,
+    Hmac(hmac::Key),
+}
+
+impl Mask {
+    pub(crate) fn new(function: HashFunction, key: &str) -> Self {
+        let with = |algorithm| Self::Hmac(hmac::Key::new(algorithm, key.as_bytes()));
+        match function {
+            HashFunction::None => Self::Stars,
+            HashFunction::Sha1 => Self::Sha1,
+            HashFunction::Sha3 => Self::Sha3,
+            HashFunction::Md5 => Self::Md5,
+            HashFunction::HmacSha256 => with(hmac::HMAC_SHA256),
+            HashFunction::HmacSha512 => with(hmac::HMAC_SHA512),
+        }
     }
-}
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
-/// RFC 2104, with the block of the digest in bytes.
-fn hmac<D: Digest, const BLOCK: usize>(key: &[u8], text: &[u8]) -> Vec<u8> {
-    let digested = D::digest(key);
-    let key = if key.len() > BLOCK { &digested } else { key };
-    let padded = |with: u8| -> Vec<u8> {
-        let rest = std::iter::repeat_n(0, BLOCK.saturating_sub(key.len()));
-        key.iter().copied().chain(rest).map(|it| it ^ with).collect()
-    };
-    let inner = D::new().chain_update(padded(0x36)).chain_update(text).finalize();
-    D::new().chain_update(padded(0x5c)).chain_update(&inner).finalize().to_vec()
+    pub(crate) fn of(&self, text: &str) -> String {
+        let text = text.as_bytes();
+        match self {
+            Self::Stars => "****".to_owned(),
+            Self::Sha1 => hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, text).as_ref()),
+            Self::Sha3 => hex(&sha3_256(text)),
+            Self::Md5 => hex(&Md5::digest(text)),
+            Self::Hmac(key) => hex(hmac::sign(key, text).as_ref()),
+        }
+    }
 }
 
 /// Bytes that SHA3-256 takes at once: 1600 bits without twice 256.
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn digests_are_those_of_their_standards() {
-        let of = |function, key: &[u8], text| of(function, key, text);
+        let of = |function, key, text| Mask::new(function, key).of(text);
         for (function, text, want) in [
             (HashFunction::None, "x", "****"),
             (HashFunction::Md5, "ann", "7e0d7f8a5d96c24ffcc840f31bce72b2"),
@@ -133,16 +133,14 @@ mod tests {
                 "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532",
             ),
         ] {
-            assert_eq!(of(function, b"", text), want, "{function:?} {text}");
+            assert_eq!(of(function, "", text), want, "{function:?} {text}");
         }
         // RFC 4231, test case 2.
         let text = "what do ya want for nothing?";
         assert_eq!(
-            of(HashFunction::HmacSha256, b"Jefe", text),
+            of(HashFunction::HmacSha256, "Jefe", text),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
-        assert!(
-            of(HashFunction::HmacSha512, b"Jefe", text).starts_with("164b7a7bfcf819e2e395fbe7")
-        );
+        assert!(of(HashFunction::HmacSha512, "Jefe", text).starts_with("164b7a7bfcf819e2e395fbe7"));
     }
 }

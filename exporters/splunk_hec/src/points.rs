@@ -1,0 +1,189 @@
+//! Data points as events: one for each value, or with `use_multi_metric_format` one for all values that have the rest in common.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use golang::strconv::float;
+use pdata::{
+    AttributesRef, HistogramPoint, Metric, MetricData, Metrics, NumberValue, SummaryPoint,
+};
+
+use crate::encode::Encoder;
+use crate::event::{Around, Field, Fields};
+use crate::requests::{Key, Requests};
+
+/// Values with what stands around them.
+struct Event<'a> {
+    around: Around<'a>,
+    time_unix_nano: u64,
+    /// Dimensions and values.
+    fields: Fields<'a>,
+    items: usize,
+}
+
+impl Event<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let (time, fields) = (self.time_unix_nano, &self.fields);
+        self.around.event(out, time, fields, |out| out.extend_from_slice(b"\"metric\""));
+    }
+}
+
+/// Where events go.
+struct Sink<'a, 'r> {
+    requests: &'r mut Requests,
+    out: Vec<u8>,
+    /// With `use_multi_metric_format`: events, and where they stand by all that is no value.
+    merged: Option<(Vec<(Key, Event<'a>)>, HashMap<(Key, Vec<u8>), usize>)>,
+}
+
+impl<'a> Sink<'a, '_> {
+    fn add(&mut self, key: &Key, mut event: Event<'a>, name: Cow<'a, str>, value: Field<'a>) {
+        let Some((events, known)) = &mut self.merged else {
+            event.fields.insert(name, value);
+            self.out.clear();
+            event.write(&mut self.out);
+            return self.requests.add(key, &self.out, event.items);
+        };
+        let (mut rest, items) = (Vec::new(), std::mem::take(&mut event.items));
+        event.write(&mut rest);
+        let at = *known.entry((key.clone(), rest)).or_insert(events.len());
+        if at == events.len() {
+            events.push((key.clone(), event));
+        }
+        if let Some((_, whole)) = events.get_mut(at) {
+            whole.items += items;
+            whole.fields.insert(name, value);
+        }
+    }
+
+    fn finish(self) {
+        let mut out = self.out;
+        for (key, event) in self.merged.into_iter().flat_map(|it| it.0) {
+            out.clear();
+            event.write(&mut out);
+            self.requests.add(&key, &out, event.items);
+        }
+    }
+}
+
+/// What the points of a metric have in common.
+struct Writer<'a, 's, 'r> {
+    key: &'s Key,
+    around: &'s Around<'a>,
+    of_resource: &'s Fields<'a>,
+    name: &'a str,
+    metric_type: &'static str,
+    sink: &'s mut Sink<'a, 'r>,
+}
+
+pub(crate) fn write(encoder: &Encoder<'_>, metrics: &Metrics, requests: &mut Requests) {
+    let merged = encoder.config.use_multi_metric_format.then(Default::default);
+    let mut sink = Sink { requests, out: Vec::new(), merged };
+    for resource in metrics.resources() {
+        let key = Encoder::key(resource.attributes());
+        let (around, of_resource) = encoder.around(resource.attributes());
+        for metric in resource.scopes().flat_map(|it| it.metrics()) {
+            let metric_type = match metric.data() {
+                MetricData::Gauge(_) => "Gauge",
+                MetricData::Sum(_) => "Sum",
+                MetricData::Histogram(_) => "Histogram",
+                MetricData::Summary(_) => "Summary",
+                MetricData::ExponentialHistogram(_) | MetricData::Empty => {
+                    let points = metric.points().count();
+                    sink.requests.drop("exponential_histogram", points);
+                    continue;
+                }
+            };
+            let writer = Writer {
+                key: &key,
+                around: &around,
+                of_resource: &of_resource,
+                name: metric.name(),
+                metric_type,
+                sink: &mut sink,
+            };
+            writer.points(metric);
+        }
+    }
+    sink.finish();
+}
+
+impl<'a> Writer<'a, '_, '_> {
+    fn points(mut self, metric: Metric<'a>) {
+        let number = |it| match it {
+            NumberValue::Int(it) => Some(Field::Int(it)),
+            NumberValue::Double(it) => Some(Field::Double(it)),
+            NumberValue::None => None,
+        };
+        let mut numbers = |points: &mut dyn Iterator<Item = pdata::NumberPoint<'a>>| {
+            for point in points {
+                match number(point.value()) {
+                    Some(value) => {
+                        let of_point = (point.attributes(), point.time_unix_nano());
+                        self.value(of_point, ("", None), value, 1);
+                    }
+                    None => self.sink.requests.drop("no_value", 1),
+                }
+            }
+        };
+        match metric.data() {
+            MetricData::Gauge(it) => numbers(&mut it.points()),
+            MetricData::Sum(it) => numbers(&mut it.points()),
+            MetricData::Histogram(it) => it.points().for_each(|it| self.histogram(it)),
+            MetricData::Summary(it) => it.points().for_each(|it| self.summary(it)),
+            MetricData::ExponentialHistogram(_) | MetricData::Empty => {}
+        }
+    }
+
+    fn histogram(&mut self, point: HistogramPoint<'a>) {
+        let of_point = (point.attributes(), point.time_unix_nano());
+        if let Some(sum) = point.sum().filter(|it| !it.is_nan()) {
+            self.value(of_point, ("_sum", None), Field::Double(sum), 0);
+        }
+        self.value(of_point, ("_count", None), Field::Uint(point.count()), 1);
+        let counts = point.bucket_counts().count();
+        if counts != point.explicit_bounds().count() + 1 {
+            return;
+        }
+        let bounds = point.explicit_bounds().chain([f64::INFINITY]);
+        let mut all = 0_u64;
+        for (bound, count) in bounds.zip(point.bucket_counts()) {
+            all = all.saturating_add(count);
+            let le = ("le", float(bound));
+            self.value(of_point, ("_bucket", Some(le)), Field::Uint(all), 0);
+        }
+    }
+
+    fn summary(&mut self, point: SummaryPoint<'a>) {
+        let of_point = (point.attributes(), point.time_unix_nano());
+        if !point.sum().is_nan() {
+            self.value(of_point, ("_sum", None), Field::Double(point.sum()), 0);
+        }
+        self.value(of_point, ("_count", None), Field::Uint(point.count()), 1);
+        for it in point.quantiles() {
+            // As a number without an exponent.
+            let end = format!("_{}", it.quantile);
+            let qt = ("qt", float(it.quantile));
+            self.value(of_point, (&end, Some(qt)), Field::Double(it.value), 0);
+        }
+    }
+
+    /// `end` stands behind the name of the metric. `items`: one value of a point counts for it.
+    fn value(
+        &mut self,
+        (attributes, time_unix_nano): (AttributesRef<'a>, u64),
+        (end, dimension): (&str, Option<(&'static str, String)>),
+        value: Field<'a>,
+        items: usize,
+    ) {
+        let mut fields = self.of_resource.clone();
+        fields.extend(attributes.iter().map(|(key, value)| (key.into(), Field::Printed(value))));
+        if let Some((name, value)) = dimension {
+            fields.insert(name.into(), Field::Text(value.into()));
+        }
+        fields.insert("metric_type".into(), Field::Text(self.metric_type.into()));
+        let event = Event { around: *self.around, time_unix_nano, fields, items };
+        let name = Cow::Owned(format!("metric_name:{}{end}", self.name));
+        self.sink.add(self.key, event, name, value);
+    }
+}
