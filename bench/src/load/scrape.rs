@@ -64,7 +64,7 @@ impl Targets {
             });
             serde_json::json!({"targets": [address], "labels": labels})
         });
-        let text = serde_json::Value::from_iter(groups).to_string();
+        let text = groups.collect::<serde_json::Value>().to_string();
         std::fs::write(folder.join("targets.json"), text)?;
         let scrapes = Arc::new(AtomicU64::new(0));
         let mut server = JoinSet::new();

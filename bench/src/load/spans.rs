@@ -34,7 +34,7 @@ pub fn zipkin(shape: Shape, line: &mut dyn FnMut() -> String) -> Vec<u8> {
             "tags": tags,
         })
     });
-    serde_json::Value::from_iter(spans).to_string().into_bytes()
+    spans.collect::<serde_json::Value>().to_string().into_bytes()
 }
 
 /// Types of Thrift's binary protocol.

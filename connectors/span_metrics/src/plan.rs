@@ -32,6 +32,7 @@ pub struct Plan {
 
 /// Which of the attributes that every series has are there.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one dimension")]
 pub(crate) struct Shows {
     pub(crate) service_name: bool,
     pub(crate) span_name: bool,

@@ -94,6 +94,7 @@ pub struct Http {
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[serde(default)]
 #[config(go = "opampextension.Capabilities")]
+#[expect(clippy::struct_excessive_bools, reason = "they are the keys of the section")]
 pub struct Capabilities {
     /// Tell the configuration in force, without secrets. Default true.
     pub reports_effective_config: bool,

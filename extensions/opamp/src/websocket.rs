@@ -134,13 +134,13 @@ fn masked(operation: u8, payload: &[u8], mask: [u8; 4]) -> BytesMut {
     let mut frame = BytesMut::with_capacity(payload.len() + 14);
     frame.put_u8(FIN | operation);
     match u16::try_from(payload.len()) {
-        Ok(length @ 0..=125) => frame.put_u8(MASKED | length.to_be_bytes()[1]),
+        Ok(length @ 0..=125) => frame.put_u8(MASKED + length.to_be_bytes()[1]),
         Ok(length) => {
-            frame.put_u8(MASKED | 126);
+            frame.put_u8(MASKED + 126);
             frame.put_u16(length);
         }
         Err(_) => {
-            frame.put_u8(MASKED | 127);
+            frame.put_u8(MASKED + 127);
             frame.put_u64(payload.len() as u64);
         }
     }

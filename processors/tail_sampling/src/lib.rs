@@ -154,7 +154,7 @@ impl TailSampling {
         let traces = resources.into_iter().flat_map(|data| {
             data.partition(Depth::Item, |place| {
                 let id = place.get(Field::SPAN_TRACE_ID, &[]).ok().flatten();
-                let id = id.and_then(|it| it.as_bytes()).unwrap_or_default();
+                let id = id.and_then(pdata::ValueRef::as_bytes).unwrap_or_default();
                 TraceId::try_from(id).unwrap_or_default()
             })
         });

@@ -10,7 +10,6 @@
         clippy::cast_lossless
     )
 )]
-
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod config;
