@@ -19,6 +19,7 @@ pub fn gated(gates: &Gates) -> Registry {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn with_health<HealthCheck: Extension>() -> Registry {
     Registry::default()
         .receiver::<cri_receiver::Cri>()

@@ -71,6 +71,7 @@ fn histogram(time: u64, counts: [u64; 3], bounds: [f64; 2]) -> Json {
     point(time, more, &[("h", "1")])
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn cases() -> Vec<Case> {
     let states = |time| {
         let of =
