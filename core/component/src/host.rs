@@ -356,6 +356,7 @@ impl InnerReceiver {
     /// Ends its tasks at once.
     pub fn abort(&self) {
         self.host.abort();
+        self.host.forget();
     }
 }
 
