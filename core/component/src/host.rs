@@ -387,6 +387,7 @@ impl InnerReceiver {
     /// Ends its tasks at once.
     pub fn abort(&self) {
         self.host.abort();
+        self.host.forget();
     }
 }
 

@@ -15,7 +15,6 @@ use tracing::{error, info, warn};
 
 use crate::effective;
 use crate::load;
-use crate::node::Key;
 use crate::registry::{Plan, Registry};
 use crate::settings::Settings;
 use crate::telemetry::resource;
@@ -105,12 +104,6 @@ impl ServiceHandle {
         drop(shown);
         self.changed.send_replace(());
     }
-
-    /// The next report under this name is about another instance.
-    pub fn forget(&self, key: &Key) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.remove(&key.to_string());
-    }
 }
 
 impl Services for ServiceHandle {
@@ -193,7 +186,12 @@ impl Services for ServiceHandle {
     }
 
     fn forget(&self, instance: &str) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(instance);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = last.remove(instance).is_some();
+        drop(last);
+        if is_known {
+            self.changed.send_replace(());
+        }
     }
 
     fn read_yaml(&self, text: &str) -> Result<Value, BoxError> {

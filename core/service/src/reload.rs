@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use component::{Host, Id, Kind};
+use component::{Host, Id, Kind, Services as _};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -182,7 +182,7 @@ impl Collector {
             if let (Some(helper), Some(successor)) = (&node.helper, successor) {
                 helper.replace(successor);
             }
-            self.services.forget(&node.key);
+            self.services.forget(&node.key.to_string());
         }
         self.services.show(&settings, registry, &self.build);
         (self.settings, self.extensions, self.graph) = (settings, extensions, graph);

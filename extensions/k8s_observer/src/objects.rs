@@ -2,6 +2,7 @@
 
 use component::Endpoint;
 use component::config::Value;
+use confignet::join_host_port;
 use kube::{Meta, null_is_default};
 use serde::Deserialize;
 
@@ -135,11 +136,6 @@ fn with_namespace(meta: &Meta) -> Vec<(String, Value)> {
     all
 }
 
-/// `host:port`, with brackets around an address that has colons.
-fn target(address: &str, port: u16) -> String {
-    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
-}
-
 impl Found for Pod {
     fn uid(&self) -> &str {
         &self.metadata.uid
@@ -231,7 +227,7 @@ fn port_of(
         ("pod", Value::Map(pod.to_vec())),
     ]);
     let id = format!("{pod_id}/{}({number})", port.name);
-    let endpoint = Endpoint::new(id, "port", target(address, number), details);
+    let endpoint = Endpoint::new(id, "port", join_host_port(address, number), details);
     Dated { endpoint, until: seen.until }
 }
 

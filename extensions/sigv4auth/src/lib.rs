@@ -21,14 +21,10 @@ use component::{
 use credentials::Fetched;
 use http::header::{HOST, HeaderMap};
 use serde::{Deserialize, Serialize};
+use sigv4::{Credentials, Provider, Role, ToSign, WebIdentity, sign, time};
 
-mod provider;
-mod sign;
 #[cfg(test)]
 mod tests;
-
-use provider::Provider;
-use sign::{Credentials, ToSign, sign};
 
 /// The task looks whether somebody has asked for credentials; it asks for none by itself.
 const NEVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
@@ -51,37 +47,6 @@ pub struct Config {
     /// A role that is assumed with a token of an identity provider, instead of what is found.
     #[config(omit_empty)]
     pub assume_role_with_web_identity: Option<WebIdentity>,
-}
-
-/// `assume_role:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-#[serde(default)]
-#[config(go = "sigv4authextension.AssumeRole")]
-pub struct Role {
-    /// The Amazon resource name of the role. Default none.
-    #[config(omit_empty)]
-    pub arn: String,
-    /// What the session is called. Default `sluice-` and the time.
-    #[config(omit_empty)]
-    pub session_name: String,
-    /// The region whose token service is asked. Default `region`.
-    #[config(omit_empty)]
-    pub sts_region: String,
-}
-
-/// `assume_role_with_web_identity:`
-#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
-#[serde(default)]
-#[config(go = "sigv4authextension.AssumeRoleWithWebIdentity")]
-pub struct WebIdentity {
-    /// The Amazon resource name of the role.
-    #[config(omit_empty)]
-    pub arn: String,
-    /// The file with the token, read for every new session.
-    pub token_file: String,
-    /// The region whose token service is asked. Default `region`.
-    #[config(omit_empty)]
-    pub sts_region: String,
 }
 
 impl component::Config for Config {
@@ -199,13 +164,4 @@ impl ClientAuth for SigV4 {
         let Outgoing { method, path, body } = request;
         sign(&ToSign { method, path, body, region, service, time }, &credentials, headers)
     }
-}
-
-/// Now, as it is signed: `20150830T123600Z`.
-fn time() -> String {
-    let seconds = component::clock::unix_nanos() / 1_000_000_000;
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = golang::time::civil::date(i64::try_from(days).unwrap_or_default());
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }

@@ -1,11 +1,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use component::{Component as _, Consumer as _, Context, Data, Phase, ServiceView, Signal};
+use component::{
+    Component as _, Consumer as _, Context, Data, Phase, Processor as _, ServiceView, Signal,
+};
 use componenttest::{
     Sink, TestHost, metric, plan, problems, processor, processor_settings, through,
 };
-use pdata::Limits;
+use pdata::{Limits, ValueRef};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -191,6 +193,95 @@ async fn pods_come_from_the_kubelet_and_no_api_server_is_asked() {
     host.stop().await;
 }
 
+#[tokio::test]
+async fn pods_that_went_while_nobody_asked_are_gone_for_who_asks_next() {
+    let shown = Arc::new(Mutex::new(page(&[("one", "10.1.1.1"), ("two", "10.1.1.2")])));
+    let endpoint = kubelet(Arc::clone(&shown)).await;
+    let section = format!(
+        "{{kubelet: {{auth_type: none, endpoint: '{endpoint}', interval: 1h}}, wait_for_metadata: true, \
+            extract: {{metadata: [k8s.pod.name]}}}}"
+    );
+    // Two pipelines share what is known; the first that runs asks.
+    let plan = plan::<K8sAttributes>(&section, Signal::Logs).unwrap();
+    let settings = processor_settings("k8s_attributes", Signal::Logs);
+    let meter = settings.meter.clone();
+    let step = || {
+        let (settings, plan) = (settings.clone(), Arc::clone(&plan));
+        Arc::new(K8sAttributes::create(settings, plan, Sink::new().next()))
+    };
+    let host = TestHost::new();
+    step().start(&host).await.unwrap();
+    host.stop().await;
+    *shown.lock().unwrap() = page(&[("two", "10.1.1.2")]);
+    let host = TestHost::new();
+    step().start(&host).await.unwrap();
+    let deleted = || metric(&meter, "otelcol_otelsvc_k8s_pod_deleted", &[]);
+    let gone = async {
+        while deleted() != Some(1.0) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("a pod is gone");
+    host.stop().await;
+}
+
+/// What the name of the pod is for a record of this address that was written so long ago; at no time with `None`.
+async fn named(
+    step: &Arc<K8sAttributes>,
+    sink: &Sink,
+    written: Option<Duration>,
+) -> Option<String> {
+    let now = component::clock::unix_nanos();
+    let time = written.map_or(0, |ago| now - u64::try_from(ago.as_nanos()).unwrap());
+    let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let request = json!({"resourceLogs": [
+        {"resource": {"attributes": [attribute("k8s.pod.ip", "10.1.1.1")]},
+         "scopeLogs": [{"logRecords": [{"timeUnixNano": time.to_string()}]}]},
+    ]});
+    let data = Data::from_json(Signal::Logs, request.to_string().as_bytes(), &Limits::default());
+    step.consume(&Context::default(), data.unwrap()).await.unwrap();
+    let Data::Logs(logs) = sink.received().pop().unwrap() else { panic!("logs") };
+    let resource = logs.resources().next().unwrap();
+    let name = resource.attributes().get("k8s.pod.name").and_then(ValueRef::as_str);
+    name.map(str::to_owned)
+}
+
+#[tokio::test]
+async fn what_comes_from_the_address_of_a_removed_pod_is_not_its_if_it_is_younger_than_its_end() {
+    let shown = Arc::new(Mutex::new(page(&[("one", "10.1.1.1")])));
+    let endpoint = kubelet(Arc::clone(&shown)).await;
+    let section = format!(
+        "{{kubelet: {{auth_type: none, endpoint: '{endpoint}', interval: 20ms}}, wait_for_metadata: true, \
+            metadata_timeout: 200ms, extract: {{metadata: [k8s.pod.name]}}}}"
+    );
+    let (sink, host) = (Sink::new(), TestHost::new());
+    let settings = processor_settings("k8s_attributes", Signal::Logs);
+    let meter = settings.meter.clone();
+    let step = Arc::new(processor::<K8sAttributes>(settings, &section, sink.next()));
+    Arc::clone(&step).start(&host).await.unwrap();
+    let (hour, nothing) = (Duration::from_hours(1), Duration::ZERO);
+    assert_eq!(named(&step, &sink, Some(nothing)).await.as_deref(), Some("one"));
+    *shown.lock().unwrap() = page(&[]);
+    let count = |name| metric(&meter, name, &[]).unwrap_or_default();
+    while count("otelcol_otelsvc_k8s_pod_deleted") < 1.0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(named(&step, &sink, Some(hour)).await.as_deref(), Some("one"));
+    assert!(count("sluice_k8s_held_total") < 1.0);
+    // The first waits for news of another pod, and none comes.
+    assert_eq!(named(&step, &sink, Some(nothing)).await, None);
+    assert_eq!(named(&step, &sink, None).await, None);
+    assert_eq!(metric(&meter, "sluice_k8s_held_total", &[]), Some(1.0));
+    assert_eq!(metric(&meter, "sluice_k8s_without_metadata_total", &[]), Some(1.0));
+    // Then one does.
+    *shown.lock().unwrap() = page(&[("two", "10.1.1.1")]);
+    while count("otelcol_otelsvc_k8s_pod_added") < 2.0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(named(&step, &sink, Some(nothing)).await.as_deref(), Some("two"));
+    host.stop().await;
+}
+
 /// One log record of the resource with this address.
 fn record_of(ip: &str) -> Data {
     let request = json!({"resourceLogs": [{"resource": {"attributes":
@@ -240,6 +331,8 @@ async fn telemetry_waits_for_a_pod_that_is_not_known_yet_and_goes_on_without_one
     host.show(ServiceView { phase: Phase::Stopping, ..ServiceView::default() });
     waiting.await.unwrap().unwrap();
     assert_eq!(metric(&meter, "sluice_k8s_without_metadata_total", &[]), Some(1.0));
+    // Each was missed once, whatever came of it.
+    assert_eq!(metric(&meter, "otelcol_otelsvc_k8s_ip_lookup_miss", &[]), Some(2.0));
     assert_eq!(sink.received().len(), 2);
     host.stop().await;
 }

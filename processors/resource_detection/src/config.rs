@@ -212,7 +212,7 @@ pub struct Ec2Config {
     /// Deprecated: it stands beside `detectors`. Default false.
     #[config(omit_empty)]
     pub fail_on_missing_metadata: bool,
-    /// Tags come from the metadata service, also where this is false: the EC2 API is not asked. Default false.
+    /// Tags come from the metadata service, which has to be allowed to say them, and not from the EC2 API. Default false.
     #[config(omit_empty)]
     pub tags_from_imds: bool,
 }
@@ -404,10 +404,6 @@ impl component::Config for Config {
             let text =
                 "attributes is deprecated; use 'resource_attributes' of the detectors instead";
             problems.warn(Caution::Deprecated, "", text).about("attributes");
-        }
-        if !self.clouds.ec2.tags.is_empty() && !self.clouds.ec2.tags_from_imds {
-            let text = "tags come from the metadata service of the instance (InstanceMetadataTags=enabled), not from the EC2 API";
-            problems.warn(Caution::NoEffect, "ec2", text).set("tags_from_imds", "true");
         }
         self.warn_client(problems);
     }

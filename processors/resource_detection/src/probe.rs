@@ -124,16 +124,30 @@ impl Probe {
         headers: &[(&'static str, &str)],
         tls: &configtls::ClientConfig,
     ) -> Result<Response<bytes::Bytes>, String> {
-        let url = Url::parse(url)?;
-        let ways = Ways { environment: false, ..Ways::default() };
-        let fetcher = Fetcher::by(&ways, tls, &url, self.left(), &self.world.agent)?;
         let mut all = HeaderMap::new();
         for (name, value) in headers {
             let value = HeaderValue::try_from(*value)
                 .map_err(|_| format!("the value of the header {name} is malformed"))?;
             all.insert(HeaderName::from_static(name), value);
         }
-        let answer = fetcher.fetch(method, &url, &all, &[], ANSWER_BYTES_MAX).await;
+        let ways = Ways { environment: false, ..Ways::default() };
+        self.fetch(method, url, (&all, ""), (&ways, tls)).await
+    }
+
+    /// Sends a request with a body.
+    ///
+    /// # Errors
+    /// Without an answer.
+    pub(crate) async fn fetch(
+        &self,
+        method: Method,
+        url: &str,
+        (headers, body): (&HeaderMap, &str),
+        (ways, tls): (&Ways, &configtls::ClientConfig),
+    ) -> Result<Response<bytes::Bytes>, String> {
+        let url = Url::parse(url)?;
+        let fetcher = Fetcher::by(ways, tls, &url, self.left(), &self.world.agent)?;
+        let answer = fetcher.fetch(method, &url, headers, body.as_bytes(), ANSWER_BYTES_MAX).await;
         answer.map_err(|error| error.to_string())
     }
 

@@ -53,6 +53,9 @@ async fn service(answers: &'static [(&'static str, &'static str, Answer)]) -> St
             let head = String::from_utf8(head).unwrap();
             let (asked, headers) = head.split_once(" HTTP/1.1\r\n").unwrap();
             let headers = headers.to_lowercase();
+            let length = headers.split_once("content-length: ").map_or("0", |it| it.1);
+            let length = length.lines().next().unwrap().parse().unwrap();
+            socket.read_exact(&mut vec![0; length]).await.unwrap();
             let found = answers.iter().find(|it| it.0 == asked && headers.contains(it.1));
             let (status, headers, body) = found.map_or((404, "", "not here"), |it| it.2);
             let text = format!(

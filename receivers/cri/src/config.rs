@@ -2,7 +2,6 @@
 
 use component::config::{Duration, Tagged};
 use component::{Id, Problems};
-use cri::SOCKETS;
 use serde::{Deserialize, Serialize};
 use stanza::OperatorConfig;
 
@@ -121,11 +120,7 @@ impl Default for Config {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        let path = if self.endpoint.starts_with('/') { &self.endpoint } else { SOCKETS[0] };
-        if self.endpoint != "auto" && !self.endpoint.starts_with("unix:///") {
-            let text = "endpoint must be auto or the path of a socket: unix:///path";
-            problems.at("", text).set("endpoint", format!("unix://{path}"));
-        }
+        cri::check_endpoint(&self.endpoint, "", problems);
         for (key, value) in [("timeout", self.timeout), ("resync_interval", self.resync_interval)] {
             if value.std().is_zero() {
                 problems.at("", format!("{key} must be positive")).about(key);

@@ -51,16 +51,26 @@ impl Keeper {
         let stopping = host.stopping().clone();
         let work = async {
             let mut next = self.all().await;
+            // Each pause holds up its own kind only: a look-up, for which lines wait, does not wait for events.
+            let (mut next_look, mut next_event) = (Instant::now(), Instant::now());
             loop {
+                let looks = async {
+                    tokio::time::sleep_until(next_look).await;
+                    self.catalog.asked.notified().await;
+                };
+                let events = async {
+                    tokio::time::sleep_until(next_event).await;
+                    self.happened.notified().await;
+                };
                 tokio::select! {
                     () = tokio::time::sleep_until(next) => next = self.all().await,
-                    () = self.catalog.asked.notified() => {
+                    () = looks => {
                         self.some().await;
-                        tokio::time::sleep(LOOK_PAUSE).await;
+                        next_look = Instant::now() + LOOK_PAUSE;
                     }
-                    () = self.happened.notified() => {
+                    () = events => {
                         next = self.all().await;
-                        tokio::time::sleep(EVENT_PAUSE).await;
+                        next_event = Instant::now() + EVENT_PAUSE;
                     }
                 }
             }
@@ -174,5 +184,54 @@ impl Keeper {
             "the container runtime cannot be asked: log records go on with what the path of their file says"
         );
         self.complained = Some((error, Instant::now()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_up_does_not_wait_for_the_pause_between_events() {
+        let meter = component::Meter::default();
+        let (gauges, happened) = (Gauges::new(&meter, "cri"), Arc::new(Notify::new()));
+        // Lines wait for less than the pause.
+        let catalog = Arc::new(Catalog::new(EVENT_PAUSE / 2));
+        let limit = Duration::from_millis(500);
+        let runtime = Runtime::new("unix:///nowhere/socket".into(), limit, "cri");
+        let config = componenttest::config::<crate::Plan>("{}");
+        let keeper = Keeper {
+            runtime: Arc::new(runtime.unwrap()),
+            happened: Arc::clone(&happened),
+            catalog: Arc::clone(&catalog),
+            extract: config.extract,
+            resync: Duration::from_hours(1),
+            life_cycle: None,
+            out: Outputs::default(),
+            gauges,
+            images: HashMap::new(),
+            addresses: HashMap::new(),
+            complained: None,
+        };
+        let host = componenttest::TestHost::new();
+        host.spawn(keeper.run(host.clone()));
+        // Nobody answers there, so each question is a failure.
+        let asked = || {
+            let labels = [("receiver", "cri")];
+            componenttest::metric(&meter, "sluice_cri_failures_total", &labels).unwrap_or_default()
+        };
+        let until = async |times: f64| {
+            while asked() < times {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        until(1.0).await;
+        happened.notify_one();
+        until(2.0).await;
+        let key = crate::catalog::Key { pod_uid: "u".into(), container: "c".into(), attempt: 0 };
+        let _ = catalog.attributes([key].into()).await;
+        let _ = tokio::time::timeout(limit, until(3.0)).await;
+        host.stop().await;
+        assert!(asked() >= 3.0, "the pod was asked for");
     }
 }

@@ -1,13 +1,12 @@
 //! The keys.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use component::config::{Duration, Problems};
+use docker::{Endpoint, Images};
 use scraping::{MetricsSection, ResourceSection, Schedule};
 use serde::{Deserialize, Serialize};
 
-use crate::images::Images;
 use crate::table::Table;
 
 /// `receivers: docker_stats:`
@@ -61,42 +60,6 @@ impl Default for Config {
     }
 }
 
-/// Where the daemon is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Endpoint {
-    Socket(PathBuf),
-    /// A URL without a slash at its end.
-    Url(String),
-}
-
-impl Config {
-    /// Where the daemon is.
-    ///
-    /// # Errors
-    /// It cannot be reached that way.
-    pub(crate) fn daemon(&self) -> Result<Endpoint, String> {
-        let text = self.endpoint.trim_end_matches('/');
-        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-        match scheme {
-            "unix" => Ok(Endpoint::Socket(rest.into())),
-            "http" | "https" => {
-                confighttp::client::Url::parse(text)?;
-                Ok(Endpoint::Url(text.to_owned()))
-            }
-            "tcp" => {
-                let scheme = if self.tls.is_some() { "https" } else { "http" };
-                let url = format!("{scheme}://{rest}");
-                confighttp::client::Url::parse(&url)?;
-                Ok(Endpoint::Url(url))
-            }
-            "" if text.is_empty() => Err("endpoint must be specified".to_owned()),
-            _ => Err(format!(
-                "unable to parse docker host `{text}`: write unix:///var/run/docker.sock, or http:// and an address"
-            )),
-        }
-    }
-}
-
 /// The section, with the patterns compiled.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -117,7 +80,7 @@ impl component::Planned for Plan {
                 None
             }
         };
-        let endpoint = match config.daemon() {
+        let endpoint = match Endpoint::parse(&config.endpoint, config.tls.is_some()) {
             Ok(it) => Some(it),
             Err(why) => {
                 problems.at("", why).set("endpoint", "unix:///var/run/docker.sock");
@@ -133,28 +96,8 @@ impl component::Config for Config {
         self.schedule.validate(problems);
         self.metrics.validate("metrics", problems);
         self.resource_attributes.validate("resource_attributes", problems);
-        let version = self.api_version.trim();
-        if version.is_empty() {
-            return;
-        }
-        match numbers(version) {
-            None => {
-                let text = format!("invalid version {version:?}");
-                problems.at("", text).about("api_version");
-            }
-            Some(it) if it < (1, 25) => {
-                let text = format!("\"api_version\" {version} must be at least 1.25");
-                problems.at("", text).set("api_version", "\"1.25\"");
-            }
-            Some(_) => {}
-        }
+        docker::check_version(&self.api_version, problems);
     }
-}
-
-/// Major and minor number.
-fn numbers(version: &str) -> Option<(u32, u32)> {
-    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
-    Some((major.trim().parse().ok()?, minor.trim().parse().ok()?))
 }
 
 #[cfg(test)]
@@ -162,20 +105,6 @@ mod tests {
     use componenttest::problems;
 
     use super::*;
-
-    #[test]
-    fn the_daemon_is_behind_a_socket_or_at_an_address() {
-        let daemon = |endpoint: &str, tls| {
-            let tls = Some(configtls::ClientConfig::default()).filter(|_| tls);
-            Config { endpoint: endpoint.to_owned(), tls, ..Config::default() }.daemon()
-        };
-        let url = |it: &str| Ok(Endpoint::Url(it.to_owned()));
-        assert_eq!(daemon("unix:///run/d.sock", false), Ok(Endpoint::Socket("/run/d.sock".into())));
-        assert_eq!(daemon("http://example.com/", false), url("http://example.com"));
-        assert_eq!(daemon("tcp://h:2375", false), url("http://h:2375"));
-        assert_eq!(daemon("tcp://h:2376", true), url("https://h:2376"));
-        assert!(daemon("npipe:////./pipe/docker_engine", false).is_err());
-    }
 
     #[test]
     fn wrong_sections_are_refused() {

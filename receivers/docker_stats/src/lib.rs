@@ -14,9 +14,8 @@
 )]
 
 mod config;
-mod daemon;
-mod images;
 mod record;
+mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,6 +25,7 @@ use std::sync::Arc;
 use component::{
     BoxError, Component, Host, Outputs, Receiver, Settings, Signal, Stability, async_trait, clock,
 };
+use docker::{Container, Daemon, Failed, Listed};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use scraping::{Builder, Controller, Errors, Schedule, Scraped, Scraper};
@@ -33,7 +33,7 @@ use scraping::{Builder, Controller, Errors, Schedule, Scraped, Scraper};
 pub use config::{Config, Plan};
 pub use table::Table;
 
-use daemon::{Container, Daemon, Failed, Listed, Stats};
+use stats::Stats;
 
 /// Most containers that are asked for at the same time.
 const AT_ONCE_MAX: usize = 64;
@@ -61,8 +61,11 @@ impl Receiver for DockerStats {
 impl Component for DockerStats {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
         let build = &self.settings.build;
-        let daemon = Daemon::new(&self.plan, &build.user_agent())?;
         let config = &self.plan.config;
+        let (tls, timeout) =
+            (config.tls.clone().unwrap_or_default(), config.schedule.timeout.std());
+        let (endpoint, version) = (&self.plan.endpoint, &config.api_version);
+        let daemon = Daemon::new(endpoint, version, timeout, &tls, &build.user_agent())?;
         let mut builder = Builder::new(&config.metrics, &config.resource_attributes, build.version);
         builder.start(clock::unix_nanos());
         let plan = self.plan.clone();
@@ -111,6 +114,11 @@ impl Scraper for DockerScraper {
 }
 
 impl DockerScraper {
+    /// It takes the daemon a second or two: it measures twice.
+    async fn stats(&self, id: &str) -> Result<Stats, Failed> {
+        self.daemon.get(&format!("/containers/{id}/stats?stream=0")).await
+    }
+
     /// What is known of a container; `None` if it is not to be known.
     async fn ask(&self, id: String) -> Result<Option<(Container, Stats)>, String> {
         let wanted = async {
@@ -120,7 +128,7 @@ impl DockerScraper {
             {
                 return Ok(None);
             }
-            let stats = self.daemon.stats(&id).await?;
+            let stats = self.stats(&id).await?;
             Ok(Some((container, stats)))
         };
         match wanted.await {

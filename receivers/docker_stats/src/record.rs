@@ -1,10 +1,11 @@
 //! Metrics and attributes of one container.
 
 use component::clock;
+use docker::{Container, HostConfig};
 use scraping::{Builder, Errors};
 
 use crate::config::Config;
-use crate::daemon::{BlkioEntry, Container, CpuStats, HostConfig, MemoryStats, Stats};
+use crate::stats::{BlkioEntry, CpuStats, MemoryStats, Stats};
 use crate::table::Table;
 
 /// What the kernel calls it, and the metric. Control groups of version 1 know most of them, those of version 2 some.

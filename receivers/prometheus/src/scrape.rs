@@ -235,12 +235,13 @@ fn read(
     let text = answer.as_ref().ok().filter(|_| !is_binary);
     let text = text.map(|it| String::from_utf8_lossy(&it.body)).unwrap_or_default();
     let page = match &answer {
-        Ok(it) if is_binary => protobuf::parse(&it.body, shared.histograms),
-        Ok(it) => parse(&text, it.format),
-        Err(_) => Ok(Page::default()),
+        Ok(it) if is_binary => {
+            protobuf::parse(&it.body, shared.histograms).map_err(|why| why.to_string())
+        }
+        Ok(it) => parse(&text, it.format).map_err(|why| why.to_string()),
+        // Why has been said.
+        Err(_) => Err(String::new()),
     };
-    let page = page.map_err(|why| why.to_string());
-    let page = if answer.is_err() { Err(String::new()) } else { page };
     let (page, mut failed) = match page {
         Ok(page) => (page, None),
         Err(why) => (Page::default(), Some(why)),

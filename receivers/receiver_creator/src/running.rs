@@ -18,7 +18,7 @@ use crate::wanted::{Templates, Wanted};
 /// Most receivers that run.
 pub(crate) const RECEIVERS_MAX: usize = 2_000;
 /// How long the end of one is waited for.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A receiver of an endpoint; it does not run if it did not start.
 struct One {
@@ -73,12 +73,18 @@ impl Running {
     /// An observer has found something else than before.
     pub(crate) async fn update(&mut self, observer: usize, found: Endpoints) {
         let before = self.seen.insert(observer, Arc::clone(&found)).unwrap_or_default();
-        for id in before.keys().filter(|it| !found.contains_key(*it)) {
-            let gone = self.all.remove(&(observer, id.clone())).unwrap_or_default();
-            stop(gone).await;
-            self.is_full = false;
-        }
+        let gone = before.keys().filter(|it| !found.contains_key(*it));
+        let gone: Vec<One> = gone
+            .filter_map(|id| self.all.remove(&(observer, id.clone())))
+            .inspect(|_| self.is_full = false)
+            .flatten()
+            .collect();
+        stop(gone).await;
         for (id, endpoint) in found.iter() {
+            // A thousand endpoints take a while, and whoever stops the collector does not wait for them.
+            if self.host.stopping().is_cancelled() {
+                break;
+            }
             let is_same = before.get(id).is_some_and(|it| Arc::ptr_eq(it, endpoint));
             if !is_same {
                 self.change(observer, endpoint).await;
@@ -181,7 +187,7 @@ impl Running {
 
     /// Stops all.
     pub(crate) async fn end(&mut self) {
-        join_all(self.all.drain().map(|(_, ones)| stop(ones))).await;
+        stop(self.all.drain().flat_map(|it| it.1).collect()).await;
         self.show();
     }
 }
@@ -197,18 +203,21 @@ fn with_endpoint(section: &Value, target: &str) -> Option<Value> {
     Some(Value::Map(entries))
 }
 
+/// Stops them beside each other: one that hangs does not hold up the others.
 async fn stop(ones: Vec<One>) {
-    for One { wanted, receiver } in ones {
-        let Some(receiver) = receiver else { continue };
-        let name = wanted.id.as_str();
-        tracing::info!(name, endpoint = wanted.target, "stopping receiver");
-        match tokio::time::timeout(STOP_TIMEOUT, receiver.stop()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(name, %error, "failed to stop receiver"),
-            Err(_) => {
-                tracing::error!(name, "the receiver did not stop in time, and is ended");
-                receiver.abort();
-            }
+    join_all(ones.into_iter().map(stop_one)).await;
+}
+
+async fn stop_one(One { wanted, receiver }: One) {
+    let Some(receiver) = receiver else { return };
+    let name = wanted.id.as_str();
+    tracing::info!(name, endpoint = wanted.target, "stopping receiver");
+    match tokio::time::timeout(STOP_TIMEOUT, receiver.stop()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(name, %error, "failed to stop receiver"),
+        Err(_) => {
+            tracing::error!(name, "the receiver did not stop in time, and is ended");
+            receiver.abort();
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use component::config::Value;
 use component::{
@@ -115,7 +116,7 @@ fn endpoints(all: Vec<Endpoint>) -> Endpoints {
 
 async fn settle() {
     for _ in 0..50 {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -206,6 +207,78 @@ async fn what_cannot_be_started_is_told_and_the_others_go_on() {
     // One rule of two endpoints has no answer, and there is no redis here.
     assert_eq!(metric(&meter, "sluice_receiver_creator_failures_total", LABELS), Some(2.0));
     host.stop().await;
+}
+
+/// A receiver that takes its time to start, fails to, or does not end when it is told to.
+enum Slow {
+    ToStart(Log),
+    Fails,
+    ToStop,
+}
+
+#[async_trait]
+impl Component for Slow {
+    async fn start(self: Arc<Self>, host: &Host) -> Result<(), component::BoxError> {
+        match &*self {
+            Self::ToStart(log) => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                log.say("started".into());
+            }
+            Self::Fails => return Err("it does not start".into()),
+            Self::ToStop => host.spawn(std::future::pending()),
+        }
+        Ok(())
+    }
+}
+
+/// A creator with a receiver `slow` for each port.
+async fn slow(host: &TestHost, make: impl Fn() -> Slow + Send + Sync + 'static) -> Arc<Finds> {
+    let like = ReceiverType { signals: vec![Signal::Logs], keys: Vec::new() };
+    host.offer_receiver("slow", like, move |_, _, _| Ok(Arc::new(make())));
+    let finds = Arc::new(Finds(watch::Sender::default()));
+    host.offer("o", Capability::Observer(Arc::clone(&finds) as _));
+    let section = "{watch_observers: [o], receivers: {slow: {rule: 'type == \"port\"'}}}";
+    let out = Outputs::new(vec![("logs".parse().unwrap(), Sink::new().next())]);
+    let creator =
+        ReceiverCreator::create(settings("receiver_creator"), config::<Plan>(section), out);
+    Arc::new(creator.unwrap()).start(host).await.unwrap();
+    finds
+}
+
+fn ports(count: u16) -> Endpoints {
+    endpoints((1..=count).map(|it| port(pod(&format!("u{it}"), &[], &[]), it)).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_failed_to_start_or_hung_is_not_spoken_of_any_more() {
+    let host = TestHost::new();
+    let finds = slow(&host, || Slow::Fails).await;
+    finds.0.send_replace(ports(1));
+    settle().await;
+    assert_eq!(host.forgotten(), ["receiver/slow/o/u1/(1)"]);
+    host.stop().await;
+
+    let host = TestHost::new();
+    let finds = slow(&host, || Slow::ToStop).await;
+    finds.0.send_replace(ports(3));
+    settle().await;
+    finds.0.send_replace(Endpoints::default());
+    // They are stopped beside each other, so all have hung for long enough at the same time.
+    tokio::time::sleep(crate::running::STOP_TIMEOUT).await;
+    settle().await;
+    assert_eq!(host.forgotten().len(), 3);
+    host.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_all_receivers_to_start() {
+    let (host, log) = (TestHost::new(), Log::default());
+    let own = log.clone();
+    let finds = slow(&host, move || Slow::ToStart(own.clone())).await;
+    finds.0.send_replace(ports(1_000));
+    settle().await;
+    host.stop().await;
+    assert_eq!(log.take(), ["started"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What components do that add metadata of pods: they find the pod of each resource, wait a little for one that is not known yet,
 //! and add what is known.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use component::config::Need;
 use component::meter::{Counter, Descriptor, Level, OURS};
@@ -9,8 +11,11 @@ use component::{
     BoxError, BuildInfo, Data, Finish, Host, Meter, Phase, Problems, Signal, async_trait,
 };
 use kube::Client;
-use pdata::{Depth, Field, Keep};
+use pdata::{
+    Depth, Field, Keep, Metric, PointRef, ResourceLogs, ResourceMetrics, ResourceSpans, Span,
+};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::finder::{Finder, text};
 use crate::hold::Hold;
@@ -117,10 +122,21 @@ pub struct Enricher {
 /// What happened to the resources of one payload.
 #[derive(Default)]
 struct Pass {
-    /// Pods that are not known, and are worth waiting for.
-    missing: Vec<Key>,
+    /// Pods that are not known, and are worth waiting for, with how many resources are of each.
+    missing: HashMap<Key, u64>,
     /// Of each resource: the way, whether a pod was found, and the source.
     resources: Vec<(usize, bool, usize)>,
+}
+
+/// Which look at a payload it is. A pod that is not known counts once as missed, before the wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// There is no other.
+    Once,
+    /// There is another one if it is worth waiting for a pod.
+    First,
+    /// The one after the wait.
+    Again,
 }
 
 impl Enricher {
@@ -198,35 +214,41 @@ impl Enricher {
 
     /// Adds what is known now. Nothing waits.
     pub fn add(&self, peer: Option<&str>, data: &Data) -> Data {
-        let (after, pass) = self.pass(peer, data, false);
+        self.look(peer, data, Look::Once)
+    }
+
+    fn look(&self, peer: Option<&str>, data: &Data, look: Look) -> Data {
+        let (after, pass) = self.pass(peer, data, look);
         self.count(&pass);
         after
     }
 
     /// Adds what is known, or comes to be known in time.
     pub async fn enrich(&self, peer: Option<&str>, data: Data) -> Data {
-        let (after, pass) = self.pass(peer, &data, true);
+        let (after, pass) = self.pass(peer, &data, Look::First);
         let Some(view) = self.plan.view.get().filter(|_| !pass.missing.is_empty()) else {
             self.count(&pass);
             return after;
         };
         drop(after);
-        view.missed(pass.missing.len(), true);
+        view.missed(pass.missing.values().sum(), true);
         let is_known = |key| view.is_current(key);
         let changes = view.changes();
         if self.plan.hold.wait(&pass.missing, data.bytes(), changes, is_known).await {
             self.held.add(1);
         }
-        let unknown = pass.missing.iter().filter(|it| !view.pod(**it).1).count();
-        self.unknown.add(unknown as u64);
-        self.add(peer, &data)
+        let unknown = pass.missing.iter().filter(|it| !is_known(*it.0)).map(|it| it.1);
+        self.unknown.add(unknown.sum());
+        self.look(peer, &data, Look::Again)
     }
 
-    /// Adds what is known. With `waits` nothing is counted as missed that is worth waiting for.
-    fn pass(&self, peer: Option<&str>, data: &Data, waits: bool) -> (Data, Pass) {
+    /// Adds what is known.
+    fn pass(&self, peer: Option<&str>, data: &Data, look: Look) -> (Data, Pass) {
         let view = self.plan.view.get();
-        let mut pass = Pass::default();
+        let (mut pass, mut at) = (Pass::default(), 0);
         let after = data.edit(Depth::Resource, |place| {
+            let resource = at;
+            at += 1;
             let Some(mut attributes) = place.attributes(Field::RESOURCE_ATTRIBUTES) else {
                 return Keep::Whole;
             };
@@ -236,16 +258,21 @@ impl Enricher {
             let found = self.finder.find(&mut attributes, peer);
             let Some(view) = view else { return Keep::Whole };
             let pod = found.key.and_then(|key| {
-                let (pod, is_known) = view.pod(key);
-                // An address of a pod that is gone may be that of a new one, of which nobody has told yet.
-                let is_right = is_known && (!found.by_address || view.is_current(key));
-                let room = !is_right && waits && pass.missing.len() < MISSING_MAX;
-                if room && found.may_be_pod() && self.plan.hold.waits_for(key) {
-                    pass.missing.push(key);
-                } else if !is_known {
+                // The address of a pod that is gone may be that of a new one, of which nobody has told yet. What is older than the
+                // end of the old one is still its own.
+                let is_its =
+                    |left: Instant| found.is_unique || age(data, resource) >= left.elapsed();
+                if let Some(led) = view.find(key).filter(|it| it.left.is_none_or(is_its)) {
+                    return Some(led.pod).filter(|it| !it.ignored);
+                }
+                let room = pass.missing.len() < MISSING_MAX || pass.missing.contains_key(&key);
+                let waits = look == Look::First && room && found.may_be_pod();
+                if waits && self.plan.hold.waits_for(key) {
+                    *pass.missing.entry(key).or_default() += 1;
+                } else if look != Look::Again {
                     view.missed(1, false);
                 }
-                pod
+                None
             });
             let source = pod.as_deref().map_or_else(
                 || {
@@ -271,6 +298,36 @@ impl Enricher {
             }
         }
     }
+}
+
+/// For how long everything of the resource with this number has been written; nothing where something does not say when.
+fn age(data: &Data, resource: usize) -> Duration {
+    let newest = match data {
+        Data::Logs(all) => {
+            let of_it = all.resources().nth(resource);
+            newest(of_it.into_iter().flat_map(ResourceLogs::records).map(|it| {
+                match it.time_unix_nano() {
+                    0 => it.observed_time_unix_nano(),
+                    time => time,
+                }
+            }))
+        }
+        Data::Traces(all) => {
+            let of_it = all.resources().nth(resource);
+            let spans = of_it.into_iter().flat_map(ResourceSpans::spans);
+            newest(spans.map(Span::end_time_unix_nano))
+        }
+        Data::Metrics(all) => {
+            let of_it = all.resources().nth(resource);
+            let metrics = of_it.into_iter().flat_map(ResourceMetrics::metrics);
+            newest(metrics.flat_map(Metric::points).map(PointRef::time_unix_nano))
+        }
+    };
+    Duration::from_nanos(component::clock::unix_nanos().saturating_sub(newest))
+}
+
+fn newest(times: impl Iterator<Item = u64>) -> u64 {
+    times.map(|it| if it == 0 { u64::MAX } else { it }).max().unwrap_or_default()
 }
 
 #[async_trait]

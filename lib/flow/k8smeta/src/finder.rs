@@ -38,8 +38,8 @@ pub(crate) struct Found {
     pub(crate) key: Option<Key>,
     /// The address, where that is a part of it.
     pub(crate) address: Option<String>,
-    /// An address says which pod it is, and not something that only one pod ever has.
-    pub(crate) by_address: bool,
+    /// It is something that only one pod ever has.
+    pub(crate) is_unique: bool,
 }
 
 impl Found {
@@ -108,7 +108,7 @@ impl Finder {
                 let address = peer.filter(|_| rule.sources.contains(&Source::Connection));
                 let address = address.map(str::to_owned);
                 let key = finds.then_some(key);
-                return Found { way, key, address, by_address: is_by_address(rule) };
+                return Found { way, key, address, is_unique: is_unique(rule) };
             }
         }
         Found { way: self.associations.len(), ..Found::default() }
@@ -155,14 +155,13 @@ impl Finder {
     }
 }
 
-/// Only an address tells pods apart by this rule.
-fn is_by_address(rule: &Association) -> bool {
-    let is_address = |source: &Source| match source {
-        Source::Connection => true,
-        Source::Attribute(name) => ["k8s.pod.ip", "ip", "host.name"].contains(&name.as_str()),
-        Source::Unknown => false,
+/// Addresses go from pod to pod, and so do names: that of a stateful set's pod, and labels. Ids do not.
+fn is_unique(rule: &Association) -> bool {
+    let is_id = |source: &Source| match source {
+        Source::Attribute(name) => ["k8s.pod.uid", "container.id"].contains(&name.as_str()),
+        Source::Connection | Source::Unknown => false,
     };
-    rule.sources.first().is_some_and(is_address)
+    rule.sources.iter().any(is_id)
 }
 
 /// Without rules: the first address that there is.
@@ -172,7 +171,7 @@ fn by_address(attributes: &AttributesEdit<'_>, peer: Option<&str>) -> Found {
     match named.or(peer).or_else(host) {
         Some(address) => {
             let key = Some(Key::connection(address));
-            Found { way: 0, key, address: Some(address.to_owned()), by_address: true }
+            Found { way: 0, key, address: Some(address.to_owned()), is_unique: false }
         }
         None => Found { way: 1, ..Found::default() },
     }

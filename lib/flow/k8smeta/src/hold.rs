@@ -27,12 +27,19 @@ const AGAIN: Duration = Duration::from_mins(10);
 /// Who waits for what.
 pub(crate) struct Hold {
     patience: Duration,
-    /// Until when each pod is waited for.
-    wanted: Mutex<HashMap<Key, Instant>>,
+    wanted: Mutex<Wanted>,
     bytes: AtomicUsize,
     calls: AtomicUsize,
     /// Nobody waits any more.
     pub(crate) released: CancellationToken,
+}
+
+#[derive(Default)]
+struct Wanted {
+    /// Until when each pod is waited for.
+    until: HashMap<Key, Instant>,
+    /// When there is a next look for those that need not be remembered: a look at all for each new pod would be long in a flood.
+    swept: Option<Instant>,
 }
 
 /// A call that waits.
@@ -64,26 +71,27 @@ impl Hold {
         }
         let now = Instant::now();
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(until) = wanted.get_mut(&key) {
+        if let Some(until) = wanted.until.get_mut(&key) {
             if now >= *until + AGAIN {
                 *until = now + self.patience;
             }
             return now < *until;
         }
-        if wanted.len() >= WANTED_MAX {
-            wanted.retain(|_, until| now < *until + AGAIN);
+        if wanted.until.len() >= WANTED_MAX && wanted.swept.is_none_or(|at| now >= at) {
+            wanted.until.retain(|_, until| now < *until + AGAIN);
+            wanted.swept = Some(now + self.patience);
         }
-        if wanted.len() >= WANTED_MAX {
+        if wanted.until.len() >= WANTED_MAX {
             return false;
         }
-        wanted.insert(key, now + self.patience);
+        wanted.until.insert(key, now + self.patience);
         true
     }
 
     /// Waits until all of `keys` are known, as far as that is worth it. Whether there was a wait at all.
     pub(crate) async fn wait(
         &self,
-        keys: &[Key],
+        keys: &HashMap<Key, u64>,
         bytes: usize,
         mut changes: watch::Receiver<()>,
         is_known: impl Fn(Key) -> bool,
@@ -91,7 +99,7 @@ impl Hold {
         let Some(_held) = self.enter(bytes) else { return false };
         loop {
             changes.mark_unchanged();
-            let until = keys.iter().filter(|it| !is_known(**it)).filter_map(|it| self.until(*it));
+            let until = keys.keys().filter(|it| !is_known(**it)).filter_map(|it| self.until(*it));
             let Some(until) = until.max() else { break };
             tokio::select! {
                 () = self.released.cancelled() => break,
@@ -101,7 +109,7 @@ impl Hold {
         }
         // A pod that came need not be remembered: it may be gone and looked for again.
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.iter().filter(|it| is_known(**it)).for_each(|it| _ = wanted.remove(it));
+        keys.keys().filter(|it| is_known(**it)).for_each(|it| _ = wanted.until.remove(it));
         true
     }
 
@@ -115,7 +123,7 @@ impl Hold {
     /// Until when a pod is still waited for.
     fn until(&self, key: Key) -> Option<Instant> {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.get(&key).copied().filter(|it| Instant::now() < *it)
+        wanted.until.get(&key).copied().filter(|it| Instant::now() < *it)
     }
 }
 
@@ -132,6 +140,10 @@ mod tests {
         Key::connection(address)
     }
 
+    fn keys(address: &str) -> HashMap<Key, u64> {
+        [(key(address), 1)].into()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_comes_in_time_is_waited_for_and_what_nobody_tells_is_waited_for_once() {
         let hold = Hold::new(PATIENCE);
@@ -145,11 +157,12 @@ mod tests {
             tell.send_replace(());
         };
         let is_known = |_| known.load(Relaxed);
-        let keys = [key("a")];
-        let (waited, ()) = tokio::join!(hold.wait(&keys, 1, changes.clone(), is_known), comes);
+        let keys_of_a = keys("a");
+        let waits = hold.wait(&keys_of_a, 1, changes.clone(), is_known);
+        let (waited, ()) = tokio::join!(waits, comes);
         assert!(waited && begun.elapsed() == PATIENCE / 2);
         assert!(hold.waits_for(key("b")));
-        assert!(hold.wait(&[key("b")], 1, changes.clone(), |_| false).await);
+        assert!(hold.wait(&keys("b"), 1, changes.clone(), |_| false).await);
         assert_eq!(begun.elapsed(), PATIENCE / 2 + PATIENCE);
         assert!(!hold.waits_for(key("b")));
         tokio::time::advance(AGAIN).await;
@@ -163,21 +176,27 @@ mod tests {
         let (_tell, changes) = watch::channel(());
         assert!(hold.waits_for(key("a")));
         let begun = Instant::now();
-        assert!(!hold.wait(&[key("a")], HELD_BYTES_MAX + 1, changes.clone(), |_| false).await);
+        assert!(!hold.wait(&keys("a"), HELD_BYTES_MAX + 1, changes.clone(), |_| false).await);
         let first = Arc::clone(&hold);
         let own = changes.clone();
         let waiting = componenttest::spawn(async move {
-            first.wait(&[key("a")], HELD_BYTES_MAX, own, |_| false).await
+            first.wait(&keys("a"), HELD_BYTES_MAX, own, |_| false).await
         });
         tokio::task::yield_now().await;
-        assert!(!hold.wait(&[key("a")], 1, changes.clone(), |_| false).await);
+        assert!(!hold.wait(&keys("a"), 1, changes.clone(), |_| false).await);
         assert!(begun.elapsed().is_zero());
         assert!(waiting.await.unwrap());
         assert_eq!((hold.bytes.load(Relaxed), hold.calls.load(Relaxed)), (0, 0));
         for at in 0..2 * WANTED_MAX {
             hold.waits_for(key(&at.to_string()));
         }
-        assert_eq!(hold.wanted.lock().unwrap().len(), WANTED_MAX);
+        assert_eq!(hold.wanted.lock().unwrap().until.len(), WANTED_MAX);
+        // There is room again when those in it need not be remembered; it is looked for once in the patience of one pod.
+        let swept = hold.wanted.lock().unwrap().swept;
+        assert_eq!(swept, Some(Instant::now() + PATIENCE));
+        tokio::time::advance(PATIENCE + AGAIN).await;
+        assert!(hold.waits_for(key("late")));
+        assert_eq!(hold.wanted.lock().unwrap().until.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -188,7 +207,7 @@ mod tests {
         let begun = Instant::now();
         let own = Arc::clone(&hold);
         let waiting =
-            componenttest::spawn(async move { own.wait(&[key("a")], 1, changes, |_| false).await });
+            componenttest::spawn(async move { own.wait(&keys("a"), 1, changes, |_| false).await });
         tokio::task::yield_now().await;
         hold.released.cancel();
         assert!(waiting.await.unwrap() && begun.elapsed().is_zero());

@@ -166,7 +166,7 @@ impl Counts {
         self.sizes.iter().for_each(|it| it.set(keys));
     }
 
-    pub(crate) fn missed(&self, pods: u64) {
-        self.misses.iter().for_each(|it| it.add(pods));
+    pub(crate) fn missed(&self, resources: u64) {
+        self.misses.iter().for_each(|it| it.add(resources));
     }
 }

@@ -89,12 +89,14 @@ impl Poll {
     pub(crate) async fn run(&self, sink: &dyn Sink<ApiPod>) {
         let mut known = Known::default();
         let mut patience = SOON;
+        // Whoever had the turn before may have told pods that are gone since: the first answer of each turn is a whole list.
+        let mut told = false;
         sink.event(Event::Restarted);
         loop {
             let news = match self.asked.pods().await {
                 Ok(pods) => {
                     let news = known.take(pods, &self.namespace, sink);
-                    if !self.state.borrow().synced {
+                    if !std::mem::replace(&mut told, true) {
                         sink.event(Event::Synced);
                     }
                     self.state.send_replace(State { synced: true, problem: None });

@@ -61,6 +61,15 @@ pub(crate) enum Outcome {
     Nothing,
 }
 
+/// Where a key leads.
+#[derive(Debug, Clone)]
+pub struct Led {
+    /// To this pod.
+    pub pod: Arc<Pod>,
+    /// Since when the pod is gone or does not have the key any more; another one may have it by now.
+    pub left: Option<Instant>,
+}
+
 /// A pod that exists.
 struct Live {
     /// What its sources say of it, the one with the last word first.
@@ -106,7 +115,7 @@ struct Objects {
 pub(crate) struct Table {
     rules: Arc<Rules>,
     grace: Duration,
-    index: HashMap<Key, Arc<Pod>>,
+    index: HashMap<Key, Led>,
     live: HashMap<Box<str>, Live>,
     leaving: VecDeque<Leaving>,
     /// Of each source the list that it tells.
@@ -138,20 +147,9 @@ impl Table {
         }
     }
 
-    /// The pod with this key, unless nothing is to be known of it.
-    pub(crate) fn pod(&self, key: Key) -> Option<Arc<Pod>> {
-        self.index.get(&key).filter(|it| !it.ignored).cloned()
-    }
-
-    /// A key leads somewhere, be it to a pod of which nothing is to be known.
-    pub(crate) fn has(&self, key: Key) -> bool {
-        self.index.contains_key(&key)
-    }
-
-    /// A key leads to a pod that exists and has it.
-    pub(crate) fn is_current(&self, key: Key) -> bool {
-        let live = self.index.get(&key).and_then(|it| self.live.get(&it.uid));
-        live.is_some_and(|it| it.keys.contains(&key))
+    /// Where this key leads, be it to a pod of which nothing is to be known.
+    pub(crate) fn find(&self, key: Key) -> Option<&Led> {
+        self.index.get(&key)
     }
 
     /// A namespace or node by name, a workload by uid.
@@ -224,13 +222,13 @@ impl Table {
         let Some(live) = Live::of(parts) else { return Outcome::Nothing };
         let (pod, keys) = (Arc::clone(&live.pod), live.keys.clone());
         for key in &keys {
-            let before = self.index.get(key).map(|it| (it.start, it.uid == uid));
             // An address goes from pod to pod, and events of two pods come in any order: who started later has it.
-            let is_older = before.is_some_and(|(start, same)| {
-                !same && pod.start.zip(start).is_some_and(|(ours, theirs)| ours < theirs)
+            let is_older = self.index.get(key).is_some_and(|it| {
+                let starts = pod.start.zip(it.pod.start);
+                it.pod.uid != uid && starts.is_some_and(|(ours, theirs)| ours < theirs)
             });
             if !is_older {
-                self.index.insert(*key, Arc::clone(&pod));
+                self.index.insert(*key, Led { pod: Arc::clone(&pod), left: None });
             }
         }
         self.bytes = (self.bytes + live.bytes()).saturating_sub(bytes_before);
@@ -241,6 +239,7 @@ impl Table {
         let lost: Box<[Key]> =
             keys_before.iter().filter(|it| !keys.contains(it)).copied().collect();
         if !lost.is_empty() {
+            self.leave(&uid, &lost, now);
             let at = now + self.grace;
             self.leaving.push_back(Leaving { at, uid, keys: lost, whole: false, bytes: 0 });
         }
@@ -272,6 +271,7 @@ impl Table {
             pods.retain(|it| it.1.uid() != uid);
             !pods.is_empty()
         });
+        self.leave(uid, &live.keys, now);
         let (at, bytes) = (now + self.grace, live.bytes());
         self.gone += 1;
         self.leaving.push_back(Leaving {
@@ -282,6 +282,15 @@ impl Table {
             bytes,
         });
         Outcome::Deleted
+    }
+
+    /// A pod does not have these keys any more.
+    fn leave(&mut self, uid: &str, keys: &[Key], now: Instant) {
+        for key in keys {
+            if let Some(it) = self.index.get_mut(key).filter(|it| &*it.pod.uid == uid) {
+                it.left = Some(now);
+            }
+        }
     }
 
     /// Lets go what has been gone for long enough.
@@ -298,10 +307,12 @@ impl Table {
     }
 
     fn forget(&mut self, it: &Leaving) {
-        let live = self.live.get(&it.uid);
         for key in &it.keys {
-            let is_back = live.is_some_and(|live| live.keys.contains(key));
-            if !is_back && self.index.get(key).is_some_and(|pod| pod.uid == it.uid) {
+            // The pod may have come back since, and may have left again.
+            let is_it = |led: &Led| {
+                led.pod.uid == it.uid && led.left.is_some_and(|left| left + self.grace <= it.at)
+            };
+            if self.index.get(key).is_some_and(is_it) {
                 self.index.remove(key);
             }
         }
@@ -446,7 +457,7 @@ impl Part {
 }
 
 fn bytes(pod: &Pod, keys: &[Key]) -> usize {
-    pod.bytes() + keys.len() * size_of::<(Key, usize)>()
+    pod.bytes() + keys.len() * size_of::<(Key, Led)>()
 }
 
 /// By what an object is known.

@@ -21,7 +21,7 @@ use crate::pod::Pod;
 use crate::poll::{Asked, Poll};
 use crate::rules::{From, Metadata, Rules};
 use crate::runtime::Sandboxes;
-use crate::table::{self, Extra, Kind, Outcome, Table};
+use crate::table::{self, Extra, Kind, Led, Outcome, Table};
 
 /// How often keys are let go whose time is over.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -323,19 +323,19 @@ impl View {
         self.shared.changes.subscribe()
     }
 
+    /// Where this key leads, be it to a pod of which nothing is to be known.
+    pub fn find(&self, key: Key) -> Option<Led> {
+        self.shared.read(|table| table.find(key).cloned())
+    }
+
     /// This key leads to a pod that exists, be it one of which nothing is to be known.
     pub fn is_current(&self, key: Key) -> bool {
-        self.shared.read(|table| table.is_current(key))
+        self.shared.read(|table| table.find(key).is_some_and(|it| it.left.is_none()))
     }
 
-    /// The pod with this key, and whether it is known to whom the key leads.
-    pub fn pod(&self, key: Key) -> (Option<Arc<Pod>>, bool) {
-        self.shared.read(|table| (table.pod(key), table.has(key)))
-    }
-
-    /// So many pods were looked for that are not known; `are_fresh` if nobody has looked for them before.
-    pub fn missed(&self, pods: usize, are_fresh: bool) {
-        self.shared.counts.missed(pods as u64);
+    /// So many resources are of pods that are not known; `are_fresh` if nobody has looked for them before.
+    pub fn missed(&self, resources: u64, are_fresh: bool) {
+        self.shared.counts.missed(resources);
         self.polls.iter().for_each(|it| it.ask(are_fresh));
     }
 

@@ -1,5 +1,6 @@
 //! `host:port` as Go's package `net` reads it.
 
+use std::fmt::Display;
 use std::io;
 
 /// Splits `host:port`, `[host]:port`, `[host%zone]:port`. `net.SplitHostPort`, Go 1.25.
@@ -36,7 +37,7 @@ pub fn split_host_port(address: &str) -> Result<(&str, &str), String> {
 }
 
 /// The reverse: an IPv6 host gets brackets. `net.JoinHostPort`.
-pub fn join_host_port(host: &str, port: &str) -> String {
+pub fn join_host_port(host: &str, port: impl Display) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 

@@ -25,5 +25,5 @@ pub use messages::{
     Container, ContainerMetadata, ContainerStatus, EXITED, Image, ImageSpec, PodSandbox,
     PodSandboxMetadata, RUNNING, VersionResponse,
 };
-pub use runtime::{Runtime, SOCKETS, endpoint};
+pub use runtime::{Runtime, check_endpoint, endpoint};
 pub use workload::workload;

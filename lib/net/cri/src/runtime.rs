@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use component::{Context, GrpcStatus};
+use component::{Context, GrpcStatus, Problems};
 use compression::Type;
 use configgrpc::client::{Client, ClientConfig, Replies};
 use http::uri::PathAndQuery;
@@ -19,7 +19,7 @@ use crate::messages::{
 };
 
 /// Where runtimes have their sockets, in the order in which `endpoint: auto` looks.
-pub const SOCKETS: [&str; 5] = [
+const SOCKETS: [&str; 5] = [
     "/run/containerd/containerd.sock",
     "/run/crio/crio.sock",
     "/run/k3s/containerd/containerd.sock",
@@ -187,6 +187,16 @@ impl Runtime {
 
 fn selector(uid: &str) -> std::collections::HashMap<String, String> {
     [(POD_UID.to_owned(), uid.to_owned())].into()
+}
+
+/// Says what is wrong with a key `endpoint` of the section `key`: what [`endpoint`] takes.
+pub fn check_endpoint(text: &str, key: &str, problems: &mut Problems) {
+    if text == "auto" || text.starts_with("unix:///") {
+        return;
+    }
+    let path = if text.starts_with('/') { text } else { SOCKETS[0] };
+    let rule = "endpoint must be auto or the path of a socket: unix:///path";
+    problems.at(key, rule).set("endpoint", format!("unix://{path}"));
 }
 
 /// The address of the socket: as configured, or the first usual one that is there.

@@ -34,6 +34,7 @@ struct Recorder {
     receivers: Mutex<BTreeMap<&'static str, (ReceiverType, Arc<Make>)>>,
     configuration: Mutex<Option<Arc<str>>>,
     remote: Mutex<Vec<RemoteConfiguration>>,
+    forgotten: Mutex<Vec<String>>,
 }
 
 impl Services for Recorder {
@@ -83,6 +84,10 @@ impl Services for Recorder {
         let found = receivers.get(settings.id.type_name()).map(|it| Arc::clone(&it.1));
         drop(receivers);
         found.ok_or("there is no such receiver")?(settings, section, out)
+    }
+
+    fn forget(&self, instance: &str) {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).push(instance.to_owned());
     }
 
     fn read_yaml(&self, text: &str) -> Result<Value, BoxError> {
@@ -166,6 +171,11 @@ impl TestHost {
     /// What was reported so far.
     pub fn reports(&self) -> Vec<Status> {
         self.services.reports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Instances of which nothing is to be said any more.
+    pub fn forgotten(&self) -> Vec<String> {
+        self.services.forgotten.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops a component as the service does: ends its tasks, then shuts it down. Panics when that

@@ -3,6 +3,7 @@
 use regex::Regex;
 use serde::Deserialize;
 
+use super::ec2_tags;
 use super::imds::Imds;
 use crate::config::Ec2Config;
 use crate::found::Found;
@@ -29,18 +30,25 @@ pub(crate) async fn ec2(
     let mut found = Found::conventional()
         .with("cloud.provider", "aws")
         .with("cloud.platform", "aws_ec2")
-        .with("cloud.region", it.region)
+        .with("cloud.region", it.region.clone())
         .with("cloud.account.id", it.account_id)
         .with("cloud.availability_zone", it.availability_zone)
-        .with("host.id", it.instance_id)
+        .with("host.id", it.instance_id.clone())
         .with("host.image.id", it.image_id)
         .with("host.type", it.instance_type)
         .with("host.name", hostname);
     if !tags.is_empty() {
-        let tags = imds.tags(|key| fits(tags, key)).await;
-        let tags = tags.map_err(|why| {
-            format!("failed fetching ec2 instance tags: {why}; does the instance allow it (InstanceMetadataTags=enabled)?")
-        })?;
+        let wanted = |key: &str| fits(tags, key);
+        let tags = if config.tags_from_imds {
+            imds.tags(wanted).await.map_err(|why| {
+                format!("{why}; does the instance allow it (InstanceMetadataTags=enabled)?")
+            })
+        } else {
+            ec2_tags::tags(probe, (&it.region, &it.instance_id), wanted).await.map_err(|why| {
+                format!("{why}; or allow the instance to say its tags (InstanceMetadataTags=enabled) and set tags_from_imds")
+            })
+        };
+        let tags = tags.map_err(|why| format!("failed fetching ec2 instance tags: {why}"))?;
         for (key, value) in tags {
             found = found.with(&format!("ec2.tag.{key}"), value);
         }

@@ -3,6 +3,7 @@
 use kube::{Client, Query, Resource};
 use serde::Deserialize;
 
+use super::ec2_tags;
 use super::imds::Imds;
 use super::kubernetes::client;
 use crate::config::EksConfig;
@@ -57,7 +58,10 @@ pub(crate) async fn detect(probe: &Probe, config: &EksConfig) -> Result<Found, S
         return Ok(found);
     }
     match Imds::open(probe, TRIES, config.max_backoff.std()).await {
-        Ok(imds) => of_instance(&imds, found, wanted.is_on("k8s.cluster.name")).await,
+        Ok(imds) => {
+            let names = wanted.is_on("k8s.cluster.name");
+            of_instance((probe, &imds), found, names).await
+        }
         Err(why) => {
             tracing::debug!(error = why, "EC2 Metadata service is not accessible");
             of_node(probe, found, config).await
@@ -81,21 +85,30 @@ async fn is_eks(probe: &Probe) -> Result<bool, String> {
     Ok(version.git_version.contains("-eks-"))
 }
 
-async fn of_instance(imds: &Imds<'_>, found: Found, names: bool) -> Result<Found, String> {
+async fn of_instance(
+    (probe, imds): (&Probe, &Imds<'_>),
+    found: Found,
+    names: bool,
+) -> Result<Found, String> {
     let it = imds.document().await?;
     let mut found = found
-        .with("host.id", it.instance_id)
+        .with("host.id", it.instance_id.clone())
         .with("cloud.availability_zone", it.availability_zone)
-        .with("cloud.region", it.region)
+        .with("cloud.region", it.region.clone())
         .with("cloud.account.id", it.account_id)
         .with("host.image.id", it.image_id)
         .with("host.type", it.instance_type)
         .with("host.name", imds.hostname().await?);
     if names {
-        let tags = imds.tags(|key| CLUSTER_TAGS.contains(&key)).await;
-        let tags = tags.map_err(|why| {
-            format!("failed to get EKS cluster name: {why}; does the instance allow its tags to be read (InstanceMetadataTags=enabled)?")
-        })?;
+        let wanted = |key: &str| CLUSTER_TAGS.contains(&key);
+        let tags = match imds.tags(wanted).await {
+            Ok(tags) => tags,
+            Err(unsaid) => {
+                let place = (&*it.region, &*it.instance_id);
+                let tags = ec2_tags::tags(probe, place, wanted).await;
+                tags.map_err(|why| format!("failed to get EKS cluster name: {unsaid}; {why}"))?
+            }
+        };
         found = found.with_some("k8s.cluster.name", tags.into_iter().next().map(|it| it.1));
     }
     Ok(found)

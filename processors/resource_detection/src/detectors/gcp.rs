@@ -1,13 +1,31 @@
 //! `gcp`: which of Google's platforms this is, and what its metadata server and environment say.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
+use serde::Deserialize;
 
 use crate::found::Found;
 use crate::patterns::fits;
-use crate::probe::{LINK_LOCAL, Probe};
+use crate::probe::{LINK_LOCAL, Probe, read};
 
 /// What every request and every answer carry.
 const FLAVOR: (&str, &str) = ("metadata-flavor", "Google");
+
+/// The Compute API.
+const COMPUTE: &str = "https://compute.googleapis.com";
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: String,
+}
+
+/// An instance as the Compute API tells it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Instance {
+    labels: BTreeMap<String, String>,
+}
 
 /// The metadata server.
 struct Server<'a> {
@@ -31,9 +49,10 @@ pub(crate) async fn detect(probe: &Probe, labels: &[Regex]) -> Result<Found, Str
     if let Err(why) = server.is_there().await {
         return probe.missing(format!("GCP metadata unavailable: {why}"));
     }
+    let project = server.get("project/project-id").await?;
     let found = Found::conventional()
         .with("cloud.provider", "gcp")
-        .with("cloud.account.id", server.get("project/project-id").await?);
+        .with("cloud.account.id", project.clone());
     let is_set = |name: &str| probe.variable(name).is_some();
     if is_set("KUBERNETES_SERVICE_HOST")
         && let Ok(location) = server.get("instance/attributes/cluster-location").await
@@ -55,7 +74,7 @@ pub(crate) async fn detect(probe: &Probe, labels: &[Regex]) -> Result<Found, Str
     if is_set("GAE_SERVICE") {
         return server.app(found).await;
     }
-    server.instance(found, labels).await
+    server.instance(found, &project, labels).await
 }
 
 impl Server<'_> {
@@ -127,32 +146,56 @@ impl Server<'_> {
     }
 
     /// Compute Engine.
-    async fn instance(&self, found: Found, labels: &[Regex]) -> Result<Found, String> {
+    async fn instance(
+        &self,
+        found: Found,
+        project: &str,
+        labels: &[Regex],
+    ) -> Result<Found, String> {
         let zone = self.last("instance/zone").await?;
         let region = region(&zone)?;
         let name = self.get("instance/name").await?;
         let mut found = found
             .with("cloud.platform", "gcp_compute_engine")
-            .with("cloud.availability_zone", zone)
+            .with("cloud.availability_zone", zone.clone())
             .with("cloud.region", region)
             .with("host.type", self.get("instance/machine-type").await?)
             .with("host.id", self.get("instance/id").await?)
             .with("host.name", name.clone())
-            .with("gcp.gce.instance.name", name)
+            .with("gcp.gce.instance.name", name.clone())
             .with("gcp.gce.instance.hostname", self.get("instance/hostname").await?);
         if let Ok(creator) = self.get("instance/attributes/created-by").await {
             found = group(&creator, found);
         }
         if !labels.is_empty() {
-            let keys = self.get("instance/attributes/").await;
-            let keys = keys.map_err(|why| tracing::warn!(error = why, "labels are not known"));
-            for key in keys.unwrap_or_default().lines().filter(|it| fits(labels, it)) {
-                if let Ok(value) = self.get(&format!("instance/attributes/{key}")).await {
-                    found = found.with(&format!("gcp.gce.instance.labels.{key}"), value);
-                }
+            let all = self.labels(project, &zone, &name).await.unwrap_or_else(|error| {
+                tracing::warn!(
+                    error,
+                    "the labels of the instance are not known: its service account needs compute.instances.get"
+                );
+                BTreeMap::new()
+            });
+            for (key, value) in all.into_iter().filter(|it| fits(labels, &it.0)) {
+                found = found.with(&format!("gcp.gce.instance.labels.{key}"), value);
             }
         }
         Ok(found)
+    }
+
+    /// What only the Compute API knows, asked with the token of the instance's service account.
+    async fn labels(
+        &self,
+        project: &str,
+        zone: &str,
+        name: &str,
+    ) -> Result<BTreeMap<String, String>, String> {
+        let path = "instance/service-accounts/default/token";
+        let token: Token = read(path, &self.get(path).await?)?;
+        let bearer = format!("Bearer {}", token.access_token);
+        let path = format!("/compute/v1/projects/{project}/zones/{zone}/instances/{name}");
+        let headers = [("authorization", bearer.as_str())];
+        let instance: Instance = self.probe.json((COMPUTE, &path), &headers).await?;
+        Ok(instance.labels)
     }
 }
 

@@ -14,6 +14,7 @@ mod aws;
 mod azure;
 mod consul;
 mod docker;
+mod ec2_tags;
 mod ecs;
 mod eks;
 mod env;

@@ -99,6 +99,42 @@ async fn ec2_asks_with_a_token() {
 }
 
 #[tokio::test]
+async fn tags_come_from_the_api_where_the_instance_does_not_say_them() {
+    const API: &[(&str, &str, Answer)] = &[(
+        "POST /",
+        "/us-west-2/ec2/aws4_request",
+        (
+            200,
+            "",
+            "<DescribeTagsResponse><tagSet><item><key>team</key><value>a &amp; b</value></item>\
+             <item><key>Name</key><value>n</value></item></tagSet></DescribeTagsResponse>",
+        ),
+    )];
+    const REFUSES: &[(&str, &str, Answer)] = &[(
+        "POST /",
+        "",
+        (
+            403,
+            "",
+            "<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>",
+        ),
+    )];
+    let section = "{detectors: [ec2], retry: {enabled: false}, ec2: {tags: ['^team$']}}";
+    let base = World { base: Some(service(EC2).await), ..nowhere() };
+    let asks = |api: &str| {
+        let keys = [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "x")];
+        with_variables(base.clone(), &[keys[0], keys[1], ("AWS_ENDPOINT_URL_EC2", api)])
+    };
+    let found = detected(section, &asks(&service(API).await)).await;
+    assert_eq!((&found["ec2.tag.team"], &found["ec2.tag.Name"]), (&json!("a & b"), &Json::Null));
+    let refused = planned(section).detect(&asks(&service(REFUSES).await)).await.unwrap_err();
+    let refused = refused.to_string();
+    for part in ["failed fetching ec2 instance tags", "UnauthorizedOperation", "ec2:DescribeTags"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn an_instance_without_tokens_is_asked_without() {
     const OLD: &[(&str, &str, Answer)] = &[
         ("GET /latest/meta-data/instance-id", "", (200, "", "i-1")),
@@ -273,14 +309,14 @@ const GCE: &[(&str, &str, Answer)] = &[
         (200, "", "my-cluster"),
     ),
     (
-        "GET /computeMetadata/v1/instance/attributes/",
+        "GET /computeMetadata/v1/instance/service-accounts/default/token",
         "metadata-flavor: google",
-        (200, "", "created-by\nteam\n"),
+        (200, "", r#"{"access_token": "ya29.abc", "expires_in": 3600}"#),
     ),
     (
-        "GET /computeMetadata/v1/instance/attributes/team",
-        "metadata-flavor: google",
-        (200, "", "shop"),
+        "GET /compute/v1/projects/my-project/zones/us-central1-c/instances/my-gke-node-1234",
+        "authorization: bearer ya29.abc",
+        (200, "", r#"{"name": "my-gke-node-1234", "labels": {"team": "shop", "other": "x"}}"#),
     ),
 ];
 

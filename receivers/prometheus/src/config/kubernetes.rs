@@ -93,8 +93,9 @@ impl Role {
         Self::NAMES.iter().find(|it| it.1 == self).map_or("", |it| it.0)
     }
 
-    /// The roles that selectors may have, in the order in which Prometheus names them.
-    fn selected(self) -> &'static [Self] {
+    /// The kinds of objects that are watched, and that selectors may name, in the order in which Prometheus names them; the targets
+    /// are made of the last.
+    pub(crate) fn watched(self) -> &'static [Self] {
         match self {
             Self::Pod => &[Self::Pod],
             Self::Service => &[Self::Service],
@@ -121,17 +122,6 @@ impl KubernetesSd {
     /// `None` has been refused by [`check`].
     pub(crate) fn role(&self) -> Option<Role> {
         Role::of(&self.role)
-    }
-
-    /// The kinds of objects that are watched for a role; the targets are made of the last.
-    pub(crate) fn watched(role: Role) -> &'static [Role] {
-        match role {
-            Role::Endpoints | Role::EndpointSlice => role.selected(),
-            Role::Pod => &[Role::Pod],
-            Role::Service => &[Role::Service],
-            Role::Node => &[Role::Node],
-            Role::Ingress => &[Role::Ingress],
-        }
     }
 
     /// The metadata of nodes are wanted. Those of services and ingresses are on no node.
@@ -193,7 +183,7 @@ pub(crate) fn check(section: &KubernetesSd, key: &str, problems: &mut Problems) 
     };
     check_client(&section.client, key, problems);
     check_server(section, key, problems);
-    let allowed: Vec<&str> = role.selected().iter().map(|it| it.name()).collect();
+    let allowed: Vec<&str> = role.watched().iter().map(|it| it.name()).collect();
     for (at, selector) in section.selectors.iter().enumerate() {
         let twice = section.selectors.iter().take(at).any(|it| it.role == selector.role);
         let text = if twice {
@@ -208,7 +198,7 @@ pub(crate) fn check(section: &KubernetesSd, key: &str, problems: &mut Problems) 
     }
     let nodes = section.wants_nodes(role).then_some(Resource::NODES);
     let namespaces = section.wants_namespaces(role).then_some(Resource::NAMESPACES);
-    let watched = KubernetesSd::watched(role).iter().map(|it| it.resource());
+    let watched = role.watched().iter().map(|it| it.resource());
     for resource in watched.chain(nodes).chain(namespaces) {
         let rule = resource.rule(&["get", "list", "watch"]);
         problems.needs(format!("{key}::role"), Need::Right(rule));

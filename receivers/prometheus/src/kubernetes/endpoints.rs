@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use confignet::join_host_port;
+
 use super::objects::{Address, Endpoint, EndpointPort, EndpointSlice, Endpoints, Pod, Reference};
-use super::targets::{Around, Labels, add, add_meta, containers, join, pod_labels, truth};
+use super::targets::{Around, Labels, add, add_meta, containers, pod_labels, sanitized, truth};
 use crate::target::Found;
 
 /// The label that names the service of a slice.
@@ -29,7 +31,7 @@ impl Targets<'_> {
         reference: Option<&Reference>,
         protocol: Option<&str>,
     ) {
-        let address = port.map_or_else(|| host.to_owned(), |port| join(host, port));
+        let address = port.map_or_else(|| host.to_owned(), |port| join_host_port(host, port));
         own.insert(0, ("__address__".to_owned(), address));
         let pod = reference.filter(|it| it.kind == "Pod");
         let pod = pod.and_then(|it| self.around.pod(&it.namespace, &it.name));
@@ -67,8 +69,10 @@ impl Targets<'_> {
                 for port in container.ports.iter().filter(|it| !ports.contains(&it.container_port))
                 {
                     let number = port.container_port;
-                    let mut own =
-                        vec![("__address__".to_owned(), join(&pod.status.pod_ip, number))];
+                    let mut own = vec![(
+                        "__address__".to_owned(),
+                        join_host_port(&pod.status.pod_ip, number),
+                    )];
                     add(&mut own, "pod_container_name", &container.name);
                     add(&mut own, "pod_container_image", &container.image);
                     add(&mut own, "pod_container_port_name", &port.name);
@@ -177,8 +181,7 @@ fn of_endpoint(endpoint: &Endpoint, port: &EndpointPort, around: &Around) -> Lab
         }
     }
     for (name, value) in &endpoint.deprecated_topology {
-        let name: String =
-            name.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '_' }).collect();
+        let name = sanitized(name);
         let prefix = "endpointslice_endpoint_topology_";
         add(&mut own, &format!("{prefix}{name}"), value);
         add(&mut own, &format!("{prefix}present_{name}"), "true");

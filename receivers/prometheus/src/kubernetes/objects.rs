@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use kube::{Meta, Object, null_is_default};
 use serde::Deserialize;
 
-/// What has metadata.
-pub(super) trait Named {
+/// What has metadata, and is compared with what was told before.
+pub(super) trait Named: PartialEq {
     fn meta(&self) -> &Meta;
 }
 
@@ -22,7 +22,7 @@ macro_rules! named {
 
 named!(Object, Pod, Service, Endpoints, EndpointSlice, Node, Ingress);
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Pod {
     pub(super) metadata: Meta,
@@ -30,7 +30,7 @@ pub(super) struct Pod {
     pub(super) status: PodStatus,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PodSpec {
     pub(super) node_name: String,
@@ -40,7 +40,7 @@ pub(super) struct PodSpec {
     pub(super) init_containers: Vec<Container>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Container {
     pub(super) name: String,
@@ -49,7 +49,7 @@ pub(super) struct Container {
     pub(super) ports: Vec<ContainerPort>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct ContainerPort {
     pub(super) name: String,
@@ -57,7 +57,7 @@ pub(super) struct ContainerPort {
     pub(super) protocol: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PodStatus {
     #[serde(rename = "podIP")]
@@ -73,7 +73,7 @@ pub(super) struct PodStatus {
     pub(super) init_container_statuses: Vec<ContainerStatus>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Condition {
     #[serde(rename = "type")]
@@ -81,7 +81,7 @@ pub(super) struct Condition {
     pub(super) status: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct ContainerStatus {
     pub(super) name: String,
@@ -89,14 +89,14 @@ pub(super) struct ContainerStatus {
     pub(super) container_id: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Service {
     pub(super) metadata: Meta,
     pub(super) spec: ServiceSpec,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct ServiceSpec {
     #[serde(rename = "type")]
@@ -110,7 +110,7 @@ pub(super) struct ServiceSpec {
     pub(super) ports: Vec<ServicePort>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct ServicePort {
     pub(super) name: String,
@@ -119,7 +119,7 @@ pub(super) struct ServicePort {
 }
 
 /// The other object that an address belongs to.
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Reference {
     pub(super) kind: String,
@@ -127,7 +127,7 @@ pub(super) struct Reference {
     pub(super) name: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Endpoints {
     pub(super) metadata: Meta,
@@ -135,7 +135,7 @@ pub(super) struct Endpoints {
     pub(super) subsets: Vec<Subset>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Subset {
     #[serde(deserialize_with = "null_is_default")]
@@ -146,7 +146,7 @@ pub(super) struct Subset {
     pub(super) ports: Vec<EndpointPort>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Address {
     pub(super) ip: String,
@@ -155,7 +155,7 @@ pub(super) struct Address {
     pub(super) target_ref: Option<Reference>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct EndpointPort {
     pub(super) name: Option<String>,
@@ -164,7 +164,7 @@ pub(super) struct EndpointPort {
     pub(super) app_protocol: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct EndpointSlice {
     pub(super) metadata: Meta,
@@ -175,7 +175,7 @@ pub(super) struct EndpointSlice {
     pub(super) ports: Vec<EndpointPort>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Endpoint {
     #[serde(deserialize_with = "null_is_default")]
@@ -190,7 +190,7 @@ pub(super) struct Endpoint {
     pub(super) deprecated_topology: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Conditions {
     pub(super) ready: Option<bool>,
@@ -198,7 +198,7 @@ pub(super) struct Conditions {
     pub(super) terminating: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Node {
     pub(super) metadata: Meta,
@@ -206,14 +206,14 @@ pub(super) struct Node {
     pub(super) status: NodeStatus,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct NodeSpec {
     #[serde(rename = "providerID")]
     pub(super) provider_id: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct NodeStatus {
     #[serde(deserialize_with = "null_is_default")]
@@ -221,7 +221,7 @@ pub(super) struct NodeStatus {
     pub(super) daemon_endpoints: DaemonEndpoints,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct NodeAddress {
     #[serde(rename = "type")]
@@ -229,27 +229,27 @@ pub(super) struct NodeAddress {
     pub(super) address: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct DaemonEndpoints {
     pub(super) kubelet_endpoint: KubeletEndpoint,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct KubeletEndpoint {
     #[serde(rename = "Port")]
     pub(super) port: u32,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Ingress {
     pub(super) metadata: Meta,
     pub(super) spec: IngressSpec,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct IngressSpec {
     pub(super) ingress_class_name: Option<String>,
@@ -259,28 +259,28 @@ pub(super) struct IngressSpec {
     pub(super) rules: Vec<IngressRule>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct IngressTls {
     #[serde(deserialize_with = "null_is_default")]
     pub(super) hosts: Vec<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct IngressRule {
     pub(super) host: String,
     pub(super) http: Option<IngressPaths>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct IngressPaths {
     #[serde(deserialize_with = "null_is_default")]
     pub(super) paths: Vec<IngressPath>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct IngressPath {
     pub(super) path: String,

@@ -33,12 +33,15 @@ struct Kept<T> {
     objects: HashMap<String, (u64, Arc<T>)>,
     list: u64,
     synced: bool,
+    /// Nobody was told yet of what is new.
+    is_new: bool,
     refused: u64,
 }
 
 impl<T> Shelf<T> {
     pub(super) fn new(changed: Arc<Notify>) -> Self {
-        let kept = Kept { objects: HashMap::new(), list: 0, synced: false, refused: 0 };
+        let objects = HashMap::new();
+        let kept = Kept { objects, list: 0, synced: false, is_new: false, refused: 0 };
         Self { kept: Mutex::new(kept), changed }
     }
 
@@ -63,22 +66,29 @@ impl<T> Shelf<T> {
 impl<T: Named + Send + Sync> Sink<Shared<T>> for Shelf<T> {
     fn event(&self, event: Event<'_, Shared<T>>) {
         let key_of = |it: &Shared<T>| key(&it.0.meta().namespace, &it.0.meta().name);
-        let mut kept = self.kept();
+        let kept = &mut *self.kept();
         let list = kept.list;
         match event {
             // What is known stays until the list has ended.
             Event::Restarted => return kept.list += 1,
             Event::Applied(it) => {
                 let key = key_of(it);
-                if kept.objects.len() >= OBJECTS_MAX && !kept.objects.contains_key(&key) {
-                    kept.refused += 1;
-                } else {
-                    kept.objects.insert(key, (list, Arc::clone(&it.0)));
+                let is_full = kept.objects.len() >= OBJECTS_MAX;
+                match kept.objects.get_mut(&key) {
+                    // Objects come again with what no target is made of: heartbeats, versions, a new list.
+                    Some(known) if *known.1 == *it.0 => known.0 = list,
+                    None if is_full => kept.refused += 1,
+                    _ => {
+                        kept.objects.insert(key, (list, Arc::clone(&it.0)));
+                        kept.is_new = true;
+                    }
                 }
             }
-            Event::Deleted(it) => drop(kept.objects.remove(&key_of(it))),
+            Event::Deleted(it) => kept.is_new |= kept.objects.remove(&key_of(it)).is_some(),
             Event::Synced => {
+                let before = kept.objects.len();
                 kept.objects.retain(|_, it| it.0 == list);
+                kept.is_new |= kept.objects.len() < before || !kept.synced;
                 kept.synced = true;
                 let (objects, limit) = (std::mem::take(&mut kept.refused), OBJECTS_MAX);
                 if objects > 0 {
@@ -86,7 +96,7 @@ impl<T: Named + Send + Sync> Sink<Shared<T>> for Shelf<T> {
                 }
             }
         }
-        if kept.synced {
+        if kept.synced && std::mem::take(&mut kept.is_new) {
             self.changed.notify_one();
         }
     }
@@ -128,5 +138,38 @@ pub(super) mod tests {
         assert!(shelf.get("n", "two").is_none());
         shelf.event(Event::Deleted(&serde_json::from_str(&one).unwrap()));
         assert!(shelf.all().is_empty());
+    }
+
+    #[test]
+    fn nobody_is_woken_by_what_is_told_again() {
+        let shelf = shelf::<Pod>(&[]);
+        let woken = || std::pin::pin!(shelf.changed.notified()).enable();
+        let pod = |ip: &str| {
+            let text = format!(
+                r#"{{"metadata": {{"name": "a", "resourceVersion": "{ip}"}}, "status": {{"podIP": "{}"}}}}"#,
+                &ip[..1]
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        assert!(woken(), "everything has come");
+        shelf.event(Event::Applied(&pod("1")));
+        assert!(woken());
+        shelf.event(Event::Applied(&pod("1 with another version")));
+        assert!(!woken());
+        shelf.event(Event::Restarted);
+        shelf.event(Event::Applied(&pod("1")));
+        shelf.event(Event::Synced);
+        assert!(!woken() && shelf.all().len() == 1);
+        shelf.event(Event::Applied(&pod("2")));
+        assert!(woken());
+        shelf.event(Event::Deleted(&pod("2")));
+        assert!(woken());
+        shelf.event(Event::Deleted(&pod("2")));
+        assert!(!woken());
+        shelf.event(Event::Applied(&pod("1")));
+        shelf.event(Event::Restarted);
+        assert!(woken());
+        shelf.event(Event::Synced);
+        assert!(woken() && shelf.all().is_empty());
     }
 }

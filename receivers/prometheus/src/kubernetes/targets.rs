@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use confignet::join_host_port;
 use kube::{Meta, Object};
 
 use super::objects::{Container, ContainerStatus, Ingress, Node, Pod, Service};
@@ -53,7 +54,7 @@ pub(super) fn add(labels: &mut Labels, name: &str, value: &str) {
 }
 
 /// `strutil.SanitizeLabelName`.
-fn sanitized(name: &str) -> String {
+pub(super) fn sanitized(name: &str) -> String {
     name.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '_' }).collect()
 }
 
@@ -71,11 +72,6 @@ fn add_marks(labels: &mut Labels, kind: &str, meta: &Meta) {
             add(labels, &format!("{kind}_{what}present_{name}"), "true");
         }
     }
-}
-
-/// `net.JoinHostPort`.
-pub(super) fn join(host: &str, port: u32) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn target(group: &Labels, address: String, own: Labels) -> Found {
@@ -143,7 +139,7 @@ pub(super) fn of_pod(pod: &Pod, around: &Around) -> Vec<Found> {
             add(&mut own, "pod_container_port_number", &port.container_port.to_string());
             add(&mut own, "pod_container_port_name", &port.name);
             add(&mut own, "pod_container_port_protocol", &port.protocol);
-            found.push(target(&group, join(ip, port.container_port), own));
+            found.push(target(&group, join_host_port(ip, port.container_port), own));
         }
     }
     found
@@ -179,7 +175,7 @@ pub(super) fn of_service(service: &Service, around: &Around) -> Vec<Found> {
         if spec.kind == "LoadBalancer" {
             add(&mut own, "service_loadbalancer_ip", &spec.load_balancer_ip);
         }
-        target(&group, join(&host, port.port), own)
+        target(&group, join_host_port(&host, port.port), own)
     };
     spec.ports.iter().map(of_port).collect()
 }
@@ -202,7 +198,7 @@ pub(super) fn of_node(node: &Node) -> Vec<Found> {
         add(&mut own, &format!("node_address_{}", sanitized(&it.kind)), &it.address);
     }
     let port = node.status.daemon_endpoints.kubelet_endpoint.port;
-    vec![target(&group, join(&address.address, port), own)]
+    vec![target(&group, join_host_port(&address.address, port), own)]
 }
 
 /// One target for each path of each host.

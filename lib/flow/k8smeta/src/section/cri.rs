@@ -1,7 +1,7 @@
 //! The container runtime that is asked for pods.
 
 use component::config::{Duration, Problems};
-use cri::{Runtime, SOCKETS};
+use cri::Runtime;
 use serde::{Deserialize, Serialize};
 
 /// `cri:`. The Collector has none.
@@ -28,11 +28,7 @@ impl Default for RuntimeConfig {
 
 impl RuntimeConfig {
     pub(crate) fn validate(&self, problems: &mut Problems) {
-        if self.endpoint != "auto" && !self.endpoint.starts_with("unix:///") {
-            let path = if self.endpoint.starts_with('/') { &self.endpoint } else { SOCKETS[0] };
-            let text = "endpoint must be auto or the path of a socket: unix:///path";
-            problems.at("cri", text).set("endpoint", format!("unix://{path}"));
-        }
+        cri::check_endpoint(&self.endpoint, "cri", problems);
         for (key, time) in [("timeout", self.timeout), ("interval", self.interval)] {
             if time.nanos() <= 0 {
                 problems.at("cri", format!("{key} must be positive")).about(key);

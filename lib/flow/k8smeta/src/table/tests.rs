@@ -43,11 +43,21 @@ impl Bench {
 
     /// The uid of the pod that a key leads to.
     fn found(&self, key: Key) -> Option<String> {
-        self.table.pod(key).map(|it| it.uid.to_string())
+        self.pod(key).map(|it| it.uid.to_string())
+    }
+
+    /// The pod that a key leads to, unless nothing is to be known of it.
+    fn pod(&self, key: Key) -> Option<Arc<Pod>> {
+        Some(Arc::clone(&self.table.find(key)?.pod)).filter(|it| !it.ignored)
+    }
+
+    /// A key leads to a pod that exists and has it.
+    fn is_current(&self, key: Key) -> bool {
+        self.table.find(key).is_some_and(|it| it.left.is_none())
     }
 
     fn attributes(&self, key: Key) -> Vec<String> {
-        let pod = self.table.pod(key).unwrap();
+        let pod = self.pod(key).unwrap();
         pod.attributes.iter().map(|it| it.name().to_owned()).collect()
     }
 }
@@ -106,13 +116,34 @@ fn a_pod_stays_known_for_the_grace_after_its_end() {
 }
 
 #[test]
+fn an_address_that_a_pod_gave_up_is_not_its_any_more_and_its_uid_is() {
+    let mut it = Bench::of(&[]);
+    it.apply(&pod("a", "10.0.0.1", ""));
+    it.later(Duration::from_secs(1));
+    it.apply(&pod("a", "10.0.0.2", ""));
+    let left = |it: &Bench, address| it.table.find(Key::connection(address)).unwrap().left;
+    assert_eq!((left(&it, "10.0.0.1"), left(&it, "10.0.0.2")), (Some(it.now), None));
+    // It comes back to it.
+    it.apply(&pod("a", "10.0.0.1", ""));
+    assert_eq!((left(&it, "10.0.0.1"), left(&it, "10.0.0.2")), (None, Some(it.now)));
+    assert!(it.is_current(key_of("k8s.pod.uid", "a")));
+}
+
+#[test]
 fn a_pod_that_comes_back_in_the_grace_stays() {
     let mut it = Bench::of(&[]);
     it.apply(&pod("a", "10.0.0.1", ""));
     it.delete("a");
+    assert!(!it.is_current(Key::connection("10.0.0.1")));
     assert_eq!(it.apply(&pod("a", "10.0.0.1", "")), Outcome::Added);
-    it.later(GRACE * 2);
+    it.later(GRACE / 2);
     assert_eq!(it.found(Key::connection("10.0.0.1")).as_deref(), Some("a"));
+    // The end of its first grace is not that of the second.
+    it.delete("a");
+    it.later(GRACE / 2);
+    assert_eq!(it.found(Key::connection("10.0.0.1")).as_deref(), Some("a"));
+    it.later(GRACE / 2);
+    assert_eq!((it.table.keys(), it.table.gone, it.table.bytes), (0, 0, 0));
 }
 
 #[test]
@@ -144,7 +175,7 @@ fn the_id_of_a_container_that_was_restarted_leads_to_what_it_was() {
     it.apply(&with("one", 0));
     it.apply(&with("two", 1));
     let id = |it: &Bench, key: &str| {
-        let pod = it.table.pod(key_of("container.id", key))?;
+        let pod = it.pod(key_of("container.id", key))?;
         Some(pod.container("app", "")?.run.as_ref()?.id.to_string())
     };
     assert_eq!(id(&it, "one").as_deref(), Some("one"));
@@ -222,7 +253,7 @@ fn names_of_deployments_and_cron_jobs_are_cut_from_those_of_what_they_own() {
         let mut owned = pod("a", "", "");
         owned["metadata"]["ownerReferences"] = json!([{"kind": kind, "name": name, "uid": "x"}]);
         it.apply(&owned);
-        let pod = it.table.pod(key_of("k8s.pod.uid", "a")).unwrap();
+        let pod = it.pod(key_of("k8s.pod.uid", "a")).unwrap();
         pod.attributes.first().map(|it| it.name().to_owned())
     };
     assert_eq!(value("ReplicaSet", "web-6c7d8e9f0a").as_deref(), Some("k8s.deployment.name"));
@@ -239,7 +270,7 @@ fn an_excluded_pod_is_known_and_not_found() {
     let mut it = Bench::new(Rules { exclude, ..Rules::default() });
     it.apply(&pod("a", "10.0.0.1", ""));
     assert_eq!(it.found(Key::connection("10.0.0.1")), None);
-    assert!(it.table.has(Key::connection("10.0.0.1")));
+    assert!(it.table.find(Key::connection("10.0.0.1")).is_some());
     let mut asked = pod("b", "10.0.0.2", "");
     asked["metadata"]["annotations"] = json!({"opentelemetry.io/k8s-processor/ignore": " True "});
     it.apply(&asked);
@@ -352,7 +383,7 @@ impl Bench {
 
     /// The text of an attribute of the pod that a key leads to.
     fn texts(&self, key: Key) -> Vec<(String, usize)> {
-        let pod = self.table.pod(key).unwrap();
+        let pod = self.pod(key).unwrap();
         let text = |it: &AttributeBuf| (it.name().to_owned(), it.bytes());
         pod.attributes.iter().map(text).collect()
     }
@@ -373,10 +404,10 @@ fn several_sources_are_one_pod_and_the_last_word_is_the_api_servers() {
         "status": {"containerStatuses": [{"name": "app", "restartCount": 0}]},
     });
     assert_eq!(it.tell(Origin::Runtime, &runtime), Outcome::Added);
-    assert_eq!(it.table.pod(Key::connection("10.0.0.1")).unwrap().origin, Origin::Runtime);
+    assert_eq!(it.pod(Key::connection("10.0.0.1")).unwrap().origin, Origin::Runtime);
     assert_eq!(it.tell(Origin::ApiServer, &server), Outcome::Updated);
     let address = Key::connection("10.0.0.1");
-    let pod = it.table.pod(address).unwrap();
+    let pod = it.pod(address).unwrap();
     assert_eq!(pod.origin, Origin::ApiServer);
     let bytes = |key: &str, value: &str| (key.to_owned(), AttributeBuf::new(key, value).bytes());
     let want = [
@@ -395,7 +426,7 @@ fn several_sources_are_one_pod_and_the_last_word_is_the_api_servers() {
     it.later(GRACE * 2);
     assert_eq!(it.texts(address), want);
     assert_eq!(it.table.delete_pod(Origin::Runtime, "a", it.now), Outcome::Deleted);
-    assert!(it.table.pod(address).is_some() && !it.table.is_current(address));
+    assert!(it.pod(address).is_some() && !it.is_current(address));
     it.later(GRACE);
     assert_eq!((it.table.keys(), it.table.bytes), (0, 0));
 }
@@ -408,8 +439,8 @@ fn a_list_of_one_source_says_nothing_of_the_pods_of_another() {
     it.table.restart_pods(Origin::ApiServer);
     assert_eq!(it.table.sync_pods(Origin::ApiServer, it.now), 1);
     it.later(GRACE);
-    assert!(it.table.is_current(Key::connection("10.0.0.1")));
-    assert!(!it.table.has(Key::connection("10.0.0.2")));
+    assert!(it.is_current(Key::connection("10.0.0.1")));
+    assert!(it.table.find(Key::connection("10.0.0.2")).is_none());
 }
 
 #[test]
@@ -420,7 +451,7 @@ fn a_pod_that_is_ignored_by_one_source_is_ignored() {
     other["metadata"]["annotations"] = json!({"opentelemetry.io/k8s-processor/ignore": "true"});
     it.tell(Origin::ApiServer, &other);
     assert_eq!(it.found(Key::connection("10.0.0.1")), None);
-    assert!(it.table.has(Key::connection("10.0.0.1")));
+    assert!(it.table.find(Key::connection("10.0.0.1")).is_some());
 }
 
 #[test]

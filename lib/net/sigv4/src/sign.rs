@@ -22,12 +22,15 @@ static SIGNED: [HeaderName; 4] = [CONTENT_TYPE, HOST, DATE, TOKEN];
 
 /// Who signs.
 #[derive(Debug, Clone)]
-pub(crate) struct Credentials {
-    pub(crate) id: String,
-    pub(crate) secret: Secret,
-    pub(crate) token: Option<Secret>,
+pub struct Credentials {
+    /// The access key.
+    pub id: String,
+    /// Its secret.
+    pub secret: Secret,
+    /// Of a session.
+    pub token: Option<Secret>,
     /// `None` for those that have no end.
-    pub(crate) end: Option<SystemTime>,
+    pub end: Option<SystemTime>,
 }
 
 impl Lasting for Credentials {
@@ -41,19 +44,32 @@ impl Lasting for Credentials {
 }
 
 /// A request to a service of AWS.
-pub(crate) struct ToSign<'a> {
-    pub(crate) method: &'a str,
+pub struct ToSign<'a> {
+    /// `POST`.
+    pub method: &'a str,
     /// Path and query, as they stand in the request line.
-    pub(crate) path: &'a str,
-    pub(crate) body: &'a [&'a [u8]],
-    pub(crate) region: &'a str,
-    pub(crate) service: &'a str,
+    pub path: &'a str,
+    /// Its parts.
+    pub body: &'a [&'a [u8]],
+    /// `eu-west-1`.
+    pub region: &'a str,
+    /// `ec2`.
+    pub service: &'a str,
     /// As `20150830T123600Z`.
-    pub(crate) time: &'a str,
+    pub time: &'a str,
+}
+
+/// Now, as it is signed: `20150830T123600Z`.
+pub fn time() -> String {
+    let now = humantime::format_rfc3339_seconds(component::clock::now()).to_string();
+    now.replace(['-', ':'], "")
 }
 
 /// Adds what shows who sends the request. `headers` has its `host` already.
-pub(crate) fn sign(
+///
+/// # Errors
+/// A credential has bytes that no header can have.
+pub fn sign(
     request: &ToSign<'_>,
     credentials: &Credentials,
     headers: &mut HeaderMap,
@@ -106,7 +122,7 @@ fn canonical(request: &ToSign<'_>, headers: &HeaderMap, names: &str) -> String {
 
 /// Every byte that is not a letter, a digit, one of `-_.~` or `kept`, as `%XX`. A path is encoded once more than it
 /// stands in the request line, by every service but S3.
-pub(crate) fn encoded(text: &str, kept: &[u8]) -> String {
+pub fn encoded(text: &str, kept: &[u8]) -> String {
     percent_encoded(text, |it| is_unreserved(it) || kept.contains(&it))
 }
 

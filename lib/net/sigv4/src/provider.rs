@@ -6,12 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use component::config::Secret;
 use confighttp::client::{Fetcher, Url, Ways};
-use golang::time::rfc3339;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
-use crate::sign::{Credentials, ToSign, encoded, sign};
+use crate::sign::{Credentials, ToSign, encoded, sign, time};
 use crate::{Role, WebIdentity};
 
 /// Most bytes of an answer, and of a file.
@@ -25,18 +24,26 @@ const CONTAINER: &str = "http://169.254.170.2";
 const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 
-/// What is read when credentials are needed. The environment is that of the process, in tests one of theirs.
-pub(crate) struct Provider {
-    pub(crate) variable: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
-    pub(crate) role: Role,
-    pub(crate) web_identity: Option<WebIdentity>,
-    pub(crate) region: String,
-    pub(crate) agent: String,
+/// What is read when credentials are needed.
+pub struct Provider {
+    /// The environment: that of the process, in tests one of theirs.
+    pub variable: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// Is assumed at last, if it is named.
+    pub role: Role,
+    /// Is assumed instead of what is found.
+    pub web_identity: Option<WebIdentity>,
+    /// Whose token service is asked, unless a role says it.
+    pub region: String,
+    /// How requests announce themselves.
+    pub agent: String,
 }
 
 impl Provider {
     /// New credentials.
-    pub(crate) async fn credentials(&self) -> Result<Credentials, String> {
+    ///
+    /// # Errors
+    /// There are none, or the service that gives them refuses; with what helps.
+    pub async fn credentials(&self) -> Result<Credentials, String> {
         let base = self.base().await?;
         if self.role.arn.is_empty() {
             return Ok(base);
@@ -176,14 +183,14 @@ impl Provider {
             let host = Url::parse(&url)?.host().to_owned();
             let host = HeaderValue::try_from(host).map_err(|it| it.to_string())?;
             headers.insert(HOST, host);
-            let time = crate::time();
+            let now = time();
             let request = ToSign {
                 method: "POST",
                 path: "/",
                 body: &[form.as_bytes()],
                 region,
                 service: "sts",
-                time: &time,
+                time: &now,
             };
             sign(&request, credentials, &mut headers)?;
         }
@@ -279,13 +286,12 @@ fn from_xml(answer: &str) -> Option<Credentials> {
     })
 }
 
-/// The text of the first element of a name. Answers of the token service have no attributes and no entities there.
-fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+/// The text of the first element of a name in an answer of AWS, which has no attributes there.
+pub fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim())
 }
 
 fn instant(text: &str) -> Option<SystemTime> {
-    let nanos = u64::try_from(rfc3339(text)?).ok()?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos))
+    humantime::parse_rfc3339(text).ok()
 }

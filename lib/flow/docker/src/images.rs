@@ -10,14 +10,18 @@ const OF_GLOB: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
 /// Patterns for names of images.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Images {
+pub struct Images {
     /// Whole names, and whether the opposite is meant.
     names: HashMap<String, bool>,
     patterns: Vec<(Regex, bool)>,
 }
 
 impl Images {
-    pub(crate) fn new(items: &[String]) -> Result<Self, String> {
+    /// Compiles.
+    ///
+    /// # Errors
+    /// An item is neither a name nor a pattern.
+    pub fn new(items: &[String]) -> Result<Self, String> {
         let mut all = Self::default();
         for item in items {
             let (text, negated) = match item.strip_prefix('!') {
@@ -40,7 +44,8 @@ impl Images {
         Ok(all)
     }
 
-    pub(crate) fn matches(&self, image: &str) -> bool {
+    /// The image with this name is meant.
+    pub fn matches(&self, image: &str) -> bool {
         if let Some(negated) = self.names.get(image) {
             return !negated;
         }
