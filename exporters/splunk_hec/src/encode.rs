@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use component::Data;
 use documents::json::{self, Bytes, Object};
 use hec::Metadata;
-use pdata::{AttributesRef, LogRecord, Logs, Span, Traces, ValueRef};
+use pdata::{AttributesRef, LogRecord, Logs, ScopeSpans, Span, Traces, ValueRef};
 
 use crate::config::Config;
 use crate::event::{Around, Field, Fields, put_flat};
@@ -138,7 +138,7 @@ impl<'c> Encoder<'c> {
             let attributes = resource.attributes();
             let key = Self::key(attributes);
             let (around, fields) = self.around(attributes);
-            for span in resource.scopes().flat_map(|it| it.spans()) {
+            for span in resource.scopes().flat_map(ScopeSpans::spans) {
                 out.clear();
                 let time = span.start_time_unix_nano();
                 around.event(&mut out, time, &fields, |out| write_span(out, span));

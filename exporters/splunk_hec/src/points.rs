@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use golang::strconv::float;
 use pdata::{
-    AttributesRef, HistogramPoint, Metric, MetricData, Metrics, NumberValue, SummaryPoint,
+    AttributesRef, HistogramPoint, Metric, MetricData, Metrics, NumberValue, ScopeMetrics,
+    SummaryPoint,
 };
 
 use crate::encode::Encoder;
@@ -82,7 +83,7 @@ pub(crate) fn write(encoder: &Encoder<'_>, metrics: &Metrics, requests: &mut Req
     for resource in metrics.resources() {
         let key = Encoder::key(resource.attributes());
         let (around, of_resource) = encoder.around(resource.attributes());
-        for metric in resource.scopes().flat_map(|it| it.metrics()) {
+        for metric in resource.scopes().flat_map(ScopeMetrics::metrics) {
             let metric_type = match metric.data() {
                 MetricData::Gauge(_) => "Gauge",
                 MetricData::Sum(_) => "Sum",
