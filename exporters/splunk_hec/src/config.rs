@@ -17,7 +17,7 @@ const BYTES_MAX: u64 = 800 << 20;
 /// `exporters: splunk_hec:`
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[config(go = "splunkhecexporter.Config")]
-#[expect(clippy::struct_excessive_bools, reason = "they are the keys of the section")]
+#[expect(clippy::struct_excessive_bools, reason = "they are keys of upstream's")]
 pub struct Config {
     /// Where and how to connect. Default timeout 10s.
     #[serde(flatten)]
