@@ -25,7 +25,7 @@ use component::{
 use exporterhelper::{Claim, Onward};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pdata::{Depth, Field};
+use pdata::{Depth, Field, ValueRef};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -156,7 +156,7 @@ impl TailSampling {
         let traces = resources.into_iter().flat_map(|data| {
             data.partition(Depth::Item, |place| {
                 let id = place.get(Field::SPAN_TRACE_ID, &[]).ok().flatten();
-                let id = id.and_then(|it| it.as_bytes()).unwrap_or_default();
+                let id = id.and_then(ValueRef::as_bytes).unwrap_or_default();
                 TraceId::try_from(id).unwrap_or_default()
             })
         });

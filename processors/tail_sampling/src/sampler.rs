@@ -289,17 +289,14 @@ impl Sampler {
     fn hold(&mut self, now: Moment, part: Part) {
         let Part { id, data, claim, has_root } = part;
         let (bytes, spans) = (data.bytes(), data.items() as u64);
-        let mut held = match self.traces.remove(&id) {
-            Some(Trace::Held(held)) => {
-                self.due.remove(&(held.due, id));
-                held
-            }
-            _ => {
-                self.metrics.new_traces.add(1);
-                let batch = Batch::new(Context::default(), &self.lost);
-                let (arrived, due) = (now.at, now.at + self.limits.wait);
-                Box::new(Held { batch, spans: 0, bytes: 0, arrived, due })
-            }
+        let mut held = if let Some(Trace::Held(held)) = self.traces.remove(&id) {
+            self.due.remove(&(held.due, id));
+            held
+        } else {
+            self.metrics.new_traces.add(1);
+            let batch = Batch::new(Context::default(), &self.lost);
+            let (arrived, due) = (now.at, now.at + self.limits.wait);
+            Box::new(Held { batch, spans: 0, bytes: 0, arrived, due })
         };
         held.batch.join(data.clone(), claim);
         held.spans += spans;
