@@ -287,21 +287,19 @@ impl<'a> Counter<'_, 'a> {
             };
             !(dimensions.replaces && dimensions.list.iter().any(replaced))
         };
-        let (shows, key) = (&self.plan.shows, &mut *self.key);
+        let key = &mut *self.key;
         key.clear();
         let status = span.status().code;
+        let is_shown = |name: &str| !self.plan.hidden.contains(&name) && is_free(name);
+        let (is_old, is_set) = (!self.gates.otel_status_code, matches!(status, 1 | 2));
         let own = [
-            (shows.service_name, SERVICE_NAME, self.around.service),
-            (shows.span_name, SPAN_NAME, span.name()),
-            (shows.span_kind, SPAN_KIND, kind(span.kind())),
-            (!self.gates.otel_status_code && shows.status_code, STATUS_CODE, code(status)),
-            (
-                self.gates.otel_status_code && shows.otel_status_code && matches!(status, 1 | 2),
-                OTEL_STATUS_CODE,
-                if status == 1 { "OK" } else { "ERROR" },
-            ),
+            (true, SERVICE_NAME, self.around.service),
+            (true, SPAN_NAME, span.name()),
+            (true, SPAN_KIND, kind(span.kind())),
+            (is_old, STATUS_CODE, code(status)),
+            (!is_old && is_set, OTEL_STATUS_CODE, if status == 1 { "OK" } else { "ERROR" }),
         ];
-        for (_, name, value) in own.into_iter().filter(|it| it.0 && is_free(it.1)) {
+        for (_, name, value) in own.into_iter().filter(|it| it.0 && is_shown(it.1)) {
             key.text(name, value);
         }
         let (name, version) = (scope.name(), scope.version());

@@ -3,9 +3,7 @@
 use ::config::Choices;
 use pdata::ValueBuf;
 
-use crate::config::{
-    self, Config, RESERVED, SERVICE_NAME, SPAN_KIND, SPAN_NAME, STATUS_CODE, Unit,
-};
+use crate::config::{self, Config, SERVICE_NAME, SPAN_KIND, SPAN_NAME, STATUS_CODE, Unit};
 use crate::series::{Kind, Limits};
 
 /// Bounds in milliseconds when the section says nothing.
@@ -16,6 +14,8 @@ const BOUNDS_MS: [f64; 16] = [
 /// Buckets of an exponential histogram when the section says nothing.
 const BUCKETS: i32 = 160;
 pub(crate) const OTEL_STATUS_CODE: &str = "otel.status_code";
+/// What every series has; one of the two status codes.
+const OWN: [&str; 5] = [SERVICE_NAME, SPAN_NAME, SPAN_KIND, STATUS_CODE, OTEL_STATUS_CODE];
 
 /// What the instances of a section share.
 #[derive(Debug)]
@@ -27,18 +27,8 @@ pub struct Plan {
     /// Of durations; `None`: they are not measured.
     pub(crate) histogram: Option<Kind>,
     pub(crate) limits: Limits,
-    pub(crate) shows: Shows,
-}
-
-/// Which of the attributes that every series has are there.
-#[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one dimension")]
-pub(crate) struct Shows {
-    pub(crate) service_name: bool,
-    pub(crate) span_name: bool,
-    pub(crate) span_kind: bool,
-    pub(crate) status_code: bool,
-    pub(crate) otel_status_code: bool,
+    /// What every series has, but for these.
+    pub(crate) hidden: Vec<&'static str>,
 }
 
 /// The dimensions of a metric.
@@ -67,14 +57,13 @@ impl Dimensions {
                 None => list.push(Dimension { name: name.clone(), default }),
             }
         }
-        let reserved = |it: &str| RESERVED.contains(&it) || it == OTEL_STATUS_CODE;
-        Self { replaces: list.iter().any(|it| reserved(&it.name)), list }
+        Self { replaces: list.iter().any(|it| OWN.contains(&it.name.as_str())), list }
     }
 }
 
 impl Plan {
     pub(crate) fn new(config: Config) -> Self {
-        let shows = |name: &str| !config.exclude_dimensions.iter().any(|it| it == name);
+        let is_hidden = |name: &&str| config.exclude_dimensions.iter().any(|it| it == name);
         let size = |it: i64| usize::try_from(it).unwrap_or(0);
         let series_max = match config.aggregation_cardinality_limit {
             0 => usize::MAX,
@@ -88,13 +77,7 @@ impl Plan {
             events: Dimensions::new(&config.dimensions, &config.events.dimensions),
             histogram: histogram(&config.histogram),
             limits: Limits { series_max, exemplars_max },
-            shows: Shows {
-                service_name: shows(SERVICE_NAME),
-                span_name: shows(SPAN_NAME),
-                span_kind: shows(SPAN_KIND),
-                status_code: shows(STATUS_CODE),
-                otel_status_code: shows(OTEL_STATUS_CODE),
-            },
+            hidden: OWN.into_iter().filter(is_hidden).collect(),
             config,
         }
     }

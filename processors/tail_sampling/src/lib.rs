@@ -17,6 +17,7 @@ mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use component::config::Duration as GoDuration;
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Meter, Next, Problems,
     Processor, ProcessorSettings, Signal, Stability, async_trait,
@@ -24,7 +25,7 @@ use component::{
 use exporterhelper::{Claim, Onward};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pdata::{Depth, Field};
+use pdata::{Depth, Field, ValueRef};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -138,8 +139,8 @@ impl TailSampling {
         self.sampler.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A payload by trace, and whether a root span is there. Policies that are asked when spans come are asked about each
-    /// resource on its own, as upstream.
+    /// A payload by trace, and whether a root span is there, if that matters. Policies that are asked when spans come are
+    /// asked about each resource on its own, as upstream.
     fn parts(&self, data: Data) -> Vec<(TraceId, bool, Data)> {
         let resources = if self.sampler().at_ingest() {
             let mut at = 0_usize;
@@ -151,16 +152,17 @@ impl TailSampling {
         } else {
             vec![data]
         };
+        let looks_for_root = self.plan.config.decision_wait_after_root_received > GoDuration::ZERO;
         let traces = resources.into_iter().flat_map(|data| {
             data.partition(Depth::Item, |place| {
                 let id = place.get(Field::SPAN_TRACE_ID, &[]).ok().flatten();
-                let id = id.and_then(pdata::ValueRef::as_bytes).unwrap_or_default();
+                let id = id.and_then(ValueRef::as_bytes).unwrap_or_default();
                 TraceId::try_from(id).unwrap_or_default()
             })
         });
         traces
             .filter(|(_, data)| !data.is_empty())
-            .map(|(id, data)| (id, has_root(&data), data))
+            .map(|(id, data)| (id, looks_for_root && has_root(&data), data))
             .collect()
     }
 

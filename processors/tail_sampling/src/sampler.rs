@@ -81,7 +81,7 @@ pub(crate) struct Sampler {
 
 #[derive(Debug)]
 enum Trace {
-    Held(Held),
+    Held(Box<Held>),
     Decided(Decided),
 }
 
@@ -296,7 +296,7 @@ impl Sampler {
             self.metrics.new_traces.add(1);
             let batch = Batch::new(Context::default(), &self.lost);
             let (arrived, due) = (now.at, now.at + self.limits.wait);
-            Held { batch, spans: 0, bytes: 0, arrived, due }
+            Box::new(Held { batch, spans: 0, bytes: 0, arrived, due })
         };
         held.batch.join(data.clone(), claim);
         held.spans += spans;
@@ -319,13 +319,13 @@ impl Sampler {
         self.keep_held(id, held);
     }
 
-    fn keep_held(&mut self, id: TraceId, held: Held) {
+    fn keep_held(&mut self, id: TraceId, held: Box<Held>) {
         self.due.insert((held.due, id));
         self.traces.insert(id, Trace::Held(held));
     }
 
     /// Asks the policies about what has just come. Unless they say something, the trace goes on waiting.
-    fn ingest(&mut self, now: Moment, id: TraceId, mut held: Held, came: Data) {
+    fn ingest(&mut self, now: Moment, id: TraceId, mut held: Box<Held>, came: Data) {
         let begun = Instant::now();
         let verdict = self.judge(now, &id, held.spans, came);
         self.metrics.decision_ms.record(begun.elapsed().as_secs_f64() * 1000.0);
@@ -350,7 +350,7 @@ impl Sampler {
         true
     }
 
-    fn decide(&mut self, now: Moment, id: TraceId, mut held: Held) {
+    fn decide(&mut self, now: Moment, id: TraceId, mut held: Box<Held>) {
         if self.limits.at_ingest {
             // The policies have said all that they have to say.
             self.metrics.decisions.add(Decision::NotSampled, 1);
@@ -368,7 +368,14 @@ impl Sampler {
         verdict
     }
 
-    fn settle(&mut self, now: Moment, id: TraceId, held: Held, mut data: Data, verdict: Verdict) {
+    fn settle(
+        &mut self,
+        now: Moment,
+        id: TraceId,
+        held: Box<Held>,
+        mut data: Data,
+        verdict: Verdict,
+    ) {
         self.metrics.decisions.add(verdict.decision, 1);
         if verdict.decision != Decision::Sampled {
             return self.leave(now, id, held, Some(now.at));
@@ -393,7 +400,7 @@ impl Sampler {
     }
 
     /// The trace is not kept. `at`: when that was decided.
-    fn leave(&mut self, now: Moment, id: TraceId, held: Held, at: Option<Instant>) {
+    fn leave(&mut self, now: Moment, id: TraceId, held: Box<Held>, at: Option<Instant>) {
         self.held_bytes -= held.bytes;
         held.batch.answer(&Ok(()));
         match &mut self.left {

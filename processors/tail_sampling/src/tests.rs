@@ -198,6 +198,11 @@ async fn each_type_of_policy_keeps_what_it_says() {
         &[(with(json!({"n": "text"})), true), (with(json!({"n": -9})), true)],
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn codes_flags_and_states_of_spans_are_enough() {
+    let with = |attributes: Json| json!({"attributes": attributes});
     check(
         "type: status_code, status_code: {status_codes: [ERROR, UNSET]}",
         &[
