@@ -238,7 +238,8 @@ fn points(sink: &Sink) -> Vec<String> {
                         normalise(&mut point);
                         let mut resource = resource["resource"].clone();
                         normalise(&mut resource);
-                        all.push(format!("{resource} {} {around} {point}", scope["scope"]));
+                        let item = [resource, scope["scope"].clone(), around.clone(), point];
+                        all.push(item.map(in_order).map(|it| it.to_string()).join(" "));
                     }
                 }
             }
@@ -246,6 +247,19 @@ fn points(sink: &Sink) -> Vec<String> {
     }
     all.sort();
     all
+}
+
+/// With its keys in an order of their own: they come as they stood on the wire.
+fn in_order(it: Json) -> Json {
+    match it {
+        Json::Object(fields) => {
+            let sorted: std::collections::BTreeMap<String, Json> =
+                fields.into_iter().map(|(key, it)| (key, in_order(it))).collect();
+            json!(sorted)
+        }
+        Json::Array(list) => list.into_iter().map(in_order).collect(),
+        other => other,
+    }
 }
 
 /// Sorts attributes, and leaves out what is as good as absent.
