@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::Interval;
 
-componenttest::conformance!(processor Interval);
+componenttest::conformance!(processor Interval, "{interval: 10ms}");
 
 /// A processor that runs, and what comes out.
 struct Bench {
@@ -108,7 +108,8 @@ async fn all_kinds_wait_that_say_all_with_their_last_point() {
                 "isMonotonic": true}},
             {"name": "histogram", "histogram": {"dataPoints": [{"timeUnixNano": "1", "count": "1"}],
                 "aggregationTemporality": temporality}},
-            {"name": "exponential", "exponentialHistogram": {"dataPoints": [{"timeUnixNano": "1", "count": "1"}],
+            {"name": "exponential", "exponentialHistogram": {"dataPoints": [{"timeUnixNano": "1", "count": "1",
+                "positive": {}, "negative": {}}],
                 "aggregationTemporality": temporality}},
             {"name": "summary", "summary": {"dataPoints": [{"timeUnixNano": "1", "count": "1"}]}},
         ])
