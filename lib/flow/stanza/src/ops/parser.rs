@@ -102,7 +102,17 @@ impl Parser {
             || self.severity.is_some()
             || self.trace.is_some()
             || self.scope.is_some();
-        !blocks && self.body.is_none() && self.parse_to == Field::root(Root::Attributes)
+        !blocks && self.body.is_none() && self.writes_attributes()
+    }
+
+    /// True if the keys of the result become attributes.
+    pub(super) fn writes_attributes(&self) -> bool {
+        self.parse_to == Field::root(Root::Attributes)
+    }
+
+    /// True if a `timestamp:` block reads the time.
+    pub(super) fn has_time(&self) -> bool {
+        self.time.is_some()
     }
 
     /// Stores the result and runs the blocks: all of them, the first failure counts.

@@ -285,6 +285,25 @@ fn structured_syslog() {
 }
 
 #[test]
+fn syslog_that_does_not_become_attributes_keeps_its_time_and_severity() {
+    let to_body = |protocol: &str, line: &str| {
+        syslog(
+            json!({ "protocol": protocol, "parse_to": "body", "location": "Europe/Berlin" }),
+            line,
+        )
+    };
+    let got = to_body("rfc5424", "<34>1 2003-10-11T22:14:15.003-07:00 h a p m - x");
+    assert_eq!(got["body"]["timestamp"], "2003-10-11 22:14:15.003 -0700 -0700");
+    assert_eq!((&got["body"]["severity"], got.get("severity")), (&json!(2), None));
+    assert_eq!(got.get("time"), None);
+    let got = to_body("rfc5424", "<34>1 2003-10-11T22:14:15Z h a p m - x");
+    assert_eq!(got["body"]["timestamp"], "2003-10-11 22:14:15 +0000 UTC");
+    let got = to_body("rfc3164", "<34>Jan 12 06:30:00 h a: x");
+    let time = got["body"]["timestamp"].as_str().unwrap();
+    assert!(time.ends_with("-01-12 06:30:00 +0100 CET"), "{time}");
+}
+
+#[test]
 fn framed_syslog() {
     let one = "<14>1 2024-10-11T22:14:15Z h a - - - one";
     let two = "<14>1 2024-10-11T22:14:15Z h a - - - second";

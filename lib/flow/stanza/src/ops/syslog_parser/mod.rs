@@ -10,7 +10,7 @@ use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
 use crate::keys::{no_zone, unknown_zone};
 use crate::value::{Pairs, Value, put, take, type_name};
-use golang::time::{Zone, in_64_bits};
+use golang::time::{Reading, Zone, in_64_bits};
 
 mod rfc3164;
 mod rfc5424;
@@ -69,7 +69,7 @@ enum Framing {
 struct Message<'a> {
     priority: Option<u8>,
     version: Option<u16>,
-    timestamp: Option<i128>,
+    timestamp: Option<Reading>,
     hostname: Option<&'a str>,
     appname: Option<&'a str>,
     proc_id: Option<&'a str>,
@@ -206,13 +206,20 @@ impl Operator for SyslogParser {
             }
         };
         let message = self.read(text, entry.observed, arena)?;
-        self.parser.store(entry, message.to_map(arena), arena)?;
+        let mut map = message.to_map(arena);
+        // Upstream moves time and severity from attributes to the record; elsewhere they stay what they are.
+        let moves = self.parser.writes_attributes();
+        if let Some(time) = message.timestamp.filter(|_| !moves) {
+            put(&mut map, "timestamp", Value::Str(arena.alloc_str(&time.to_string())));
+        }
+        self.parser.store(entry, Value::Map(map.into_bump_slice()), arena)?;
         if self.protocol == Protocol::None && message.priority.is_none() {
             return Ok(Flow::Next);
         }
-        // Upstream looks for the time first and leaves the severity alone without it.
-        if self.protocol != Protocol::None {
-            entry.timestamp = in_64_bits(message.timestamp.ok_or(Failure::Fixed(
+        // It looks for the time first and leaves the severity alone without it.
+        if self.protocol != Protocol::None && !self.parser.has_time() {
+            let time = message.timestamp.filter(|_| moves);
+            entry.timestamp = in_64_bits(time.map(|it| it.nanos).ok_or(Failure::Fixed(
                 "time parser: log entry does not have the expected parse_from field",
             ))?);
         }
@@ -299,7 +306,7 @@ fn priority(text: &str) -> Option<(u8, &str)> {
 }
 
 impl<'a> Message<'a> {
-    fn to_map(&self, arena: &'a Bump) -> Value<'a> {
+    fn to_map(&self, arena: &'a Bump) -> Pairs<'a> {
         let mut map = Pairs::with_capacity_in(12, arena);
         if let Some(priority) = self.priority {
             let facility = priority >> 3;
@@ -327,6 +334,6 @@ impl<'a> Message<'a> {
         if let Some(data) = self.structured_data {
             put(&mut map, "structured_data", data);
         }
-        Value::Map(map.into_bump_slice())
+        map
     }
 }

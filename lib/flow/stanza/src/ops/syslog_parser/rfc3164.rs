@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Failure, Message};
 use golang::time::Layout;
-use golang::time::{Zone, rfc3339};
+use golang::time::{Zone, rfc3339_reading};
 
 /// Longest hostname and tag. RFC 3164 section 4.1.3 says 32 for the tag.
 const HOST_BYTES_MAX: usize = 255;
@@ -27,7 +27,7 @@ pub(super) fn read<'a>(
         &text[STAMP_BYTES..]
     } else {
         let (stamp, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
-        message.timestamp = Some(rfc3339(stamp).ok_or(wrong)?);
+        message.timestamp = Some(rfc3339_reading(stamp).ok_or(wrong)?);
         rest
     };
     let rest = rest.strip_prefix(' ').ok_or(Failure::Fixed("expecting a blank"))?;
