@@ -98,11 +98,15 @@ impl Parser {
 
     /// True if the result goes to the attributes and nothing else happens.
     pub(super) fn is_plain(&self) -> bool {
-        let blocks = self.time.is_some()
+        !self.has_blocks() && self.body.is_none() && self.writes_attributes()
+    }
+
+    /// True if a block reads something from the result.
+    pub(super) fn has_blocks(&self) -> bool {
+        self.time.is_some()
             || self.severity.is_some()
             || self.trace.is_some()
-            || self.scope.is_some();
-        !blocks && self.body.is_none() && self.writes_attributes()
+            || self.scope.is_some()
     }
 
     /// True if the keys of the result become attributes.

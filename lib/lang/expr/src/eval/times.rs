@@ -74,10 +74,10 @@ impl<'a> Env<'a, '_> {
             ("UnixNano", []) => since(1),
             ("IsZero", []) => yes(reading.nanos == ZERO),
             ("UTC", []) => Some(Val::Time(time)),
-            ("String", []) => self.text(&reading.to_string()),
+            ("String", []) => Some(self.text(&reading.to_string())),
             ("Format", [Val::Data(Value::Str(layout))]) => {
                 let clock = Clock::new(Layout::new(layout), "UTC").ok()?;
-                self.text(&clock.write(reading))
+                Some(self.text(&clock.write(reading)))
             }
             ("Add", [Val::Span(by)]) => Some(Val::Time(time.saturating_add(*by))),
             ("Sub", [Val::Time(other)]) => Some(Val::Span(time.saturating_sub(*other))),
@@ -99,17 +99,17 @@ impl<'a> Env<'a, '_> {
             "Milliseconds" => int(span / 1_000_000),
             "Microseconds" => int(span / 1_000),
             "Nanoseconds" => int(span),
-            "String" => self.text(&Duration::from_nanos(span).to_string()),
+            "String" => Some(self.text(&Duration::from_nanos(span).to_string())),
             _ => None,
         }
     }
 
-    fn text(&self, text: &str) -> Option<Val<'a>> {
-        Some(Val::Data(Value::Str(self.arena.alloc_str(text))))
+    fn text(&self, text: &str) -> Val<'a> {
+        Val::Data(Value::Str(self.arena.alloc_str(text)))
     }
 
     /// A month or a day of the week is a number with a name in Go, and shows as its name.
     fn word(&self, names: &[&'static str], at: i64) -> Option<Val<'a>> {
-        usize::try_from(at).ok().and_then(|it| names.get(it)).and_then(|it| self.text(it))
+        usize::try_from(at).ok().and_then(|it| names.get(it)).map(|it| self.text(it))
     }
 }

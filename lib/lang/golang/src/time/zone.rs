@@ -55,6 +55,14 @@ impl Zone {
         Ok(self.reading(&parsed, seconds))
     }
 
+    /// The same as it stands there: without a year it is of the year 0, as in Go.
+    ///
+    /// # Errors
+    /// An abbreviation that means nothing here.
+    pub fn read_undated(&self, parsed: Parsed<'_>) -> Result<Reading, String> {
+        Ok(self.reading(&parsed, self.resolve(&parsed)?))
+    }
+
     /// What was read, `seconds` after 1970.
     pub(super) fn reading(&self, parsed: &Parsed<'_>, seconds: i64) -> Reading {
         Reading {

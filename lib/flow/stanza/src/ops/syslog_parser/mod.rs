@@ -70,6 +70,8 @@ struct Message<'a> {
     priority: Option<u8>,
     version: Option<u16>,
     timestamp: Option<Reading>,
+    /// What a time stamp without a year says by itself.
+    undated: Option<Reading>,
     hostname: Option<&'a str>,
     appname: Option<&'a str>,
     proc_id: Option<&'a str>,
@@ -207,21 +209,26 @@ impl Operator for SyslogParser {
         };
         let message = self.read(text, entry.observed, arena)?;
         let mut map = message.to_map(arena);
-        // Upstream moves time and severity from attributes to the record; elsewhere they stay what they are.
+        // Upstream takes time and severity out of the attributes after all blocks have run; elsewhere they stay.
         let moves = self.parser.writes_attributes();
-        if let Some(time) = message.timestamp.filter(|_| !moves) {
+        let stays = !moves || self.parser.has_blocks();
+        if let Some(time) = message.undated.or(message.timestamp).filter(|_| stays) {
             put(&mut map, "timestamp", Value::Str(arena.alloc_str(&time.to_string())));
         }
-        self.parser.store(entry, Value::Map(map.into_bump_slice()), arena)?;
+        let stored = self.parser.store(entry, Value::Map(map.into_bump_slice()), arena);
         if self.protocol == Protocol::None && message.priority.is_none() {
-            return Ok(Flow::Next);
+            return stored.map(|()| Flow::Next);
         }
         // It looks for the time first and leaves the severity alone without it.
         if self.protocol != Protocol::None && !self.parser.has_time() {
-            let time = message.timestamp.filter(|_| moves);
-            entry.timestamp = in_64_bits(time.map(|it| it.nanos).ok_or(Failure::Fixed(
+            let time = message.timestamp.filter(|_| moves).ok_or(Failure::Fixed(
                 "time parser: log entry does not have the expected parse_from field",
-            ))?);
+            ))?;
+            entry.timestamp = in_64_bits(time.nanos);
+        }
+        stored?;
+        if stays {
+            take(&mut entry.attributes, "timestamp");
         }
         let Some(priority) = message.priority else { return Ok(Flow::Next) };
         if take(&mut entry.attributes, "severity").is_none() {
@@ -257,8 +264,10 @@ impl SyslogParser {
                             "message too long to parse. was size {len}, max length {max}"
                         )));
                     }
-                    // Best effort: a message that is shorter than it says is read as far as it goes.
-                    let mut len: usize = after.len().min(len);
+                    let Some(mut len) = Some(len).filter(|it| *it <= after.len()) else {
+                        let text = "found EOF after fewer octets than announced";
+                        return Err(Failure::Fixed(text));
+                    };
                     while !after.is_char_boundary(len) {
                         len -= 1;
                     }
