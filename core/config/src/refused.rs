@@ -47,6 +47,13 @@ impl Error for Fault {
         Self::type_of(Type::Number, text)
     }
 
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        match go_type(&expected.to_string()) {
+            Go::Struct => Self::type_of(Type::Map, "expected a map or struct, got \"slice\""),
+            _ => Self::read(format!("invalid length {length}, expected {expected}")),
+        }
+    }
+
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let text = format!("unknown value {variant:?} (valid values: [{}])", expected.join(" "));
         let values = expected.iter().map(|it| (*it).to_owned()).collect();
@@ -107,6 +114,7 @@ fn go_type(visitor: &str) -> Go<'_> {
 fn go_names(unexpected: &Unexpected<'_>) -> (&'static str, &'static str) {
     match unexpected {
         Unexpected::Bool(_) => ("bool", "bool"),
+        Unexpected::Unsigned(it) if i64::try_from(*it).is_err() => ("uint64", "uint64"),
         Unexpected::Signed(_) | Unexpected::Unsigned(_) => ("int", "int"),
         Unexpected::Float(_) => ("float64", "float64"),
         Unexpected::Seq => ("slice", "[]interface {}"),

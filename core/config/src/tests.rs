@@ -278,6 +278,7 @@ fn wrong_types_have_the_texts_of_mapstructure() {
         (r#"{"on": 1}"#, "on", "expected type 'bool', got unconvertible type 'int'"),
         (r#"{"ratio": "x"}"#, "ratio", "expected type 'float64', got unconvertible type 'string'"),
         (r#"{"new_name": 123}"#, "new_name", &format!("{string} 'int'")),
+        (r#"{"new_name": 9223372036854775808}"#, "new_name", &format!("{string} 'uint64'")),
         (r#"{"new_name": {}}"#, "new_name", &format!("{string} 'map[string]interface {{}}'")),
         (r#"{"storage": 1.5}"#, "storage", &format!("{string} 'float64'")),
         (
@@ -473,6 +474,12 @@ fn sections_are_on_when_mentioned() {
         r#"{"protocols": {"grpc": {"enabled": "no"}}}"#,
         &[
             "protocols/grpc | 'protocols.grpc' unexpected type string for 'enabled': got 'no' value expected 'true' or 'false'",
+        ],
+    );
+    check_error(
+        r#"{"protocols": {"grpc": {"enabled": {"b": [1, "x"], "a": null}}}}"#,
+        &[
+            "protocols/grpc | 'protocols.grpc' unexpected type map[string]interface {} for 'enabled': got 'map[a:<nil> b:[1 x]]' value expected 'true' or 'false'",
         ],
     );
     check_error(

@@ -67,6 +67,7 @@ impl Value {
     pub fn go_type(&self) -> &'static str {
         match self.plain() {
             Value::Bool(_) => "bool",
+            Value::Int(it) if i64::try_from(*it).is_err() => "uint64",
             Value::Int(_) => "int",
             Value::Float(_) => "float64",
             Value::String(_) | Value::Sourced { .. } => "string",
@@ -85,14 +86,25 @@ impl Value {
         }
     }
 
-    /// A scalar as Go prints it with `%v`.
+    /// The value as Go prints it with `%v`.
     pub(super) fn go_text(&self) -> String {
         match self.plain() {
             Value::Bool(it) => it.to_string(),
             Value::Int(it) => it.to_string(),
             Value::Float(it) => it.to_string(),
             Value::String(it) => it.clone(),
-            other => other.go_type().to_owned(),
+            Value::List(list) => {
+                let all: Vec<_> = list.iter().map(Self::go_text).collect();
+                format!("[{}]", all.join(" "))
+            }
+            Value::Map(entries) => {
+                let mut all: Vec<_> =
+                    entries.iter().map(|(key, it)| format!("{key}:{}", it.go_text())).collect();
+                all.sort();
+                format!("map[{}]", all.join(" "))
+            }
+            Value::Null => "<nil>".to_owned(),
+            Value::Sourced { text, .. } => text.clone(),
         }
     }
 

@@ -222,7 +222,6 @@ async fn check(at: &str, service: &str) -> Result<u8, (i32, String)> {
     let mut section = ClientConfig { endpoint: format!("http://{at}"), ..ClientConfig::default() };
     section.compression = compression::Type::NONE.into();
     let client = Client::new(&section, "test", LIMIT).unwrap();
-    client.start();
     let path = "/grpc.health.v1.Health/Check".parse().unwrap();
     let answer = client.call(&Context::default(), &path, &[request(service)]).await;
     answer.map(|it| it[1]).map_err(|it| (it.code, it.message))

@@ -450,10 +450,8 @@ async fn clients_of_both_transports_send_it_and_it_comes_over_tls() {
     section.tls.common.ca_file = authority.path("ca.pem");
     let client = configgrpc::client::Client::new(&section, "test", LIMIT).unwrap();
     let with = client.authorized(Some(Arc::clone(&auth))).unwrap();
-    with.start();
     with.call(&Context::default(), &path, &[Bytes::new()]).await.unwrap();
     let without = configgrpc::client::Client::new(&section, "test", LIMIT).unwrap();
-    without.start();
     let refused = without.call(&Context::default(), &path, &[Bytes::new()]).await.unwrap_err();
     assert_eq!((refused.code, refused.message.as_str()), (16, "no token"));
     // Without TLS a gRPC client would show the token to everybody on the way.

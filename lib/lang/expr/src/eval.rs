@@ -10,6 +10,7 @@ use crate::Record;
 use crate::tree::{Node, Operator};
 
 mod call;
+mod times;
 
 /// Elements of a range at most; expr-lang's memory budget is the same.
 const RANGE_MAX: i64 = 1_000_000;
@@ -18,7 +19,7 @@ const RANGE_MAX: i64 = 1_000_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Val<'a> {
     Data(Value<'a>),
-    /// Nanoseconds since 1970.
+    /// Nanoseconds since 1970; the least is a time that is not known.
     Time(i64),
     /// Nanoseconds.
     Span(i64),
@@ -74,7 +75,7 @@ impl<'a> Val<'a> {
     pub(super) fn display(&self) -> String {
         match self {
             Val::Data(it) => value::display(it),
-            Val::Time(it) => golang::time::show((*it).into()),
+            Val::Time(it) => times::instant(*it).to_string(),
             Val::Span(it) => config::Duration::from_nanos(*it).to_string(),
         }
     }
@@ -161,6 +162,7 @@ impl<'a, 'e> Env<'a, 'e> {
                 return self.eval(chosen);
             }
             Node::Call(builtin, args) => return call::call(self, *builtin, args),
+            Node::Method { of, name, args } => return self.method(of, name, args),
             Node::Element => return Ok(self.elements.last().map_or(NIL, |(it, _)| *it)),
             Node::Index => Value::Int(self.elements.last().map_or(0, |(_, at)| number::int(*at))),
             Node::Accumulator => return Ok(self.accumulators.last().copied().unwrap_or(NIL)),
@@ -402,15 +404,7 @@ impl<'a, 'e> Env<'a, 'e> {
                 all.push_str(y);
                 Val::Data(Value::Str(all.into_bump_str()))
             }
-            (Operator::Add, Val::Time(x), Val::Span(y) | Val::Time(y)) => {
-                Val::Time(x.saturating_add(y))
-            }
-            (Operator::Add, Val::Span(x), Val::Time(y)) => Val::Time(x.saturating_add(y)),
-            (Operator::Add, Val::Span(x), Val::Span(y)) => Val::Span(x.wrapping_add(y)),
-            (Operator::Subtract, Val::Time(x), Val::Time(y)) => Val::Span(x.saturating_sub(y)),
-            (Operator::Subtract, Val::Time(x), Val::Span(y)) => Val::Time(x.saturating_sub(y)),
-            (Operator::Subtract, Val::Span(x), Val::Span(y)) => Val::Span(x.wrapping_sub(y)),
-            _ => return Err(mismatched(operator, &a, &b)),
+            (_, a, b) => return times::arithmetic(operator, a, b),
         })
     }
 }
@@ -491,7 +485,7 @@ fn not_text(operator: &str, got: &Val<'_>) -> Stop {
     format!("invalid operation: {operator} on {} (string required)", got.type_name()).into()
 }
 
-fn mismatched(operator: Operator, a: &Val<'_>, b: &Val<'_>) -> Stop {
+pub(super) fn mismatched(operator: Operator, a: &Val<'_>, b: &Val<'_>) -> Stop {
     let (a, b) = (a.type_name(), b.type_name());
     format!("invalid operation: {} (mismatched types {a} and {b})", operator.text()).into()
 }

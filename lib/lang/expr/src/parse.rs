@@ -311,14 +311,7 @@ impl Parser {
                 return self.label(name);
             }
             self.later(format!("unknown name {}", name.text), name.at);
-            self.expect("(")?;
-            while !self.is(")") {
-                self.expression(0)?;
-                if !self.accept(",") {
-                    break;
-                }
-            }
-            self.expect(")")?;
+            self.arguments()?;
             return Ok(Node::Unknown);
         };
         self.expect("(")?;
@@ -339,6 +332,20 @@ impl Parser {
             self.later(format!("too many arguments to call {}", name.text), name.at);
         }
         Ok(Node::Call(builtin, args))
+    }
+
+    /// What stands in brackets behind the name of a function.
+    fn arguments(&mut self) -> Result<Vec<Node>, Wrong> {
+        self.expect("(")?;
+        let mut all = Vec::new();
+        while !self.is(")") {
+            all.push(self.expression(0)?);
+            if !self.accept(",") {
+                break;
+            }
+        }
+        self.expect(")")?;
+        Ok(all)
     }
 
     /// Notes a mistake that is none of syntax.
@@ -434,11 +441,12 @@ impl Parser {
                     let message = format!("unexpected token {}", name.show());
                     return Err(Wrong::new(message, name.at));
                 }
-                if self.is("(") {
-                    let message = format!("type has no method {}", name.text);
-                    return Err(Wrong::new(message, name.at));
-                }
-                node = member(node, Node::Text(name.text), optional);
+                node = if self.is("(") {
+                    let args = self.arguments()?;
+                    Node::Method { of: Box::new(node), name: name.text, args }
+                } else {
+                    member(node, Node::Text(name.text), optional)
+                };
             } else if self.accept("[") {
                 node = self.index(node, optional)?;
             } else {

@@ -49,6 +49,12 @@ pub(super) enum Node {
     Matches(Box<Node>, Box<Regex>),
     Condition(Box<Node>, Box<Node>, Box<Node>),
     Call(Builtin, Vec<Node>),
+    /// `of.name(args)`.
+    Method {
+        of: Box<Node>,
+        name: String,
+        args: Vec<Node>,
+    },
     /// The element that a predicate is asked about.
     Element,
     /// Its position.

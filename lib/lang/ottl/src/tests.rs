@@ -309,6 +309,8 @@ fn times_can_be_taken_apart() {
         "TruncateTime(time, Duration(\"1h\")) == Unix(1581451200)",
         "Hour(Time(\"2024-07-01 08:00\", \"%Y-%m-%d %H:%M\", \"America/New_York\")) == 8",
         "UnixSeconds(Time(\"2024-07-01 08:00\", \"%Y-%m-%d %H:%M\", \"America/New_York\")) == 1719835200",
+        "FormatTime(Time(\"2024-07-01\", \"%F\", \"America/New_York\"), \"%R %Z\") == \"00:00 EDT\"",
+        "FormatTime(Unix(0), \"%Z\") == \"UTC\"",
         "Now() > time",
     ]);
 }

@@ -143,11 +143,12 @@ impl Client {
         Ok(Self { auth, ..self })
     }
 
-    /// Begins to connect, and to reconnect. Never fails: calls say what is wrong.
+    /// Begins to connect, and to reconnect, when the first call comes, as grpc-go: a server that opens its port while we
+    /// start has not been missed by then.
     ///
     /// The task belongs to the client and not to a host, because the queue in front of an exporter
     /// is drained after the host's tasks have ended.
-    pub fn start(&self) {
+    fn connect(&self) {
         let balancer = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(balancer) = balancer {
             self.task.lock().unwrap_or_else(PoisonError::into_inner).spawn(balancer.run());
@@ -241,7 +242,8 @@ impl Client {
                 Link::Down(why) if !self.wait_for_ready => {
                     return Err(failure(code::UNAVAILABLE, why.to_string()));
                 }
-                Link::Down(_) | Link::Connecting => {}
+                Link::Down(_) => {}
+                Link::Connecting => self.connect(),
             }
             if link.changed().await.is_err() {
                 return Err(closing());

@@ -57,7 +57,6 @@ impl Runtime {
             ..ClientConfig::default()
         };
         let client = Client::new(&config, "sluice-cri", timeout)?.with_reply_max(REPLY_BYTES_MAX);
-        client.start();
         Ok(Self { client, endpoint, timeout, section })
     }
 

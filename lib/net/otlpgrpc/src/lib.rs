@@ -56,7 +56,7 @@ impl Component for Sender {
             .and_then(|()| Client::new(config, &agent, self.timeout))
             .and_then(|client| client.authorized(auth))
             .map_err(|why| format!("exporters::{}: {why}", self.settings.id))?;
-        self.client.get_or_init(|| client.measured(&self.settings.meter)).start();
+        self.client.get_or_init(|| client.measured(&self.settings.meter));
         Ok(())
     }
 

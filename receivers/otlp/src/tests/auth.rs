@@ -74,7 +74,6 @@ pub(super) async fn over_grpc(it: &Fixture, name: Option<&str>) -> Result<(), (i
     let headers = name.map(|it| ("x-name".to_owned(), Secret::from(it)));
     config.headers.entries.extend(headers);
     let client = Client::new(&config, "test", Duration::ZERO).unwrap();
-    client.start();
     let (ctx, path) = (component::Context::default(), PathAndQuery::from_static(EXPORT));
     let call = client.call(&ctx, &path, &[logs(1).to_bytes()]).await;
     call.map(|_| ()).map_err(|status| (status.code, status.message))

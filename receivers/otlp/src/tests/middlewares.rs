@@ -37,7 +37,6 @@ async fn call(it: &Fixture) -> Result<(), component::GrpcStatus> {
     let mut config = configgrpc::client::ClientConfig { endpoint, ..Default::default() };
     config.compression = compression::Type::NONE.into();
     let client = configgrpc::client::Client::new(&config, "test", Duration::ZERO).unwrap();
-    client.start();
     let path = "/opentelemetry.proto.collector.logs.v1.LogsService/Export".parse().unwrap();
     let body = componenttest::logs(1).to_bytes();
     client.call(&component::Context::default(), &path, &[body]).await.map(|_| ())

@@ -67,7 +67,6 @@ async fn over_grpc(at: SocketAddr, tls: configtls::ClientConfig) -> Result<(), S
     let mut config = ClientConfig { endpoint: at.to_string(), tls, ..ClientConfig::default() };
     config.compression = compression::Type::NONE.into();
     let client = Client::new(&config, "test", PATIENCE).unwrap();
-    client.start();
     let call = client
         .call(
             &component::Context::default(),

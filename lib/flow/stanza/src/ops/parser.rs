@@ -98,11 +98,25 @@ impl Parser {
 
     /// True if the result goes to the attributes and nothing else happens.
     pub(super) fn is_plain(&self) -> bool {
-        let blocks = self.time.is_some()
+        !self.has_blocks() && self.body.is_none() && self.writes_attributes()
+    }
+
+    /// True if a block reads something from the result.
+    pub(super) fn has_blocks(&self) -> bool {
+        self.time.is_some()
             || self.severity.is_some()
             || self.trace.is_some()
-            || self.scope.is_some();
-        !blocks && self.body.is_none() && self.parse_to == Field::root(Root::Attributes)
+            || self.scope.is_some()
+    }
+
+    /// True if the keys of the result become attributes.
+    pub(super) fn writes_attributes(&self) -> bool {
+        self.parse_to == Field::root(Root::Attributes)
+    }
+
+    /// True if a `timestamp:` block reads the time.
+    pub(super) fn has_time(&self) -> bool {
+        self.time.is_some()
     }
 
     /// Stores the result and runs the blocks: all of them, the first failure counts.

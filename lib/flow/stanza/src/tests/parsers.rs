@@ -285,6 +285,44 @@ fn structured_syslog() {
 }
 
 #[test]
+fn syslog_that_does_not_become_attributes_keeps_its_time_and_severity() {
+    let to_body = |protocol: &str, line: &str| {
+        syslog(
+            json!({ "protocol": protocol, "parse_to": "body", "location": "Europe/Berlin" }),
+            line,
+        )
+    };
+    let got = to_body("rfc5424", "<34>1 2003-10-11T22:14:15.003-07:00 h a p m - x");
+    assert_eq!(got["body"]["timestamp"], "2003-10-11 22:14:15.003 -0700 -0700");
+    assert_eq!((&got["body"]["severity"], got.get("severity")), (&json!(2), None));
+    assert_eq!(got.get("time"), None);
+    let got = to_body("rfc5424", "<34>1 2003-10-11T22:14:15Z h a p m - x");
+    assert_eq!(got["body"]["timestamp"], "2003-10-11 22:14:15 +0000 UTC");
+    let got = to_body("rfc3164", "<34>Jan 12 06:30:00 h a: x");
+    assert_eq!(got["body"]["timestamp"], "0000-01-12 06:30:00 +0053 LMT");
+    let block = json!({ "parse_from": "attributes.none" });
+    let got = syslog(
+        json!({ "protocol": "rfc5424", "severity": block }),
+        "<34>1 2003-10-11T22:14:15Z h a p m - x",
+    );
+    assert_eq!(got["attributes"]["timestamp"], "2003-10-11 22:14:15 +0000 UTC");
+    assert_eq!((&got["attributes"]["severity"], got.get("severity")), (&json!(2), None));
+    assert_eq!(got["time"], 1_065_910_455_000_000_000_u64);
+}
+
+#[test]
+fn old_syslog_has_as_many_blanks_as_its_sender_likes_and_perhaps_no_host() {
+    for (line, want) in [
+        ("<34> Oct 11 22:14:15  h a: x", json!(["h", "a", "x"])),
+        ("<34>Oct 11 22:14:15 a: x", json!([null, "a", "x"])),
+        ("<34>Oct 11 22:14:15 word", json!([null, null, "word"])),
+    ] {
+        let got = syslog(json!({ "protocol": "rfc3164" }), line)["attributes"].take();
+        assert_eq!(json!([got["hostname"], got["appname"], got["message"]]), want, "{line}");
+    }
+}
+
+#[test]
 fn framed_syslog() {
     let one = "<14>1 2024-10-11T22:14:15Z h a - - - one";
     let two = "<14>1 2024-10-11T22:14:15Z h a - - - second";
@@ -293,6 +331,7 @@ fn framed_syslog() {
     let text = format!("{} {one}{} {two}", one.len(), two.len());
     assert_eq!(message(counted.clone(), &text), "second");
     assert_eq!(message(counted.clone(), "x y"), Value::Null);
+    assert_eq!(message(counted.clone(), &format!("999 {one}")), Value::Null);
     let mut short = counted;
     short["max_octets"] = 10.into();
     assert_eq!(message(short, &text), Value::Null);

@@ -1,10 +1,10 @@
 //! A layout and a place: what it takes to read a time.
 
 use super::layout::Layout;
-use super::write::{Shown, write};
+use super::reading::Reading;
+use super::write::write;
 use super::zone::Zone;
 use super::{Undated, complete};
-use crate::number::wrapped;
 
 /// A layout, and the place whose time a text without a zone has.
 #[derive(Debug)]
@@ -13,15 +13,6 @@ pub struct Clock {
     zone: Zone,
     /// What the configuration says an abbreviation means; looked up before all others.
     abbreviations: Vec<(String, Zone)>,
-}
-
-/// What a text said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
-    /// Since 1970, UTC.
-    pub nanos: i128,
-    /// Of the clock that shows it.
-    pub offset_seconds: i32,
 }
 
 impl Clock {
@@ -69,30 +60,19 @@ impl Clock {
         let mut parsed = parsed?;
         let zone_name = parsed.zone_name;
         let known = |(name, _): &&(String, Zone)| zone_name == Some(name.as_str());
-        let seconds = match self.abbreviations.iter().find(known) {
-            Some((_, zone)) => {
-                complete(&mut parsed, now, undated, |it| Ok(zone.instant(it.civil_seconds())))?
-            }
-            None => complete(&mut parsed, now, undated, |it| self.zone.resolve(it))?,
+        let (seconds, zone) = match self.abbreviations.iter().find(known) {
+            Some((_, zone)) => (
+                complete(&mut parsed, now, undated, |it| Ok(zone.instant(it.civil_seconds())))?,
+                zone,
+            ),
+            None => (complete(&mut parsed, now, undated, |it| self.zone.resolve(it))?, &self.zone),
         };
-        Ok(Reading {
-            nanos: i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos),
-            offset_seconds: i32::try_from(parsed.civil_seconds() - seconds).unwrap_or_default(),
-        })
+        Ok(zone.reading(&parsed, seconds))
     }
 
     /// The text of an instant as a clock with its offset shows it.
     pub fn write(&self, reading: Reading) -> String {
-        let second = 1_000_000_000;
-        let seconds = wrapped(reading.nanos.div_euclid(second));
-        write(
-            self.layout.text(),
-            Shown {
-                seconds: seconds.saturating_add(i64::from(reading.offset_seconds)),
-                nanos: u32::try_from(reading.nanos.rem_euclid(second)).unwrap_or_default(),
-                offset_seconds: reading.offset_seconds,
-            },
-        )
+        write(self.layout.text(), reading.shown())
     }
 }
 
@@ -102,20 +82,37 @@ mod tests {
 
     #[test]
     fn a_clock_writes_each_directive() {
-        let reading = Reading { nanos: 1_709_251_198_012_000_000, offset_seconds: -5 * 3600 };
+        let reading = Clock::strptime("%Y-%m-%dT%H:%M:%S.%L%z", "").unwrap();
+        let reading = reading.read("2024-02-29T18:59:58.012-0500", 0).unwrap();
         for (layout, want) in [
             ("%Y-%m-%dT%H:%M:%S.%L%z", "2024-02-29T18:59:58.012-0500"),
             ("%y %o %q %b %B %e %g", "24 _2 2 Feb February 29 29"),
             ("%a %A %I %l %p %P", "Thu Thursday 06 6 PM pm"),
             ("%T.%f %R %D %F", "18:59:58.012 18:59 02/29/2024 2024-02-29"),
-            ("%i %j %w %k %Z", "-05 -05:00 -050000 -05:00:00 -05"),
+            ("%i %j %w %k %Z", "-05 -05:00 -050000 -05:00:00 -0500"),
             ("%c|%r|%n%t%%", "Thu Feb 29 18:59:58 2024|06:59:58 pm|\n\t%"),
         ] {
             assert_eq!(Clock::strptime(layout, "").unwrap().write(reading), want, "{layout}");
         }
         let clock = Clock::strptime("%T.%s|%T,%L|%z", "").unwrap();
-        let reading = Reading { nanos: 5, offset_seconds: 0 };
+        let reading = Reading::utc(5);
         assert_eq!(clock.write(reading), "00:00:00.000000005|00:00:00|Z");
+    }
+
+    #[test]
+    fn a_clock_knows_its_zone_by_name_by_offset_or_by_place() {
+        let zone = |text: &str, layout, location| {
+            let clock = Clock::strptime(layout, location).unwrap();
+            clock.read(text, 0).unwrap().zone.as_str().to_owned()
+        };
+        assert_eq!(zone("2024-01-01", "%F", "America/New_York"), "EST");
+        assert_eq!(zone("2024-01-01", "%F", "America/Sao_Paulo"), "-03");
+        assert_eq!(zone("2024-01-01 -0500", "%F %z", "America/New_York"), "EST");
+        assert_eq!(zone("2024-01-01 -0600", "%F %z", "America/New_York"), "");
+        assert_eq!(zone("2024-01-01 +0000", "%F %z", "America/New_York"), "UTC");
+        assert_eq!(zone("2024-01-01 EDT", "%F %Z", "America/New_York"), "EST");
+        assert_eq!(zone("2024-07-01 CET", "%F %Z", "UTC"), "CEST");
+        assert_eq!(zone("2024-07-01 GMT+3", "%F %Z", "UTC"), "GMT+3");
     }
 
     #[test]
@@ -124,6 +121,7 @@ mod tests {
         let reading = clock.read("2024-07-01 08:00", 0).unwrap();
         assert_eq!(reading.nanos, 1_719_835_200_000_000_000);
         assert_eq!(reading.offset_seconds, -4 * 3600);
+        assert_eq!(reading.zone.as_str(), "EDT");
         assert!(clock.read("x", 0).unwrap_err().starts_with("parsing time"));
         assert!(Clock::strptime("%Q", "").is_err());
     }

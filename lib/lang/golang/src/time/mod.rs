@@ -5,18 +5,18 @@ mod clock;
 mod layout;
 mod parts;
 mod reader;
+mod reading;
 mod rfc3339;
 mod strptime;
 mod write;
 mod zone;
 
-pub use clock::{Clock, Reading};
+pub use clock::Clock;
 pub use layout::Layout;
 pub use parts::{Mismatch, Parsed};
-pub use rfc3339::{rfc3339, rfc3339_at_start};
+pub use reading::{Abbreviation, Reading};
+pub use rfc3339::{rfc3339, rfc3339_at_start, rfc3339_reading};
 pub use zone::Zone;
-
-use crate::number::wrapped;
 
 /// Seconds of a day.
 const DAY_SECS: i64 = 86_400;
@@ -85,19 +85,12 @@ pub fn now() -> i64 {
     i64::try_from(::clock::unix_nanos()).unwrap_or(i64::MAX)
 }
 
+/// Go's zero time: nanoseconds from 1970 back to the first moment of the year 1.
+pub const ZERO: i128 = -62_135_596_800_000_000_000;
+
 /// An instant in UTC as Go's `%v` prints it.
 pub fn show(nanos: i128) -> String {
-    let seconds = wrapped(nanos.div_euclid(1_000_000_000));
-    let (year, month, day) = civil::date(seconds.div_euclid(86_400));
-    let second = seconds.rem_euclid(86_400);
-    let clock = (second / 3600, second / 60 % 60, second % 60);
-    let fraction = nanos.rem_euclid(1_000_000_000);
-    let fraction = match fraction {
-        0 => String::new(),
-        it => format!(".{it:09}").trim_end_matches('0').to_owned(),
-    };
-    let (hour, minute, second) = clock;
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction} +0000 UTC")
+    Reading::utc(nanos).to_string()
 }
 
 /// The `date()` of expressions: a text in one of the usual layouts, or in a given one.
@@ -132,6 +125,7 @@ mod tests {
     fn times_print_as_in_go() {
         assert_eq!(show(1_714_979_289_120_000_000), "2024-05-06 07:08:09.12 +0000 UTC");
         assert_eq!(show(-1_000_000_000), "1969-12-31 23:59:59 +0000 UTC");
+        assert_eq!(show(ZERO), "0001-01-01 00:00:00 +0000 UTC");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! RFC 3339 as container runtimes write it, read without a layout: it stands on every line of a pod's log.
 
 use super::civil;
+use super::reading::{Abbreviation, Reading};
 
 /// What a fraction of so many digits is to be multiplied with.
 const SCALES: [i64; 10] =
@@ -11,6 +12,21 @@ const SCALES: [i64; 10] =
 pub fn rfc3339(text: &str) -> Option<i128> {
     let (nanos, len) = rfc3339_at_start(text.as_bytes())?;
     (len == text.len()).then_some(nanos)
+}
+
+/// The same as the clock shows it that wrote it.
+pub fn rfc3339_reading(text: &str) -> Option<Reading> {
+    let nanos = rfc3339(text)?;
+    let (_, zone) = text.as_bytes().split_last_chunk::<6>()?;
+    let seconds = match zone {
+        [b'+', offset @ ..] => offset_of(*offset)?,
+        [b'-', offset @ ..] => -offset_of(*offset)?,
+        _ => 0,
+    };
+    Some(match i32::try_from(seconds).ok()? {
+        0 => Reading::utc(nanos),
+        offset_seconds => Reading { nanos, offset_seconds, zone: Abbreviation::NONE },
+    })
 }
 
 /// The same where more may follow, and its length in bytes.

@@ -6,15 +6,16 @@ use super::parts::{Offset, Std};
 
 /// A moment as a clock shows it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shown {
+pub(super) struct Shown<'a> {
     /// Since 1970, of the clock that shows it.
     pub(super) seconds: i64,
     pub(super) nanos: u32,
     pub(super) offset_seconds: i32,
+    pub(super) zone: &'a str,
 }
 
 /// The text that a layout makes of it.
-pub(super) fn write(layout: &str, shown: Shown) -> String {
+pub(super) fn write(layout: &str, shown: Shown<'_>) -> String {
     let (mut out, mut rest) = (String::with_capacity(layout.len() + 8), layout);
     while let Some((at, std, len)) = next_std(rest) {
         let (before, from) = rest.split_at(at);
@@ -26,7 +27,7 @@ pub(super) fn write(layout: &str, shown: Shown) -> String {
     out + rest
 }
 
-fn part(std: Std, element: &str, shown: Shown) -> String {
+fn part(std: Std, element: &str, shown: Shown<'_>) -> String {
     let days = shown.seconds.div_euclid(86_400);
     let second = shown.seconds.rem_euclid(86_400);
     let (year, month, day) = civil::date(days);
@@ -63,14 +64,10 @@ fn part(std: Std, element: &str, shown: Shown) -> String {
         Std::Year => format!("{:02}", year.rem_euclid(100)),
         Std::UpperPm => if hour >= 12 { "PM" } else { "AM" }.to_owned(),
         Std::LowerPm => if hour >= 12 { "pm" } else { "am" }.to_owned(),
-        Std::ZoneName if shown.offset_seconds == 0 => "UTC".to_owned(),
-        // What Go writes for a place whose abbreviation it does not know.
-        Std::ZoneName => {
-            let hours = Offset { iso: false, colons: false, parts: 1 };
-            let minutes = Offset { parts: 2, ..hours };
-            let whole = shown.offset_seconds % 3600 == 0;
-            offset(if whole { hours } else { minutes }, shown.offset_seconds)
+        Std::ZoneName if shown.zone.is_empty() => {
+            offset(Offset { iso: false, colons: false, parts: 2 }, shown.offset_seconds)
         }
+        Std::ZoneName => shown.zone.to_owned(),
         Std::Offset(how) => offset(how, shown.offset_seconds),
         Std::FractionZero(_) | Std::FractionNine => fraction(element, shown.nanos),
     }

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::parts::Parsed;
 use super::write::{Shown, write};
+use super::reading::{Abbreviation, Reading};
 use super::{Undated, complete};
 
 /// Changes of a zone that are looked through for an abbreviation, in each direction.
@@ -53,14 +54,31 @@ impl Zone {
         Ok(if layout.ends_with('Z') { Self::utc() } else { Self(TimeZone::system()) })
     }
 
-    /// The instant of what a layout read, in nanoseconds since 1970; `now` tells a missing year.
+    /// The instant of what a layout read; `now`, in nanoseconds since 1970, tells a missing year.
     ///
     /// # Errors
     /// An abbreviation that means nothing here.
-    pub fn read(&self, parsed: Parsed<'_>, now: u64) -> Result<i128, String> {
+    pub fn read(&self, parsed: Parsed<'_>, now: u64) -> Result<Reading, String> {
         let mut parsed = parsed;
         let seconds = complete(&mut parsed, now, Undated::NewYear, |it| self.resolve(it))?;
-        Ok(i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos))
+        Ok(self.reading(&parsed, seconds))
+    }
+
+    /// The same as it stands there: without a year it is of the year 0, as in Go.
+    ///
+    /// # Errors
+    /// An abbreviation that means nothing here.
+    pub fn read_undated(&self, parsed: Parsed<'_>) -> Result<Reading, String> {
+        Ok(self.reading(&parsed, self.resolve(&parsed)?))
+    }
+
+    /// What was read, `seconds` after 1970.
+    pub(super) fn reading(&self, parsed: &Parsed<'_>, seconds: i64) -> Reading {
+        Reading {
+            nanos: i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos),
+            offset_seconds: i32::try_from(parsed.civil_seconds() - seconds).unwrap_or_default(),
+            zone: self.abbreviation(parsed, seconds),
+        }
     }
 
     /// Seconds since 1970 of a wall clock reading in this zone. In a gap or an overlap as Go's `time.Date`.
@@ -96,6 +114,31 @@ impl Zone {
             Some(zone) => Ok(zone.instant(civil)),
             None => Err(format!("failed to load location {name}: unknown time zone {name}")),
         }
+    }
+
+    /// What the clock that a text was read from calls its zone: a place is known by its offset or by an abbreviation
+    /// of its own (Go 1.25, end of `parse` in time/format.go).
+    fn abbreviation(&self, parsed: &Parsed<'_>, seconds: i64) -> Abbreviation {
+        let civil = parsed.civil_seconds();
+        match (parsed.offset, parsed.zone_name) {
+            (Some(0), _) => Abbreviation::UTC,
+            (Some(offset), _) if self.offset(seconds) != offset => Abbreviation::NONE,
+            (None, Some(name)) if self.abbreviated(name, civil).is_none() => {
+                match Self::named(name) {
+                    Some(zone) => zone.abbreviation_at(seconds),
+                    None => Abbreviation::new(name),
+                }
+            }
+            _ => self.abbreviation_at(seconds),
+        }
+    }
+
+    fn abbreviation_at(&self, seconds: i64) -> Abbreviation {
+        if self.0.is_unknown() {
+            return Abbreviation::UTC;
+        }
+        let at = Timestamp::from_second(seconds).unwrap_or_default();
+        Abbreviation::new(self.0.to_offset_info(at).abbreviation())
     }
 
     /// The offset that an abbreviation has in this zone, first at that time, then around it.

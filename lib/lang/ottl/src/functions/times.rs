@@ -2,9 +2,8 @@
 
 use config::Duration;
 use golang::number;
-use golang::time::{Clock, Layout, Reading};
+use golang::time::{Clock, Layout};
 use jiff::civil::DateTime;
-use jiff::tz::Offset;
 
 use super::locale::Locale;
 use super::{
@@ -17,7 +16,7 @@ const TIME: super::Parameter = takes("time", Kind::Time);
 const DURATION: super::Parameter = takes("duration", Kind::Duration);
 
 pub(super) const ALL: &[Function] = &[
-    function("Now", &[], |_, _| Ok(Value::Time(Instant::of(now().cast_signed()))))
+    function("Now", &[], |_, _| Ok(Value::Time(Instant::utc(now().into()))))
         .impure()
         .says("The time.", "Now() > Unix(0)"),
     function(
@@ -41,10 +40,7 @@ pub(super) const ALL: &[Function] = &[
         "FormatTime",
         &[takes("time", Kind::Time), takes("format", Kind::TheText)],
         |env, it| match env.state {
-            State::Clock(clock, _) => {
-                let Instant { nanos, offset_seconds } = instant(it);
-                Ok(clock.write(Reading { nanos, offset_seconds }).into())
-            }
+            State::Clock(clock, _) => Ok(clock.write(instant(it)).into()),
             _ => Ok(Value::Nil),
         },
     )
@@ -58,7 +54,7 @@ pub(super) const ALL: &[Function] = &[
         &[takes("seconds", Kind::Int), may_take("nanoseconds", Kind::Int)],
         |_, it| {
             let nanos = i128::from(int(it, 0)) * i128::from(SECOND) + i128::from(int(it, 1));
-            Ok(Value::Time(Instant { nanos, offset_seconds: 0 }))
+            Ok(Value::Time(Instant::utc(nanos)))
         },
     )
     .says("The time so many seconds after 1970.", "UnixNano(Unix(1, 5)) == 1000000005"),
@@ -138,8 +134,7 @@ fn time<'a>(env: &Env<'_, 'a>, values: &mut [Value<'a>]) -> Result<Value<'a>, St
         return Err("time cannot be nil".to_owned());
     }
     let translated = locale.as_ref().map(|it| it.translated(text));
-    let it = clock.read(translated.as_deref().unwrap_or(text), now())?;
-    Ok(Value::Time(Instant { nanos: it.nanos, offset_seconds: it.offset_seconds }))
+    Ok(Value::Time(clock.read(translated.as_deref().unwrap_or(text), now())?))
 }
 
 fn duration<'a>(text: &str) -> Result<Value<'a>, String> {
@@ -163,7 +158,7 @@ fn unknown_unit(text: &str) -> &str {
 fn instant(values: &[Value<'_>]) -> Instant {
     match values.first() {
         Some(Value::Time(it)) => *it,
-        _ => Instant::of(0),
+        _ => Instant::utc(0),
     }
 }
 
@@ -201,16 +196,4 @@ fn part<'a>(values: &[Value<'a>], of: impl Fn(DateTime) -> i64) -> Result<Value<
 /// As Go prints a span of time: `1h30m0s`.
 pub(super) fn go_duration(nanos: i64) -> String {
     Duration::from_nanos(nanos).to_string()
-}
-
-/// As Go prints a time: `2020-02-11 20:26:12.5 +0000 UTC`.
-pub(super) fn go_text(time: Instant) -> Result<String, String> {
-    let (clock, offset) = civil(time)?;
-    let shown = clock.to_string().replacen('T', " ", 1);
-    let minutes = offset.seconds() / 60;
-    let sign = if minutes < 0 { '-' } else { '+' };
-    let minutes = minutes.abs();
-    let shift = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
-    let place = if offset == Offset::UTC { "UTC" } else { &shift };
-    Ok(format!("{shown} {shift} {place}"))
 }

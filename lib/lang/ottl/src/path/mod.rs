@@ -233,7 +233,7 @@ impl Field {
                 self.int(scene).map_or(Value::Nil, Value::Int)
             }
             Takes::Time(_) => match scene.int(self.at) {
-                Some(it) => Value::Time(Instant::of(it)),
+                Some(it) => Value::Time(Instant::utc(it.into())),
                 None => Value::Nil,
             },
             Takes::Text(_) if self.is_body() => {

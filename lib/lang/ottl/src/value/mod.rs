@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use golang::time::Reading as Instant;
 pub(crate) use pdata::text::hex;
 use pdata::{ArrayRef, AttributesRef, ValueRef};
 
@@ -16,22 +17,6 @@ pub(crate) use civil::civil;
 pub(crate) const TRACE_ID: &str = "pcommon.TraceID";
 pub(crate) const SPAN_ID: &str = "pcommon.SpanID";
 pub(crate) const PROFILE_ID: &str = "pprofile.ProfileID";
-
-/// A point in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Instant {
-    /// Since 1970, UTC.
-    pub(crate) nanos: i128,
-    /// Of the place whose clocks show it.
-    pub(crate) offset_seconds: i32,
-}
-
-impl Instant {
-    /// As Go reads a time stamp.
-    pub(crate) fn of(unix_nanos: i64) -> Self {
-        Self { nanos: i128::from(unix_nanos), offset_seconds: 0 }
-    }
-}
 
 /// A value while a condition is looked at.
 #[derive(Debug, Clone, Default)]

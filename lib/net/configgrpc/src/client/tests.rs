@@ -116,9 +116,7 @@ fn plain(endpoint: String) -> ClientConfig {
 }
 
 fn client(config: &ClientConfig) -> Client {
-    let client = Client::new(config, "Test/1 (linux/amd64)", Duration::from_secs(5)).unwrap();
-    client.start();
-    client
+    Client::new(config, "Test/1 (linux/amd64)", Duration::from_secs(5)).unwrap()
 }
 
 async fn listen() -> (TcpListener, String) {
@@ -464,6 +462,20 @@ async fn proxy(answer: &'static str, backend: String) -> (Proxies, mpsc::Receive
 }
 
 #[tokio::test]
+async fn a_server_that_comes_between_the_start_and_the_first_call_is_not_missed() {
+    let (listener, endpoint) = listen().await;
+    drop(listener);
+    let client = client(&plain(endpoint.clone()));
+    // Whoever connected at once has been refused by now, and waits.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let listener = TcpListener::bind(endpoint).await.unwrap();
+    let (_server, _seen) = serve(listener, ok());
+    call(&client, &[Bytes::from_static(b"hello")]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_proxy_is_asked_for_a_tunnel() {
     let (listener, backend) = listen().await;
     let (_server, mut arrived) = serve(listener, ok());
@@ -472,7 +484,6 @@ async fn a_proxy_is_asked_for_a_tunnel() {
     let established = "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n";
     let (proxies, mut seen) = proxy(established, backend.clone()).await;
     let client = Client::with_proxies(&config, "Test/1", Duration::ZERO, &proxies).unwrap();
-    client.start();
     call(&client, &hello).await.unwrap();
     let want = "CONNECT backend.test:4317 HTTP/1.1\r\nHost: backend.test:4317\r\nUser-Agent: Test/1\r\n\
                 Proxy-Authorization: Basic bWU6cGFzcw==\r\n\r\n";
@@ -481,7 +492,6 @@ async fn a_proxy_is_asked_for_a_tunnel() {
 
     let (proxies, _seen) = proxy("HTTP/1.1 403 Forbidden\r\n\r\n", backend).await;
     let client = Client::with_proxies(&config, "Test/1", Duration::ZERO, &proxies).unwrap();
-    client.start();
     let refused = call(&client, &hello).await.unwrap_err();
     let why = "failed to do connect handshake, response: \"HTTP/1.1 403 Forbidden\"";
     assert!(refused.message.contains(why), "{}", refused.message);
@@ -564,7 +574,6 @@ async fn credentials_are_sent_encrypted_or_not_at_all() {
     let (config, _task, mut seen) = encrypted(&authority, "h2").await;
     let client = Client::new(&config, "", LIMIT).unwrap();
     let client = client.authorized(Some(Arc::new(Token))).unwrap();
-    client.start();
     call(&client, &[Bytes::from_static(b"x")]).await.unwrap();
     assert_eq!(seen.recv().await.unwrap().0.headers["authorization"], "Bearer t");
 }

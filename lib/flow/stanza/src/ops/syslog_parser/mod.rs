@@ -10,7 +10,7 @@ use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
 use crate::keys::{no_zone, unknown_zone};
 use crate::value::{Pairs, Value, put, take, type_name};
-use golang::time::{Zone, in_64_bits};
+use golang::time::{Reading, Zone, in_64_bits};
 
 mod rfc3164;
 mod rfc5424;
@@ -69,7 +69,9 @@ enum Framing {
 struct Message<'a> {
     priority: Option<u8>,
     version: Option<u16>,
-    timestamp: Option<i128>,
+    timestamp: Option<Reading>,
+    /// What a time stamp without a year says by itself.
+    undated: Option<Reading>,
     hostname: Option<&'a str>,
     appname: Option<&'a str>,
     proc_id: Option<&'a str>,
@@ -206,15 +208,27 @@ impl Operator for SyslogParser {
             }
         };
         let message = self.read(text, entry.observed, arena)?;
-        self.parser.store(entry, message.to_map(arena), arena)?;
-        if self.protocol == Protocol::None && message.priority.is_none() {
-            return Ok(Flow::Next);
+        let mut map = message.to_map(arena);
+        // Upstream takes time and severity out of the attributes after all blocks have run; elsewhere they stay.
+        let moves = self.parser.writes_attributes();
+        let stays = !moves || self.parser.has_blocks();
+        if let Some(time) = message.undated.or(message.timestamp).filter(|_| stays) {
+            put(&mut map, "timestamp", Value::Str(arena.alloc_str(&time.to_string())));
         }
-        // Upstream looks for the time first and leaves the severity alone without it.
-        if self.protocol != Protocol::None {
-            entry.timestamp = in_64_bits(message.timestamp.ok_or(Failure::Fixed(
+        let stored = self.parser.store(entry, Value::Map(map.into_bump_slice()), arena);
+        if self.protocol == Protocol::None && message.priority.is_none() {
+            return stored.map(|()| Flow::Next);
+        }
+        // It looks for the time first and leaves the severity alone without it.
+        if self.protocol != Protocol::None && !self.parser.has_time() {
+            let time = message.timestamp.filter(|_| moves).ok_or(Failure::Fixed(
                 "time parser: log entry does not have the expected parse_from field",
-            ))?);
+            ))?;
+            entry.timestamp = in_64_bits(time.nanos);
+        }
+        stored?;
+        if stays {
+            take(&mut entry.attributes, "timestamp");
         }
         let Some(priority) = message.priority else { return Ok(Flow::Next) };
         if take(&mut entry.attributes, "severity").is_none() {
@@ -250,8 +264,10 @@ impl SyslogParser {
                             "message too long to parse. was size {len}, max length {max}"
                         )));
                     }
-                    // Best effort: a message that is shorter than it says is read as far as it goes.
-                    let mut len: usize = after.len().min(len);
+                    let Some(mut len) = Some(len).filter(|it| *it <= after.len()) else {
+                        let text = "found EOF after fewer octets than announced";
+                        return Err(Failure::Fixed(text));
+                    };
                     while !after.is_char_boundary(len) {
                         len -= 1;
                     }
@@ -299,7 +315,7 @@ fn priority(text: &str) -> Option<(u8, &str)> {
 }
 
 impl<'a> Message<'a> {
-    fn to_map(&self, arena: &'a Bump) -> Value<'a> {
+    fn to_map(&self, arena: &'a Bump) -> Pairs<'a> {
         let mut map = Pairs::with_capacity_in(12, arena);
         if let Some(priority) = self.priority {
             let facility = priority >> 3;
@@ -327,6 +343,6 @@ impl<'a> Message<'a> {
         if let Some(data) = self.structured_data {
             put(&mut map, "structured_data", data);
         }
-        Value::Map(map.into_bump_slice())
+        map
     }
 }

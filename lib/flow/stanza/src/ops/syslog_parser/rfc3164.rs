@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Failure, Message};
 use golang::time::Layout;
-use golang::time::{Zone, rfc3339};
+use golang::time::{Zone, rfc3339_reading};
 
 /// Longest hostname and tag. RFC 3164 section 4.1.3 says 32 for the tag.
 const HOST_BYTES_MAX: usize = 255;
@@ -22,25 +22,29 @@ pub(super) fn read<'a>(
     message: &mut Message<'a>,
 ) -> Result<(), Failure> {
     let wrong = Failure::Fixed("expecting a Stamp timestamp");
+    // As many blanks as a sender likes, and no host where the first word cannot be one: upstream's grammar.
+    let text = text.trim_start_matches(' ');
     let rest = if let Some(stamp) = text.get(..STAMP_BYTES).and_then(|it| STAMP.parse(it).ok()) {
         message.timestamp = Some(place.read(stamp, now)?);
+        message.undated = Some(place.read_undated(stamp)?);
         &text[STAMP_BYTES..]
     } else {
         let (stamp, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
-        message.timestamp = Some(rfc3339(stamp).ok_or(wrong)?);
+        message.timestamp = Some(rfc3339_reading(stamp).ok_or(wrong)?);
         rest
     };
     let rest = rest.strip_prefix(' ').ok_or(Failure::Fixed("expecting a blank"))?;
-    let (host, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-    if host.is_empty()
-        || host.len() > HOST_BYTES_MAX
-        || !host.bytes().all(|it| it.is_ascii_graphic())
-    {
+    let rest = rest.trim_start_matches(' ');
+    let host = rest.split_once(' ').filter(|(host, _)| !host.contains(':'));
+    if host.is_some_and(|(host, _)| {
+        host.len() > HOST_BYTES_MAX || !host.bytes().all(|it| it.is_ascii_graphic())
+    }) {
         return Err(Failure::Fixed(
             "expecting an hostname (from 1 to max 255 US-ASCII characters)",
         ));
     }
-    message.hostname = Some(host);
+    message.hostname = host.map(|it| it.0);
+    let rest = host.map_or(rest, |it| it.1.trim_start_matches(' '));
     let rest = tag(rest, message);
     message.text = Some(rest).filter(|it| !it.is_empty());
     Ok(())

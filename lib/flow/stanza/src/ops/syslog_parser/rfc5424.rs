@@ -5,7 +5,7 @@ use bumpalo::collections::String as ArenaString;
 
 use super::{Failure, Message};
 use crate::value::{Pairs, Value, put};
-use golang::time::rfc3339;
+use golang::time::rfc3339_reading;
 
 /// Longest header fields. RFC 5424 section 6.
 const HOSTNAME_BYTES_MAX: usize = 255;
@@ -31,7 +31,7 @@ pub(super) fn read<'a>(
     if stamp != "-" {
         let fraction = stamp.split_once('.').map_or("", |(_, it)| it);
         let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-        let time = rfc3339(stamp).filter(|_| digits <= FRACTION_DIGITS_MAX);
+        let time = rfc3339_reading(stamp).filter(|_| digits <= FRACTION_DIGITS_MAX);
         let wrong = "expecting a RFC3339MICRO timestamp or a nil value";
         message.timestamp = Some(time.ok_or(Failure::Fixed(wrong))?);
     }

@@ -97,7 +97,7 @@ fn nested(out: &mut String, value: &Value<'_>, verb: char, flags: &Flags, depth:
             if matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') =>
         {
             let shown = match value {
-                Value::Time(it) => times::go_text(*it).unwrap_or_else(|it| it),
+                Value::Time(it) => it.to_string(),
                 // The text of an id that is not set is empty, as `String()` has it in Go.
                 Value::Id(_, bytes) if bytes.iter().all(|it| *it == 0) => String::new(),
                 other => other.to_string(),

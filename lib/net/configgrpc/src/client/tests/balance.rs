@@ -23,7 +23,6 @@ fn client_of(addresses: &Addresses, change: impl FnOnce(&mut ClientConfig)) -> C
     };
     let start = client.start.lock().unwrap().take();
     *client.start.lock().unwrap() = start.map(|it| it.resolved_by(Arc::new(resolve), PAUSE));
-    client.start();
     client
 }
 
