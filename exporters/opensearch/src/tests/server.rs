@@ -31,7 +31,8 @@ async fn send(server: &Part, more: &str, data: Data, reason: &str) -> Option<f64
         server.address()
     );
     let (exporter, host) = started(settings, &section).await;
-    let sent = exporter.consume(&Context::default(), data);
+    let ctx = Context::default();
+    let sent = exporter.consume(&ctx, data);
     tokio::time::timeout(PATIENCE, sent).await.expect("an answer").unwrap();
     host.shutdown(&*exporter, LIMIT).await;
     let labels = [("exporter", "opensearch"), ("reason", reason)];
