@@ -8,7 +8,7 @@ use compression::Type;
 use confighttp::client::ClientConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::index;
+use crate::date::date;
 
 const NAMESPACE: &str = "namespace";
 const DATASET: &str = "default";
@@ -176,7 +176,7 @@ impl Config {
             ("logs_index_time_format", &self.logs_index_time_format),
             ("traces_index_time_format", &self.traces_index_time_format),
         ] {
-            if index::date(format, 0).is_none() {
+            if date(format, 0).is_none() {
                 let text = format!("{key} contains unsupported or invalid tokens");
                 problems.at("", text).set(key, "yyyy.MM.dd");
             }

@@ -1,12 +1,10 @@
 //! Which index a document goes to (`index_resolver.go`, v0.159).
 
-use std::fmt::Write as _;
-
-use documents::Parts;
 use documents::json::object;
 use pdata::{AttributesRef, ScopeRef};
 
 use crate::config::Config;
+use crate::date::date;
 
 /// What stands for an attribute that is not there, unless the section says something else.
 const UNKNOWN: &str = "unknown";
@@ -134,53 +132,9 @@ fn is_fit(value: &str) -> bool {
     !value.is_empty() && !value.starts_with('.') && !value.contains("..") && !value.contains(is_bad)
 }
 
-/// A date in the form of Java's; `None` if the form has something else in it.
-pub(crate) fn date(mut format: &str, unix_nanos: u64) -> Option<String> {
-    let it = Parts::of(unix_nanos);
-    let tokens = [
-        ("yyyy", it.year, 4),
-        ("yy", it.year % 100, 2),
-        ("MM", it.month, 2),
-        ("dd", it.day, 2),
-        ("HH", it.hour, 2),
-        ("mm", it.minute, 2),
-        ("ss", it.second, 2),
-    ];
-    let mut out = String::new();
-    'next: while let Some(letter) = format.chars().next() {
-        for (token, number, width) in tokens {
-            if let Some(rest) = format.strip_prefix(token) {
-                // Writing to a text does not fail.
-                let _ = write!(out, "{number:0width$}");
-                format = rest;
-                continue 'next;
-            }
-        }
-        out.push(Some(letter).filter(|it| "-._+".contains(*it))?);
-        format = format.get(letter.len_utf8()..)?;
-    }
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_are_made_of_javas_letters() {
-        let at = 1_705_314_605_000_000_000;
-        for (format, want) in [
-            ("", Some("")),
-            ("yyyy.MM.dd", Some("2024.01.15")),
-            ("yyMMdd-HH_mm+ss", Some("240115-10_30+05")),
-            ("invalid_format!", None),
-            ("   ", None),
-            ("yyyy/MM/dd", None),
-            ("yyyy.M.d", None),
-        ] {
-            assert_eq!(date(format, at).as_deref(), want, "{format:?}");
-        }
-    }
 
     #[test]
     fn only_keys_in_braces_are_attributes() {

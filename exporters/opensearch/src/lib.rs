@@ -12,6 +12,7 @@ use documents::bulk::{self, ANSWER_BYTES_MAX, Bulk, Policy, REQUEST_BYTES_MAX, S
 use documents::{Clients, Dropped, Pauses};
 
 mod config;
+mod date;
 mod encode;
 mod index;
 mod ss4o;

@@ -1,7 +1,7 @@
 //! Documents of the mode ss4o, the Simple Schema for Observability (`encoder.go` and `sso_model.go`, v0.159).
 //! <https://github.com/opensearch-project/opensearch-catalog/tree/main/docs/schema/observability>
 
-use documents::flat::clashes;
+use documents::flat::{clashes, is_within};
 use documents::json::{self, Bytes, Object, each_key, list, members, object, value_text};
 use documents::{SPAN_KINDS, STATUS_CODES, named};
 use pdata::{AttributesRef, LogRecord, ResourceRef, ScopeRef, Span, SpanEvent, SpanLink, ValueRef};
@@ -183,7 +183,7 @@ fn each_attribute(
             return write(it, key, value);
         }
         let mut name = format!("{key}.value");
-        while clashes.contains(&name.as_str()) {
+        while all.iter().any(|it| is_within(it.0, &name)) {
             name.push_str(".value");
         }
         if !all.contains(&name) {

@@ -35,11 +35,6 @@ fn wrong_sections_are_refused_in_the_words_of_upstream() {
             "{http: {endpoint: http://a}, traces_index_time_format: '   '}",
             "traces_index_time_format contains unsupported or invalid tokens",
         ),
-        (
-            "{http: {endpoint: http://a}, bulk_action: delete}",
-            "bulk_action can either be `create` or `index`",
-        ),
-        ("{http: {endpoint: http://a}, mapping: {mode: none}}", "mapping.mode is invalid"),
     ] {
         assert_eq!(problems::<Config>(section), [want], "{section}");
     }
@@ -51,6 +46,21 @@ fn wrong_sections_are_refused_in_the_words_of_upstream() {
         "dedup has no effect: a name is never written twice",
     ];
     assert_eq!(found, want);
+}
+
+#[test]
+fn words_that_are_not_known_are_refused_in_the_words_of_upstream() {
+    for (section, want) in [
+        ("bulk_action: delete", "bulk_action can either be `create` or `index`"),
+        ("mapping: {mode: none}", "mapping.mode is invalid"),
+        ("mapping: {mode: otel-v1}", "the mapping mode \"otel-v1\" is not there"),
+    ] {
+        let section =
+            componenttest::section(&format!("{{http: {{endpoint: http://localhost}}, {section}}}"));
+        let (_, found) = component::config::check::<Config>(&section).unwrap();
+        let texts: Vec<&str> = found.faults().iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(texts, [want]);
+    }
 }
 
 #[test]

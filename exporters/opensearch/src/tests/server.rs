@@ -4,6 +4,9 @@ use componenttest::{Part, ask};
 
 use super::*;
 
+/// How long a request may take: the first one makes an index, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(240);
+
 /// What `GET path` answers with.
 async fn get(server: &Part, path: &str) -> Value {
     let answer = ask(server.address(), &format!("GET {path}")).await;
@@ -24,11 +27,13 @@ async fn send(server: &Part, more: &str, data: Data, reason: &str) -> Option<f64
     let settings = exporter_settings("opensearch", data.signal());
     let meter = settings.meter.clone();
     let section = format!(
-        "{{http: {{endpoint: 'http://{}', compression: gzip}}, retry_on_failure: {{initial_interval: 10ms}}, {more}}}",
+        "{{http: {{endpoint: 'http://{}', compression: gzip, timeout: 240s}}, retry_on_failure: {{initial_interval: 10ms}}, {more}}}",
         server.address()
     );
     let (exporter, host) = started(settings, &section).await;
-    consume(&exporter, Context::default(), data).await.unwrap();
+    let ctx = Context::default();
+    let sent = exporter.consume(&ctx, data);
+    tokio::time::timeout(PATIENCE, sent).await.expect("an answer").unwrap();
     host.shutdown(&*exporter, LIMIT).await;
     let labels = [("exporter", "opensearch"), ("reason", reason)];
     metric(&meter, "sluice_exporter_refused_items", &labels)

@@ -129,7 +129,7 @@ fn sort(fields: &mut [Named<'_>]) {
 }
 
 /// True if `name` is in the object `object`.
-fn is_within(name: &str, object: &str) -> bool {
+pub fn is_within(name: &str, object: &str) -> bool {
     name.strip_prefix(object).is_some_and(|it| it.starts_with('.'))
 }
 
