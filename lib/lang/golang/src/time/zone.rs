@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::parts::Parsed;
-use super::write::{Shown, write};
 use super::reading::{Abbreviation, Reading};
+use super::write::{Shown, write};
 use super::{Undated, complete};
 
 /// Changes of a zone that are looked through for an abbreviation, in each direction.
@@ -41,7 +41,7 @@ impl Zone {
     pub fn rfc3339(&self, unix_seconds: i64) -> String {
         let offset = self.offset(unix_seconds);
         let offset_seconds = i32::try_from(offset).unwrap_or_default();
-        let shown = Shown { seconds: unix_seconds + offset, nanos: 0, offset_seconds };
+        let shown = Shown { seconds: unix_seconds + offset, nanos: 0, offset_seconds, zone: "" };
         write("2006-01-02T15:04:05Z07:00", shown)
     }
 
