@@ -139,7 +139,6 @@ impl Client {
             };
             let client = configgrpc::client::Client::new(&config, "bench", ANSWER_TIMEOUT);
             let client = Box::new(client.map_err(|error| anyhow!(error))?);
-            client.start();
             return Ok(Self::Grpc(client, PathAndQuery::from_static(service(signal))));
         }
         let flat = confighttp::client::FlatKeepalive {

@@ -28,7 +28,7 @@ pub struct Place {
 
 /// Where a broker is that names itself so.
 pub(crate) fn address(host: &str, port: i32) -> String {
-    join_host_port(host, &port.to_string())
+    join_host_port(host, port.to_string())
 }
 
 /// What a connection is for: a wait for one does not hold up the others.
