@@ -278,7 +278,6 @@ fn wrong_types_have_the_texts_of_mapstructure() {
         (r#"{"on": 1}"#, "on", "expected type 'bool', got unconvertible type 'int'"),
         (r#"{"ratio": "x"}"#, "ratio", "expected type 'float64', got unconvertible type 'string'"),
         (r#"{"new_name": 123}"#, "new_name", &format!("{string} 'int'")),
-        (r#"{"new_name": 9223372036854775808}"#, "new_name", &format!("{string} 'uint64'")),
         (r#"{"new_name": {}}"#, "new_name", &format!("{string} 'map[string]interface {{}}'")),
         (r#"{"storage": 1.5}"#, "storage", &format!("{string} 'float64'")),
         (
@@ -485,6 +484,16 @@ fn sections_are_on_when_mentioned() {
     check_error(
         r#"{"protocols": {"grpc": "x"}}"#,
         &["protocols/grpc | 'protocols.grpc' expected a map or struct, got \"string\""],
+    );
+}
+
+#[test]
+fn a_number_beyond_64_signed_bits_is_unsigned() {
+    check_error(
+        r#"{"actions": [{"key": 9223372036854775808}]}"#,
+        &[
+            "actions/0/key | 'actions[0].key' expected type 'string', got unconvertible type 'uint64'",
+        ],
     );
 }
 
