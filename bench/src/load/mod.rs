@@ -5,7 +5,6 @@ use serde::Deserialize;
 pub mod files;
 pub mod otlp;
 pub mod scrape;
-mod spans;
 pub mod template;
 
 /// The load of a row.

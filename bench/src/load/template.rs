@@ -8,7 +8,7 @@ use ledger::Line;
 use memchr::memmem;
 use pdata::{AttributesWriter, Data, LogsBuilder, MetricsBuilder, Signal, TracesBuilder};
 
-use super::spans;
+mod spans;
 
 /// How a line looks before it is filled in; the digits' places never move.
 const BLANK: &str = "w=00000 seq=000000000000 t=0000000000000000000 len=";
@@ -114,16 +114,16 @@ const EXTRA: [(&str, &str); 3] = [
     ("http.route", "/api/v1/orders/{id}"),
     ("server.address", "checkout.shop.svc"),
 ];
-pub(super) const RESOURCE: [(&str, &str); 3] = [
+const RESOURCE: [(&str, &str); 3] = [
     ("service.name", "checkout"),
     ("service.version", "1.14.2"),
     ("k8s.pod.name", "checkout-6c5f8d9b7-x2x9z"),
 ];
 /// Of the records themselves; the ledger has the time that counts.
-pub(super) const RECORD_TIME: u64 = 1_795_337_709_623_000_000;
+const RECORD_TIME: u64 = 1_795_337_709_623_000_000;
 
 /// `attributes` pairs: first the well-known ones, then numbered ones.
-pub(super) fn attributes(count: usize) -> impl Iterator<Item = (String, String)> {
+fn attributes(count: usize) -> impl Iterator<Item = (String, String)> {
     let known = EXTRA.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
     known.chain((0..).map(|at| (format!("app.attribute.{at}"), format!("value-{at}")))).take(count)
 }

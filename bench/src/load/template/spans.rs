@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::template::{RECORD_TIME, RESOURCE, Shape, attributes};
+use super::{RECORD_TIME, RESOURCE, Shape, attributes};
 
 /// Of each span, in microseconds, as both formats have it.
 const START_MICROS: u64 = RECORD_TIME / 1000;
