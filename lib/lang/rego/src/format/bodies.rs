@@ -35,7 +35,7 @@ impl Page<'_> {
             let is_beside = self.row(first.span.start) == head_end;
             if body.literals.len() == 1 && is_beside && !is_set(body) {
                 self.put(" ");
-                self.condition(first, false);
+                condition(self, first, false);
                 return self.end_line();
             }
         }
@@ -63,19 +63,11 @@ impl Page<'_> {
                 Some(_) => {}
             }
             self.start_line();
-            self.condition(literal, is_marked && before.is_none());
+            condition(self, literal, is_marked && before.is_none());
             self.end_line();
             before = Some(literal);
         }
         Ok(())
-    }
-
-    /// A condition, as it is if comments ask for that.
-    fn condition(&mut self, literal: &Literal, is_marked: bool) {
-        let mark = self.mark();
-        if self.literal(literal, is_marked).is_err() {
-            self.as_it_is(mark, &literal.span);
-        }
     }
 
     /// `is_marked`: a union at its beginning needs parentheses.
@@ -94,7 +86,7 @@ impl Page<'_> {
             }
             LiteralKind::NotBody(body) => {
                 self.put("not ");
-                self.operand_body(body, &literal.span)?;
+                operand_body(self, body, &literal.span)?;
             }
             LiteralKind::Logic { operands, .. } if operands.len() == 1 => {
                 // `(a or b)` alone needs no parentheses.
@@ -142,9 +134,9 @@ impl Page<'_> {
                 }
                 self.put("}");
             }
-            LiteralKind::Logic { is_and, operands } => self.logic(*is_and, operands, is_marked)?,
+            LiteralKind::Logic { is_and, operands } => logic(self, *is_and, operands, is_marked)?,
         }
-        self.with(literal)
+        with(self, literal)
     }
 
     fn statement(&mut self, expr: &Expr, is_marked: bool) -> Done {
@@ -176,121 +168,129 @@ impl Page<'_> {
             _ => self.term(expr),
         }
     }
+}
 
-    fn with(&mut self, literal: &Literal) -> Done {
-        let Some(first) = literal.with.first() else { return Ok(()) };
-        let mut row = self.end_row(first.span.start);
-        let mut is_up = false;
-        for (at, with) in literal.with.iter().enumerate() {
-            let own = self.row(with.span.start);
-            let is_below = own > row;
-            if is_below {
+fn with(page: &mut Page<'_>, literal: &Literal) -> Done {
+    let Some(first) = literal.with.first() else { return Ok(()) };
+    let mut row = page.end_row(first.span.start);
+    let mut is_up = false;
+    for (at, with) in literal.with.iter().enumerate() {
+        let own = page.row(with.span.start);
+        let is_below = own > row;
+        if is_below {
+            if !is_up {
+                page.up();
+                is_up = true;
+            }
+            page.end_line();
+            page.start_line();
+        }
+        if is_below || at == 0 {
+            row = own;
+        }
+        one_with(page, with, is_below)?;
+    }
+    if is_up {
+        page.down();
+    }
+    Ok(())
+}
+
+fn one_with(page: &mut Page<'_>, with: &With, is_below: bool) -> Done {
+    page.comments_to(page.row(with.span.start))?;
+    page.put(if is_below { "with " } else { " with " });
+    page.term(&with.target)?;
+    page.put(" as ");
+    // It stays as it is, if it must.
+    let _ = page.term(&with.value);
+    Ok(())
+}
+
+/// `a and b`, over several lines if it was.
+fn logic(page: &mut Page<'_>, is_and: bool, operands: &[Operand], is_marked: bool) -> Done {
+    let word = if is_and { " and" } else { " or" };
+    let mut is_up = false;
+    let mut end = None;
+    for (at, operand) in operands.iter().enumerate() {
+        if let Some(end) = end {
+            page.put(word);
+            if page.row(operand.span.start) > end {
                 if !is_up {
-                    self.up();
+                    page.up();
                     is_up = true;
                 }
-                self.end_line();
-                self.start_line();
+                page.end_line();
+                page.start_line();
+            } else {
+                page.put(" ");
             }
-            if is_below || at == 0 {
-                row = own;
-            }
-            self.one_with(with, is_below)?;
         }
-        if is_up {
-            self.down();
-        }
-        Ok(())
+        logic_operand(page, operand, is_and, at, is_marked && at == 0)?;
+        end = Some(page.end_row(operand.span.end));
     }
-
-    fn one_with(&mut self, with: &With, is_below: bool) -> Done {
-        self.comments_to(self.row(with.span.start))?;
-        self.put(if is_below { "with " } else { " with " });
-        self.term(&with.target)?;
-        self.put(" as ");
-        // It stays as it is, if it must.
-        let _ = self.term(&with.value);
-        Ok(())
+    if is_up {
+        page.down();
     }
+    Ok(())
+}
 
-    /// `a and b`, over several lines if it was.
-    fn logic(&mut self, is_and: bool, operands: &[Operand], is_marked: bool) -> Done {
-        let word = if is_and { " and" } else { " or" };
-        let mut is_up = false;
-        let mut end = None;
-        for (at, operand) in operands.iter().enumerate() {
-            if let Some(end) = end {
-                self.put(word);
-                if self.row(operand.span.start) > end {
-                    if !is_up {
-                        self.up();
-                        is_up = true;
-                    }
-                    self.end_line();
-                    self.start_line();
-                } else {
-                    self.put(" ");
-                }
-            }
-            self.logic_operand(operand, is_and, at, is_marked && at == 0)?;
-            end = Some(self.end_row(operand.span.end));
-        }
-        if is_up {
-            self.down();
-        }
-        Ok(())
+fn logic_operand(
+    page: &mut Page<'_>,
+    operand: &Operand,
+    is_and: bool,
+    at: usize,
+    is_marked: bool,
+) -> Done {
+    if operand.in_braces && !page.slice(&operand.body.span).starts_with('(') {
+        return operand_body(page, &operand.body, &operand.span);
     }
-
-    fn logic_operand(
-        &mut self,
-        operand: &Operand,
-        is_and: bool,
-        at: usize,
-        is_marked: bool,
-    ) -> Done {
-        if operand.in_braces && !self.slice(&operand.body.span).starts_with('(') {
-            return self.operand_body(&operand.body, &operand.span);
-        }
-        let Some(literal) = operand.body.literals.first() else { return Ok(()) };
-        let in_parentheses = !literal.with.is_empty()
-            || match &literal.kind {
-                LiteralKind::Logic { is_and: inner, .. } => match (is_and, inner) {
-                    (true, false) => true,
-                    (false, true) => false,
-                    _ => at > 0,
-                },
-                LiteralKind::Expr(it) => leads_with_brace(it),
-                _ => false,
-            };
-        if in_parentheses {
-            self.put("(");
-        }
-        self.literal(literal, is_marked && !in_parentheses)?;
-        if in_parentheses {
-            self.put(")");
-        }
-        Ok(())
+    let Some(literal) = operand.body.literals.first() else { return Ok(()) };
+    let in_parentheses = !literal.with.is_empty()
+        || match &literal.kind {
+            LiteralKind::Logic { is_and: inner, .. } => match (is_and, inner) {
+                (true, false) => true,
+                (false, true) => false,
+                _ => at > 0,
+            },
+            LiteralKind::Expr(it) => leads_with_brace(it),
+            _ => false,
+        };
+    if in_parentheses {
+        page.put("(");
     }
+    page.literal(literal, is_marked && !in_parentheses)?;
+    if in_parentheses {
+        page.put(")");
+    }
+    Ok(())
+}
 
-    /// `{ ... }` or `( ... )` of `not`, `and` and `or`.
-    fn operand_body(&mut self, body: &Body, place: &Span) -> Done {
-        let in_parentheses = self.slice(&body.span).starts_with('(');
-        if in_parentheses {
-            self.put("(");
-            if let Some(literal) = body.literals.first() {
-                self.literal(literal, false)?;
-            }
-            self.put(")");
-            return Ok(());
+/// `{ ... }` or `( ... )` of `not`, `and` and `or`.
+fn operand_body(page: &mut Page<'_>, body: &Body, place: &Span) -> Done {
+    let in_parentheses = page.slice(&body.span).starts_with('(');
+    if in_parentheses {
+        page.put("(");
+        if let Some(literal) = body.literals.first() {
+            page.literal(literal, false)?;
         }
-        let start = body.span.start;
-        let row = self.row(place.start.max(start));
-        self.put("{");
-        self.inner_body(&body.literals, start, &body.span, true)?;
-        if body.literals.last().is_some_and(|it| self.row(it.span.start) == row) {
-            self.put(" ");
-        }
-        self.put("}");
-        Ok(())
+        page.put(")");
+        return Ok(());
+    }
+    let start = body.span.start;
+    let row = page.row(place.start.max(start));
+    page.put("{");
+    page.inner_body(&body.literals, start, &body.span, true)?;
+    if body.literals.last().is_some_and(|it| page.row(it.span.start) == row) {
+        page.put(" ");
+    }
+    page.put("}");
+    Ok(())
+}
+
+/// A condition, as it is if comments ask for that.
+fn condition(page: &mut Page<'_>, literal: &Literal, is_marked: bool) {
+    let mark = page.mark();
+    if page.literal(literal, is_marked).is_err() {
+        page.as_it_is(mark, &literal.span);
     }
 }

@@ -108,7 +108,7 @@ impl Page<'_> {
             ExprKind::Number(it) => self.put(it),
             ExprKind::String(_) => self.put(quoted(self.slice(&expr.span))),
             ExprKind::Var(name) => self.put(name),
-            ExprKind::Template(parts) => self.template(expr, parts)?,
+            ExprKind::Template(parts) => template(self, expr, parts)?,
             ExprKind::Ref(head, parts) => self.reference(head, parts)?,
             ExprKind::Call(name, arguments) => self.call(name, arguments)?,
             ExprKind::Infix(sign, left, right) => {
@@ -272,7 +272,7 @@ impl Page<'_> {
             if self.has_comment_between(first, last) {
                 return Err(Unexpected);
             }
-            is_long = items.first().is_some_and(|it| self.is_below(it.first(), place));
+            is_long = items.first().is_some_and(|it| is_below(self, it.first(), place));
         }
         if is_long {
             self.begin_list();
@@ -287,7 +287,7 @@ impl Page<'_> {
                     self.put(", ");
                 }
             }
-            self.item(*item)?;
+            write_item(self, *item)?;
         }
         if is_long {
             self.put(",");
@@ -298,29 +298,6 @@ impl Page<'_> {
         }
         self.put(close);
         Ok(())
-    }
-
-    /// A line ends between the beginning of a list and its first item.
-    fn is_below(&self, first: &Expr, place: &Span) -> bool {
-        let text = self.slice(place);
-        // As `opa fmt`: where the text of the item is found first.
-        let at = text.find(self.slice(&first.span)).unwrap_or(0);
-        text.get(..at).unwrap_or_default().find('\n').is_some_and(|it| it > 0)
-    }
-
-    fn item(&mut self, item: Item<'_>) -> Done {
-        match item {
-            Item::One(it) => self.parenthesized(it, is_union(it)),
-            Item::Argument(it) => {
-                let has_parentheses = self.slice(&it.span).starts_with('(');
-                self.parenthesized(it, is_union(it) && has_parentheses)
-            }
-            Item::Entry(key, value) => {
-                self.parenthesized(key, is_union(key))?;
-                self.put(": ");
-                self.parenthesized(value, is_union(value))
-            }
-        }
     }
 
     /// `term | body`, without brackets. `at` is where the term counts as standing.
@@ -370,28 +347,6 @@ impl Page<'_> {
         }
         Ok(())
     }
-
-    fn template(&mut self, expr: &Expr, parts: &[Part]) -> Done {
-        let text = self.slice(&expr.span);
-        let is_raw = text.trim_start_matches('(').starts_with("$`");
-        let quote = if is_raw { "`" } else { "\"" };
-        self.put("$");
-        self.put(quote);
-        for part in parts {
-            match part {
-                Part::Text(_, span) => self.put(self.slice(span)),
-                Part::Value(value, _) => {
-                    self.put("{");
-                    self.up();
-                    self.literal(value, false)?;
-                    self.down();
-                    self.put("}");
-                }
-            }
-        }
-        self.put(quote);
-        Ok(())
-    }
 }
 
 fn ones(items: &[Expr]) -> Vec<Item<'_>> {
@@ -412,4 +367,49 @@ pub fn is_bare(name: &str, source: &str) -> bool {
     let is_word =
         name.starts_with(starts) && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
     is_word && !(KEYWORDS.contains(&name) && source.starts_with('"'))
+}
+
+fn write_item(page: &mut Page<'_>, item: Item<'_>) -> Done {
+    match item {
+        Item::One(it) => page.parenthesized(it, is_union(it)),
+        Item::Argument(it) => {
+            let has_parentheses = page.slice(&it.span).starts_with('(');
+            page.parenthesized(it, is_union(it) && has_parentheses)
+        }
+        Item::Entry(key, value) => {
+            page.parenthesized(key, is_union(key))?;
+            page.put(": ");
+            page.parenthesized(value, is_union(value))
+        }
+    }
+}
+
+/// A line ends between the beginning of a list and its first item.
+fn is_below(page: &Page<'_>, first: &Expr, place: &Span) -> bool {
+    let text = page.slice(place);
+    // As `opa fmt`: where the text of the item is found first.
+    let at = text.find(page.slice(&first.span)).unwrap_or(0);
+    text.get(..at).unwrap_or_default().find('\n').is_some_and(|it| it > 0)
+}
+
+fn template(page: &mut Page<'_>, expr: &Expr, parts: &[Part]) -> Done {
+    let text = page.slice(&expr.span);
+    let is_raw = text.trim_start_matches('(').starts_with("$`");
+    let quote = if is_raw { "`" } else { "\"" };
+    page.put("$");
+    page.put(quote);
+    for part in parts {
+        match part {
+            Part::Text(_, span) => page.put(page.slice(span)),
+            Part::Value(value, _) => {
+                page.put("{");
+                page.up();
+                page.literal(value, false)?;
+                page.down();
+                page.put("}");
+            }
+        }
+    }
+    page.put(quote);
+    Ok(())
 }
