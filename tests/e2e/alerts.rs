@@ -7,6 +7,7 @@ use componenttest::{HttpServer, Reply};
 use serde_json::{Value as Json, json};
 
 use super::backends::{loki, tempo};
+use super::loki::{count, streams};
 use super::policy::{Example, failed_login, logins};
 use crate::support::{eventually, get, skipped};
 
@@ -106,15 +107,11 @@ service:
     example.send("trace", &json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}));
     example.send("log", &logins(&records));
     let stored = |query: &str| {
-        let path = format!("/loki/api/v1/query_range?query={query}&limit=100&since=1h");
-        let answer = get("127.0.0.1", loki.1, &path).unwrap_or_default();
-        let answer: Json = serde_json::from_str(&answer).unwrap_or_default();
-        let streams = answer["data"]["result"].as_array().cloned().unwrap_or_default();
-        let lines = |it: &Json| it["values"].as_array().map_or(0, Vec::len);
-        (streams.iter().map(lines).sum::<usize>(), Json::from(streams).to_string())
+        let streams = streams(loki.1, query);
+        (count(&streams), Json::from(streams).to_string())
     };
-    // {service_name="identity-service"}: six logs and the alert.
-    let service = "%7Bservice_name%3D%22identity-service%22%7D";
+    // Six logs and the alert.
+    let service = r#"{service_name="identity-service"}"#;
     assert!(
         eventually(|| stored(service).0 >= 7).await,
         "{:?}\n{}",
@@ -122,8 +119,8 @@ service:
         example.output()
     );
     assert_eq!(stored(service).0, 7);
-    // | policy_key="alice": the alert, with the trace of the sixth, the count, and who it came from.
-    let (alerts, text) = stored(&format!("{service}%7Cpolicy_key%3D%22alice%22"));
+    // The alert, with the trace of the sixth, the count, and who it came from.
+    let (alerts, text) = stored(&format!(r#"{service} | policy_key="alice""#));
     assert_eq!(alerts, 1, "{text}");
     for part in
         [trace, "policy_evidence_attributes", "203.0.113.9", r#""policy_window_brute_force":"6""#]

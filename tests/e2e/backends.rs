@@ -19,9 +19,9 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use ledger::free_port;
 use pdata::{Data, Limits};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::loki::loki_config;
+use super::loki::{count, loki_config, streams};
 use crate::support::{Process, SLUICE, eventually, get, own_address, part, repository};
 
 /// Tells this test's addresses from those of others.
@@ -146,16 +146,6 @@ fn push(address: &str) -> Option<u16> {
     answer.split(' ').nth(1)?.parse().ok()
 }
 
-/// How many lines Loki has of the service.
-fn stored(port: u16) -> usize {
-    let query = "%7Bservice_name%3D%22shop%22%7D";
-    let path = format!("/loki/api/v1/query_range?query={query}&limit=5000&since=1h");
-    let body = get("127.0.0.1", port, &path).unwrap_or_default();
-    let answer: Value = serde_json::from_str(&body).unwrap_or_default();
-    let streams = answer["data"]["result"].as_array().cloned().unwrap_or_default();
-    streams.iter().map(|it| it["values"].as_array().map_or(0, Vec::len)).sum()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loki_and_tempo_behind_tls_and_a_token_get_what_the_configuration_sends() {
     let (authority, host, address) = (Authority::new(), TestHost::new(), own_address(ADDRESS));
@@ -193,8 +183,9 @@ async fn loki_and_tempo_behind_tls_and_a_token_get_what_the_configuration_sends(
     let said = sluice.output();
     assert_eq!((logs.items(), traces.items()), (LINES, 1), "{said}");
     if let Some((_, port)) = &loki {
-        assert!(eventually(|| stored(*port) >= LINES).await, "{} lines", stored(*port));
-        assert_eq!(stored(*port), LINES);
+        let stored = || count(&streams(*port, r#"{service_name="shop"}"#));
+        assert!(eventually(|| stored() >= LINES).await, "{} lines", stored());
+        assert_eq!(stored(), LINES);
     }
     if let Some((_, port, _)) = &tempo {
         let found = || get("127.0.0.1", *port, &format!("/api/traces/{TRACE}"));

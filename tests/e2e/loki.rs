@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ledger::{Line, free_port};
+use ledger::Line;
 use serde_json::Value;
 
+use super::backends::loki;
 use super::logs::pod;
-use crate::support::{Process, SLUICE, eventually, get, part};
+use crate::support::{Process, SLUICE, eventually, get};
 
 const LINES: usize = 500;
 
@@ -32,16 +33,18 @@ limits_config: {{allow_structured_metadata: true}}
     )
 }
 
-/// All streams of the namespace: labels and lines.
-fn streams(port: u16) -> Option<Vec<Value>> {
-    let query = "%7Bk8s_namespace_name%3D%22shop%22%7D";
-    let body = get(
-        "127.0.0.1",
-        port,
-        &format!("/loki/api/v1/query_range?query={query}&limit=5000&since=1h"),
-    )?;
-    let answer: Value = serde_json::from_str(&body).ok()?;
-    answer["data"]["result"].as_array().cloned()
+/// What Loki has for a query, such as `{service_name="shop"}`: streams with labels and lines.
+pub(super) fn streams(port: u16, query: &str) -> Vec<Value> {
+    let query: String = query.bytes().map(|it| format!("%{it:02X}")).collect();
+    let path = format!("/loki/api/v1/query_range?query={query}&limit=5000&since=1h");
+    let body = get("127.0.0.1", port, &path).unwrap_or_default();
+    let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+    answer["data"]["result"].as_array().cloned().unwrap_or_default()
+}
+
+/// How many lines there are.
+pub(super) fn count(streams: &[Value]) -> usize {
+    streams.iter().map(|it| it["values"].as_array().map_or(0, Vec::len)).sum()
 }
 
 fn lines(streams: &[Value]) -> Vec<Line> {
@@ -51,14 +54,8 @@ fn lines(streams: &[Value]) -> Vec<Line> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loki_has_each_line_once_with_its_labels() {
-    let Some(loki) = part("loki") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let (port, grpc) = (free_port().unwrap(), free_port().unwrap());
-    let config = folder.path().join("loki-config.yaml");
-    std::fs::write(&config, loki_config(folder.path(), port, grpc)).unwrap();
-    let argument = format!("-config.file={}", config.display());
-    let server = Process::start(&loki, folder.path(), &[&argument]);
-    assert!(eventually(|| get("127.0.0.1", port, "/ready").is_some()).await, "{}", server.output());
+    let Some((_loki, port)) = loki(folder.path()).await else { return };
     let pod = pod(&folder.path().join("pods"), 1, LINES);
     let yaml = format!(
         "receivers:
@@ -82,7 +79,7 @@ service:
     sluice.ready().await;
     let mut seen = Vec::new();
     eventually(|| {
-        seen = streams(port).unwrap_or_default();
+        seen = streams(port, r#"{k8s_namespace_name="shop"}"#);
         lines(&seen).len() >= LINES
     })
     .await;

@@ -80,10 +80,7 @@ async fn prometheus_is_scraped_written_to_and_scrapes_ours() {
     let server = Process::start(&prometheus, folder.path(), &arguments);
     let ready = || get("127.0.0.1", port, "/-/ready").is_some();
     assert!(eventually(ready).await, "{}", server.output());
-    let yaml = folder.path().join("sluice.yaml");
-    std::fs::write(&yaml, ours(port, exporter)).unwrap();
-    let sluice =
-        Process::start(SLUICE.as_ref(), folder.path(), &["--config", yaml.to_str().unwrap()]);
+    let sluice = Process::collector(SLUICE.as_ref(), folder.path(), &ours(port, exporter));
     for (what, labels) in [
         ("remote write, version 1", "job=\"real\",via=\"v1\""),
         ("remote write, version 2", "job=\"real\",via=\"v2\""),

@@ -97,11 +97,9 @@ async fn pods_and_slices_of_a_cluster_are_scraped_while_they_are_there() {
     cluster.ask("POST", &format!("{namespace}/pods"), &pod);
 
     let out = folder.path().join("out.json");
-    let config = folder.path().join("sluice.yaml");
-    std::fs::write(&config, yaml(&cluster, &format!("{host}:{port}"), &out)).unwrap();
-    let arguments = ["--config", config.to_str().unwrap()];
-    let mut process = Process::start(Path::new(SLUICE), folder.path(), &arguments);
-    process.says("Everything is ready.").await;
+    let yaml = yaml(&cluster, &format!("{host}:{port}"), &out);
+    let mut process = Process::collector(Path::new(SLUICE), folder.path(), &yaml);
+    process.ready().await;
     // A pod becomes a target when it has an address.
     let status = json!({"status": {"phase": "Running", "podIP": host, "podIPs": [{"ip": host}]}});
     cluster.ask("PATCH", &format!("{namespace}/pods/web/status"), &status);

@@ -95,12 +95,41 @@ fn tests_pass_fail_and_say_what_they_cover() {
     let (code, out, _) = sluice(&["rego", "test", &policy, &tests, "-r", "allowed", "-v"]);
     assert!(out.contains("data.a_test.test_allowed: PASS ("), "{out}");
     assert_eq!(code, 0);
-    let chosen = ["rego", "coverage", &policy, &tests, "-r", "allowed", "--threshold", "99"];
-    let (code, out, err) = sluice(&chosen);
+    assert!(out.starts_with(&format!("{tests}:5:\ndata.a_test.test_allowed")), "{out}");
+    let chosen = ["rego", "coverage", &policy, &tests, "-r", "allowed"];
+    let (_, out, _) = sluice(&chosen);
     let report: Value = serde_json::from_str(&out).unwrap();
     let lines = &report["files"][&tests]["not_covered"];
     assert_eq!(lines[0]["start"]["row"], 7, "{report}");
-    assert_eq!((code, err.starts_with("Code coverage threshold not met")), (2, true), "{err}");
+    let (code, out, err) = sluice(&[&chosen[..], &["--threshold", "99", "-v"]].concat());
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.starts_with("Code coverage threshold not met"), "{err}");
+    assert!(err.contains(&format!("\n\t{tests}:7\n")), "{err}");
+    // A test that fails is told instead of what it covers.
+    let (code, out, err) = sluice(&["rego", "coverage", &policy, &tests]);
+    assert!(out.contains("data.a_test.test_wrong: FAIL ("), "{out}");
+    assert_eq!((code, err.starts_with("data.a_test.test_wrong: FAIL (")), (1, true), "{err}");
+}
+
+#[test]
+fn tests_that_cannot_run_are_skipped_or_are_not_there_have_codes_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a_test.rego");
+    let test = |text: &str, more: &[&str]| {
+        fs::write(&path, format!("package a_test\n\n{text}\n")).unwrap();
+        let (code, out, _) = sluice(&[&["rego", "test", path.to_str().unwrap()], more].concat());
+        (code, out)
+    };
+    assert_eq!(test("test_a if nothing(1)", &[]).0, 1);
+    let skipped = "todo_test_a if true";
+    assert_eq!(test(skipped, &[]).0, 2);
+    assert_eq!(test(skipped, &["-z"]), (0, test(skipped, &[]).1));
+    assert!(test(skipped, &[]).1.ends_with("SKIPPED: 1/1\n"));
+    assert_eq!(test("x := 1", &[]), (0, String::new()));
+    assert_eq!(test("x := 1", &["--fail-on-empty"]), (1, String::new()));
+    assert_eq!(test("test_a if true", &["--threshold", "101"]).0, 1);
+    let printed = test("test_a if {\n\tprint(\"hello\", 1)\n}", &["-v", "--format", "json"]).1;
+    assert!(printed.contains("\"output\": \"aGVsbG8gMQo=\""), "{printed}");
 }
 
 #[test]
@@ -121,19 +150,27 @@ fn check_says_how_each_rule_is_evaluated_if_it_is_asked() {
 }
 
 #[test]
-fn what_opa_would_format_is_told_and_not_written() {
+fn what_opa_would_format_is_told_and_written_only_if_it_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let (policy, tests, _) = files(folder.path());
     assert_eq!(sluice(&["rego", "fmt-check", &policy]), (0, String::new(), String::new()));
-    fs::write(&policy, "package a\n\nx:=1\n").unwrap();
+    assert_eq!(sluice(&["rego", "fmt", &policy]), (0, POLICY.to_owned(), String::new()));
+    let (untidy, tidy) = ("package a\n\nx:=1\n", "package a\n\nx := 1\n");
+    fs::write(&policy, untidy).unwrap();
+    let difference = format!("--- {policy}\n+++ {policy}\n package a\n \n-x:=1\n+x := 1\n");
     let (code, out, _) = sluice(&["rego", "fmt-check", &policy, &tests]);
-    assert_eq!((code, out), (2, format!("{policy}:3:2: there is one space here\n")));
+    assert_eq!((code, out.as_str()), (2, difference.as_str()));
     assert_eq!(sluice(&["rego", "fmt-check", "-l", &policy]).0, 0);
-    let (code, out, _) = sluice(&["rego", "fmt-check", "-l", "--fail", &policy]);
+    let (code, out, _) = sluice(&["rego", "fmt", "-l", "--fail", &policy]);
     assert_eq!((code, out), (2, format!("{policy}\n")));
-    let (_, out, _) = sluice(&["rego", "fmt-check", "--diff", &policy]);
-    assert!(out.ends_with("-x:=1\n+x := 1\n"), "{out}");
-    assert_eq!(fs::read_to_string(&policy).unwrap(), "package a\n\nx:=1\n");
+    // As with opa, -d shows the difference.
+    assert_eq!(sluice(&["rego", "fmt", "-d", &policy]), (0, difference, String::new()));
+    assert_eq!(sluice(&["rego", "fmt", &policy]), (0, tidy.to_owned(), String::new()));
+    assert_eq!(fs::read_to_string(&policy).unwrap(), untidy);
+    assert_eq!(sluice(&["rego", "fmt", "-w", &policy]), (0, String::new(), String::new()));
+    assert_eq!(fs::read_to_string(&policy).unwrap(), tidy);
+    fs::write(&policy, "package a\n\nx := }\n").unwrap();
+    assert_eq!(sluice(&["rego", "fmt", "-w", &policy]).0, 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `sluice rego`: what policy authors do with Rego, with the flags and outputs of `opa`.
 
 mod bench;
+mod cases;
 mod coverage;
 mod eval;
 mod explain;
@@ -56,13 +57,19 @@ const FORMAT: Flag = Flag {
     about: "The default is json for eval, pretty for the others",
 };
 
-const FAIL: Flag = switch("fail", "Exit with 1 if undefined; of fmt-check, with 2 if files differ");
+const FAIL: Flag = switch("fail", "Exit with 1 if undefined; of fmt, with 2 if files differ");
 const FAIL_DEFINED: Flag = switch("fail-defined", "Exit with 1 if the query is defined");
 const STRICT: Flag =
     switch("strict-builtin-errors", "A builtin that fails is an error, and not undefined");
 const V0: Flag = switch("v0-compatible", "Read modules as before OPA 1.0");
 const V1: Flag = switch("v1-compatible", "Read modules as OPA 1.0 does");
-const COVERAGE: Flag = switch("coverage", "Report which lines were evaluated");
+const COVERAGE: Flag =
+    Flag { short: Some('c'), ..switch("coverage", "Report which lines were evaluated") };
+const FAIL_ON_EMPTY: Flag = switch("fail-on-empty", "Of test: exit with 1 if there are no tests");
+const EXIT_ZERO: Flag = Flag {
+    short: Some('z'),
+    ..switch("exit-zero-on-skipped", "Of test: those that are skipped do not fail")
+};
 const VERBOSE: Flag = Flag {
     short: Some('v'),
     ..switch("verbose", "Show tests that pass and what they print; of check, the tiers")
@@ -118,9 +125,11 @@ const ENTRY_POINT: Flag = Flag {
 
 const LIST: Flag = Flag {
     short: Some('l'),
-    ..switch("list", "Of fmt-check: only the names of files that would change")
+    ..switch("list", "Of fmt: only the names of files that would change")
 };
-const DIFF: Flag = switch("diff", "Of fmt-check: lines that would change, before and after");
+const DIFF: Flag = switch("diff", "Of fmt: the lines that would change, before and after");
+const WRITE: Flag =
+    Flag { short: Some('w'), ..switch("write", "Of fmt: overwrite the files that change") };
 
 const fn switch(name: &'static str, about: &'static str) -> Flag {
     Flag { name, short: None, takes: Takes::Nothing, default: "", about }
@@ -137,7 +146,8 @@ Evaluate, test and check Rego policies, as opa does.
   eval       the results of a query: sluice rego eval -d policy.rego -i input.json 'data.a.allow'
   test       run the rules test_* of the files: sluice rego test policy.rego policy_test.rego
   check      read and compile the files, and say what is wrong with them
-  fmt-check  what opa fmt would change
+  fmt        lay policies out as opa fmt does: sluice rego fmt -w policies/
+  fmt-check  what fmt would change
   coverage   run the tests and report which lines they evaluate
   bench      how fast a query is
   repl       evaluate queries as they are typed",
@@ -165,11 +175,15 @@ Evaluate, test and check Rego policies, as opa does.
         &ENTRY_POINT,
         &LIST,
         &DIFF,
+        &WRITE,
+        &FAIL_ON_EMPTY,
+        &EXIT_ZERO,
     ],
     run,
 };
 
-const ACTIONS: [&str; 7] = ["eval", "test", "check", "fmt-check", "coverage", "bench", "repl"];
+const ACTIONS: [&str; 8] =
+    ["eval", "test", "check", "fmt", "fmt-check", "coverage", "bench", "repl"];
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
     let words = matches.words_from(1);
@@ -181,7 +195,8 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
         "bench" => bench::run(matches, &query(words)?),
         "repl" => repl::run(matches),
         "test" => test::run(matches, words, matches.is_on(&COVERAGE)),
-        "fmt-check" => format::run(matches, words),
+        "fmt" => format::run(matches, words, false),
+        "fmt-check" => format::run(matches, words, true),
         "coverage" => test::run(matches, words, true),
         _ => check(matches, words),
     }

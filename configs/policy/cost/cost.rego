@@ -13,7 +13,7 @@ logs["drop"] := "health check" if {
 	input.log.attributes["http.response.status_code"] < 400
 }
 
-logs["keep"] := true if input.log.level in {"WARN", "ERROR", "FATAL"}
+logs["keep"] if input.log.level in {"WARN", "ERROR", "FATAL"}
 
 # Requests that succeed look all the same.
 logs["sample"] := data.cost.share_of_successes if input.log.attributes["http.response.status_code"] < 400
@@ -23,9 +23,9 @@ spans["drop"] := "health check" if {
 	input.span.status.code != 2
 }
 
-spans["keep"] := true if input.span.status.code == 2
+spans["keep"] if input.span.status.code == 2
 
-spans["keep"] := true if input.span.duration_ms > data.cost.slow_ms
+spans["keep"] if input.span.duration_ms > data.cost.slow_ms
 
 # The same traces are kept in logs and spans: the share is of trace ids.
 spans["sample"] := data.cost.share_of_successes

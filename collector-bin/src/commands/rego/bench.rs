@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
 use super::show::{self, Failure};
-use super::{COUNT, EXIT_ERRORS, FORMAT, INPUT, eval, options, policy};
+use super::{COUNT, FORMAT, INPUT, eval, options, policy};
+use crate::EXIT_CONFIG;
 use crate::cli::Matches;
 use crate::console::{complain, say};
 
@@ -24,50 +25,69 @@ pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
         _ => return Err(COUNT.invalid(count, &format!("must be between 1 and {COUNT_MAX}"))),
     };
     let mut times = match measure(matches, query, count) {
-        Ok(times) => times,
+        Ok(Some(times)) => times,
+        Ok(None) => {
+            complain(format_args!("1 error occurred: undefined result"));
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
         Err(failure) => {
             complain(format_args!("{failure}"));
-            return Ok(ExitCode::from(EXIT_ERRORS));
+            return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
     times.sort_unstable();
-    let total: Duration = times.iter().sum();
-    let mean = total / count as u32;
-    let at = |percent: usize| {
-        times.get((count * percent / 100).min(count - 1)).copied().unwrap_or_default()
-    };
+    let total = times.iter().sum::<Duration>().as_nanos() as u64;
+    let histogram = histogram(&times);
     if matches.value(&FORMAT) == "json" {
-        return say(&show::pretty(&json!({
-            "iterations": count,
-            "ns_per_op": mean.as_nanos() as u64,
-            "histogram": {
-                "min": at(0).as_nanos() as u64,
-                "median": at(50).as_nanos() as u64,
-                "90%": at(90).as_nanos() as u64,
-                "99%": at(99).as_nanos() as u64,
-                "max": at(100).as_nanos() as u64,
-            },
-        })));
+        let extra: Map<String, Json> =
+            histogram.into_iter().map(|(name, value)| (name, value.into())).collect();
+        return say(&show::pretty(&json!({"N": count, "T": total, "Extra": extra})));
     }
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let rows = [
-        row("samples", count.to_string()),
-        row("ns/op", mean.as_nanos().to_string()),
-        row("ops/s", format!("{:.0}", count as f64 / total.as_secs_f64())),
-        row("min", format!("{:?}", at(0))),
-        row("median", format!("{:?}", at(50))),
-        row("99%", format!("{:?}", at(99))),
-        row("max", format!("{:?}", at(100))),
+    let mut rows = vec![
+        ("samples".to_owned(), count as u64),
+        ("ns/op".to_owned(), total / count as u64),
+        ("ops/s".to_owned(), count as u64 * 1_000_000_000 / total.max(1)),
     ];
-    say(&eval::table(&["measure".to_owned(), "value".to_owned()], &rows))
+    rows.extend(histogram);
+    let width = rows.iter().map(|it| it.1.to_string().len()).max().unwrap_or_default();
+    let row = |(name, value): (String, u64)| vec![name, format!("{value:>width$}")];
+    say(&eval::table(&[], &rows.into_iter().map(row).collect::<Vec<_>>()))
 }
 
-fn measure(matches: &Matches, query: &str, count: usize) -> Result<Vec<Duration>, Failure> {
+/// In OPA's names and order; `times` are sorted.
+fn histogram(times: &[Duration]) -> Vec<(String, u64)> {
+    let nanos = |it: Option<&Duration>| it.map_or(0, |it| it.as_nanos() as u64);
+    // Hundredths of a percent.
+    let at = |share: usize| nanos(times.get((times.len() * share / 10_000).min(times.len() - 1)));
+    let mean = times.iter().map(|it| it.as_nanos() as f64).sum::<f64>() / times.len() as f64;
+    let squares = times.iter().map(|it| (it.as_nanos() as f64 - mean).powi(2)).sum::<f64>();
+    let all = [
+        ("75%", at(7_500)),
+        ("90%", at(9_000)),
+        ("95%", at(9_500)),
+        ("99%", at(9_900)),
+        ("99.9%", at(9_990)),
+        ("99.99%", at(9_999)),
+        ("count", times.len() as u64),
+        ("max", at(10_000)),
+        ("mean", mean as u64),
+        ("median", at(5_000)),
+        ("min", at(0)),
+        ("stddev", (squares / times.len() as f64).sqrt() as u64),
+    ];
+    let name = |(name, value)| (format!("histogram_timer_rego_query_eval_ns_{name}"), value);
+    all.map(name).into()
+}
+
+/// The times of all evaluations; `None` if the query is undefined.
+fn measure(matches: &Matches, query: &str, count: usize) -> Result<Option<Vec<Duration>>, Failure> {
     let policy = policy(matches, &[], &options(matches))?;
     let input = eval::input(matches.value(&INPUT)).map_err(Failure::Reading)?;
     let mut worker = policy.query(query).map_err(Failure::Rego)?.worker();
     for _ in 0..WARM_UP {
-        worker.evaluate(input.clone())?;
+        if worker.evaluate(input.clone())?.is_none() {
+            return Ok(None);
+        }
     }
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {
@@ -75,5 +95,5 @@ fn measure(matches: &Matches, query: &str, count: usize) -> Result<Vec<Duration>
         worker.evaluate(input.clone())?;
         times.push(start.elapsed());
     }
-    Ok(times)
+    Ok(Some(times))
 }

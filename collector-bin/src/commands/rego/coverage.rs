@@ -1,6 +1,7 @@
 //! Which lines were evaluated, in the form of `opa test --coverage`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use rego::Worker;
 use serde_json::{Value as Json, json};
@@ -36,6 +37,21 @@ fn share(covered: usize, all: usize) -> f64 {
     (percent * 100.0).round() / 100.0
 }
 
+/// `file:row` of what is not covered, a line for each range.
+pub fn missed(lines: &Lines) -> String {
+    let mut text = "\nLines not covered:".to_owned();
+    for (file, lines) in lines {
+        let missed: Vec<u32> = lines.iter().filter(|it| !it.1).map(|it| *it.0).collect();
+        for (start, end) in ranges(&missed) {
+            let _ = write!(text, "\n\t{file}:{start}");
+            if start != end {
+                let _ = write!(text, "-{end}");
+            }
+        }
+    }
+    text
+}
+
 /// The report.
 pub fn of(lines: &Lines) -> Json {
     let mut files = serde_json::Map::new();
@@ -48,8 +64,8 @@ pub fn of(lines: &Lines) -> Json {
         files.insert(
             file.clone(),
             json!({
-                "covered": ranges(&covered),
-                "not_covered": ranges(&missed),
+                "covered": shown(&covered),
+                "not_covered": shown(&missed),
                 "covered_lines": covered.len(),
                 "not_covered_lines": missed.len(),
                 "coverage": coverage,
@@ -66,7 +82,8 @@ pub fn of(lines: &Lines) -> Json {
     })
 }
 
-fn ranges(lines: &[u32]) -> Json {
+/// Lines beside each other, first and last.
+fn ranges(lines: &[u32]) -> Vec<(u32, u32)> {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for line in lines {
         match ranges.last_mut() {
@@ -74,6 +91,10 @@ fn ranges(lines: &[u32]) -> Json {
             _ => ranges.push((*line, *line)),
         }
     }
-    let range = |(start, end): &(u32, u32)| json!({"start": {"row": start}, "end": {"row": end}});
-    Json::Array(ranges.iter().map(range).collect())
+    ranges
+}
+
+fn shown(lines: &[u32]) -> Json {
+    let range = |(start, end): (u32, u32)| json!({"start": {"row": start}, "end": {"row": end}});
+    Json::Array(ranges(lines).into_iter().map(range).collect())
 }

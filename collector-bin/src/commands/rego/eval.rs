@@ -90,7 +90,8 @@ pub fn input(path: &str) -> Result<Value, String> {
 pub fn written(results: &Results, format: &str, report: Option<Json>) -> String {
     match format {
         "json" => show::pretty(&document(results, report)),
-        "discard" => "{}\n".to_owned(),
+        "discard" if results.result.is_empty() => "{}\n".to_owned(),
+        "discard" => show::pretty(&json!({"result": "discarded"})),
         "raw" => raw(results),
         // One document for each result, as OPA 1.22 prints them.
         "values" => results.result.iter().map(|it| show::pretty(&values(it))).collect(),
@@ -146,57 +147,62 @@ fn raw(results: &Results) -> String {
     text
 }
 
-/// The value alone, or a table with a column for each variable and expression.
+/// The value alone, or a table with a column for each expression that has more to say than that it holds, and for each variable.
 fn pretty(results: &Results) -> String {
     let Some(first) = results.result.first() else { return "undefined\n".to_owned() };
-    let has_bindings = first.bindings.as_object().is_ok_and(|it| !it.is_empty());
-    if let ([_], [one], false) =
-        (results.result.as_slice(), first.expressions.as_slice(), has_bindings)
+    let is_bool = |it: &Value| matches!(it, Value::Bool(_));
+    let bindings: Vec<String> = match show::json_of(&first.bindings) {
+        Json::Object(bindings) => bindings.keys().cloned().collect(),
+        _ => Vec::new(),
+    };
+    let values = &first.expressions;
+    if let ([_], [one, rest @ ..], true) =
+        (results.result.as_slice(), values.as_slice(), bindings.is_empty())
+        && (rest.is_empty() || values.iter().all(|it| is_bool(&it.value)))
     {
         return show::pretty(&show::json_of(&one.value));
     }
-    let mut head: Vec<String> = Vec::new();
-    if let Json::Object(bindings) = show::json_of(&first.bindings) {
-        head.extend(bindings.keys().cloned());
-    }
-    let variables = head.len();
-    let shown =
-        first.expressions.iter().filter(|it| it.value != Value::from(true) || !has_bindings);
-    head.extend(shown.map(|it| it.text.to_string()));
-    let rows: Vec<Vec<String>> = (results.result.iter())
-        .map(|solution| {
-            let bindings = show::json_of(&solution.bindings);
-            (head.iter().enumerate())
-                .map(|(at, name)| {
-                    if at < variables {
-                        bindings.get(name).map_or_else(String::new, Json::to_string)
-                    } else {
-                        let found = solution.expressions.iter().find(|it| *it.text == **name);
-                        found.map_or_else(String::new, |it| show::json_of(&it.value).to_string())
-                    }
-                })
-                .collect()
-        })
-        .collect();
-    table(&head, &rows)
+    let says =
+        |it: &usize| bindings.is_empty() || values.get(*it).is_some_and(|it| !is_bool(&it.value));
+    let columns: Vec<usize> = (0..values.len()).filter(says).collect();
+    let texts = columns.iter().filter_map(|it| values.get(*it)).map(|it| it.text.to_string());
+    let head: Vec<String> = texts.chain(bindings.iter().cloned()).collect();
+    let row = |solution: &rego::Solution| {
+        let expressions = columns.iter().filter_map(|it| solution.expressions.get(*it));
+        let own = show::json_of(&solution.bindings);
+        let of_variable = |name: &String| own.get(name).map_or_else(String::new, Json::to_string);
+        let mut cells: Vec<String> =
+            expressions.map(|it| show::json_of(&it.value).to_string()).collect();
+        cells.extend(bindings.iter().map(of_variable));
+        cells
+    };
+    table(&head, &results.result.iter().map(row).collect::<Vec<_>>())
 }
 
-/// As OPA draws it.
+/// As OPA draws it; without a head if that is empty.
 pub fn table(head: &[String], rows: &[Vec<String>]) -> String {
     let width = |at: usize| {
         let cells = rows.iter().filter_map(|it| it.get(at)).chain(head.get(at));
         cells.map(|it| it.chars().count()).max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let rule: String = widths.iter().map(|it| format!("+{}", "-".repeat(it + 2))).collect();
-    let line = |cells: &[String]| -> String {
-        let cell = |(text, width): (&String, &usize)| format!("| {text:<width$} ");
-        cells.iter().zip(&widths).map(cell).collect()
+    let columns = rows.first().map_or(head.len(), Vec::len);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let rule = |[left, between, right]: [char; 3]| {
+        let cells: Vec<String> = widths.iter().map(|it| "\u{2500}".repeat(it + 2)).collect();
+        format!("{left}{}{right}\n", cells.join(&between.to_string()))
     };
-    let mut text = format!("{rule}+\n{}|\n{rule}+\n", line(head));
-    for row in rows {
-        let _ = writeln!(text, "{}|", line(row));
+    let line = |cells: Vec<String>| format!("\u{2502}{}\u{2502}\n", cells.join("\u{2502}"));
+    let mut text = rule(['\u{250c}', '\u{252c}', '\u{2510}']);
+    if !head.is_empty() {
+        // What is odd goes to the right, as in OPA.
+        let titles = head.iter().zip(&widths).map(|(it, width)| format!("{it:^0$}", width + 2));
+        text.push_str(&line(titles.collect()));
+        text.push_str(&rule(['\u{251c}', '\u{253c}', '\u{2524}']));
     }
-    let _ = writeln!(text, "{rule}+");
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(it, width)| format!(" {it:<width$} "));
+        text.push_str(&line(cells.collect()));
+    }
+    text.push_str(&rule(['\u{2514}', '\u{2534}', '\u{2518}']));
     text
 }

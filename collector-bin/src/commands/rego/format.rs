@@ -1,52 +1,77 @@
-//! `sluice rego fmt-check`: what `opa fmt` would change, told line by line and never written.
+//! `sluice rego fmt` and `fmt-check`: policies as `opa fmt` writes them. The first prints or writes them, the second says what differs.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
+use std::io::Read as _;
 use std::process::ExitCode;
 
-use rego::{Error, Untidy};
+use rego::{Errors, Source};
 
-use super::{DATA, DIFF, EXIT_ERRORS, FAIL, LIST, load, options, show};
+use super::{DATA, DIFF, EXIT_ERRORS, FAIL, LIST, WRITE, load, options, show};
 use crate::cli::Matches;
+use crate::commands::ottl::diff;
 use crate::console::{complain, say};
 
-/// Looks at all modules that flags and words name.
-pub fn run(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {
+/// Largest policy from standard input, in bytes.
+const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Lays out all modules that flags and words name; those of standard input if there are none.
+pub fn run(matches: &Matches, words: &[String], only_checks: bool) -> Result<ExitCode, String> {
+    // What -d names are data for other actions; opa fmt -d shows the difference.
     let mut paths = matches.all(&DATA);
+    let shows_difference = matches.is_on(&DIFF) || (!paths.is_empty() && !only_checks);
     paths.extend(words.iter().cloned());
-    let sources = match load::policies(&paths) {
+    let sources = if paths.is_empty() { standard_input() } else { load::policies(&paths) };
+    let sources = match sources {
         Ok(sources) => sources,
         Err(why) => return Ok(failed(&show::Failure::Reading(why))),
     };
     let version = options(matches).version;
-    let mut all: BTreeMap<String, (String, Vec<Untidy>)> = BTreeMap::new();
     let mut errors = Vec::new();
-    for source in sources {
-        match rego::untidy(&source.name, &source.text, version) {
-            Ok(found) if found.is_empty() => {}
-            Ok(found) => drop(all.insert(source.name, (source.text, found))),
-            Err(error) => errors.push(error),
+    let mut changed = false;
+    for Source { name, text } in &sources {
+        let formatted = match rego::format(name, text, version) {
+            Ok(it) => it,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        let differs = formatted != *text;
+        changed |= differs;
+        if matches.is_on(&LIST) {
+            if differs {
+                say(&format!("{name}\n"))?;
+            }
+        } else if shows_difference || only_checks {
+            if differs {
+                say(&difference(name, text, &formatted))?;
+            }
+        } else if matches.is_on(&WRITE) {
+            if differs {
+                fs::write(name, formatted).map_err(|it| format!("cannot write {name}: {it}"))?;
+            }
+        } else {
+            say(&formatted)?;
         }
     }
     if !errors.is_empty() {
-        return Ok(failed(&show::Failure::Rego(rego::Errors(errors))));
+        return Ok(failed(&show::Failure::Rego(Errors(errors))));
     }
-    let mut out = String::new();
-    for (name, (text, found)) in &all {
-        if matches.is_on(&LIST) {
-            let _ = writeln!(out, "{name}");
-        } else if matches.is_on(&DIFF) {
-            diff(name, text, found, &mut out);
-        } else {
-            for Untidy { error, .. } in found {
-                let _ = writeln!(out, "{}: {}", place(error), error.message);
-            }
-        }
+    // As opa: what only lists, shows or writes does not fail, unless it shall.
+    let only_shows = matches.is_on(&LIST) || matches.is_on(&DIFF) || !only_checks;
+    let fails = changed && (matches.is_on(&FAIL) || !only_shows);
+    if fails && !only_checks {
+        complain(format_args!("unexpected diff"));
     }
-    say(&out)?;
-    // As opa: what only lists or shows does not fail, unless it shall.
-    let only_shows = (matches.is_on(&LIST) || matches.is_on(&DIFF)) && !matches.is_on(&FAIL);
-    Ok(if all.is_empty() || only_shows { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ERRORS) })
+    Ok(if fails { ExitCode::from(EXIT_ERRORS) } else { ExitCode::SUCCESS })
+}
+
+fn standard_input() -> Result<Vec<Source>, String> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(INPUT_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(|it| format!("cannot read the policy: {it}"))?;
+    Ok(vec![Source::new("stdin", text)])
 }
 
 fn failed(failure: &show::Failure) -> ExitCode {
@@ -54,20 +79,11 @@ fn failed(failure: &show::Failure) -> ExitCode {
     ExitCode::from(EXIT_ERRORS)
 }
 
-fn place(error: &Error) -> String {
-    error.location.as_ref().map(ToString::to_string).unwrap_or_default()
-}
-
-/// Each line that changes, as it is and as it should be.
-fn diff(name: &str, text: &str, found: &[Untidy], out: &mut String) {
-    let lines: Vec<&str> = text.split('\n').collect();
-    let _ = writeln!(out, "--- {name}\n+++ {name}");
-    for Untidy { error, wanted } in found {
-        let row = error.location.as_ref().map_or(0, |it| it.row);
-        let line = usize::try_from(row).ok().and_then(|it| lines.get(it.saturating_sub(1)));
-        let _ = writeln!(out, "@@ {row} @@ {}\n-{}", error.message, line.unwrap_or(&""));
-        if let Some(wanted) = wanted {
-            let _ = writeln!(out, "+{wanted}");
-        }
-    }
+/// The lines that change, as they are and as they should be.
+fn difference(name: &str, text: &str, formatted: &str) -> String {
+    let mut out = format!("--- {name}\n+++ {name}\n");
+    let lines = diff::lines(text, formatted);
+    // The last line alone may lack its end.
+    let _ = write!(out, "{}", if lines == "no change\n" { "+\n" } else { &lines });
+    out
 }

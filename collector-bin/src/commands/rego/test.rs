@@ -9,9 +9,14 @@ use tokio::time::Instant;
 use rego::{Options, Policy, Value};
 use serde_json::{Value as Json, json};
 
+use super::cases::{self, Cases};
 use super::coverage::{self, Lines};
 use super::show::{self, Failure};
-use super::{EXIT_ERRORS, FORMAT, RUN, THRESHOLD, VERBOSE, options, policy};
+use super::{
+    EXIT_ERRORS, EXIT_ZERO, FAIL_ON_EMPTY, FORMAT, RUN, THRESHOLD, VERBOSE, explain, loaded,
+    options,
+};
+use crate::EXIT_CONFIG;
 use crate::cli::Matches;
 use crate::console::{complain, say};
 
@@ -25,6 +30,9 @@ struct Outcome {
     verdict: Verdict,
     duration: Duration,
     prints: Vec<String>,
+    cases: Cases,
+    /// Of one that fails: which expression does not hold.
+    reason: String,
 }
 
 enum Verdict {
@@ -38,6 +46,17 @@ impl Outcome {
     fn path(&self) -> String {
         format!("{}.{}", self.package, self.name)
     }
+
+    /// `data.a.test_b: PASS (1.5ms)`.
+    fn line(&self) -> String {
+        let verdict = match &self.verdict {
+            Verdict::Pass => "PASS",
+            Verdict::Fail => "FAIL",
+            Verdict::Skip => return format!("{}: SKIPPED", self.path()),
+            Verdict::Error(_) => "ERROR",
+        };
+        format!("{}: {verdict} ({:?})", self.path(), self.duration)
+    }
 }
 
 pub fn run(matches: &Matches, words: &[String], with_coverage: bool) -> Result<ExitCode, String> {
@@ -45,6 +64,10 @@ pub fn run(matches: &Matches, words: &[String], with_coverage: bool) -> Result<E
         "" => None,
         text => Some(text.parse::<f64>().map_err(|_| THRESHOLD.invalid(text, "is no number"))?),
     };
+    if threshold.is_some_and(|it| !(0.0..=100.0).contains(&it)) {
+        complain(format_args!("Code coverage threshold must be between 0 and 100"));
+        return Ok(ExitCode::from(EXIT_CONFIG));
+    }
     let with_coverage = with_coverage || threshold.is_some();
     let options = Options { coverage: with_coverage, gather_prints: true, ..options(matches) };
     let mut lines = Lines::new();
@@ -52,29 +75,58 @@ pub fn run(matches: &Matches, words: &[String], with_coverage: bool) -> Result<E
         Ok(outcomes) => outcomes,
         Err(failure) => {
             complain(format_args!("{failure}"));
-            return Ok(ExitCode::from(EXIT_ERRORS));
+            return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
+    if outcomes.is_empty() && matches.is_on(&FAIL_ON_EMPTY) {
+        complain(format_args!("no tests were run"));
+        return Ok(ExitCode::from(EXIT_CONFIG));
+    }
     let is_json = matches.value(&FORMAT) == "json";
     if with_coverage {
-        say(&show::pretty(&coverage::of(&lines)))?;
-    } else if is_json {
+        return covered(&outcomes, &lines, threshold, matches.is_on(&VERBOSE));
+    }
+    if is_json {
         say(&show::pretty(&Json::Array(outcomes.iter().map(document).collect())))?;
     } else {
-        say(&pretty(&outcomes, matches.is_on(&VERBOSE)))?;
+        say(&pretty(outcomes.iter(), matches.is_on(&VERBOSE)))?;
     }
-    let failed = outcomes.iter().any(|it| matches!(it.verdict, Verdict::Fail | Verdict::Error(_)));
-    if failed && with_coverage {
-        complain(format_args!("{}", pretty(&outcomes, false)));
+    let fails = |it: &Outcome| match it.verdict {
+        Verdict::Pass => false,
+        Verdict::Skip => !matches.is_on(&EXIT_ZERO),
+        Verdict::Fail | Verdict::Error(_) => true,
+    };
+    Ok(if outcomes.iter().any(fails) { ExitCode::from(EXIT_ERRORS) } else { ExitCode::SUCCESS })
+}
+
+/// The report of the lines that were evaluated, or as `opa` the tests that failed, or that there are too few.
+fn covered(
+    outcomes: &[Outcome],
+    lines: &Lines,
+    threshold: Option<f64>,
+    is_verbose: bool,
+) -> Result<ExitCode, String> {
+    for outcome in outcomes {
+        if let Verdict::Error(error) = &outcome.verdict {
+            complain(format_args!("{error}"));
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
     }
-    let percent = coverage::percent(&lines);
-    let missed = threshold.filter(|it| percent < *it);
-    if let Some(threshold) = missed {
+    let failed = || outcomes.iter().filter(|it| matches!(it.verdict, Verdict::Fail));
+    if let Some(first) = failed().next() {
+        say(&pretty(failed(), is_verbose))?;
+        complain(format_args!("{}", first.line()));
+        return Ok(ExitCode::from(EXIT_CONFIG));
+    }
+    let percent = coverage::percent(lines);
+    if let Some(threshold) = threshold.filter(|it| percent < *it) {
+        let missed = if is_verbose { coverage::missed(lines) } else { String::new() };
         complain(format_args!(
-            "Code coverage threshold not met: got {percent:.2} instead of {threshold:.2}"
+            "Code coverage threshold not met: got {percent:.2} instead of {threshold:.2}{missed}"
         ));
+        return Ok(ExitCode::from(EXIT_ERRORS));
     }
-    Ok(if failed || missed.is_some() { ExitCode::from(EXIT_ERRORS) } else { ExitCode::SUCCESS })
+    say(&show::pretty(&coverage::of(lines)))
 }
 
 fn outcomes(
@@ -83,7 +135,9 @@ fn outcomes(
     options: &Options,
     lines: &mut Lines,
 ) -> Result<Vec<Outcome>, Failure> {
-    let policy = policy(matches, words, options)?;
+    let loaded = loaded(matches, words)?;
+    let sources = cases::noted(loaded.sources.clone(), options.version);
+    let policy = Policy::compile(sources, loaded.data.clone(), options).map_err(Failure::Rego)?;
     let wanted = match matches.value(&RUN) {
         "" => None,
         pattern => Some(
@@ -102,11 +156,18 @@ fn outcomes(
         let found = worker.evaluate(Value::Undefined);
         outcome.duration = start.elapsed();
         outcome.prints = worker.take_prints();
+        let value = found.as_ref().ok().and_then(Option::as_ref);
+        outcome.cases = Cases::of(&mut outcome.prints, value);
         outcome.verdict = match found {
             Ok(Some(Value::Bool(false)) | None) => Verdict::Fail,
+            Ok(Some(_)) if outcome.cases.fails() => Verdict::Fail,
             Ok(Some(_)) => Verdict::Pass,
             Err(error) => Verdict::Error(error),
         };
+        if matches!(outcome.verdict, Verdict::Fail) && matches.is_on(&VERBOSE) {
+            let of = explain::of(&loaded, options, &outcome.path(), &Value::Undefined, true)?;
+            outcome.reason = of.unwrap_or_default();
+        }
         coverage::add(lines, &worker);
     }
     Ok(outcomes)
@@ -144,6 +205,8 @@ fn tests(policy: &Policy) -> Vec<Outcome> {
                 verdict: if is_todo { Verdict::Skip } else { Verdict::Fail },
                 duration: Duration::ZERO,
                 prints: Vec::new(),
+                cases: Cases::default(),
+                reason: String::new(),
             });
         }
     }
@@ -164,62 +227,80 @@ fn document(outcome: &Outcome) -> Json {
         Verdict::Skip => document["skip"] = true.into(),
         Verdict::Error(error) => document["error"] = json!(error),
     }
+    if !outcome.prints.is_empty() {
+        let text: String = printed(outcome).map(|it| format!("{it}\n")).collect();
+        document["output"] = rego::base64(text.as_bytes()).into();
+    }
+    if !outcome.cases.is_empty() {
+        document["sub_results"] = outcome.cases.document();
+    }
     document
 }
 
-fn pretty(outcomes: &[Outcome], is_verbose: bool) -> String {
+/// What a test printed, without the places.
+fn printed(outcome: &Outcome) -> impl Iterator<Item = &str> {
+    outcome.prints.iter().map(|it| it.split_once(": ").map_or(it.as_str(), |it| it.1))
+}
+
+fn pretty<'o>(outcomes: impl Iterator<Item = &'o Outcome> + Clone, is_verbose: bool) -> String {
     let mut text = String::new();
     let mut last = "";
-    for outcome in outcomes {
+    for outcome in outcomes.clone() {
         let is_pass = matches!(outcome.verdict, Verdict::Pass);
         if is_pass && !is_verbose {
             continue;
         }
-        if outcome.file != last {
-            let _ = writeln!(text, "{}{}:", if last.is_empty() { "" } else { "\n" }, outcome.file);
-            last = &outcome.file;
+        if !last.is_empty() && outcome.file != last {
+            text.push('\n');
         }
-        let verdict = match &outcome.verdict {
-            Verdict::Pass => "PASS",
-            Verdict::Fail => "FAIL",
-            Verdict::Skip => "SKIPPED",
-            Verdict::Error(_) => "ERROR",
-        };
-        let time = if matches!(outcome.verdict, Verdict::Skip) {
-            String::new()
-        } else {
-            format!(" ({:?})", outcome.duration)
-        };
-        let _ = writeln!(text, "{}: {verdict}{time}", outcome.path());
+        last = &outcome.file;
+        let _ = writeln!(text, "{}:{}:\n{}", outcome.file, outcome.row, outcome.line());
+        outcome.cases.lines(is_verbose, 1, &mut text);
+        if !outcome.prints.is_empty() {
+            let prints = printed(outcome).map(|it| format!("  {it}\n"));
+            let _ = writeln!(text, "\n{}", prints.collect::<String>());
+        }
         if let Verdict::Error(error) = &outcome.verdict {
             let _ = writeln!(text, "  {error}");
         }
-        if !outcome.prints.is_empty() {
-            text.push('\n');
-            for print in &outcome.prints {
-                let _ = writeln!(
-                    text,
-                    "  {}",
-                    print.split_once(": ").map_or(print.as_str(), |it| it.1)
-                );
+    }
+    let rule = "-".repeat(80);
+    let mut failed = outcomes.clone().filter(|it| matches!(it.verdict, Verdict::Fail)).peekable();
+    if is_verbose && failed.peek().is_some() {
+        let _ = writeln!(text, "{rule}\nFAILURES\n{rule}");
+        for outcome in failed {
+            let _ = writeln!(text, "{}\n", outcome.line());
+            for line in outcome.reason.lines() {
+                let _ = writeln!(text, "  {line}");
             }
+            outcome.cases.lines(false, 1, &mut text);
             text.push('\n');
         }
     }
     if !text.is_empty() {
-        let _ = writeln!(text, "{}", "-".repeat(80));
+        let _ = writeln!(text, "{rule}");
     }
-    let count =
-        |wanted: fn(&Verdict) -> bool| outcomes.iter().filter(|it| wanted(&it.verdict)).count();
-    let all = outcomes.len();
-    let counts = [
-        ("PASS", count(|it| matches!(it, Verdict::Pass))),
-        ("FAIL", count(|it| matches!(it, Verdict::Fail))),
-        ("SKIPPED", count(|it| matches!(it, Verdict::Skip))),
-        ("ERROR", count(|it| matches!(it, Verdict::Error(_)))),
-    ];
-    for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        let _ = writeln!(text, "{name}: {count}/{all}");
-    }
+    text.push_str(&summary(outcomes));
     text
+}
+
+/// How many tests passed, failed and so on; of a test of many cases each counts.
+fn summary<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> String {
+    let (mut pass, mut fail, mut skip, mut error) = (0, 0, 0, 0);
+    for outcome in outcomes {
+        match &outcome.verdict {
+            Verdict::Skip => skip += 1,
+            Verdict::Error(_) => error += 1,
+            Verdict::Pass | Verdict::Fail if !outcome.cases.is_empty() => {
+                let (passed, failed) = outcome.cases.count();
+                (pass, fail) = (pass + passed, fail + failed);
+            }
+            Verdict::Pass => pass += 1,
+            Verdict::Fail => fail += 1,
+        }
+    }
+    let all = pass + fail + skip + error;
+    let counts = [("PASS", pass), ("FAIL", fail), ("SKIPPED", skip), ("ERROR", error)];
+    let some = counts.into_iter().filter(|(_, count)| *count > 0);
+    some.map(|(name, count)| format!("{name}: {count}/{all}\n")).collect()
 }

@@ -43,17 +43,7 @@ impl<'c> At<'c> {
                 LiteralKind::Expr(it) | LiteralKind::Not(it) => self.expr(it),
                 LiteralKind::NotBody(it) => self.body(it),
                 LiteralKind::Some(_) => true,
-                // What is no collection is an error.
-                LiteralKind::SomeIn { domain, .. } => {
-                    let is_collection = matches!(
-                        domain.kind,
-                        ExprKind::Array(_)
-                            | ExprKind::Set(_)
-                            | ExprKind::ArrayComprehension(..)
-                            | ExprKind::SetComprehension(..)
-                    );
-                    is_collection && self.expr(domain)
-                }
+                LiteralKind::SomeIn { domain, .. } => self.expr(domain),
                 LiteralKind::Every { domain, body, .. } => self.expr(domain) && self.body(body),
                 LiteralKind::Logic { .. } => false,
             }
@@ -76,9 +66,7 @@ impl<'c> At<'c> {
             ExprKind::ArrayComprehension(value, body) | ExprKind::SetComprehension(value, body) => {
                 self.expr(value) && self.body(body)
             }
-            ExprKind::Infix("==" | "!=" | "<" | "<=" | ">" | ">=" | "=" | ":=", left, right) => {
-                self.expr(left) && self.expr(right)
-            }
+            ExprKind::Infix(_, left, right) => self.expr(left) && self.expr(right),
             ExprKind::In(key, value, domain) => {
                 key.is_none() && self.expr(value) && self.expr(domain)
             }
@@ -86,7 +74,7 @@ impl<'c> At<'c> {
                 Part::Text(..) => true,
                 Part::Value(literal, _) => self.literal(literal),
             }),
-            ExprKind::ObjectComprehension(..) | ExprKind::Infix(..) => false,
+            ExprKind::ObjectComprehension(..) => false,
         }
     }
 

@@ -51,8 +51,8 @@ struct Index {
 enum Test {
     /// A field and a constant.
     Field(usize, Must),
-    /// The condition does not hold; whether that is so, too, where the field is not there.
-    Not(Box<Test>, bool),
+    /// The same must not hold; whether that is so, too, where the field is not there.
+    Not(usize, Must, bool),
     /// Another rule, of whose bodies one must hold.
     Rule(Vec<Vec<Test>>),
 }
@@ -299,11 +299,14 @@ impl<'m> Making<'m, '_> {
         }
         match &literal.kind {
             LiteralKind::Expr(expr) => {
-                self.field(expr).or_else(|| self.other_rule(module, expr, depth))
+                let field = self.field(expr).map(|(field, must)| Test::Field(field, must));
+                field.or_else(|| self.other_rule(module, expr, depth))
             }
             LiteralKind::Not(expr) => {
-                let is_whole = module.negates_bodies();
-                self.field(expr).map(|it| Test::Not(Box::new(it), is_whole))
+                let (field, must) = self.field(expr)?;
+                // What is compared in another way than with `==` OPA reads before the `not`.
+                let may_lack = module.negates_bodies() || matches!(must, Must::Equal(_));
+                Some(Test::Not(field, must, may_lack))
             }
             _ => None,
         }
@@ -341,7 +344,7 @@ impl<'m> Making<'m, '_> {
     }
 
     /// A comparison of a field with a constant.
-    fn field(&mut self, expr: &Expr) -> Option<Test> {
+    fn field(&mut self, expr: &Expr) -> Option<(usize, Must)> {
         let (place, must) = match &expr.kind {
             ExprKind::Infix(operator, left, right) => match (constant(left), constant(right)) {
                 (None, Some(it)) => (&**left, must(operator, it)?),
@@ -372,7 +375,7 @@ impl<'m> Making<'m, '_> {
         if *first != "input" {
             return None;
         }
-        Some(Test::Field(self.fields.add(path)?, must))
+        Some((self.fields.add(path)?, must))
     }
 }
 
@@ -428,24 +431,19 @@ impl Test {
     fn holds(&self, record: &Record<'_, '_>) -> bool {
         match self {
             Self::Field(field, must) => must.holds(record.field(*field)),
-            Self::Not(it, is_whole) => (*is_whole || it.is_there(record)) && !it.holds(record),
+            Self::Not(field, must, may_lack) => {
+                let value = record.field(*field);
+                (*may_lack || !value.is_undefined()) && !must.holds(value)
+            }
             Self::Rule(bodies) => bodies.iter().any(|it| all(it, record)),
-        }
-    }
-
-    /// Whether a field that is compared in another way than with `==` has a value: OPA reads it before the `not`.
-    fn is_there(&self, record: &Record<'_, '_>) -> bool {
-        match self {
-            Self::Field(_, Must::Equal(_)) => true,
-            Self::Field(field, _) => !record.field(*field).is_undefined(),
-            Self::Not(..) | Self::Rule(_) => true,
         }
     }
 
     fn is_slow(&self) -> bool {
         match self {
-            Self::Field(_, must) => matches!(must, Must::Match(_) | Must::Contain(_)),
-            Self::Not(it, _) => it.is_slow(),
+            Self::Field(_, must) | Self::Not(_, must, _) => {
+                matches!(must, Must::Match(_) | Must::Contain(_))
+            }
             Self::Rule(bodies) => bodies.iter().flatten().any(Self::is_slow),
         }
     }

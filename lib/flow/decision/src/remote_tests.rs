@@ -310,7 +310,7 @@ fn two_bundles_with_one_root_are_refused() {
 }
 
 /// `opa`, if it is there.
-fn opa() -> Option<std::path::PathBuf> {
+pub(crate) fn opa() -> Option<std::path::PathBuf> {
     let parts = std::env::var_os("SLUICE_PARTS").map(std::path::PathBuf::from);
     let home = || {
         std::env::var_os("HOME").map(|it| std::path::PathBuf::from(it).join(".cache/sluice-parts"))

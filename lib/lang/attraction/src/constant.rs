@@ -8,17 +8,11 @@ pub fn constant(value: &Configured) -> ValueBuf {
     ValueBuf::build(|out| write(value, out))
 }
 
-/// Integers beyond `i64` wrap, as Go's conversion does.
-#[expect(clippy::cast_possible_truncation, reason = "Go keeps the last 64 bits")]
-const fn wrapped(number: i128) -> i64 {
-    number as i64
-}
-
 fn write(value: &Configured, out: &mut ValueWriter<'_>) {
     match value {
         Configured::Null => {}
         Configured::Bool(it) => out.put(*it),
-        Configured::Int(it) => out.put(wrapped(*it)),
+        Configured::Int(it) => out.put(golang::number::wrapped(*it)),
         Configured::Float(it) => out.put(*it),
         Configured::String(it) => out.put(it),
         Configured::Sourced { value, .. } => write(value, out),

@@ -5,17 +5,12 @@ use pdata::ValueRef;
 /// The integer, unless `value` is one or cannot be one.
 pub(crate) fn to_int(value: ValueRef<'_>) -> Option<i64> {
     match value {
-        ValueRef::Double(it) => Some(whole(it)),
+        // Beyond the limits Go's result depends on the processor.
+        ValueRef::Double(it) => Some(golang::number::whole(it)),
         ValueRef::Bool(it) => Some(i64::from(it)),
         ValueRef::Str(it) => it.parse().ok(),
         _ => None,
     }
-}
-
-/// Saturates at the limits, where Go's result depends on the processor.
-#[expect(clippy::cast_possible_truncation, reason = "Go cuts the fraction off, too")]
-const fn whole(number: f64) -> i64 {
-    number as i64
 }
 
 /// The floating point number, unless `value` is one or cannot be one.

@@ -126,6 +126,8 @@ pub mod code {
     pub const CANCEL: &str = "eval_cancel_error";
     /// The `with` keyword where it does not work.
     pub const WITH_MERGE: &str = "eval_with_merge_error";
+    /// A module that cannot be laid out.
+    pub const FORMAT: &str = "rego_format_error";
     /// A rule that nobody needs: a warning.
     pub const UNUSED: &str = "unused_rule";
     /// Anything else that happens while evaluating.

@@ -285,10 +285,8 @@ fn engine(options: &Options) -> Result<Engine, Errors> {
         engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval });
     }
     for (name, function) in builtins::all() {
-        let args = builtins::signatures::of(name).map_or(1, |it| it.args.len());
         let call = move |args: Vec<Value>| builtins::call(name, function, &args, strict);
-        let args = u8::try_from(args).unwrap_or(u8::MAX);
-        extend(&mut engine, name.to_owned(), args, call)?;
+        extend(&mut engine, name.to_owned(), builtins::arity(name), call)?;
     }
     for (index, lookup) in options.lookups.iter().enumerate() {
         let answer = Arc::clone(&lookup.answer);

@@ -8,9 +8,9 @@ use regorus::{Engine, QueryResult, QueryResults, Value};
 
 use crate::builtins::signatures;
 use crate::engine_error::{self, Loaded};
-use crate::error::{Error, Errors, code};
+use crate::error::{Error, Errors, Location, code};
 use crate::policy::Policy;
-use crate::syntax::{self, ExprKind, LiteralKind};
+use crate::syntax::{self, ExprKind, Lines, LiteralKind};
 use crate::translate;
 
 /// Where a query of one value gets its rule.
@@ -22,9 +22,19 @@ pub struct Query {
     engine: Engine,
     /// The query as the engine reads it.
     text: String,
+    /// Its expressions.
+    written: Arc<[Written]>,
     /// The rule that has its value, if it is a query of one value.
     rule: Option<String>,
     loaded: Arc<[Loaded]>,
+}
+
+/// An expression of a query as it was written.
+struct Written {
+    text: Arc<str>,
+    place: Location,
+    /// It is negated or has `and`, `or`: the engine has a comparison instead, which is false where it does not hold.
+    is_condition: bool,
 }
 
 impl std::fmt::Debug for Query {
@@ -69,7 +79,16 @@ impl Query {
             }
         });
         let rule = rule.transpose().map_err(|it| engine_error::of_loading(&it, &loaded))?;
-        let query = Self { engine, text: edited.text, rule, loaded };
+        let lines = Lines::new("", text);
+        let written = body.literals.iter().map(|it| {
+            let is_condition = matches!(
+                it.kind,
+                LiteralKind::Not(_) | LiteralKind::NotBody(_) | LiteralKind::Logic { .. }
+            );
+            let own = text.get(it.span.clone()).unwrap_or_default();
+            Written { text: own.into(), place: lines.location(it.span.start), is_condition }
+        });
+        let query = Self { engine, text: edited.text, written: written.collect(), rule, loaded };
         if query.rule.is_some() {
             let mut engine = query.engine.clone();
             let prepared = engine.eval_query("true".to_owned(), false);
@@ -141,7 +160,22 @@ impl Worker {
     /// OPA's codes and texts with the place.
     pub fn results(&mut self, input: Value) -> Result<Results, Error> {
         let text = self.query.text.clone();
-        self.guarded(input, |engine| engine.eval_query(text, false))
+        let mut results = self.guarded(input, |engine| engine.eval_query(text, false))?;
+        let written = &self.query.written;
+        results.result.retain_mut(|solution| {
+            if solution.expressions.len() != written.len() {
+                return true;
+            }
+            for (expression, own) in solution.expressions.iter_mut().zip(written.iter()) {
+                if own.is_condition && expression.value == Value::from(false) {
+                    return false;
+                }
+                expression.text = Arc::clone(&own.text);
+                (expression.location.row, expression.location.col) = (own.place.row, own.place.col);
+            }
+            true
+        });
+        Ok(results)
     }
 
     /// Gives the data document anew, below what the policy was compiled with.

@@ -134,7 +134,68 @@ fn errors_name_the_place_in_the_text_that_was_written() {
         "a.rego:3:1: eval_conflict_error: complete rules must not produce multiple outputs";
     assert_eq!(problem("x := 1\nx := 2"), conflict);
     let operand = "eval_type_error: strings.count: operand 1 must be string but got number";
-    assert!(problem("x := $\"{1}\" if strings.count(1, \"a\") == 1").ends_with(operand));
+    let body = "{ some n in [1]; strings.count(n, \"a\") == 1 }";
+    assert!(problem(&format!("x := $\"{{1}}\" if {body}")).ends_with(operand));
+}
+
+#[test]
+fn operators_fail_as_builtins_do() {
+    assert_eq!(value("y := \"a\"\nx := [1 | 1 + y]"), "[]");
+    assert_eq!(value("y := \"a\"\nx if not 1 + y == 2"), "undefined");
+    assert_eq!(value("y := \"a\"\nx if not 1 + y"), "true");
+    assert_eq!(value("y := 5\nx := [1 | some z in y]"), "[]");
+    assert_eq!(value("y := {1, 2}\nx := (y - {1}) | {3}"), "[2,3]");
+    assert_eq!(value("x := plus(1, minus(3, 1))"), "3");
+    assert_eq!(value("plus(a, b) := [a, b]\nx := plus(1, 2)"), "[1,2]");
+    for (rule, want) in [
+        ("1 + y", "eval_type_error: plus: operand 2 must be number but got string"),
+        ("{1} - y", "eval_type_error: minus: operand 2 must be set but got string"),
+        ("y | {1}", "eval_type_error: or: operand 1 must be set but got string"),
+        ("1 / z", "eval_builtin_error: div: divide by zero"),
+        ("1 % z", "eval_builtin_error: rem: modulo by zero"),
+        ("z % 1.5", "eval_builtin_error: rem: modulo on floating-point number"),
+    ] {
+        let found = problem(&format!("y := \"a\"\nz := 0\nx := {rule}"));
+        assert!(found.ends_with(want), "{rule}: {found}");
+    }
+}
+
+#[test]
+fn a_query_shows_its_expressions_as_they_were_written() {
+    let policy = Policy::compile(Vec::new(), Value::new_object(), &Options::default()).unwrap();
+    let ask =
+        |query: &str| policy.query(query).unwrap().worker().results(Value::new_object()).unwrap();
+    let found = ask("x := 1;  x + 1");
+    let last = &found.result[0].expressions[1];
+    assert_eq!((&*last.text, last.location.col, &last.value), ("x + 1", 10, &Value::from(2)));
+    assert_eq!(ask("not input.s + 1 == 2").result.len(), 0);
+    assert_eq!(&*ask("not input.s").result[0].expressions[0].text, "not input.s");
+}
+
+#[test]
+fn arguments_of_a_type_that_is_never_taken_are_refused() {
+    for rule in ["upper(1)", "1 + \"a\"", "count(1)", "{1} | [2]", "upper(count([]))", "-1 - \"a\""]
+    {
+        let found = problem(&format!("x := {rule}"));
+        assert!(
+            found.contains("a.rego:2:6: rego_type_error: ")
+                && found.ends_with("invalid argument(s)"),
+            "{found}"
+        );
+    }
+    assert_eq!(value("x := {1} - {2}"), "[1]");
+    assert_eq!(value("upper(a) := a\nx := upper(1)"), "1");
+}
+
+#[test]
+fn a_comprehension_behind_if_is_no_body() {
+    assert_eq!(value("x if {y | y := 1; y == 2}"), "true");
+}
+
+#[test]
+fn a_template_within_a_template_has_a_variable_of_its_own() {
+    let rules = "y := \"A\"\nx := $\"{count([1 | not startswith(lower($\"{y}\"), \"b\")])}\"";
+    assert_eq!(value(rules), "\"1\"");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What becomes of a record: `keep`.
 
-use crate::number;
+use golang::number::whole_unsigned;
 
 /// The threshold that nothing reaches.
 pub(crate) const THRESHOLD_MAX: u64 = 1 << 56;
@@ -116,7 +116,7 @@ impl Probability {
 
 /// The threshold of a share in percent: `(1 - p) * 2^56`.
 pub(crate) fn threshold(percentage: f64) -> u64 {
-    number::whole((1.0 - percentage / 100.0) * THRESHOLD_MAX as f64)
+    whole_unsigned((1.0 - percentage / 100.0) * THRESHOLD_MAX as f64)
 }
 
 #[cfg(test)]

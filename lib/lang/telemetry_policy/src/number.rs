@@ -6,16 +6,6 @@ pub(crate) fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// The whole part of what is not negative, as near as 64 bits come to it.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "what does not fit becomes the nearest one"
-)]
-pub(crate) const fn whole(number: f64) -> u64 {
-    number as u64
-}
-
 /// As 32 bits hold it.
 #[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
 pub(crate) fn single(number: f64) -> f64 {

@@ -6,10 +6,10 @@
 use std::fmt::Write as _;
 
 use golang::fnv::fnv1a_64;
+use golang::number::whole_unsigned;
 use pdata::ValueRef;
 
 use crate::keep::{Mode, Probability, THRESHOLD_MAX, threshold};
-use crate::number;
 
 /// Hexadecimal digits of 56 bits.
 const DIGITS: usize = 14;
@@ -75,7 +75,7 @@ pub(crate) fn keeps_span(trace_id: &[u8], trace_state: &str, of: &Probability) -
         Mode::Equalizing => own,
         Mode::Proportional => {
             let share = of.percentage / 100.0 * share_above(before);
-            THRESHOLD_MAX - number::whole(share * THRESHOLD_MAX as f64).min(THRESHOLD_MAX)
+            THRESHOLD_MAX - whole_unsigned(share * THRESHOLD_MAX as f64).min(THRESHOLD_MAX)
         }
     };
     if wanted >= THRESHOLD_MAX || randomness < wanted {

@@ -78,12 +78,7 @@ pub struct HttpServer {
 impl HttpServer {
     /// On a port of its own; answers 200 to all until it is told otherwise.
     pub fn start() -> Self {
-        Self::start_at("127.0.0.1:0")
-    }
-
-    /// The same at an address.
-    pub fn start_at(address: &str) -> Self {
-        let listener = TcpListener::bind(address).expect("a port");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let state = Arc::<State>::default();
         let shared = Arc::clone(&state);

@@ -68,6 +68,21 @@ pub fn set(args: &[Value], index: usize) -> Result<&Set, Failure> {
     }
 }
 
+/// The items of an array or a set; `expected` has OPA's words for both.
+pub fn items<'a>(
+    args: &'a [Value],
+    index: usize,
+    expected: &str,
+) -> Result<impl Iterator<Item = &'a Value> + Clone + use<'a>, Failure> {
+    let (array, set) = match args.get(index) {
+        Some(Value::Array(items)) => (Some(items), None),
+        Some(Value::Set(items)) => (None, Some(items)),
+        _ => return wrong(args, index, expected),
+    };
+    let of_array = array.into_iter().flat_map(|it| it.iter());
+    Ok(of_array.chain(set.into_iter().flat_map(|it| it.iter())))
+}
+
 /// The argument as an object.
 pub fn object(args: &[Value], index: usize) -> Result<&Object, Failure> {
     match args.get(index) {

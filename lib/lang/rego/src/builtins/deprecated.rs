@@ -2,11 +2,20 @@
 
 use regorus::Value;
 
-use super::args::{Answer, Failure, Table, failed, set, set_of, string, wrong};
+use super::args::{Answer, Table, failed, items, set, set_of, string, wrong};
+
+/// OPA's words for what most of these take.
+const COLLECTION: &str = "one of {array, set}";
 
 pub const TABLE: Table = &[
-    ("all", |args| Ok(Value::from(items(args)?.iter().all(|it| **it == Value::from(true))))),
-    ("any", |args| Ok(Value::from(items(args)?.iter().any(|it| **it == Value::from(true))))),
+    ("all", |args| {
+        let is_true = |it: &Value| *it == Value::from(true);
+        Ok(Value::from(items(args, 0, COLLECTION)?.all(is_true)))
+    }),
+    ("any", |args| {
+        let is_true = |it: &Value| *it == Value::from(true);
+        Ok(Value::from(items(args, 0, COLLECTION)?.any(is_true)))
+    }),
     ("cast_array", cast_array),
     ("cast_set", cast_set),
     ("cast_string", |args| cast(args, "string", |it| matches!(it, Value::String(_)))),
@@ -23,26 +32,18 @@ pub const TABLE: Table = &[
     }),
 ];
 
-fn items(args: &[Value]) -> Result<Vec<&Value>, Failure> {
-    match args.first() {
-        Some(Value::Array(items)) => Ok(items.iter().collect()),
-        Some(Value::Set(items)) => Ok(items.iter().collect()),
-        _ => wrong(args, 0, "one of {array, set}"),
-    }
-}
-
 fn cast_array(args: &[Value]) -> Answer {
     match args.first() {
         Some(Value::Array(items)) => Ok(Value::Array(items.clone())),
         Some(Value::Set(items)) => {
             Ok(Value::from(items.iter_sorted().cloned().collect::<Vec<_>>()))
         }
-        _ => wrong(args, 0, "one of {array, set}"),
+        _ => wrong(args, 0, COLLECTION),
     }
 }
 
 fn cast_set(args: &[Value]) -> Answer {
-    items(args).map(|items| set_of(items.into_iter().cloned()))
+    items(args, 0, COLLECTION).map(|items| set_of(items.cloned()))
 }
 
 fn cast(args: &[Value], expected: &str, fits: fn(&Value) -> bool) -> Answer {

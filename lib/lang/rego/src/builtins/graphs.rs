@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use regorus::Value;
 use regorus::value::Object;
 
-use super::args::{Failure, Table, object, wrong};
+use super::args::{Failure, Table, failed, items, object};
 
 /// Most steps along an edge, of all paths together.
 const STEPS_MAX: usize = 100_000;
 /// Longest path, in nodes: it is a recursion.
 const PATH_MAX: usize = 1_000;
+/// Most nodes of all paths together: few steps make many long ones, and each is copied.
+const NODES_MAX: usize = 1_000_000;
 
 pub const TABLE: Table = &[("graph.reachable_paths", |args| {
     let graph = object(args, 0)?;
@@ -20,12 +22,9 @@ pub const TABLE: Table = &[("graph.reachable_paths", |args| {
         on_path: BTreeSet::new(),
         found: BTreeSet::new(),
         steps: 0,
+        nodes: 0,
     };
-    match args.get(1) {
-        Some(Value::Array(nodes)) => nodes.iter().try_for_each(|it| walk.visit(it))?,
-        Some(Value::Set(nodes)) => nodes.iter().try_for_each(|it| walk.visit(it))?,
-        _ => return wrong(args, 1, "one of {array, set}"),
-    }
+    items(args, 1, "one of {array, set}")?.try_for_each(|it| walk.visit(it))?;
     Ok(Value::from(walk.found))
 })];
 
@@ -35,6 +34,8 @@ struct Walk<'g> {
     on_path: BTreeSet<Value>,
     found: BTreeSet<Value>,
     steps: usize,
+    /// Of all paths that were found.
+    nodes: usize,
 }
 
 impl Walk<'_> {
@@ -42,21 +43,19 @@ impl Walk<'_> {
     fn visit(&mut self, node: &Value) -> Result<(), Failure> {
         self.steps += 1;
         if self.steps > STEPS_MAX || self.path.len() > PATH_MAX {
-            let text =
-                format!("more than {STEPS_MAX} steps, or a path of more than {PATH_MAX} nodes");
-            return Err(Failure::Failed(text));
+            return failed(format!(
+                "more than {STEPS_MAX} steps, or a path of more than {PATH_MAX} nodes"
+            ));
         }
         let neighbours = match (node, self.graph.get(node)) {
             (Value::String(text), _) if text.is_empty() => None,
             (_, it) => it,
         };
         let Some(neighbours) = neighbours else {
-            self.ends();
-            return Ok(());
+            return self.ends();
         };
         if self.on_path.contains(node) {
-            self.ends();
-            return Ok(());
+            return self.ends();
         }
         self.path.push(node.clone());
         self.on_path.insert(node.clone());
@@ -70,22 +69,55 @@ impl Walk<'_> {
                 nodes.len()
             }
             Value::Null => 0,
-            _ => {
-                let text = format!("neighbors for node `{node}` must be array/set.");
-                return Err(Failure::Failed(text));
-            }
+            _ => return failed(format!("neighbors for node `{node}` must be array/set.")),
         };
         if count == 0 {
-            self.ends();
+            self.ends()?;
         }
         self.on_path.remove(node);
         self.path.pop();
         Ok(())
     }
 
-    fn ends(&mut self) {
-        if !self.path.is_empty() {
-            self.found.insert(Value::from(self.path.clone()));
+    fn ends(&mut self) -> Result<(), Failure> {
+        if self.path.is_empty() {
+            return Ok(());
         }
+        self.nodes += self.path.len();
+        if self.nodes > NODES_MAX {
+            return failed(format!("paths of more than {NODES_MAX} nodes together"));
+        }
+        self.found.insert(Value::from(self.path.clone()));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A path of so many nodes, whose last one has so many neighbours.
+    fn brush(length: usize, ends: usize) -> Value {
+        let edges = (0..length + ends).map(|at| {
+            let next = match at {
+                _ if at + 1 < length => at + 1..at + 2,
+                _ if at < length => length..length + ends,
+                _ => 0..0,
+            };
+            let next: Vec<Value> = next.map(|it| it.to_string().into()).collect();
+            (at.to_string().into(), next.into())
+        });
+        Value::from(edges.collect::<std::collections::BTreeMap<Value, Value>>())
+    }
+
+    fn paths(graph: Value) -> Result<usize, Failure> {
+        let from = vec![Value::from("0")].into();
+        (TABLE[0].1)(&[graph, from]).map(|it| it.as_set().unwrap().len())
+    }
+
+    #[test]
+    fn the_paths_that_are_kept_have_a_limit_together() {
+        assert_eq!(paths(brush(3, 2)), Ok(2));
+        assert!(paths(brush(900, 2_000)).is_err());
     }
 }

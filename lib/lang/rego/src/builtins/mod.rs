@@ -3,7 +3,7 @@
 
 pub mod args;
 mod aws;
-mod base64;
+pub mod base64;
 mod bounds;
 mod crypto;
 mod deprecated;
@@ -14,6 +14,7 @@ mod graphs;
 pub mod jwt;
 mod net;
 mod objects;
+pub mod operators;
 mod outside;
 mod pem;
 mod print;
@@ -29,7 +30,7 @@ use args::{Failure, Function, Table};
 use regorus::Value;
 
 /// All tables.
-const TABLES: [Table; 16] = [
+const TABLES: [Table; 17] = [
     aws::TABLE,
     bounds::TABLE,
     crypto::TABLE,
@@ -39,6 +40,7 @@ const TABLES: [Table; 16] = [
     jwt::TABLE,
     net::TABLE,
     objects::TABLE,
+    operators::TABLE,
     outside::TABLE,
     ranges::TABLE,
     regexes::TABLE,
@@ -54,6 +56,13 @@ const MARK: char = '\u{1}';
 /// Our builtins.
 pub fn all() -> impl Iterator<Item = (&'static str, Function)> {
     TABLES.into_iter().flatten().copied()
+}
+
+/// How many arguments a builtin of ours takes. Operators and what the translation calls are `internal.` for the engine.
+pub fn arity(name: &str) -> u8 {
+    let named = signatures::of(name);
+    let signature = named.or_else(|| signatures::of(name.strip_prefix("internal.")?));
+    signature.map_or(1, |it| u8::try_from(it.args.len()).unwrap_or(u8::MAX))
 }
 
 /// The builtin is ours and not the engine's.
@@ -75,6 +84,8 @@ pub fn call(name: &str, function: Function, args: &[Value], strict: bool) -> any
 }
 
 fn marked(code: &str, name: &str, text: &str) -> anyhow::Error {
+    // Operators are called by other names than OPA's.
+    let name = name.strip_prefix("internal.").unwrap_or(name);
     anyhow::anyhow!("{MARK}{code}{MARK}{name}: {text}")
 }
 

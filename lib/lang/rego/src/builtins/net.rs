@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use regorus::Value;
 
-use super::args::{Answer, Failure, Table, failed, set_of, string};
+use super::args::{Answer, Failure, Table, failed, items, set_of, string};
 
 pub const TABLE: Table = &[
     ("net.cidr_intersects", |args| {
@@ -135,10 +135,8 @@ fn contains_matches(args: &[Value]) -> Answer {
 }
 
 fn merge(args: &[Value]) -> Answer {
-    let items: Vec<&Value> = match args.first() {
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(Value::Set(items)) => items.iter().collect(),
-        _ => return failed("operand must be an array"),
+    let Ok(items) = items(args, 0, "one of {array, set}") else {
+        return failed("operand must be an array");
     };
     let mut blocks = Vec::new();
     for item in items {

@@ -70,7 +70,7 @@ fn material(info: &SubjectPublicKeyInfoOwned) -> Option<Material> {
                 [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7] => "P-256",
                 [6, 5, 0x2b, 0x81, 4, 0, 0x22] => "P-384",
                 [6, 5, 0x2b, 0x81, 4, 0, 0x23] => "P-521",
-                _ => "P-521",
+                _ => return None,
             };
             let point = bytes.to_vec();
             Some(Material::Ec { curve: curve.to_owned(), point, private: None })

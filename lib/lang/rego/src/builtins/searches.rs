@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use regorus::Value;
 
-use super::args::{Answer, Failure, Table, failed, string, type_name, wrong};
+use super::args::{Answer, Failure, Table, failed, items, string, type_name};
 
 /// Longest text that is joined, in bytes: what records say must not fill the memory.
 const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// So many texts or characters are looked through one by one; what is made for more of them costs more than it saves.
+const FEW: usize = 16;
 
 pub const TABLE: Table = &[
     ("concat", concat),
@@ -18,25 +20,23 @@ pub const TABLE: Table = &[
         Ok(before.map_or(Value::from(-1), Value::from))
     }),
     ("indexof_n", indexof_n),
-    ("strings.any_prefix_match", |args| any_match(args, str::to_owned)),
-    ("strings.any_suffix_match", |args| any_match(args, |it| it.chars().rev().collect())),
-    ("trim", |args| {
-        let signs = signs(args)?;
-        Ok(Value::from(string(args, 0)?.trim_matches(|it| signs.contains(&it))))
+    ("strings.any_prefix_match", |args| {
+        any_match(args, |it, part| it.starts_with(part), str::to_owned)
     }),
-    ("trim_left", |args| {
-        let signs = signs(args)?;
-        Ok(Value::from(string(args, 0)?.trim_start_matches(|it| signs.contains(&it))))
+    ("strings.any_suffix_match", |args| {
+        any_match(args, |it, part| it.ends_with(part), |it| it.chars().rev().collect())
     }),
-    ("trim_right", |args| {
-        let signs = signs(args)?;
-        Ok(Value::from(string(args, 0)?.trim_end_matches(|it| signs.contains(&it))))
-    }),
+    ("trim", |args| trimmed(args, |text, is_sign| text.trim_matches(is_sign))),
+    ("trim_left", |args| trimmed(args, |text, is_sign| text.trim_start_matches(is_sign))),
+    ("trim_right", |args| trimmed(args, |text, is_sign| text.trim_end_matches(is_sign))),
 ];
 
-fn signs(args: &[Value]) -> Result<HashSet<char>, Failure> {
-    string(args, 0)?;
-    Ok(string(args, 1)?.chars().collect())
+fn trimmed(args: &[Value], trim: for<'t> fn(&'t str, &dyn Fn(char) -> bool) -> &'t str) -> Answer {
+    let (text, signs) = (string(args, 0)?, string(args, 1)?);
+    let many: Option<HashSet<char>> = (signs.len() > FEW).then(|| signs.chars().collect());
+    let is_sign =
+        |it: char| many.as_ref().map_or_else(|| signs.contains(it), |all| all.contains(&it));
+    Ok(Value::from(trim(text, &is_sign)))
 }
 
 /// A text, and what is looked for in it.
@@ -50,7 +50,7 @@ fn sought(args: &[Value]) -> Result<(&str, &str), Failure> {
 
 fn concat(args: &[Value]) -> Answer {
     let delimiter = string(args, 0)?;
-    let parts = texts(args, 1)?;
+    let parts = texts(args, 1, "one of {set, array}")?;
     let length = parts.iter().map(|it| it.len()).sum::<usize>();
     let between = delimiter.len().saturating_mul(parts.len().saturating_sub(1));
     if length.saturating_add(between) > TEXT_BYTES_MAX {
@@ -60,22 +60,16 @@ fn concat(args: &[Value]) -> Answer {
 }
 
 /// The items of a collection of texts.
-fn texts(args: &[Value], index: usize) -> Result<Vec<&str>, Failure> {
-    let text = |it: &'_ Value| match it {
-        Value::String(_) => Ok(()),
-        _ => Err(Failure::Type(format!(
+fn texts<'a>(args: &'a [Value], index: usize, expected: &str) -> Result<Vec<&'a str>, Failure> {
+    let text = |it: &'a Value| match it {
+        Value::String(text) => Ok(&**text),
+        other => Err(Failure::Type(format!(
             "operand {} must be array of strings but got array containing {}",
             index + 1,
-            type_name(it)
+            type_name(other)
         ))),
     };
-    let items: Vec<&Value> = match args.get(index) {
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(Value::Set(items)) => items.iter().collect(),
-        _ => return wrong(args, index, "one of {set, array}"),
-    };
-    items.iter().try_for_each(|it| text(it))?;
-    Ok(items.into_iter().filter_map(|it| it.as_string().ok()).map(|it| &**it).collect())
+    items(args, index, expected)?.map(text).collect()
 }
 
 /// All places, also those that overlap: Knuth, Morris and Pratt.
@@ -113,16 +107,24 @@ fn starts_sign(byte: u8) -> bool {
     byte & 0b1100_0000 != 0b1000_0000
 }
 
-/// Whether one of the first texts begins with one of the others. Of those, the ones that begin with another are left out; then
-/// only the last one in order that is not behind a text can be its beginning.
-fn any_match(args: &[Value], turned: fn(&str) -> String) -> Answer {
+/// Whether one of the first texts begins (or ends, if both are turned around) with one of the others. Of many others, the
+/// ones that begin with another are left out; then only the last one in order that is not behind a text can be its beginning.
+fn any_match(
+    args: &[Value],
+    matches: fn(&str, &str) -> bool,
+    turned: fn(&str) -> String,
+) -> Answer {
     let all = |index| match args.get(index) {
         Some(Value::String(text)) => Ok(vec![&**text]),
-        Some(Value::Array(_) | Value::Set(_)) => texts(args, index),
-        _ => wrong(args, index, "one of {string, set, array}"),
+        _ => texts(args, index, "one of {string, set, array}"),
     };
-    let texts: Vec<String> = all(0)?.into_iter().map(turned).collect();
-    let mut parts: Vec<String> = all(1)?.into_iter().map(turned).collect();
+    let (texts, parts) = (all(0)?, all(1)?);
+    if parts.len() <= FEW {
+        let found = texts.iter().any(|text| parts.iter().any(|part| matches(text, part)));
+        return Ok(Value::from(found));
+    }
+    let texts: Vec<String> = texts.into_iter().map(turned).collect();
+    let mut parts: Vec<String> = parts.into_iter().map(turned).collect();
     parts.sort_unstable();
     parts.dedup_by(|it, before| it.starts_with(before.as_str()));
     let begins = |text: &String| {
@@ -173,9 +175,16 @@ mod tests {
             (r#"["a"]"#, "[]", "false", "false"),
             (r#"["a\u00e9"]"#, r#""\u00e9""#, "false", "true"),
         ] {
-            let args = format!("[{texts}, {parts}]");
-            assert_eq!(call("strings.any_prefix_match", &args), begins, "{args}");
-            assert_eq!(call("strings.any_suffix_match", &args), ends, "{args}");
+            // The same with so many others that they are sorted.
+            let many: Vec<String> = (0..FEW).map(|it| format!("\"-{it}\"")).collect();
+            let all = parts.trim_matches(['[', ']']);
+            let comma = if all.is_empty() { "" } else { "," };
+            let many = format!("[{}{comma}{all}]", many.join(","));
+            for parts in [parts, &many] {
+                let args = format!("[{texts}, {parts}]");
+                assert_eq!(call("strings.any_prefix_match", &args), begins, "{args}");
+                assert_eq!(call("strings.any_suffix_match", &args), ends, "{args}");
+            }
         }
     }
 
@@ -188,5 +197,6 @@ mod tests {
         assert_eq!(call("trim_left", r#"["aab", "a"]"#), r#""b""#);
         assert_eq!(call("trim_right", r#"["baa", "a"]"#), r#""b""#);
         assert_eq!(call("trim", r#"["a", ""]"#), r#""a""#);
+        assert_eq!(call("trim", r#"["yzxabacdz", "zyxwvutsrqponmlkji"]"#), r#""abacd""#);
     }
 }

@@ -1,9 +1,10 @@
-//! What OPA's compiler refuses before a rule runs: functions that do not exist or take another number of arguments,
-//! rules that need themselves, variables that nothing binds.
+//! What OPA's compiler refuses before a rule runs: functions that do not exist or take another number of arguments, or
+//! arguments of other types, rules that need themselves, variables that nothing binds.
 
 mod calls;
 mod recursion;
 mod safety;
+mod types;
 mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +70,7 @@ pub fn check(units: &[Unit<'_>]) -> Vec<Error> {
         };
         calls::check(&world, unit.module, &mut say);
         safety::check(&world, unit.module, &mut say);
+        types::check(&world, unit.module, &mut say);
     }
     if errors.is_empty() {
         errors.extend(recursion::check(&world));

@@ -3,6 +3,7 @@
 use regorus::Value;
 
 use super::val::{Stop, Val};
+use crate::builtins::operators;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparison {
@@ -79,24 +80,15 @@ pub(super) fn compare<'r>(comparison: Comparison, left: &Val<'r>, right: &Val<'r
     Val::Own(holds.into())
 }
 
-pub(super) fn arithmetic<'r>(sign: char, left: &Val<'r>, right: &Val<'r>) -> Result<Val<'r>, Stop> {
-    if left.is_undefined() || right.is_undefined() {
-        return Ok(Val::UNDEFINED);
+/// What cannot be computed is undefined, as errors of builtins are.
+pub(super) fn operator<'r>(sign: char, left: &Val<'r>, right: &Val<'r>) -> Val<'r> {
+    match (left.value(), right.value()) {
+        (Some(left), Some(right)) => {
+            Val::Own(operators::apply(sign, left, right).unwrap_or(Value::Undefined))
+        }
+        // A text of the record.
+        _ => Val::UNDEFINED,
     }
-    let (Some(Value::Number(a)), Some(Value::Number(b))) = (left.value(), right.value()) else {
-        return Err(Stop);
-    };
-    let is_zero = right.value() == Some(&Value::from(0));
-    let number = match sign {
-        '+' => a.add(b),
-        '-' => a.sub(b),
-        '*' => a.mul(b),
-        '/' | '%' if is_zero => return Ok(Val::UNDEFINED),
-        '/' => a.clone().divide(b),
-        _ if !a.is_integer() || !b.is_integer() => return Err(Stop),
-        _ => a.clone().modulo(b),
-    };
-    number.map(|it| Val::Own(it.into())).map_err(|_| Stop)
 }
 
 pub(super) fn is_in(value: &Val<'_>, domain: &Val<'_>) -> bool {

@@ -96,14 +96,12 @@ pub(super) enum Lit {
     Every(Each, Vec<Lit>),
 }
 
-/// A walk over the items of a collection.
+/// A walk over the items of a collection; what is none has no items.
 #[derive(Debug)]
 pub(super) struct Each {
     pub(super) domain: Ex,
     pub(super) key: Option<Target>,
     pub(super) value: Option<Target>,
-    /// What is no collection stops the program; else it has no items.
-    pub(super) is_strict: bool,
 }
 
 /// What becomes of a key or value.
@@ -129,7 +127,8 @@ pub(super) enum Ex {
     /// A key of an object that is the same for all records.
     Pick(Box<Table>, Box<Ex>),
     Compare(Comparison, Box<Ex>, Box<Ex>),
-    Arith(char, Box<Ex>, Box<Ex>),
+    /// Arithmetic, or what is done with sets.
+    Operator(char, Box<Ex>, Box<Ex>),
     In(Box<Ex>, Box<Ex>),
     Call(Call, Vec<Ex>),
     Function(usize, Vec<Ex>),
@@ -144,7 +143,9 @@ pub(super) enum Ex {
 #[derive(Debug)]
 pub(super) struct Table {
     object: Value,
+    /// Its values by those keys that are texts.
     texts: HashMap<Box<str>, Value>,
+    /// It is below `data`.
     is_data: bool,
 }
 
@@ -152,13 +153,16 @@ impl Table {
     /// `None` if it is no object.
     pub(super) fn new(value: &Value, is_data: bool) -> Option<Self> {
         let Value::Object(entries) = value else { return None };
-        let text = |(key, value): (&Value, &Value)| {
-            Some(((**key.as_string().ok()?).into(), value.clone()))
-        };
-        let texts = entries.iter().filter_map(text).collect();
+        let mut texts = HashMap::new();
+        for (key, value) in entries.iter() {
+            if let Value::String(text) = key {
+                texts.insert(Box::from(&**text), value.clone());
+            }
+        }
         Some(Self { object: value.clone(), texts, is_data })
     }
 
+    /// The value under a key.
     pub(super) fn pick<'r>(&'r self, key: Val<'r>) -> Result<Val<'r>, Stop> {
         if let Some(text) = key.text() {
             return Ok(self.texts.get(text).map_or(Val::UNDEFINED, Val::Ref));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regorus::Value;
 
 use super::call::Call;
-use super::operate::{arithmetic, compare, data_index, index, is_collection, is_in, put};
+use super::operate::{compare, data_index, index, is_collection, is_in, operator, put};
 use super::program::{Arm, Clause, Collect, Collected, Each, Ex, Kind, Lit, Program, Rule, Target};
 use super::val::{Stop, Val};
 use super::weigh;
@@ -226,7 +226,8 @@ impl<'i, 'r> Run<'i, 'r> {
                     is_there
                 }
                 Lit::Each(each) => {
-                    return self.each(each, &mut |run| run.solve(rest, found));
+                    let domain = self.eval(&each.domain)?;
+                    return self.items(each, domain, &mut |run| run.solve(rest, found));
                 }
                 Lit::Every(each, inner) => {
                     let domain = self.eval(&each.domain)?;
@@ -251,15 +252,6 @@ impl<'i, 'r> Run<'i, 'r> {
         if let Some(it) = self.locals.get_mut(self.base + slot) {
             *it = value;
         }
-    }
-
-    fn each(&mut self, each: &'r Each, then: Found<'_, 'i, 'r>) -> Result<Flow, Stop> {
-        let domain = self.eval(&each.domain)?;
-        if !is_collection(&domain) {
-            let is_wrong = each.is_strict && !domain.is_undefined();
-            return if is_wrong { Err(Stop) } else { Ok(Flow::More) };
-        }
-        self.items(each, domain, then)
     }
 
     fn items(
@@ -348,10 +340,11 @@ impl<'i, 'r> Run<'i, 'r> {
                 self.steps_more(weigh::comparison(&left, &right))?;
                 compare(*comparison, &left, &right)
             }
-            Ex::Arith(sign, left, right) => {
+            Ex::Operator(sign, left, right) => {
                 let left = self.eval(left)?;
                 let right = self.eval(right)?;
-                arithmetic(*sign, &left, &right)?
+                self.steps_more(weigh::operands(&left, &right))?;
+                operator(*sign, &left, &right)
             }
             Ex::In(value, domain) => {
                 let value = self.eval(value)?;

@@ -135,7 +135,15 @@ impl Parser<'_> {
         let start = self.token.start;
         self.expect_sign("(")?;
         let literal = self.deeper(Self::literal)?;
-        if matches!(literal.kind, LiteralKind::Expr(_)) && literal.with.is_empty() {
+        // A brace alone is that of a set.
+        let is_term = match &literal.kind {
+            LiteralKind::Expr(_) => true,
+            LiteralKind::Logic { operands, .. } => {
+                matches!(operands.as_slice(), [one] if self.byte_at(one.span.start) == Some(b'{'))
+            }
+            _ => false,
+        };
+        if is_term && literal.with.is_empty() {
             return Err(self.unexpected(""));
         }
         self.expect_sign(")")?;

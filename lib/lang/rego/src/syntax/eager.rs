@@ -33,7 +33,11 @@ fn operand(expr: &Expr) -> Vec<&Expr> {
 
 /// Those that may be undefined.
 fn values<'e>(all: impl IntoIterator<Item = &'e Expr>) -> Vec<&'e Expr> {
-    let may = |it: &&Expr| match &it.kind {
+    all.into_iter().filter(|it| may_be_undefined(it)).collect()
+}
+
+fn may_be_undefined(expr: &Expr) -> bool {
+    match &expr.kind {
         ExprKind::Null
         | ExprKind::Bool(_)
         | ExprKind::Number(_)
@@ -42,8 +46,11 @@ fn values<'e>(all: impl IntoIterator<Item = &'e Expr>) -> Vec<&'e Expr> {
         | ExprKind::ArrayComprehension(..)
         | ExprKind::SetComprehension(..)
         | ExprKind::ObjectComprehension(..) => false,
+        ExprKind::Array(items) | ExprKind::Set(items) => items.iter().any(may_be_undefined),
+        ExprKind::Object(entries) => {
+            entries.iter().any(|(key, value)| may_be_undefined(key) || may_be_undefined(value))
+        }
         ExprKind::Var(name) => name != "_" && name != "input",
         _ => true,
-    };
-    all.into_iter().filter(may).collect()
+    }
 }

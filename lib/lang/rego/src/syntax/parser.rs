@@ -83,7 +83,8 @@ impl<'t> Parser<'t> {
     pub fn is_word(&self, word: &str) -> bool {
         let is_there =
             self.token.kind == Kind::Word && self.word() == word && self.is_keyword(word);
-        is_there && !self.is_name()
+        // Behind an operand these two are operators, whatever follows them.
+        is_there && (matches!(word, "and" | "or") || !self.is_name())
     }
 
     pub fn accept_sign(&mut self, sign: &str) -> bool {
@@ -126,7 +127,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A keyword that goes on as a reference is a name: `not.foo`. `contains(` is the builtin.
+    /// A keyword that goes on as a reference is a name: `not.foo`. `contains(`, `and(` and `or(` are builtins.
     pub fn is_name(&self) -> bool {
         if self.token.kind != Kind::Word {
             return false;
@@ -137,7 +138,7 @@ impl<'t> Parser<'t> {
         }
         match self.byte_at(self.token.end) {
             Some(b'.') => true,
-            Some(b'(') => word == "contains",
+            Some(b'(') => matches!(word, "contains" | "and" | "or"),
             _ => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::parser::{Future, Parsed, Parser};
 use super::token::{self, Kind};
-use super::{Body, Else, ExprKind, Head, Import, Module, Rule, Span};
+use super::{Body, Else, Expr, ExprKind, Head, Import, Module, Rule, Span};
 
 impl Parser<'_> {
     pub fn module(mut self) -> Parsed<Module> {
@@ -193,8 +193,12 @@ impl Parser<'_> {
 
     fn body_behind_if(&mut self) -> Parsed<Body> {
         if self.is_sign("{") {
-            // A set or an object may stand here instead of a body; the body is tried first.
+            // A set or an object may stand here instead of a body; the body is tried first, but for a comprehension, which
+            // would be a union.
             let at = self.last_end;
+            if let Some(literal) = self.comprehension_behind_if() {
+                return Ok(literal);
+            }
             match self.braced_body() {
                 Ok(body) if !self.goes_on() => return Ok(body),
                 Ok(_) => self.resume(at),
@@ -205,6 +209,22 @@ impl Parser<'_> {
             }
         }
         self.single_literal()
+    }
+
+    /// `if {x | x := input.a[_]}`.
+    fn comprehension_behind_if(&mut self) -> Option<Body> {
+        let at = self.last_end;
+        let is_comprehension = |it: &Expr| {
+            matches!(it.kind, ExprKind::SetComprehension(..) | ExprKind::ObjectComprehension(..))
+        };
+        if self.term().is_ok_and(|it| is_comprehension(&it)) {
+            self.resume(at);
+            if let Ok(body) = self.single_literal() {
+                return Some(body);
+            }
+        }
+        self.resume(at);
+        None
     }
 
     fn single_literal(&mut self) -> Parsed<Body> {

@@ -6,6 +6,8 @@
 //! | `$"a {x}"` | `internal.template_string(["a ", {t \| t = x}])` |
 //! | `not { b }` | `count([true \| b]) == 0` |
 //! | `not f(x)` | `count([true \| [x] != 0; not f(x)]) > 0` |
+//! | `a + b`, also `-`, `*`, `/`, `%`, `\|`, `&` | `internal.plus(a, b)` |
+//! | `some x in y` | `some x in internal.collection(y)`, which is undefined for what is no collection |
 //! | `a and b` | `count([true \| a; b]) > 0` |
 //! | `a or b` | `count([true \| count([true \| a]) == 0; count([true \| b]) == 0]) == 0` |
 //! | `f(x, y)`, `f` takes one argument | `y = f(x)` |

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::edits::Edits;
 use super::{MOCK_PACKAGE, World, is_keyword, last_argument, mock_name};
 use crate::annotations::Metadata;
-use crate::builtins::signatures;
+use crate::builtins::{operators, signatures};
 use crate::syntax::{
     self, Body, Expr, ExprKind, Literal, LiteralKind, Module, Operand, Part, Rule,
 };
@@ -20,7 +20,9 @@ pub struct Rewrite<'a> {
     /// Of the rule that is being walked.
     pub metadata: Option<Metadata>,
     package: String,
-    /// Names of rules that have to be written out in full.
+    /// Names of rules of the package.
+    rules: Option<&'a BTreeSet<String>>,
+    /// Those that have to be written out in full.
     qualified: BTreeSet<String>,
     templates: usize,
     /// Negated conditions are evaluated within their `not`.
@@ -38,6 +40,7 @@ impl<'a> Rewrite<'a> {
             edits,
             metadata: None,
             package,
+            rules: None,
             qualified,
             templates: 0,
             negates_bodies,
@@ -45,7 +48,8 @@ impl<'a> Rewrite<'a> {
     }
 
     /// In which package the text stands. `all`: it moves to another package, so its rules have to be written out.
-    pub fn set_package(&mut self, module: &Module, names: Option<&BTreeSet<String>>, all: bool) {
+    pub fn set_package(&mut self, module: &Module, names: Option<&'a BTreeSet<String>>, all: bool) {
+        self.rules = names;
         self.negates_bodies = module.negates_bodies();
         "data".clone_into(&mut self.package);
         for part in &module.package {
@@ -71,12 +75,12 @@ impl<'a> Rewrite<'a> {
         for it in head.args.iter().flatten().chain(&head.key).chain(&head.value) {
             self.expr(it);
         }
-        rule.bodies.iter().for_each(|it| self.body(it));
+        rule.bodies.iter().for_each(|it| self.rule_body(it));
         for otherwise in &rule.otherwise {
             if let Some(value) = &otherwise.value {
                 self.expr(value);
             }
-            self.body(&otherwise.body);
+            self.rule_body(&otherwise.body);
         }
         self.qualified.extend(shadowed);
     }
@@ -94,6 +98,19 @@ impl<'a> Rewrite<'a> {
         self.edits.replace(dot..span.end, format!("[{}]", serde_json::Value::from(name.as_str())));
         if head.value.is_none() {
             self.edits.insert(head.span.end, " = true");
+        }
+    }
+
+    /// A comprehension behind `if` is a body for the engine, unless it stands in one.
+    fn rule_body(&mut self, body: &Body) {
+        let is_bare = body.literals.first().is_some_and(|it| it.span.start == body.span.start);
+        let is_comprehension = is_bare && self.text.as_bytes().get(body.span.start) == Some(&b'{');
+        if is_comprehension {
+            self.edits.insert(body.span.start, "{ ");
+        }
+        self.body(body);
+        if is_comprehension {
+            self.edits.insert(body.span.end, " }");
         }
     }
 
@@ -119,7 +136,8 @@ impl<'a> Rewrite<'a> {
             }
             LiteralKind::Some(_) => {}
             LiteralKind::SomeIn { key, value, domain } => {
-                key.iter().chain([value, domain]).for_each(|it| self.expr(it));
+                key.iter().chain([value]).for_each(|it| self.expr(it));
+                self.walked(domain);
             }
             LiteralKind::Every { domain, body, .. } => {
                 self.expr(domain);
@@ -143,28 +161,32 @@ impl<'a> Rewrite<'a> {
 
     /// The engine evaluates all of a negated condition within the `not`.
     fn eager(&mut self, literal: &Literal, expr: &Expr) -> bool {
+        if self.negates_bodies || !literal.with.is_empty() {
+            return false;
+        }
         let before: Option<Vec<String>> =
             syntax::eager(expr).into_iter().map(|it| self.copied(it)).collect();
-        let is_apart = !self.negates_bodies && literal.with.is_empty();
-        let Some(before) = before.filter(|it| !it.is_empty() && is_apart) else {
-            return false;
-        };
+        let Some(before) = before.filter(|it| !it.is_empty()) else { return false };
         let before = format!("count([true | [{}] != 0; ", before.join(", "));
         self.edits.insert(literal.span.start, before);
         true
     }
 
     /// An expression once more, in one line; `None` if a comment stands in it.
-    fn copied(&self, expr: &Expr) -> Option<String> {
+    fn copied(&mut self, expr: &Expr) -> Option<String> {
         let text = self.text.get(expr.span.clone())?;
         if text.contains('\n') && text.contains(['#', '`']) {
             return None;
         }
         let mut inner = Self::new(self.text, self.world);
         inner.package.clone_from(&self.package);
+        inner.rules = self.rules;
         inner.qualified.clone_from(&self.qualified);
         inner.metadata.clone_from(&self.metadata);
+        // Within a template its variable is that of the template, unless it has a name of its own.
+        inner.templates = self.templates;
         inner.expr(expr);
+        self.templates = inner.templates;
         Some(inner.edits.within(self.text, &expr.span).replace('\n', " "))
     }
 
@@ -189,6 +211,35 @@ impl<'a> Rewrite<'a> {
             return;
         }
         self.expr(expr);
+    }
+
+    /// What `some ... in` walks over. The engine ends the evaluation where that is no collection.
+    fn walked(&mut self, domain: &Expr) {
+        let is_collection = matches!(
+            domain.kind,
+            ExprKind::Array(_)
+                | ExprKind::Set(_)
+                | ExprKind::Object(_)
+                | ExprKind::ArrayComprehension(..)
+                | ExprKind::SetComprehension(..)
+                | ExprKind::ObjectComprehension(..)
+        );
+        if is_collection {
+            return self.expr(domain);
+        }
+        self.edits.insert(domain.span.start, format!("{}(", operators::COLLECTION));
+        self.expr(domain);
+        self.edits.insert(domain.span.end, ")");
+    }
+
+    /// An operator as a call, so that its failure is that of a builtin.
+    fn operator(&mut self, name: &str, left: &Expr, right: &Expr) {
+        self.edits.insert(left.span.start, format!("{name}("));
+        self.expr(left);
+        let sign = token::next(self.text, left.span.end);
+        self.edits.replace(sign.start..sign.end, ",");
+        self.expr(right);
+        self.edits.insert(right.span.end, ")");
     }
 
     fn logic(&mut self, is_and: bool, operands: &[Operand]) {
@@ -240,6 +291,10 @@ impl<'a> Rewrite<'a> {
                 self.call_name(name);
                 args.iter().for_each(|it| self.expr(it));
             }
+            ExprKind::Infix(operator, left, right) => match operators::of(operator) {
+                Some((name, _)) => self.operator(name, left, right),
+                None => [left, right].into_iter().for_each(|it| self.expr(it)),
+            },
             ExprKind::ArrayComprehension(head, body) | ExprKind::SetComprehension(head, body) => {
                 self.expr(head);
                 self.body(body);
@@ -254,10 +309,19 @@ impl<'a> Rewrite<'a> {
     }
 
     fn call_name(&mut self, name: &Expr) {
-        match name.dotted().filter(|it| self.world.mocks.contains(it)) {
-            Some(builtin) => self.mock(name, &builtin),
-            None => self.expr(name),
+        let Some(dotted) = name.dotted() else { return self.expr(name) };
+        if self.world.mocks.contains(&dotted) {
+            self.mock(name, &dotted);
+        } else if operators::is_name(&dotted) && !self.is_rule(&dotted) {
+            // `plus(1, 2)`.
+            self.edits.insert(name.span.start, "internal.");
+        } else {
+            self.expr(name);
         }
+    }
+
+    fn is_rule(&self, name: &str) -> bool {
+        self.rules.is_some_and(|it| it.contains(name))
     }
 
     fn qualify(&mut self, expr: &Expr, name: &str) {

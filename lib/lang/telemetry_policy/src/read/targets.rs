@@ -1,6 +1,7 @@
 //! `log`, `metric` and `trace`: what a policy concerns and does.
 
 use confmap::{Data, Entry, Node};
+use golang::number::whole_unsigned;
 use pdata::Signal;
 
 use super::{PARTS_MAX, Read, Reader, Wrong, fields, snake};
@@ -181,7 +182,7 @@ impl Reader {
             "sampling_precision" => {
                 let fits = number.filter(|it| (1.0..=PRECISION_MAX as f64).contains(it));
                 of.precision = fits
-                    .and_then(|it| usize::try_from(number::whole(it)).ok())
+                    .and_then(|it| usize::try_from(whole_unsigned(it)).ok())
                     .ok_or_else(|| {
                         let text = format!(
                             "{at}: sampling_precision must be between 1 and {PRECISION_MAX}"
@@ -191,8 +192,9 @@ impl Reader {
             }
             "hash_seed" => {
                 let fits = number.filter(|it| (0.0..=f64::from(u32::MAX)).contains(it));
-                of.hash_seed =
-                    fits.and_then(|it| u32::try_from(number::whole(it)).ok()).ok_or_else(|| {
+                of.hash_seed = fits
+                    .and_then(|it| u32::try_from(whole_unsigned(it)).ok())
+                    .ok_or_else(|| {
                         let text = format!("{at}: hash_seed must be between 0 and {}", u32::MAX);
                         self.wrong(&value.origin, text, "")
                     })?;

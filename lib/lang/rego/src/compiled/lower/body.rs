@@ -35,12 +35,15 @@ impl<'p> Lower<'p> {
             LiteralKind::Expr(expr) => return self.statement(expr, out),
             LiteralKind::Not(expr) => {
                 let negates_bodies = self.module.is_some_and(Module::negates_bodies);
+                let outer = self.bound.len();
                 for before in eager(expr).into_iter().filter(|_| !negates_bodies) {
                     let it = self.ground(before)?;
                     let slot = self.frame.slot();
                     out.push(Lit::Bind(slot, it));
+                    self.bound.push((before, slot));
                 }
                 let it = self.ground(expr)?;
+                self.bound.truncate(outer);
                 out.push(Lit::Not(it));
             }
             LiteralKind::NotBody(body) => {
@@ -56,9 +59,7 @@ impl<'p> Lower<'p> {
                 let domain = self.expr(domain, out)?;
                 let key = key.as_ref().map(|it| self.target(it)).transpose()?.flatten();
                 let value = self.target(value)?;
-                let is_strict = !matches!(domain, Ex::Array(_) | Ex::Set(_) | Ex::Collect(_));
-                self.frame.may_stop |= is_strict;
-                out.push(Lit::Each(Each { domain, key, value, is_strict }));
+                out.push(Lit::Each(Each { domain, key, value }));
             }
             LiteralKind::Every { key, value, domain, body } => {
                 let domain = self.expr(domain, out)?;
@@ -69,7 +70,7 @@ impl<'p> Lower<'p> {
                 let lits = self.literals(body)?;
                 self.leave();
                 self.leave();
-                out.push(Lit::Every(Each { domain, key, value, is_strict: false }, lits));
+                out.push(Lit::Every(Each { domain, key, value }, lits));
             }
             LiteralKind::Logic { .. } => return Err("it uses and, or".into()),
         }

@@ -5,6 +5,7 @@ use regorus::Value;
 use super::super::call::Call;
 use super::super::program::{Collect, Collected, Comparison, Each, Ex, Lit, Table, Target};
 use super::state::{Found, Lower};
+use crate::builtins::operators;
 use crate::syntax::{Body, Expr, ExprKind, Literal, LiteralKind, Part};
 
 impl<'p> Lower<'p> {
@@ -28,6 +29,9 @@ impl<'p> Lower<'p> {
 
     /// An expression; the walks over items that it needs go before.
     pub fn expr(&mut self, expr: &'p Expr, out: &mut Vec<Lit>) -> Result<Ex, String> {
+        if let Some((_, slot)) = self.bound.iter().find(|it| std::ptr::eq(it.0, expr)) {
+            return Ok(Ex::Local(*slot));
+        }
         self.deeper(|lower| lower.expr_within(expr, out))
     }
 
@@ -89,13 +93,9 @@ impl<'p> Lower<'p> {
         {
             return Ok(Ex::Compare(comparison, left, right));
         }
-        let mut signs = operator.chars();
-        match (signs.next(), signs.next()) {
-            (Some(sign @ ('+' | '-' | '*' | '/' | '%')), None) => {
-                self.frame.may_stop = true;
-                Ok(Ex::Arith(sign, left, right))
-            }
-            _ => Err(format!("it uses {operator} within an expression")),
+        match operators::of(operator) {
+            Some((_, sign)) => Ok(Ex::Operator(sign, left, right)),
+            None => Err(format!("it uses {operator} within an expression")),
         }
     }
 
@@ -255,7 +255,7 @@ impl<'p> Lower<'p> {
                 };
                 let slot = self.frame.slot();
                 let value = Some(Target::Local(slot));
-                out.push(Lit::Each(Each { domain: base, key: target, value, is_strict: false }));
+                out.push(Lit::Each(Each { domain: base, key: target, value }));
                 base = Ex::Local(slot);
                 continue;
             }

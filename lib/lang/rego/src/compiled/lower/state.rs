@@ -6,7 +6,7 @@ use regorus::Value;
 
 use super::super::program::Program;
 use crate::policy::Policy;
-use crate::syntax::Module;
+use crate::syntax::{Expr, Module};
 
 /// How deep rules and expressions nest.
 const DEPTH_MAX: usize = 64;
@@ -27,6 +27,8 @@ pub struct Lower<'p> {
     /// The module in which names are looked up.
     pub module: Option<&'p Module>,
     pub frame: Frame,
+    /// Parts of the negated condition that is being lowered, and the local variables that have their values already.
+    pub bound: Vec<(&'p Expr, usize)>,
 }
 
 /// Of the rule that is being lowered.
@@ -64,6 +66,7 @@ impl<'p> Lower<'p> {
             depth: 0,
             module: None,
             frame: Frame::default(),
+            bound: Vec::new(),
         }
     }
 
