@@ -202,7 +202,6 @@ async fn clients_are_told_when_to_come_again_while_the_backend_is_gone() {
     let config =
         ClientConfig { endpoint: format!("http://{address}:4317"), ..ClientConfig::default() };
     let client = Client::new(&config, "test", Duration::ZERO).unwrap();
-    client.start();
     let status = client
         .call(&component::Context::default(), &otlp::grpc_path(Signal::Logs), &[body])
         .await

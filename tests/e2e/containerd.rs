@@ -175,7 +175,6 @@ impl Containerd {
             ..ClientConfig::default()
         };
         let client = Client::new(&config, "test", std::time::Duration::ZERO).unwrap();
-        client.start();
         Some(Self { state, socket, client })
     }
 

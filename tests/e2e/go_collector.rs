@@ -172,7 +172,6 @@ fn collector(receivers: &str, processors: &str, exporters: &str, pipelines: &str
 async fn push(input: &str) {
     let config = ClientConfig { endpoint: format!("http://{input}"), ..ClientConfig::default() };
     let client = Client::new(&config, "test", Duration::ZERO).unwrap();
-    client.start();
     for signal in [Signal::Traces, Signal::Metrics] {
         let mut generator = Generator::new(signal).text_bytes(TEXT_BYTES);
         for _ in 0..REQUESTS {

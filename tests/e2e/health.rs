@@ -32,7 +32,6 @@ async fn call(address: &str, path: &str, message: &[u8]) -> Result<Vec<u8>, (i32
         ClientConfig { endpoint: format!("http://{address}"), ..ClientConfig::default() };
     section.compression = compression::Type::NONE.into();
     let client = Client::new(&section, "test", PATIENCE).unwrap();
-    client.start();
     let message = bytes::Bytes::copy_from_slice(message);
     let answer = client.call(&Context::default(), &path.parse().unwrap(), &[message]).await;
     answer.map(|it| it.to_vec()).map_err(|it| (it.code, it.message))

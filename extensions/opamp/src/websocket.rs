@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(masked(BINARY, b"Hello", mask)[..], hello);
         assert_eq!(masked(BINARY, &[0; 256], mask)[..4], [0x82, 0xfe, 0x01, 0x00]);
         let long = [0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0];
-        assert_eq!(masked(BINARY, &[0; 65536], mask)[..10], long);
+        assert_eq!(masked(BINARY, &vec![0; 65536], mask)[..10], long);
         let text = b"\x82\x05Hello";
         assert_eq!(all(text), Ok(vec![message(b"Hello")]));
         let parts = b"\x02\x03Hel\x89\x01?\x80\x02lo\x8a\x00\x88\x05\x03\xe8bye";
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_frame_is_read_when_all_of_it_is_there() {
         let mut frame = vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0];
-        frame.extend([7; 65536]);
+        frame.extend(vec![7; 65536]);
         let mut incoming = incoming(&[]);
         for byte in &frame[..frame.len() - 1] {
             incoming.buffer.put_u8(*byte);
@@ -301,7 +301,7 @@ mod tests {
             }
         }
         incoming.buffer.put_u8(7);
-        assert_eq!(incoming.next(), Ok(Some(message(&[7; 65536]))));
+        assert_eq!(incoming.next(), Ok(Some(message(&vec![7; 65536]))));
     }
 
     #[track_caller]
@@ -327,7 +327,8 @@ mod tests {
         let mut many = b"\x02\x00".to_vec();
         many.extend(b"\x00\x00".repeat(FRAMES_MAX));
         refused(&many, TOO_BIG);
-        let half = [&b"\x00\x7f\x00\x00\x00\x00\x00\x40\x00\x01"[..], &[0; (4 << 20) + 1]].concat();
+        let half =
+            [&b"\x00\x7f\x00\x00\x00\x00\x00\x40\x00\x01"[..], &vec![0; (4 << 20) + 1]].concat();
         let mut long = half.repeat(2);
         long[0] = 0x02;
         refused(&long, TOO_BIG);
