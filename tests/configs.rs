@@ -54,10 +54,14 @@ pub const ENVIRONMENT: [(&str, &str); 35] = [
 ];
 
 /// Files that extend others: users load them behind these.
-const OVERLAYS: [(&str, &[&str]); 4] = [
+const OVERLAYS: [(&str, &[&str]); 7] = [
     ("demo-full.yaml", &["demo-default.yaml"]),
     ("demo-observability-overlay.yaml", &["demo-default.yaml"]),
     ("demo-observability-overlay.yaml", &["demo-default.yaml", "demo-full.yaml"]),
+    // Values of the chart, over what it writes itself.
+    ("dash0-contour-daemonset.yaml", &["base-deployment.yaml"]),
+    ("dash0-ingress-nginx-daemonset.yaml", &["base-deployment.yaml"]),
+    ("dash0-istio-deployment.yaml", &["preset-clusterMetrics-deployment.yaml"]),
     // The first block of a page whose second is the whole.
     ("loki-docs-getting-started-0.yaml", &["loki-docs-getting-started-1.yaml"]),
 ];

@@ -4,13 +4,11 @@ use std::borrow::Cow;
 
 use component::Data;
 use documents::json::{self, Bytes, Object};
-use hec::Metadata;
 use pdata::{AttributesRef, LogRecord, Logs, ScopeSpans, Span, Traces, ValueRef};
 
-use crate::config::Config;
-use crate::event::{Around, Field, Fields, put_flat};
+use crate::event::{Around, Encoder, Field, Fields, put_flat};
 use crate::points;
-use crate::requests::{Key, Limits, Request, Requests};
+use crate::requests::{Limits, Request, Requests};
 
 /// The scope whose log records are profiles.
 pub(crate) const PROFILING: &str = "otel.profiling";
@@ -24,17 +22,7 @@ const SPAN_KINDS: [&str; 6] = [
 ];
 const STATUS_CODES: [&str; 3] = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 
-/// How telemetry becomes events.
-pub(crate) struct Encoder<'c> {
-    pub(crate) config: &'c Config,
-    pub(crate) names: Metadata,
-}
-
-impl<'c> Encoder<'c> {
-    pub(crate) fn new(config: &'c Config) -> Self {
-        Self { config, names: config.metadata() }
-    }
-
+impl Encoder<'_> {
     /// The requests for a batch, and what is left out of it.
     pub(crate) fn encode(&self, data: &Data) -> (Vec<Request>, crate::requests::Dropped) {
         let event = usize::try_from(self.config.limits.max_event_size).unwrap_or(usize::MAX);
@@ -46,12 +34,6 @@ impl<'c> Encoder<'c> {
             Data::Metrics(metrics) => points::write(self, metrics, &mut requests),
         }
         requests.finish()
-    }
-
-    /// What requests with telemetry of a resource have in common.
-    pub(crate) fn key(attributes: AttributesRef<'_>) -> Key {
-        let token = attributes.get(hec::TOKEN).and_then(ValueRef::as_str).map(str::to_owned);
-        Key { token, is_profiling: false }
     }
 
     fn logs(&self, logs: &Logs, requests: &mut Requests) {
@@ -145,15 +127,6 @@ impl<'c> Encoder<'c> {
                 requests.add(&key, &out, 1);
             }
         }
-    }
-
-    /// What stands around the spans and points of a resource: metadata, and fields that are texts.
-    pub(crate) fn around<'a>(&'a self, resource: AttributesRef<'a>) -> (Around<'a>, Fields<'a>) {
-        let (mut around, mut fields) = (Around::new(&self.config.defaults), Fields::new());
-        around.take(resource, &self.names, |name, value| {
-            fields.insert(name.into(), Field::Printed(value));
-        });
-        (around, fields)
     }
 }
 

@@ -9,7 +9,8 @@ use documents::json::{self, Bytes, Object};
 use hec::Metadata;
 use pdata::{AttributesRef, ValueRef};
 
-use crate::config::Defaults;
+use crate::config::{Config, Defaults};
+use crate::requests::Key;
 
 /// The host of what says none.
 const NO_HOST: &str = "unknown";
@@ -147,5 +148,32 @@ pub(crate) fn put_flat<'a>(fields: &mut Fields<'a>, name: Cow<'a, str>, value: V
         other => {
             fields.insert(name, Field::Value(other));
         }
+    }
+}
+
+/// How telemetry becomes events.
+pub(crate) struct Encoder<'c> {
+    pub(crate) config: &'c Config,
+    pub(crate) names: Metadata,
+}
+
+impl<'c> Encoder<'c> {
+    pub(crate) fn new(config: &'c Config) -> Self {
+        Self { config, names: config.metadata() }
+    }
+
+    /// What requests with telemetry of a resource have in common.
+    pub(crate) fn key(attributes: AttributesRef<'_>) -> Key {
+        let token = attributes.get(hec::TOKEN).and_then(ValueRef::as_str).map(str::to_owned);
+        Key { token, is_profiling: false }
+    }
+
+    /// What stands around the spans and points of a resource: metadata, and fields that are texts.
+    pub(crate) fn around<'a>(&'a self, resource: AttributesRef<'a>) -> (Around<'a>, Fields<'a>) {
+        let (mut around, mut fields) = (Around::new(&self.config.defaults), Fields::new());
+        around.take(resource, &self.names, |name, value| {
+            fields.insert(name.into(), Field::Printed(value));
+        });
+        (around, fields)
     }
 }

@@ -25,7 +25,7 @@ mod send;
 mod tests;
 
 pub use config::{Config, Defaults, Health, Heartbeat, Limits, SeverityFields, Telemetry};
-use encode::Encoder;
+use event::Encoder;
 use requests::Dropped;
 use send::Sender;
 

@@ -9,8 +9,7 @@ use pdata::{
     SummaryPoint,
 };
 
-use crate::encode::Encoder;
-use crate::event::{Around, Field, Fields};
+use crate::event::{Around, Encoder, Field, Fields};
 use crate::requests::{Key, Requests};
 
 /// Values with what stands around them.

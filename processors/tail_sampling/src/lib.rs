@@ -66,7 +66,7 @@ impl Processor for TailSampling {
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Traces, Stability::Beta)];
 
     fn plan(config: Config, found: &mut Problems) -> Option<Plan> {
-        Plan::new(config, found)
+        Some(Plan::new(config, found))
     }
 
     fn create(settings: ProcessorSettings, plan: Arc<Plan>, next: Next) -> Self {

@@ -77,9 +77,9 @@ impl Wrong {
 }
 
 impl Plan {
-    pub(crate) fn new(config: Config, found: &mut Problems) -> Option<Self> {
+    /// What is wrong keeps the component from starting, so it is made all the same.
+    pub(crate) fn new(config: Config, found: &mut Problems) -> Self {
         let (mut rules, mut names) = (Vec::new(), HashSet::new());
-        let before = found.faults().len();
         for (at, policy) in config.policies.iter().enumerate() {
             let (name, place) = (policy.shared.name.as_str(), format!("policies::{at}"));
             if name.is_empty() {
@@ -106,7 +106,7 @@ impl Plan {
         }
         // As upstream: a trace that is dropped need not be asked about further.
         rules.sort_by_key(|it| !it.drops);
-        (found.faults().len() == before).then_some(Self { config, rules })
+        Self { config, rules }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use golang::number::whole_unsigned;
 use tokio::time::Instant;
 
 use serde_json::{Map, Value as Json, json};
@@ -36,7 +37,8 @@ pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
         }
     };
     times.sort_unstable();
-    let total = times.iter().sum::<Duration>().as_nanos() as u64;
+    let total = nanos(times.iter().sum());
+    let samples = u64::try_from(count).unwrap_or(u64::MAX);
     let histogram = histogram(&times);
     if matches.value(&FORMAT) == "json" {
         let extra: Map<String, Json> =
@@ -44,9 +46,9 @@ pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
         return say(&show::pretty(&json!({"N": count, "T": total, "Extra": extra})));
     }
     let mut rows = vec![
-        ("samples".to_owned(), count as u64),
-        ("ns/op".to_owned(), total / count as u64),
-        ("ops/s".to_owned(), count as u64 * 1_000_000_000 / total.max(1)),
+        ("samples".to_owned(), samples),
+        ("ns/op".to_owned(), total / samples.max(1)),
+        ("ops/s".to_owned(), samples.saturating_mul(1_000_000_000) / total.max(1)),
     ];
     rows.extend(histogram);
     let width = rows.iter().map(|it| it.1.to_string().len()).max().unwrap_or_default();
@@ -54,11 +56,18 @@ pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
     say(&eval::table(&[], &rows.into_iter().map(row).collect::<Vec<_>>()))
 }
 
+/// A duration as OPA's reports have it.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// In OPA's names and order; `times` are sorted.
 fn histogram(times: &[Duration]) -> Vec<(String, u64)> {
-    let nanos = |it: Option<&Duration>| it.map_or(0, |it| it.as_nanos() as u64);
     // Hundredths of a percent.
-    let at = |share: usize| nanos(times.get((times.len() * share / 10_000).min(times.len() - 1)));
+    let at = |share: usize| {
+        let place = (times.len() * share / 10_000).min(times.len() - 1);
+        times.get(place).copied().map_or(0, nanos)
+    };
     let mean = times.iter().map(|it| it.as_nanos() as f64).sum::<f64>() / times.len() as f64;
     let squares = times.iter().map(|it| (it.as_nanos() as f64 - mean).powi(2)).sum::<f64>();
     let all = [
@@ -68,12 +77,12 @@ fn histogram(times: &[Duration]) -> Vec<(String, u64)> {
         ("99%", at(9_900)),
         ("99.9%", at(9_990)),
         ("99.99%", at(9_999)),
-        ("count", times.len() as u64),
+        ("count", u64::try_from(times.len()).unwrap_or(u64::MAX)),
         ("max", at(10_000)),
-        ("mean", mean as u64),
+        ("mean", whole_unsigned(mean)),
         ("median", at(5_000)),
         ("min", at(0)),
-        ("stddev", (squares / times.len() as f64).sqrt() as u64),
+        ("stddev", whole_unsigned((squares / times.len() as f64).sqrt())),
     ];
     let name = |(name, value)| (format!("histogram_timer_rego_query_eval_ns_{name}"), value);
     all.map(name).into()

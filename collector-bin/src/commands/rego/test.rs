@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use rego::{Options, Policy, Value};
 use serde_json::{Value as Json, json};
 
+use super::bench::nanos;
 use super::cases::{self, Cases};
 use super::coverage::{self, Lines};
 use super::show::{self, Failure};
@@ -219,7 +220,7 @@ fn document(outcome: &Outcome) -> Json {
         "location": {"file": file, "row": row, "col": col},
         "package": package,
         "name": name,
-        "duration": duration.as_nanos() as u64,
+        "duration": nanos(*duration),
     });
     match &outcome.verdict {
         Verdict::Pass => {}
