@@ -82,6 +82,7 @@ impl Report<'_> {
         match (kind, self.type_name(kind, id)) {
             (Kind::Receiver, READS_AGAIN) => reads_again(&section),
             (Kind::Processor, "batch") => batch(&section, &self.pushes(kind, id)),
+            (Kind::Processor, "tail_sampling") => tail_sampling(&section, &self.pushes(kind, id)),
             (Kind::Exporter, _) => self.exporter(&section, &self.pushes(kind, id)),
             _ => (String::new(), Vec::new()),
         }
@@ -152,6 +153,17 @@ fn batch(section: &Value, pushes: &str) -> (String, Vec<String>) {
     let line = format!(
         "lost     when the process dies: what {pushes} brought in the last {timeout}, or {size} items; closed by \
          `sending_queue: {{batch: {{}}, storage: ..}}` of the exporter instead of this processor"
+    );
+    ("clients are answered before their data is sent".into(), vec![line])
+}
+
+fn tail_sampling(section: &Value, pushes: &str) -> (String, Vec<String>) {
+    if pushes.is_empty() {
+        return (String::new(), Vec::new());
+    }
+    let line = format!(
+        "lost     when the process dies: what {pushes} brought in the last {}; a trace has to be there before it is decided about",
+        text(section.get("decision_wait"))
     );
     ("clients are answered before their data is sent".into(), vec![line])
 }
@@ -259,5 +271,16 @@ mod tests {
         let all = lines("sending_queue: {enabled: false}", "");
         assert!(all.contains("exporter otlp: no queue"), "{all}");
         assert!(!all.split_once("exporter otlp").unwrap().1.contains("lost  "), "{all}");
+    }
+
+    #[test]
+    fn spans_that_wait_for_their_trace_are_lost_with_the_process() {
+        let yaml = "{receivers: {otlp: {protocols: {http: }}}, processors: {tail_sampling: {decision_wait: 7s}}, exporters: {nop: }, \
+                    service: {pipelines: {traces: {receivers: [otlp], processors: [tail_sampling], exporters: [nop]}}}}";
+        let locations = Locations { config: vec![format!("yaml:{yaml}")], ..Locations::default() };
+        let Ok((_, settings)) = read(&locations, &components(), false) else { panic!("{yaml}") };
+        let all = explain(&settings, &components());
+        assert!(all.contains("processor tail_sampling: clients are answered before"), "{all}");
+        assert!(all.contains("what otlp brought in the last 7s"), "{all}");
     }
 }
