@@ -262,6 +262,8 @@ async fn a_server_that_does_not_answer_a_ping_is_given_up() {
     for (permitted, is_ended) in [(false, false), (true, true)] {
         let (endpoint, mut ended) = silent().await;
         let client = client(&ClientConfig { keepalive: keepalive(permitted), ..plain(endpoint) });
+        // The first call connects; nobody waits for its answer.
+        let _ = tokio::time::timeout(Duration::from_secs(1), call(&client, &[])).await;
         let soon = tokio::time::timeout(Duration::from_secs(60), ended.recv()).await;
         assert_eq!(soon.is_ok(), is_ended, "permit_without_stream: {permitted}");
         drop(client);
@@ -317,8 +319,10 @@ async fn a_call_waits_for_readiness_when_asked_to() {
 async fn calls_share_one_connection_and_a_new_one_follows_a_closed_one() {
     let (listener, endpoint) = listen().await;
     let client = client(&plain(endpoint));
-    let (first, _) = listener.accept().await.unwrap();
-    drop(first);
+    // The first call connects.
+    let hangs_up = async { drop(listener.accept().await.unwrap()) };
+    let (refused, ()) = tokio::join!(call(&client, &[]), hangs_up);
+    assert_eq!(refused.unwrap_err().code, code::UNAVAILABLE);
     let (server, mut seen) = serve(listener, ok());
     let healed = async {
         while client.call(&Context::default(), &PATH, &[]).await.is_err() {
