@@ -4,6 +4,11 @@
 //! Each file begins with what is wrong, the code and the place (`# want: SL0102 7:5`), and the
 //! variables it needs. `without a fix` marks those that only a person can put right.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

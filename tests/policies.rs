@@ -2,6 +2,12 @@
 //! processor; and policies that change while records flow. The suite is other people's and stays outside the
 //! repository; where it is absent the test says so.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

@@ -1,6 +1,12 @@
 //! The sending queue on disk under fire: a backend that is dead, hangs, refuses, or loses its answers, kill -9 at random
 //! moments, a disk that is full. Whatever a client was told is stored arrives, and what comes twice is bounded.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;

@@ -1,6 +1,12 @@
 //! A long run at half load, while the backend fails at random: what the program takes of the machine, minute by minute. Nothing
 //! may be lost, and nothing may grow.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of a load are small"
+)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};

@@ -1,15 +1,5 @@
 //! The collector: arguments, signals, exit codes, and the list of components.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod cli;
 mod commands;
 mod components;

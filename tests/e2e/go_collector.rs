@@ -1,6 +1,11 @@
 //! Ours -> Go Collector -> ours: all three signals over gRPC and HTTP, compressed and not, at once. One
 //! chain per protocol and compression; both ends of each are the same process of ours.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,6 +1,11 @@
 //! The Helm chart's log presets collect `/var/log/pods`, as the chart wrote them. The folder is made up: a mount
 //! namespace of its own shows it to the program alone.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

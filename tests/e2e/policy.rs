@@ -1,6 +1,11 @@
 //! `configs/policy-*.yaml`: the tests of each policy pass, and what the running program drops, changes, routes and alerts is
 //! what arrives behind its exporters. Each configuration runs as it stands there, but for its addresses and its backends.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

@@ -36,6 +36,11 @@ pub fn draw(root: &Path) -> Result<()> {
     Ok(())
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a line has some hundred points"
+)]
 fn svg(text: &str) -> String {
     let lines: Vec<&str> = text.trim_end().lines().flat_map(folded).collect();
     let (width, height) = ((WIDTH as f64 * CHARACTER) as usize + 32, lines.len() * LINE + 28);

@@ -1,6 +1,12 @@
 //! Pod log files as containerd and a kubelet leave them: there before the program starts, or
 //! written while it runs.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of a load are small"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,12 @@
 //! One OTLP request, encoded once; each sending copies it and writes new ledger lines into it. So
 //! the load maker is cheap, and every record carries writer, number, time and checksum.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the numbers of a load are small"
+)]
+
 use std::ops::Range;
 
 use bytes::Bytes;

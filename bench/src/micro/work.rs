@@ -1,6 +1,12 @@
 //! Requests of 100 log records of about 500 bytes with three attributes: check, read, change, join,
 //! compress, and as JSON.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the numbers of a load are small"
+)]
+
 use std::hint::black_box;
 
 use bytes::Bytes;

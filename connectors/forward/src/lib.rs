@@ -1,16 +1,6 @@
 //! Joins and fans out pipelines of one signal: what arrives at its exporter end leaves unchanged at its
 //! receiver end.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use component::{

@@ -1,16 +1,6 @@
 //! Asks a Rego policy about each record, does what it says, and sends records and alerts to the pipelines that it names
 //! (`lib/flow/decision`).
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 #[cfg(test)]
 mod tests;

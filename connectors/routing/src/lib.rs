@@ -2,16 +2,6 @@
 //! condition holds for from what the routes before it have left. What no route takes goes to the default
 //! pipelines, or is dropped and counted.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod request;
 mod split;

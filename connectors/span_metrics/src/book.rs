@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use lru::Lru;
 use pdata::{AttributesRef, Metrics, MetricsBuilder, ScopeRef, Span, Traces, ValueBuf, ValueRef};
 use tracestate::TraceState;
-use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
 
 use crate::config::{NAMESPACE, SERVICE_NAME, SPAN_KIND, SPAN_NAME, STATUS_CODE};
 use crate::key::Key;
@@ -132,7 +132,7 @@ impl Book {
             if !is_key(name) {
                 return hash;
             }
-            let seed = xxh3_128(name) as u64;
+            let seed = xxh3_64(name);
             hash.wrapping_add(xxh3_128_with_seed(value, seed))
         });
         let is_full = self.resources.len() >= RESOURCES_MAX && !self.resources.contains_key(&hash);

@@ -3,16 +3,6 @@
 //! The answer of a test holds for its thread only: tests run side by side in one process. A test with tokio's
 //! paused clock sets [`set`] to something that follows it (`componenttest::clock` does).
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -3,16 +3,6 @@
 //! A pipeline is a chain of calls: each step implements [`Consumer`] and calls the next. Waiting is
 //! backpressure, `Ok` is the acknowledgement, `Err` the rejection, a dropped future the withdrawal.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod auth;
 mod backoff;
 mod capability;

@@ -11,16 +11,6 @@
 //! `unmarshals` says that it has an `Unmarshal` of its own. `#[config(parts = "scraper")]` is for a struct each of whose
 //! keys names something that is read on its own.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;

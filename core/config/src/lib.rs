@@ -1,15 +1,5 @@
 //! Configuration sections: laid over `Default`, key by key, at any depth.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 // What the derive writes names this crate as others see it.
 extern crate self as config;
 

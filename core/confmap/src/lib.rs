@@ -4,16 +4,6 @@
 //! at `::`. A component that finds a mistake later knows only its path; [`Conf::problem`] turns the
 //! path into file, line and column.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 pub mod code;
 mod diagnostic;
 mod document;

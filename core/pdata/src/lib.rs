@@ -1,15 +1,5 @@
 //! Telemetry in memory: validated, immutable OTLP bytes.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod batch;
 mod bits;
 pub mod buffer;

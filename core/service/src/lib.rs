@@ -1,16 +1,6 @@
 //! Registry, graph, lifecycle and own telemetry: what turns a resolved configuration into a running
 //! collector. The only crate that knows the graph.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod advise;
 mod cause;
 mod complete;

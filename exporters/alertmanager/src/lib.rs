@@ -1,16 +1,6 @@
 //! Alerts of policies for Alertmanager, by the second version of its API. Queue and retries stand in front of it, so that an
 //! Alertmanager that is away holds nothing up.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use alerts::{Intake, Refusal};

@@ -1,16 +1,6 @@
 //! Writes telemetry to a file as JSON lines or protobuf. Nothing is held back: `Ok` means that the
 //! operating system has the whole request.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 

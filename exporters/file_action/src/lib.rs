@@ -1,16 +1,6 @@
 //! Alerts of policies as a file that another program reads: the keys in force by a template, each until its time is over. The file
 //! is written whole or not at all, and every change is told in the log.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,16 +2,6 @@
 //! server (server-side apply), so that fields of others stay theirs. Which objects may be changed is said in the configuration,
 //! and every change is told in the log.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 

@@ -1,15 +1,5 @@
 //! Telemetry as records of Kafka.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;

@@ -1,16 +1,6 @@
 //! Sends each trace, service or series to one of several backends, always to the same: for tail sampling and span metrics
 //! in a second layer of collectors.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,15 +1,5 @@
 //! Accepts telemetry and forgets it: for pipelines that are only measured, and for tests.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use component::config::NoConfig;
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Exporter, ExporterSettings, Signal,

@@ -1,15 +1,5 @@
 //! OTLP over HTTP, protobuf or JSON. The encoded telemetry goes to the socket as it is.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,15 +1,5 @@
 //! A page with the last value of each series, for Prometheus to scrape.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,15 +1,5 @@
 //! Prometheus' remote write: points become series, series become requests of protobuf in snappy.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,10 @@
 //! Payloads as series and requests. What the Go Collector sends is in tests/golden/protocols.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use componenttest::{config, problems};
 use pdata::{Limits, Metrics};
 use serde_json::{Value, json};

@@ -1,16 +1,6 @@
 //! Alerts of policies for Slack. Alerts about the same thing that wait together become one message; messages keep to Slack's pace.
 //! Queue and retries stand in front of it, so that a Slack that is away holds nothing up.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use alerts::{Alert, Intake, Pace, Refusal, Text};

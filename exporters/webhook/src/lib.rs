@@ -1,16 +1,6 @@
 //! Alerts of policies for any HTTP server: one request for each, with a body by a template and a signature. It sends nothing but
 //! alerts; queue and retries stand in front of it, so that a server that is away holds nothing up.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use alerts::{Alert, Intake, Refusal};

@@ -1,15 +1,5 @@
 //! A name and a password: checks them for receivers against an htpasswd file, sends them for exporters.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::{Arc, OnceLock};
 
 use component::config::{Caution, Problems, Secret, Value};

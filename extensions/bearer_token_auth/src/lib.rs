@@ -1,15 +1,5 @@
 //! A token in a header: checks it for receivers, sends it for exporters.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 

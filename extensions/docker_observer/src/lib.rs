@@ -1,16 +1,6 @@
 //! Finds the containers of a Docker daemon and their ports. They are listed again and again, and those that are new are asked; what was
 //! found is published as a whole ([`component::Observer`]), and who uses it compares.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;

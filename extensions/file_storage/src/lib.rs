@@ -1,16 +1,6 @@
 //! Keeps component state in files (`lib/flow/journal`). The disk is waited for once a second, which bounds what the
 //! death of the machine can undo; a file that was removed or replaced is noticed then, too, and written anew.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 #[cfg(test)]
 mod tests;

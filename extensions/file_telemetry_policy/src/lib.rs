@@ -1,16 +1,6 @@
 //! Telemetry policies from files and directories, for the `telemetry_policy` processor. A change is looked for every
 //! second, and counts only if all of what is there now is right: else what was right before stays.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod files;
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,5 @@
 //! Sets headers of what exporters send: fixed ones, those of a file, and those that tell whose data it is.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::{Arc, OnceLock};
 
 use component::config::{Caution, Need, Problems, Secret};

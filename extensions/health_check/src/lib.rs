@@ -1,16 +1,6 @@
 //! Answers on HTTP whether the collector is ready: 503 until all pipelines run, 200 while they do,
 //! 503 again once they stop. It listens before the pipelines start.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 

@@ -1,15 +1,5 @@
 //! Health of pipelines and components over HTTP and gRPC: [`healthcheck`] under its own name.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use component::{BoxError, Component, Extension, Host, Meter, Settings, Stability, async_trait};

@@ -1,16 +1,6 @@
 //! Finds the ports that processes of this machine listen on. The files of the kernel are read again and again; what was found is
 //! published as a whole ([`component::Observer`]), and who uses it compares.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

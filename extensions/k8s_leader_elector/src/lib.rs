@@ -4,16 +4,6 @@
 //! another collector can have it: who cannot renew it for `renew_deadline` stops, and only after `lease_duration` without a
 //! renewal does somebody else take it.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

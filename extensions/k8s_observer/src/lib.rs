@@ -3,16 +3,6 @@
 //! Only what the section asks for is watched, by the feeds that all components of the same server share. What was found is
 //! published as a whole ([`component::Observer`]); who uses it compares.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::marker::PhantomData;
 use std::sync::Arc;
 

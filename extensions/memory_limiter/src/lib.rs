@@ -1,15 +1,5 @@
 //! Servers that name it in `middlewares` refuse requests while memory is short, before they read them.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

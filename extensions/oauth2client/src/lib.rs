@@ -2,16 +2,6 @@
 //! statement that the client signs (RFC 7523, section 2.1). A token is kept until shortly before its end; the exporters that
 //! use this extension share it.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

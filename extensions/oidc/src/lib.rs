@@ -1,16 +1,6 @@
 //! Checks tokens of OpenID Connect issuers for receivers. An issuer's keys are fetched at the start; after that, a token
 //! is checked without asking anybody.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::{Arc, OnceLock};
 
 use component::config::Value as Known;

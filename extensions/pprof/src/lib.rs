@@ -4,16 +4,6 @@
 //! allocator and the runtime keep no stacks. A CPU profile needs a sampler in the process, which would cost more than
 //! it is worth beside `perf`; who asks for one is told how to get it.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,16 +1,6 @@
 //! Signs the requests of HTTP exporters as AWS wants it (Signature Version 4), so that metrics can go to Amazon Managed
 //! Prometheus, logs to OpenSearch, and OTLP to the endpoints of CloudWatch and X-Ray.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::{Arc, OnceLock};
 
 use component::config::Problems;

@@ -3,16 +3,6 @@
 //! A page is made when somebody asks for it, from what the service shows ([`component::ServiceView`]) and from the
 //! collector's own metrics. Nothing is gathered meanwhile, so an extension that nobody looks at costs nothing.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use async_trait::async_trait;

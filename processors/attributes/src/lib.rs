@@ -1,16 +1,6 @@
 //! Changes the attributes of log records, spans and data points. Stateless; what `include` and
 //! `exclude` say of a resource or scope is decided once for all that is below it.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use attraction::{Actions, Bound, Sender};

@@ -5,16 +5,6 @@
 //! batch with a part of it has been delivered. So batches of the latter go on side by side, while those
 //! of pushes alone go one after another, in order, as upstream's do.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod metrics;
 #[cfg(test)]

@@ -3,16 +3,6 @@
 //! The value is remembered when it goes on. If the next step refuses it, what was known before is known again, so that
 //! the next delta has what was refused.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod convert;
 mod delta;

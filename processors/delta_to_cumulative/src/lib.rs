@@ -3,16 +3,6 @@
 //! A point that the next step refuses is in the sum nevertheless, and so in the next point that goes on. When its sender
 //! sends it again it is not newer than the last one, and is dropped.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod metrics;
 mod sum;

@@ -1,16 +1,6 @@
 //! Drops resources, scopes, spans, events, metrics, points and log records for which a condition holds.
 //! Stateless; what is kept is copied in runs, and not at all if nothing is dropped.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod apply;
 mod config;
 mod expression;

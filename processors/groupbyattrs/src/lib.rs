@@ -1,16 +1,6 @@
 //! Moves log records, spans and data points to resources made of their attributes, and joins what has the same resource.
 //! Stateless: what comes together is grouped together.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod counts;
 mod group;
 mod metrics;

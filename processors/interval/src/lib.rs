@@ -4,16 +4,6 @@
 //! A sender is answered when its points wait here; one that can send again is answered when they have arrived, or newer
 //! points of the same streams.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod held;
 #[cfg(test)]

@@ -3,16 +3,6 @@
 //! The work is done by [`k8smeta`]. The plan holds what is known of pods, once for all pipelines of the processor; an instance
 //! adds nothing but the work on its pipeline.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use component::{

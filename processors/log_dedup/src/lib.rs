@@ -3,16 +3,6 @@
 //! A push is answered when its records are counted here; a caller that can read its records again is answered when what they
 //! were counted in has been delivered.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod fields;
 mod gathered;

@@ -1,15 +1,5 @@
 //! Refuses telemetry while memory is short, so that senders slow down and nothing is lost here.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 #[cfg(test)]
 mod tests;
 

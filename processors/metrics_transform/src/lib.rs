@@ -1,16 +1,6 @@
 //! Renames, copies, combines and groups metrics, changes their labels, aggregates and scales their points. Stateless:
 //! a request is never aggregated with another one.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod operations;
 mod plan;

@@ -1,16 +1,6 @@
 //! Keeps a share of the spans or log records. Stateless: the decision is made of the item alone, so that all spans
 //! of a trace have the same one, in every collector.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod logs;
 mod sampler;

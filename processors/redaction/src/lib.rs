@@ -1,16 +1,6 @@
 //! Removes attributes that are not on a list, and masks what should not be seen, also in the bodies of log records.
 //! Stateless.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod apply;
 mod config;
 mod mask;

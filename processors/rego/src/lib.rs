@@ -1,15 +1,5 @@
 //! Asks a Rego policy about each record, and does what it says: drops, changes, samples, alerts (`lib/flow/decision`).
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use component::{

@@ -1,15 +1,5 @@
 //! Changes resource attributes. Stateless; a resource is changed once, however many records it has.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use attraction::{Action, Actions, Sender};

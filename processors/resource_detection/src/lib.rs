@@ -3,16 +3,6 @@
 //! It is found out once, when the first pipeline of the section starts, and kept encoded in the plan that all pipelines
 //! share; what is left for each payload is to copy it.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,15 +1,5 @@
 //! Names spans after their attributes, makes attributes of their names, and sets their status. Stateless.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 #[cfg(test)]
 mod tests;

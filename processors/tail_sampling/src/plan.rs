@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use component::Problems;
 use component::config::Caution;
+use golang::number::whole;
 use ottl::{Conditions, Context, Error, Prefixes};
 
 use crate::check::{Attribute, Check, Composite, Latency, Ottl, Part, Test, threshold};
@@ -176,7 +177,7 @@ fn composite(config: &config::Composite) -> Result<Check, Wrong> {
 /// Spans in a second, rounded as upstream does it.
 fn share(percent: i64, total: i64, parts: usize) -> i64 {
     let total = total as f64;
-    (if percent > 0 { percent as f64 / 100.0 * total } else { total / parts as f64 }) as i64
+    whole(if percent > 0 { percent as f64 / 100.0 * total } else { total / parts as f64 })
 }
 
 fn simple(policy: &Shared) -> Result<Check, Wrong> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use component::meter::Counter;
 use component::{ConsumeError, Context, Data, Signal};
 use exporterhelper::{Batch, Claim};
+use golang::number::whole_unsigned;
 use lru::Lru;
 use pdata::{Depth, Field, Keep, Traces};
 use tokio::time::Instant;
@@ -283,7 +284,7 @@ impl Sampler {
     fn traces_needed(&self, waited: Duration) -> u64 {
         let held = (self.due.len() + 1) as f64;
         let waits = self.limits.wait.as_secs_f64() / waited.as_secs_f64().max(0.001);
-        (held * waits).ceil() as u64
+        whole_unsigned((held * waits).ceil())
     }
 
     fn hold(&mut self, now: Moment, part: Part) {

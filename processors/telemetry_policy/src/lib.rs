@@ -2,16 +2,6 @@
 //! pipelines of one id share them, and their rates. New ones are compiled beside those in use and then take their
 //! place: each payload sees exactly one set.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod counters;
 mod policies;
 #[cfg(test)]

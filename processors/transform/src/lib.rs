@@ -1,15 +1,6 @@
 //! Changes telemetry with statements of OTTL. Stateless: the statements are compiled once per section, and each
 //! group of them is one walk over the payload, in which what does not change is copied in runs.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod config;

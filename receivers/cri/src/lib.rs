@@ -3,16 +3,6 @@
 //! The bytes come from the log files that the runtime writes, read by `lib/flow/logfiles`; the runtime's socket gives
 //! what the path of a file does not say: labels, annotations, image, ids. No API server and no kubelet is asked.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod catalog;
 mod config;
 mod extract;

@@ -3,16 +3,6 @@
 //! Each scrape asks which containers run, and for each of them what it is and what it has used. Nothing is kept from one scrape to
 //! the next.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod record;
 mod stats;

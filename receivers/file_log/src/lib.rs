@@ -3,16 +3,6 @@
 //! `lib/flow/fileconsumer` finds and follows the files and knows what was acknowledged; `lib/flow/stanza` makes log
 //! records of their lines. This crate joins the two and gives them the Collector's configuration.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod advice;
 mod config;
 mod header;

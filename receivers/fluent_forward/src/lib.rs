@@ -3,16 +3,6 @@
 //! A connection is read as far as the pipelines take its records. An event with a chunk is acknowledged when they have
 //! taken it; the records of one without are kept and offered again, for its client has forgotten them.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod event;
 mod msgpack;
 mod serve;

@@ -3,16 +3,6 @@
 //! Each scraper is a table of metrics, a parser for the text of a file (pure, and bounded by the length of the text), and
 //! a few lines that record what the parser has found. Files are read in threads, since a file system may not answer.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod cpu;
 mod disk;

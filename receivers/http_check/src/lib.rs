@@ -1,16 +1,6 @@
 //! Asks servers by HTTP at an interval, and says how they answer: with which status, how fast, and whether the answer is as it has
 //! to be.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod certificate;
 mod config;
 mod table;

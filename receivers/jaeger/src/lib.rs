@@ -1,16 +1,6 @@
 //! Jaeger's protocols: spans over gRPC as protobuf, over HTTP and UDP as Thrift. The pipelines' answer is the
 //! client's answer, where a protocol has one.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,5 +1,11 @@
 //! Batches in all encodings and over all transports.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

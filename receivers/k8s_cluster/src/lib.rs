@@ -9,16 +9,6 @@
 //!                          +---> Changes: uids ---------at once---------> entities ---------> logs pipelines
 //! ```
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod cluster;
 mod config;
 mod custom;

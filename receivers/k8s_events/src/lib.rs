@@ -3,16 +3,6 @@
 //! Events that are older than the receiver are not told, unless it goes on where it has stopped. A watch goes on only when
 //! the pipelines have what it has told; what it does is in `kube`, here events become records.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

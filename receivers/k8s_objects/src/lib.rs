@@ -3,16 +3,6 @@
 //! A watch goes on only when the pipelines have what it has told, and the version of the last change that they have is
 //! where it goes on after anything that goes wrong. What it does is in `kube`; here objects become records.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,16 +3,6 @@
 //! A scrape asks for that page, for `/pods` if something of it is wanted, and records both; nothing is kept from one scrape to the
 //! next but what the API server says of the node and of claims.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod pods;
 mod record;

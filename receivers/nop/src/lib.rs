@@ -1,15 +1,5 @@
 //! Receives nothing: a pipeline needs a receiver, even when only a connector or a test feeds it.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use component::config::NoConfig;
 use component::{BoxError, Component, Outputs, Receiver, Settings, Signal, Stability};
 

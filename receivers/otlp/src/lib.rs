@@ -1,16 +1,6 @@
 //! OTLP over gRPC and HTTP. A message is checked once and travels on as the bytes that came; the
 //! pipeline's answer is the client's answer.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,16 +1,6 @@
 //! Scrapes targets as Prometheus does: service discovery finds them, rules change them, and each is asked for its
 //! metrics at its interval. Pages are parsed straight into OTLP.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use component::{

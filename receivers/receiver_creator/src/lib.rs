@@ -3,16 +3,6 @@
 //! Observers say which endpoints there are ([`component::Observer`]); rules, or annotations of pods, say which receivers each of
 //! them wants; these run inside this one ([`component::Host::start_receiver`]) and deliver to its pipelines.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 
 use component::{

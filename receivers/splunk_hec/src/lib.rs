@@ -1,15 +1,5 @@
 //! Logs and metrics of clients of Splunk's HTTP Event Collector (HEC). The pipelines' answer is the client's answer.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -3,16 +3,6 @@
 //! Whoever reads a socket adds its lines to what was gathered since the last interval; at its end this is sent, a request
 //! for each client. Nobody is answered: StatsD has no answers.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod gather;
 mod line;

@@ -1,5 +1,10 @@
 //! Requests as clients write them, and the recorded cases of the Go Collector.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Spans as tracers send them that do not know OTLP.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of a load are small")]
+
 use serde_json::json;
 
 use super::{RECORD_TIME, RESOURCE, Shape, attributes};

@@ -1,5 +1,10 @@
 //! What is accepted, what is refused, and with which words.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use crate::{Metric, NumberPoint};
 use std::fmt::Write as _;
 

@@ -1,5 +1,11 @@
 //! Messages made from a seed: every field is sometimes absent, sometimes there, keys repeat.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::*;
 use opentelemetry_proto::tonic::logs::v1::*;

@@ -1,5 +1,11 @@
 //! Random edits, done to bytes and to what prost decoded: both must end up the same.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use std::collections::HashMap;
 

@@ -1,5 +1,11 @@
 //! Edits of whole payloads.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use opentelemetry_proto::tonic::logs::v1::LogsData;
 use prost::Message;
 

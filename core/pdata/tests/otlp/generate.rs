@@ -1,5 +1,10 @@
 //! Strategies for telemetry as structs.
 
+#![expect(
+    clippy::cast_possible_wrap,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, EntityRef, InstrumentationScope, KeyValue, KeyValueList,

@@ -1,5 +1,10 @@
 //! The server's side of a WebSocket, as far as a test needs it.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::time::Duration;
 
 use prost::Message as _;

@@ -2,16 +2,6 @@
 //! [`Intake`] picks them out of a payload, counts what became of each, and knows which ones have been sent when a payload is tried
 //! again. [`Text`] is a template with the fields of an alert.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod alert;
 mod answer;
 mod entries;

@@ -7,16 +7,6 @@
 //!
 //! An [`Engine`] is what came of a section, once for all pipelines of an id; an [`Instance`] is its use in one of them.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod action;
 mod alert;
 mod apply;

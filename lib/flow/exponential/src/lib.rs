@@ -1,16 +1,6 @@
 //! A histogram with exponential bounds that gets coarser when it needs more buckets than it may have
 //! (`lightstep/go-expohisto`, which upstream uses; OpenTelemetry's data model, "ExponentialHistogram").
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 /// The finest bounds: each is the one before times 2^(2^-20).
 const SCALE_MAX: i32 = 20;
 /// The coarsest bounds; one bucket holds all numbers.

@@ -12,16 +12,6 @@
 //!
 //! `processors/batch` is built from the same [`Buffer`]; processors that answer early hand on through [`Onward`].
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod age;
 mod batch;
 mod batcher;

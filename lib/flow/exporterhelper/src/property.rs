@@ -2,6 +2,12 @@
 //! once, and told `Ok` only after each of its items was taken; and nothing that was accepted vanishes
 //! uncounted.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

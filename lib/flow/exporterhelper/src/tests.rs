@@ -1,5 +1,10 @@
 //! Behaviour of the whole block through `consume`, on a paused clock.
 
+#![expect(
+    clippy::cast_possible_wrap,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

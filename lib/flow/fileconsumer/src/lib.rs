@@ -1,15 +1,5 @@
 //! Finds files, follows them through rotation, and remembers what was acknowledged.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod admit;
 mod adopt;
 mod archive;

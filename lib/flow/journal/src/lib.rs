@@ -4,16 +4,6 @@
 //! A write is in the page cache when it returns, which survives the death of the process. When the disk is waited
 //! for is the caller's business ([`Directory::dirty`]).
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod journal;
 mod name;
 mod record;

@@ -14,16 +14,6 @@
 //! What several sources know of a pod is one ([`merge`]): the API server has the last word, then the kubelet, then the runtime, and at
 //! last the path of a log file. Telemetry whose pod nobody knows yet waits a little ([`hold`]).
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod api;
 mod containers;
 mod enricher;

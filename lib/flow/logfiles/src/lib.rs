@@ -1,16 +1,6 @@
 //! Log files as log records: `fileconsumer` finds and follows the files and knows what was acknowledged, `stanza` makes
 //! records of their lines. This crate joins the two, and knows where offsets are kept.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod operators;
 
 use std::sync::Arc;

@@ -6,16 +6,6 @@
 //! comes and nothing is refused, the task sleeps until something comes, so that an idle collector stays idle.
 //! Servers read no further when what has come of requests under way takes its share of the limit.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 mod limits;
 #[cfg(test)]

@@ -26,16 +26,6 @@
 //! let scraped = builder.finish();
 //! ```
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod blocking;
 mod builder;
 mod catalog;

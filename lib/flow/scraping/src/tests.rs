@@ -1,3 +1,5 @@
+#![expect(clippy::cast_sign_loss, reason = "the numbers of tests are small, or drawn by chance")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;

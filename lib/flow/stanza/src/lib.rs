@@ -4,16 +4,6 @@
 //! [`Worker`] is one thread's state: arena, held-back parts, the records built so far. A line lives
 //! in the arena while it passes the operators and is encoded at their end; nothing is kept per line.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod entry;
 mod failure;
 mod field;

@@ -1,16 +1,6 @@
 //! Streams of data points, for processors that need to know what came before: which stream a point belongs to
 //! ([`Identifier`]), and a table with a limit of what is known of each ([`Streams`]).
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod dropped;
 mod identity;
 mod pipelines;

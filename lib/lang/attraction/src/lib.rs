@@ -4,16 +4,6 @@
 //! constants, [`Actions::bind`] looks up what a request's client sent, and [`Bound::apply`] runs per
 //! record, span or point. Writing a constant then allocates nothing.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod apply;
 mod compile;
 mod constant;

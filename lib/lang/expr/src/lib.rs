@@ -3,16 +3,6 @@
 //! The subset of expr-lang (github.com/expr-lang/expr 1.17) that makes sense on a log record: parsed once
 //! into a tree, evaluated on a record without allocation as long as the expression makes no new value.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::ops::Range;
 
 use bumpalo::Bump;

@@ -3,16 +3,6 @@
 //!
 //! Everything here answers "what would Go do with this text"; nothing knows what the text is for.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 pub mod charset;
 pub mod fnv;
 pub mod json;

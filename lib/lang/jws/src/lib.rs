@@ -2,16 +2,6 @@
 //! and whether a key made a signature. Those with a shared secret (`HS256`) are left to whoever may use them: a verifier
 //! that takes both lets whoever knows the public key sign with it.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use p521::ecdsa::signature::{Signer as _, Verifier as _};
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 

@@ -2,16 +2,6 @@
 //! A property of the resource or scope is looked at once for all items below it: a [`Selection`] is narrowed
 //! on the way down to an [`NarrowedMatcher`].
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod config;
 
 use ::config::{Fault, Step, Value};

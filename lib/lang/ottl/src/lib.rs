@@ -4,16 +4,6 @@
 //! the program is evaluated at a [`pdata::Place`]: a path is one of its fields, and a whole number that is
 //! compared with a constant is nothing more than that.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod compare;
 mod compile;
 mod condition;

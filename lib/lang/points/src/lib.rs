@@ -1,16 +1,6 @@
 //! What is computed of data points, shared by `ottl` and the processors of metrics: those that are alike become one,
 //! values are scaled, buckets added and compared.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod aggregate;
 mod buckets;
 mod each;

@@ -13,16 +13,6 @@
 //! assert_eq!(worker.evaluate(Value::new_object()).unwrap(), None);
 //! ```
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod annotations;
 mod builtins;
 mod check;

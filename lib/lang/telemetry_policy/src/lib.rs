@@ -5,16 +5,6 @@
 //! payload. All records are matched as they came, then all decisions are carried out: what one policy changes is not
 //! seen by another, whatever their order.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod apply;
 mod decide;
 mod engine;

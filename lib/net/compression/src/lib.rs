@@ -1,15 +1,5 @@
 //! gzip, zstd, snappy, zlib and lz4 with limits and pooled buffers.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod chunks;
 mod compress;
 mod decompress;

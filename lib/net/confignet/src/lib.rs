@@ -1,16 +1,6 @@
 //! Endpoints and listeners with the upstream keys (`config/confignet`, v0.159), and errors in Go's
 //! words, because operators search for them.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use component::config::{Caution, Choice, Choices, Duration, Need, Problems};
 use serde::{Deserialize, Serialize};
 

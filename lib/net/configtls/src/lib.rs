@@ -5,16 +5,6 @@
 //! X25519MLKEM768, keys in a TPM) is a warning as long as something of what was asked for is left, and refused
 //! with the reason when nothing is.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod check;
 mod choices;
 mod client;

@@ -3,16 +3,6 @@
 //! It has no code for any call but those that read. What a runtime does not know, the owner of a pod, is told from the
 //! pod's name and the labels of its controller ([`workload`]).
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod events;
 mod image;
 mod messages;

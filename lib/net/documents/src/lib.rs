@@ -1,16 +1,6 @@
 //! What exporters of document stores have in common: telemetry as JSON, written straight from its OTLP bytes, and bulk requests in
 //! which a document that the backend refuses does not take the others with it.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 pub mod bulk;
 mod clients;
 mod dropped;

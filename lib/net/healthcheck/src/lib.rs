@@ -2,16 +2,6 @@
 //! `health_check` with the feature gate `extension.healthcheck.useComponentStatus`. `internal/healthcheck` of contrib,
 //! v0.165.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::Arc;
 use std::time::SystemTime;
 

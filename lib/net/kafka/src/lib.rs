@@ -1,16 +1,6 @@
 //! A client for Kafka, 2.1 and later: requests of the classic versions of its protocol
 //! (<https://kafka.apache.org/protocol>), which brokers of today and of years ago speak alike.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod cluster;
 mod config;
 mod connection;

@@ -6,16 +6,6 @@
 //! few fields that somebody needs ([`Object`], or a type of the component): a pod of 20 KiB becomes some hundred bytes before it
 //! is kept anywhere. [`Kubelet`] is how the same client reaches the kubelet of a node.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 mod backoff;
 mod client;
 mod complaints;

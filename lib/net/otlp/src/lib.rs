@@ -1,16 +1,6 @@
 //! What OTLP's transports share: paths, the partial success in an answer, and errors that are relayed.
 //! `opentelemetry-proto` 1.7; the three answers differ in names only, so one message reads them all.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Level, OURS};

@@ -1,16 +1,6 @@
 //! One way to a backend that speaks OTLP over gRPC: what the exporters `otlp_grpc` and `load_balancing` share. The encoded
 //! telemetry goes to it as it is.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 

@@ -1,15 +1,5 @@
 //! Names of OTLP in Prometheus' spelling: `github.com/prometheus/otlptranslator`, v1.0.0.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::borrow::Cow;
 
 /// What a metric is, as far as its name tells.

@@ -1,16 +1,6 @@
 //! gRPC status on the wire: `grpc-message` escapes, `grpc-status-details-bin`, and the two protobuf
 //! messages in it that OTLP knows, `google.rpc.Status` and `google.rpc.RetryInfo`.
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,15 +1,5 @@
 //! Signature Version 4 of AWS: where credentials come from ([`Provider`]), and how a request is signed with them ([`sign`]).
 
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless
-    )
-)]
-
 use serde::{Deserialize, Serialize};
 
 mod provider;

@@ -1,5 +1,11 @@
 //! A distribution of times with a relative error below 4 %.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "latencies and their counts fit"
+)]
+
 use std::time::Duration;
 
 /// Steps per doubling.

@@ -1,5 +1,10 @@
 //! Strings that are not UTF-8, over both transports.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use bytes::Bytes;
 use component::Signal;
 use component::config::{Choice, load};

@@ -1,5 +1,11 @@
 //! The queue on disk: what is answered, what survives which end, what is deleted when.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use component::{Capability, Client, Fsync, Id, Kind, NewRecord, Storage};
 use componenttest::Generator;
 use journal::{Directory, DiskLimits};

@@ -1,3 +1,8 @@
+#![expect(
+    clippy::cast_possible_wrap,
+    reason = "the numbers of tests are small, or drawn by chance"
+)]
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+#![expect(clippy::cast_sign_loss, reason = "the numbers of tests are small, or drawn by chance")]
+
 use wire::protobuf::Writer;
 
 use super::*;
