@@ -221,9 +221,8 @@ impl Exponential {
         self.coarsen(scale);
         it.coarsen(scale);
         let by = excess(&self.positive, &it.positive).max(excess(&self.negative, &it.negative));
-        let scale = scale.saturating_sub(by);
-        self.coarsen(scale);
-        it.coarsen(scale);
+        self.join(by);
+        it.join(by);
         if self.zero_threshold < it.zero_threshold {
             self.widen_zero(it.zero_threshold);
         } else if it.zero_threshold < self.zero_threshold {
@@ -239,11 +238,17 @@ impl Exponential {
         }
     }
 
+    /// `scale` is at most that of the buckets.
     fn coarsen(&mut self, scale: i32) {
-        let by = self.scale.saturating_sub(scale).max(0).cast_unsigned();
+        self.join(self.scale.abs_diff(scale));
+    }
+
+    /// Joins neighbours so many times. A point may say the coarsest scale that can be written and have buckets far from each
+    /// other all the same: then the scale stays, and the buckets become few nevertheless.
+    fn join(&mut self, by: u32) {
         self.positive = std::mem::take(&mut self.positive).coarser(by);
         self.negative = std::mem::take(&mut self.negative).coarser(by);
-        self.scale = scale;
+        self.scale = self.scale.saturating_sub_unsigned(by);
     }
 
     /// Counts values up to `width` as zero, with all of the bucket in which it lies.
@@ -258,7 +263,7 @@ impl Exponential {
 
 /// How often neighbours have to be joined until the buckets of both are not too many. As upstream reckons, which takes
 /// one bucket more in some cases.
-fn excess(one: &Buckets, two: &Buckets) -> i32 {
+fn excess(one: &Buckets, two: &Buckets) -> u32 {
     let ends = one.ends().into_iter().chain(two.ends());
     let Some((mut low, last)) = ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return 0 };
     let (mut high, mut by) = (last + 1, 0);
@@ -318,6 +323,13 @@ mod tests {
         let (.., counts) =
             sum(exponential(20, (0, 0.0), -far, &[1]), exponential(20, (0, 0.0), far, &[1]));
         assert!(counts.len() <= 161, "{}", counts.len());
+        // There is no coarser scale to say.
+        let (scale, .., counts) = sum(
+            exponential(i32::MIN, (0, 0.0), 0, &[1]),
+            exponential(i32::MIN, (0, 0.0), far, &[1]),
+        );
+        assert!(counts.len() <= 161, "{}", counts.len());
+        assert_eq!((scale, counts.iter().sum::<u64>()), (i32::MIN, 2));
         // Without values they are as many as they were, and none of them counts.
         let (scale, .., counts) =
             sum(exponential(5, (0, 0.0), 0, &[0]), exponential(5, (0, 0.0), 9999, &[0]));
