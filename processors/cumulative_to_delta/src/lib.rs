@@ -1,7 +1,7 @@
 //! Makes cumulative sums and histograms delta ones: it remembers the last value of each stream.
 //!
-//! The value is remembered when it goes on. If the next step refuses it, what was known before is known again, so that
-//! the next delta has what was refused.
+//! The value is remembered when it goes on. If the next step refuses it, or the caller gives up before it is taken, what was
+//! known before is known again, so that the next delta has what was not taken.
 
 mod config;
 mod convert;
@@ -21,7 +21,7 @@ use pdata::MetricKind;
 use streams::{Dropped, PerPipeline, Streams, lock};
 
 pub use config::{Config, InitialValue, Metrics};
-use convert::{Drops, Memory};
+use convert::{Before, Drops, Memory};
 
 /// Most streams that are remembered in one pipeline. A number takes some 100 bytes, a histogram its buckets besides.
 const STREAMS_MAX: usize = 1_000_000;
@@ -131,11 +131,23 @@ impl Consumer for CumulativeToDelta {
             return Ok(());
         }
         drop(data);
-        let answer = self.next.consume(ctx, converted).await;
-        if answer.is_err() {
-            self.memory.restore(before);
-        }
-        answer
+        let mut undo = Undo { memory: &self.memory, before };
+        self.next.consume(ctx, converted).await?;
+        undo.before.clear();
+        Ok(())
+    }
+}
+
+/// Knows again what was known before, unless the payload was taken. A caller that gives up meanwhile drops this, too: it sends
+/// the same points again, or newer ones.
+struct Undo<'a> {
+    memory: &'a Memory,
+    before: Vec<Before>,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        self.memory.restore(std::mem::take(&mut self.before));
     }
 }
 

@@ -246,6 +246,20 @@ async fn what_the_next_step_refuses_is_in_the_next_delta() {
     assert_eq!(bench.number(10, 7).await, json!(["7", null]));
 }
 
+#[tokio::test]
+async fn what_a_caller_has_given_up_is_in_the_next_delta() {
+    let bench = Bench::new("initial_value: keep");
+    bench.number(10, 5).await;
+    bench.sink.script([Answer::Hang]);
+    let given_up = sum(20, json!({"asInt": "7"}));
+    tokio::select! {
+        biased;
+        _ = bench.send(&given_up) => panic!("the next step has not answered"),
+        () = bench.sink.wait_for("call that hangs", |it| it.in_flight() == 1) => {}
+    }
+    assert_eq!(bench.number(30, 8).await, json!(["3", "10"]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_without_points_is_forgotten() {
     let bench = Bench::new("{max_staleness: 10s, initial_value: keep}");
