@@ -186,11 +186,14 @@ impl TailSampling {
             let room = self.room.notified();
             let result = {
                 let mut sampler = self.sampler();
-                let before = (sampler.ready(), sampler.next_due());
+                let (before, held) = ((sampler.ready(), sampler.next_due()), sampler.held());
                 let result = sampler.receive(Moment::now(), part);
-                let after = (sampler.ready(), sampler.next_due());
-                if after != before {
+                if (sampler.ready(), sampler.next_due()) != before {
                     self.changed.notify_one();
+                }
+                // With these spans the trace became too large, or a policy has decided about it.
+                if sampler.held() < held {
+                    self.room.notify_waiters();
                 }
                 result
             };

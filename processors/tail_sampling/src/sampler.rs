@@ -170,6 +170,11 @@ impl Sampler {
         self.ready.len()
     }
 
+    /// How many traces wait to be decided about.
+    pub(crate) fn held(&self) -> usize {
+        self.due.len()
+    }
+
     /// The next that is to be handed on.
     pub(crate) fn take(&mut self) -> Option<Outgoing> {
         self.ready.pop_front()

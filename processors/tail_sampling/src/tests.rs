@@ -568,6 +568,25 @@ async fn senders_wait_for_room_where_that_is_configured() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_trace_that_grows_too_large_makes_room_for_who_waits() {
+    let bytes = spans(vec![failed(1)]).bytes();
+    let section = format!(
+        "{{num_traces: 1, decision_wait: 5s, block_on_overflow: true, maximum_trace_size_bytes: {}, {ALL}}}",
+        bytes + 1
+    );
+    let bench = Bench::new(&section).await;
+    bench.push(spans(vec![failed(1)])).await;
+    let waiting = bench.spawn(Context::default(), spans(vec![failed(2)]));
+    bench.pass(1).await;
+    assert!(!waiting.is_finished());
+    bench.push(spans(vec![failed(1)])).await;
+    bench.pass(1).await;
+    assert!(waiting.is_finished());
+    bench.stop().await;
+    assert_eq!(bench.kept(), [2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_trace_that_grows_too_large_is_dropped() {
     let bytes = spans(vec![failed(1)]).bytes();
     let section = format!("{{decision_wait: 1s, maximum_trace_size_bytes: {}, {ALL}}}", bytes + 1);
