@@ -123,7 +123,7 @@ impl<'a> Changes<'a> {
             let dropped_metrics = scope.left_out;
             tracing::warn!(
                 dropped_metrics,
-                "too many metrics were inserted in one scope; the others are left out"
+                "too many metrics were added to one scope: copies are left out, and what would be combined stays as it is"
             );
         }
         self.any |= scope.entries.len() > came || !scope.entries.iter().all(Entry::is_untouched);

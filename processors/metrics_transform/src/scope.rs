@@ -107,8 +107,12 @@ impl<'a> Scope<'a> {
         self.entries.iter_mut().filter(move |it| meant(it))
     }
 
+    fn is_full(&self) -> bool {
+        self.entries.len() - self.came >= ADDED_MAX
+    }
+
     fn add(&mut self, metric: tree::Metric) {
-        if self.entries.len() - self.came >= ADDED_MAX {
+        if self.is_full() {
             self.left_out += 1;
             return;
         }
@@ -142,6 +146,11 @@ impl<'a> Scope<'a> {
     fn combine(&mut self, transform: &Transform) {
         let Action::Combine(aggregation, case) = &transform.action else { return };
         if !self.can_be_combined(transform) {
+            return;
+        }
+        // Those that it would be made of would go for nothing.
+        if self.is_full() {
+            self.left_out += 1;
             return;
         }
         let mut combined: Option<tree::Metric> = None;

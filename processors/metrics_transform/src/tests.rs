@@ -301,6 +301,18 @@ async fn copies_of_copies_have_an_end() {
     assert_eq!(got.as_array().map(Vec::len), Some(10_001));
 }
 
+#[tokio::test]
+async fn what_cannot_be_combined_any_more_stays() {
+    // Each doubles what is there, until no more can be added.
+    let insert = "{include: m, action: insert, new_name: m},".repeat(14);
+    let combine =
+        "{include: ^m$, match_type: regexp, action: combine, new_name: n, aggregation_type: sum}";
+    let got =
+        metrics(&format!("[{insert} {combine}]"), json!([gauge("m", &[point(1, &[])])])).await;
+    let names: Vec<&Json> = got.as_array().into_iter().flatten().map(|it| &it["name"]).collect();
+    assert!(names.len() > 10_000 && names.iter().all(|it| *it == "m"), "{}", names.len());
+}
+
 #[test]
 fn sections_that_make_no_sense_are_refused() {
     for (transform, want) in [
