@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use component::ConsumeError;
+use component::meter::Counter;
 use exporterhelper::Claim;
 use pdata::{Data, Depth, Field, Keep, MetricKind, Place};
 use streams::{Identifier, MetricId, StreamId};
@@ -15,8 +17,9 @@ pub(crate) const STREAMS_MAX: usize = 1_000_000;
 /// Most bytes of points that wait, 256 MiB. The same.
 pub(crate) const BYTES_MAX: usize = 256 << 20;
 
-/// What waits.
-#[derive(Debug, Default)]
+/// What waits. One that is dropped without [`Held::answer`] counts the points that it had taken responsibility for as lost,
+/// and fails its claims.
+#[derive(Debug)]
 pub(crate) struct Held {
     /// Metrics without points, each with its resource and scope, in the order in which they came.
     heads: Vec<Data>,
@@ -27,8 +30,9 @@ pub(crate) struct Held {
     bytes: usize,
     /// Who waits until they have arrived.
     pub(crate) claims: Vec<Claim>,
-    /// Points of senders that do not wait.
+    /// Points of senders that do not wait, with those that newer ones have replaced.
     pub(crate) accepted: usize,
+    lost: Counter,
 }
 
 /// Where the last point of a stream is, and its time.
@@ -56,6 +60,20 @@ pub(crate) fn waits(place: &Place<'_>, pass_through: PassThrough) -> bool {
 }
 
 impl Held {
+    /// Nothing yet. `lost` counts the accepted points of one that is dropped.
+    pub(crate) fn new(lost: &Counter) -> Self {
+        Self {
+            heads: Vec::new(),
+            metrics: HashMap::new(),
+            points: Vec::new(),
+            streams: HashMap::new(),
+            bytes: 0,
+            claims: Vec::new(),
+            accepted: 0,
+            lost: lost.clone(),
+        }
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.streams.len() >= STREAMS_MAX || self.bytes >= BYTES_MAX
     }
@@ -116,6 +134,17 @@ impl Held {
         }
     }
 
+    /// How many points would be lost.
+    pub(crate) fn losable(&self) -> usize {
+        self.accepted.min(self.streams.len())
+    }
+
+    /// What became of it.
+    pub(crate) fn answer(mut self, result: &Result<(), ConsumeError>) {
+        self.accepted = 0;
+        self.claims.drain(..).for_each(|it| it.answer(result));
+    }
+
     /// All that waits, as one payload.
     pub(crate) fn data(&mut self) -> Option<Data> {
         let heads = Data::concat(std::mem::take(&mut self.heads))?;
@@ -133,5 +162,14 @@ impl Held {
             Depth::Resource => place.resource().encoded().to_vec(),
             _ => place.scope().encoded().to_vec(),
         }))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let lost = self.losable();
+        if lost > 0 {
+            self.lost.add(lost as u64);
+        }
     }
 }

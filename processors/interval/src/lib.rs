@@ -58,7 +58,8 @@ impl Processor for Interval {
             rejected: LostReason::RejectedByBackend.counter(&settings.meter),
             at_shutdown: LostReason::ShutdownDeadline.counter(&settings.meter),
         };
-        Self { config, held: Mutex::new(Some(Held::default())), hurry: Notify::new(), lost, next }
+        let held = Mutex::new(Some(Held::new(&lost.at_shutdown)));
+        Self { config, held, hurry: Notify::new(), lost, next }
     }
 }
 
@@ -77,26 +78,34 @@ impl Component for Interval {
                     _ = ticks.tick() => {}
                     () = self.hurry.notified() => {}
                 }
-                let held = lock(&self.held).as_mut().map(std::mem::take);
-                self.send(held.unwrap_or_default(), false).await;
+                let new = Held::new(&self.lost.at_shutdown);
+                let held = lock(&self.held).as_mut().map(|it| std::mem::replace(it, new));
+                self.send(held, false).await;
             }
             let held = lock(&self.held).take();
-            self.send(held.unwrap_or_default(), true).await;
+            self.send(held, true).await;
             Ok(())
         });
+        Ok(())
+    }
+
+    /// What could not be sent within the grace is counted as lost.
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        drop(lock(&self.held).take());
         Ok(())
     }
 }
 
 impl Interval {
     /// Sends what waited. What is refused for now waits for the next interval, unless there is none.
-    async fn send(&self, mut held: Held, is_last: bool) {
+    async fn send(&self, held: Option<Held>, is_last: bool) {
+        let Some(mut held) = held else { return };
         let Some(data) = held.data() else { return };
         let wants = if held.claims.is_empty() { Wants::Accepted } else { Wants::Delivered };
         let ctx = Context { wants, flush: is_last, ..Context::default() };
         let answer = self.next.consume(&ctx, data.clone()).await;
         if let Err(error) = &answer {
-            let lost = held.accepted.min(data.items());
+            let lost = held.losable();
             let waits = !error.is_permanent() && self.wait_again(&data, lost);
             if waits {
                 tracing::warn!(%error, points = data.items(), "Metrics export failed, it is tried again");
@@ -107,7 +116,7 @@ impl Interval {
                 tracing::error!(%error, dropped_points = lost, "Metrics export failed");
             }
         }
-        held.claims.drain(..).for_each(|it| it.answer(&answer));
+        held.answer(&answer);
     }
 
     /// False if nothing is sent any more.

@@ -223,6 +223,25 @@ async fn a_sender_that_sends_nothing_more_before_its_answer_is_not_kept_waiting(
     bench.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_sent_within_the_grace_is_lost_and_counted() {
+    let bench = Bench::start("interval: 10s").await;
+    bench.sink.answer(Answer::Hang);
+    bench.send(json!([sum("a", &[(1, 1)])])).await;
+    bench.send(json!([sum("a", &[(2, 2)]), sum("b", &[(1, 1)])])).await;
+    seconds(11).await;
+    assert_eq!(bench.sink.in_flight(), 1);
+    // These wait behind what the next step does not answer.
+    bench.send(json!([sum("c", &[(1, 1)])])).await;
+    let ended = tokio::time::timeout(Duration::from_secs(1), bench.host.stop()).await;
+    assert!(ended.is_err(), "it still waits for an answer");
+    bench.host.abort();
+    tokio::task::yield_now().await;
+    bench.step.shutdown().await.expect("it ends");
+    let lost = || metric(&bench.meter, "sluice_lost_total", &[("reason", "shutdown_deadline")]);
+    assert_eq!(lost(), Some(3.0));
+}
+
 #[test]
 fn sections_that_make_no_sense_are_refused() {
     let found = plan::<Interval>("interval: 0s", Signal::Metrics).err().unwrap_or_default();
