@@ -14,7 +14,7 @@ use crate::config::PassThrough;
 const CUMULATIVE: i64 = 2;
 /// Most streams that wait. When there are so many they are sent before the interval is over.
 pub(crate) const STREAMS_MAX: usize = 1_000_000;
-/// Most bytes of points that wait, 256 MiB. The same.
+/// Most bytes of points that wait, with what is around them, 256 MiB. The same.
 pub(crate) const BYTES_MAX: usize = 256 << 20;
 
 /// What waits. One that is dropped without [`Held::answer`] counts the points that it had taken responsibility for as lost,
@@ -43,8 +43,12 @@ struct Last {
     time: u64,
 }
 
-/// Whether a metric waits for the interval.
+/// Whether a metric waits for the interval. There is nothing to wait for in one without points.
 pub(crate) fn waits(place: &Place<'_>, pass_through: PassThrough) -> bool {
+    place.points().next().is_some() && may_wait(place, pass_through)
+}
+
+fn may_wait(place: &Place<'_>, pass_through: PassThrough) -> bool {
     let is_cumulative = || place.int(Field::METRIC_TEMPORALITY) == Some(CUMULATIVE);
     match place.metric_kind() {
         MetricKind::Empty => false,
@@ -107,6 +111,7 @@ impl Held {
             Keep::Whole
         });
         if is_new {
+            self.bytes += heads.bytes();
             self.heads.push(heads);
         }
         taken
@@ -171,5 +176,25 @@ impl Drop for Held {
         if lost > 0 {
             self.lost.add(lost as u64);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use component::{LostReason, Meter};
+
+    use super::*;
+
+    #[test]
+    fn what_is_around_the_points_counts_towards_the_limit() {
+        const NAME_BYTES: usize = 1000;
+        let mut held = Held::new(&LostReason::ShutdownDeadline.counter(&Meter::default()));
+        let mut builder = pdata::MetricsBuilder::new();
+        builder.metric(|it| {
+            it.name(&"n".repeat(NAME_BYTES));
+            it.gauge(|it| it.point(|it| it.int(1)));
+        });
+        held.take(&builder.finish().into(), PassThrough::default());
+        assert!(held.bytes > NAME_BYTES, "{}", held.bytes);
     }
 }

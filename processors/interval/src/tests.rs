@@ -242,6 +242,18 @@ async fn what_cannot_be_sent_within_the_grace_is_lost_and_counted() {
     assert_eq!(lost(), Some(3.0));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_metric_without_points_goes_through_once() {
+    let bench = Bench::start("interval: 10s").await;
+    let empty = json!({"name": "e", "sum": {"aggregationTemporality": 2, "isMonotonic": true}});
+    let goes = json!({"name": "d", "sum": {"dataPoints": numbers(&[(1, 1)]), "aggregationTemporality": 1}});
+    bench.send(json!([empty, goes])).await;
+    assert_eq!(bench.metrics(), json!([empty, goes]));
+    seconds(11).await;
+    assert_eq!(bench.metrics(), Json::Null);
+    bench.stop().await;
+}
+
 #[test]
 fn sections_that_make_no_sense_are_refused() {
     let found = plan::<Interval>("interval: 0s", Signal::Metrics).err().unwrap_or_default();
