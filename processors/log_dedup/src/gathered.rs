@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use component::Data;
-use exporterhelper::Claim;
+use exporterhelper::{Batch, Claim};
 use golang::time::Zone;
 use pdata::{Depth, Field, Keep, Place, Value};
 
@@ -16,6 +16,9 @@ const BYTES_MAX: usize = 64 << 20;
 const FIRST: &str = "first_observed_timestamp";
 const LAST: &str = "last_observed_timestamp";
 
+/// Records, those that are the same together.
+pub(crate) type Parts = Vec<(Fingerprint, Data)>;
+
 /// A record, and how often it came.
 struct Row {
     /// The first of them.
@@ -27,20 +30,30 @@ struct Row {
 }
 
 /// What one interval has seen.
-#[derive(Default)]
 pub(crate) struct Gathered {
     known: HashMap<Fingerprint, usize>,
     rows: Vec<Row>,
     bytes: usize,
-    /// Callers who can read their records again and wait.
-    pub(crate) claims: Vec<Claim>,
-    /// Records of callers who do not.
-    pub(crate) accepted: usize,
+    /// Whose records they are.
+    pub(crate) batch: Batch,
 }
 
 impl Gathered {
+    pub(crate) fn new(batch: Batch) -> Self {
+        Self { known: HashMap::new(), rows: Vec::new(), bytes: 0, batch }
+    }
+
+    /// Adds the records of a caller, and its claim if it can read them again and waits.
+    pub(crate) fn add(&mut self, parts: Parts, claim: Option<Claim>, now: u64) {
+        let items = parts.iter().map(|it| it.1.items()).sum();
+        self.batch.take_over(items, claim);
+        for (fingerprint, records) in parts {
+            self.count(fingerprint, records, now);
+        }
+    }
+
     /// Adds records that are all the same.
-    pub(crate) fn add(&mut self, fingerprint: Fingerprint, records: Data, now: u64) {
+    fn count(&mut self, fingerprint: Fingerprint, records: Data, now: u64) {
         let count = records.items();
         let known = self.known.get(&fingerprint).and_then(|at| self.rows.get_mut(*at));
         if let Some(row) = known {

@@ -251,3 +251,40 @@ async fn what_nobody_can_send_again_is_offered_again_and_its_loss_is_counted() {
     assert_eq!(lost(), Some(2.0));
     it.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_gives_up_takes_nothing_of_others_with_it() {
+    let it = Running::start("{interval: 1h}").await;
+    let data = || logs(&[("1", json!([record("x", json!([]))]))]);
+    it.sink.script([Answer::Hang]);
+    it.send(data()).await.unwrap();
+    let flush = Context { flush: true, ..Context::delivered() };
+    tokio::select! {
+        biased;
+        _ = it.dedup.consume(&flush, data()) => panic!("the next step has not answered"),
+        () = it.sink.wait_for_calls(1) => {}
+    }
+    assert_eq!((it.sink.in_flight(), it.sink.withdrawn()), (1, 0));
+    it.sink.release(Answer::Ok);
+    it.sink.wait_for_items(1).await;
+    assert!(it.shown()[0].starts_with("x log_count=2 "), "{:?}", it.shown());
+    it.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_sent_within_the_grace_is_lost_and_counted() {
+    let it = Running::start("{interval: 1s}").await;
+    let data = || logs(&[("1", json!([record("x", json!([])), record("x", json!([]))]))]);
+    it.sink.answer(Answer::Hang);
+    it.send(data()).await.unwrap();
+    it.sink.wait_for_calls(1).await;
+    // These wait behind what the next step does not answer.
+    it.send(data()).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(1), it.host.stop()).await;
+    assert!(ended.is_err(), "it still waits for an answer");
+    it.host.abort();
+    tokio::task::yield_now().await;
+    it.dedup.shutdown().await.unwrap();
+    let lost = metric(&it.meter, "sluice_lost_total", &[("reason", "shutdown_deadline")]);
+    assert_eq!(lost, Some(4.0));
+}

@@ -84,11 +84,7 @@ impl Batch {
         room: Option<OwnedSemaphorePermit>,
         age: Option<Age>,
     ) {
-        self.items += data.items();
-        match claim {
-            Some(claim) => self.claims.push(claim),
-            None => self.items_accepted += data.items(),
-        }
+        self.take_over(data.items(), claim);
         match (&mut self.room, room) {
             (Some(own), Some(more)) => own.merge(more),
             (own @ None, room) => *own = room,
@@ -99,6 +95,15 @@ impl Batch {
             (own, more) => own.or(more),
         };
         self.parts.push(data);
+    }
+
+    /// The same of items that are kept elsewhere.
+    pub fn take_over(&mut self, items: usize, claim: Option<Claim>) {
+        self.items += items;
+        match claim {
+            Some(claim) => self.claims.push(claim),
+            None => self.items_accepted += items,
+        }
     }
 
     /// A caller sends nothing more before it is answered: nobody gathers further.
