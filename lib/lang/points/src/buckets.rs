@@ -18,7 +18,8 @@ impl From<Option<pdata::Buckets<'_>>> for Buckets {
     }
 }
 
-/// The number of the bucket with this value; a bound belongs to the bucket below it.
+/// The number of the bucket with this value; a bound belongs to the bucket below it (data model of OpenTelemetry, "All Scales:
+/// Use the Logarithm Function").
 pub fn bucket_of(value: f64, scale: i32) -> f64 {
     (value.log2() * f64::from(scale).exp2()).ceil() - 1.0
 }

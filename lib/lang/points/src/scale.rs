@@ -7,6 +7,8 @@ use pdata::tree::{
     number_data_point,
 };
 
+use crate::bucket_of;
+
 /// The value of a point of a gauge or sum.
 pub fn number(point: &mut NumberDataPoint, factor: f64) {
     match &mut point.value {
@@ -45,11 +47,10 @@ fn shift(buckets: &mut Buckets, scale: i32, factor: f64) {
     let bound = |index: f64| base.powf(index);
     let first = f64::from(buckets.offset);
     let middle = f64::midpoint(bound(first), bound(first + 1.0));
-    // Data model of OpenTelemetry, "All Scales: Use the Logarithm Function".
-    let index = ((middle * factor).log2() * f64::from(scale).exp2()).ceil();
+    let index = bucket_of(middle * factor, scale);
     // Where a double cannot say it the buckets stay where they are.
     if index.is_finite()
-        && let Ok(offset) = i32::try_from(whole(index - 1.0))
+        && let Ok(offset) = i32::try_from(whole(index))
     {
         buckets.offset = offset;
     }
