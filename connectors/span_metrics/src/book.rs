@@ -247,27 +247,34 @@ impl<'a> Counter<'_, 'a> {
         let is_adjusted = adjusted.is_some();
         let sample = Sample { span, duration, count: adjusted.unwrap_or(1), now: self.now };
         let of_resource = self.around.attributes;
-        let count = |it: &mut Self, at: usize, dimensions: &Dimensions, of_event| {
-            let places = [Some(span.attributes()), of_event, Some(of_resource)];
-            it.make_key(span, scope, is_adjusted, dimensions, &places);
-            let Limits { series_max, exemplars_max } = plan.limits;
-            let is_full = it.series >= SERIES_MAX;
-            let series_max = if is_full { 0 } else { series_max };
-            let table = it.resource.tables().nth(at);
-            let is_more = table.is_some_and(|table| {
-                table.add(it.key.bytes(), sample, Limits { series_max, exemplars_max })
-            });
-            it.series += usize::from(is_more);
-        };
-        count(self, 0, &plan.calls, None);
+        let own = [Some(span.attributes()), None, Some(of_resource)];
+        self.make_key(span, scope, is_adjusted, &plan.calls, &own);
+        self.add(0, sample);
         let mut at = 1;
         if plan.histogram.is_some() {
-            count(self, at, &plan.duration, None);
+            if !plan.same_key {
+                self.make_key(span, scope, is_adjusted, &plan.duration, &own);
+            }
+            self.add(at, sample);
             at += 1;
         }
         if plan.config.events.enabled {
-            span.events().for_each(|event| count(self, at, &plan.events, Some(event.attributes())));
+            for event in span.events() {
+                let places = [Some(span.attributes()), Some(event.attributes()), Some(of_resource)];
+                self.make_key(span, scope, is_adjusted, &plan.events, &places);
+                self.add(at, sample);
+            }
         }
+    }
+
+    /// Counts a sample in a table of the resource, in the series of the key.
+    fn add(&mut self, at: usize, sample: Sample<'_>) {
+        let Limits { series_max, exemplars_max } = self.plan.limits;
+        let series_max = if self.series >= SERIES_MAX { 0 } else { series_max };
+        let limits = Limits { series_max, exemplars_max };
+        let table = self.resource.tables().nth(at);
+        let is_more = table.is_some_and(|it| it.add(self.key.bytes(), sample, limits));
+        self.series += usize::from(is_more);
     }
 
     /// The attributes of a series; `places` are where dimensions are looked for, in order.

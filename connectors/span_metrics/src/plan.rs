@@ -24,6 +24,8 @@ pub struct Plan {
     pub(crate) calls: Dimensions,
     pub(crate) duration: Dimensions,
     pub(crate) events: Dimensions,
+    /// Calls and durations have the same dimensions.
+    pub(crate) same_key: bool,
     /// Of durations; `None`: they are not measured.
     pub(crate) histogram: Option<Kind>,
     pub(crate) limits: Limits,
@@ -32,7 +34,7 @@ pub struct Plan {
 }
 
 /// The dimensions of a metric.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Dimensions {
     pub(crate) list: Vec<Dimension>,
     /// One of them takes the place of what every series has.
@@ -40,7 +42,7 @@ pub(crate) struct Dimensions {
 }
 
 /// An attribute of spans.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Dimension {
     pub(crate) name: String,
     pub(crate) default: Option<ValueBuf>,
@@ -71,9 +73,12 @@ impl Plan {
         };
         let exemplars = &config.exemplars;
         let exemplars_max = if exemplars.enabled { size(exemplars.max_per_data_point) } else { 0 };
+        let calls = Dimensions::new(&config.dimensions, &config.calls_dimensions);
+        let duration = Dimensions::new(&config.dimensions, &config.histogram.dimensions);
         Self {
-            calls: Dimensions::new(&config.dimensions, &config.calls_dimensions),
-            duration: Dimensions::new(&config.dimensions, &config.histogram.dimensions),
+            same_key: calls == duration,
+            calls,
+            duration,
             events: Dimensions::new(&config.dimensions, &config.events.dimensions),
             histogram: histogram(&config.histogram),
             limits: Limits { series_max, exemplars_max },
