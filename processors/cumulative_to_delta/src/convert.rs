@@ -5,15 +5,13 @@ use std::sync::Mutex;
 use pdata::{
     Data, Depth, Field, Keep, MetricKind, NumberValue, Place, PointRef, Value as OtlpValue,
 };
-use points::{write_buckets, write_counts};
-use streams::{Entry, Identifier, StreamId, Streams, lock};
+use points::{set, unsigned, write_buckets, write_counts};
+use streams::{DELTA, Entry, Identifier, StreamId, Streams, accumulates, lock};
 use tokio::time::Instant;
 
 use crate::delta::{Value, Why};
 use crate::{InitialValue, Plan};
 
-const DELTA: i64 = 1;
-const CUMULATIVE: i64 = 2;
 /// The flag of a point without a value.
 const NO_RECORDED_VALUE: u32 = 1;
 
@@ -100,15 +98,7 @@ struct Pass<'a> {
 impl Plan {
     fn means(&self, place: &Place<'_>) -> bool {
         let kind = place.metric_kind();
-        let is_sum = kind == MetricKind::Sum;
-        let is_cumulative = matches!(
-            kind,
-            MetricKind::Sum | MetricKind::Histogram | MetricKind::ExponentialHistogram
-        ) && place.int(Field::METRIC_TEMPORALITY) == Some(CUMULATIVE);
-        let is_monotonic = !is_sum
-            || matches!(place.get(Field::METRIC_MONOTONIC, &[]), Ok(Some(it)) if it.as_bool() == Some(true));
-        is_cumulative
-            && is_monotonic
+        accumulates(place)
             && (self.included.is_empty() || self.included.contains(&kind))
             && !self.excluded.contains(&kind)
             && (self.names.is_all()
@@ -212,7 +202,7 @@ fn value(point: PointRef<'_>) -> Option<Value> {
 /// Writes the delta into a point, whose kind has all these fields. The smallest and the largest value since the last point
 /// are not known.
 fn write(place: &mut Place<'_>, start: u64, grown: &Value, has_sum: bool) {
-    set(place, Field::POINT_START_TIME, whole(start));
+    set(place, Field::POINT_START_TIME, unsigned(start));
     let (count, sum) = match grown {
         Value::Int(it) => return set(place, Field::POINT_VALUE, OtlpValue::Int(*it)),
         Value::Double(it) => return set(place, Field::POINT_VALUE, OtlpValue::Double(*it)),
@@ -221,24 +211,15 @@ fn write(place: &mut Place<'_>, start: u64, grown: &Value, has_sum: bool) {
             (it.count, it.sum)
         }
         Value::Exponential(it) => {
-            set(place, Field::POINT_ZERO_COUNT, whole(it.zero_count));
+            set(place, Field::POINT_ZERO_COUNT, unsigned(it.zero_count));
             write_buckets(place, &it.positive, &it.negative);
             (it.count, it.sum)
         }
     };
-    set(place, Field::POINT_COUNT, whole(count));
+    set(place, Field::POINT_COUNT, unsigned(count));
     if has_sum {
         set(place, Field::POINT_SUM, OtlpValue::Double(sum));
     }
     let _ = place.remove(Field::POINT_MIN, &[]);
     let _ = place.remove(Field::POINT_MAX, &[]);
-}
-
-fn set(place: &mut Place<'_>, field: Field, value: OtlpValue<'_>) {
-    let _ = place.set(field, &[], value);
-}
-
-/// A number of OTLP that has no sign.
-fn whole(it: u64) -> OtlpValue<'static> {
-    OtlpValue::Int(it.cast_signed())
 }

@@ -18,15 +18,10 @@ use component::{
 };
 use matching::{MatchProperties, Selection};
 use pdata::MetricKind;
-use streams::{Dropped, PerPipeline, Streams, lock};
+use streams::{Dropped, PerPipeline, STREAMS_MAX, Streams, lock};
 
 pub use config::{Config, InitialValue, Metrics};
 use convert::{Before, Drops, Memory};
-
-/// Most streams that are remembered in one pipeline. A number takes some 100 bytes, a histogram its buckets besides.
-const STREAMS_MAX: usize = 1_000_000;
-/// How often it is looked for streams that get no points any more.
-const SWEEP_SECS: u64 = 60;
 
 /// The processor.
 pub struct CumulativeToDelta {
@@ -113,9 +108,8 @@ impl Component for CumulativeToDelta {
             return Ok(());
         }
         let (memory, stopping) = (Arc::clone(&self.memory), host.stopping().clone());
-        let period = age.min(Duration::from_secs(SWEEP_SECS));
         host.spawn(async move {
-            streams::expire(period, &stopping, || lock(&memory.streams).forget(age)).await;
+            streams::expire(age, &stopping, || lock(&memory.streams).forget(age)).await;
             Ok(())
         });
         Ok(())

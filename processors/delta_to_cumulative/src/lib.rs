@@ -17,21 +17,12 @@ use component::{
     ProcessorSettings, Signal, Stability, Stateless, async_trait,
 };
 use pdata::{Depth, Field, Keep, Place, Value};
-use streams::{Entry, Identifier, PerPipeline, Streams, lock};
+use streams::{CUMULATIVE, DELTA, Entry, Identifier, PerPipeline, STREAMS_MAX, Streams, lock};
 use tokio::time::Instant;
 
 pub use config::Config;
 use metrics::Metrics;
 use sum::{Total, Why};
-
-/// Most streams that are remembered in one pipeline, where `max_streams` allows for more. A number takes some 100 bytes, a
-/// histogram its buckets besides.
-const STREAMS_MAX: i64 = 1_000_000;
-/// How often it is looked for streams that get no points any more.
-const SWEEP_SECS: u64 = 60;
-
-const DELTA: i64 = 1;
-const CUMULATIVE: i64 = 2;
 
 /// The processor.
 pub struct DeltaToCumulative {
@@ -61,11 +52,10 @@ impl Processor for DeltaToCumulative {
 
     fn create(settings: ProcessorSettings, plan: Arc<Plan>, next: Next) -> Self {
         let max_stale = plan.config.max_stale.std();
-        let limit = plan.config.max_streams.min(STREAMS_MAX);
-        let room = usize::try_from(limit).unwrap_or_default();
+        let room = usize::try_from(plan.config.max_streams).unwrap_or_default().min(STREAMS_MAX);
         let totals = plan.totals.of(&settings.pipeline, || Mutex::new(Streams::new(room)));
         let max_stale_secs = i64::try_from(max_stale.as_secs()).unwrap_or(i64::MAX);
-        let metrics = Arc::new(Metrics::new(&settings, limit, max_stale_secs));
+        let metrics = Arc::new(Metrics::new(&settings, room, max_stale_secs));
         Self { max_stale, totals, metrics, next }
     }
 }
@@ -76,7 +66,7 @@ impl Component for DeltaToCumulative {
         let (totals, metrics) = (Arc::clone(&self.totals), Arc::clone(&self.metrics));
         let (age, stopping) = (self.max_stale, host.stopping().clone());
         host.spawn(async move {
-            streams::expire(Duration::from_secs(SWEEP_SECS), &stopping, || {
+            streams::expire(age, &stopping, || {
                 let mut totals = lock(&totals);
                 totals.forget(age);
                 metrics.track(totals.len());

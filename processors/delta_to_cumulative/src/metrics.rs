@@ -28,7 +28,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(settings: &ProcessorSettings, limit: i64, max_stale_secs: i64) -> Self {
+    pub(crate) fn new(settings: &ProcessorSettings, limit: usize, max_stale_secs: i64) -> Self {
         let meter = &settings.meter;
         let points = descriptor!(
             "datapoints",
@@ -57,7 +57,7 @@ impl Metrics {
             limit: meter.gauge(streams_limit, &[]),
             max_stale: meter.gauge(stale, &[]),
         };
-        it.limit.set(limit);
+        it.limit.set(i64::try_from(limit).unwrap_or(i64::MAX));
         it.max_stale.set(max_stale_secs);
         it
     }

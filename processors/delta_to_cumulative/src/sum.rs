@@ -4,7 +4,7 @@ use pdata::{
     ExponentialHistogramPoint, Field, HistogramPoint, NumberValue, Place, PointRef,
     Value as OtlpValue,
 };
-use points::{Buckets, bucket_of, write_buckets, write_counts};
+use points::{Buckets, bucket_of, set, unsigned, write_buckets, write_counts};
 
 /// Most buckets of an exponential histogram for each sign. `internal/data/add.go`, v0.149.
 const BUCKETS_MAX: i64 = 160;
@@ -111,7 +111,7 @@ impl Total {
 
     /// Writes it into the last point that was added.
     pub(crate) fn write(&self, place: &mut Place<'_>) {
-        set(place, Field::POINT_START_TIME, whole(self.start));
+        set(place, Field::POINT_START_TIME, unsigned(self.start));
         match &self.value {
             Value::Number(NumberValue::Int(it)) => {
                 set(place, Field::POINT_VALUE, OtlpValue::Int(*it));
@@ -127,21 +127,12 @@ impl Total {
             Value::Exponential(it) => {
                 it.common.write(place);
                 set(place, Field::POINT_SCALE, OtlpValue::Int(it.scale.into()));
-                set(place, Field::POINT_ZERO_COUNT, whole(it.zero_count));
+                set(place, Field::POINT_ZERO_COUNT, unsigned(it.zero_count));
                 set(place, Field::POINT_ZERO_THRESHOLD, OtlpValue::Double(it.zero_threshold));
                 write_buckets(place, &it.positive, &it.negative);
             }
         }
     }
-}
-
-fn set(place: &mut Place<'_>, field: Field, value: OtlpValue<'_>) {
-    let _ = place.set(field, &[], value);
-}
-
-/// A number of OTLP that has no sign.
-fn whole(it: u64) -> OtlpValue<'static> {
-    OtlpValue::Int(it.cast_signed())
 }
 
 /// A whole number is added to a double as one, and one to a whole number makes that one.
@@ -167,7 +158,7 @@ impl Common {
     }
 
     fn write(&self, place: &mut Place<'_>) {
-        set(place, Field::POINT_COUNT, whole(self.count));
+        set(place, Field::POINT_COUNT, unsigned(self.count));
         for (field, value) in [
             (Field::POINT_SUM, self.sum),
             (Field::POINT_MIN, self.min),

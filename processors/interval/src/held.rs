@@ -7,14 +7,12 @@ use component::ConsumeError;
 use component::meter::Counter;
 use exporterhelper::Claim;
 use pdata::{Data, Depth, Field, Keep, MetricKind, Place};
-use streams::{Identifier, MetricId, StreamId};
+use streams::{Identifier, MetricId, STREAMS_MAX, StreamId, accumulates};
 
 use crate::config::PassThrough;
 
-const CUMULATIVE: i64 = 2;
-/// Most streams that wait. When there are so many they are sent before the interval is over.
-pub(crate) const STREAMS_MAX: usize = 1_000_000;
-/// Most bytes of points that wait, with what is around them, 256 MiB. The same.
+/// Most bytes of points that wait, with what is around them, 256 MiB. When there are so many, or [`STREAMS_MAX`] streams, they
+/// are sent before the interval is over.
 pub(crate) const BYTES_MAX: usize = 256 << 20;
 
 /// What waits. One that is dropped without [`Held::answer`] counts the points that it had taken responsibility for as lost,
@@ -49,17 +47,10 @@ pub(crate) fn waits(place: &Place<'_>, pass_through: PassThrough) -> bool {
 }
 
 fn may_wait(place: &Place<'_>, pass_through: PassThrough) -> bool {
-    let is_cumulative = || place.int(Field::METRIC_TEMPORALITY) == Some(CUMULATIVE);
     match place.metric_kind() {
-        MetricKind::Empty => false,
         MetricKind::Gauge => !pass_through.gauge,
         MetricKind::Summary => !pass_through.summary,
-        MetricKind::Sum => {
-            let monotonic = place.get(Field::METRIC_MONOTONIC, &[]);
-            is_cumulative()
-                && monotonic.is_ok_and(|it| it.and_then(pdata::ValueRef::as_bool) == Some(true))
-        }
-        MetricKind::Histogram | MetricKind::ExponentialHistogram => is_cumulative(),
+        _ => accumulates(place),
     }
 }
 

@@ -17,12 +17,12 @@ use component::{
     Processor, ProcessorSettings, Signal, Stability, Wants, async_trait,
 };
 use exporterhelper::Claim;
-use streams::lock;
+use streams::{STREAMS_MAX, lock};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 pub use config::{Config, PassThrough};
-use held::{BYTES_MAX, Held, STREAMS_MAX};
+use held::{BYTES_MAX, Held};
 
 /// The processor.
 pub struct Interval {

@@ -10,6 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::StreamId;
 
+/// Most streams that are remembered in one pipeline. A number takes some 100 bytes, a histogram its buckets besides.
+pub const STREAMS_MAX: usize = 1_000_000;
+/// How often it is looked for streams that get no points any more: at most, and at least.
+const SWEEP: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
 /// What is known of each stream.
 #[derive(Debug)]
 pub struct Streams<S> {
@@ -102,12 +107,9 @@ pub fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Calls `forget` every `period` until the end.
-pub async fn expire(
-    period: Duration,
-    stopping: &CancellationToken,
-    mut forget: impl FnMut() + Send,
-) {
+/// Calls `forget` as often as streams need it that are forgotten at this age, until the end.
+pub async fn expire(age: Duration, stopping: &CancellationToken, mut forget: impl FnMut() + Send) {
+    let period = age.clamp(SWEEP.0, SWEEP.1);
     loop {
         tokio::select! {
             () = tokio::time::sleep(period) => forget(),

@@ -2,6 +2,8 @@
 
 use pdata::{Field, Place, Value};
 
+use crate::{set, write_counts};
+
 /// Buckets of one sign.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Buckets {
@@ -114,15 +116,9 @@ pub fn write_buckets(place: &mut Place<'_>, positive: &Buckets, negative: &Bucke
 fn write_side(place: &mut Place<'_>, (side, offset, counts): (Field, Field, Field), to: &Buckets) {
     // A side without buckets is not made, and one that is there stays.
     if !to.counts.is_empty() || place.messages(side).next().is_some() {
-        let _ = place.set(offset, &[], Value::Int(to.offset));
+        set(place, offset, Value::Int(to.offset));
         write_counts(place, counts, &to.counts);
     }
-}
-
-/// Makes these the counts of the point that is visited.
-pub fn write_counts(place: &mut Place<'_>, field: Field, counts: &[u64]) {
-    let counts: Vec<Value<'_>> = counts.iter().map(|it| Value::Int(it.cast_signed())).collect();
-    let _ = place.set(field, &[], Value::Array(&counts));
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ mod aggregate;
 mod buckets;
 mod each;
 pub mod scale;
+mod write;
 
 pub use aggregate::{Aggregation, aggregate};
-pub use buckets::{Buckets, bucket_of, write_buckets, write_counts};
+pub use buckets::{Buckets, bucket_of, write_buckets};
 pub use each::{any, count, each_attributes, retain};
+pub use write::{set, unsigned, write_counts};
