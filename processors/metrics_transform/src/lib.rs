@@ -85,7 +85,7 @@ impl MetricsTransform {
             for (at, transform) in self.transforms.iter().enumerate() {
                 scope.apply(transform, at);
             }
-            changes.add(scope, metrics.metrics().count());
+            changes.add(scope);
         }
         changes
     }
@@ -118,7 +118,7 @@ impl MetricsTransform {
 }
 
 impl<'a> Changes<'a> {
-    fn add(&mut self, scope: Scope<'a>, came: usize) {
+    fn add(&mut self, scope: Scope<'a>) {
         if scope.left_out > 0 {
             let dropped_metrics = scope.left_out;
             tracing::warn!(
@@ -126,6 +126,7 @@ impl<'a> Changes<'a> {
                 "too many metrics were added to one scope: copies are left out, and what would be combined stays as it is"
             );
         }
+        let came = scope.came;
         self.any |= scope.entries.len() > came || !scope.entries.iter().all(Entry::is_untouched);
         let added = scope.entries.len().saturating_sub(came);
         for (at, entry) in scope.entries.into_iter().enumerate() {

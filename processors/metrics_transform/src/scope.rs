@@ -2,6 +2,8 @@
 //!
 //! A metric is decoded only when a transform wants more of it than its name, and written only if one has changed it.
 
+use std::collections::BTreeSet;
+
 use pdata::tree::{self, metric};
 use points::each_attributes;
 
@@ -14,7 +16,8 @@ const ADDED_MAX: usize = 10_000;
 /// The metrics, those that came before those that were added.
 pub(crate) struct Scope<'a> {
     pub(crate) entries: Vec<Entry<'a>>,
-    came: usize,
+    /// How many came.
+    pub(crate) came: usize,
     /// Copies that were left out.
     pub(crate) left_out: usize,
 }
@@ -135,9 +138,9 @@ impl<'a> Scope<'a> {
         let trees = self.meant(transform).map(|it| &*it.tree());
         let mut trees = trees.filter(|it| has_chosen(it, transform));
         let Some(first) = trees.next() else { return false };
-        let Some((other, why)) = trees.find_map(|it| Some((it, difference(first, it)?))) else {
-            return true;
-        };
+        let first_keys = keys(first);
+        let differing = trees.find_map(|it| Some((it, difference(first, &first_keys, it)?)));
+        let Some((other, why)) = differing else { return true };
         let (metric, other) = (&first.name, &other.name);
         tracing::warn!(metric, other, "metrics cannot be combined: {why}");
         false
@@ -155,8 +158,13 @@ impl<'a> Scope<'a> {
         }
         let mut combined: Option<tree::Metric> = None;
         for entry in self.meant(transform) {
-            let Some(mut metric) = chosen(entry.tree(), transform) else { continue };
+            if !has_chosen(entry.tree(), transform) {
+                continue;
+            }
+            // Nobody looks at what goes.
+            let mut metric = std::mem::take(entry.tree());
             entry.fate = Fate::Goes;
+            points::retain(&mut metric, &mut |it| transform.filter.point(it));
             label_by_name(&mut metric, transform, *case);
             match &mut combined {
                 Some(first) => append(first, metric),
@@ -227,20 +235,25 @@ fn label_by_name(metric: &mut tree::Metric, transform: &Transform, case: Case) {
     }
 }
 
+/// The keys of the attributes of all points.
+fn keys(metric: &tree::Metric) -> BTreeSet<&str> {
+    let mut keys = BTreeSet::new();
+    points::any(metric, &mut |it| {
+        keys.extend(it.iter().map(|it| it.key.as_str()));
+        false
+    });
+    keys
+}
+
 /// Why two metrics cannot become one.
-fn difference(first: &tree::Metric, other: &tree::Metric) -> Option<&'static str> {
-    let (mut keys, mut other_keys) = (Vec::new(), Vec::new());
-    for (metric, keys) in [(first, &mut keys), (other, &mut other_keys)] {
-        points::any(metric, &mut |it| {
-            keys.extend(it.iter().map(|it| it.key.as_str().to_owned()));
-            false
-        });
-        keys.sort_unstable();
-        keys.dedup();
-    }
+fn difference(
+    first: &tree::Metric,
+    first_keys: &BTreeSet<&str>,
+    other: &tree::Metric,
+) -> Option<&'static str> {
     match (&first.data, &other.data) {
         _ if first.unit != other.unit => Some("they have different units"),
-        _ if keys != other_keys => Some("they have different attributes"),
+        _ if *first_keys != keys(other) => Some("they have different attributes"),
         (Some(metric::Data::Sum(one)), Some(metric::Data::Sum(other))) => {
             if one.aggregation_temporality != other.aggregation_temporality {
                 return Some(TEMPORALITIES);

@@ -37,6 +37,6 @@ pub fn count(metric: &Metric) -> usize {
 }
 
 /// Whether there is a point with attributes that `wanted` wants.
-pub fn any(metric: &Metric, wanted: &mut dyn FnMut(&[KeyValue]) -> bool) -> bool {
+pub fn any<'a>(metric: &'a Metric, wanted: &mut dyn FnMut(&'a [KeyValue]) -> bool) -> bool {
     of_any_kind!(&metric.data, points => points.iter().any(|it| wanted(&it.attributes)))
 }
