@@ -65,6 +65,13 @@ impl Default for Config {
 pub(crate) const TRACE_COMPLETE: &str = "trace-complete";
 pub(crate) const SPAN_INGEST: &str = "span-ingest";
 
+impl Config {
+    /// Whether policies are asked when spans come.
+    pub(crate) fn at_ingest(&self) -> bool {
+        self.sampling_strategy == SPAN_INGEST
+    }
+}
+
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         let (known, strategy) = ([TRACE_COMPLETE, SPAN_INGEST], self.sampling_strategy.as_str());

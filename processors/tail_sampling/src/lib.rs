@@ -73,8 +73,7 @@ impl Processor for TailSampling {
         let ProcessorSettings { id, meter, .. } = settings;
         let onward = Onward::new(next, &meter, "Error sending spans to destination");
         let config = &plan.config;
-        let at_ingest = config.sampling_strategy == config::SPAN_INGEST;
-        let stops_at_first = config.sample_on_first_match || at_ingest;
+        let stops_at_first = config.sample_on_first_match || config.at_ingest();
         let policies = Policies::new(&plan.rules, stops_at_first, id.name(), &meter);
         let lost = onward.lost_at_shutdown().clone();
         let sampler = Mutex::new(Sampler::new(config, policies, Metrics::new(&meter), lost));
@@ -142,7 +141,7 @@ impl TailSampling {
     /// A payload by trace, and whether a root span is there, if that matters. Policies that are asked when spans come are
     /// asked about each resource on its own, as upstream.
     fn parts(&self, data: Data) -> Vec<(TraceId, bool, Data)> {
-        let resources = if self.sampler().at_ingest() {
+        let resources = if self.plan.config.at_ingest() {
             let mut at = 0_usize;
             let by_resource = data.partition(Depth::Resource, |_| {
                 at += 1;

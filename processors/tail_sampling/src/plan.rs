@@ -91,7 +91,7 @@ impl Plan {
                 found.at_start("", text).about(&format!("{place}::name"));
             }
             match compile(policy) {
-                Ok(check) if config.sampling_strategy == SPAN_INGEST && check.is_stateful() => {
+                Ok(check) if config.at_ingest() && check.is_stateful() => {
                     let text = format!(
                         "sampling_strategy {SPAN_INGEST:?} requires all policies to be stateless, but policy {name:?} is stateful"
                     );

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::check::{Subject, TraceId};
-use crate::config::{Config, SPAN_INGEST};
+use crate::config::Config;
 use crate::metrics::{Decision, Metrics};
 use crate::policies::{Policies, Verdict};
 use crate::rate::Moment;
@@ -119,7 +119,7 @@ impl Sampler {
             bytes_max: size(config.maximum_held_bytes),
             trace_bytes_max: size(config.maximum_trace_size_bytes),
             blocks: config.block_on_overflow,
-            at_ingest: config.sampling_strategy == SPAN_INGEST,
+            at_ingest: config.at_ingest(),
             records_policy: false,
         };
         let seconds = limits.wait.as_secs().max(1);
@@ -155,10 +155,6 @@ impl Sampler {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
-    }
-
-    pub(crate) fn at_ingest(&self) -> bool {
-        self.limits.at_ingest
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -207,8 +203,7 @@ impl Sampler {
     /// What a decision cache knows of.
     fn receive_remembered(&mut self, part: Part) -> Result<(), Part> {
         let (key, spans) = (u128::from_be_bytes(part.id), part.data.items() as u64);
-        if let Some(cache) = self.kept.as_mut().filter(|it| it.get(key).is_some()) {
-            let policy = cache.touch(key, || None).and_then(|(policy, _)| policy.clone());
+        if let Some(policy) = self.kept.as_mut().and_then(|it| it.renew(key)) {
             let mut part = part;
             if self.limits.records_policy {
                 part.data = mark(&part.data, policy.as_deref(), None, true);
@@ -217,8 +212,7 @@ impl Sampler {
             self.pass(part);
             return Ok(());
         }
-        if let Some(cache) = self.left.as_mut().filter(|it| it.get(key).is_some()) {
-            cache.touch(key, || ());
+        if self.left.as_mut().is_some_and(|it| it.renew(key).is_some()) {
             self.metrics.early_not_sampled.add(spans);
             refuse(part.claim);
             return Ok(());

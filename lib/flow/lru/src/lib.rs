@@ -51,6 +51,14 @@ impl<V> Lru<V> {
         self.slots.iter().map(|it| &it.value)
     }
 
+    /// The entry, if there is one, touched.
+    pub fn renew(&mut self, key: u128) -> Option<&mut V> {
+        let at = *self.index.get(&key)?;
+        self.unlink(at);
+        self.link(at);
+        self.slot_mut(at).map(|it| &mut it.value)
+    }
+
     /// Touches the entry, or makes one; also whether another one had to go for it.
     pub fn touch(&mut self, key: u128, make: impl FnOnce() -> V) -> Option<(&mut V, bool)> {
         let mut evicted = false;
@@ -134,6 +142,18 @@ mod tests {
         assert_eq!(lru.touch(5, || 50).map(|it| it.1), Some(true));
         assert_eq!(lru.get(3), None);
         assert_eq!(lru.values().copied().max(), Some(50));
+    }
+
+    #[test]
+    fn an_entry_that_is_renewed_stays_longer() {
+        let mut lru = Lru::new(2);
+        for key in [1, 2] {
+            lru.touch(key, || key);
+        }
+        assert_eq!(lru.renew(1), Some(&mut 1));
+        assert_eq!(lru.renew(3), None);
+        lru.touch(3, || 3);
+        assert_eq!((lru.get(1), lru.get(2), lru.len()), (Some(&1), None, 2));
     }
 
     #[test]
