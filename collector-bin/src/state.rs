@@ -79,7 +79,7 @@ fn name(config: &[String]) -> String {
             .map_or_else(|| it.clone().into_bytes(), |it| it.into_os_string().into_encoded_bytes())
     });
     let all: Vec<Vec<u8>> = sources.collect();
-    format!("{:0NAME_DIGITS$x}", fnv1a_64(&all.join(&0)))
+    format!("{:0NAME_DIGITS$x}", fnv1a_64(&[&all.join(&0)]))
 }
 
 /// `/a/../b` is `/b`.

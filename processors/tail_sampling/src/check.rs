@@ -55,8 +55,7 @@ impl Check {
             Self::Latency(latency) => latency.keeps(traces),
             Self::Attribute(attribute) => attribute.keeps(traces),
             Self::Probabilistic { salt, threshold } => {
-                let bytes = [salt.as_bytes(), subject.id].concat();
-                golang::fnv::fnv1a_64(&bytes) <= *threshold
+                golang::fnv::fnv1a_64(&[salt.as_bytes(), subject.id]) <= *threshold
             }
             Self::StatusCode(codes) => traces.spans().any(|it| codes.contains(&it.status().code)),
             // The W3C flag `sampled`.

@@ -309,7 +309,7 @@ impl<S: Sink> Engine<S> {
         }
         let from = offset - tail.len() as u64;
         let read = read_at(file, &mut tail, from).unwrap_or(0);
-        let same = entry.tail == 0 || read == tail.len() && fnv1a_64(&tail) == entry.tail;
+        let same = entry.tail == 0 || read == tail.len() && fnv1a_64(&[&tail]) == entry.tail;
         if same {
             return entry;
         }

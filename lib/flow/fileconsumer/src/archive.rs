@@ -142,7 +142,7 @@ impl Sample {
         let length = usize::try_from(offset).map_or(TAIL_BYTES, |it| it.min(TAIL_BYTES));
         let mut bytes = vec![0; length];
         let n = self.source.read_at(&mut bytes, offset - length as u64).ok()?;
-        (n == length).then(|| fnv1a_64(&bytes))
+        (n == length).then(|| fnv1a_64(&[&bytes]))
     }
 
     /// Whether this is a copy of what an open file holds, or of its beginning when that is long enough to tell.

@@ -79,12 +79,12 @@ fn nanos(since: Duration) -> i64 {
 
 impl Fingerprint {
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self { length: u32::try_from(bytes.len()).unwrap_or(u32::MAX), hash: fnv1a_64(bytes) }
+        Self { length: u32::try_from(bytes.len()).unwrap_or(u32::MAX), hash: fnv1a_64(&[bytes]) }
     }
 
     /// True when `bytes`, read from the start, begin with what was seen.
     pub(crate) fn fits(self, bytes: &[u8]) -> bool {
-        bytes.get(..self.length as usize).is_some_and(|it| fnv1a_64(it) == self.hash)
+        bytes.get(..self.length as usize).is_some_and(|it| fnv1a_64(&[it]) == self.hash)
     }
 }
 

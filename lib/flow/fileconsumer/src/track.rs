@@ -182,7 +182,7 @@ impl<F> Tracked<F> {
     /// Hash of the bytes before `position`; 0 when they are not all known.
     pub fn tail_hash(&self) -> u64 {
         let known = self.tail.len() as u64 == self.position.min(TAIL_BYTES as u64);
-        if known { fnv1a_64(&self.tail) } else { 0 }
+        if known { fnv1a_64(&[&self.tail]) } else { 0 }
     }
 
     /// Moves the checkpoint to the watermark.

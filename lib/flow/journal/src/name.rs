@@ -22,7 +22,7 @@ pub(crate) fn file_name(kind: Kind, id: &Id, name: &str) -> String {
         }
     }
     if out.len() > NAME_BYTES_MAX {
-        let end = format!("~~{:016x}", fnv1a_64(plain.as_bytes()));
+        let end = format!("~~{:016x}", fnv1a_64(&[plain.as_bytes()]));
         out.truncate(NAME_BYTES_MAX - end.len());
         out.push_str(&end);
     }

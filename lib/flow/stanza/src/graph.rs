@@ -299,7 +299,7 @@ fn refuse_cycles(nodes: &[Node], found: &mut Problems) {
     let last = cycle.iter().copied().max().unwrap_or(start);
     let mut names: Vec<&str> = cycle.iter().map(|it| nodes[*it].id.as_str()).collect();
     // As the Collector sorts the names of a cycle.
-    names.sort_by_key(|it| fnv1a_64(it.as_bytes()).cast_signed());
+    names.sort_by_key(|it| fnv1a_64(&[it.as_bytes()]).cast_signed());
     let text = format!(
         "pipeline has a circular dependency: {{\"cycles\":\"({} -\\u003e {})\"}}",
         names.join(" -\\u003e "),

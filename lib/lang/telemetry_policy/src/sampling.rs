@@ -20,15 +20,15 @@ const TRACE_STATE_BYTES_MAX: usize = 2048;
 /// say that it does not belong.
 pub(crate) fn keeps_log(value: Option<ValueRef<'_>>, is_trace_id: bool, percentage: f64) -> bool {
     let Some(value) = value else { return true };
-    let number = |it: [u8; 8]| fnv1a_64(&it);
+    let number = |it: [u8; 8]| fnv1a_64(&[&it]);
     let hash = match value {
         ValueRef::Bytes([]) | ValueRef::Str("") => return true,
         ValueRef::Bytes(it) if is_trace_id => last_bits(it),
-        ValueRef::Bytes(it) => fnv1a_64(it),
-        ValueRef::Str(it) => fnv1a_64(it.as_bytes()),
+        ValueRef::Bytes(it) => fnv1a_64(&[it]),
+        ValueRef::Str(it) => fnv1a_64(&[it.as_bytes()]),
         ValueRef::Int(it) => number(it.to_be_bytes()),
         ValueRef::Double(it) => number(it.to_be_bytes()),
-        ValueRef::Bool(it) => fnv1a_64(&[u8::from(it)]),
+        ValueRef::Bool(it) => fnv1a_64(&[&[u8::from(it)]]),
         _ => return true,
     };
     hash & (THRESHOLD_MAX - 1) >= threshold(percentage)
@@ -109,7 +109,7 @@ fn seeded_hash(trace_id: &[u8], seed: u32) -> u64 {
         to.copy_from_slice(&seed);
     }
     let length = trace_id.len().min(16) + seed.len();
-    fnv1a_64(bytes.get(..length).unwrap_or_default()) & (THRESHOLD_MAX - 1)
+    fnv1a_64(&[bytes.get(..length).unwrap_or_default()]) & (THRESHOLD_MAX - 1)
 }
 
 /// What the sender says in `ot=`.

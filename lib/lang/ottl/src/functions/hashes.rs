@@ -26,7 +26,7 @@ pub(super) const ALL: &[Function] = &[
     function("SHA512", &[TARGET], |_, it| Ok(hex(&Sha512::digest(text(it, 0))).into()))
         .says("The SHA-512 digest, in hex.", "Len(SHA512(\"pass\")) == 128"),
     function("FNV", &[TARGET], |_, it| {
-        Ok(Value::Int(fnv1a_64(text(it, 0).as_bytes()).cast_signed()))
+        Ok(Value::Int(fnv1a_64(&[text(it, 0).as_bytes()]).cast_signed()))
     })
     .says("The FNV-1a hash of 64 bits, as a whole number.", "FNV(\"pass\") == 266877920130663416"),
     function("Murmur3Hash", &[TARGET], |_, it| {
