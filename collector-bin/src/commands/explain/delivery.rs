@@ -82,7 +82,18 @@ impl Report<'_> {
         match (kind, self.type_name(kind, id)) {
             (Kind::Receiver, READS_AGAIN) => reads_again(&section),
             (Kind::Processor, "batch") => batch(&section, &self.pushes(kind, id)),
-            (Kind::Processor, "tail_sampling") => tail_sampling(&section, &self.pushes(kind, id)),
+            (Kind::Processor, "tail_sampling") => {
+                let why = "a trace has to be there before it is decided about";
+                gathers(&section, &self.pushes(kind, id), "decision_wait", why)
+            }
+            (Kind::Processor, "interval") => {
+                let why = "only the last point of each stream is sent on";
+                gathers(&section, &self.pushes(kind, id), "interval", why)
+            }
+            (Kind::Processor, "log_dedup") => {
+                let why = "records have to be counted before they are sent on";
+                gathers(&section, &self.pushes(kind, id), "interval", why)
+            }
             (Kind::Exporter, _) => self.exporter(&section, &self.pushes(kind, id)),
             _ => (String::new(), Vec::new()),
         }
@@ -157,14 +168,14 @@ fn batch(section: &Value, pushes: &str) -> (String, Vec<String>) {
     ("clients are answered before their data is sent".into(), vec![line])
 }
 
-fn tail_sampling(section: &Value, pushes: &str) -> (String, Vec<String>) {
+/// What holds data for the time that `key` says.
+fn gathers(section: &Value, pushes: &str, key: &str, why: &str) -> (String, Vec<String>) {
     if pushes.is_empty() {
         return (String::new(), Vec::new());
     }
-    let line = format!(
-        "lost     when the process dies: what {pushes} brought in the last {}; a trace has to be there before it is decided about",
-        text(section.get("decision_wait"))
-    );
+    let time = text(section.get(key));
+    let line =
+        format!("lost     when the process dies: what {pushes} brought in the last {time}; {why}");
     ("clients are answered before their data is sent".into(), vec![line])
 }
 
@@ -274,13 +285,25 @@ mod tests {
     }
 
     #[test]
-    fn spans_that_wait_for_their_trace_are_lost_with_the_process() {
-        let yaml = "{receivers: {otlp: {protocols: {http: }}}, processors: {tail_sampling: {decision_wait: 7s}}, exporters: {nop: }, \
-                    service: {pipelines: {traces: {receivers: [otlp], processors: [tail_sampling], exporters: [nop]}}}}";
-        let locations = Locations { config: vec![format!("yaml:{yaml}")], ..Locations::default() };
-        let Ok((_, settings)) = read(&locations, &components(), false) else { panic!("{yaml}") };
-        let all = explain(&settings, &components());
-        assert!(all.contains("processor tail_sampling: clients are answered before"), "{all}");
-        assert!(all.contains("what otlp brought in the last 7s"), "{all}");
+    fn what_processors_gather_is_lost_with_the_process() {
+        for (processor, section, signal) in [
+            ("tail_sampling", "decision_wait: 7s", "traces"),
+            ("interval", "interval: 7s", "metrics"),
+            ("log_dedup", "interval: 7s", "logs"),
+        ] {
+            let yaml = format!(
+                "{{receivers: {{otlp: {{protocols: {{http: }}}}}}, processors: {{{processor}: {{{section}}}}}, exporters: {{nop: }}, \
+                 service: {{pipelines: {{{signal}: {{receivers: [otlp], processors: [{processor}], exporters: [nop]}}}}}}}}"
+            );
+            let locations =
+                Locations { config: vec![format!("yaml:{yaml}")], ..Locations::default() };
+            let Ok((_, settings)) = read(&locations, &components(), false) else {
+                panic!("{yaml}")
+            };
+            let all = explain(&settings, &components());
+            let title = format!("processor {processor}: clients are answered before");
+            assert!(all.contains(&title), "{all}");
+            assert!(all.contains("what otlp brought in the last 7s"), "{all}");
+        }
     }
 }
