@@ -2,18 +2,12 @@
 
 use std::sync::Mutex;
 
-use pdata::{
-    Data, Depth, Field, Keep, MetricKind, NumberValue, Place, PointRef, Value as OtlpValue,
-};
-use points::{set, unsigned, write_buckets, write_counts};
+use pdata::{Data, Depth, Field, Keep, Place, Value};
+use points::{Measured, NO_RECORDED_VALUE, NotGrown, set, unsigned};
 use streams::{DELTA, Entry, Identifier, StreamId, Streams, accumulates, lock};
 use tokio::time::Instant;
 
-use crate::delta::{Value, Why};
 use crate::{InitialValue, Plan};
-
-/// The flag of a point without a value.
-const NO_RECORDED_VALUE: u32 = 1;
 
 /// What is remembered in a pipeline.
 #[derive(Debug)]
@@ -27,7 +21,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Last {
     time: u64,
-    value: Value,
+    value: Measured,
 }
 
 /// A stream, when its new value was measured, and what was known of it before.
@@ -115,7 +109,7 @@ impl Pass<'_> {
             Depth::Item if !self.plan.means(place) => return Keep::Whole,
             Depth::Item => {
                 self.identifier.visit(place);
-                let _ = place.set(Field::METRIC_TEMPORALITY, &[], OtlpValue::Int(DELTA));
+                let _ = place.set(Field::METRIC_TEMPORALITY, &[], Value::Int(DELTA));
             }
             _ => self.identifier.visit(place),
         }
@@ -128,25 +122,23 @@ impl Pass<'_> {
             self.drops.no_value += 1;
             return Keep::Drop;
         }
-        let Some(value) = value(point) else { return Keep::Whole };
+        let Some(value) = Measured::of(point) else { return Keep::Whole };
         let start = point.start_time_unix_nano();
         // A source that begins anew is another stream, and so is one that sends the other kind of numbers.
-        let kind = u128::from(matches!(value, Value::Double(_)));
+        let kind = u128::from(matches!(value, Measured::Double(_)));
         let id = self.identifier.point(point, u128::from(start) << 1 | kind);
         let last = Last { time: point.time_unix_nano(), value };
-        let has_sum = match point {
-            PointRef::Histogram(it) => it.sum(),
-            PointRef::ExponentialHistogram(it) => it.sum(),
-            _ => None,
-        };
-        let has_sum = has_sum.is_some_and(|it| !it.is_nan());
         let Some((start, grown)) = self.grown(id, start, last) else { return Keep::Drop };
-        write(place, start, &grown, has_sum);
+        set(place, Field::POINT_START_TIME, unsigned(start));
+        grown.write(place);
+        // The smallest and the largest value since the last point are not known.
+        let _ = place.remove(Field::POINT_MIN, &[]);
+        let _ = place.remove(Field::POINT_MAX, &[]);
         Keep::Whole
     }
 
     /// What a stream has grown by, and since when.
-    fn grown(&mut self, id: StreamId, start: u64, mut new: Last) -> Option<(u64, Value)> {
+    fn grown(&mut self, id: StreamId, start: u64, mut new: Last) -> Option<(u64, Measured)> {
         let time = new.time;
         match self.streams.entry(id, self.now) {
             Entry::Full => {
@@ -169,57 +161,21 @@ impl Pass<'_> {
                 }
             }
             Entry::Known(last) => {
-                let grown = new.value.since(&last.value);
+                let mut grown = new.value.since(&last.value);
+                // Of a histogram that has begun anew all of it came since.
+                if grown == Err(NotGrown::Reset) && matches!(new.value, Measured::Histogram(_)) {
+                    grown = Ok(new.value.clone());
+                }
                 let before = std::mem::replace(last, new);
                 let start = before.time;
                 self.before.push((id, time, Some(before)));
                 match grown {
                     Ok(grown) => return Some((start, grown)),
-                    Err(Why::Reset) => self.drops.reset += 1,
-                    Err(Why::OtherBuckets) => self.drops.other_buckets += 1,
+                    Err(NotGrown::Reset) => self.drops.reset += 1,
+                    Err(NotGrown::OtherBuckets) => self.drops.other_buckets += 1,
                 }
                 None
             }
         }
     }
-}
-
-/// What a point measured; nothing of one that says that it is no number.
-fn value(point: PointRef<'_>) -> Option<Value> {
-    Some(match point {
-        PointRef::Number(it) => match it.value() {
-            NumberValue::Double(it) if it.is_nan() => return None,
-            NumberValue::Double(it) => Value::Double(it),
-            NumberValue::Int(it) => Value::Int(it),
-            NumberValue::None => Value::Int(0),
-        },
-        PointRef::Histogram(it) => Value::Histogram(it.into()),
-        PointRef::ExponentialHistogram(it) => Value::Exponential(it.into()),
-        PointRef::Summary(_) => return None,
-    })
-}
-
-/// Writes the delta into a point, whose kind has all these fields. The smallest and the largest value since the last point
-/// are not known.
-fn write(place: &mut Place<'_>, start: u64, grown: &Value, has_sum: bool) {
-    set(place, Field::POINT_START_TIME, unsigned(start));
-    let (count, sum) = match grown {
-        Value::Int(it) => return set(place, Field::POINT_VALUE, OtlpValue::Int(*it)),
-        Value::Double(it) => return set(place, Field::POINT_VALUE, OtlpValue::Double(*it)),
-        Value::Histogram(it) => {
-            write_counts(place, Field::POINT_BUCKET_COUNTS, &it.counts);
-            (it.count, it.sum)
-        }
-        Value::Exponential(it) => {
-            set(place, Field::POINT_ZERO_COUNT, unsigned(it.zero_count));
-            write_buckets(place, &it.positive, &it.negative);
-            (it.count, it.sum)
-        }
-    };
-    set(place, Field::POINT_COUNT, unsigned(count));
-    if has_sum {
-        set(place, Field::POINT_SUM, OtlpValue::Double(sum));
-    }
-    let _ = place.remove(Field::POINT_MIN, &[]);
-    let _ = place.remove(Field::POINT_MAX, &[]);
 }

@@ -5,7 +5,6 @@
 
 mod config;
 mod convert;
-mod delta;
 #[cfg(test)]
 mod tests;
 

@@ -75,6 +75,11 @@ impl Buckets {
         Self { offset, counts: joined }
     }
 
+    /// Whether in no bucket are less values than in the same one of `old`.
+    pub fn has_all_of(&self, old: &Self) -> bool {
+        (old.offset..).zip(&old.counts).all(|(index, count)| *count <= self.at(index))
+    }
+
     /// What the buckets have grown by, without empty ones before and behind. One with less than before has not grown.
     #[must_use]
     pub fn since(&self, old: &Self) -> Self {
