@@ -51,6 +51,7 @@ fn with_health<HealthCheck: Extension>() -> Registry {
         .processor::<k8s_attributes_processor::K8sAttributes>()
         .processor::<log_dedup_processor::LogDedup>()
         .processor::<memory_limiter_processor::MemoryLimiter>()
+        .processor::<metric_start_time_processor::MetricStartTime>()
         .processor::<metrics_transform_processor::MetricsTransform>()
         .processor::<probabilistic_sampler_processor::ProbabilisticSampler>()
         .processor::<redaction_processor::Redaction>()
