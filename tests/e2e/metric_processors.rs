@@ -203,6 +203,63 @@ fn to_cumulative() -> Case {
     }
 }
 
+/// Requests of metrics without a start: they grow, have no value once, begin anew, and grow again.
+fn without_start() -> Vec<Json> {
+    const SECOND: u64 = 1_000_000_000;
+    let unknown = |it: Json| {
+        let mut point = it;
+        merge(&mut point, json!({"startTimeUnixNano": "0"}));
+        json!([point])
+    };
+    [
+        (10, 5, [1, 2, 3], (9, 2, (1, 0.0), (0, &[1, 2, 3, 4][..])), 0),
+        (20, 9, [2, 2, 5], (14, 2, (2, 0.0), (0, &[3, 3, 6, 5])), 0),
+        (30, 9, [2, 2, 5], (14, 2, (2, 0.0), (0, &[3, 3, 6, 5])), 1),
+        (40, 2, [0, 1, 0], (4, 2, (0, 0.0), (1, &[1, 2, 1])), 0),
+        (50, 4, [0, 1, 2], (6, 2, (0, 0.0), (1, &[2, 2, 1])), 0),
+    ]
+    .map(|(time, value, counts, (count, scale, zero, positive), flags)| {
+        let time = time * SECOND;
+        let flagged = |it: Json| {
+            let mut point = it;
+            merge(&mut point, json!({"flags": flags}));
+            unknown(point)
+        };
+        let begun = point(time, json!({"asDouble": 5.25}), &[]);
+        let summary = json!({"count": (value * 2).to_string(), "sum": value as f64 * 1.5});
+        json!([
+            metric("process_start_time_seconds", "gauge", 0, unknown(begun)),
+            metric("s", "sum", 2, flagged(point(time, int(value), &[]))),
+            metric(
+                "d",
+                "sum",
+                2,
+                unknown(point(time, json!({"asDouble": value as f64 / 8.0}), &[]))
+            ),
+            metric("with", "sum", 2, json!([point(time, int(value), &[])])),
+            metric("h", "histogram", 2, unknown(histogram(time, counts, [1.0, 2.0]))),
+            metric(
+                "e",
+                "exponentialHistogram",
+                2,
+                unknown(exponential(time, count, scale, zero, positive))
+            ),
+            metric("y", "summary", 0, unknown(point(time, summary, &[]))),
+        ])
+    })
+    .into()
+}
+
+fn starts() -> impl Iterator<Item = Case> {
+    let sections = [
+        "metric_start_time: {}",
+        "metric_start_time: {strategy: subtract_initial_point}",
+        "metric_start_time: {strategy: start_time_metric}",
+        "metric_start_time: {strategy: start_time_metric, start_time_metric_regex: ^process_.+_seconds$$}",
+    ];
+    sections.into_iter().map(|section| Case { section, requests: without_start() })
+}
+
 fn cases() -> Vec<Case> {
     let aggregates = ["sum", "mean", "min", "max", "median", "count"].map(|aggregation| {
         let section = format!(
@@ -211,7 +268,8 @@ fn cases() -> Vec<Case> {
         );
         Case { section: section.leak(), requests: vec![json!([usage()])] }
     });
-    transforms().into_iter().chain([to_delta(), to_cumulative()]).chain(aggregates).collect()
+    let own = transforms().into_iter().chain([to_delta(), to_cumulative()]);
+    own.chain(starts()).chain(aggregates).collect()
 }
 
 /// One pipeline for each case, and who receives what comes out of it.
