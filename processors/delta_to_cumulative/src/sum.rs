@@ -248,7 +248,9 @@ impl Exponential {
         for side in [&mut self.positive, &mut self.negative] {
             self.zero_count = self.zero_count.wrapping_add(side.take_up_to(last));
         }
-        self.zero_threshold = ((last + 1.0) * (-f64::from(self.scale)).exp2()).exp2();
+        // At the coarsest scales a double cannot say where the bucket ends.
+        let end = ((last + 1.0) * (-f64::from(self.scale)).exp2()).exp2();
+        self.zero_threshold = end.max(width);
     }
 }
 
@@ -302,6 +304,8 @@ mod tests {
         let wide = exponential(0, (8, 3.0), 2, &[16]);
         assert_eq!(sum(narrow.clone(), wide.clone()), (0, (12, 4.0), 2, vec![20]));
         assert_eq!(sum(wide, narrow), (0, (12, 3.0), 2, vec![20]));
+        let coarsest = |threshold| exponential(i32::MIN, (1, threshold), 0, &[1]);
+        assert_eq!(sum(coarsest(0.0), coarsest(1.5)), (i32::MIN, (2, 1.5), 0, vec![2]));
     }
 
     #[test]
