@@ -5,7 +5,7 @@ use component::{Component as _, Consumer as _, Context, Data};
 use componenttest::{
     Answer, Sink, TestHost, metric, plan, problems, processor, processor_settings, set_clock,
 };
-use pdata::{Limits, Logs};
+use pdata::{Limits, Logs, LogsBuilder};
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -287,4 +287,30 @@ async fn what_cannot_be_sent_within_the_grace_is_lost_and_counted() {
     it.dedup.shutdown().await.unwrap();
     let lost = metric(&it.meter, "sluice_lost_total", &[("reason", "shutdown_deadline")]);
     assert_eq!(lost, Some(4.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn senders_wait_while_as_much_is_on_its_way_as_may_be_gathered() {
+    let it = Running::start("{interval: 1h}").await;
+    let large = |letter: &str| {
+        let mut builder = LogsBuilder::new();
+        builder.record(|record| record.body(letter.repeat(64 << 20).as_str()));
+        Data::from(builder.finish())
+    };
+    it.sink.script([Answer::Hang]);
+    it.send(large("a")).await.unwrap();
+    it.sink.wait_for_calls(1).await;
+    it.send(large("b")).await.unwrap();
+    let dedup = Arc::clone(&it.dedup);
+    let data = logs(&[("1", json!([record("x", json!([]))]))]);
+    let mut waiting =
+        componenttest::spawn(async move { dedup.consume(&Context::default(), data).await });
+    tokio::select! {
+        _ = &mut waiting => panic!("there is no room"),
+        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    }
+    it.sink.release(Answer::Ok);
+    waiting.await.unwrap().unwrap();
+    it.host.shutdown(&*it.dedup, Duration::from_secs(5)).await;
+    assert_eq!(it.sink.sizes(), [1, 1, 1]);
 }
