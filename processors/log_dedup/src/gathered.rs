@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use component::Data;
-use exporterhelper::Claim;
+use component::meter::Counter;
+use component::{Context, Data};
+use exporterhelper::Batch;
 use golang::time::Zone;
 use pdata::{Depth, Field, Keep, Place, Value};
 
 use crate::fields::{Fingerprint, of_resource, of_scope};
 
-/// Most bytes of records that differ. With more they are sent before the interval is over.
-const BYTES_MAX: usize = 64 << 20;
+/// Most bytes of records that differ. With more they are sent before the interval is over, and callers have to come again.
+pub(crate) const BYTES_MAX: usize = 64 << 20;
 
 /// The attributes with the times.
 const FIRST: &str = "first_observed_timestamp";
@@ -27,20 +28,30 @@ struct Row {
 }
 
 /// What one interval has seen.
-#[derive(Default)]
 pub(crate) struct Gathered {
     known: HashMap<Fingerprint, usize>,
     rows: Vec<Row>,
     bytes: usize,
-    /// Callers who can read their records again and wait.
-    pub(crate) claims: Vec<Claim>,
-    /// Records of callers who do not.
-    pub(crate) accepted: usize,
+    /// Whose records they are.
+    pub(crate) batch: Batch,
 }
 
 impl Gathered {
+    /// Nothing yet. `lost` counts the records of one that is dropped.
+    pub(crate) fn new(lost: &Counter) -> Self {
+        let ctx = Context { flush: true, ..Context::default() };
+        let (known, rows) = (HashMap::new(), Vec::new());
+        Self { known, rows, bytes: 0, batch: Batch::new(ctx, lost) }
+    }
+
+    pub(crate) fn add_all(&mut self, parts: Vec<(Fingerprint, Data)>, now: u64) {
+        for (fingerprint, records) in parts {
+            self.add(fingerprint, records, now);
+        }
+    }
+
     /// Adds records that are all the same.
-    pub(crate) fn add(&mut self, fingerprint: Fingerprint, records: Data, now: u64) {
+    fn add(&mut self, fingerprint: Fingerprint, records: Data, now: u64) {
         let count = records.items();
         let known = self.known.get(&fingerprint).and_then(|at| self.rows.get_mut(*at));
         if let Some(row) = known {

@@ -9,29 +9,24 @@ mod gathered;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use component::config::Duration as GoDuration;
 use component::meter::{Descriptor, Histogram, Level};
 use component::{
-    Backoff, BoxError, Component, ConsumeError, Consumer, Context, Data, Host, LostReason, Meter,
-    Next, Problems, Processor, ProcessorSettings, RetryConfig, Signal, Stability, Wants,
-    async_trait, clock,
+    BoxError, Component, ConsumeError, Consumer, Context, Data, Host, Next, Problems, Processor,
+    ProcessorSettings, Signal, Stability, async_trait, clock,
 };
-use exporterhelper::{Claim, SIZE_BOUNDS};
+use exporterhelper::{Claim, Onward, SIZE_BOUNDS, Waiting};
 use golang::time::Zone;
 use ottl::{Conditions, ErrorMode, Prefixes, Request};
 use pdata::{Depth, Keep, Place};
-use tokio::time::Instant;
-use tracing::{error, warn};
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 pub use config::Config;
 
 use fields::Path;
-use gathered::Gathered;
-
-/// For how long records are offered to a next step that asks for a retry. Upstream drops them at once.
-const RETRY_SECS_MAX: i64 = 30;
+use gathered::{BYTES_MAX, Gathered};
 
 const AGGREGATED: Descriptor = Descriptor {
     scope: "github.com/open-telemetry/opentelemetry-collector-contrib/processor/logdedupprocessor",
@@ -44,13 +39,12 @@ const AGGREGATED: Descriptor = Descriptor {
 /// The processor.
 pub struct LogDedup {
     plan: Arc<Plan>,
-    next: Next,
+    onward: Onward,
     /// `None` once nothing is gathered any more.
     gathered: Mutex<Option<Gathered>>,
-    host: OnceLock<Host>,
-    meter: Meter,
+    /// It is to be sent before the interval is over.
+    hurry: Notify,
     aggregated: Histogram,
-    retry: RetryConfig,
 }
 
 /// The section, compiled.
@@ -92,20 +86,13 @@ impl Processor for LogDedup {
     }
 
     fn create(settings: ProcessorSettings, plan: Arc<Plan>, next: Next) -> Self {
-        let retry = RetryConfig {
-            initial_interval: GoDuration::from_millis(100),
-            max_interval: GoDuration::from_secs(5),
-            max_elapsed_time: GoDuration::from_secs(RETRY_SECS_MAX),
-            ..RetryConfig::default()
-        };
+        let onward = Onward::new(next, &settings.meter, "failed to consume logs");
         Self {
             plan,
-            next,
-            gathered: Mutex::new(Some(Gathered::default())),
-            host: OnceLock::new(),
+            gathered: Mutex::new(Some(Gathered::new(onward.lost_at_shutdown()))),
+            onward,
+            hurry: Notify::new(),
             aggregated: settings.meter.histogram(AGGREGATED, SIZE_BOUNDS, &[]),
-            meter: settings.meter,
-            retry,
         }
     }
 }
@@ -113,17 +100,32 @@ impl Processor for LogDedup {
 #[async_trait]
 impl Component for LogDedup {
     async fn start(self: Arc<Self>, host: &Host) -> Result<(), BoxError> {
-        let stopping = self.host.get_or_init(|| host.clone()).stopping().clone();
+        self.onward.start(host);
+        let stopping = host.stopping().clone();
         host.spawn(async move {
             let interval = self.plan.config.interval.std();
-            while stopping.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
-                let seen = self.lock().as_mut().map(std::mem::take);
-                self.send(seen.unwrap_or_default()).await;
+            let mut ticks = interval_at(Instant::now() + interval, interval);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stopping.cancelled() => break,
+                    _ = ticks.tick() => {}
+                    () = self.hurry.notified() => {}
+                }
+                let seen = self.lock().as_mut().map(|it| std::mem::replace(it, self.nothing()));
+                self.send(seen).await;
             }
             let rest = self.lock().take();
-            self.send(rest.unwrap_or_default()).await;
+            self.send(rest).await;
             Ok(())
         });
+        Ok(())
+    }
+
+    /// What could not be sent within the grace is counted as lost.
+    async fn shutdown(&self) -> Result<(), BoxError> {
+        drop(self.lock().take());
         Ok(())
     }
 }
@@ -131,17 +133,21 @@ impl Component for LogDedup {
 #[async_trait]
 impl Consumer for LogDedup {
     async fn consume(&self, ctx: &Context, data: Data) -> Result<(), ConsumeError> {
+        if data.is_empty() {
+            return Ok(());
+        }
         let (same, others) = self.parted(ctx, data)?;
+        if same.is_some() {
+            self.check_room()?;
+        }
         // They go first: who is refused has counted nothing, and can come again.
         if let Some(others) = others {
-            self.next.consume(ctx, others).await?;
+            self.onward.next().consume(ctx, others).await?;
         }
         let Some(same) = same else { return Ok(()) };
-        let (claim, waiting) = ctx.wants_delivered().then(Claim::new).unzip();
-        let at_once = self.gather(same, claim, ctx.flush);
-        ctx.keep_place();
-        if let Some(at_once) = at_once {
-            self.send(at_once).await;
+        let (now, waiting) = self.gather(ctx, same);
+        if let Some(now) = now {
+            self.onward.next().consume(ctx, now).await?;
         }
         match waiting {
             Some(waiting) => waiting.answer().await,
@@ -198,67 +204,55 @@ impl LogDedup {
         Ok((same, others))
     }
 
-    /// Counts records. Gives what has to be sent at once: where `flush` is asked for, where too much is gathered, and where the
-    /// last interval is over.
-    fn gather(&self, data: Data, claim: Option<Claim>, flush: bool) -> Option<Gathered> {
+    fn nothing(&self) -> Gathered {
+        Gathered::new(self.onward.lost_at_shutdown())
+    }
+
+    /// Callers that passed here at the same time may still gather what they have.
+    fn check_room(&self) -> Result<(), ConsumeError> {
+        if self.lock().as_ref().is_some_and(Gathered::is_full) {
+            self.hurry.notify_one();
+            return Err(ConsumeError::retryable(format!(
+                "log_dedup: the next step takes nothing, and no more than {BYTES_MAX} bytes of records may wait; send again"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Counts records: what goes on at once, and the claim of a caller that waits.
+    fn gather(&self, ctx: &Context, data: Data) -> (Option<Data>, Option<Waiting>) {
         let plan = &*self.plan;
         let (now, items) = (clock::unix_nanos(), data.items());
         let data = plan.without_excluded(data);
         let parts = data.partition(Depth::Item, |it| fields::of_record(it, &plan.included));
         let mut gathered = self.lock();
-        let mut own = Gathered::default();
-        let is_over = gathered.is_none();
-        let all = gathered.as_mut().unwrap_or(&mut own);
-        for (fingerprint, records) in parts {
-            all.add(fingerprint, records, now);
-        }
-        match claim {
-            Some(claim) => all.claims.push(claim),
-            None => all.accepted += items,
-        }
-        let at_once = flush || is_over || all.is_full();
-        at_once.then(|| std::mem::take(all))
-    }
-
-    async fn send(&self, mut gathered: Gathered) {
-        let count_key = &self.plan.config.log_count_attribute;
-        gathered.counts().for_each(|it| self.aggregated.record(it as f64));
-        let Some(data) = gathered.data(count_key, &self.plan.zone, clock::unix_nanos()) else {
-            return;
+        let Some(all) = gathered.as_mut() else {
+            // It has been replaced while this call was on its way, and gathers nothing any more.
+            drop(gathered);
+            let mut own = self.nothing();
+            own.add_all(parts, now);
+            return (self.data(&mut own), None);
         };
-        let wants = if gathered.claims.is_empty() { Wants::Accepted } else { Wants::Delivered };
-        let ctx = Context { wants, flush: true, ..Context::default() };
-        let result = self.offer(&ctx, data, gathered.accepted > 0).await;
-        if let (Err(why), 1..) = (&result, gathered.accepted) {
-            let reason = match (why.is_permanent(), self.is_stopping()) {
-                (true, _) => LostReason::RejectedByBackend,
-                (false, true) => LostReason::ShutdownDeadline,
-                (false, false) => LostReason::ExpiredRetry,
-            };
-            reason.counter(&self.meter).add(gathered.accepted as u64);
-            error!(error = %why, dropped_items = gathered.accepted, "failed to consume logs");
+        all.add_all(parts, now);
+        let (claim, waiting) = ctx.wants_delivered().then(Claim::new).unzip();
+        all.batch.join_items(items, claim);
+        if ctx.flush || all.is_full() {
+            self.hurry.notify_one();
         }
-        gathered.claims.into_iter().for_each(|it| it.answer(&result));
+        ctx.keep_place();
+        (None, waiting)
     }
 
-    /// What nobody else can send again is offered again for a while.
-    async fn offer(&self, ctx: &Context, data: Data, again: bool) -> Result<(), ConsumeError> {
-        let (start, mut backoff) = (Instant::now(), Backoff::new(&self.retry));
-        loop {
-            let was_stopping = self.is_stopping();
-            let Err(why) = self.next.consume(ctx, data.clone()).await else { return Ok(()) };
-            if why.is_permanent() || !again || was_stopping {
-                return Err(why);
-            }
-            warn!(error = %why, "offering records again until they are taken");
-            let wait = backoff.next(start.elapsed(), why.retry_after(), 0.5);
-            let Some(wait) = wait else { return Err(why) };
-            let Some(host) = self.host.get() else { return Err(why) };
-            let _ = host.stopping().run_until_cancelled(tokio::time::sleep(wait)).await;
-        }
+    async fn send(&self, gathered: Option<Gathered>) {
+        let Some(mut gathered) = gathered else { return };
+        let Some(data) = self.data(&mut gathered) else { return };
+        self.onward.send(gathered.batch, data, None).await;
     }
 
-    fn is_stopping(&self) -> bool {
-        self.host.get().is_none_or(|it| it.stopping().is_cancelled())
+    /// The records, each with its number.
+    fn data(&self, gathered: &mut Gathered) -> Option<Data> {
+        gathered.counts().for_each(|it| self.aggregated.record(it as f64));
+        let count_key = &self.plan.config.log_count_attribute;
+        gathered.data(count_key, &self.plan.zone, clock::unix_nanos())
     }
 }

@@ -251,3 +251,54 @@ async fn what_nobody_can_send_again_is_offered_again_and_its_loss_is_counted() {
     assert_eq!(lost(), Some(2.0));
     it.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_leaves_takes_no_records_of_others_with_it() {
+    let it = Running::start("{interval: 1h}").await;
+    let data = |body: &str| logs(&[("1", json!([record(body, json!([]))]))]);
+    it.send(data("x")).await.unwrap();
+    it.sink.script([Answer::Hang]);
+    let flush = Context { flush: true, ..Context::delivered() };
+    let mut own = Box::pin(it.dedup.consume(&flush, data("y")));
+    tokio::select! {
+        _ = &mut own => panic!("answered before the records have arrived"),
+        () = it.sink.wait_for_calls(1) => {}
+    }
+    drop(own);
+    it.sink.release(Answer::Ok);
+    it.sink.wait_for_items(2).await;
+    it.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_may_wait_is_refused_for_now() {
+    let it = Running::start("{interval: 1h}").await;
+    let mut large = pdata::LogsBuilder::new();
+    large.record(|record| record.body("x".repeat(BYTES_MAX).as_str()));
+    let large = Data::from(large.finish());
+    it.sink.script([Answer::Hang]);
+    let patience = Duration::from_secs(60);
+    let sent = tokio::time::timeout(patience, it.send(large.clone())).await;
+    sent.expect("it is answered when it is counted").unwrap();
+    it.sink.wait_for_calls(1).await;
+    it.send(large).await.unwrap();
+    let refused = it.send(logs(&[("1", json!([record("y", json!([]))]))])).await.unwrap_err();
+    assert!(!refused.is_permanent(), "{refused}");
+    assert!(refused.to_string().contains("send again"), "{refused}");
+    it.sink.release(Answer::Ok);
+    it.sink.wait_for_items(2).await;
+    it.send(logs(&[("1", json!([record("y", json!([]))]))])).await.unwrap();
+    it.stop().await;
+}
+
+/// A reload goes on beside what it replaces: that has the time it needs.
+#[tokio::test(start_paused = true)]
+async fn what_a_replaced_one_held_is_offered_again() {
+    let it = Running::start("{interval: 1h}").await;
+    it.send(logs(&[("1", json!([record("x", json!([]))]))])).await.unwrap();
+    it.sink.script([Answer::retryable("later")]);
+    it.host.set_leaving(true);
+    let sink = it.sink.clone();
+    it.stop().await;
+    assert_eq!((sink.calls(), sink.items()), (2, 1));
+}

@@ -77,6 +77,15 @@ impl Batch {
         self.add(data, claim, None, None);
     }
 
+    /// The same for `items` that the component keeps in a form of its own.
+    pub fn join_items(&mut self, items: usize, claim: Option<Claim>) {
+        self.items += items;
+        match claim {
+            Some(claim) => self.claims.push(claim),
+            None => self.items_accepted += items,
+        }
+    }
+
     pub(crate) fn add(
         &mut self,
         data: Data,
@@ -84,11 +93,7 @@ impl Batch {
         room: Option<OwnedSemaphorePermit>,
         age: Option<Age>,
     ) {
-        self.items += data.items();
-        match claim {
-            Some(claim) => self.claims.push(claim),
-            None => self.items_accepted += data.items(),
-        }
+        self.join_items(data.items(), claim);
         match (&mut self.room, room) {
             (Some(own), Some(more)) => own.merge(more),
             (own @ None, room) => *own = room,
