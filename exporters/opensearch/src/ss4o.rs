@@ -1,7 +1,7 @@
 //! Documents of the mode ss4o, the Simple Schema for Observability (`encoder.go` and `sso_model.go`, v0.159).
 //! <https://github.com/opensearch-project/opensearch-catalog/tree/main/docs/schema/observability>
 
-use documents::flat::{clashes, is_within};
+use documents::flat::Names;
 use documents::json::{self, Bytes, Object, each_key, list, members, object, value_text};
 use documents::{SPAN_KINDS, STATUS_CODES, named};
 use pdata::{AttributesRef, LogRecord, ResourceRef, ScopeRef, Span, SpanEvent, SpanLink, ValueRef};
@@ -177,16 +177,12 @@ fn each_attribute(
     all: AttributesRef<'_>,
     mut write: impl FnMut(&mut Object<'_>, &str, ValueRef<'_>),
 ) {
-    let clashes = clashes(all);
+    let names = Names::of(all);
     each_key(all, |key, value| {
-        if matches!(value, ValueRef::Map(_)) || !clashes.contains(&key) {
+        if matches!(value, ValueRef::Map(_)) || !names.is_object(key) {
             return write(it, key, value);
         }
-        let mut name = format!("{key}.value");
-        while all.iter().any(|it| is_within(it.0, &name)) {
-            name.push_str(".value");
-        }
-        if !all.contains(&name) {
+        if let Some(name) = names.of_value(key) {
             write(it, &name, value);
         }
     });
