@@ -500,6 +500,22 @@ async fn what_was_taken_is_not_sent_again_for_the_rest() {
 }
 
 #[tokio::test]
+async fn a_request_that_splunk_finds_too_large_is_halved_where_that_helps() {
+    let it = Running::start(Signal::Logs, "max_content_length_logs: 40").await;
+    let ok = || Reply::new("200 OK", r#"{"text":"Success","code":0}"#);
+    let too_large = || Reply::new("413 Payload Too Large", "");
+    it.server.script([too_large()]);
+    let error = it.send(logs(bodies(&["a", "b"]))).await.unwrap_err();
+    assert!(error.is_too_large(), "who stands in front can halve: nothing was taken");
+    assert_eq!(it.lost("oversize"), None);
+    // What was taken would come twice.
+    it.server.script([ok(), too_large()]);
+    it.send(logs(bodies(&["a", "b"]))).await.unwrap();
+    assert_eq!((it.lost("oversize"), it.lost("rejected_by_backend")), (Some(1.0), None));
+    it.stop().await;
+}
+
+#[tokio::test]
 async fn splunk_is_asked_for_its_health_at_the_start() {
     let section = "health_check_enabled: true\nhealth_path: /up";
     let it = Running::start(Signal::Logs, section).await;
