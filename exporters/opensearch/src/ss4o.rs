@@ -3,7 +3,7 @@
 
 use documents::flat::Names;
 use documents::json::{self, Bytes, Object, each_key, list, members, object, value_text};
-use documents::{SPAN_KINDS, STATUS_CODES, named};
+use documents::{SPAN_KINDS, STATUS_CODES, named, time_of};
 use pdata::{AttributesRef, LogRecord, ResourceRef, ScopeRef, Span, SpanEvent, SpanLink, ValueRef};
 
 use crate::config::Config;
@@ -32,14 +32,6 @@ pub(crate) struct Around<'e> {
     /// Made by [`around_logs`] or [`around_spans`].
     pub(crate) members: &'e [u8],
     pub(crate) now: u64,
-}
-
-/// When a record happened, as far as it says so.
-pub(crate) fn time_of(record: LogRecord<'_>) -> u64 {
-    match record.time_unix_nano() {
-        0 => record.observed_time_unix_nano(),
-        at => at,
-    }
 }
 
 fn resource_member(it: &mut Object<'_>, resource: ResourceRef<'_>) {

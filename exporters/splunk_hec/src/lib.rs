@@ -4,14 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use component::config::Duration as GoDuration;
-use component::meter::{Descriptor, Level, OURS};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
     ExporterSettings, Host, Signal, Stability,
 };
 use compression::{Encoding, Type};
 use confighttp::client::{ClientConfig, Started};
-use tracing::warn;
 
 mod config;
 mod encode;
@@ -26,16 +24,7 @@ mod tests;
 
 pub use config::{Config, Defaults, Health, Heartbeat, Limits, SeverityFields, Telemetry};
 use event::Encoder;
-use requests::Dropped;
 use send::Sender;
-
-const DROPPED: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_exporter_dropped_items",
-    unit: "{item}",
-    description: "Spans, data points or log records that the backend has no form for, by reason.",
-};
 
 /// The exporter.
 pub struct SplunkHec {
@@ -140,16 +129,8 @@ impl SplunkHec {
         let not_started = || ConsumeError::retryable("the exporter is not started");
         let sender = sender.ok_or_else(not_started)?;
         let (requests, dropped) = Encoder::new(&self.config).encode(data);
-        self.report(&dropped);
+        dropped.report(&self.settings);
         sender.send(client, ctx, requests).await
-    }
-
-    fn report(&self, dropped: &Dropped) {
-        for (reason, items) in dropped {
-            warn!(reason, items, "dropping what Splunk does not take");
-            let labels = [("exporter", self.settings.id.as_str()), ("reason", *reason)];
-            self.settings.meter.counter(DROPPED, &labels).add(*items as u64);
-        }
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn write(encoder: &Encoder<'_>, metrics: &Metrics, requests: &mut Req
                 MetricData::Summary(_) => "Summary",
                 MetricData::ExponentialHistogram(_) | MetricData::Empty => {
                     let points = metric.points().count();
-                    sink.requests.drop("exponential_histogram", points);
+                    sink.requests.dropped.add("exponential_histogram", points);
                     continue;
                 }
             };
@@ -122,7 +122,7 @@ impl<'a> Writer<'a, '_, '_> {
                         let of_point = (point.attributes(), point.time_unix_nano());
                         self.value(of_point, ("", None), value, 1);
                     }
-                    None => self.sink.requests.drop("no_value", 1),
+                    None => self.sink.requests.dropped.add("no_value", 1),
                 }
             }
         };

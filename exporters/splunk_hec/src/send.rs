@@ -134,13 +134,7 @@ fn understood(url: &Url, reply: &Reply) -> Result<(), ConsumeError> {
             ConsumeError::permanent(format!("{text}: {remedy}")).too_large()
         }
         // Others are tried again, as upstream: a token that is not known today may be tomorrow.
-        _ => {
-            let error = ConsumeError::retryable(text);
-            match reply.retry_after(component::clock::now()) {
-                Some(wait) => error.after(wait),
-                None => error,
-            }
-        }
+        _ => reply.retryable(text),
     })
 }
 
