@@ -58,10 +58,10 @@ impl Encoder<'_> {
 
     /// False for a record without a body, which HEC does not take.
     fn record<'a>(
-        &self,
+        &'a self,
         record: LogRecord<'a>,
         around: &Around<'a>,
-        of_resource: &Fields<'a>,
+        of_resource: &'a Fields<'a>,
         out: &mut Vec<u8>,
     ) -> bool {
         let body = record.body().unwrap_or_default();
@@ -74,7 +74,8 @@ impl Encoder<'_> {
             return false;
         }
         let (mut around, mut fields) = (*around, self.of_record(record));
-        fields.extend(of_resource.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let of_resource = of_resource.iter();
+        fields.extend(of_resource.map(|(name, value)| (Cow::Borrowed(&**name), value.borrowed())));
         around.take(record.attributes(), &self.names, |name, value| {
             put_flat(&mut fields, Cow::Borrowed(name), value);
         });
@@ -83,7 +84,7 @@ impl Encoder<'_> {
     }
 
     /// Fields for what a record has beside its attributes.
-    fn of_record<'a>(&self, record: LogRecord<'a>) -> Fields<'a> {
+    fn of_record<'a>(&'a self, record: LogRecord<'a>) -> Fields<'a> {
         let mut fields = Fields::new();
         for (name, id) in [("span_id", record.span_id()), ("trace_id", record.trace_id())] {
             if id.iter().any(|it| *it != 0) {
@@ -92,11 +93,11 @@ impl Encoder<'_> {
         }
         let names = &self.config.otel_to_hec_fields;
         if !record.severity_text().is_empty() {
-            let name = Cow::Owned(names.severity_text.clone());
+            let name = Cow::Borrowed(names.severity_text.as_str());
             fields.insert(name, Field::Text(record.severity_text().into()));
         }
         if record.severity_number() != 0 {
-            let name = Cow::Owned(names.severity_number.clone());
+            let name = Cow::Borrowed(names.severity_number.as_str());
             fields.insert(name, Field::Int(record.severity_number().into()));
         }
         fields
