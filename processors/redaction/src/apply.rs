@@ -1,5 +1,7 @@
 //! Changes attributes and bodies, and says what was changed.
 
+use std::collections::HashSet;
+
 use pdata::{Field, Place, Value, ValueBuf, ValueRef, ValueWriter};
 
 use crate::rules::{Rules, Summary, Verdict};
@@ -65,7 +67,7 @@ const OF_BODY: Names = Names {
 pub(crate) fn attributes(place: &mut Place<'_>, field: Field, rules: &Rules) {
     let Some(mut attributes) = place.attributes(field) else { return };
     let (summary, mut told) = (rules.summary, Told::new(rules.summary));
-    let mut removed = Vec::new();
+    let mut removed = HashSet::new();
     attributes.for_each(|key, value, out| match rules.of_attribute(key, value) {
         Verdict::Stays => false,
         Verdict::Ignored => {
@@ -78,7 +80,7 @@ pub(crate) fn attributes(place: &mut Place<'_>, field: Field, rules: &Rules) {
         }
         Verdict::Removed => {
             told.removed.add(summary, key);
-            removed.push(key.to_owned());
+            removed.insert(key.to_owned());
             false
         }
         Verdict::Masked(text) => {
@@ -87,8 +89,8 @@ pub(crate) fn attributes(place: &mut Place<'_>, field: Field, rules: &Rules) {
             true
         }
     });
-    for key in &removed {
-        attributes.remove(key);
+    if !removed.is_empty() {
+        attributes.retain(|key, _| !removed.contains(key));
     }
     tell(place, field, told, &OF_ATTRIBUTES);
 }
