@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use component::meter::Counter;
 use component::{ConsumeError, Context, Data, Outputs, Received, Signal, async_trait};
-use confighttp::server::{Handler, error_answer};
+use confighttp::server::{Handler, error_answer, retry_after};
 use confignet::proxy::unescaped;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use tracing::warn;
@@ -176,9 +176,7 @@ fn refused(why: Refused) -> Response<Bytes> {
 fn failed(error: &ConsumeError) -> Response<Bytes> {
     let mut answer = answer(StatusCode::INTERNAL_SERVER_ERROR, FAILED);
     if let Some(wait) = error.retry_after().filter(|_| !error.is_permanent()) {
-        // Whole seconds, and never earlier than asked for.
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        retry_after(answer.headers_mut(), wait);
     }
     answer
 }
