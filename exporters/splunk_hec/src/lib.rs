@@ -75,14 +75,18 @@ impl Component for SplunkHec {
         let stopping = host.stopping().clone();
         let sender = Sender::new(&self.settings, retry, (limit, compressed), stopping);
         self.sender.get_or_init(|| sender);
+        if !config.heartbeat.is_on() {
+            return Ok(());
+        }
+        let host_name = heartbeat::host_name().await;
         if config.heartbeat.startup {
-            let sent = self.send(&Context::default(), &self.heartbeat()).await;
+            let sent = self.send(&Context::default(), &self.heartbeat(&host_name)).await;
             sent.map_err(|why| format!("{id}: heartbeat on startup failed: {why}"))?;
         }
         if config.heartbeat.interval.nanos() > 0 {
             let (its_host, exporter) = (host.clone(), Arc::clone(&self));
             host.spawn(async move {
-                exporter.beat(&its_host).await;
+                exporter.beat(&its_host, &host_name).await;
                 Ok(())
             });
         }

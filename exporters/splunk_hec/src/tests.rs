@@ -43,6 +43,9 @@ fn sections_that_make_no_sense_are_refused_in_the_words_of_upstream() {
     let section = "{endpoint: 'http://127.0.0.1:1', token: t, compression: zstd, \
                    hec_metadata_to_otel_attrs: {index: i}, telemetry: {override_metrics_names: {a: b}}}";
     assert_eq!(warnings::<Config>(section).len(), 3);
+    let section = "{endpoint: 'http://127.0.0.1:1', token: t, log_data_enabled: false, heartbeat: {interval: 1s}}";
+    let want = "heartbeat has no effect: heartbeats are logs, and log_data_enabled is false";
+    assert_eq!(warnings::<Config>(section), [want]);
 }
 
 #[test]
