@@ -11,7 +11,7 @@ use component::{
 };
 use compression::Type;
 use confighttp::client::{Reply, Started, Url};
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use tracing::warn;
 
 mod config;
@@ -141,6 +141,8 @@ fn classify(reply: &Reply, url: &Url) -> Result<(), ConsumeError> {
     // As upstream, which says so more than once.
     let message = "Permanent error: Permanent error: Permanent error: remote write request failed";
     let (message, encoded) = (message.to_owned(), Bytes::new());
-    let status = GrpcStatus { code: INTERNAL, message, encoded };
-    Err(ConsumeError::permanent("remote write request failed").with_status(status))
+    let told = GrpcStatus { code: INTERNAL, message, encoded };
+    let error = ConsumeError::permanent("remote write request failed").with_status(told);
+    // Who stands in front sends halves. Samples that were taken before may come twice, as after every retry.
+    Err(if status == StatusCode::PAYLOAD_TOO_LARGE { error.too_large() } else { error })
 }
