@@ -1,7 +1,7 @@
 //! Requests to ClickHouse, what its answers mean, and how a row that it refuses is found.
 
 use bytes::Bytes;
-use component::{ConsumeError, Context, ExporterSettings, LostReason};
+use component::{ConsumeError, Context, ExporterSettings};
 use confighttp::client::Reply;
 use documents::{Attempts, Clients, Pauses, Rest};
 use http::HeaderValue;
@@ -176,7 +176,7 @@ impl Inserter {
                 return Err(why);
             }
             if why.is_permanent() {
-                self.rest.lose(items, LostReason::RejectedByBackend, &why);
+                self.rest.lose_refused(items, &why);
                 return Ok(None);
             }
             if !attempts.wait(why.retry_after()).await {

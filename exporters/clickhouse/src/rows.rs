@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use documents::json::{self, Object, each_key, list, members, object, value_text};
-use documents::{SPAN_KINDS, STATUS_CODES, named};
+use documents::{SPAN_KINDS, STATUS_CODES, named, time_of};
 use pdata::{
     AttributesRef, Buckets, Exemplar, Logs, Metric, MetricData, Metrics, NumberValue, PointRef,
     ScopeMetrics, Traces, ValueRef,
@@ -78,12 +78,8 @@ pub(crate) fn logs(logs: &Logs) -> Rows {
                 write_map(it.key("ScopeAttributes"), scope.attributes());
             });
             for record in group.records() {
-                let at = match record.time_unix_nano() {
-                    0 => record.observed_time_unix_nano(),
-                    at => at,
-                };
                 rows.row(|it| {
-                    it.time("Timestamp", at);
+                    it.time("Timestamp", time_of(record));
                     it.id("TraceId", record.trace_id());
                     it.id("SpanId", record.span_id());
                     it.uint("TraceFlags", u64::from(record.flags() & 0xff));

@@ -1,7 +1,7 @@
 //! Documents of the mode ecs: attributes of OpenTelemetry under the names of the Elastic Common Schema (`model.go`, v0.159).
 
 use documents::flat::{Fields, Leaf};
-use documents::{json, named};
+use documents::{json, named, time_of};
 use pdata::{AttributesRef, LogRecord, Span, ValueRef};
 
 use crate::route::Route;
@@ -154,8 +154,7 @@ pub(crate) fn log<'a>(out: &mut Vec<u8>, record: LogRecord<'a>, around: &Around<
     data_stream(&mut fields, "", around.route);
     agent(&mut fields, around.resource);
     host_os(&mut fields, around.resource);
-    let (at, observed) = (record.time_unix_nano(), record.observed_time_unix_nano());
-    fields.add("@timestamp", Leaf::Time(if at == 0 { observed } else { at }));
+    fields.add("@timestamp", Leaf::Time(time_of(record)));
     fields.id("trace.id", record.trace_id());
     fields.id("span.id", record.span_id());
     if record.severity_number() != 0 {

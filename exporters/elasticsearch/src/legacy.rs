@@ -1,21 +1,12 @@
 //! Documents of the modes none and raw: flat fields, with prefixes or without (`model.go`, v0.159).
 
 use documents::flat::{Fields, Leaf};
-use documents::{json, named};
+use documents::{SPAN_KIND_NAMES, json, named, time_of};
 use pdata::text::hex;
 use pdata::{AttributesRef, LogRecord, ScopeRef, Span, SpanLink, ValueRef};
 
 use crate::ecs::data_stream;
 use crate::route::Route;
-
-const KINDS: [&str; 6] = [
-    "SPAN_KIND_UNSPECIFIED",
-    "SPAN_KIND_INTERNAL",
-    "SPAN_KIND_SERVER",
-    "SPAN_KIND_CLIENT",
-    "SPAN_KIND_PRODUCER",
-    "SPAN_KIND_CONSUMER",
-];
 
 /// What all documents of a resource have.
 pub(crate) fn resource(all: AttributesRef<'_>) -> Fields<'_> {
@@ -39,8 +30,7 @@ pub(crate) fn log<'a>(
     (around, route, prefixed): (&[&Fields<'a>], &'a Route, bool),
 ) {
     let mut fields = Fields::default();
-    let (at, observed) = (record.time_unix_nano(), record.observed_time_unix_nano());
-    fields.add("@timestamp", Leaf::Time(if at == 0 { observed } else { at }));
+    fields.add("@timestamp", Leaf::Time(time_of(record)));
     fields.id("TraceId", record.trace_id());
     fields.id("SpanId", record.span_id());
     fields.add("TraceFlags", Leaf::Int(record.flags().into()));
@@ -66,7 +56,7 @@ pub(crate) fn span<'a>(
     fields.id("SpanId", span.span_id());
     fields.id("ParentSpanId", span.parent_span_id());
     fields.text("Name", span.name());
-    fields.text("Kind", named(&KINDS, span.kind()));
+    fields.text("Kind", named(&SPAN_KIND_NAMES, span.kind()));
     fields.add("TraceStatus", Leaf::Int(span.status().code.into()));
     fields.text("TraceStatusDescription", span.status().message);
     fields.text("Link", links(span.links()));

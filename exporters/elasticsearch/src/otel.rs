@@ -1,7 +1,7 @@
 //! Documents of the mode otel (`internal/serializer/otelserializer`, v0.159).
 
 use documents::json::{self, Bytes, Object, each_key, object};
-use documents::{SPAN_KINDS, STATUS_CODES, named};
+use documents::{SPAN_KINDS, STATUS_CODES, named, time_of};
 use pdata::{AttributesRef, LogRecord, ResourceRef, ScopeRef, Span, SpanEvent, ValueRef};
 
 use crate::route::is_reserved;
@@ -119,10 +119,9 @@ fn places(it: &mut Object<'_>, all: AttributesRef<'_>) {
 
 /// A log record. `stream` and `around` are members that are written already.
 pub(crate) fn log(out: &mut Vec<u8>, record: LogRecord<'_>, stream: &[u8], around: &[u8]) {
-    let (at, observed) = (record.time_unix_nano(), record.observed_time_unix_nano());
     object(out, |it| {
-        time(it, "@timestamp", if at == 0 { observed } else { at });
-        time(it, "observed_timestamp", observed);
+        time(it, "@timestamp", time_of(record));
+        time(it, "observed_timestamp", record.observed_time_unix_nano());
         it.members(stream);
         it.text_if_any("severity_text", record.severity_text());
         if record.severity_number() != 0 {

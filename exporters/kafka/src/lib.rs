@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use component::config::Duration;
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
-    ExporterSettings, Host, LostReason, Signal, Stability,
+    ExporterSettings, Host, Signal, Stability,
 };
 use documents::{Attempts, Pauses, Rest};
 use kafka::{Acks, Cluster, Error, Packed, Producer};
@@ -143,12 +143,7 @@ impl Consumer for Kafka {
             let (error, items) =
                 (error(&why), packed.iter().flatten().map(|it| it.items).sum::<usize>());
             if error.is_permanent() && any_arrived {
-                let reason = if why.is_too_large() {
-                    LostReason::Oversize
-                } else {
-                    LostReason::RejectedByBackend
-                };
-                self.rest.lose(items, reason, &error);
+                self.rest.lose_refused(items, &error);
                 return Ok(());
             }
             if error.is_permanent() {

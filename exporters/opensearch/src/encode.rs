@@ -2,7 +2,7 @@
 
 use documents::bulk::Bulk;
 use documents::flat::{Fields, Leaf};
-use documents::{Dropped, json};
+use documents::{Dropped, json, time_of};
 use pdata::{AttributesRef, LogRecord, Logs, Traces, ValueRef};
 
 use crate::config::{Config, Mapping, Mode};
@@ -94,7 +94,7 @@ fn resource_fields<'a>(mapping: &Mapping, all: AttributesRef<'a>) -> Fields<'a> 
 /// A document of the modes ecs and `flatten_attributes`: OTLP's log data model, whose attributes come last and so count.
 fn flat<'a>(out: &mut Vec<u8>, record: LogRecord<'a>, before: &Fields<'a>, mapping: &'a Mapping) {
     let mut fields = Fields::default();
-    let at = ss4o::time_of(record);
+    let at = time_of(record);
     let name =
         if mapping.timestamp_field.is_empty() { "@timestamp" } else { &mapping.timestamp_field };
     let millis = Leaf::Int((at / 1_000_000).cast_signed());

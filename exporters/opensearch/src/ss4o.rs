@@ -1,9 +1,9 @@
 //! Documents of the mode ss4o, the Simple Schema for Observability (`encoder.go` and `sso_model.go`, v0.159).
 //! <https://github.com/opensearch-project/opensearch-catalog/tree/main/docs/schema/observability>
 
-use documents::flat::{clashes, is_within};
+use documents::flat::Names;
 use documents::json::{self, Bytes, Object, each_key, list, members, object, value_text};
-use documents::{SPAN_KINDS, STATUS_CODES, named};
+use documents::{SPAN_KINDS, STATUS_CODES, named, time_of};
 use pdata::{AttributesRef, LogRecord, ResourceRef, ScopeRef, Span, SpanEvent, SpanLink, ValueRef};
 
 use crate::config::Config;
@@ -32,14 +32,6 @@ pub(crate) struct Around<'e> {
     /// Made by [`around_logs`] or [`around_spans`].
     pub(crate) members: &'e [u8],
     pub(crate) now: u64,
-}
-
-/// When a record happened, as far as it says so.
-pub(crate) fn time_of(record: LogRecord<'_>) -> u64 {
-    match record.time_unix_nano() {
-        0 => record.observed_time_unix_nano(),
-        at => at,
-    }
 }
 
 fn resource_member(it: &mut Object<'_>, resource: ResourceRef<'_>) {
@@ -177,16 +169,12 @@ fn each_attribute(
     all: AttributesRef<'_>,
     mut write: impl FnMut(&mut Object<'_>, &str, ValueRef<'_>),
 ) {
-    let clashes = clashes(all);
+    let names = Names::of(all);
     each_key(all, |key, value| {
-        if matches!(value, ValueRef::Map(_)) || !clashes.contains(&key) {
+        if matches!(value, ValueRef::Map(_)) || !names.is_object(key) {
             return write(it, key, value);
         }
-        let mut name = format!("{key}.value");
-        while all.iter().any(|it| is_within(it.0, &name)) {
-            name.push_str(".value");
-        }
-        if !all.contains(&name) {
+        if let Some(name) = names.of_value(key) {
             write(it, &name, value);
         }
     });

@@ -228,6 +228,21 @@ fn a_name_that_is_also_an_object_does_not_cost_the_document() {
     assert_eq!(attributes, want);
 }
 
+#[test]
+fn names_that_are_objects_by_the_thousand_do_not_take_long() {
+    // Work that grows with the square of this would take minutes.
+    let pairs = (0..15_000).flat_map(|at| [format!("k{at}"), format!("k{at}.x")]);
+    let pairs: Vec<Value> = pairs.map(|it| attribute(&it, "v")).collect();
+    // So would a walk to the end of a chain from each of its names, if each step read the name as a whole.
+    let chain = (0..300).map(|at| format!("a{}", ".value".repeat(at)));
+    let chain: Vec<Value> = chain.map(|it| attribute(&it, "v")).collect();
+    let records = json!([{"attributes": pairs}, {"attributes": chain}]);
+    let (lines, _) = lines("", &data(Signal::Logs, &json!({}), &records));
+    let sizes: Vec<usize> =
+        lines.iter().map(|it| it.1["attributes"].as_object().unwrap().len()).collect();
+    assert_eq!(sizes, [30_001, 2]);
+}
+
 fn indices(section: &str, attributes: &Value) -> Vec<String> {
     let records = json!([{"attributes": attributes}]);
     let scope = json!({"name": "lib", "attributes": [attribute("both", "scope"), attribute("where", "scope")]});

@@ -1,7 +1,6 @@
 //! Prometheus' remote write: points become series, series become requests of protobuf in snappy.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,8 +11,7 @@ use component::{
 };
 use compression::Type;
 use confighttp::client::{Reply, Started, Url};
-use http::HeaderValue;
-use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use tracing::warn;
 
 mod config;
@@ -138,25 +136,13 @@ fn classify(reply: &Reply, url: &Url) -> Result<(), ConsumeError> {
         "failed to send WriteRequest to remote endpoint"
     );
     if status.is_server_error() || status.as_u16() == 429 {
-        let error = ConsumeError::retryable("remote write request failed");
-        return Err(match retry_after(reply) {
-            Some(wait) => error.after(wait),
-            None => error,
-        });
+        return Err(reply.retryable("remote write request failed".to_owned()));
     }
     // As upstream, which says so more than once.
     let message = "Permanent error: Permanent error: Permanent error: remote write request failed";
     let (message, encoded) = (message.to_owned(), Bytes::new());
-    let status = GrpcStatus { code: INTERNAL, message, encoded };
-    Err(ConsumeError::permanent("remote write request failed").with_status(status))
-}
-
-/// Seconds, or a date. RFC 9110, section 10.2.3.
-fn retry_after(reply: &Reply) -> Option<Duration> {
-    let value = reply.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    date.duration_since(component::clock::now()).ok()
+    let told = GrpcStatus { code: INTERNAL, message, encoded };
+    let error = ConsumeError::permanent("remote write request failed").with_status(told);
+    // Who stands in front sends halves. Samples that were taken before may come twice, as after every retry.
+    Err(if status == StatusCode::PAYLOAD_TOO_LARGE { error.too_large() } else { error })
 }

@@ -148,3 +148,20 @@ fn the_second_version_names_texts_by_number() {
     let shown: Vec<&[u8]> = numbers.iter().map(|it| symbols[*it as usize]).collect();
     assert_eq!(shown, [&b"__name__"[..], b"g", b"job", b"s", b"otel_scope_name", b"lib"]);
 }
+
+#[test]
+fn answers_say_whether_another_attempt_or_a_smaller_one_can_help() {
+    let url = Url::parse("http://127.0.0.1:1/api/v1/write").unwrap();
+    for (status, wait, is_permanent) in
+        [(400, None, true), (413, None, true), (429, Some(7), false), (503, None, false)]
+    {
+        let mut headers = http::HeaderMap::new();
+        headers.extend(wait.map(|seconds: u64| (http::header::RETRY_AFTER, seconds.into())));
+        let status = StatusCode::from_u16(status).unwrap();
+        let reply = Reply { status, headers, body: Bytes::new() };
+        let error = classify(&reply, &url).unwrap_err();
+        assert_eq!(error.is_permanent(), is_permanent, "{status}");
+        assert_eq!(error.is_too_large(), status == 413, "{status}");
+        assert_eq!(error.retry_after(), wait.map(std::time::Duration::from_secs), "{status}");
+    }
+}

@@ -144,6 +144,12 @@ pub struct Heartbeat {
     pub startup: bool,
 }
 
+impl Heartbeat {
+    pub(crate) fn is_on(&self) -> bool {
+        self.startup || self.interval.nanos() > 0
+    }
+}
+
 /// `telemetry:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
@@ -292,6 +298,11 @@ impl component::Config for Config {
         if self.hec_metadata_to_otel_attrs != Metadata::default() {
             let text = "hec_metadata_to_otel_attrs is deprecated; use otel_attrs_to_hec_metadata";
             problems.warn(Caution::Deprecated, "", text).about("hec_metadata_to_otel_attrs");
+        }
+        if self.heartbeat.is_on() && !self.log_data_enabled {
+            let text =
+                "heartbeat has no effect: heartbeats are logs, and log_data_enabled is false";
+            problems.warn(Caution::NoEffect, "", text).remove("heartbeat");
         }
         if !self.telemetry.override_metrics_names.is_empty() {
             let text = "override_metrics_names has no effect: rename metrics with service::telemetry::metrics::views";

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use component::Data;
 use documents::json::{self, Bytes, Object};
+use documents::{Dropped, SPAN_KIND_NAMES, STATUS_CODE_NAMES, named, time_of};
 use pdata::{AttributesRef, LogRecord, Logs, ScopeSpans, Span, Traces, ValueRef};
 
 use crate::event::{Around, Encoder, Field, Fields, put_flat};
@@ -12,19 +13,10 @@ use crate::requests::{Limits, Request, Requests};
 
 /// The scope whose log records are profiles.
 pub(crate) const PROFILING: &str = "otel.profiling";
-const SPAN_KINDS: [&str; 6] = [
-    "SPAN_KIND_UNSPECIFIED",
-    "SPAN_KIND_INTERNAL",
-    "SPAN_KIND_SERVER",
-    "SPAN_KIND_CLIENT",
-    "SPAN_KIND_PRODUCER",
-    "SPAN_KIND_CONSUMER",
-];
-const STATUS_CODES: [&str; 3] = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 
 impl Encoder<'_> {
     /// The requests for a batch, and what is left out of it.
-    pub(crate) fn encode(&self, data: &Data) -> (Vec<Request>, crate::requests::Dropped) {
+    pub(crate) fn encode(&self, data: &Data) -> (Vec<Request>, Dropped) {
         let event = usize::try_from(self.config.limits.max_event_size).unwrap_or(usize::MAX);
         let request = self.config.content_length_max(data.signal());
         let mut requests = Requests::new(Limits { request, event });
@@ -57,7 +49,7 @@ impl Encoder<'_> {
                     if self.record(record, &around, &fields, &mut out) {
                         requests.add(&key, &out, 1);
                     } else {
-                        requests.drop("no_body", 1);
+                        requests.dropped.add("no_body", 1);
                     }
                 }
             }
@@ -66,10 +58,10 @@ impl Encoder<'_> {
 
     /// False for a record without a body, which HEC does not take.
     fn record<'a>(
-        &self,
+        &'a self,
         record: LogRecord<'a>,
         around: &Around<'a>,
-        of_resource: &Fields<'a>,
+        of_resource: &'a Fields<'a>,
         out: &mut Vec<u8>,
     ) -> bool {
         let body = record.body().unwrap_or_default();
@@ -82,20 +74,17 @@ impl Encoder<'_> {
             return false;
         }
         let (mut around, mut fields) = (*around, self.of_record(record));
-        fields.extend(of_resource.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let of_resource = of_resource.iter();
+        fields.extend(of_resource.map(|(name, value)| (Cow::Borrowed(&**name), value.borrowed())));
         around.take(record.attributes(), &self.names, |name, value| {
             put_flat(&mut fields, Cow::Borrowed(name), value);
         });
-        let time = match record.time_unix_nano() {
-            0 => record.observed_time_unix_nano(),
-            time => time,
-        };
-        around.event(out, time, &fields, |out| json::value(out, body, Bytes::Base64));
+        around.event(out, time_of(record), &fields, |out| json::value(out, body, Bytes::Base64));
         true
     }
 
     /// Fields for what a record has beside its attributes.
-    fn of_record<'a>(&self, record: LogRecord<'a>) -> Fields<'a> {
+    fn of_record<'a>(&'a self, record: LogRecord<'a>) -> Fields<'a> {
         let mut fields = Fields::new();
         for (name, id) in [("span_id", record.span_id()), ("trace_id", record.trace_id())] {
             if id.iter().any(|it| *it != 0) {
@@ -104,11 +93,11 @@ impl Encoder<'_> {
         }
         let names = &self.config.otel_to_hec_fields;
         if !record.severity_text().is_empty() {
-            let name = Cow::Owned(names.severity_text.clone());
+            let name = Cow::Borrowed(names.severity_text.as_str());
             fields.insert(name, Field::Text(record.severity_text().into()));
         }
         if record.severity_number() != 0 {
-            let name = Cow::Owned(names.severity_number.clone());
+            let name = Cow::Borrowed(names.severity_number.as_str());
             fields.insert(name, Field::Int(record.severity_number().into()));
         }
         fields
@@ -132,17 +121,17 @@ impl Encoder<'_> {
 
 fn write_span(out: &mut Vec<u8>, span: Span<'_>) {
     json::object(out, |out| {
-        id(out, "trace_id", span.trace_id());
-        id(out, "span_id", span.span_id());
-        id(out, "parent_span_id", span.parent_span_id());
+        out.id("trace_id", span.trace_id());
+        out.id("span_id", span.span_id());
+        out.id("parent_span_id", span.parent_span_id());
         out.text("name", span.name());
         attributes(out, span.attributes());
         out.uint("end_time", span.end_time_unix_nano());
-        out.text("kind", named(&SPAN_KINDS, span.kind()));
+        out.text("kind", named(&SPAN_KIND_NAMES, span.kind()));
         let status = span.status();
         out.object("status", |out| {
             out.text("message", status.message);
-            out.text("code", named(&STATUS_CODES, status.code));
+            out.text("code", named(&STATUS_CODE_NAMES, status.code));
         });
         out.uint("start_time", span.start_time_unix_nano());
         if span.events().next().is_some() {
@@ -158,8 +147,8 @@ fn write_span(out: &mut Vec<u8>, span: Span<'_>) {
             json::list(out.key("links"), span.links(), |out, link| {
                 json::object(out, |out| {
                     attributes(out, link.attributes());
-                    id(out, "trace_id", link.trace_id());
-                    id(out, "span_id", link.span_id());
+                    out.id("trace_id", link.trace_id());
+                    out.id("span_id", link.span_id());
                     out.text("trace_state", link.trace_state());
                 });
             });
@@ -167,21 +156,8 @@ fn write_span(out: &mut Vec<u8>, span: Span<'_>) {
     });
 }
 
-/// An id that is not there is an empty text.
-fn id(out: &mut Object<'_>, name: &str, id: &[u8]) {
-    if id.iter().any(|it| *it != 0) {
-        json::hex(out.key(name), id);
-    } else {
-        out.text(name, "");
-    }
-}
-
 fn attributes(out: &mut Object<'_>, attributes: AttributesRef<'_>) {
     if !attributes.is_empty() {
         out.value("attributes", ValueRef::Map(attributes), Bytes::Base64);
     }
-}
-
-fn named(names: &[&'static str], number: i32) -> &'static str {
-    usize::try_from(number).ok().and_then(|it| names.get(it)).copied().unwrap_or_default()
 }

@@ -107,6 +107,14 @@ fn time(out: &mut Vec<u8>, unix_nano: u64) {
 }
 
 impl Field<'_> {
+    /// The same, without a copy of its text.
+    pub(crate) fn borrowed(&self) -> Field<'_> {
+        match self {
+            Self::Text(it) => Field::Text(Cow::Borrowed(it)),
+            other => other.clone(),
+        }
+    }
+
     fn write(&self, name: &str, out: &mut Object<'_>) {
         match self {
             Self::Value(ValueRef::Double(it)) => double(out.key(name), *it),

@@ -20,15 +20,21 @@ macro_rules! heartbeats {
     };
 }
 
+/// Whose heartbeats they are. Read once: a file is not for asynchronous code, and the kernel's name for the machine stays.
+pub(crate) async fn host_name() -> String {
+    let name = tokio::task::spawn_blocking(|| Machine::below("/").host_name());
+    name.await.ok().flatten().unwrap_or_else(|| "unknownhost".to_owned())
+}
+
 impl SplunkHec {
     /// Sends heartbeats until the host stops.
-    pub(crate) async fn beat(&self, host: &Host) {
+    pub(crate) async fn beat(&self, host: &Host, host_name: &str) {
         let [sent, failed] = self.counters();
         let interval = self.config.heartbeat.interval.std();
         let work = async {
             loop {
                 tokio::time::sleep(interval).await;
-                let result = self.send(&Context::default(), &self.heartbeat()).await;
+                let result = self.send(&Context::default(), &self.heartbeat(host_name)).await;
                 match &result {
                     Ok(()) => sent.add(1),
                     Err(error) => {
@@ -52,15 +58,14 @@ impl SplunkHec {
             .map(|it| self.settings.meter.counter(it, &labels))
     }
 
-    pub(crate) fn heartbeat(&self) -> Data {
+    pub(crate) fn heartbeat(&self, host_name: &str) -> Data {
         let (names, build) = (self.config.metadata(), &self.settings.build);
-        let host = Machine::below("/").host_name().unwrap_or_else(|| "unknownhost".to_owned());
         let mut builder = LogsBuilder::new();
         builder.resource(|it| {
             it.put(&names.index, "_internal");
             it.put(&names.source, "otelcol");
             it.put(&names.sourcetype, "heartbeat");
-            it.put(&names.host, &host);
+            it.put(&names.host, host_name);
         });
         let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
         let text = format!(

@@ -4,14 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use component::config::Duration as GoDuration;
-use component::meter::{Descriptor, Level, OURS};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
     ExporterSettings, Host, Signal, Stability,
 };
 use compression::{Encoding, Type};
 use confighttp::client::{ClientConfig, Started};
-use tracing::warn;
 
 mod config;
 mod encode;
@@ -26,16 +24,7 @@ mod tests;
 
 pub use config::{Config, Defaults, Health, Heartbeat, Limits, SeverityFields, Telemetry};
 use event::Encoder;
-use requests::Dropped;
 use send::Sender;
-
-const DROPPED: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_exporter_dropped_items",
-    unit: "{item}",
-    description: "Spans, data points or log records that the backend has no form for, by reason.",
-};
 
 /// The exporter.
 pub struct SplunkHec {
@@ -86,14 +75,18 @@ impl Component for SplunkHec {
         let stopping = host.stopping().clone();
         let sender = Sender::new(&self.settings, retry, (limit, compressed), stopping);
         self.sender.get_or_init(|| sender);
+        if !config.heartbeat.is_on() {
+            return Ok(());
+        }
+        let host_name = heartbeat::host_name().await;
         if config.heartbeat.startup {
-            let sent = self.send(&Context::default(), &self.heartbeat()).await;
+            let sent = self.send(&Context::default(), &self.heartbeat(&host_name)).await;
             sent.map_err(|why| format!("{id}: heartbeat on startup failed: {why}"))?;
         }
         if config.heartbeat.interval.nanos() > 0 {
             let (its_host, exporter) = (host.clone(), Arc::clone(&self));
             host.spawn(async move {
-                exporter.beat(&its_host).await;
+                exporter.beat(&its_host, &host_name).await;
                 Ok(())
             });
         }
@@ -140,16 +133,8 @@ impl SplunkHec {
         let not_started = || ConsumeError::retryable("the exporter is not started");
         let sender = sender.ok_or_else(not_started)?;
         let (requests, dropped) = Encoder::new(&self.config).encode(data);
-        self.report(&dropped);
+        dropped.report(&self.settings);
         sender.send(client, ctx, requests).await
-    }
-
-    fn report(&self, dropped: &Dropped) {
-        for (reason, items) in dropped {
-            warn!(reason, items, "dropping what Splunk does not take");
-            let labels = [("exporter", self.settings.id.as_str()), ("reason", *reason)];
-            self.settings.meter.counter(DROPPED, &labels).add(*items as u64);
-        }
     }
 }
 

@@ -13,12 +13,12 @@ use crate::event::{Around, Encoder, Field, Fields};
 use crate::requests::{Key, Requests};
 
 /// Values with what stands around them.
+#[derive(Clone)]
 struct Event<'a> {
     around: Around<'a>,
     time_unix_nano: u64,
     /// Dimensions and values.
     fields: Fields<'a>,
-    items: usize,
 }
 
 impl Event<'_> {
@@ -33,36 +33,79 @@ struct Sink<'a, 'r> {
     requests: &'r mut Requests,
     out: Vec<u8>,
     /// With `use_multi_metric_format`: events, and where they stand by all that is no value.
-    merged: Option<(Vec<(Key, Event<'a>)>, HashMap<(Key, Vec<u8>), usize>)>,
+    merged: Option<(Vec<Merged<'a>>, HashMap<(Key, Vec<u8>), usize>)>,
+}
+
+struct Merged<'a> {
+    key: Key,
+    event: Event<'a>,
+    items: usize,
+}
+
+/// A value of a point. `items`: one value of a point counts for it.
+struct OneValue<'a> {
+    name: String,
+    dimension: Option<(&'static str, String)>,
+    value: Field<'a>,
+    items: usize,
 }
 
 impl<'a> Sink<'a, '_> {
-    fn add(&mut self, key: &Key, mut event: Event<'a>, name: Cow<'a, str>, value: Field<'a>) {
-        let Some((events, known)) = &mut self.merged else {
-            event.fields.insert(name, value);
+    /// The event has what all values of its point have in common, and is afterwards as before.
+    fn add(&mut self, key: &Key, event: &mut Event<'a>, it: OneValue<'a>) {
+        let dimension = it.dimension.map(|(name, value)| {
+            let name = Cow::Borrowed(name);
+            (name.clone(), event.fields.insert(name, Field::Text(value.into())))
+        });
+        let name = Cow::Owned(it.name);
+        if self.merged.is_some() {
+            self.merge(key, event, (name, it.value), it.items);
+        } else {
+            let covered = event.fields.insert(name.clone(), it.value);
             self.out.clear();
             event.write(&mut self.out);
-            return self.requests.add(key, &self.out, event.items);
-        };
-        let (mut rest, items) = (Vec::new(), std::mem::take(&mut event.items));
+            self.requests.add(key, &self.out, it.items);
+            put_back(&mut event.fields, name, covered);
+        }
+        if let Some((name, covered)) = dimension {
+            put_back(&mut event.fields, name, covered);
+        }
+    }
+
+    fn merge(
+        &mut self,
+        key: &Key,
+        event: &Event<'a>,
+        (name, value): (Cow<'a, str>, Field<'a>),
+        items: usize,
+    ) {
+        let Some((events, known)) = &mut self.merged else { return };
+        let mut rest = Vec::new();
         event.write(&mut rest);
         let at = *known.entry((key.clone(), rest)).or_insert(events.len());
         if at == events.len() {
-            events.push((key.clone(), event));
+            events.push(Merged { key: key.clone(), event: event.clone(), items: 0 });
         }
-        if let Some((_, whole)) = events.get_mut(at) {
+        if let Some(whole) = events.get_mut(at) {
             whole.items += items;
-            whole.fields.insert(name, value);
+            whole.event.fields.insert(name, value);
         }
     }
 
     fn finish(self) {
         let mut out = self.out;
-        for (key, event) in self.merged.into_iter().flat_map(|it| it.0) {
+        for Merged { key, event, items } in self.merged.into_iter().flat_map(|it| it.0) {
             out.clear();
             event.write(&mut out);
-            self.requests.add(&key, &out, event.items);
+            self.requests.add(&key, &out, items);
         }
+    }
+}
+
+fn put_back<'a>(fields: &mut Fields<'a>, name: Cow<'a, str>, covered: Option<Field<'a>>) {
+    match covered {
+        Some(value) => drop(fields.insert(name, value)),
+        None => drop(fields.remove(&name)),
     }
 }
 
@@ -90,7 +133,7 @@ pub(crate) fn write(encoder: &Encoder<'_>, metrics: &Metrics, requests: &mut Req
                 MetricData::Summary(_) => "Summary",
                 MetricData::ExponentialHistogram(_) | MetricData::Empty => {
                     let points = metric.points().count();
-                    sink.requests.drop("exponential_histogram", points);
+                    sink.requests.dropped.add("exponential_histogram", points);
                     continue;
                 }
             };
@@ -119,10 +162,10 @@ impl<'a> Writer<'a, '_, '_> {
             for point in points {
                 match number(point.value()) {
                     Some(value) => {
-                        let of_point = (point.attributes(), point.time_unix_nano());
-                        self.value(of_point, ("", None), value, 1);
+                        let mut event = self.event(point.attributes(), point.time_unix_nano());
+                        self.value(&mut event, ("", None), value, 1);
                     }
-                    None => self.sink.requests.drop("no_value", 1),
+                    None => self.sink.requests.dropped.add("no_value", 1),
                 }
             }
         };
@@ -136,11 +179,11 @@ impl<'a> Writer<'a, '_, '_> {
     }
 
     fn histogram(&mut self, point: HistogramPoint<'a>) {
-        let of_point = (point.attributes(), point.time_unix_nano());
+        let mut event = self.event(point.attributes(), point.time_unix_nano());
         if let Some(sum) = point.sum().filter(|it| !it.is_nan()) {
-            self.value(of_point, ("_sum", None), Field::Double(sum), 0);
+            self.value(&mut event, ("_sum", None), Field::Double(sum), 0);
         }
-        self.value(of_point, ("_count", None), Field::Uint(point.count()), 1);
+        self.value(&mut event, ("_count", None), Field::Uint(point.count()), 1);
         let counts = point.bucket_counts().count();
         if counts != point.explicit_bounds().count() + 1 {
             return;
@@ -150,40 +193,41 @@ impl<'a> Writer<'a, '_, '_> {
         for (bound, count) in bounds.zip(point.bucket_counts()) {
             all = all.saturating_add(count);
             let le = ("le", float(bound));
-            self.value(of_point, ("_bucket", Some(le)), Field::Uint(all), 0);
+            self.value(&mut event, ("_bucket", Some(le)), Field::Uint(all), 0);
         }
     }
 
     fn summary(&mut self, point: SummaryPoint<'a>) {
-        let of_point = (point.attributes(), point.time_unix_nano());
+        let mut event = self.event(point.attributes(), point.time_unix_nano());
         if !point.sum().is_nan() {
-            self.value(of_point, ("_sum", None), Field::Double(point.sum()), 0);
+            self.value(&mut event, ("_sum", None), Field::Double(point.sum()), 0);
         }
-        self.value(of_point, ("_count", None), Field::Uint(point.count()), 1);
+        self.value(&mut event, ("_count", None), Field::Uint(point.count()), 1);
         for it in point.quantiles() {
             // As a number without an exponent.
             let end = format!("_{}", it.quantile);
             let qt = ("qt", float(it.quantile));
-            self.value(of_point, (&end, Some(qt)), Field::Double(it.value), 0);
+            self.value(&mut event, (&end, Some(qt)), Field::Double(it.value), 0);
         }
     }
 
-    /// `end` stands behind the name of the metric. `items`: one value of a point counts for it.
+    /// What all values of a point have in common.
+    fn event(&self, attributes: AttributesRef<'a>, time_unix_nano: u64) -> Event<'a> {
+        let mut fields = self.of_resource.clone();
+        fields.extend(attributes.iter().map(|(key, value)| (key.into(), Field::Printed(value))));
+        fields.insert("metric_type".into(), Field::Text(self.metric_type.into()));
+        Event { around: *self.around, time_unix_nano, fields }
+    }
+
+    /// `end` stands behind the name of the metric.
     fn value(
         &mut self,
-        (attributes, time_unix_nano): (AttributesRef<'a>, u64),
+        event: &mut Event<'a>,
         (end, dimension): (&str, Option<(&'static str, String)>),
         value: Field<'a>,
         items: usize,
     ) {
-        let mut fields = self.of_resource.clone();
-        fields.extend(attributes.iter().map(|(key, value)| (key.into(), Field::Printed(value))));
-        if let Some((name, value)) = dimension {
-            fields.insert(name.into(), Field::Text(value.into()));
-        }
-        fields.insert("metric_type".into(), Field::Text(self.metric_type.into()));
-        let event = Event { around: *self.around, time_unix_nano, fields, items };
-        let name = Cow::Owned(format!("metric_name:{}{end}", self.name));
-        self.sink.add(self.key, event, name, value);
+        let name = format!("metric_name:{}{end}", self.name);
+        self.sink.add(self.key, event, OneValue { name, dimension, value, items });
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use documents::Dropped;
+
 /// What the events of a request have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
@@ -29,9 +31,6 @@ pub(crate) struct Limits {
     pub(crate) event: usize,
 }
 
-/// Why items are left out, and how many.
-pub(crate) type Dropped = BTreeMap<&'static str, usize>;
-
 /// The requests of one batch.
 pub(crate) struct Requests {
     limits: Limits,
@@ -42,13 +41,13 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, full: Vec::new(), open: BTreeMap::new(), dropped: Dropped::new() }
+        Self { limits, full: Vec::new(), open: BTreeMap::new(), dropped: Dropped::default() }
     }
 
     /// An event that is larger than a request may be is alone in one: compressed it may fit.
     pub(crate) fn add(&mut self, key: &Key, event: &[u8], items: usize) {
         if event.len() > self.limits.event {
-            return self.drop("event_size", items);
+            return self.dropped.add("event_size", items);
         }
         if !self.open.contains_key(key) {
             self.open.insert(key.clone(), Request { key: key.clone(), ..Request::default() });
@@ -61,12 +60,6 @@ impl Requests {
         }
         request.body.extend_from_slice(event);
         request.items += items;
-    }
-
-    pub(crate) fn drop(&mut self, reason: &'static str, items: usize) {
-        if items > 0 {
-            *self.dropped.entry(reason).or_default() += items;
-        }
     }
 
     /// All of them.

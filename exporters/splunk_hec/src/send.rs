@@ -1,7 +1,7 @@
 //! Requests, and what their answers mean. `internal/splunk/httprequest.go`, v0.149.
 
 use bytes::Bytes;
-use component::{ConsumeError, Context, ExporterSettings, LostReason, RetryConfig};
+use component::{ConsumeError, Context, ExporterSettings, RetryConfig};
 use compression::{Chunks, Compressor, Encoding, Params, Type};
 use confighttp::client::{Client, Reply, Url};
 use documents::{Attempts, Pauses, Rest};
@@ -55,19 +55,19 @@ impl Sender {
         for (at, request) in requests.into_iter().enumerate() {
             let Request { key, body, items } = request;
             if let Err(why) = self.check_size(&body) {
-                self.rest.lose(items, LostReason::Oversize, &why);
+                self.rest.lose_refused(items, &why);
                 continue;
             }
             let headers = headers(&key);
             let body = Bytes::from(body);
             let mut attempts = Attempts::new(&self.pauses, &self.stopping);
             while let Err(why) = ask(client, ctx, &headers, body.clone()).await {
-                // Who stands in front knows how long to try, and what to say in the end.
-                if is_only || (at == 0 && !why.is_permanent()) {
+                // Who stands in front knows how long to try, what can be halved, and what to say in the end.
+                if is_only || (at == 0 && (!why.is_permanent() || why.is_too_large())) {
                     return Err(why);
                 }
                 if why.is_permanent() {
-                    self.rest.lose(items, LostReason::RejectedByBackend, &why);
+                    self.rest.lose_refused(items, &why);
                     break;
                 }
                 if !attempts.wait(why.retry_after()).await {
@@ -93,7 +93,7 @@ impl Sender {
         let text = format!(
             "dropped event: error: event size {size} bytes larger than configured max content length {limit} bytes"
         );
-        Err(ConsumeError::permanent(text))
+        Err(ConsumeError::permanent(text).too_large())
     }
 }
 
@@ -134,13 +134,7 @@ fn understood(url: &Url, reply: &Reply) -> Result<(), ConsumeError> {
             ConsumeError::permanent(format!("{text}: {remedy}")).too_large()
         }
         // Others are tried again, as upstream: a token that is not known today may be tomorrow.
-        _ => {
-            let error = ConsumeError::retryable(text);
-            match reply.retry_after(component::clock::now()) {
-                Some(wait) => error.after(wait),
-                None => error,
-            }
-        }
+        _ => reply.retryable(text),
     })
 }
 

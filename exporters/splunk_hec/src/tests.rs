@@ -43,6 +43,9 @@ fn sections_that_make_no_sense_are_refused_in_the_words_of_upstream() {
     let section = "{endpoint: 'http://127.0.0.1:1', token: t, compression: zstd, \
                    hec_metadata_to_otel_attrs: {index: i}, telemetry: {override_metrics_names: {a: b}}}";
     assert_eq!(warnings::<Config>(section).len(), 3);
+    let section = "{endpoint: 'http://127.0.0.1:1', token: t, log_data_enabled: false, heartbeat: {interval: 1s}}";
+    let want = "heartbeat has no effect: heartbeats are logs, and log_data_enabled is false";
+    assert_eq!(warnings::<Config>(section), [want]);
 }
 
 #[test]
@@ -496,6 +499,22 @@ async fn what_was_taken_is_not_sent_again_for_the_rest() {
     it.server.script([Reply::new("400 Bad Request", ""), ok()]);
     it.send(logs(bodies(&["a", "b"]))).await.unwrap();
     assert_eq!(it.lost("rejected_by_backend"), Some(1.0));
+    it.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_splunk_finds_too_large_is_halved_where_that_helps() {
+    let it = Running::start(Signal::Logs, "max_content_length_logs: 40").await;
+    let ok = || Reply::new("200 OK", r#"{"text":"Success","code":0}"#);
+    let too_large = || Reply::new("413 Payload Too Large", "");
+    it.server.script([too_large()]);
+    let error = it.send(logs(bodies(&["a", "b"]))).await.unwrap_err();
+    assert!(error.is_too_large(), "who stands in front can halve: nothing was taken");
+    assert_eq!(it.lost("oversize"), None);
+    // What was taken would come twice.
+    it.server.script([ok(), too_large()]);
+    it.send(logs(bodies(&["a", "b"]))).await.unwrap();
+    assert_eq!((it.lost("oversize"), it.lost("rejected_by_backend")), (Some(1.0), None));
     it.stop().await;
 }
 

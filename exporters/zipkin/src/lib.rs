@@ -11,7 +11,7 @@ use component::{
     ExporterSettings, Host, QueueConfig, RetryConfig, Signal, Stability,
 };
 use compression::Type;
-use confighttp::client::{ClientConfig, Started};
+use confighttp::client::{ClientConfig, Reply, Started};
 use http::HeaderValue;
 use pdata::Traces;
 use serde::{Deserialize, Serialize};
@@ -178,13 +178,18 @@ impl Consumer for Zipkin {
         let reply = reply.map_err(|why| {
             ConsumeError::retryable(format!("failed to push trace data via Zipkin exporter: {why}"))
         })?;
-        if reply.status.is_success() {
-            return Ok(());
-        }
-        let status = reply.status.as_u16();
-        let text = format!("failed the request with status code {status}");
-        // Upstream tries everything again; what is wrong with a request stays wrong.
-        let may_pass = reply.status.is_server_error() || matches!(status, 408 | 429);
-        Err(if may_pass { ConsumeError::retryable(text) } else { ConsumeError::permanent(text) })
+        understood(&reply)
+    }
+}
+
+/// Upstream tries everything again; what is wrong with a request stays wrong.
+fn understood(reply: &Reply) -> Result<(), ConsumeError> {
+    let status = reply.status.as_u16();
+    let text = format!("failed the request with status code {status}");
+    match status {
+        200..=299 => Ok(()),
+        408 | 429 | 500..=599 => Err(reply.retryable(text)),
+        413 => Err(ConsumeError::permanent(text).too_large()),
+        _ => Err(ConsumeError::permanent(text)),
     }
 }

@@ -90,3 +90,25 @@ fn a_resource_without_a_name_may_have_another_one() {
     let got = spans(&json!([]), &ids).remove(0);
     assert_eq!(got.local.unwrap().service, "<missing service name>");
 }
+
+#[test]
+fn answers_say_whether_another_attempt_or_a_smaller_one_can_help() {
+    for (status, wait, is_permanent) in [
+        (400, None, true),
+        (408, None, false),
+        (413, None, true),
+        (429, Some(7), false),
+        (503, Some(9), false),
+    ] {
+        let mut headers = http::HeaderMap::new();
+        headers.extend(wait.map(|seconds: u64| (http::header::RETRY_AFTER, seconds.into())));
+        let status = http::StatusCode::from_u16(status).unwrap();
+        let error = understood(&Reply { status, headers, body: Bytes::new() }).unwrap_err();
+        assert_eq!(error.is_permanent(), is_permanent, "{status}");
+        assert_eq!(error.is_too_large(), status == 413, "{status}");
+        assert_eq!(error.retry_after(), wait.map(std::time::Duration::from_secs), "{status}");
+    }
+    let (status, headers, body) =
+        (http::StatusCode::ACCEPTED, http::HeaderMap::new(), Bytes::new());
+    assert!(understood(&Reply { status, headers, body }).is_ok());
+}

@@ -1,6 +1,7 @@
 //! Who belongs to which resource.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use component::Data;
 use pdata::{Depth, Field, Keep, Place, Value};
@@ -30,7 +31,7 @@ pub(crate) fn grouped(data: Data, keys: &[String]) -> Grouped {
         target
     });
     let groups = parts.len();
-    let parts = parts.into_iter().map(|(target, part)| with_resource(&part, &target));
+    let parts = parts.into_iter().map(|(target, part)| with_resource(&part, &target, keys));
     let data = Data::concat(parts).unwrap_or_else(|| Data::empty(signal));
     Grouped { data, moved, stayed, groups }
 }
@@ -39,24 +40,31 @@ pub(crate) fn grouped(data: Data, keys: &[String]) -> Grouped {
 #[derive(Default)]
 struct Around {
     encoded: Vec<u8>,
-    attributes: Attributes,
+    attributes: Rc<Attributes>,
 }
 
 impl Around {
     /// The attributes of the resource that an item belongs to, and whether some are its own, which it loses.
-    fn target(&mut self, place: &mut Place<'_>, keys: &[String]) -> (Attributes, bool) {
+    fn target(&mut self, place: &mut Place<'_>, keys: &[String]) -> (Rc<Attributes>, bool) {
         let resource = place.resource();
         if self.encoded != resource.encoded() {
             self.encoded = resource.encoded().to_vec();
-            let all = resource.attributes().iter_encoded();
-            self.attributes = all.map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
+            self.attributes = Rc::default();
+            let attributes = Rc::make_mut(&mut self.attributes);
+            for (key, value) in resource.attributes().iter_encoded() {
+                // Of those with the same key the first counts, as in all views.
+                attributes.entry(key.to_vec()).or_insert_with(|| value.to_vec());
+            }
         }
-        let mut target = self.attributes.clone();
+        let mut target = Rc::clone(&self.attributes);
         let field = place.own_attributes();
         let mut any = false;
         for key in keys {
             let Some(value) = place.entry_encoded(field, key) else { continue };
-            target.insert(key.as_bytes().to_vec(), value.to_vec());
+            // Most items keep the resource that they have: only the others have attributes of their own.
+            if target.get(key.as_bytes()).is_none_or(|it| it != value) {
+                Rc::make_mut(&mut target).insert(key.as_bytes().to_vec(), value.to_vec());
+            }
             any = true;
             let _ = place.remove(field, &[key.as_str().into()]);
         }
@@ -64,14 +72,14 @@ impl Around {
     }
 }
 
-/// A part, of which all resources become one with these attributes.
-fn with_resource(part: &Data, target: &Attributes) -> Data {
+/// A part, of which all resources become one with these attributes. They have all of them but those that come from items.
+fn with_resource(part: &Data, target: &Attributes, keys: &[String]) -> Data {
     let part = part.edit(Depth::Resource, |place| {
         if let Some(mut attributes) = place.attributes(Field::RESOURCE_ATTRIBUTES) {
-            for (key, value) in target {
-                let key = String::from_utf8_lossy(key);
-                if attributes.get_encoded(&key) != Some(value.as_slice()) {
-                    attributes.set(&key, Value::Encoded(value));
+            for key in keys {
+                let Some(value) = target.get(key.as_bytes()) else { continue };
+                if attributes.get_encoded(key) != Some(value.as_slice()) {
+                    attributes.set(key, Value::Encoded(value));
                 }
             }
         }

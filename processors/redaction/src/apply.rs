@@ -1,8 +1,11 @@
 //! Changes attributes and bodies, and says what was changed.
 
+use std::collections::HashSet;
+
+use component::Signal;
 use pdata::{Field, Place, Value, ValueBuf, ValueRef, ValueWriter};
 
-use crate::rules::{Rules, Summary, Verdict};
+use crate::rules::{self, Rules, Summary, Verdict};
 
 /// Maps and lists in each other that are looked at.
 const NESTING_MAX: usize = 64;
@@ -63,10 +66,14 @@ const OF_BODY: Names = Names {
 
 /// The attributes of a field.
 pub(crate) fn attributes(place: &mut Place<'_>, field: Field, rules: &Rules) {
+    // Records do not always say of which database they are.
+    let any = place.signal() == Signal::Logs;
     let Some(mut attributes) = place.attributes(field) else { return };
+    let text = |key: &str| attributes.get(key)?.as_str().map(str::to_owned);
+    let system = if rules.has_databases() { rules::system(text) } else { String::new() };
     let (summary, mut told) = (rules.summary, Told::new(rules.summary));
-    let mut removed = Vec::new();
-    attributes.for_each(|key, value, out| match rules.of_attribute(key, value) {
+    let mut removed = HashSet::new();
+    attributes.for_each(|key, value, out| match rules.of_attribute(key, value, (&system, any)) {
         Verdict::Stays => false,
         Verdict::Ignored => {
             told.ignored += 1;
@@ -78,7 +85,7 @@ pub(crate) fn attributes(place: &mut Place<'_>, field: Field, rules: &Rules) {
         }
         Verdict::Removed => {
             told.removed.add(summary, key);
-            removed.push(key.to_owned());
+            removed.insert(key.to_owned());
             false
         }
         Verdict::Masked(text) => {
@@ -87,10 +94,20 @@ pub(crate) fn attributes(place: &mut Place<'_>, field: Field, rules: &Rules) {
             true
         }
     });
-    for key in &removed {
-        attributes.remove(key);
+    if !removed.is_empty() {
+        attributes.retain(|key, _| !removed.contains(key));
     }
     tell(place, field, told, &OF_ATTRIBUTES);
+}
+
+/// The name of a span, with the attributes that it came with.
+pub(crate) fn span_name(place: &mut Place<'_>, rules: &Rules) {
+    let Some(span) = place.span() else { return };
+    let text = |value: ValueRef<'_>| value.as_str().unwrap_or_default().to_owned();
+    let get = |key: &str| span.attributes().get(key).map(text);
+    if let Some(name) = rules.of_span_name(span.name(), span.kind(), get) {
+        let _ = place.set(Field::SPAN_NAME, &[], Value::Str(&name));
+    }
 }
 
 /// The body of a log record.

@@ -29,8 +29,60 @@ pub struct Config {
     pub blocked_values: Vec<String>,
     /// Regular expressions of values that stay as they are. Default none.
     pub allowed_values: Vec<String>,
+    /// Paths in values lose their ids and queries. Default off.
+    pub url_sanitizer: UrlSanitizer,
+    /// Queries and commands of databases lose the values in them. Default off.
+    pub db_sanitizer: DbSanitizer,
     /// `debug` adds attributes with the keys and their number, `info` with the number. Default: nothing is added.
     pub summary: String,
+}
+
+/// `url_sanitizer:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[serde(default)]
+#[config(go = "url.URLSanitizationConfig")]
+pub struct UrlSanitizer {
+    /// Whether it is on. Default false.
+    pub enabled: bool,
+    /// Attributes with paths. Default none.
+    pub attributes: Vec<String>,
+    /// Whether names of client and server spans are looked at. Default true.
+    pub sanitize_span_name: Option<bool>,
+    /// Whether texts in bodies of log records are. Default true.
+    pub sanitize_log_body: Option<bool>,
+}
+
+/// `db_sanitizer:`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[serde(default)]
+#[config(go = "db.DBSanitizerConfig")]
+pub struct DbSanitizer {
+    /// SQL.
+    pub sql: Database,
+    /// Redis.
+    pub redis: Database,
+    /// Valkey.
+    pub valkey: Database,
+    /// Memcached.
+    pub memcached: Database,
+    /// MongoDB.
+    pub mongo: Database,
+    /// OpenSearch.
+    pub opensearch: Database,
+    /// Elasticsearch.
+    pub es: Database,
+    /// Whether names of spans are looked at that say their database. Default true.
+    pub sanitize_span_name: Option<bool>,
+}
+
+/// A kind of database.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[serde(default)]
+pub struct Database {
+    /// Whether it is looked for. Default false.
+    pub enabled: bool,
+    /// Attributes with queries. Default none: only bodies of log records and names of spans.
+    pub attributes: Vec<String>,
 }
 
 /// `hash_function:`

@@ -3,10 +3,15 @@
 
 mod apply;
 mod config;
+mod database;
+mod json;
 mod mask;
+mod redis;
 mod rules;
+mod sql;
 #[cfg(test)]
 mod tests;
+mod url;
 
 use std::sync::Arc;
 
@@ -16,7 +21,7 @@ use component::{
 };
 use pdata::{Depth, Field, Keep};
 
-pub use config::{Config, HashFunction};
+pub use config::{Config, Database, DbSanitizer, HashFunction, UrlSanitizer};
 pub use rules::Rules;
 
 /// The processor.
@@ -47,6 +52,9 @@ impl Stateless for Redaction {
         Ok(data.edit(Depth::Child, |place| {
             // Of metrics the points have attributes.
             let metric = place.signal() == Signal::Metrics && place.depth() == Depth::Item;
+            if place.depth() == Depth::Item {
+                apply::span_name(place, rules);
+            }
             if !metric {
                 let field = place.own_attributes();
                 apply::attributes(place, field, rules);

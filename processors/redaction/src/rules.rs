@@ -8,7 +8,9 @@ use pdata::ValueRef;
 use regex::Regex;
 
 use crate::config::Config;
+use crate::database::{Databases, SYSTEM_KEYS};
 use crate::mask::Mask;
+use crate::url::Urls;
 
 /// What is added to what was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,11 @@ pub(crate) enum Summary {
     Numbers,
     Keys,
 }
+
+/// Kinds of spans. `opentelemetry/proto/trace/v1/trace.proto`.
+const INTERNAL: i32 = 1;
+const SERVER: i32 = 2;
+const CLIENT: i32 = 3;
 
 /// The compiled section.
 pub struct Rules {
@@ -29,6 +36,8 @@ pub struct Rules {
     allowed_values: Vec<Regex>,
     all_types: bool,
     mask: Mask,
+    urls: Option<Urls>,
+    databases: Option<Databases>,
     pub(crate) summary: Summary,
 }
 
@@ -72,6 +81,8 @@ impl Rules {
             allowed_values: compiled(&config.allowed_values, ("allowed_values", "allow"), found)?,
             all_types: config.redact_all_types,
             mask: Mask::new(*config.hash_function, config.hmac_key.expose()),
+            urls: Urls::new(&config.url_sanitizer),
+            databases: Databases::new(&config.db_sanitizer),
             summary: match config.summary.as_str() {
                 "debug" => Summary::Keys,
                 "info" => Summary::Numbers,
@@ -81,7 +92,12 @@ impl Rules {
     }
 
     /// Of an attribute.
-    pub(crate) fn of_attribute(&self, key: &str, value: ValueRef<'_>) -> Verdict {
+    pub(crate) fn of_attribute(
+        &self,
+        key: &str,
+        value: ValueRef<'_>,
+        system: (&str, bool),
+    ) -> Verdict {
         if let Some(verdict) = self.of_key(key) {
             return verdict;
         }
@@ -96,7 +112,15 @@ impl Rules {
         if self.is_blocked_key(key) {
             return Verdict::Masked(self.masked_whole(&text));
         }
-        self.of_text(&text)
+        let mut now = self.blocked(&text);
+        if let Some(new) = self.urls.as_ref().and_then(|it| it.of_attribute(key, &now)) {
+            now = Cow::Owned(new);
+        }
+        let databases = self.databases.as_ref();
+        if let Some(new) = databases.and_then(|it| it.of_attribute(key, &now, system)) {
+            now = Cow::Owned(new);
+        }
+        changed(&text, now)
     }
 
     /// Whether a key settles it.
@@ -120,14 +144,53 @@ impl Rules {
             ValueRef::Empty => Cow::Borrowed(""),
             other => Cow::Owned(other.to_string()),
         };
-        if self.is_allowed(&text) { Verdict::Allowed } else { self.of_text(&text) }
+        if self.is_allowed(&text) {
+            return Verdict::Allowed;
+        }
+        let mut now = self.blocked(&text);
+        if matches!(value, ValueRef::Str(_)) {
+            if let Some(new) = self.urls.as_ref().and_then(|it| it.of_body(&now)) {
+                now = Cow::Owned(new);
+            }
+            if let Some(databases) = &self.databases {
+                now = Cow::Owned(databases.of_body(&now));
+            }
+        }
+        changed(&text, now)
+    }
+
+    /// Of the name of a span, if it has to be another. `get` is for its attributes, `kind` is that of OTLP.
+    pub(crate) fn of_span_name(
+        &self,
+        name: &str,
+        kind: i32,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Option<String> {
+        let is_looked_at = self.urls.is_some() || self.databases.is_some();
+        if !is_looked_at || self.is_allowed(name) {
+            return None;
+        }
+        let urls = self.urls.as_ref().filter(|_| [SERVER, CLIENT].contains(&kind));
+        if let Some(new) = urls.and_then(|it| it.of_span_name(name, |key| get(key).is_some())) {
+            return Some(new).filter(|it| !it.is_empty());
+        }
+        let databases = self.databases.as_ref();
+        let databases = databases.filter(|_| [INTERNAL, SERVER, CLIENT].contains(&kind))?;
+        let new = databases.of_span_name(name, &system(get))?;
+        (new != name && !new.is_empty()).then_some(new)
+    }
+
+    /// Whether it matters which database it is.
+    pub(crate) fn has_databases(&self) -> bool {
+        self.databases.is_some()
     }
 
     fn is_allowed(&self, text: &str) -> bool {
         self.allowed_values.iter().any(|it| it.is_match(text))
     }
 
-    fn of_text(&self, text: &str) -> Verdict {
+    /// Without what is blocked.
+    fn blocked<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut now = Cow::Borrowed(text);
         for pattern in &self.blocked_values {
             let mask =
@@ -138,7 +201,7 @@ impl Rules {
             };
             now = Cow::Owned(replaced);
         }
-        if now == text { Verdict::Stays } else { Verdict::Masked(now.into_owned()) }
+        now
     }
 
     /// All lines of a text, one by one: upstream replaces `.*`.
@@ -146,6 +209,16 @@ impl Rules {
         let lines: Vec<String> = text.split('\n').map(|it| self.mask.of(it)).collect();
         lines.join("\n")
     }
+}
+
+fn changed(before: &str, now: Cow<'_, str>) -> Verdict {
+    if now == before { Verdict::Stays } else { Verdict::Masked(now.into_owned()) }
+}
+
+/// The database of what has these attributes, in small letters; empty where none says it.
+pub(crate) fn system(get: impl Fn(&str) -> Option<String>) -> String {
+    let system = SYSTEM_KEYS.iter().find_map(|key| get(key).filter(|it| !it.is_empty()));
+    system.unwrap_or_default().to_lowercase()
 }
 
 fn compiled(

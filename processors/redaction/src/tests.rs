@@ -51,6 +51,15 @@ async fn what_is_not_on_the_list_goes() {
 }
 
 #[tokio::test]
+async fn attributes_that_go_by_the_thousand_do_not_take_long() {
+    // Work that grows with the square of this would take minutes.
+    let given: Vec<Json> = (0..100_000).map(|at| text(&format!("k{at}"), "v")).collect();
+    let section = "{allowed_keys: [k7], summary: info}";
+    let (attributes, _) = record(section, given.into(), json!(null)).await;
+    same(&attributes, &[text("k7", "v"), number("redaction.redacted.count", 99_999)]);
+}
+
+#[tokio::test]
 async fn values_and_keys_are_masked() {
     let section = "{allow_all_keys: true, blocked_values: ['4[0-9]{3}-[0-9]+', 'time(out)?'], \
                    blocked_key_patterns: ['^tok'], ignored_keys: [free], allowed_values: ['^ok'], summary: debug}";
@@ -180,6 +189,105 @@ async fn digests_and_other_types() {
             text("n", "8f14e45fceea167a5a36dedd4bea2543"),
         ],
     );
+}
+
+/// The name and the attributes of a span after the processor.
+async fn span(section: &str, kind: u32, name: &str, attributes: Json) -> (String, Json) {
+    let span = json!({"name": name, "kind": kind, "attributes": attributes});
+    let request = json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]});
+    let got = through::<Redaction>(section, Signal::Traces, &request).await;
+    let span = &got["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    (span["name"].as_str().unwrap().to_owned(), span["attributes"].clone())
+}
+
+const INTERNAL: u32 = 1;
+const CLIENT: u32 = 3;
+
+#[tokio::test]
+async fn paths_lose_their_ids_and_queries() {
+    let section = "{allow_all_keys: true, url_sanitizer: {enabled: true, attributes: [http.url]}, summary: info}";
+    let given =
+        json!([text("http.url", "/users/4711/orders?token=x"), text("other", "/users/4711")]);
+    let (name, attributes) = span(section, CLIENT, "GET /users/4711?a=b", given.clone()).await;
+    assert_eq!(name, "GET /users/*");
+    same(
+        &attributes,
+        &[
+            text("http.url", "/users/*/orders"),
+            text("other", "/users/4711"),
+            number("redaction.masked.count", 1),
+        ],
+    );
+    for (more, kind, name, want) in [
+        ("", INTERNAL, "/users/4711", "/users/4711"),
+        ("", CLIENT, "/123/456", "/123/456"),
+        ("", CLIENT, "handle 4711", "handle 4711"),
+        (", sanitize_span_name: false", CLIENT, "/users/4711", "/users/4711"),
+    ] {
+        let section = format!("{{allow_all_keys: true, url_sanitizer: {{enabled: true{more}}}}}");
+        assert_eq!(span(&section, kind, name, json!([])).await.0, want, "{more} {name}");
+    }
+    let allowed =
+        "{allow_all_keys: true, allowed_values: [^/users], url_sanitizer: {enabled: true}}";
+    assert_eq!(span(allowed, CLIENT, "/users/4711", json!([])).await.0, "/users/4711");
+    let body = json!({"stringValue": "/users/4711"});
+    let (_, after) = record(section, json!([]), body.clone()).await;
+    assert_eq!(after, json!({"stringValue": "/users/*"}));
+    let off = "{allow_all_keys: true, url_sanitizer: {enabled: true, sanitize_log_body: false}}";
+    assert_eq!(record(off, json!([]), body).await.1, json!({"stringValue": "/users/4711"}));
+    let (_, after) = record(section, json!([]), json!({"intValue": "7"})).await;
+    assert_eq!(after, json!({"intValue": "7"}));
+}
+
+#[tokio::test]
+async fn queries_lose_their_values_where_the_database_is_known() {
+    let on = "{enabled: true, attributes: [db.statement]}";
+    let section = format!(
+        "{{allow_all_keys: true, db_sanitizer: {{sql: {on}, redis: {on}, valkey: {on}, memcached: {on}, \
+         mongo: {on}, opensearch: {on}, es: {on}}}}}"
+    );
+    for (key, system, query, want) in [
+        ("db.system", "mysql", "SELECT * FROM a WHERE id = 7", "SELECT * FROM a WHERE id = ?"),
+        ("db.system.name", "PostgreSQL", "b = 'x'", "b = ?"),
+        ("db.system", "redis", "SET user:1 x", "SET user:1 ?"),
+        ("db.system", "valkey", "SET user:1 x", "SET user:1 ?"),
+        ("db.system", "memcached", "set key 0 60 5\r\nvalue\r\n", "set key 0 60 5"),
+        ("db.system", "mongodb", r#"{"find":"users"}"#, r#"{"find":"?"}"#),
+        ("db.system", "opensearch", r#"{"q":{"a":1}}"#, r#"{"q":{"a":"?"}}"#),
+        ("db.system", "elasticsearch", "GET /a/_search", "GET /a/_search"),
+        ("db.system", "cassandra", "b = 'x'", "b = 'x'"),
+        ("other", "mysql", "b = 'x'", "b = 'x'"),
+    ] {
+        let given = json!([text(key, system), text("db.statement", query), text("b", "SET a 1")]);
+        let (name, attributes) = span(&section, INTERNAL, query, given).await;
+        assert_eq!(name, want, "{system}");
+        same(&attributes, &[text(key, system), text("db.statement", want), text("b", "SET a 1")]);
+    }
+    let sql =
+        "{allow_all_keys: true, db_sanitizer: {sql: {enabled: true}, sanitize_span_name: false}}";
+    let given = json!([text("db.system", "mysql"), text("db.statement", "a = 1")]);
+    let (name, attributes) = span(sql, CLIENT, "a = 1", given.clone()).await;
+    assert_eq!(name, "a = 1");
+    same(&attributes, given.as_array().unwrap());
+    // What names the database may go.
+    let strict = "{allowed_keys: [a], db_sanitizer: {sql: {enabled: true}}}";
+    assert_eq!(span(strict, CLIENT, "a = 1", given).await.0, "a = ?");
+}
+
+#[tokio::test]
+async fn log_records_need_not_say_which_database_it_is() {
+    let on = "{enabled: true, attributes: [db.statement]}";
+    let section = format!("{{allow_all_keys: true, db_sanitizer: {{sql: {on}, redis: {on}}}}}");
+    let given = json!([text("db.statement", "SET user:12 x")]);
+    let map = json!({"kvlistValue": {"values": [text("q", "a = 7"), number("n", 7)]}});
+    let (attributes, body) = record(&section, given, map).await;
+    same(&attributes, &[text("db.statement", "SET user:? ?")]);
+    let want = json!({"kvlistValue": {"values": [text("q", "a = ?"), number("n", 7)]}});
+    assert_eq!(body, want);
+    // A query that is not closed is cut, as they are where they are long.
+    let given = json!([text("db.system", "mysql"), text("db.statement", "a = 'sec")]);
+    let (attributes, _) = record(&section, given, json!(null)).await;
+    same(&attributes, &[text("db.system", "mysql"), text("db.statement", "a = ?")]);
 }
 
 #[test]

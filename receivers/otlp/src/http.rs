@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use component::{Context, GrpcStatus, async_trait};
-use confighttp::server::{Handler, mux_answer};
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use confighttp::server::{Handler, mux_answer, retry_after};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use rpcstatus::code;
@@ -204,9 +204,7 @@ fn refusal(encoding: Encoding, http: StatusCode, status: &GrpcStatus) -> Respons
     *response.body_mut() = body;
     let told = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&http);
     if let Some(delay) = delay.filter(|_| told) {
-        // Whole seconds, and never earlier than asked for.
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        retry_after(response.headers_mut(), delay);
     }
     response
 }

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
@@ -21,6 +24,29 @@ struct Raw<'a> {
     source: Option<String>,
     sourcetype: Option<String>,
     index: Option<String>,
+}
+
+/// An object only: fields could be read from a list, too, one after another.
+struct Object<'a>(Raw<'a>);
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(OfObject).map(Self)
+    }
+}
+
+struct OfObject;
+
+impl<'de> Visitor<'de> for OfObject {
+    type Value = Raw<'de>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        Raw::deserialize(MapAccessDeserializer::new(members))
+    }
 }
 
 /// Host, source, source type and index; empty is none.
@@ -64,14 +90,10 @@ impl Events {
         // As Go: what is not UTF-8 becomes U+FFFD.
         let text: Cow<'_, str> = String::from_utf8_lossy(body);
         let mut events = Self::default();
-        for object in serde_json::Deserializer::from_str(&text).into_iter::<&RawValue>() {
+        for object in serde_json::Deserializer::from_str(&text).into_iter() {
             let at = events.logs.len() + events.metrics.len();
-            let object = object.map_err(|_| Refused::Format)?.get();
-            // Fields could be read from a list, too, one after another.
-            if !object.starts_with('{') {
-                return Err(Refused::Format);
-            }
-            let event = Event::new(serde_json::from_str(object).map_err(|_| Refused::Format)?)?;
+            let Object(raw) = object.map_err(|_| Refused::Format)?;
+            let event = Event::new(raw)?;
             if !event.fields.values().all(is_flat) {
                 return Err(Refused::Nested(at));
             }
@@ -138,17 +160,17 @@ fn is_flat(field: &Json) -> bool {
     }
 }
 
-/// Events by their metadata, in the order in which these came first.
+/// Events by their metadata, which they lose, in the order in which these came first.
 pub(crate) fn grouped(events: Vec<Event>) -> Vec<(Metadata, Vec<Event>)> {
     let mut groups: Vec<(Metadata, Vec<Event>)> = Vec::new();
     let mut known: BTreeMap<Metadata, usize> = BTreeMap::new();
-    for event in events {
-        let at = *known.entry(event.metadata.clone()).or_insert(groups.len());
-        if at == groups.len() {
-            groups.push((event.metadata.clone(), Vec::new()));
-        }
-        if let Some((_, group)) = groups.get_mut(at) {
+    for mut event in events {
+        let metadata = std::mem::take(&mut event.metadata);
+        if let Some((_, group)) = known.get(&metadata).and_then(|at| groups.get_mut(*at)) {
             group.push(event);
+        } else {
+            known.insert(metadata.clone(), groups.len());
+            groups.push((metadata, vec![event]));
         }
     }
     groups

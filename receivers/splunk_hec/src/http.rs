@@ -2,12 +2,14 @@
 //! <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>.
 
 use bytes::Bytes;
+use component::meter::Counter;
 use component::{ConsumeError, Context, Data, Outputs, Received, Signal, async_trait};
-use confighttp::server::{Handler, error_answer};
+use confighttp::server::{Handler, error_answer, retry_after};
 use confignet::proxy::unescaped;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use tracing::warn;
 
 use crate::config::Config;
 use crate::event::{Events as Read, Refused};
@@ -35,6 +37,8 @@ pub(crate) struct Events {
     pub(crate) out: Outputs,
     pub(crate) logs: Received,
     pub(crate) metrics: Received,
+    /// Values of metrics that are none.
+    pub(crate) corrupt: Counter,
 }
 
 #[async_trait]
@@ -62,6 +66,7 @@ impl Handler for Events {
         let token = self.token(head);
         let names = &self.config.hec_metadata_to_otel_attrs;
         let around = Around { names, token: token.as_deref() };
+        let mut corrupt = 0;
         let wants_logs = self.out.wants(Signal::Logs);
         let all = if wants_logs && head.uri.path() == self.config.raw_path {
             match self.raw(head, &body, &around) {
@@ -72,7 +77,11 @@ impl Handler for Events {
             match Read::read(&body, (wants_logs, self.out.wants(Signal::Metrics))) {
                 Ok(Read { logs, metrics }) => [
                     (!logs.is_empty()).then(|| logs::logs(logs, &around)),
-                    (!metrics.is_empty()).then(|| metrics::metrics(metrics, &around)),
+                    (!metrics.is_empty()).then(|| {
+                        let (data, lost) = metrics::metrics(metrics, &around);
+                        corrupt = lost;
+                        data
+                    }),
                 ],
                 Err(why) => return refused(why),
             }
@@ -85,6 +94,14 @@ impl Handler for Events {
             {
                 return failed(&error);
             }
+        }
+        // Of a request that was refused, the client has all of them still.
+        if corrupt > 0 {
+            self.corrupt.add(corrupt as u64);
+            warn!(
+                dropped_items = corrupt,
+                "leaving out values of metrics that are no numbers, are not there, or have a name that is none"
+            );
         }
         answer(StatusCode::OK, SUCCESS)
     }
@@ -159,9 +176,7 @@ fn refused(why: Refused) -> Response<Bytes> {
 fn failed(error: &ConsumeError) -> Response<Bytes> {
     let mut answer = answer(StatusCode::INTERNAL_SERVER_ERROR, FAILED);
     if let Some(wait) = error.retry_after().filter(|_| !error.is_permanent()) {
-        // Whole seconds, and never earlier than asked for.
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        retry_after(answer.headers_mut(), wait);
     }
     answer
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use component::{
-    BoxError, Component, Host, Outputs, Received, Receiver, Settings, Signal, Stability,
-    async_trait,
+    BoxError, Component, Host, LostReason, Outputs, Received, Receiver, Settings, Signal,
+    Stability, async_trait,
 };
 
 mod config;
@@ -56,6 +56,7 @@ impl Component for SplunkHec {
             out: self.out.clone(),
             logs: received(Signal::Logs),
             metrics: received(Signal::Metrics),
+            corrupt: LostReason::CorruptRecord.counter(meter),
         };
         let around = (host, meter);
         let bound = confighttp::server::serve(&self.config.server, Arc::new(handler), around)?;

@@ -4,23 +4,24 @@ use component::Data;
 use golang::strconv::{float, parse_float};
 use pdata::{MetricsBuilder, Value};
 use serde_json::Value as Json;
-use tracing::debug;
 
 use crate::event::{Event, grouped};
 use crate::logs::Around;
 
-/// Each value is a gauge. What is no number is left out.
-pub(crate) fn metrics(events: Vec<Event>, around: &Around<'_>) -> Data {
-    let mut builder = MetricsBuilder::new();
+/// With it begin the fields that name metrics.
+const NAME: &str = "metric_name";
+
+/// Each value is a gauge. How many values are none: they are no numbers, are not there, or have a name that is none.
+pub(crate) fn metrics(events: Vec<Event>, around: &Around<'_>) -> (Data, usize) {
+    let (mut builder, mut lost) = (MetricsBuilder::new(), 0);
     for (metadata, events) in grouped(events) {
         builder.resource(|out| around.resource(&metadata, out));
         for event in &events {
             let dimensions = dimensions(event);
-            for (name, value) in event.values() {
-                let Some(value) = number(value) else {
-                    debug!(name, "leaving out a metric whose value is no number");
-                    continue;
-                };
+            let numbers = event.values().filter_map(|it| Some((it.0, number(it.1)?)));
+            let mut made = 0;
+            for (name, value) in numbers {
+                made += 1;
                 builder.metric(|metric| {
                     metric.name(name);
                     metric.gauge(|points| {
@@ -34,9 +35,11 @@ pub(crate) fn metrics(events: Vec<Event>, around: &Around<'_>) -> Data {
                     });
                 });
             }
+            let named = event.fields.keys().filter(|it| it.starts_with(NAME)).count();
+            lost += named.max(1) - made;
         }
     }
-    builder.finish().into()
+    (builder.finish().into(), lost)
 }
 
 fn number(value: &Json) -> Option<f64> {
@@ -50,7 +53,7 @@ fn number(value: &Json) -> Option<f64> {
 /// The other fields, as text.
 fn dimensions(event: &Event) -> Vec<(&str, String)> {
     let is_dimension = |(key, value): &(&String, &Json)| {
-        let is_value = key.starts_with("metric_name") || key.as_str() == "_value";
+        let is_value = key.starts_with(NAME) || key.as_str() == "_value";
         !is_value && !key.is_empty() && !value.is_null()
     };
     let all = event.fields.iter().filter(is_dimension);

@@ -139,6 +139,16 @@ async fn values_are_gauges_with_the_other_fields_as_text() {
     // A resource without metrics is left.
     got["resourceMetrics"].as_array_mut().unwrap().truncate(1);
     assert_eq!(got, json_of(&want.into()));
+    let lost = || metric(&it.meter, "sluice_lost_total", &[("reason", "corrupt_record")]);
+    assert_eq!(lost(), Some(3.0), "x, 9no, and nothing");
+    let body = r#"{"event": "metric", "fields": {"metric_name": "m", "_value": "much"}}"#;
+    assert_eq!(it.post(body).await, SUCCESS);
+    assert_eq!(lost(), Some(4.0));
+    // Who is refused has it still.
+    it.sink.script([Answer::retryable("later")]);
+    let body = r#"{"event": "metric", "fields": {"metric_name:m": 1, "metric_name:n": "x"}}"#;
+    assert_eq!(it.post(body).await, r#"500 "Internal Server Error""#);
+    assert_eq!(lost(), Some(4.0));
     it.stop().await;
 }
 

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use component::{ConsumeError, Context, Data, Outputs, Received, async_trait};
-use confighttp::server::{Handler, error_answer};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use confighttp::server::{Handler, error_answer, retry_after};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Response, StatusCode};
 
@@ -58,9 +58,7 @@ impl Handler for Spans {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 let mut answer = answer(status, r#""Internal Server Error""#);
                 if let Some(wait) = error.retry_after() {
-                    // Whole seconds, and never earlier than asked for.
-                    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                    answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+                    retry_after(answer.headers_mut(), wait);
                 }
                 answer
             }

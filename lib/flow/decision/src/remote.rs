@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use confighttp::client::{Fetcher, Url};
+use confighttp::client::{Fetcher, Url, sent_headers};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -181,14 +181,10 @@ impl Remote {
     }
 
     async fn headers(&self, wait: Duration) -> Result<HeaderMap, String> {
-        let mut headers = HeaderMap::new();
-        let malformed = |name: &str| format!("header {name:?} is malformed");
-        let value =
-            |name: &str, text: &str| HeaderValue::try_from(text).map_err(|_| malformed(name));
-        for (name, secret) in &self.config.headers.entries {
-            let key = HeaderName::try_from(name.as_str()).map_err(|_| malformed(name))?;
-            headers.insert(key, value(name, secret.expose())?);
-        }
+        let mut headers = sent_headers(&self.config.headers)?;
+        let value = |name: &str, text: &str| {
+            HeaderValue::try_from(text).map_err(|_| format!("header {name:?} is malformed"))
+        };
         let token = match self.config.bearer_token_file.as_str() {
             "" => self.config.bearer_token.expose().to_owned(),
             path => {

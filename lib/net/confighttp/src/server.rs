@@ -287,7 +287,7 @@ impl Shared {
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
         headers.insert(header::CONTENT_TYPE, plain);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::RETRY_AFTER, wait.as_secs().into());
+        retry_after(headers, wait);
         response
     }
 
@@ -298,10 +298,16 @@ impl Shared {
         let busy = StatusCode::SERVICE_UNAVAILABLE;
         let mut response = self.handler.refuse(head, busy, error.message());
         if let Some(wait) = error.retry_after() {
-            response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().into());
+            retry_after(response.headers_mut(), wait);
         }
         response
     }
+}
+
+/// Says when a client may come again: in whole seconds, and never earlier than `wait`.
+pub fn retry_after(headers: &mut HeaderMap, wait: Duration) {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    headers.insert(header::RETRY_AFTER, seconds.into());
 }
 
 fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
@@ -382,7 +388,16 @@ fn clean_path(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::clean_path;
+    use super::*;
+
+    #[test]
+    fn a_client_is_never_told_to_come_earlier_than_it_may() {
+        for (millis, want) in [(0, "0"), (1, "1"), (1_000, "1"), (1_001, "2")] {
+            let mut headers = HeaderMap::new();
+            retry_after(&mut headers, Duration::from_millis(millis));
+            assert_eq!(headers[header::RETRY_AFTER], want, "{millis}");
+        }
+    }
 
     #[test]
     fn paths_are_cleaned_as_gos_mux_does() {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use component::{ConsumeError, Context, ExporterSettings, LostReason};
+use component::{ConsumeError, Context, ExporterSettings};
 use confighttp::client::Reply;
 use http::HeaderValue;
 use pdata::text::{is_unreserved, percent_encoded};
@@ -218,7 +218,7 @@ impl Sender {
                 Outcome::Failed(why) if why.is_too_large() => {
                     if documents.len() < 2 {
                         let items = bulk.items(&documents);
-                        self.rest.lose(items, LostReason::Oversize, &why);
+                        self.rest.lose_refused(items, &why);
                     } else {
                         let second = documents.split_off(documents.len() / 2);
                         requests.extend([second, documents]);
@@ -229,7 +229,7 @@ impl Sender {
                 Outcome::Failed(why) if !*any_taken => return Err(why),
                 Outcome::Failed(why) if why.is_permanent() => {
                     let items = bulk.items(&documents);
-                    self.rest.lose(items, LostReason::RejectedByBackend, &why);
+                    self.rest.lose_refused(items, &why);
                     return Ok(());
                 }
                 Outcome::Failed(why) => why,

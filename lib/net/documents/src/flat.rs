@@ -50,6 +50,9 @@ impl Leaf<'_> {
     }
 }
 
+/// What the value of a name is called that is also the name of an object.
+const VALUE: &str = ".value";
+
 /// Two parts of a name with a dot between them.
 fn joined<'a>(prefix: &str, name: &'a str) -> Cow<'a, str> {
     if prefix.is_empty() { Cow::Borrowed(name) } else { Cow::Owned(format!("{prefix}.{name}")) }
@@ -129,16 +132,59 @@ fn sort(fields: &mut [Named<'_>]) {
 }
 
 /// True if `name` is in the object `object`.
-pub fn is_within(name: &str, object: &str) -> bool {
+fn is_within(name: &str, object: &str) -> bool {
     name.strip_prefix(object).is_some_and(|it| it.starts_with('.'))
 }
 
-/// Keys that have a value and are also the name of an object, since others begin with them: `a` beside `a.b`.
-pub fn clashes(all: AttributesRef<'_>) -> Vec<&str> {
-    let mut keys: Vec<&str> = all.iter().map(|it| it.0).collect();
-    keys.sort_unstable_by(|a, b| order(a, b));
-    let pairs = keys.iter().zip(keys.iter().skip(1));
-    pairs.filter(|it| is_within(it.1, it.0)).map(|it| *it.0).collect()
+/// The names in an object, to find those that are also names of objects, since others begin with them: `a` beside `a.b`.
+#[derive(Debug)]
+pub struct Names<'a> {
+    /// Each once. What is in an object stands behind the object's own name.
+    sorted: Vec<&'a str>,
+    has_clash: bool,
+}
+
+impl<'a> Names<'a> {
+    /// Of attributes.
+    pub fn of(all: AttributesRef<'a>) -> Self {
+        let mut sorted: Vec<&str> = all.iter().map(|it| it.0).collect();
+        sorted.sort_unstable_by(|a, b| order(a, b));
+        sorted.dedup();
+        let has_clash = sorted.iter().zip(sorted.iter().skip(1)).any(|it| is_within(it.1, it.0));
+        Self { sorted, has_clash }
+    }
+
+    /// True if others are in an object of this name.
+    pub fn is_object(&self, name: &str) -> bool {
+        self.has_clash && !self.within(name).is_empty()
+    }
+
+    /// The name for the value of a name that is also an object's: `a.value`, or the first `a.value.value` that is no object.
+    /// `None` if there is one of that name.
+    pub fn of_value(&self, object: &str) -> Option<String> {
+        let (mut name, mut within) = (object.to_owned(), self.within(object));
+        loop {
+            // All begin with `name`: only what comes then is compared, or a chain of such names would take long.
+            let rest = |it: &'a str| it.get(name.len()..).unwrap_or_default();
+            let start = within.partition_point(|it| order(rest(it), VALUE).is_lt());
+            let from = within.get(start..).unwrap_or_default();
+            let is_taken = from.first().is_some_and(|it| rest(it) == VALUE);
+            let from = from.get(usize::from(is_taken)..).unwrap_or_default();
+            let end = from.partition_point(|it| is_within(rest(it), VALUE));
+            within = from.get(..end).unwrap_or_default();
+            name.push_str(VALUE);
+            if within.is_empty() {
+                return (!is_taken).then_some(name);
+            }
+        }
+    }
+
+    fn within(&self, object: &str) -> &[&'a str] {
+        let start = self.sorted.partition_point(|it| order(it, object).is_le());
+        let from = self.sorted.get(start..).unwrap_or_default();
+        let end = from.partition_point(|it| is_within(it, object));
+        from.get(..end).unwrap_or_default()
+    }
 }
 
 /// A field whose name is also that of an object becomes `value` in it: Elasticsearch cannot have both.
@@ -148,7 +194,7 @@ fn renamed(fields: &mut [Named<'_>]) -> bool {
         let (before, after) = fields.split_at_mut(at);
         let (Some(field), Some(next)) = (before.last_mut(), after.first()) else { continue };
         if is_within(&next.0, &field.0) {
-            field.0 = Cow::Owned(format!("{}.value", field.0));
+            field.0 = Cow::Owned(format!("{}{VALUE}", field.0));
             any = true;
         }
     }
@@ -199,5 +245,36 @@ impl<'n> Writer<'_, 'n> {
             self.out.push(b'}');
             self.is_first = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pdata::{Logs, LogsBuilder};
+
+    /// `want` is the name for the value: the same where there is no object, and none where it is taken.
+    fn check(names: &[&str], object: &str, want: Option<&str>) {
+        let mut builder = LogsBuilder::new();
+        builder.resource(|it| names.iter().for_each(|name| it.put(name, "v")));
+        builder.record(|_| ());
+        let logs: Logs = builder.finish();
+        let resource = logs.resources().next().unwrap();
+        let all = Names::of(resource.attributes());
+        let got =
+            if all.is_object(object) { all.of_value(object) } else { Some(object.to_owned()) };
+        assert_eq!(got.as_deref(), want, "{names:?}");
+    }
+
+    #[test]
+    fn a_name_that_is_also_an_object_has_its_value_under_another() {
+        check(&["a", "b", "a"], "a", Some("a"));
+        check(&["a", "a-b", "ab"], "a", Some("a"));
+        check(&["a-b", "a.c", "a", "ab", "a.c"], "a", Some("a.value"));
+        check(&["a", "a.value"], "a", None);
+        check(&["a", "a.value.x", "a.values"], "a", Some("a.value.value"));
+        check(&["a", "a.value", "a.value.x"], "a", Some("a.value.value"));
+        check(&["a", "a.value", "a.value.x", "a.value.value"], "a", None);
+        check(&["a", "a.value-x", "a.valu.e"], "a", Some("a.value"));
     }
 }

@@ -12,6 +12,6 @@ mod time;
 
 pub use clients::Clients;
 pub use dropped::Dropped;
-pub use names::{SPAN_KINDS, STATUS_CODES, named};
+pub use names::{SPAN_KIND_NAMES, SPAN_KINDS, STATUS_CODE_NAMES, STATUS_CODES, named};
 pub use retry::{Attempts, Pauses, Rest};
-pub use time::{Parts, rfc3339_nanos};
+pub use time::{Parts, rfc3339_nanos, time_of};

@@ -1,5 +1,17 @@
 //! Numbers of OTLP as words.
 
+/// Kinds of spans, as the protocol names them.
+pub const SPAN_KIND_NAMES: [&str; 6] = [
+    "SPAN_KIND_UNSPECIFIED",
+    "SPAN_KIND_INTERNAL",
+    "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT",
+    "SPAN_KIND_PRODUCER",
+    "SPAN_KIND_CONSUMER",
+];
+/// Statuses of spans, likewise.
+pub const STATUS_CODE_NAMES: [&str; 3] =
+    ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 /// Kinds of spans, as the Collector's `pdata` prints them.
 pub const SPAN_KINDS: [&str; 6] =
     ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"];

@@ -114,6 +114,13 @@ impl Rest {
         LostReason::RejectedByBackend.counter(&self.meter).add(items as u64);
     }
 
+    /// Counts and logs items that the backend refused for good.
+    pub fn lose_refused(&self, items: usize, why: &ConsumeError) {
+        let reason =
+            if why.is_too_large() { LostReason::Oversize } else { LostReason::RejectedByBackend };
+        self.lose(items, reason, why);
+    }
+
     /// Counts and logs items that are gone.
     pub fn lose(&self, items: usize, reason: LostReason, why: &ConsumeError) {
         reason.counter(&self.meter).add(items as u64);

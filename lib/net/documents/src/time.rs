@@ -1,5 +1,7 @@
 //! Points in time as text, in UTC.
 
+use pdata::LogRecord;
+
 /// A point in time, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts {
@@ -40,6 +42,14 @@ impl Parts {
         let day_of_year = before + day + u64::from(is_leap && month > 2);
         let (hour, minute) = (second / 3_600, second / 60 % 60);
         Self { year, month, day, hour, minute, second: second % 60, nanos, day_of_year }
+    }
+}
+
+/// When a record happened, in nanoseconds since 1970, as far as it says so.
+pub fn time_of(record: LogRecord<'_>) -> u64 {
+    match record.time_unix_nano() {
+        0 => record.observed_time_unix_nano(),
+        at => at,
     }
 }
 

@@ -26,11 +26,6 @@ pub struct Place {
     pub partition: i32,
 }
 
-/// Where a broker is that names itself so.
-pub(crate) fn address(host: &str, port: i32) -> String {
-    join_host_port(host, port.to_string())
-}
-
 /// What a connection is for: a wait for one does not hold up the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Use {
@@ -230,7 +225,7 @@ impl Cluster {
         let brokers = answer.list(|it| {
             let (node, host, port) = (it.i32()?, it.text()?, it.i32()?);
             it.text_or_null()?;
-            Ok((node, address(&host, port)))
+            Ok((node, join_host_port(&host, port)))
         })?;
         answer.text_or_null()?;
         answer.i32()?;

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use confignet::join_host_port;
 
-use crate::cluster::{ANSWER_TIMEOUT, Cluster, Place, Use, address};
+use crate::cluster::{ANSWER_TIMEOUT, Cluster, Place, Use};
 use crate::connection::{
     Api, FIND_COORDINATOR, HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, OFFSET_COMMIT, OFFSET_FETCH,
     SYNC_GROUP,
@@ -121,7 +122,7 @@ impl Group {
         let mut answer = self.cluster.ask_any(FIND_COORDINATOR, &request.out).await?;
         Error::check(answer.i16()?)?;
         let (node, host, port) = (answer.i32()?, answer.text()?, answer.i32()?);
-        self.cluster.add_broker(node, address(&host, port));
+        self.cluster.add_broker(node, join_host_port(&host, port));
         *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = Some(node);
         Ok(node)
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use compression::Chunks;
+use confignet::dial::Connection;
 use confignet::proxy::Proxies;
+use configtls::MaybeTls;
 use http::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -265,19 +267,29 @@ impl Fetcher {
         seen: &mut Seen,
     ) -> Result<Answer, FetchError> {
         let begun = Instant::now();
-        let proxy = self.dialer.proxy(url)?;
         let mut request = Request::new(Full::new(Chunks::from(body)));
         *request.method_mut() = method.clone();
         *request.headers_mut() = headers;
-        Dialer::address(url, proxy.as_ref(), &mut request)?;
-        let agent = self.agent.to_str().unwrap_or_default();
-        let connection = self.dialer.dial(url, proxy.as_ref(), agent, &mut seen.phases).await?;
+        let connection = self.dial(url, &mut request, &mut seen.phases).await?;
         seen.certificate = connection.peer_certificate().map(<[u8]>::to_vec);
         let mut live = shake_hands(connection).await?;
         seen.phases.request = begun.elapsed();
         let answer = drive(&mut live.connection, live.send.send_request(request)).await;
         let (head, incoming) = answer.map_err(|error| why(&error))?.into_parts();
         Ok(Answer { status: head.status, headers: head.headers, incoming, live })
+    }
+
+    /// A connection for one request, whose head is made fit for it.
+    pub(super) async fn dial<B>(
+        &self,
+        url: &Url,
+        request: &mut Request<B>,
+        phases: &mut Phases,
+    ) -> Result<MaybeTls<Connection>, FetchError> {
+        let proxy = self.dialer.proxy(url)?;
+        Dialer::address(url, proxy.as_ref(), request)?;
+        let agent = self.agent.to_str().unwrap_or_default();
+        Ok(self.dialer.dial(url, proxy.as_ref(), agent, phases).await?)
     }
 
     pub(super) fn headers(&self, url: &Url, headers: &HeaderMap) -> Result<HeaderMap, FetchError> {

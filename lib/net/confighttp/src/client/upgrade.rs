@@ -14,7 +14,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::Url;
-use super::dialer::{Dialer, Phases};
+use super::dialer::Phases;
 use super::fetch::{FetchError, Fetcher};
 use super::http1::why;
 
@@ -49,16 +49,12 @@ impl Fetcher {
         url: &Url,
         headers: &HeaderMap,
     ) -> Result<(Response<()>, Option<Upgraded>), FetchError> {
-        let proxy = self.dialer.proxy(url)?;
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.method_mut() = Method::GET;
         *request.headers_mut() = self.headers(url, headers)?;
         request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         request.headers_mut().insert(UPGRADE, HeaderValue::from_static(protocol));
-        Dialer::address(url, proxy.as_ref(), &mut request)?;
-        let agent = self.agent.to_str().unwrap_or_default();
-        let phases = &mut Phases::default();
-        let stream = self.dialer.dial(url, proxy.as_ref(), agent, phases).await?;
+        let stream = self.dial(url, &mut request, &mut Phases::default()).await?;
         let shaken = http1::handshake(TokioIo::new(stream)).await;
         let (mut send, mut connection) = shaken.map_err(|error| why(&error))?;
         let mut answer = pin!(send.send_request(request));
