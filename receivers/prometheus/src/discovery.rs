@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use component::Host;
 use confighttp::client::Url;
+use hickory_proto::rr::RecordType;
 use http::{HeaderValue, Method};
 use serde::Deserialize;
 use tokio::sync::Notify;
@@ -259,13 +260,13 @@ async fn http(section: &HttpSd, client: &Client) -> Result<Vec<Found>, String> {
 
 /// What the names stand for. A name of which nobody knows keeps the targets that it had `before`.
 async fn dns(section: &DnsSd, before: &[Found]) -> Result<Vec<Found>, String> {
-    let kind = dns::Kind::named(&section.record).unwrap_or(dns::Kind::Srv);
+    let kind = dns::kind(&section.record).unwrap_or(RecordType::SRV);
     let mut resolver = None;
     let mut found = Vec::new();
     for name in &section.names {
         let is_of_name = |it: &&Found| it.labels.contains(&(DNS_NAME.to_owned(), name.clone()));
         let looked_up = match kind {
-            dns::Kind::A | dns::Kind::Aaaa => addresses_of(name, kind).await,
+            RecordType::A | RecordType::AAAA => addresses_of(name, kind).await,
             _ => {
                 if resolver.is_none() {
                     resolver = Some(Resolver::of_system().await?);
@@ -288,10 +289,10 @@ async fn dns(section: &DnsSd, before: &[Found]) -> Result<Vec<Found>, String> {
 }
 
 /// Addresses are asked of the system, which knows names that are in no domain, too.
-async fn addresses_of(name: &str, kind: dns::Kind) -> Result<Vec<Record>, String> {
+async fn addresses_of(name: &str, kind: RecordType) -> Result<Vec<Record>, String> {
     let found = tokio::net::lookup_host((name, 0)).await;
     let found = found.map_err(|error| format!("lookup {name}: {}", confignet::go_text(&error)))?;
-    let found = found.filter(|it| it.is_ipv4() == (kind == dns::Kind::A)).map(|it| it.ip());
+    let found = found.filter(|it| it.is_ipv4() == (kind == RecordType::A)).map(|it| it.ip());
     let found: BTreeSet<IpAddr> = found.collect();
     Ok(found.into_iter().map(Record::Address).collect())
 }

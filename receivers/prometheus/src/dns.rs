@@ -5,15 +5,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 use tracing::warn;
-
-mod message;
-
-pub(crate) use message::Record;
-use message::{Answer, Reply, question};
 
 /// Where the system says whom to ask.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -39,38 +36,34 @@ pub(crate) struct Resolver {
     attempts: usize,
 }
 
-/// What is asked for. RFC 1035, 2782, 3596.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    A,
-    Ns,
-    Mx,
-    Aaaa,
-    Srv,
+/// What a name stands for. Names end in a dot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Record {
+    Address(IpAddr),
+    NameServer(String),
+    Mail(String),
+    Service { target: String, port: u16 },
 }
 
-impl Kind {
-    /// As the section names it, in letters of any size.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        match name.to_ascii_uppercase().as_str() {
-            "A" => Some(Self::A),
-            "NS" => Some(Self::Ns),
-            "MX" => Some(Self::Mx),
-            "AAAA" => Some(Self::Aaaa),
-            "SRV" => Some(Self::Srv),
-            _ => None,
-        }
-    }
+/// What a server says of a name.
+enum Answer {
+    Records(Vec<Record>),
+    NoSuchName,
+    /// It cannot say.
+    Failed(ResponseCode),
+}
 
-    fn number(self) -> u16 {
-        match self {
-            Self::A => 1,
-            Self::Ns => 2,
-            Self::Mx => 15,
-            Self::Aaaa => 28,
-            Self::Srv => 33,
-        }
-    }
+/// An answer, or the word that it is too long for this way.
+enum Reply {
+    Whole(Answer),
+    CutOff,
+}
+
+/// What a section can ask for, in letters of any size.
+pub(crate) fn kind(name: &str) -> Option<RecordType> {
+    let kind = name.to_ascii_uppercase().parse().ok()?;
+    let known = [RecordType::A, RecordType::AAAA, RecordType::MX, RecordType::NS, RecordType::SRV];
+    known.contains(&kind).then_some(kind)
 }
 
 impl Resolver {
@@ -157,7 +150,11 @@ impl Resolver {
     ///
     /// # Errors
     /// For one of the names that it can mean no server says what there is, so that nobody knows.
-    pub(crate) async fn look_up(&self, name: &str, kind: Kind) -> Result<Vec<Record>, String> {
+    pub(crate) async fn look_up(
+        &self,
+        name: &str,
+        kind: RecordType,
+    ) -> Result<Vec<Record>, String> {
         let mut all_known = true;
         for full in self.names(name) {
             match self.ask_any(&full, kind).await {
@@ -175,13 +172,13 @@ impl Resolver {
     }
 
     /// What the first server says that knows; `None` if there is no such name.
-    async fn ask_any(&self, name: &str, kind: Kind) -> Result<Option<Vec<Record>>, ()> {
+    async fn ask_any(&self, name: &str, kind: RecordType) -> Result<Option<Vec<Record>>, ()> {
         for server in self.servers.iter().cycle().take(self.servers.len() * self.attempts) {
             match self.ask(*server, name, kind).await {
                 Ok(Answer::Records(records)) => return Ok(Some(records)),
                 Ok(Answer::NoSuchName) => return Ok(None),
                 Ok(Answer::Failed(code)) => {
-                    warn!(%server, name, code, "DNS resolution failed");
+                    warn!(%server, name, %code, "DNS resolution failed");
                 }
                 Err(error) => warn!(%server, name, error, "DNS resolution failed"),
             }
@@ -190,16 +187,21 @@ impl Resolver {
     }
 
     /// Asks over UDP, and over TCP for what is too long for that.
-    async fn ask(&self, server: SocketAddr, name: &str, kind: Kind) -> Result<Answer, String> {
+    async fn ask(
+        &self,
+        server: SocketAddr,
+        name: &str,
+        kind: RecordType,
+    ) -> Result<Answer, String> {
         let late = |_| "i/o timeout".to_owned();
         let id = fastrand::u16(..);
-        let asked = question(id, name, kind.number(), Some(UDP_BYTES))?;
+        let asked = question(id, name, kind, Some(UDP_BYTES))?;
         let over_udp = over_udp(server, &asked);
         match timeout(self.timeout, over_udp).await.map_err(late)?? {
             Reply::Whole(answer) => return Ok(answer),
             Reply::CutOff => {}
         }
-        let asked = question(id, name, kind.number(), None)?;
+        let asked = question(id, name, kind, None)?;
         match timeout(self.timeout, over_tcp(server, &asked)).await.map_err(late)?? {
             Reply::Whole(answer) => Ok(answer),
             Reply::CutOff => Err("got truncated message on TCP (64kiB limit exceeded?)".to_owned()),
@@ -207,11 +209,75 @@ impl Resolver {
     }
 }
 
+/// A question. `longest` is told to the server, as the longest answer that it may give.
+fn question(
+    id: u16,
+    name: &str,
+    kind: RecordType,
+    longest: Option<u16>,
+) -> Result<Message, String> {
+    let mut name = Name::from_ascii(name).map_err(|it| format!("{name:?} is no name: {it}"))?;
+    name.set_fqdn(true);
+    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+    message.metadata.recursion_desired = true;
+    message.add_query(Query::query(name, kind));
+    if let Some(longest) = longest {
+        let mut edns = Edns::new();
+        edns.set_max_payload(longest);
+        message.set_edns(edns);
+    }
+    Ok(message)
+}
+
+impl Reply {
+    /// Reads what came after `asked`; `None` if it is the answer to something else.
+    ///
+    /// # Errors
+    /// It is no message.
+    fn read(bytes: &[u8], asked: &Message) -> Result<Option<Self>, String> {
+        if !bytes.starts_with(&asked.metadata.id.to_be_bytes()) {
+            return Ok(None);
+        }
+        let said = Message::from_vec(bytes)
+            .map_err(|error| format!("the answer is malformed: {error}"))?;
+        // Names are compared without regard to the size of letters.
+        if said.metadata.message_type != MessageType::Response || said.queries != asked.queries {
+            return Ok(None);
+        }
+        if said.metadata.truncation {
+            return Ok(Some(Self::CutOff));
+        }
+        Ok(Some(Self::Whole(match said.metadata.response_code {
+            ResponseCode::NoError => Answer::Records(
+                // Others, as the names that one name is an alias of, are passed over.
+                said.answers.into_iter().filter_map(|it| Record::read(it.data)).collect(),
+            ),
+            ResponseCode::NXDomain => Answer::NoSuchName,
+            code => Answer::Failed(code),
+        })))
+    }
+}
+
+impl Record {
+    fn read(data: RData) -> Option<Self> {
+        match data {
+            RData::NS(it) => Some(Self::NameServer(it.0.to_ascii())),
+            RData::MX(it) => Some(Self::Mail(it.exchange.to_ascii())),
+            RData::SRV(it) => Some(Self::Service { target: it.target.to_ascii(), port: it.port }),
+            _ => None,
+        }
+    }
+}
+
+fn bytes_of(asked: &Message) -> Result<Vec<u8>, String> {
+    asked.to_vec().map_err(|error| error.to_string())
+}
+
 fn io(error: std::io::Error) -> String {
     confignet::go_text(&error)
 }
 
-async fn over_udp(server: SocketAddr, asked: &[u8]) -> Result<Reply, String> {
+async fn over_udp(server: SocketAddr, asked: &Message) -> Result<Reply, String> {
     let any: SocketAddr = if server.is_ipv4() {
         SocketAddr::from(([0; 4], 0))
     } else {
@@ -220,7 +286,7 @@ async fn over_udp(server: SocketAddr, asked: &[u8]) -> Result<Reply, String> {
     let socket = UdpSocket::bind(any).await.map_err(io)?;
     // From here on only this server is heard.
     socket.connect(server).await.map_err(io)?;
-    socket.send(asked).await.map_err(io)?;
+    socket.send(&bytes_of(asked)?).await.map_err(io)?;
     let mut buffer = vec![0; usize::from(UDP_BYTES)];
     loop {
         let length = socket.recv(&mut buffer).await.map_err(io)?;
@@ -231,10 +297,11 @@ async fn over_udp(server: SocketAddr, asked: &[u8]) -> Result<Reply, String> {
     }
 }
 
-async fn over_tcp(server: SocketAddr, asked: &[u8]) -> Result<Reply, String> {
+async fn over_tcp(server: SocketAddr, asked: &Message) -> Result<Reply, String> {
     let mut stream = TcpStream::connect(server).await.map_err(io)?;
-    let length = u16::try_from(asked.len()).map_err(|error| error.to_string())?;
-    let framed = [&length.to_be_bytes()[..], asked].concat();
+    let asked_bytes = bytes_of(asked)?;
+    let length = u16::try_from(asked_bytes.len()).map_err(|error| error.to_string())?;
+    let framed = [&length.to_be_bytes()[..], &asked_bytes].concat();
     stream.write_all(&framed).await.map_err(io)?;
     let length = stream.read_u16().await.map_err(io)?;
     let mut buffer = vec![0; usize::from(length)];

@@ -58,8 +58,13 @@ pub(crate) fn give_up<'a>(entry: &mut Entry<'a>, arena: &'a Bump) {
 }
 
 /// The text with U+FFFD for each kept byte that makes no character.
-pub(crate) fn replaced<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
+fn replaced<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
     utf8::text(bytes(text, arena), arena)
+}
+
+/// The text with one U+FFFD for kept bytes that stand together.
+pub(crate) fn sanitized<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
+    utf8::sanitized(bytes(text, arena), arena)
 }
 
 fn bytes<'a>(text: &'a str, arena: &'a Bump) -> &'a [u8] {

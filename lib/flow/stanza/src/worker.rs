@@ -99,7 +99,7 @@ impl Worker {
         let mut entry = Entry::new(arena, Resource::shared(run.files.base(), arena));
         entry.observed = clock.unix;
         entry.body = match graph.body {
-            Body::Text => Value::Str(utf8::text(bytes, arena)),
+            Body::Text => Value::Str(utf8::decoded(bytes, arena)),
             Body::RawText => Value::Str(kept_bytes::keep(bytes, arena)),
             Body::Bytes => Value::Bytes(arena.alloc_slice_copy(bytes)),
         };

@@ -1,23 +1,39 @@
-//! Bytes to text as Go's UTF-8 decoder does it.
+//! Bytes to text in Go's ways, which differ in how many U+FFFD stand for bytes that make no character.
 
 use bumpalo::Bump;
+use bumpalo::collections::String as ArenaString;
 
-/// The bytes as text. Every byte that belongs to no character becomes U+FFFD (one each, as
-/// golang.org/x/text does; `String::from_utf8_lossy` would join some).
+/// One for each byte, as Go's ranges over strings and its JSON have it.
 #[inline]
 pub fn text<'a>(bytes: &'a [u8], arena: &'a Bump) -> &'a str {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(_) => repair(bytes, arena),
-    }
+    repaired(bytes, arena, |invalid, _| invalid.len())
 }
 
-#[cold]
-fn repair<'a>(bytes: &[u8], arena: &'a Bump) -> &'a str {
-    let mut all = bumpalo::collections::String::with_capacity_in(bytes.len() + 16, arena);
+/// One for each beginning of a character, as golang.org/x/text decodes UTF-8 (the W3C's way).
+#[inline]
+pub fn decoded<'a>(bytes: &'a [u8], arena: &'a Bump) -> &'a str {
+    repaired(bytes, arena, |_, _| 1)
+}
+
+/// One for all that stand together, as `strings.ToValidUTF8`.
+#[inline]
+pub fn sanitized<'a>(bytes: &'a [u8], arena: &'a Bump) -> &'a str {
+    repaired(bytes, arena, |_, is_first| usize::from(is_first))
+}
+
+/// `count` says how many stand for some bytes, of which it knows whether something valid stands before them.
+#[inline]
+fn repaired<'a>(bytes: &'a [u8], arena: &'a Bump, count: impl Fn(&[u8], bool) -> usize) -> &'a str {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text;
+    }
+    let mut all = ArenaString::with_capacity_in(bytes.len() + 16, arena);
     for chunk in bytes.utf8_chunks() {
+        let is_first = !chunk.valid().is_empty() || all.is_empty();
         all.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|_| all.push('\u{fffd}'));
+        if !chunk.invalid().is_empty() {
+            (0..count(chunk.invalid(), is_first)).for_each(|_| all.push('\u{fffd}'));
+        }
     }
     all.into_bump_str()
 }
@@ -26,15 +42,25 @@ fn repair<'a>(bytes: &[u8], arena: &'a Bump) -> &'a str {
 mod tests {
     use super::*;
 
-    fn check(bytes: &[u8], want: &str) {
-        assert_eq!(text(bytes, &Bump::new()), want);
-    }
-
     #[test]
-    fn each_byte_that_is_no_character_becomes_one_replacement() {
-        check(b"plain", "plain");
-        check(b"a\xff\xfeb", "a\u{fffd}\u{fffd}b");
-        check(b"a\xe2\x82", "a\u{fffd}\u{fffd}");
-        check("\u{e9}\u{20ac}".as_bytes(), "\u{e9}\u{20ac}");
+    fn bytes_that_are_no_character_are_replaced_in_three_ways() {
+        let check = |bytes: &[u8], each: usize, begun: usize, together: usize| {
+            let arena = Bump::new();
+            for (text, want) in [
+                (text(bytes, &arena), each),
+                (decoded(bytes, &arena), begun),
+                (sanitized(bytes, &arena), together),
+            ] {
+                let want = format!("a{}b", "\u{fffd}".repeat(want));
+                assert_eq!(text, want, "{bytes:?}");
+            }
+        };
+        check(b"ab", 0, 0, 0);
+        check(b"a\xff\xfeb", 2, 2, 1);
+        check(b"a\xe2\x82b", 2, 1, 1);
+        check(b"a\xe2\x82\xe2\x82b", 4, 2, 1);
+        let arena = Bump::new();
+        assert_eq!(sanitized(b"\xff\xff", &arena), "\u{fffd}");
+        assert_eq!(decoded("\u{e9}\u{20ac}".as_bytes(), &arena), "\u{e9}\u{20ac}");
     }
 }

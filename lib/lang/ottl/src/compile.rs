@@ -191,22 +191,26 @@ impl Compiler<'_> {
         }
         let end = path.fields.last().map_or(first.span.end, |it| it.span.end);
         let span = first.span.start..end;
-        let text = self.text.get(span.clone()).unwrap_or_default();
+        let text = path::shown(self.text, path);
+        let mut names: Vec<&str> = within.iter().map(|it| it.name()).collect();
+        if within.contains(&Context::Scope) {
+            names.push("instrumentation_scope");
+        }
+        names.push("otelcol");
         if rest.is_empty() {
-            let options: Vec<String> = within.iter().map(|it| format!("\"{it}.{text}\"")).collect();
+            let options: Vec<String> = names.iter().map(|it| format!("\"{it}.{text}\"")).collect();
             let message = format!(
                 "missing context name for path {text:?}, possibly valid options are: {}",
                 options.join(", ")
             );
             return Err(Error::said(span, message));
         }
-        let options: Vec<String> = within.iter().map(|it| format!("\"{it}\"")).collect();
+        let options: Vec<String> = names.iter().map(|it| format!("\"{it}\"")).collect();
         let message = format!(
             "context {:?} from path {text:?} is not valid, it must be replaced by one of: {}",
             first.name,
             options.join(", ")
         );
-        let names = within.iter().map(|it| it.name());
         Err(Error::said(first.span.clone(), message).one_of(names))
     }
 

@@ -137,16 +137,48 @@ fn is_part(byte: u8) -> bool {
 
 fn word(bytes: &[u8]) -> (Kind, usize) {
     let length = bytes.iter().take_while(|it| is_part(**it)).count();
-    let kind = match bytes.get(..length).unwrap_or_default() {
-        b"nil" => Kind::Nil,
-        b"not" => Kind::Not,
-        b"or" => Kind::Or,
-        b"and" => Kind::And,
-        b"true" | b"false" => Kind::Bool,
-        [b'A'..=b'Z', ..] => Kind::Upper,
-        _ => Kind::Lower,
-    };
-    (kind, length)
+    let word = bytes.get(..length).unwrap_or_default();
+    let is_upper = word.first().is_some_and(u8::is_ascii_uppercase);
+    let name = if is_upper { Kind::Upper } else { Kind::Lower };
+    (Kind::keyword(word).unwrap_or(name), length)
+}
+
+impl Kind {
+    /// What a word is that is no name.
+    pub(crate) fn keyword(word: &[u8]) -> Option<Self> {
+        match word {
+            b"nil" => Some(Self::Nil),
+            b"not" => Some(Self::Not),
+            b"or" => Some(Self::Or),
+            b"and" => Some(Self::And),
+            b"true" | b"false" => Some(Self::Bool),
+            _ => None,
+        }
+    }
+
+    /// As Go's lexer names it, in small letters.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Float => "float",
+            Self::Int => "int",
+            Self::Text => "string",
+            Self::Nil => "nil",
+            Self::Not => "opnot",
+            Self::Or => "opor",
+            Self::And => "opand",
+            Self::Bool => "boolean",
+            Self::Comparison => "opcomparison",
+            Self::Sign => "opaddsub",
+            Self::Factor => "opmultdiv",
+            Self::Equal => "equal",
+            Self::Arrow => "arrow",
+            Self::Mark => "punct",
+            Self::Upper => "uppercase",
+            Self::Lower => "lowercase",
+            Self::End => "eof",
+        }
+    }
 }
 
 /// The text that a quoted one stands for, as Go's `strconv.Unquote` has it.

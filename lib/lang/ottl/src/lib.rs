@@ -12,6 +12,7 @@ mod editors;
 mod enums;
 mod error;
 mod functions;
+mod grammar;
 mod infer;
 mod lex;
 mod math;

@@ -5,6 +5,7 @@ mod lambda;
 use std::ops::Range;
 
 use crate::Error;
+use crate::grammar::{self, Name, Unexpected};
 use crate::lex::{Kind, Token, lex, unquote};
 use crate::tree::{Argument, Call, Comparison, Expr, Field, Local, Math, Node, Path, Statement};
 
@@ -26,26 +27,15 @@ const PRODUCT: u8 = 5;
 /// Parses a condition.
 pub(crate) fn condition(text: &str) -> Result<Expr, Error> {
     let mut parser = Parser::new("condition", text)?;
-    let expr = parser.climb(OR)?;
-    let expr = parser.a_condition(expr)?;
-    parser.end_of_text()?;
-    Ok(expr)
+    let condition = parser.condition().and_then(|it| parser.end_of_text().map(|()| it));
+    condition.map_err(|error| parser.in_the_words_of_go(Name::BooleanExpression, error))
 }
 
 /// Parses a statement: an editor, and when it runs.
 pub(crate) fn statement(text: &str) -> Result<Statement, Error> {
     let mut parser = Parser::new("statement", text)?;
-    let editor = parser.editor()?;
-    let is_where = parser.token().kind == Kind::Lower && parser.shown(parser.token()) == "where";
-    let condition = if is_where {
-        parser.step();
-        let expr = parser.climb(OR)?;
-        Some(parser.a_condition(expr)?)
-    } else {
-        None
-    };
-    parser.end_of_text()?;
-    Ok(Statement { editor, condition })
+    let statement = parser.statement().and_then(|it| parser.end_of_text().map(|()| it));
+    statement.map_err(|error| parser.in_the_words_of_go(Name::ParsedStatement, error))
 }
 
 struct Parser<'t> {
@@ -64,6 +54,32 @@ impl<'t> Parser<'t> {
     fn new(what: &'static str, text: &'t str) -> Result<Self, Error> {
         let tokens = lex(text, what)?;
         Ok(Self { what, text, tokens, at: 0, depth: 0, operations: 0, parameters: Vec::new() })
+    }
+
+    fn condition(&mut self) -> Result<Expr, Error> {
+        let expr = self.climb(OR)?;
+        self.a_condition(expr)
+    }
+
+    fn statement(&mut self) -> Result<Statement, Error> {
+        let editor = self.editor()?;
+        let is_where = self.token().kind == Kind::Lower && self.shown(self.token()) == "where";
+        let condition = if is_where {
+            self.step();
+            Some(self.condition()?)
+        } else {
+            None
+        };
+        Ok(Statement { editor, condition })
+    }
+
+    /// The message is Go's, the place is where the text is wrong.
+    fn in_the_words_of_go(&self, root: Name, error: Error) -> Error {
+        let Some(Unexpected { span, message }) = grammar::unexpected(root, self.text, &self.tokens)
+        else {
+            return error;
+        };
+        Error { span: error.span, ..Error::syntax(self.what, self.text, span, message) }
     }
 
     fn end_of_text(&self) -> Result<(), Error> {
@@ -302,9 +318,7 @@ impl<'t> Parser<'t> {
         self.expect("[")?;
         let mut list = Vec::new();
         while !self.accept("]") {
-            if !list.is_empty() {
-                self.accept(",");
-            }
+            self.accept(",");
             list.push(self.value()?);
         }
         Ok(Node::List(list))
@@ -335,13 +349,21 @@ impl<'t> Parser<'t> {
         self.a_value(value)
     }
 
+    /// Whether a call begins here.
+    fn calls(&self) -> bool {
+        let next = self.tokens.get(self.at + 1);
+        next.is_some_and(|it| it.kind == Kind::Mark && self.shown(it) == "(")
+    }
+
     fn path(&mut self) -> Result<Node, Error> {
         let first = self.token().clone();
         let mut fields = Vec::new();
         loop {
             let token = self.token().clone();
             let name = self.shown(&token);
-            if token.kind != Kind::Lower || name.contains(|c: char| c.is_ascii_uppercase()) {
+            let is_name = name.contains(|c: char| c.is_ascii_uppercase());
+            // With a bracket behind it, it is said below what is wrong with it.
+            if token.kind != Kind::Lower || is_name && !self.calls() {
                 return Err(self.unexpected("a part of a path"));
             }
             self.step();

@@ -485,6 +485,7 @@ fn the_request_is_read_by_the_paths_of_otelcol() {
 #[test]
 fn the_request_is_only_read_and_only_what_there_is_of_it() {
     let segment = |name: &str, path: &str| {
+        let path = path.replace('"', "");
         format!(
             "segment {name:?} from path {path:?} is not a valid path nor a valid OTTL keyword for the \
              otelcol context - review https://github.com/open-telemetry/\
@@ -592,13 +593,13 @@ fn paths_need_their_context_where_it_is_inferred() {
     refused(
         "body == 1",
         Prefixes::Required,
-        "missing context name for path \"body\", possibly valid options are: \"log.body\", \"scope.body\", \"resource.body\"",
+        "missing context name for path \"body\", possibly valid options are: \"log.body\", \"scope.body\", \"resource.body\", \"instrumentation_scope.body\", \"otelcol.body\"",
         0..4,
     );
     refused(
         "span.name == 1",
         Prefixes::Required,
-        "context \"span\" from path \"span.name\" is not valid, it must be replaced by one of: \"log\", \"scope\", \"resource\"",
+        "context \"span\" from path \"span.name\" is not valid, it must be replaced by one of: \"log\", \"scope\", \"resource\", \"instrumentation_scope\", \"otelcol\"",
         0..4,
     );
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use component::Problems;
+use hickory_proto::rr::RecordType;
 
 use super::http::{check_client, unreadable};
 use super::{Config, PrometheusConfig, RelabelConfig, ScrapeConfig, allocator, kubernetes};
-use crate::dns::Kind;
+use crate::dns;
 use crate::relabel::{Rule, Rules};
 
 /// `config.ScrapeProtocolsHeaders` of Prometheus.
@@ -175,11 +176,11 @@ fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
         if dns.names.is_empty() {
             let text = "DNS-SD config must contain at least one SRV record name";
             unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), text).about("names");
-        } else if Kind::named(&dns.record).is_none() {
+        } else if dns::kind(&dns.record).is_none() {
             let text = format!("invalid DNS-SD records type {}", dns.record);
             unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), &text)
                 .one_of("type", &["SRV", "A", "AAAA", "MX", "NS"]);
-        } else if dns.port == 0 && Kind::named(&dns.record) != Some(Kind::Srv) {
+        } else if dns.port == 0 && dns::kind(&dns.record) != Some(RecordType::SRV) {
             let text = "a port is required in DNS-SD configs for all record types except SRV";
             unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), text).about("port");
         }

@@ -40,12 +40,12 @@ impl Operator for SanitizeUtf8 {
     fn process<'a>(&'a self, entry: &mut Entry<'a>, cx: &mut Cx<'a, '_>) -> Result<Flow, Failure> {
         match self.field.get(entry, cx.arena) {
             Some(Value::Str(text)) if cx.raw_text => {
-                let text = kept_bytes::replaced(text, cx.arena);
+                let text = kept_bytes::sanitized(text, cx.arena);
                 self.field.set(entry, Value::Str(text), cx.arena)?;
             }
             Some(Value::Str(_)) => {}
             Some(Value::Bytes(bytes)) => {
-                let text = utf8::text(bytes, cx.arena);
+                let text = utf8::sanitized(bytes, cx.arena);
                 self.field.set(entry, Value::Str(text), cx.arena)?;
             }
             Some(other) => {

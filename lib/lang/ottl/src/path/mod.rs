@@ -171,6 +171,11 @@ fn path_span(path: &tree::Path) -> std::ops::Range<usize> {
     start..path.fields.last().map_or(start, |it| it.span.end)
 }
 
+/// A path as messages have it: Go leaves out the quotes of keys.
+pub(crate) fn shown(text: &str, path: &tree::Path) -> String {
+    text.get(path_span(path)).unwrap_or_default().replace('"', "")
+}
+
 fn unknown(
     text: &str,
     context: &str,
@@ -183,7 +188,7 @@ fn unknown(
          context - review https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/\
          main/pkg/ottl/contexts/ottl{context} to see all valid paths",
         at.name,
-        text.get(path_span(path)).unwrap_or_default(),
+        shown(text, path),
     );
     let name = at.span.start..at.span.start + at.name.len();
     Error::said(name, message).one_of(known)
