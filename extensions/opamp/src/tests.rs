@@ -236,6 +236,36 @@ async fn after_a_lost_connection_the_next_one_begins_anew() {
 }
 
 #[tokio::test]
+async fn what_is_being_written_is_written_whole_whatever_happens_meanwhile() {
+    let test = Over::websocket("", "").await;
+    let mut peer = Peer::accept(&test.listener).await;
+    peer.hear().await;
+    let pong = Frame::Other(10, vec![7; 125]);
+    let ping = [&[0x89, 125][..], &[7; 125]].concat();
+    let pings = ping.repeat(100);
+    let sent = peer.flood(&pings, 0).await;
+    // Half an answer is written now, and there is something to tell.
+    let why = Status::Recoverable("no answer".into());
+    test.host.show(view(Phase::Running, &[("exporter/debug (logs)", why)]));
+    let sent = peer.flood(&pings, sent).await;
+    let (pings, begun) = (sent.div_ceil(ping.len()), sent % ping.len());
+    let (mut pongs, mut told) = (0, Vec::new());
+    while pongs + 1 < pings || told.is_empty() {
+        match peer.frame().await {
+            Frame::Message(bytes) => told.push(AgentToServer::decode(&bytes[1..]).unwrap()),
+            other => {
+                assert_eq!(other, pong);
+                pongs += 1;
+            }
+        }
+    }
+    assert!(told[0].health.as_ref().is_some_and(|it| !it.healthy), "{told:?}");
+    peer.write(if begun > 0 { &ping[begun..] } else { &[] }).await;
+    assert_eq!(peer.frame().await, pong);
+    test.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_overloaded_is_left_and_asked_again() {
     let test = Over::websocket("", "").await;
     let mut peer = Peer::arrived(&test.listener).await;
@@ -446,6 +476,48 @@ async fn over_http_the_server_is_asked_again_and_again() {
     assert_eq!(requests[0].line, "POST /v1/opamp HTTP/1.1");
     assert_eq!(requests[0].header("content-type"), "application/x-protobuf");
     assert_eq!(requests[0].header("opamp-instance-uid"), UID);
+}
+
+#[tokio::test]
+async fn over_http_no_answer_is_lost_to_the_next_one() {
+    let server = HttpServer::start();
+    let reply = |flags| {
+        let message = ServerToAgent { flags, ..ServerToAgent::default() };
+        Reply::new("200 OK", message.encode_to_vec())
+    };
+    server.script([reply(1), reply(2)]);
+    let (host, build) = (TestHost::new(), settings("opamp").build);
+    let section = format!("server: {{http: {{endpoint: '{}'}}}}", server.url("/"));
+    let section = config::<Config>(&section);
+    let (section, transport) = section.server.chosen().unwrap();
+    let server = link::Server::new(section, transport, &host, &build).unwrap();
+    let mut link = server.connect().await.unwrap();
+    for _ in 0..2 {
+        link.send(&AgentToServer::default(), Uuid::nil()).await.unwrap();
+    }
+    for want in [1, 2] {
+        let came = link.came().await;
+        assert_eq!(link.taken(came).await.unwrap().flags, want);
+    }
+}
+
+#[tokio::test]
+async fn over_http_a_server_that_wants_no_heartbeats_is_asked_all_the_same() {
+    let server = HttpServer::start();
+    let opamp = Some(OpAmpConnectionSettings { heartbeat_interval_seconds: 0 });
+    let connection_settings = Some(ConnectionSettingsOffers { opamp });
+    let message = ServerToAgent { connection_settings, ..ServerToAgent::default() };
+    server.answer(move |_| Reply::new("200 OK", message.encode_to_vec()));
+    let host = TestHost::new();
+    let http = format!("{{endpoint: '{}', polling_interval: 1ms}}", server.url("/"));
+    let extension = start(&host, &format!("server: {{http: {http}}}")).await.unwrap();
+    let asked = async {
+        while server.requests().len() < 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, asked).await.expect("it asks again in time");
+    host.shutdown(&*extension, LIMIT).await;
 }
 
 #[tokio::test]
