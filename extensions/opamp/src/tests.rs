@@ -12,6 +12,7 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::agent::Order;
 use crate::messages::{
     AgentConfigFile, AgentConfigMap, AgentIdentification, AgentRemoteConfig, AgentToServer,
     ConnectionSettingsOffers, KeyValue, OpAmpConnectionSettings, RemoteConfigStatuses, RetryInfo,
@@ -615,12 +616,16 @@ fn names_are_uuids_or_ulids() {
     }
 }
 
+/// An agent that runs what the server sends.
+fn led() -> Agent {
+    let allowed = Capabilities { accepts_remote_config: true, ..Capabilities::default() };
+    Agent::new(Uuid::nil(), allowed.bits(), messages::AvailableComponents::default())
+}
+
 /// What an agent tells of a configuration that it does not even try to run.
 #[track_caller]
 fn refused(offered: ServerToAgent, want: &str) {
-    let allowed = Capabilities { accepts_remote_config: true, ..Capabilities::default() };
-    let mut agent =
-        Agent::new(Uuid::nil(), allowed.bits(), messages::AvailableComponents::default());
+    let mut agent = led();
     assert_eq!(agent.hear(offered), []);
     let told = agent.report(&State::default()).unwrap();
     let (status, hash, why) = remote(&told);
@@ -645,11 +650,51 @@ fn a_configuration_that_is_too_large_or_no_yaml_is_refused() {
 
 #[test]
 fn a_hash_that_is_too_long_is_not_kept() {
-    let allowed = Capabilities { accepts_remote_config: true, ..Capabilities::default() };
-    let mut agent =
-        Agent::new(Uuid::nil(), allowed.bits(), messages::AvailableComponents::default());
+    let mut agent = led();
     let mut offered = offer(b"", &[("", "", "a: 1")]);
     offered.remote_config.as_mut().unwrap().config_hash = vec![1; 1 << 20].into();
     assert_eq!(agent.hear(offered), []);
     assert_eq!(remote(&agent.report(&State::default()).unwrap()).0, RemoteConfigStatuses::Unset);
+}
+
+#[test]
+fn the_end_of_one_configuration_says_nothing_of_a_later_one_that_was_refused() {
+    let mut agent = led();
+    assert_eq!(agent.hear(offer(b"one", &[("", "", "a: 1")])), [Order::Run(vec!["a: 1".into()])]);
+    assert_eq!(agent.hear(offer(b"two", &[("", "application/toml", "a = 1")])), []);
+    agent.ran(Ok(()));
+    let told = agent.report(&State::default()).unwrap();
+    let (status, hash, why) = remote(&told);
+    assert_eq!((status, hash), (RemoteConfigStatuses::Failed, &b"two"[..]));
+    assert!(why.contains("application/toml"), "{why}");
+}
+
+#[test]
+fn configurations_without_a_hash_are_told_apart_by_what_is_in_them() {
+    let (mut agent, run) = (led(), |text: &str| [Order::Run(vec![text.to_owned()])]);
+    for text in ["a: 1", "a: 2"] {
+        assert_eq!(agent.hear(offer(b"", &[("", "", text)])), run(text));
+        assert_eq!(agent.hear(offer(b"", &[("", "", text)])), []);
+    }
+    // Nothing is a configuration, too: it takes away what came before.
+    assert_eq!(agent.hear(offer(b"", &[])), [Order::Run(Vec::new())]);
+    assert_eq!(agent.hear(offer(b"", &[])), []);
+}
+
+#[test]
+fn a_configuration_is_told_again_when_it_is_shorter_than_the_one_that_was_too_long() {
+    let mut agent = led();
+    let mut told = |yaml: &str, is_taken: bool| {
+        agent.begin();
+        let state = State { config: Some(yaml.into()), ..State::default() };
+        let message = agent.report(&state).unwrap();
+        if !is_taken {
+            agent.was_too_long();
+        }
+        configuration(&message).map(str::to_owned)
+    };
+    assert_eq!(told("a: 12", false).as_deref(), Some("a: 12"));
+    assert_eq!(told("a: 12", false), None);
+    assert_eq!(told("a: 123", true), None);
+    assert_eq!(told("a: 1", true).as_deref(), Some("a: 1"));
 }
