@@ -247,7 +247,13 @@ impl Collector {
         loop {
             tokio::select! {
                 Some(error) = self.fatal.recv() => return Event::Failed(error),
-                Some(remote) = self.remote.recv() => return Event::Remote(remote),
+                Some(remote) = self.remote.recv() => {
+                    if !remote.is_outdated() {
+                        return Event::Remote(remote);
+                    }
+                    let why = "a reload has replaced the extension that it was sent to";
+                    remote.answer(Err(why.to_owned()));
+                }
                 _ = self.trim.tick() => pdata::buffer::trim(),
             }
         }
