@@ -138,7 +138,7 @@ impl Collector {
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
         let (remote_sender, remote) = mpsc::channel(REMOTE_MAX);
         let services = ServiceHandle::new(registry, sender, remote_sender);
-        services.show(settings, registry, &build);
+        services.show(settings, telemetry.attributes());
         let (services, handover) = (Arc::new(services), Handover::default());
         let mut collector = Self {
             telemetry_host: telemetry_host(&services, &handover),
