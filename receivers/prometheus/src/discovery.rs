@@ -259,14 +259,15 @@ async fn http(section: &HttpSd, client: &Client) -> Result<Vec<Found>, String> {
 
 /// What the names stand for. A name of which nobody knows keeps the targets that it had `before`.
 async fn dns(section: &DnsSd, before: &[Found]) -> Result<Vec<Found>, String> {
-    let kind = dns::Kind::named(&section.record).unwrap_or(dns::Kind::Srv);
+    let kind = dns::Kind::named(&section.record).unwrap_or(dns::Kind::Record(dns::Type::Srv));
     let mut resolver = None;
     let mut found = Vec::new();
     for name in &section.names {
         let is_of_name = |it: &&Found| it.labels.contains(&(DNS_NAME.to_owned(), name.clone()));
         let looked_up = match kind {
-            dns::Kind::A | dns::Kind::Aaaa => addresses_of(name, kind).await,
-            _ => {
+            dns::Kind::A => addresses_of(name, SocketAddr::is_ipv4).await,
+            dns::Kind::Aaaa => addresses_of(name, SocketAddr::is_ipv6).await,
+            dns::Kind::Record(kind) => {
                 if resolver.is_none() {
                     resolver = Some(Resolver::of_system().await?);
                 }
@@ -288,11 +289,13 @@ async fn dns(section: &DnsSd, before: &[Found]) -> Result<Vec<Found>, String> {
 }
 
 /// Addresses are asked of the system, which knows names that are in no domain, too.
-async fn addresses_of(name: &str, kind: dns::Kind) -> Result<Vec<Record>, String> {
+async fn addresses_of(
+    name: &str,
+    is_wanted: impl Fn(&SocketAddr) -> bool,
+) -> Result<Vec<Record>, String> {
     let found = tokio::net::lookup_host((name, 0)).await;
     let found = found.map_err(|error| format!("lookup {name}: {}", confignet::go_text(&error)))?;
-    let found = found.filter(|it| it.is_ipv4() == (kind == dns::Kind::A)).map(|it| it.ip());
-    let found: BTreeSet<IpAddr> = found.collect();
+    let found: BTreeSet<IpAddr> = found.filter(is_wanted).map(|it| it.ip()).collect();
     Ok(found.into_iter().map(Record::Address).collect())
 }
 

@@ -39,14 +39,22 @@ pub(crate) struct Resolver {
     attempts: usize,
 }
 
-/// What is asked for. RFC 1035, 2782, 3596.
+/// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     A,
-    Ns,
-    Mx,
     Aaaa,
-    Srv,
+    /// What the system's own functions do not know.
+    Record(Type),
+}
+
+/// Types of records, by their numbers. RFC 1035, 2782.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub(crate) enum Type {
+    Ns = 2,
+    Mx = 15,
+    Srv = 33,
 }
 
 impl Kind {
@@ -54,21 +62,11 @@ impl Kind {
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name.to_ascii_uppercase().as_str() {
             "A" => Some(Self::A),
-            "NS" => Some(Self::Ns),
-            "MX" => Some(Self::Mx),
             "AAAA" => Some(Self::Aaaa),
-            "SRV" => Some(Self::Srv),
+            "NS" => Some(Self::Record(Type::Ns)),
+            "MX" => Some(Self::Record(Type::Mx)),
+            "SRV" => Some(Self::Record(Type::Srv)),
             _ => None,
-        }
-    }
-
-    fn number(self) -> u16 {
-        match self {
-            Self::A => 1,
-            Self::Ns => 2,
-            Self::Mx => 15,
-            Self::Aaaa => 28,
-            Self::Srv => 33,
         }
     }
 }
@@ -157,7 +155,7 @@ impl Resolver {
     ///
     /// # Errors
     /// For one of the names that it can mean no server says what there is, so that nobody knows.
-    pub(crate) async fn look_up(&self, name: &str, kind: Kind) -> Result<Vec<Record>, String> {
+    pub(crate) async fn look_up(&self, name: &str, kind: Type) -> Result<Vec<Record>, String> {
         let mut all_known = true;
         for full in self.names(name) {
             match self.ask_any(&full, kind).await {
@@ -175,7 +173,7 @@ impl Resolver {
     }
 
     /// What the first server says that knows; `None` if there is no such name.
-    async fn ask_any(&self, name: &str, kind: Kind) -> Result<Option<Vec<Record>>, ()> {
+    async fn ask_any(&self, name: &str, kind: Type) -> Result<Option<Vec<Record>>, ()> {
         for server in self.servers.iter().cycle().take(self.servers.len() * self.attempts) {
             match self.ask(*server, name, kind).await {
                 Ok(Answer::Records(records)) => return Ok(Some(records)),
@@ -190,16 +188,16 @@ impl Resolver {
     }
 
     /// Asks over UDP, and over TCP for what is too long for that.
-    async fn ask(&self, server: SocketAddr, name: &str, kind: Kind) -> Result<Answer, String> {
+    async fn ask(&self, server: SocketAddr, name: &str, kind: Type) -> Result<Answer, String> {
         let late = |_| "i/o timeout".to_owned();
         let id = fastrand::u16(..);
-        let asked = question(id, name, kind.number(), Some(UDP_BYTES))?;
+        let asked = question(id, name, kind as u16, Some(UDP_BYTES))?;
         let over_udp = over_udp(server, &asked);
         match timeout(self.timeout, over_udp).await.map_err(late)?? {
             Reply::Whole(answer) => return Ok(answer),
             Reply::CutOff => {}
         }
-        let asked = question(id, name, kind.number(), None)?;
+        let asked = question(id, name, kind as u16, None)?;
         match timeout(self.timeout, over_tcp(server, &asked)).await.map_err(late)?? {
             Reply::Whole(answer) => Ok(answer),
             Reply::CutOff => Err("got truncated message on TCP (64kiB limit exceeded?)".to_owned()),

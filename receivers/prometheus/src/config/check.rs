@@ -8,7 +8,7 @@ use component::Problems;
 
 use super::http::{check_client, unreadable};
 use super::{Config, PrometheusConfig, RelabelConfig, ScrapeConfig, allocator, kubernetes};
-use crate::dns::Kind;
+use crate::dns::{Kind, Type};
 use crate::relabel::{Rule, Rules};
 
 /// `config.ScrapeProtocolsHeaders` of Prometheus.
@@ -179,7 +179,7 @@ fn check_discovery(job: &ScrapeConfig, key: &str, problems: &mut Problems) {
             let text = format!("invalid DNS-SD records type {}", dns.record);
             unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), &text)
                 .one_of("type", &["SRV", "A", "AAAA", "MX", "NS"]);
-        } else if dns.port == 0 && Kind::named(&dns.record) != Some(Kind::Srv) {
+        } else if dns.port == 0 && Kind::named(&dns.record) != Some(Kind::Record(Type::Srv)) {
             let text = "a port is required in DNS-SD configs for all record types except SRV";
             unreadable(problems, &format!("{key}::dns_sd_configs::{at}"), text).about("port");
         }

@@ -1,6 +1,8 @@
 //! Messages of the domain name system, as far as one question and its answer need them. RFC 1035, section 4.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use super::Type;
 
 /// Bytes before the question.
 const HEAD_BYTES: usize = 12;
@@ -9,6 +11,9 @@ const NAME_BYTES_MAX: usize = 255;
 const LABEL_BYTES_MAX: usize = 63;
 /// The class of the internet.
 const IN: u16 = 1;
+const NS: u16 = Type::Ns as u16;
+const MX: u16 = Type::Mx as u16;
+const SRV: u16 = Type::Srv as u16;
 /// The type of a record that says how long answers may be. RFC 6891.
 const OPT: u16 = 41;
 /// Bits of the second two bytes.
@@ -197,29 +202,21 @@ impl<'a> Reader<'a> {
             let length = usize::from(self.u16()?);
             let end = self.at.checked_add(length).filter(|it| *it <= self.all.len())?;
             if kind == wanted {
-                records.push(self.record(kind, length)?);
+                records.push(self.record(kind)?);
             }
             self.at = end;
         }
         Some(records)
     }
 
-    fn record(&mut self, kind: u16, length: usize) -> Option<Record> {
-        Some(match (kind, length) {
-            (1, 4) => {
-                let bytes: [u8; 4] = self.take(4)?.try_into().ok()?;
-                Record::Address(IpAddr::V4(Ipv4Addr::from(bytes)))
-            }
-            (28, 16) => {
-                let bytes: [u8; 16] = self.take(16)?.try_into().ok()?;
-                Record::Address(IpAddr::V6(Ipv6Addr::from(bytes)))
-            }
-            (2, _) => Record::NameServer(self.name()?),
-            (15, _) => {
+    fn record(&mut self, kind: u16) -> Option<Record> {
+        Some(match kind {
+            NS => Record::NameServer(self.name()?),
+            MX => {
                 let _preference = self.u16()?;
                 Record::Mail(self.name()?)
             }
-            (33, _) => {
+            SRV => {
                 let (_priority, _weight, port) = (self.u16()?, self.u16()?, self.u16()?);
                 Record::Service { target: self.name()?, port }
             }
