@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use component::{BuildInfo, ClientAuth, Context, Host, Outgoing, clock};
-use confighttp::client::{Fetcher, Url, retry_after};
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use confighttp::client::{Fetcher, Url, retry_after, sent_headers};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use prost::Message as _;
 use uuid::Uuid;
@@ -73,15 +73,7 @@ impl Server {
         build: &BuildInfo,
     ) -> Result<Self, String> {
         let url = section.url(transport)?;
-        let mut headers = HeaderMap::new();
-        for (name, secret) in &section.headers.entries {
-            let key = name.parse::<HeaderName>();
-            let key = key.map_err(|_| format!("header {name:?} has a malformed name"))?;
-            let value = secret.expose().parse::<HeaderValue>();
-            let mut value = value.map_err(|_| format!("header {name:?} has a malformed value"))?;
-            value.set_sensitive(true);
-            headers.insert(key, value);
-        }
+        let headers = sent_headers(&section.headers)?;
         let fetcher = Fetcher::new(&section.tls, &url, TIMEOUT, &build.user_agent())?;
         let auth = Some(section.auth.as_str()).filter(|it| !it.is_empty());
         let auth = auth.map(|it| host.uses_named::<dyn ClientAuth>(it)).transpose();
