@@ -28,7 +28,7 @@ pub(crate) struct World {
     pub(crate) machine: Machine,
     /// Stands for every metadata service, in tests.
     pub(crate) base: Option<String>,
-    /// Docker's socket.
+    /// Where Docker's daemon is, where `DOCKER_HOST` does not say.
     pub(crate) docker: String,
     /// How requests announce themselves.
     pub(crate) agent: String,
@@ -44,7 +44,7 @@ impl World {
             variable: Arc::new(variable),
             machine: Machine::default(),
             base: None,
-            docker: "/var/run/docker.sock".into(),
+            docker: "unix:///var/run/docker.sock".into(),
             agent,
             far: Ways::default(),
         }

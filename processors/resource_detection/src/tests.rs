@@ -25,7 +25,7 @@ fn nowhere() -> World {
         machine: machine::Machine::below("/nowhere"),
         // Nobody listens at port 1.
         base: Some("http://127.0.0.1:1".into()),
-        docker: "/nowhere/docker.sock".into(),
+        docker: "unix:///nowhere/docker.sock".into(),
         agent: "test".into(),
         far: Ways { environment: false, ..Ways::default() },
     }

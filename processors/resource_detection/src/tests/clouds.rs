@@ -450,7 +450,7 @@ async fn docker_is_asked_over_its_socket() {
             socket.write_all(text.as_bytes()).await.unwrap();
         }
     });
-    let docker = docker.to_str().unwrap().to_owned();
+    let docker = format!("unix://{}", docker.display());
     let world = World { docker, ..nowhere() };
     let want = json!({"host.name": "hostname", "os.type": "linux"});
     assert_eq!(detected("detectors: [docker]", &world).await, want);
