@@ -343,8 +343,8 @@ impl Finish for Enricher {
 const ASSOCIATED: Descriptor = Descriptor {
     scope: "github.com/open-telemetry/opentelemetry-collector-contrib/processor/k8sattributesprocessor",
     name: "otelcol_k8s_pod_association",
-    unit: "{resource}",
-    description: "Number of pod associations performed",
+    unit: "{resources}",
+    description: "Number of pod associations' evaluations [Development]",
     level: Level::Basic,
 };
 const SOURCES: Descriptor = Descriptor {
