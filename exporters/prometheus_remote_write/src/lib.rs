@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use component::meter::{Descriptor, Level, OURS};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
     ExporterSettings, GrpcStatus, Host, Meter, Signal, Stability,
@@ -17,6 +16,7 @@ use http::header::RETRY_AFTER;
 use tracing::warn;
 
 mod config;
+mod counts;
 mod encode;
 mod native;
 mod series;
@@ -24,23 +24,17 @@ mod series;
 mod tests;
 
 pub use config::{Config, Message, RemoteWriteQueue, ResourceLabels, TargetInfo};
+use counts::{Counts, DROPPED};
 
 /// `INTERNAL` of gRPC: what clients are told.
 const INTERNAL: i32 = 13;
-
-const DROPPED: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_exporter_dropped_metric_points",
-    unit: "{datapoint}",
-    description: "Points that the backend's protocol cannot say, by reason.",
-};
 
 /// The exporter.
 pub struct PrometheusRemoteWrite {
     settings: ExporterSettings,
     config: Config,
     client: Started,
+    counts: Counts,
 }
 
 impl Exporter for PrometheusRemoteWrite {
@@ -50,7 +44,8 @@ impl Exporter for PrometheusRemoteWrite {
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Metrics, Stability::Beta)];
 
     fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
-        Ok(Self { settings, config, client: Started::default() })
+        let counts = Counts::new(&settings, &config);
+        Ok(Self { settings, config, client: Started::default(), counts })
     }
 
     fn delivery(config: &Config) -> Delivery {
@@ -91,6 +86,10 @@ impl Consumer for PrometheusRemoteWrite {
         let message = *self.config.protobuf_message;
         let all = series::convert(metrics, &self.config);
         report(&all.dropped, &self.settings.meter, self.settings.id.as_str());
+        if !all.dropped.is_empty() {
+            self.counts.failed_translations.add(1);
+        }
+        self.counts.translated.add(all.series.len() as u64);
         let bytes_max = match usize::try_from(self.config.max_batch_size_bytes) {
             Ok(0) | Err(_) => 3_000_000,
             Ok(bytes) => bytes,
@@ -102,6 +101,7 @@ impl Consumer for PrometheusRemoteWrite {
         let requests = encode::requests(all, message, bytes_max, self.config.send_metadata);
         for request in requests {
             let reply = client.post(ctx, content_type.clone(), Bytes::from(request).into()).await;
+            self.counts.sent_batches.add(1);
             let reply = reply.map_err(ConsumeError::retryable)?;
             classify(&reply, client.url())?;
         }
