@@ -17,6 +17,7 @@ pub mod relay;
 pub mod remote_write;
 pub mod report;
 pub mod run;
+pub mod serve;
 pub mod sink;
 pub mod soak;
 pub mod table;

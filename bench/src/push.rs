@@ -1,6 +1,5 @@
 //! Sinks of programs that push over HTTP: snappy around protobuf, one message in each request.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,12 +7,10 @@ use compression::{Encoding, decompress};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use ledger::Oracle;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+
+use crate::serve::serve;
 
 /// Longest request, before and after decompression, in bytes.
 const REQUEST_BYTES_MAX: usize = 64 << 20;
@@ -28,29 +25,21 @@ pub struct Kind {
 
 /// Takes pushes and counts what is in them.
 pub async fn run(kind: Kind, listener: TcpListener, oracle: Arc<Oracle>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    serve(listener, move |request| {
         let oracle = Arc::clone(&oracle);
-        connections.spawn(async move {
-            let service = service_fn(|request| answer(kind, request, &oracle));
-            // The client comes again when a connection breaks.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
-    }
+        async move { answer(kind, request, &oracle).await }
+    })
+    .await;
 }
 
-async fn answer(
-    kind: Kind,
-    request: Request<Incoming>,
-    oracle: &Oracle,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(kind: Kind, request: Request<Incoming>, oracle: &Oracle) -> Response<Full<Bytes>> {
     let (status, text) = match take(kind, request, oracle).await {
         Ok(()) => (StatusCode::NO_CONTENT, String::new()),
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error:#}")),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
-    Ok(response)
+    response
 }
 
 async fn take(kind: Kind, request: Request<Incoming>, oracle: &Oracle) -> anyhow::Result<()> {

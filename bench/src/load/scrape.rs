@@ -1,7 +1,7 @@
 //! Targets that are scraped, and a page that is scraped.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,12 +11,8 @@ use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use confighttp::client::{Fetcher, Url};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use ledger::Oracle;
 use memchr::memmem;
 use serde::Deserialize;
@@ -24,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::otlp::{OtlpLoad, Transport};
+use crate::serve::serve;
 
 /// Series of one family.
 const FAMILY: usize = 20;
@@ -68,7 +65,9 @@ impl Targets {
         std::fs::write(folder.join("targets.json"), text)?;
         let scrapes = Arc::new(AtomicU64::new(0));
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, Arc::new(Page::new(load.series)), Arc::clone(&scrapes)));
+        let (page, count) = (Arc::new(Page::new(load.series)), Arc::clone(&scrapes));
+        let answer = move |_| ready(page.answer(count.fetch_add(1, Relaxed)));
+        server.spawn(serve(listener, answer));
         Ok(Self { scrapes, _server: server })
     }
 
@@ -83,22 +82,6 @@ impl Targets {
             "{scrapes} scrapes came, and {wanted} should have"
         );
         Ok(scrapes * load.series as u64)
-    }
-}
-
-async fn serve(listener: TcpListener, page: Arc<Page>, scrapes: Arc<AtomicU64>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        while connections.try_join_next().is_some() {}
-        let (page, scrapes) = (Arc::clone(&page), Arc::clone(&scrapes));
-        connections.spawn(async move {
-            let service = service_fn(|_: Request<Incoming>| {
-                let answer = page.answer(scrapes.fetch_add(1, Relaxed));
-                async { Ok::<_, Infallible>(answer) }
-            });
-            // Whoever scrapes comes again when a connection breaks.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
     }
 }
 
@@ -193,25 +176,24 @@ impl PageLoad {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
-    #[test]
-    fn a_page_has_its_series_with_other_values_each_time() {
+    #[tokio::test]
+    async fn a_page_has_its_series_with_other_values_each_time() {
         let page = Page::new(2000);
-        assert_eq!(page.values.len(), 2000);
-        let text = |number| {
-            let mut text = page.text.clone();
-            let at = page.values[1];
-            // What `answer` writes, for one value.
-            let digits = format!("{:012}", number + 1);
-            text[at..at + DIGITS].copy_from_slice(digits.as_bytes());
-            String::from_utf8(text).unwrap()
+        let text = async |number| {
+            let body = page.answer(number).into_body().collect().await.unwrap().to_bytes();
+            String::from_utf8(body.to_vec()).unwrap()
         };
-        assert!(
-            text(41).contains("/orders/1\",status=\"200\",zone=\"eu-west-1a\"} 000000000042\n")
-        );
-        assert_eq!(text(1).matches("# TYPE").count(), 100);
-        assert_eq!(page.answer(3).status(), StatusCode::OK);
+        for (number, value) in [(41, "000000000042"), (999_999_999_999, "000000000000")] {
+            let text = text(number).await;
+            let second = "/orders/1\",status=\"200\",zone=\"eu-west-1a\"}";
+            assert!(text.contains(&format!("{second} {value}\n")), "{number}");
+            let (types, series) = (text.matches("# TYPE").count(), text.matches("route=").count());
+            assert_eq!((types, series), (100, 2000));
+        }
     }
 
     #[tokio::test]

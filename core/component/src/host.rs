@@ -247,7 +247,8 @@ impl Host {
         by: &Id,
         texts: Vec<String>,
     ) -> impl Future<Output = Result<(), String>> + Send + use<> {
-        let (remote, told) = RemoteConfiguration::new(by.clone(), texts);
+        let leaving = Arc::clone(&self.leaving);
+        let (remote, told) = RemoteConfiguration::new(by.clone(), texts, leaving);
         self.services.run_configuration(remote);
         async { told.await.unwrap_or_else(|_| Err("the collector is stopping".to_owned())) }
     }

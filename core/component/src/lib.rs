@@ -62,7 +62,7 @@ pub use leader::{Lead, LeaderElection, while_leading};
 pub use lost::LostReason;
 pub use meter::Meter;
 pub use middleware::ServerMiddleware;
-pub use observer::{Endpoint, Endpoints, Observer};
+pub use observer::{Endpoint, Endpoints, Observer, publish_endpoints};
 pub use outputs::{Finish, Outputs, fan_out};
 pub use pdata::{Data, Signal};
 pub use per_signal::PerSignal;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use config::Value;
 use tokio::sync::watch;
 
+use crate::meter::Gauge;
+
 /// One thing that telemetry can be had from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {
@@ -55,6 +57,30 @@ impl Endpoint {
     }
 }
 
+/// Publishes all that an observer has found, if that has changed, and how many there are. Who uses endpoints compares them by pointer:
+/// one that is equal to the one before it is that one.
+pub fn publish_endpoints(
+    to: &watch::Sender<Endpoints>,
+    size: &Gauge,
+    found: impl IntoIterator<Item = Arc<Endpoint>>,
+) {
+    let mut all: BTreeMap<String, Arc<Endpoint>> =
+        found.into_iter().map(|it| (it.id.clone(), it)).collect();
+    size.set(i64::try_from(all.len()).unwrap_or(i64::MAX));
+    to.send_if_modified(|before| {
+        let is_new = **before != all;
+        if is_new {
+            for (id, endpoint) in &mut all {
+                if let Some(same) = before.get(id).filter(|it| **it == *endpoint) {
+                    *endpoint = Arc::clone(same);
+                }
+            }
+            *before = Arc::new(all);
+        }
+        is_new
+    });
+}
+
 /// Host and port of a target that has one.
 fn split(target: &str) -> (&str, Option<&str>) {
     match target.rsplit_once(':') {
@@ -80,5 +106,33 @@ mod tests {
         assert_eq!(it.get("port"), Some(&Value::Int(80)));
         assert_eq!(it.get("host"), Some(&Value::String("::1".into())));
         assert_eq!(split("https://shop.example/cart"), ("https://shop.example/cart", None));
+    }
+
+    #[test]
+    fn what_is_published_again_is_the_same_endpoint() {
+        let found = |target: &str| {
+            let one = |id: &str, target: &str| {
+                Arc::new(Endpoint::new(id.into(), "port", target.into(), Vec::new()))
+            };
+            [one("same", "10.0.0.1"), one("other", target)]
+        };
+        let meter = crate::Meter::default();
+        let what = crate::meter::Descriptor {
+            scope: crate::meter::OURS,
+            name: "endpoints",
+            unit: "{endpoint}",
+            description: "",
+            level: crate::meter::Level::Basic,
+        };
+        let (to, size) = (watch::Sender::default(), meter.gauge(what, &[]));
+        let mut seen = to.subscribe();
+        publish_endpoints(&to, &size, found("10.0.0.2"));
+        let first: Endpoints = seen.borrow_and_update().clone();
+        publish_endpoints(&to, &size, found("10.0.0.2"));
+        assert!(!seen.has_changed().unwrap());
+        publish_endpoints(&to, &size, found("10.0.0.3"));
+        let second = seen.borrow_and_update().clone();
+        assert!(Arc::ptr_eq(&first["same"], &second["same"]));
+        assert_eq!((second.len(), second["other"].target.as_str()), (2, "10.0.0.3"));
     }
 }

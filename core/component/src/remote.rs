@@ -1,5 +1,9 @@
 //! A configuration that comes over the network, to be laid over that of the files.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
 use tokio::sync::oneshot;
 
 use crate::Id;
@@ -12,13 +16,24 @@ pub struct RemoteConfiguration {
     /// YAML, merged in this order over the files; none takes away what came before.
     pub texts: Vec<String>,
     answer: oneshot::Sender<Result<(), String>>,
+    /// Of the instance of the extension.
+    leaving: Arc<AtomicBool>,
 }
 
 impl RemoteConfiguration {
     /// With the place where what became of it is told.
-    pub fn new(by: Id, texts: Vec<String>) -> (Self, oneshot::Receiver<Result<(), String>>) {
+    pub(crate) fn new(
+        by: Id,
+        texts: Vec<String>,
+        leaving: Arc<AtomicBool>,
+    ) -> (Self, oneshot::Receiver<Result<(), String>>) {
         let (answer, told) = oneshot::channel();
-        (Self { by, texts, answer }, told)
+        (Self { by, texts, answer, leaving }, told)
+    }
+
+    /// True when a reload has replaced the instance that was sent it: the server that it had may not be the one of the files any more.
+    pub fn is_outdated(&self) -> bool {
+        self.leaving.load(Relaxed)
     }
 
     /// Says what became of it.

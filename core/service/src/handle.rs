@@ -1,15 +1,15 @@
 //! The service as components see it: what extensions offer, what runs, and what they say of themselves.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use component::config::Value;
 use component::{
-    BoxError, BuildInfo, Capability, Component, DefaultStorage, Id, Kind, Outputs, Phase,
-    ReceiverType, RemoteConfiguration, Reported, ServiceView, Services, Signal, Status, TypeView,
-    component_of,
+    BoxError, Capability, Component, DefaultStorage, Id, Kind, Outputs, Phase, ReceiverType,
+    RemoteConfiguration, Reported, ServiceView, Services, Signal, Status, TypeView, component_of,
 };
 use confmap::{Bounds, Source, SourceKind};
+use serde_json::{Map, Value as Json};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
@@ -17,7 +17,6 @@ use crate::effective;
 use crate::load;
 use crate::registry::{Plan, Registry};
 use crate::settings::Settings;
-use crate::telemetry::resource;
 
 /// A section that came from outside of the configuration: an annotation in Kubernetes has at most 256 KiB.
 const SECTION_BOUNDS: Bounds = Bounds { text_bytes: 256 << 10, nodes: 10_000, tree_bytes: 1 << 20 };
@@ -30,16 +29,17 @@ pub(crate) struct ServiceHandle {
     last: Mutex<BTreeMap<String, Reported>>,
     /// Without what components say of themselves.
     shown: Mutex<ServiceView>,
-    configuration: Mutex<Configuration>,
+    configuration: Mutex<Arc<Configuration>>,
     remote: mpsc::Sender<RemoteConfiguration>,
     changed: watch::Sender<()>,
 }
 
-/// The configuration in force, with defaults and without secrets.
+/// The configuration in force. As a text, with defaults and without secrets, it is written when somebody asks for it.
 #[derive(Default)]
 struct Configuration {
-    json: Arc<str>,
-    yaml: Arc<str>,
+    settings: Settings,
+    json: OnceLock<Arc<str>>,
+    yaml: OnceLock<Arc<str>>,
 }
 
 impl ServiceHandle {
@@ -75,16 +75,15 @@ impl ServiceHandle {
         *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = all.collect();
     }
 
-    /// From now on this is what runs.
-    pub fn show(&self, settings: &Settings, registry: &Registry, build: &BuildInfo) {
-        let root = effective::hidden(settings, registry);
-        let (json, yaml) = (confmap::write::json(&root), confmap::write::yaml(&root, false));
-        let configuration = Configuration { json: json.into(), yaml: yaml.into() };
-        *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
-        let attributes = resource(&settings.service.telemetry.resource, build).into_iter();
-        let attributes = attributes.map(|(key, it)| {
+    /// From now on this is what runs, and what its own telemetry says of the process.
+    pub fn show(&self, settings: &Settings, attributes: &Map<String, Json>) {
+        let configuration =
+            Configuration { settings: settings.clone(), ..Configuration::default() };
+        *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(configuration);
+        let attributes = attributes.iter().map(|(key, it)| {
             let text = it.as_str().map(str::to_owned);
-            (key, text.unwrap_or_else(|| it.to_string()))
+            (key.clone(), text.unwrap_or_else(|| it.to_string()))
         });
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let now = component::clock::now();
@@ -95,6 +94,10 @@ impl ServiceHandle {
         shown.extensions.clone_from(&settings.service.extensions);
         drop(shown);
         self.changed.send_replace(());
+    }
+
+    fn in_force(&self) -> Arc<Configuration> {
+        Arc::clone(&self.configuration.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The collector is in another part of its life.
@@ -137,11 +140,15 @@ impl Services for ServiceHandle {
     }
 
     fn configuration(&self) -> Arc<str> {
-        Arc::clone(&self.configuration.lock().unwrap_or_else(PoisonError::into_inner).json)
+        let it = self.in_force();
+        let text = || confmap::write::json(&effective::hidden(&it.settings, &self.registry));
+        Arc::clone(it.json.get_or_init(|| text().into()))
     }
 
     fn configuration_yaml(&self) -> Arc<str> {
-        Arc::clone(&self.configuration.lock().unwrap_or_else(PoisonError::into_inner).yaml)
+        let it = self.in_force();
+        let text = || confmap::write::yaml(&effective::hidden(&it.settings, &self.registry), false);
+        Arc::clone(it.yaml.get_or_init(|| text().into()))
     }
 
     fn run_configuration(&self, remote: RemoteConfiguration) {

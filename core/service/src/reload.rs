@@ -118,7 +118,7 @@ impl Collector {
             self.services.offer(self.extensions.iter().map(ExtensionNode::offered));
             return Err(RunError::Start(issue));
         }
-        self.commit(next, old, registry);
+        self.commit(next, old);
         Ok(changes)
     }
 
@@ -174,7 +174,7 @@ impl Collector {
     }
 
     /// From here on nothing can fail.
-    fn commit(&mut self, next: Candidate, old: Old, registry: &Registry) {
+    fn commit(&mut self, next: Candidate, old: Old) {
         let Candidate { settings, extensions, mut graph, telemetry } = next;
         let unused = graph.rewires.drain(..).map(Rewire::apply).collect();
         for node in &old.nodes {
@@ -184,7 +184,6 @@ impl Collector {
             }
             self.services.forget(&node.key.to_string());
         }
-        self.services.show(&settings, registry, &self.build);
         (self.settings, self.extensions, self.graph) = (settings, extensions, graph);
         let mut before = None;
         if let Some((telemetry, host)) = telemetry {
@@ -192,6 +191,7 @@ impl Collector {
             before = Some(std::mem::replace(&mut self.telemetry, telemetry));
             self.telemetry_host = host;
         }
+        self.services.show(&self.settings, self.telemetry.attributes());
         let gone: Vec<Key> = (old.nodes.iter().map(|it| &it.key))
             .filter(|key| self.graph.node(key).is_none())
             .cloned()

@@ -138,7 +138,7 @@ impl Collector {
         let (sender, fatal) = mpsc::channel(REPORTS_MAX);
         let (remote_sender, remote) = mpsc::channel(REMOTE_MAX);
         let services = ServiceHandle::new(registry, sender, remote_sender);
-        services.show(settings, registry, &build);
+        services.show(settings, telemetry.attributes());
         let (services, handover) = (Arc::new(services), Handover::default());
         let mut collector = Self {
             telemetry_host: telemetry_host(&services, &handover),
@@ -247,7 +247,13 @@ impl Collector {
         loop {
             tokio::select! {
                 Some(error) = self.fatal.recv() => return Event::Failed(error),
-                Some(remote) = self.remote.recv() => return Event::Remote(remote),
+                Some(remote) = self.remote.recv() => {
+                    if !remote.is_outdated() {
+                        return Event::Remote(remote);
+                    }
+                    let why = "a reload has replaced the extension that it was sent to";
+                    remote.answer(Err(why.to_owned()));
+                }
                 _ = self.trim.tick() => pdata::buffer::trim(),
             }
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use component::meter::{Descriptor, Level, OURS};
 use component::{
     BoxError, Component, ConsumeError, Consumer, Context, Data, Delivery, Exporter,
     ExporterSettings, GrpcStatus, Host, Meter, Signal, Stability,
@@ -15,6 +14,7 @@ use http::{HeaderValue, StatusCode};
 use tracing::warn;
 
 mod config;
+mod counts;
 mod encode;
 mod native;
 mod series;
@@ -22,23 +22,17 @@ mod series;
 mod tests;
 
 pub use config::{Config, Message, RemoteWriteQueue, ResourceLabels, TargetInfo};
+use counts::{Counts, DROPPED};
 
 /// `INTERNAL` of gRPC: what clients are told.
 const INTERNAL: i32 = 13;
-
-const DROPPED: Descriptor = Descriptor {
-    scope: OURS,
-    level: Level::Basic,
-    name: "sluice_exporter_dropped_metric_points",
-    unit: "{datapoint}",
-    description: "Points that the backend's protocol cannot say, by reason.",
-};
 
 /// The exporter.
 pub struct PrometheusRemoteWrite {
     settings: ExporterSettings,
     config: Config,
     client: Started,
+    counts: Counts,
 }
 
 impl Exporter for PrometheusRemoteWrite {
@@ -48,7 +42,8 @@ impl Exporter for PrometheusRemoteWrite {
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Metrics, Stability::Beta)];
 
     fn create(settings: ExporterSettings, config: Config) -> Result<Self, BoxError> {
-        Ok(Self { settings, config, client: Started::default() })
+        let counts = Counts::new(&settings, &config);
+        Ok(Self { settings, config, client: Started::default(), counts })
     }
 
     fn delivery(config: &Config) -> Delivery {
@@ -89,6 +84,10 @@ impl Consumer for PrometheusRemoteWrite {
         let message = *self.config.protobuf_message;
         let all = series::convert(metrics, &self.config);
         report(&all.dropped, &self.settings.meter, self.settings.id.as_str());
+        if !all.dropped.is_empty() {
+            self.counts.failed_translations.add(1);
+        }
+        self.counts.translated.add(all.series.len() as u64);
         let bytes_max = match usize::try_from(self.config.max_batch_size_bytes) {
             Ok(0) | Err(_) => 3_000_000,
             Ok(bytes) => bytes,
@@ -100,6 +99,7 @@ impl Consumer for PrometheusRemoteWrite {
         let requests = encode::requests(all, message, bytes_max, self.config.send_metadata);
         for request in requests {
             let reply = client.post(ctx, content_type.clone(), Bytes::from(request).into()).await;
+            self.counts.sent_batches.add(1);
             let reply = reply.map_err(ConsumeError::retryable)?;
             classify(&reply, client.url())?;
         }

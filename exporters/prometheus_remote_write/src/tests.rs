@@ -5,7 +5,7 @@
     reason = "the numbers of tests are small, or drawn by chance"
 )]
 
-use componenttest::{config, problems};
+use componenttest::{HttpServer, Reply, TestHost, config, exporter_settings, metric, problems};
 use pdata::{Limits, Metrics};
 use serde_json::{Value, json};
 use wire::protobuf::{Field, fields};
@@ -164,4 +164,36 @@ fn answers_say_whether_another_attempt_or_a_smaller_one_can_help() {
         assert_eq!(error.is_too_large(), status == 413, "{status}");
         assert_eq!(error.retry_after(), wait.map(std::time::Duration::from_secs), "{status}");
     }
+}
+
+#[tokio::test]
+async fn it_counts_what_the_collectors_exporter_counts() {
+    let server = HttpServer::start();
+    server.script([Reply::new("200 OK", "")]);
+    let settings = exporter_settings("prometheus_remote_write", Signal::Metrics);
+    let (meter, endpoint) = (settings.meter.clone(), server.url("/w"));
+    let section = config(&format!("{{endpoint: '{endpoint}', target_info: {{enabled: false}}}}"));
+    let exporter = Arc::new(PrometheusRemoteWrite::create(settings, section).unwrap());
+    let host = TestHost::new();
+    Arc::clone(&exporter).start(&host).await.unwrap();
+    let point = |value: i64| {
+        json!({"asDouble": value, "timeUnixNano": "1000000", "attributes": [
+        {"key": "n", "value": {"intValue": value}}]})
+    };
+    let gauge = json!({"name": "g", "gauge": {"dataPoints": [point(1), point(2)]}});
+    let delta =
+        json!({"name": "d", "sum": {"aggregationTemporality": 1, "dataPoints": [point(1)]}});
+    let data = Data::Metrics(payload(&json!([gauge, delta])));
+    exporter.consume(&Context::default(), data).await.unwrap();
+    let labels = [("exporter", "prometheus_remote_write"), ("endpoint", endpoint.as_str())];
+    for (name, want) in [
+        ("consumers", 5.0),
+        ("translated_time_series", 2.0),
+        ("failed_translations", 1.0),
+        ("sent_batches", 1.0),
+    ] {
+        let name = format!("otelcol_exporter_prometheusremotewrite_{name}");
+        assert_eq!(metric(&meter, &name, &labels), Some(want), "{name}");
+    }
+    host.shutdown(&*exporter, std::time::Duration::from_secs(5)).await;
 }

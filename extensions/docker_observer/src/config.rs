@@ -72,15 +72,8 @@ impl component::Planned for Plan {
     type Section = Config;
 
     fn plan(config: Config, problems: &mut Problems) -> Option<Self> {
-        let excluded = Images::new(&config.excluded_images);
-        let excluded = excluded.map_err(|why| {
-            let text = format!("could not determine docker client excluded images: {why}");
-            problems.at("", text).about("excluded_images");
-        });
-        let daemon = Endpoint::parse(&config.endpoint, false);
-        let daemon = daemon.map_err(|why| {
-            problems.at("", why).set("endpoint", "unix:///var/run/docker.sock");
-        });
-        Some(Self { daemon: daemon.ok()?, excluded: excluded.ok()?, config })
+        let images = &config.excluded_images;
+        let (daemon, excluded) = docker::plan(&config.endpoint, false, images, problems)?;
+        Some(Self { daemon, excluded, config })
     }
 }

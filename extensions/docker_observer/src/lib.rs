@@ -1,14 +1,14 @@
 //! Finds the containers of a Docker daemon and their ports. They are listed again and again, and those that are new are asked; what was
 //! found is published as a whole ([`component::Observer`]), and who uses it compares.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Gauge, Level, OURS};
 use component::{
     BoxError, Capability, Component, Endpoint, Endpoints, Extension, Host, Observer, Offers,
-    Settings, Stability, async_trait,
+    Settings, Stability, async_trait, publish_endpoints,
 };
 use docker::{Daemon, Failed, Listed};
 use tokio::sync::watch;
@@ -86,8 +86,16 @@ impl Component for DockerObserver {
     }
 }
 
-/// By the id of a container: what it is.
-type Known = HashMap<String, Vec<Arc<Endpoint>>>;
+/// A container that was asked.
+struct Seen {
+    /// None of one that is left out.
+    endpoints: Vec<Arc<Endpoint>>,
+    /// It has to be asked again; until it answers, it is what it was.
+    is_due: bool,
+}
+
+/// By the id of a container.
+type Known = HashMap<String, Seen>;
 
 impl DockerObserver {
     /// Looks again and again, until it is dropped.
@@ -96,21 +104,15 @@ impl DockerObserver {
         let mut whole = Instant::now();
         loop {
             if whole <= Instant::now() {
-                known.clear();
+                known.values_mut().for_each(|it| it.is_due = true);
                 whole = Instant::now() + self.plan.config.cache_sync_interval.std();
             }
             match daemon.running().await {
                 Ok(listed) => {
-                    if listed.len() > CONTAINERS_MAX && !std::mem::replace(&mut is_full, true) {
-                        let (containers, limit) = (listed.len(), CONTAINERS_MAX);
-                        tracing::error!(
-                            containers,
-                            limit,
-                            "too many containers: set excluded_images"
-                        );
-                    }
-                    self.learn(daemon, &mut known, listed).await;
-                    self.publish(&known);
+                    let wanted = self.wanted(listed, &mut is_full);
+                    self.learn(daemon, &mut known, wanted).await;
+                    let found = known.values().flat_map(|it| &it.endpoints).map(Arc::clone);
+                    publish_endpoints(&self.endpoints, &self.size, found);
                     complained = None;
                 }
                 Err(error) => {
@@ -125,42 +127,41 @@ impl DockerObserver {
         }
     }
 
-    async fn learn(&self, daemon: &Daemon, known: &mut Known, listed: Vec<Listed>) {
+    /// Those whose image is not left out, as many as there is room for; that there are more is said once.
+    fn wanted(&self, mut listed: Vec<Listed>, is_full: &mut bool) -> Vec<Listed> {
+        listed.retain(|it| !self.plan.excluded.matches(&it.image));
+        let (containers, limit) = (listed.len(), CONTAINERS_MAX);
+        let was_full = std::mem::replace(is_full, containers > limit);
+        if *is_full && !was_full {
+            tracing::error!(containers, limit, "too many containers: set excluded_images");
+        }
+        listed.truncate(limit);
+        listed
+    }
+
+    async fn learn(&self, daemon: &Daemon, known: &mut Known, wanted: Vec<Listed>) {
         let Plan { config, excluded, .. } = &self.plan;
         let mut before = std::mem::take(known);
-        let wanted = listed.into_iter().filter(|it| !excluded.matches(&it.image));
-        for Listed { id, .. } in wanted.take(CONTAINERS_MAX) {
-            if let Some(same) = before.remove(&id) {
-                known.insert(id, same);
+        for Listed { id, .. } in wanted {
+            let same = before.remove(&id);
+            if same.as_ref().is_some_and(|it| !it.is_due) {
+                known.extend(same.map(|it| (id, it)));
                 continue;
             }
-            match daemon.inspect(&id).await {
-                Ok(it) if excluded.matches(&it.config.image) => {}
-                Ok(it) => {
-                    let found = endpoints::of(&it, config).into_iter().map(Arc::new);
-                    known.insert(id, found.collect());
-                }
+            let endpoints = match daemon.inspect(&id).await {
+                // The list can name an image otherwise than the container does.
+                Ok(it) if excluded.matches(&it.config.image) => Vec::new(),
+                Ok(it) => endpoints::of(&it, config).into_iter().map(Arc::new).collect(),
                 // It has ended meanwhile.
-                Err(Failed::Gone) => {}
+                Err(Failed::Gone) => continue,
                 Err(Failed::Otherwise(error)) => {
                     self.failures.add(1);
                     tracing::debug!(error, id, "a container is not known: it is asked again");
+                    known.extend(same.map(|it| (id, it)));
+                    continue;
                 }
-            }
+            };
+            known.insert(id, Seen { endpoints, is_due: false });
         }
-    }
-
-    fn publish(&self, known: &Known) {
-        let all = known.values().flatten();
-        let all: BTreeMap<String, Arc<Endpoint>> =
-            all.map(|it| (it.id.clone(), Arc::clone(it))).collect();
-        self.size.set(i64::try_from(all.len()).unwrap_or(i64::MAX));
-        self.endpoints.send_if_modified(|before| {
-            let is_new = **before != all;
-            if is_new {
-                *before = Arc::new(all);
-            }
-            is_new
-        });
     }
 }

@@ -3,13 +3,13 @@ use std::sync::{Arc, Mutex};
 
 use component::config::Value;
 use component::{Component as _, Endpoint, Endpoints, Extension as _, Observer as _};
-use componenttest::{TestHost, config, metric, problems, settings};
-use docker::Container;
+use componenttest::{HttpServer, Reply, TestHost, captured, config, metric, problems, settings};
+use docker::{Container, Daemon, Listed};
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
-use crate::{Config, DockerObserver, Plan, endpoints};
+use crate::{CONTAINERS_MAX, Config, DockerObserver, Known, Plan, endpoints};
 
 componenttest::conformance!(extension DockerObserver, "{endpoint: 'unix:///nowhere/docker.sock'}");
 
@@ -138,6 +138,60 @@ async fn containers_come_and_go_and_stay_while_the_daemon_fails() {
     *running.lock().unwrap() = Some(Vec::new());
     found.wait_for(|it| it.is_empty()).await.unwrap();
     host.stop().await;
+}
+
+/// The extension, and a daemon that it asks.
+fn beside(section: &str) -> (HttpServer, Daemon, DockerObserver) {
+    let server = HttpServer::start();
+    server.answer(|_| Reply::new("200 OK", container("c").to_string()));
+    let plan = config::<Plan>(&format!("{{endpoint: '{}', {section}}}", server.url("")));
+    let (timeout, tls) = (plan.config.timeout.std(), configtls::ClientConfig::default());
+    let daemon = Daemon::new(&plan.daemon, "", timeout, &tls, "test").unwrap();
+    (server, daemon, DockerObserver::create(settings("docker_observer"), plan).unwrap())
+}
+
+fn listed(ids: &[&str]) -> Vec<Listed> {
+    ids.iter().map(|id| Listed { id: (*id).into(), image: format!("{id}-image") }).collect()
+}
+
+#[tokio::test]
+async fn a_container_that_cannot_be_asked_again_stays_what_it_was() {
+    let (server, daemon, observer) = beside("");
+    let mut known = Known::new();
+    observer.learn(&daemon, &mut known, listed(&["one"])).await;
+    known.get_mut("one").unwrap().is_due = true;
+    server.answer(|_| Reply::new("500 On Fire", "{}"));
+    observer.learn(&daemon, &mut known, listed(&["one", "two"])).await;
+    assert_eq!((known.len(), known["one"].endpoints.len()), (1, 2));
+    // It is asked again until it answers.
+    server.answer(|_| Reply::new("200 OK", "{}"));
+    observer.learn(&daemon, &mut known, listed(&["one"])).await;
+    assert_eq!((known["one"].endpoints.len(), known["one"].is_due), (0, false));
+}
+
+#[tokio::test]
+async fn a_container_that_is_left_out_by_its_own_word_is_asked_once() {
+    let (server, daemon, observer) = beside("excluded_images: ['shop/web:2']");
+    let mut known = Known::new();
+    for _ in 0..2 {
+        observer.learn(&daemon, &mut known, listed(&["one"])).await;
+    }
+    assert_eq!(server.requests().len(), 1);
+    assert!(known["one"].endpoints.is_empty());
+}
+
+#[test]
+fn containers_that_are_left_out_do_not_count_as_too_many() {
+    let (_, _, observer) = beside("excluded_images: ['out-*']");
+    let ids = |name: &str| (0..=CONTAINERS_MAX).map(|it| format!("{name}-{it}")).collect();
+    let (out, many): (Vec<String>, Vec<String>) = (ids("out"), ids("in"));
+    let mut is_full = false;
+    let mut errors = |ids: &[String]| {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        captured(|| observer.wanted(listed(&ids), &mut is_full)).1.len()
+    };
+    assert_eq!(errors(&out), 0);
+    assert_eq!((errors(&many), errors(&many)), (1, 0));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Finds the ports that processes of this machine listen on. The files of the kernel are read again and again; what was found is
 //! published as a whole ([`component::Observer`]), and who uses it compares.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use component::config::{Duration, Problems, Value};
 use component::meter::{Descriptor, Gauge, Level, OURS};
 use component::{
     BoxError, Capability, Component, Endpoint, Endpoints, Extension, Host, Observer, Offers,
-    Settings, Stability, async_trait,
+    Settings, Stability, async_trait, publish_endpoints,
 };
 use confignet::join_host_port;
 use serde::{Deserialize, Serialize};
@@ -111,30 +110,11 @@ impl HostObserver {
                 let limit = sockets::ENDPOINTS_MAX;
                 tracing::error!(refused, limit, "too many sockets: the others are no endpoints");
             }
-            self.publish(found);
+            let observer = self.settings.id.as_str();
+            let found = found.into_iter().map(|it| Arc::new(endpoint(observer, it)));
+            publish_endpoints(&self.endpoints, &self.size, found);
             tokio::time::sleep(self.config.refresh_interval.std()).await;
         }
-    }
-
-    fn publish(&self, found: Vec<Listening>) {
-        let observer = self.settings.id.as_str();
-        let all: BTreeMap<String, Arc<Endpoint>> = (found.into_iter())
-            .map(|it| endpoint(observer, it))
-            .map(|it| (it.id.clone(), Arc::new(it)))
-            .collect();
-        self.size.set(i64::try_from(all.len()).unwrap_or(i64::MAX));
-        self.endpoints.send_if_modified(|before| {
-            let is_new = **before != all;
-            if is_new {
-                // Who compares by pointer sees that an endpoint is the same.
-                let kept = |(id, new): (String, Arc<Endpoint>)| {
-                    let same = before.get(&id).filter(|it| **it == new).cloned();
-                    (id, same.unwrap_or(new))
-                };
-                *before = Arc::new(all.into_iter().map(kept).collect());
-            }
-            is_new
-        });
     }
 }
 

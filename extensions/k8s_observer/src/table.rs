@@ -1,12 +1,12 @@
 //! What was found: the endpoints of each object, published when they have changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use component::meter::{Counter, Descriptor, Gauge, Level, OURS};
-use component::{Endpoint, Endpoints, Meter, clock};
+use component::{Endpoint, Endpoints, Meter, clock, publish_endpoints};
 use kube::{Event, Sink};
 use tokio::sync::{Notify, watch};
 
@@ -109,7 +109,7 @@ impl Table {
     /// Publishes what is there now, and says when the next endpoint is none any more.
     fn show(&self) -> Option<Duration> {
         let now = i128::from(clock::unix_nanos());
-        let mut all = BTreeMap::new();
+        let mut all = Vec::new();
         let mut next: Option<i128> = None;
         for object in self.state().objects.values() {
             for (endpoint, until) in &object.endpoints {
@@ -119,17 +119,10 @@ impl Table {
                 if let Some(until) = until {
                     next = Some(next.map_or(*until, |it| it.min(*until)));
                 }
-                all.insert(endpoint.id.clone(), Arc::clone(endpoint));
+                all.push(Arc::clone(endpoint));
             }
         }
-        self.size.set(i64::try_from(all.len()).unwrap_or(i64::MAX));
-        self.endpoints.send_if_modified(|it| {
-            let is_new = **it != all;
-            if is_new {
-                *it = Arc::new(all);
-            }
-            is_new
-        });
+        publish_endpoints(&self.endpoints, &self.size, all);
         let nanos = next.map(|it| u64::try_from(it - now).unwrap_or_default());
         nanos.map(Duration::from_nanos)
     }

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use component::HandedOver;
+use prost::Message as _;
+use ring::digest;
 use uuid::Uuid;
 
 use crate::messages::{
@@ -90,8 +92,10 @@ pub(crate) struct Agent {
     told: Option<Told>,
     /// The server wants to see all components, and not only their hash.
     wants_components: bool,
-    /// The configuration in force makes a message that is too long for the server.
-    config_is_too_long: bool,
+    /// A configuration of so many bytes has made a message that was too long for the server: shorter ones are told.
+    too_long_bytes: usize,
+    /// Which configuration was offered last.
+    offered: Option<Bytes>,
 }
 
 impl Agent {
@@ -105,7 +109,8 @@ impl Agent {
             remote: RemoteConfigStatus::default(),
             told: None,
             wants_components: false,
-            config_is_too_long: false,
+            too_long_bytes: usize::MAX,
+            offered: None,
         }
     }
 
@@ -142,15 +147,15 @@ impl Agent {
 
     /// The last message was too long for the server; the configuration is what makes it long.
     pub(crate) fn was_too_long(&mut self) {
-        self.config_is_too_long = true;
+        if let Some(config) = self.told.as_ref().and_then(|it| it.state.config.as_ref()) {
+            self.too_long_bytes = config.len();
+        }
     }
 
     /// What has to be told; `None` if there is nothing new.
     pub(crate) fn report(&mut self, now: &State) -> Option<AgentToServer> {
         let mut now = now.clone();
-        if self.config_is_too_long {
-            now.config = None;
-        }
+        now.config = now.config.filter(|it| it.len() < self.too_long_bytes);
         let told = self.told.as_ref();
         let is_first = told.is_none();
         let mut message = AgentToServer::default();
@@ -249,15 +254,13 @@ impl Agent {
 
     /// A configuration is offered; its files if they are to be run.
     fn offered(&mut self, remote: AgentRemoteConfig) -> Option<Vec<String>> {
-        let hash = remote.config_hash;
-        let is_known = self.remote.status() != RemoteConfigStatuses::Unset
-            && self.remote.last_remote_config_hash == hash;
-        // Without a hash two offers cannot be told apart.
-        if is_known && !hash.is_empty() {
-            return None;
-        }
+        let (hash, config) = (remote.config_hash, remote.config.unwrap_or_default());
         if hash.len() > HASH_BYTES_MAX {
             tracing::error!(bytes = hash.len(), "a configuration with a hash that is too long");
+            return None;
+        }
+        let name = if hash.is_empty() { content_hash(&config) } else { hash.clone() };
+        if self.offered.replace(name.clone()) == Some(name) {
             return None;
         }
         self.remote = RemoteConfigStatus {
@@ -265,17 +268,24 @@ impl Agent {
             status: RemoteConfigStatuses::Applying.into(),
             error_message: String::new(),
         };
-        match files(remote.config.unwrap_or_default()) {
+        match files(config) {
             Ok(files) => Some(files),
             Err(why) => {
-                self.ran(Err(why));
+                self.end(Err(why));
                 None
             }
         }
     }
 
-    /// What became of the configuration that was offered last.
+    /// What became of the configuration that was offered last. Of one that was refused at once the server knows it already; what has
+    /// ended then is the one before.
     pub(crate) fn ran(&mut self, result: Result<(), String>) {
+        if self.remote.status() == RemoteConfigStatuses::Applying {
+            self.end(result);
+        }
+    }
+
+    fn end(&mut self, result: Result<(), String>) {
         let (status, error) = match result {
             Ok(()) => (RemoteConfigStatuses::Applied, String::new()),
             Err(why) => (RemoteConfigStatuses::Failed, clipped(&why).to_owned()),
@@ -283,6 +293,11 @@ impl Agent {
         self.remote.status = status.into();
         self.remote.error_message = error;
     }
+}
+
+/// What tells a configuration from others when the server does not.
+fn content_hash(config: &AgentConfigMap) -> Bytes {
+    Bytes::copy_from_slice(digest::digest(&digest::SHA256, &config.encode_to_vec()).as_ref())
 }
 
 /// The files as texts, in the order of their names.

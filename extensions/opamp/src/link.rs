@@ -1,14 +1,15 @@
 //! The way to the server. Both transports look alike from here on: messages are sent, and messages come. Over HTTP what comes is
 //! the answer to what was sent last.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use component::{BuildInfo, ClientAuth, Context, Host, Outgoing, clock};
-use confighttp::client::{Fetcher, Url, retry_after};
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use confighttp::client::{Fetcher, Url, retry_after, sent_headers};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use prost::Message as _;
 use uuid::Uuid;
@@ -53,8 +54,14 @@ impl Failure {
 /// A connection.
 pub(crate) enum Link<'s> {
     WebSocket(WebSocket),
-    /// And the answer that nobody has taken yet.
-    Http(&'s Server, Option<Bytes>),
+    /// And the answers that nobody has taken yet.
+    Http(&'s Server, VecDeque<Bytes>),
+}
+
+/// Something has come; [`Link::taken`] says what it means.
+pub(crate) enum Came {
+    Answer(Bytes),
+    Frame(Result<Received, Broken>),
 }
 
 impl Server {
@@ -66,15 +73,7 @@ impl Server {
         build: &BuildInfo,
     ) -> Result<Self, String> {
         let url = section.url(transport)?;
-        let mut headers = HeaderMap::new();
-        for (name, secret) in &section.headers.entries {
-            let key = name.parse::<HeaderName>();
-            let key = key.map_err(|_| format!("header {name:?} has a malformed name"))?;
-            let value = secret.expose().parse::<HeaderValue>();
-            let mut value = value.map_err(|_| format!("header {name:?} has a malformed value"))?;
-            value.set_sensitive(true);
-            headers.insert(key, value);
-        }
+        let headers = sent_headers(&section.headers)?;
         let fetcher = Fetcher::new(&section.tls, &url, TIMEOUT, &build.user_agent())?;
         let auth = Some(section.auth.as_str()).filter(|it| !it.is_empty());
         let auth = auth.map(|it| host.uses_named::<dyn ClientAuth>(it)).transpose();
@@ -101,7 +100,7 @@ impl Server {
     /// A connection. Over HTTP each message makes its own.
     pub(crate) async fn connect(&self) -> Result<Link<'_>, Failure> {
         if self.transport != Transport::WebSocket {
-            return Ok(Link::Http(self, None));
+            return Ok(Link::Http(self, VecDeque::new()));
         }
         let mut headers = self.authorized("GET", &[]).await?;
         let key = key();
@@ -161,8 +160,8 @@ impl Link<'_> {
             return Err(Failure::TooLong(why));
         }
         match self {
-            Self::Http(server, answer) => {
-                *answer = Some(server.post(bytes, uid).await?);
+            Self::Http(server, answers) => {
+                answers.push_back(server.post(bytes, uid).await?);
                 Ok(())
             }
             Self::WebSocket(socket) => {
@@ -172,45 +171,47 @@ impl Link<'_> {
         }
     }
 
-    /// What comes next. May be given up at any time, and asked again.
-    pub(crate) async fn receive(&mut self) -> Result<ServerToAgent, Failure> {
+    /// Waits until something has come. Writes nothing, so it may be given up at any time, and asked again.
+    pub(crate) async fn came(&mut self) -> Came {
         match self {
-            Self::Http(_, answer) => match answer.take() {
-                Some(bytes) => {
-                    ServerToAgent::decode(bytes).map_err(|error| Failure::lost(malformed(&error)))
-                }
+            Self::Http(_, answers) => match answers.pop_front() {
+                Some(bytes) => Came::Answer(bytes),
                 None => pending().await,
             },
-            Self::WebSocket(socket) => match socket.receive().await {
-                Ok(Received::Message(bytes)) => match decoded(bytes) {
-                    Ok(message) => Ok(message),
-                    Err(why) => {
-                        // It is over either way.
-                        let _ = in_time(socket.close(PROTOCOL_ERROR)).await;
-                        Err(Failure::lost(why))
-                    }
-                },
-                Ok(Received::Ping(payload)) => {
-                    in_time(socket.pong(&payload)).await?;
-                    Ok(ServerToAgent::default())
-                }
-                Ok(Received::Closed(why)) => {
-                    let _ = in_time(socket.close(NORMAL)).await;
-                    Err(Failure::lost(why))
-                }
-                Err(Broken::Ended(why)) => Err(Failure::lost(why)),
-                Err(Broken::Violation(violation)) => {
-                    let _ = in_time(socket.close(violation.code)).await;
-                    Err(Failure::lost(violation.why))
-                }
-            },
+            Self::WebSocket(socket) => Came::Frame(socket.receive().await),
         }
     }
 
-    /// Ends the connection in order.
-    pub(crate) async fn close(&mut self) {
+    /// What the server says with what has come, answered as the transport wants it. Half a frame would spoil what follows: not to
+    /// be given up.
+    pub(crate) async fn taken(&mut self, came: Came) -> Result<ServerToAgent, Failure> {
+        let (code, failure) = match came {
+            Came::Answer(bytes) => {
+                return ServerToAgent::decode(bytes)
+                    .map_err(|error| Failure::lost(malformed(&error)));
+            }
+            Came::Frame(Ok(Received::Message(bytes))) => match decoded(bytes) {
+                Ok(message) => return Ok(message),
+                Err(why) => (PROTOCOL_ERROR, why),
+            },
+            Came::Frame(Ok(Received::Ping(payload))) => {
+                if let Self::WebSocket(socket) = self {
+                    in_time(socket.pong(&payload)).await?;
+                }
+                return Ok(ServerToAgent::default());
+            }
+            Came::Frame(Ok(Received::Closed(why))) => (NORMAL, why),
+            Came::Frame(Err(Broken::Ended(why))) => return Err(Failure::lost(why)),
+            Came::Frame(Err(Broken::Violation(violation))) => (violation.code, violation.why),
+        };
+        self.close(code).await;
+        Err(Failure::lost(failure))
+    }
+
+    /// Ends the connection in order. It is over either way, so nobody hears that it failed.
+    pub(crate) async fn close(&mut self, code: u16) {
         if let Self::WebSocket(socket) = self {
-            let _ = in_time(socket.close(NORMAL)).await;
+            let _ = in_time(socket.close(code)).await;
         }
     }
 }

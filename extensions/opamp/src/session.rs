@@ -12,6 +12,7 @@ use crate::agent::{Agent, Order, PAUSE_MAX, State};
 use crate::config::Transport;
 use crate::link::{Failure, Link, Server};
 use crate::messages::AgentToServer;
+use crate::websocket::NORMAL;
 
 /// How long news are gathered before they are told: components report one after the other.
 const GATHER: Duration = Duration::from_millis(500);
@@ -173,9 +174,12 @@ impl Session {
         let mut news: Option<Instant> = None;
         loop {
             tokio::select! {
+                // What the server has said over HTTP is heard before it is asked again: answers do not gather. What else there is
+                // comes before that, whatever the server sends.
+                biased;
                 () = self.host.stopping().cancelled() => {
                     self.send(link, agent.farewell(), agent).await?;
-                    link.close().await;
+                    link.close(NORMAL).await;
                     return Ok(());
                 }
                 Ok(()) = changes.changed() => {
@@ -185,16 +189,12 @@ impl Session {
                     news = None;
                     spoken = self.tell(link, agent).await?.or(spoken);
                 }
-                () = at(beat.zip(spoken).map(|(beat, spoken)| spoken + beat)) => {
-                    self.send(link, agent.beat(), agent).await?;
-                    spoken = Some(Instant::now());
-                }
                 result = runs.ended() => {
                     self.ran(result, agent, runs);
                     spoken = self.tell(link, agent).await?.or(spoken);
                 }
-                message = link.receive() => {
-                    let orders = agent.hear(message?);
+                came = link.came() => {
+                    let orders = agent.hear(link.taken(came).await?);
                     if std::mem::take(is_down) {
                         tracing::info!(endpoint = self.server.url().host(), "Connected to the OpAMP server.");
                     }
@@ -202,10 +202,10 @@ impl Session {
                         match order {
                             Order::Run(files) => self.offer(files, runs),
                             Order::Restart => restart(),
-                            Order::Beat(every) => beat = every,
+                            Order::Beat(every) => beat = self.beat(every),
                             Order::Leave(pause) => {
                                 self.send(link, agent.farewell(), agent).await?;
-                                link.close().await;
+                                link.close(NORMAL).await;
                                 let why = "the server is unavailable";
                                 return Err(Failure::Lost(why.to_owned(), pause));
                             }
@@ -213,7 +213,19 @@ impl Session {
                     }
                     spoken = self.tell(link, agent).await?.or(spoken);
                 }
+                () = at(beat.zip(spoken).map(|(beat, spoken)| spoken + beat)) => {
+                    self.send(link, agent.beat(), agent).await?;
+                    spoken = Some(Instant::now());
+                }
             }
+        }
+    }
+
+    /// How often something is said when the server wants it so. Over HTTP, where it cannot speak by itself, never is as the section says.
+    fn beat(&self, asked: Option<Duration>) -> Option<Duration> {
+        match self.transport {
+            Transport::WebSocket => asked,
+            Transport::Http(interval) => Some(asked.unwrap_or(interval)),
         }
     }
 

@@ -12,6 +12,7 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::agent::Order;
 use crate::messages::{
     AgentConfigFile, AgentConfigMap, AgentIdentification, AgentRemoteConfig, AgentToServer,
     ConnectionSettingsOffers, KeyValue, OpAmpConnectionSettings, RemoteConfigStatuses, RetryInfo,
@@ -236,6 +237,36 @@ async fn after_a_lost_connection_the_next_one_begins_anew() {
 }
 
 #[tokio::test]
+async fn what_is_being_written_is_written_whole_whatever_happens_meanwhile() {
+    let test = Over::websocket("", "").await;
+    let mut peer = Peer::accept(&test.listener).await;
+    peer.hear().await;
+    let pong = Frame::Other(10, vec![7; 125]);
+    let ping = [&[0x89, 125][..], &[7; 125]].concat();
+    let pings = ping.repeat(100);
+    let sent = peer.flood(&pings, 0).await;
+    // Half an answer is written now, and there is something to tell.
+    let why = Status::Recoverable("no answer".into());
+    test.host.show(view(Phase::Running, &[("exporter/debug (logs)", why)]));
+    let sent = peer.flood(&pings, sent).await;
+    let (pings, begun) = (sent.div_ceil(ping.len()), sent % ping.len());
+    let (mut pongs, mut told) = (0, Vec::new());
+    while pongs + 1 < pings || told.is_empty() {
+        match peer.frame().await {
+            Frame::Message(bytes) => told.push(AgentToServer::decode(&bytes[1..]).unwrap()),
+            other => {
+                assert_eq!(other, pong);
+                pongs += 1;
+            }
+        }
+    }
+    assert!(told[0].health.as_ref().is_some_and(|it| !it.healthy), "{told:?}");
+    peer.write(if begun > 0 { &ping[begun..] } else { &[] }).await;
+    assert_eq!(peer.frame().await, pong);
+    test.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_overloaded_is_left_and_asked_again() {
     let test = Over::websocket("", "").await;
     let mut peer = Peer::arrived(&test.listener).await;
@@ -449,6 +480,48 @@ async fn over_http_the_server_is_asked_again_and_again() {
 }
 
 #[tokio::test]
+async fn over_http_no_answer_is_lost_to_the_next_one() {
+    let server = HttpServer::start();
+    let reply = |flags| {
+        let message = ServerToAgent { flags, ..ServerToAgent::default() };
+        Reply::new("200 OK", message.encode_to_vec())
+    };
+    server.script([reply(1), reply(2)]);
+    let (host, build) = (TestHost::new(), settings("opamp").build);
+    let section = format!("server: {{http: {{endpoint: '{}'}}}}", server.url("/"));
+    let section = config::<Config>(&section);
+    let (section, transport) = section.server.chosen().unwrap();
+    let server = link::Server::new(section, transport, &host, &build).unwrap();
+    let mut link = server.connect().await.unwrap();
+    for _ in 0..2 {
+        link.send(&AgentToServer::default(), Uuid::nil()).await.unwrap();
+    }
+    for want in [1, 2] {
+        let came = link.came().await;
+        assert_eq!(link.taken(came).await.unwrap().flags, want);
+    }
+}
+
+#[tokio::test]
+async fn over_http_a_server_that_wants_no_heartbeats_is_asked_all_the_same() {
+    let server = HttpServer::start();
+    let opamp = Some(OpAmpConnectionSettings { heartbeat_interval_seconds: 0 });
+    let connection_settings = Some(ConnectionSettingsOffers { opamp });
+    let message = ServerToAgent { connection_settings, ..ServerToAgent::default() };
+    server.answer(move |_| Reply::new("200 OK", message.encode_to_vec()));
+    let host = TestHost::new();
+    let http = format!("{{endpoint: '{}', polling_interval: 1ms}}", server.url("/"));
+    let extension = start(&host, &format!("server: {{http: {http}}}")).await.unwrap();
+    let asked = async {
+        while server.requests().len() < 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, asked).await.expect("it asks again in time");
+    host.shutdown(&*extension, LIMIT).await;
+}
+
+#[tokio::test]
 async fn a_server_that_takes_no_long_messages_is_told_all_but_the_configuration() {
     let server = HttpServer::start();
     server.answer(|request| {
@@ -543,12 +616,16 @@ fn names_are_uuids_or_ulids() {
     }
 }
 
+/// An agent that runs what the server sends.
+fn led() -> Agent {
+    let allowed = Capabilities { accepts_remote_config: true, ..Capabilities::default() };
+    Agent::new(Uuid::nil(), allowed.bits(), messages::AvailableComponents::default())
+}
+
 /// What an agent tells of a configuration that it does not even try to run.
 #[track_caller]
 fn refused(offered: ServerToAgent, want: &str) {
-    let allowed = Capabilities { accepts_remote_config: true, ..Capabilities::default() };
-    let mut agent =
-        Agent::new(Uuid::nil(), allowed.bits(), messages::AvailableComponents::default());
+    let mut agent = led();
     assert_eq!(agent.hear(offered), []);
     let told = agent.report(&State::default()).unwrap();
     let (status, hash, why) = remote(&told);
@@ -573,11 +650,51 @@ fn a_configuration_that_is_too_large_or_no_yaml_is_refused() {
 
 #[test]
 fn a_hash_that_is_too_long_is_not_kept() {
-    let allowed = Capabilities { accepts_remote_config: true, ..Capabilities::default() };
-    let mut agent =
-        Agent::new(Uuid::nil(), allowed.bits(), messages::AvailableComponents::default());
+    let mut agent = led();
     let mut offered = offer(b"", &[("", "", "a: 1")]);
     offered.remote_config.as_mut().unwrap().config_hash = vec![1; 1 << 20].into();
     assert_eq!(agent.hear(offered), []);
     assert_eq!(remote(&agent.report(&State::default()).unwrap()).0, RemoteConfigStatuses::Unset);
+}
+
+#[test]
+fn the_end_of_one_configuration_says_nothing_of_a_later_one_that_was_refused() {
+    let mut agent = led();
+    assert_eq!(agent.hear(offer(b"one", &[("", "", "a: 1")])), [Order::Run(vec!["a: 1".into()])]);
+    assert_eq!(agent.hear(offer(b"two", &[("", "application/toml", "a = 1")])), []);
+    agent.ran(Ok(()));
+    let told = agent.report(&State::default()).unwrap();
+    let (status, hash, why) = remote(&told);
+    assert_eq!((status, hash), (RemoteConfigStatuses::Failed, &b"two"[..]));
+    assert!(why.contains("application/toml"), "{why}");
+}
+
+#[test]
+fn configurations_without_a_hash_are_told_apart_by_what_is_in_them() {
+    let (mut agent, run) = (led(), |text: &str| [Order::Run(vec![text.to_owned()])]);
+    for text in ["a: 1", "a: 2"] {
+        assert_eq!(agent.hear(offer(b"", &[("", "", text)])), run(text));
+        assert_eq!(agent.hear(offer(b"", &[("", "", text)])), []);
+    }
+    // Nothing is a configuration, too: it takes away what came before.
+    assert_eq!(agent.hear(offer(b"", &[])), [Order::Run(Vec::new())]);
+    assert_eq!(agent.hear(offer(b"", &[])), []);
+}
+
+#[test]
+fn a_configuration_is_told_again_when_it_is_shorter_than_the_one_that_was_too_long() {
+    let mut agent = led();
+    let mut told = |yaml: &str, is_taken: bool| {
+        agent.begin();
+        let state = State { config: Some(yaml.into()), ..State::default() };
+        let message = agent.report(&state).unwrap();
+        if !is_taken {
+            agent.was_too_long();
+        }
+        configuration(&message).map(str::to_owned)
+    };
+    assert_eq!(told("a: 12", false).as_deref(), Some("a: 12"));
+    assert_eq!(told("a: 12", false), None);
+    assert_eq!(told("a: 123", true), None);
+    assert_eq!(told("a: 1", true).as_deref(), Some("a: 1"));
 }

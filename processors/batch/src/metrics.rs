@@ -33,31 +33,31 @@ impl Metrics {
             "batch_send_size",
             "{unit}",
             Normal,
-            "Number of units in the batch [Alpha]"
+            "Number of units in the batch [Development]"
         );
         let bytes = descriptor!(
             "batch_send_size_bytes",
             "By",
             Detailed,
-            "Number of bytes in batch that was sent. Only available on detailed level. [Alpha]"
+            "Number of bytes in batch that was sent. Only available on detailed level. [Development]"
         );
         let by_size = descriptor!(
             "batch_size_trigger_send",
             "{time}",
             Normal,
-            "Number of times the batch was sent due to a size trigger [Alpha]"
+            "Number of times the batch was sent due to a size trigger [Development]"
         );
         let by_timeout = descriptor!(
             "timeout_trigger_send",
             "{time}",
             Normal,
-            "Number of times the batch was sent due to a timeout trigger [Alpha]"
+            "Number of times the batch was sent due to a timeout trigger [Development]"
         );
         let cardinality = descriptor!(
             "metadata_cardinality",
             "{combination}",
             Normal,
-            "Number of distinct metadata value combinations being processed [Alpha]"
+            "Number of distinct metadata value combinations being processed [Development]"
         );
         Self {
             size: meter.histogram(size, SIZE_BOUNDS, &id),

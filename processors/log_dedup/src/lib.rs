@@ -63,6 +63,7 @@ impl Processor for LogDedup {
     type Plan = Plan;
     const TYPE: &'static str = "log_dedup";
     const ALIASES: &'static [&'static str] = &["logdedup"];
+    const COUNTED: bool = false;
     const SIGNALS: &'static [(Signal, Stability)] = &[(Signal::Logs, Stability::Alpha)];
 
     fn plan(config: Config, found: &mut Problems) -> Option<Plan> {

@@ -38,45 +38,52 @@ impl Processor for MemoryLimiter {
 
 /// Accepted and refused, each under its present and its older name.
 fn counters(settings: &ProcessorSettings) -> [[Counter; 2]; 2] {
-    let names: [[&'static str; 2]; 2] = match settings.signal {
-        Signal::Traces => [
-            ["otelcol_processor_memory_limiter_accepted_spans", "otelcol_processor_accepted_spans"],
-            ["otelcol_processor_memory_limiter_refused_spans", "otelcol_processor_refused_spans"],
-        ],
-        Signal::Metrics => [
+    macro_rules! one {
+        ($start:literal, $name:literal, $item:literal, $unit:literal, $($text:literal),*) => {
+            Descriptor {
+                scope: "go.opentelemetry.io/collector/processor/memorylimiterprocessor",
+                name: concat!("otelcol_processor_", $start, $name, "_", $item),
+                unit: $unit,
+                description: concat!("Number of ", $($text),*),
+                level: Level::Basic,
+            }
+        };
+    }
+    macro_rules! pair {
+        ($name:literal, $item:literal, $unit:literal, $($text:literal),*) => {
             [
-                "otelcol_processor_memory_limiter_accepted_metric_points",
-                "otelcol_processor_accepted_metric_points",
-            ],
+                one!("memory_limiter_", $name, $item, $unit, $($text),*, " [Alpha]"),
+                one!("", $name, $item, $unit, $($text),*, " [Deprecated]"),
+            ]
+        };
+    }
+    macro_rules! of {
+        ($item:literal, $unit:literal, $text:literal) => {
             [
-                "otelcol_processor_memory_limiter_refused_metric_points",
-                "otelcol_processor_refused_metric_points",
-            ],
-        ],
-        Signal::Logs => [
-            [
-                "otelcol_processor_memory_limiter_accepted_log_records",
-                "otelcol_processor_accepted_log_records",
-            ],
-            [
-                "otelcol_processor_memory_limiter_refused_log_records",
-                "otelcol_processor_refused_log_records",
-            ],
-        ],
+                pair!(
+                    "accepted",
+                    $item,
+                    $unit,
+                    $text,
+                    " successfully pushed into the next component in the pipeline."
+                ),
+                pair!(
+                    "refused",
+                    $item,
+                    $unit,
+                    $text,
+                    " that were rejected by the next component in the pipeline."
+                ),
+            ]
+        };
+    }
+    let all = match settings.signal {
+        Signal::Traces => of!("spans", "{span}", "spans"),
+        Signal::Metrics => of!("metric_points", "{datapoint}", "metric points"),
+        Signal::Logs => of!("log_records", "{record}", "log records"),
     };
     let labels = [("processor", settings.id.as_str())];
-    names.map(|pair| {
-        pair.map(|name| {
-            let what = Descriptor {
-                scope: "go.opentelemetry.io/collector/processor/memorylimiterprocessor",
-                name,
-                unit: "{item}",
-                description: "Items that the memory limiter let through or refused. [Development]",
-                level: Level::Basic,
-            };
-            settings.meter.counter(what, &labels)
-        })
-    })
+    all.map(|pair| pair.map(|what| settings.meter.counter(what, &labels)))
 }
 
 #[async_trait]

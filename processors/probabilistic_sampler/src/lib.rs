@@ -67,7 +67,7 @@ fn counter(settings: &ProcessorSettings, policy: &str, sampled: &str) -> Counter
     let what = Descriptor {
         scope: "github.com/open-telemetry/opentelemetry-collector-contrib/processor/probabilisticsamplerprocessor",
         name,
-        unit: "{records}",
+        unit: "1",
         description,
         level: Level::Basic,
     };

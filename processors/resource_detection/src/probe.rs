@@ -28,10 +28,12 @@ pub(crate) struct World {
     pub(crate) machine: Machine,
     /// Stands for every metadata service, in tests.
     pub(crate) base: Option<String>,
-    /// Docker's socket.
+    /// Where Docker's daemon is, where `DOCKER_HOST` does not say.
     pub(crate) docker: String,
     /// How requests announce themselves.
     pub(crate) agent: String,
+    /// How services that are not at hand are reached.
+    pub(crate) far: Ways,
 }
 
 impl World {
@@ -42,8 +44,9 @@ impl World {
             variable: Arc::new(variable),
             machine: Machine::default(),
             base: None,
-            docker: "/var/run/docker.sock".into(),
+            docker: "unix:///var/run/docker.sock".into(),
             agent,
+            far: Ways::default(),
         }
     }
 }
@@ -108,9 +111,13 @@ impl Probe {
         (service, path): (&str, &str),
         headers: &[(&'static str, &str)],
     ) -> Result<Response<bytes::Bytes>, String> {
-        let service = self.world.base.as_deref().unwrap_or(service);
         let tls = configtls::ClientConfig::default();
-        self.ask(method, &format!("{service}{path}"), headers, &tls).await
+        self.ask(method, &self.url(service, path), headers, &tls).await
+    }
+
+    /// Where a path of a service is.
+    pub(crate) fn url(&self, service: &str, path: &str) -> String {
+        format!("{}{path}", self.world.base.as_deref().unwrap_or(service))
     }
 
     /// The same for a URL. A metadata service is near: no proxy stands between.
@@ -134,11 +141,25 @@ impl Probe {
         self.fetch(method, url, (&all, ""), (&ways, tls)).await
     }
 
+    /// Asks a service that is not at hand: a proxy may stand between.
+    ///
+    /// # Errors
+    /// Without an answer.
+    pub(crate) async fn far(
+        &self,
+        method: Method,
+        url: &str,
+        (headers, body): (&HeaderMap, &str),
+    ) -> Result<Response<bytes::Bytes>, String> {
+        let (ways, tls) = (&self.world.far, configtls::ClientConfig::default());
+        self.fetch(method, url, (headers, body), (ways, &tls)).await
+    }
+
     /// Sends a request with a body.
     ///
     /// # Errors
     /// Without an answer.
-    pub(crate) async fn fetch(
+    async fn fetch(
         &self,
         method: Method,
         url: &str,

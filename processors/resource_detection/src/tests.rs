@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use component::config::Duration;
 use component::{Component as _, Processor as _, Signal};
-use componenttest::{TestHost, plan, problems};
+use componenttest::{TestHost, captured, plan, problems};
+use confighttp::client::Ways;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
@@ -24,8 +25,9 @@ fn nowhere() -> World {
         machine: machine::Machine::below("/nowhere"),
         // Nobody listens at port 1.
         base: Some("http://127.0.0.1:1".into()),
-        docker: "/nowhere/docker.sock".into(),
+        docker: "unix:///nowhere/docker.sock".into(),
         agent: "test".into(),
+        far: Ways { environment: false, ..Ways::default() },
     }
 }
 
@@ -39,7 +41,7 @@ fn with_variables(world: World, variables: &[(&str, &str)]) -> World {
 /// An answer of a metadata service: status, headers, body.
 type Answer = (u16, &'static str, &'static str);
 
-/// A metadata service that answers requests, `METHOD path`, which need these headers.
+/// A metadata service that answers requests, `METHOD path`, which need these headers; or a proxy that does.
 async fn service(answers: &'static [(&'static str, &'static str, Answer)]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -56,6 +58,12 @@ async fn service(answers: &'static [(&'static str, &'static str, Answer)]) -> St
             let length = headers.split_once("content-length: ").map_or("0", |it| it.1);
             let length = length.lines().next().unwrap().parse().unwrap();
             socket.read_exact(&mut vec![0; length]).await.unwrap();
+            // A proxy is asked for whole URLs.
+            let path = |url: &str| url.find('/').map(|at| url[at..].to_owned());
+            let asked = match asked.split_once(" http://") {
+                Some((method, url)) => format!("{method} {}", path(url).unwrap_or_default()),
+                None => asked.to_owned(),
+            };
             let found = answers.iter().find(|it| it.0 == asked && headers.contains(it.1));
             let (status, headers, body) = found.map_or((404, "", "not here"), |it| it.2);
             let text = format!(

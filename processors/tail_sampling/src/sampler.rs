@@ -365,6 +365,8 @@ impl Sampler {
         let traces = Traces::try_from(data).unwrap_or_default();
         let verdict = self.policies.judge(&Subject { id, traces: &traces, spans, now });
         self.metrics.errors.add(verdict.errors);
+        // Upstream counts both with each decision, so both are there from the first one.
+        self.metrics.too_early.add(0);
         verdict
     }
 

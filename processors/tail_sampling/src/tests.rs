@@ -514,6 +514,7 @@ async fn the_first_policy_that_keeps_a_trace_can_be_the_last_one_asked() {
         let bench = Bench::new(&section).await;
         bench.push(spans(vec![span(1, json!({}))])).await;
         bench.stop().await;
+        assert_eq!(bench.metric("sampling_trace_dropped_too_early", &[]), Some(0.0));
         let asked = bench.metric("sampling_policy_execution_count", &[("policy", "b")]);
         assert_eq!((bench.kept(), asked), (vec![1], want));
     }

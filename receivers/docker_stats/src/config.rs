@@ -72,22 +72,9 @@ impl component::Planned for Plan {
     type Section = Config;
 
     fn plan(config: Config, problems: &mut Problems) -> Option<Self> {
-        let excluded = match Images::new(&config.excluded_images) {
-            Ok(it) => Some(it),
-            Err(why) => {
-                let text = format!("could not determine docker client excluded images: {why}");
-                problems.at("", text).about("excluded_images");
-                None
-            }
-        };
-        let endpoint = match Endpoint::parse(&config.endpoint, config.tls.is_some()) {
-            Ok(it) => Some(it),
-            Err(why) => {
-                problems.at("", why).set("endpoint", "unix:///var/run/docker.sock");
-                None
-            }
-        };
-        Some(Self { endpoint: endpoint?, excluded: excluded?, config })
+        let (has_tls, images) = (config.tls.is_some(), &config.excluded_images);
+        let (endpoint, excluded) = docker::plan(&config.endpoint, has_tls, images, problems)?;
+        Some(Self { endpoint, excluded, config })
     }
 }
 

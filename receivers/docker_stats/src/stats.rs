@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use docker::null_is_default;
+use component::config::null_is_default;
 use serde::Deserialize;
 
 /// What `stats` says.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use component::meter::{Counter, Descriptor, Level};
+use component::meter::{Counter, Descriptor, Gauge, Level};
 use component::{
     BoxError, Client, Context, Data, Host, InFlight, Outputs, Received, Settings, Signal, UnderWay,
 };
@@ -49,11 +49,11 @@ macro_rules! counter {
 pub(crate) struct Intake {
     out: Outputs,
     received: Received,
-    opened: Counter,
-    closed: Counter,
-    parsed: Counter,
-    failures: Counter,
-    records: Counter,
+    opened: Gauge,
+    closed: Gauge,
+    parsed: Gauge,
+    failures: Gauge,
+    records: Gauge,
     in_flight: InFlight,
     no_room: Counter,
 }
@@ -61,7 +61,8 @@ pub(crate) struct Intake {
 impl Intake {
     pub(crate) fn new(settings: &Settings, out: Outputs, host: &Host) -> Self {
         let Settings { meter, id, .. } = settings;
-        let counter = |what| meter.counter(what, &[]);
+        // Upstream they could go down, which shows in their type.
+        let counter = |what| meter.up_down(what, &[]);
         Self {
             out,
             // The transport is upstream's.
@@ -245,7 +246,7 @@ impl Intake {
             match read {
                 Ok((chunk, records, bytes)) => {
                     self.parsed.add(1);
-                    self.records.add(records as u64);
+                    self.records.add(i64::try_from(records).unwrap_or(i64::MAX));
                     unpacked += bytes;
                     if chunk.is_empty() {
                         has_forgotten = true;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::{Registry, load};
+use crate::{Event, Registry, load};
 
 const BUILD: BuildInfo = BuildInfo { command: "test", description: "Test", version: "0" };
 
@@ -476,6 +476,24 @@ async fn who_uses_a_storage_that_changes_is_replaced_with_it() {
     assert_eq!(bench.log(), ["start source", "stop source", "stop store"]);
     assert!(bench.reload(&[user]).await.is_err(), "the extension is not listed any more");
     assert_eq!(bench.push().await, ["a", "b", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_extension_was_sent_before_it_was_replaced_is_not_run() {
+    let of = |name: &str| format!("extensions.store={{world: WORLD, name: {name}}}");
+    let listed = "service.extensions=[store]";
+    let id: Id = "store".parse().unwrap();
+    let mut bench = Bench::of("remote", &[&of("store"), listed]).await;
+    let sent = |bench: &Bench, text: &str| {
+        let host = bench.collector.extensions[0].host.clone().unwrap();
+        host.run_configuration(&id, vec![text.to_owned()])
+    };
+    let old = sent(&bench, "old");
+    bench.reload(&[&of("STORE"), listed]).await.unwrap();
+    let _new = sent(&bench, "new");
+    let Event::Remote(next) = bench.collector.event().await else { panic!("nothing failed") };
+    assert_eq!(next.texts, ["new"]);
+    assert!(old.await.unwrap_err().contains("has replaced the extension"));
 }
 
 #[tokio::test(start_paused = true)]

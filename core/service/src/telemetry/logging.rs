@@ -22,7 +22,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Registry, reload};
 
 use crate::issue::{Issue, issue};
-use crate::telemetry::{TelemetryConfig, resource};
+use crate::telemetry::TelemetryConfig;
+use crate::telemetry::resource::resource;
 
 use encode::Encoder;
 use layer::Lines;

@@ -8,6 +8,7 @@ use component::config::{Fault, Stage};
 use component::meter::Level;
 use component::trace::SpanRecord;
 use component::{BuildInfo, Host, Meter, Tracer};
+use serde_json::{Map, Value as Json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,6 @@ mod traces;
 
 pub use config::{SamplingConfig, TelemetryConfig};
 pub use logging::Logging;
-pub(crate) use resource::resource;
 
 use crate::registry::Registry;
 use logging::tap::{self, Line, Queues};
@@ -48,6 +48,7 @@ const SCRAPE_GRACE: Duration = Duration::from_secs(3);
 /// What measures this collector, and who reads it.
 pub(crate) struct Telemetry {
     config: TelemetryConfig,
+    resource: Resource,
     meter: Meter,
     /// What `start` opens, or why it cannot.
     parts: Result<Parts, Fault>,
@@ -94,6 +95,7 @@ impl Telemetry {
         logging::observe(&meter);
         Self {
             config: config.clone(),
+            resource,
             meter,
             parts,
             host: None,
@@ -106,6 +108,11 @@ impl Telemetry {
     /// What components measure with.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// What it says of the process, by key.
+    pub fn attributes(&self) -> &Map<String, Json> {
+        &self.resource.attributes
     }
 
     /// Why it will not start, as far as that is known: below `service: telemetry:`.

@@ -2,7 +2,7 @@
 //!
 //! Three of the names are about Go's heap. Ours say what they can without one: what is resident of
 //! anonymous memory (the heap and stacks), the most that was ever resident, and what the kernel has
-//! handed out, page by page, since the start.
+//! handed out, page by page, since the start. Their texts are Go's all the same: whoever compares pages sees no difference.
 
 use component::Meter;
 use component::meter::{Descriptor, Level, OURS, Shape};
@@ -27,17 +27,17 @@ const RSS: Descriptor =
 const HEAP: Descriptor = figure(
     "otelcol_process_runtime_heap_alloc_bytes",
     "By",
-    "Bytes of allocated heap objects: resident anonymous memory [Alpha]",
+    "Bytes of allocated heap objects (see 'go doc runtime.MemStats.HeapAlloc') [Alpha]",
 );
 const SYSTEM: Descriptor = figure(
     "otelcol_process_runtime_total_sys_memory_bytes",
     "By",
-    "Total bytes of memory obtained from the OS: the peak of the resident set [Alpha]",
+    "Total bytes of memory obtained from the OS (see 'go doc runtime.MemStats.Sys') [Alpha]",
 );
 const ALLOCATED: Descriptor = figure(
     "otelcol_process_runtime_total_alloc_bytes",
     "By",
-    "Cumulative bytes allocated for heap objects: pages that the kernel handed out [Alpha]",
+    "Cumulative bytes allocated for heap objects (see 'go doc runtime.MemStats.TotalAlloc') [Alpha]",
 );
 
 const TASKS: Descriptor = Descriptor {

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use prost::Message as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -18,8 +18,11 @@ use crate::websocket::accepted;
 /// Longest time that a test waits for something that has to happen.
 pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
+/// A client that has taken nothing for so long takes nothing until it is read. It is longer than news are gathered.
+const STUCK: Duration = Duration::from_secs(1);
+
 pub(super) struct Peer {
-    stream: TcpStream,
+    stream: BufReader<TcpStream>,
     /// The request that began it, in small letters.
     pub(super) head: String,
 }
@@ -36,7 +39,7 @@ impl Peer {
     /// The next client, before it is answered.
     pub(super) async fn arrived(listener: &TcpListener) -> Self {
         let come = timeout(LIMIT, listener.accept()).await.expect("a client in time");
-        let mut stream = come.unwrap().0;
+        let mut stream = BufReader::new(come.unwrap().0);
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await.unwrap());
@@ -63,6 +66,18 @@ impl Peer {
 
     pub(super) async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Sends these bytes again and again and reads nothing, until the client takes no more; `sent` were sent before, and what is
+    /// returned is how many that are now.
+    pub(super) async fn flood(&mut self, bytes: &[u8], mut sent: usize) -> usize {
+        loop {
+            let rest = &bytes[sent % bytes.len()..];
+            match timeout(STUCK, self.stream.write(rest)).await {
+                Ok(written) => sent += written.unwrap(),
+                Err(_) => return sent,
+            }
+        }
     }
 
     pub(super) async fn frame(&mut self) -> Frame {

@@ -2,17 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
-
-/// Go writes `null` where it has nothing.
-///
-/// # Errors
-/// What is neither `null` nor a `T`.
-pub fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
+use component::config::null_is_default;
+use serde::Deserialize;
 
 /// A container in the list of all.
 #[derive(Debug, Default, Deserialize)]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::container::{Container, Listed};
+use crate::images::Images;
 
 /// Longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -60,6 +61,23 @@ impl Endpoint {
             Self::Url(base) => Url::parse(&format!("{base}{path}")),
         }
     }
+}
+
+/// What the keys `endpoint` and `excluded_images` mean; what is wrong with them is told.
+pub fn plan(
+    endpoint: &str,
+    has_tls: bool,
+    excluded_images: &[String],
+    problems: &mut Problems,
+) -> Option<(Endpoint, Images)> {
+    let excluded = Images::new(excluded_images).map_err(|why| {
+        let text = format!("could not determine docker client excluded images: {why}");
+        problems.at("", text).about("excluded_images");
+    });
+    let endpoint = Endpoint::parse(endpoint, has_tls).map_err(|why| {
+        problems.at("", why).set("endpoint", "unix:///var/run/docker.sock");
+    });
+    Some((endpoint.ok()?, excluded.ok()?))
 }
 
 /// Says what is wrong with the key `api_version`.

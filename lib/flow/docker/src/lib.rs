@@ -6,7 +6,7 @@ mod images;
 
 pub use container::{
     Binding, Container, ContainerConfig, ContainerState, HostConfig, Listed, Network,
-    NetworkSettings, null_is_default,
+    NetworkSettings,
 };
-pub use daemon::{Daemon, Endpoint, Failed, check_version};
+pub use daemon::{Daemon, Endpoint, Failed, check_version, plan};
 pub use images::Images;

@@ -60,7 +60,7 @@ struct Failed {
 }
 
 macro_rules! by_signal {
-    ($signal:expr, $start:literal, $text:literal) => {
+    ($signal:expr, $start:literal, $records:literal, $text:literal) => {
         match $signal {
             Signal::Traces => Descriptor {
                 name: concat!("otelcol_exporter_", $start, "_spans"),
@@ -78,7 +78,7 @@ macro_rules! by_signal {
             },
             Signal::Logs => Descriptor {
                 name: concat!("otelcol_exporter_", $start, "_log_records"),
-                description: concat!("Number of log record ", $text),
+                description: concat!("Number of ", $records, " ", $text),
                 unit: "{record}",
                 scope: SCOPE,
                 level: Level::Basic,
@@ -91,21 +91,23 @@ const IN_FLIGHT: Descriptor = Descriptor {
     scope: SCOPE,
     name: "otelcol_exporter_in_flight_requests",
     unit: "{request}",
-    description: "Number of export requests currently in flight. [Development]",
+    description: "Number of export requests currently in-flight (including retry backoff). [Development]",
     level: Level::Basic,
 };
 const ENQUEUE_ITEMS: Descriptor = Descriptor {
     scope: SCOPE,
     name: "otelcol_exporter_enqueue_size",
     unit: "{unit}",
-    description: "Number of items in a request that came to the sending queue. [Development]",
+    description: "Number of units in the request added to the sending queue. Only available on detailed level. \
+                  [Development]",
     level: Level::Detailed,
 };
 const ENQUEUE_BYTES: Descriptor = Descriptor {
     scope: SCOPE,
     name: "otelcol_exporter_enqueue_size_bytes",
     unit: "By",
-    description: "Number of bytes in a request that came to the sending queue. [Development]",
+    description: "Number of bytes in the request added to the sending queue. Only available on detailed level. \
+                  [Development]",
     level: Level::Detailed,
 };
 /// How old the oldest request of a queue is.
@@ -144,12 +146,20 @@ impl Metrics {
     pub(crate) fn new(settings: &ExporterSettings, signal: Signal) -> Self {
         let meter = &settings.meter;
         let id = ("exporter", settings.id.as_str());
-        let sent = by_signal!(signal, "sent", "successfully sent to destination. [Alpha]");
-        let failed =
-            by_signal!(signal, "send_failed", "in failed attempts to send to destination. [Alpha]");
+        // The texts are upstream's, one letter included that is missing there.
+        let sent =
+            by_signal!(signal, "sent", "log record", "successfully sent to destination. [Alpha]");
+        let failed = by_signal!(
+            signal,
+            "send_failed",
+            "log records",
+            "in failed attempts to send to destination. At detailed telemetry level, includes attributes: error.type \
+             (semantic convention), error.permanent. [Alpha]"
+        );
         let refused = by_signal!(
             signal,
             "enqueue_failed",
+            "log records",
             "failed to be added to the sending queue. [Alpha]"
         );
         Self {

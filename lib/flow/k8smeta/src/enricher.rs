@@ -1,6 +1,7 @@
 //! What components do that add metadata of pods: they find the pod of each resource, wait a little for one that is not known yet,
 //! and add what is known.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use component::{
 };
 use kube::Client;
 use pdata::{
-    Depth, Field, Keep, Metric, PointRef, ResourceLogs, ResourceMetrics, ResourceSpans, Span,
+    Depth, Field, Keep, LogRecord, Metric, PointRef, ResourceMetrics, ResourceSpans, Span,
 };
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -246,6 +247,8 @@ impl Enricher {
     fn pass(&self, peer: Option<&str>, data: &Data, look: Look) -> (Data, Pass) {
         let view = self.plan.view.get();
         let (mut pass, mut at) = (Pass::default(), 0);
+        // Few payloads name a pod that is gone.
+        let ages = LazyCell::new(|| ages(data));
         let after = data.edit(Depth::Resource, |place| {
             let resource = at;
             at += 1;
@@ -260,8 +263,9 @@ impl Enricher {
             let pod = found.key.and_then(|key| {
                 // The address of a pod that is gone may be that of a new one, of which nobody has told yet. What is older than the
                 // end of the old one is still its own.
-                let is_its =
-                    |left: Instant| found.is_unique || age(data, resource) >= left.elapsed();
+                let is_its = |left: Instant| {
+                    found.is_unique || ages.get(resource).is_some_and(|it| *it >= left.elapsed())
+                };
                 if let Some(led) = view.find(key).filter(|it| it.left.is_none_or(is_its)) {
                     return Some(led.pod).filter(|it| !it.ignored);
                 }
@@ -300,30 +304,29 @@ impl Enricher {
     }
 }
 
-/// For how long everything of the resource with this number has been written; nothing where something does not say when.
-fn age(data: &Data, resource: usize) -> Duration {
-    let newest = match data {
+/// For how long everything of each resource has been written; nothing where something does not say when.
+fn ages(data: &Data) -> Vec<Duration> {
+    let now = component::clock::unix_nanos();
+    let age = |newest: u64| Duration::from_nanos(now.saturating_sub(newest));
+    match data {
         Data::Logs(all) => {
-            let of_it = all.resources().nth(resource);
-            newest(of_it.into_iter().flat_map(ResourceLogs::records).map(|it| {
-                match it.time_unix_nano() {
-                    0 => it.observed_time_unix_nano(),
-                    time => time,
-                }
-            }))
+            let time = |it: LogRecord<'_>| match it.time_unix_nano() {
+                0 => it.observed_time_unix_nano(),
+                time => time,
+            };
+            all.resources().map(|it| age(newest(it.records().map(time)))).collect()
         }
         Data::Traces(all) => {
-            let of_it = all.resources().nth(resource);
-            let spans = of_it.into_iter().flat_map(ResourceSpans::spans);
-            newest(spans.map(Span::end_time_unix_nano))
+            let times = |it: ResourceSpans<'_>| newest(it.spans().map(Span::end_time_unix_nano));
+            all.resources().map(|it| age(times(it))).collect()
         }
         Data::Metrics(all) => {
-            let of_it = all.resources().nth(resource);
-            let metrics = of_it.into_iter().flat_map(ResourceMetrics::metrics);
-            newest(metrics.flat_map(Metric::points).map(PointRef::time_unix_nano))
+            let points = |it: ResourceMetrics<'_>| {
+                newest(it.metrics().flat_map(Metric::points).map(PointRef::time_unix_nano))
+            };
+            all.resources().map(|it| age(points(it))).collect()
         }
-    };
-    Duration::from_nanos(component::clock::unix_nanos().saturating_sub(newest))
+    }
 }
 
 fn newest(times: impl Iterator<Item = u64>) -> u64 {
@@ -340,8 +343,8 @@ impl Finish for Enricher {
 const ASSOCIATED: Descriptor = Descriptor {
     scope: "github.com/open-telemetry/opentelemetry-collector-contrib/processor/k8sattributesprocessor",
     name: "otelcol_k8s_pod_association",
-    unit: "{resource}",
-    description: "Number of pod associations performed",
+    unit: "{resources}",
+    description: "Number of pod associations' evaluations [Development]",
     level: Level::Basic,
 };
 const SOURCES: Descriptor = Descriptor {

@@ -23,17 +23,17 @@ macro_rules! names {
             [
                 concat!("otelcol_otelsvc_k8s_", $kind, "_added"),
                 concat!("otelcol_k8s_watcher_", $kind, "_added"),
-                concat!("Number of ", $text, " add events received"),
+                concat!("Number of ", $text, " add events received [Development]"),
             ],
             [
                 concat!("otelcol_otelsvc_k8s_", $kind, "_updated"),
                 concat!("otelcol_k8s_watcher_", $kind, "_updated"),
-                concat!("Number of ", $text, " update events received"),
+                concat!("Number of ", $text, " update events received [Development]"),
             ],
             [
                 concat!("otelcol_otelsvc_k8s_", $kind, "_deleted"),
                 concat!("otelcol_k8s_watcher_", $kind, "_deleted"),
-                concat!("Number of ", $text, " delete events received"),
+                concat!("Number of ", $text, " delete events received [Development]"),
             ],
         ]
     };
@@ -94,7 +94,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn new(meter: &Meter, formats: Formats) -> Self {
-        let text = "Size of table containing pod info";
+        let text = "Size of table containing pod info [Development]";
         let sizes = [
             (formats.old, "otelcol_otelsvc_k8s_pod_table_size"),
             (formats.new, "otelcol_k8s_watcher_pod_cache_size"),
@@ -103,7 +103,7 @@ impl Counts {
         let miss = what(
             "otelcol_otelsvc_k8s_ip_lookup_miss",
             "1",
-            "Number of times pod by IP lookup failed.",
+            "[DEPRECATED] Number of times pod by IP lookup failed [Deprecated]",
         );
         let refused = Descriptor {
             scope: component::meter::OURS,

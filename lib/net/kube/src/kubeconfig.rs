@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::connection::{Auth, Connection, Login};
 use crate::exec::Exec;
-use crate::object::null_is_default;
+use crate::null_is_default;
 use crate::yaml;
 
 /// Most bytes of a file.

@@ -33,6 +33,7 @@ mod stream;
 mod yaml;
 
 pub use client::Client;
+pub use component::config::null_is_default;
 pub use config::{ApiConfig, AuthType};
 pub use deliver::Delivery;
 pub use discover::Served;
@@ -40,7 +41,7 @@ pub use error::Error;
 pub use feed::{Event, Feed, Sink, State};
 pub use follow::{Beginning, Follow, Taker};
 pub use kubelet::Kubelet;
-pub use object::{Meta, Object, Owner, null_is_default};
+pub use object::{Meta, Object, Owner};
 pub use positions::Positions;
 pub use pull::pull;
 pub use quantity::{Quantity, amounts};

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use crate::null_is_default;
 
 /// An object of which only the metadata matter: what a metadata-only request answers.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -62,14 +64,4 @@ impl Meta {
     pub fn owner(&self, kind: &str) -> Option<&Owner> {
         self.owner_references.iter().find(|it| it.kind == kind)
     }
-}
-
-/// Reads `null` as the default: Go writes it where it has nothing.
-///
-/// # Errors
-/// What is neither `null` nor a `T`.
-pub fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -45,7 +45,7 @@ pub(crate) async fn ec2(
             })
         } else {
             ec2_tags::tags(probe, (&it.region, &it.instance_id), wanted).await.map_err(|why| {
-                format!("{why}; or allow the instance to say its tags (InstanceMetadataTags=enabled) and set tags_from_imds")
+                format!("{why}; without that API: allow the instance to say its tags (InstanceMetadataTags=enabled) and set tags_from_imds")
             })
         };
         let tags = tags.map_err(|why| format!("failed fetching ec2 instance tags: {why}"))?;

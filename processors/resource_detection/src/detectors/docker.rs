@@ -1,17 +1,12 @@
-//! `docker`: the daemon, asked over its socket.
+//! `docker`: the daemon.
 
+use docker::{Daemon, Endpoint, Failed};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
 
 use crate::config::Plain;
 use crate::found::Found;
-use crate::probe::{Probe, read};
+use crate::probe::Probe;
 use crate::sets;
-
-/// Longest answer that is read, in bytes.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -21,21 +16,9 @@ struct Info {
     os_type: String,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct Container {
-    name: String,
-    config: ContainerConfig,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct ContainerConfig {
-    image: String,
-}
-
 pub(crate) async fn detect(probe: &Probe, config: &Plain<sets::Docker>) -> Result<Found, String> {
-    let info: Info = match get(probe, "/info").await {
+    let asked = async { daemon(probe)?.get::<Info>("/info").await.map_err(said) };
+    let info = match asked.await {
         Ok(it) => it,
         Err(why) => {
             let why = format!("failed getting OS hostname: {why}");
@@ -48,7 +31,8 @@ pub(crate) async fn detect(probe: &Probe, config: &Plain<sets::Docker>) -> Resul
     let wanted = &config.resource_attributes;
     if wanted.is_on("container.name") || wanted.is_on("container.image.name") {
         let own = probe.read(machine::Machine::host_name).await.unwrap_or_default();
-        match get::<Container>(probe, &format!("/containers/{own}/json")).await {
+        let asked = async { daemon(probe)?.inspect(&own).await.map_err(said) };
+        match asked.await {
             Ok(it) => {
                 found = found
                     .with("container.name", it.name.trim_start_matches('/'))
@@ -63,33 +47,17 @@ pub(crate) async fn detect(probe: &Probe, config: &Plain<sets::Docker>) -> Resul
     Ok(found)
 }
 
-/// The JSON at a path of the daemon that `DOCKER_HOST` names.
-async fn get<T: DeserializeOwned>(probe: &Probe, path: &str) -> Result<T, String> {
-    let host = probe.variable("DOCKER_HOST").unwrap_or_default();
-    if let Some(address) = host.strip_prefix("tcp://") {
-        let url = format!("http://{}{path}", address.trim_end_matches('/'));
-        let tls = configtls::ClientConfig::default();
-        let answer = probe.ask(http::Method::GET, &url, &[], &tls).await?;
-        return read(path, &crate::probe::good(path, answer)?);
-    }
-    let socket = host.strip_prefix("unix://").unwrap_or(&probe.world.docker);
-    let text = tokio::time::timeout(probe.left(), ask(socket, path)).await;
-    let text = text.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-    let text = text.map_err(|error| format!("{socket}: {error}"))?;
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    if status != "200" {
-        return Err(format!("{path} was answered with {status}"));
-    }
-    read(path, body)
+/// The one that `DOCKER_HOST` names, for one request.
+fn daemon(probe: &Probe) -> Result<Daemon, String> {
+    let host = probe.variable("DOCKER_HOST");
+    let endpoint = Endpoint::parse(host.as_deref().unwrap_or(&probe.world.docker), false)?;
+    let tls = configtls::ClientConfig::default();
+    Daemon::new(&endpoint, "", probe.left(), &tls, &probe.world.agent)
 }
 
-/// The whole answer. By version 1.0 it has no chunks, and ends with the connection.
-async fn ask(socket: &str, path: &str) -> std::io::Result<String> {
-    let mut stream = UnixStream::connect(socket).await?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: docker\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+fn said(why: Failed) -> String {
+    match why {
+        Failed::Gone => "No such container".to_owned(),
+        Failed::Otherwise(why) => why,
+    }
 }

@@ -1,12 +1,14 @@
 //! Tags of an EC2 instance as the EC2 API has them (`DescribeTags`): the instance need not be allowed to say them itself, but its role
 //! to read them.
 
-use confighttp::client::Ways;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method};
 use sigv4::{Provider, Role, ToSign, element, encoded, sign, time};
 
 use crate::probe::{Probe, good};
+
+/// The code of an answer to a role that may not ask.
+const FORBIDDEN: &str = "UnauthorizedOperation";
 
 /// Tags of `instance` whose keys are wanted.
 pub(crate) async fn tags(
@@ -45,14 +47,18 @@ async fn ask(probe: &Probe, region: &str, instance: &str) -> Result<String, Stri
     let request =
         ToSign { method: "POST", path: "/", body: &body, region, service: "ec2", time: &now };
     sign(&request, &credentials, &mut headers)?;
-    let (ways, tls) = (Ways::default(), configtls::ClientConfig::default());
-    let answer = probe.fetch(Method::POST, &url, (&headers, &form), (&ways, &tls)).await?;
-    if let Some(code) = element(&String::from_utf8_lossy(answer.body()), "Code") {
-        return Err(format!(
-            "DescribeTags: {code}; the role of the instance needs ec2:DescribeTags"
-        ));
+    let answer = probe.far(Method::POST, &url, (&headers, &form)).await?;
+    let said = String::from_utf8_lossy(answer.body());
+    match element(&said, "Code") {
+        Some(FORBIDDEN) => Err(format!(
+            "DescribeTags: {FORBIDDEN}; the role of the instance needs ec2:DescribeTags"
+        )),
+        Some(code) => {
+            let message = element(&said, "Message").map(unescaped).unwrap_or_default();
+            Err(format!("DescribeTags: {code} {message}").trim_end().to_owned())
+        }
+        None => good("DescribeTags", answer),
     }
-    good("DescribeTags", answer)
 }
 
 /// Keys and values of an answer. Its elements have no attributes.

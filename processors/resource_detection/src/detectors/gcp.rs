@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use regex::Regex;
 use serde::Deserialize;
 
 use crate::found::Found;
 use crate::patterns::fits;
-use crate::probe::{LINK_LOCAL, Probe, read};
+use crate::probe::{LINK_LOCAL, Probe, good, read};
 
 /// What every request and every answer carry.
 const FLAVOR: (&str, &str) = ("metadata-flavor", "Google");
@@ -80,7 +82,7 @@ pub(crate) async fn detect(probe: &Probe, labels: &[Regex]) -> Result<Found, Str
 impl Server<'_> {
     async fn is_there(&self) -> Result<(), String> {
         let path = (self.service.as_str(), "/computeMetadata/v1/instance/id");
-        let answer = self.probe.send(http::Method::GET, path, &[FLAVOR]).await?;
+        let answer = self.probe.send(Method::GET, path, &[FLAVOR]).await?;
         let flavor = answer.headers().get(FLAVOR.0).and_then(|it| it.to_str().ok());
         if flavor == Some(FLAVOR.1) { Ok(()) } else { Err("another service answers".into()) }
     }
@@ -169,10 +171,7 @@ impl Server<'_> {
         }
         if !labels.is_empty() {
             let all = self.labels(project, &zone, &name).await.unwrap_or_else(|error| {
-                tracing::warn!(
-                    error,
-                    "the labels of the instance are not known: its service account needs compute.instances.get"
-                );
+                tracing::warn!(error, "the labels of the instance are not known");
                 BTreeMap::new()
             });
             for (key, value) in all.into_iter().filter(|it| fits(labels, &it.0)) {
@@ -191,11 +190,21 @@ impl Server<'_> {
     ) -> Result<BTreeMap<String, String>, String> {
         let path = "instance/service-accounts/default/token";
         let token: Token = read(path, &self.get(path).await?)?;
-        let bearer = format!("Bearer {}", token.access_token);
+        let bearer = HeaderValue::try_from(format!("Bearer {}", token.access_token));
+        let mut bearer = bearer.map_err(|_| format!("the answer to {path} is no token"))?;
+        bearer.set_sensitive(true);
         let path = format!("/compute/v1/projects/{project}/zones/{zone}/instances/{name}");
-        let headers = [("authorization", bearer.as_str())];
-        let instance: Instance = self.probe.json((COMPUTE, &path), &headers).await?;
-        Ok(instance.labels)
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+        let url = self.probe.url(COMPUTE, &path);
+        let answer = self.probe.far(Method::GET, &url, (&headers, "")).await?;
+        let is_forbidden = answer.status() == StatusCode::FORBIDDEN;
+        let instance = good(&path, answer).map_err(|why| match is_forbidden {
+            true => {
+                format!("{why}; the service account of the instance needs compute.instances.get")
+            }
+            false => why,
+        })?;
+        Ok(read::<Instance>(&path, &instance)?.labels)
     }
 }
 

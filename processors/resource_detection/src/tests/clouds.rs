@@ -119,6 +119,16 @@ async fn tags_come_from_the_api_where_the_instance_does_not_say_them() {
             "<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>",
         ),
     )];
+    const BUSY: &[(&str, &str, Answer)] = &[(
+        "POST /",
+        "",
+        (
+            503,
+            "",
+            "<Response><Errors><Error><Code>RequestLimitExceeded</Code>\
+             <Message>Too many &amp; too fast</Message></Error></Errors></Response>",
+        ),
+    )];
     let section = "{detectors: [ec2], retry: {enabled: false}, ec2: {tags: ['^team$']}}";
     let base = World { base: Some(service(EC2).await), ..nowhere() };
     let asks = |api: &str| {
@@ -132,6 +142,11 @@ async fn tags_come_from_the_api_where_the_instance_does_not_say_them() {
     for part in ["failed fetching ec2 instance tags", "UnauthorizedOperation", "ec2:DescribeTags"] {
         assert!(refused.contains(part), "{refused}");
     }
+    // What another right does not help against is not answered with it.
+    let busy = planned(section).detect(&asks(&service(BUSY).await)).await.unwrap_err();
+    let busy = busy.to_string();
+    let want = "DescribeTags: RequestLimitExceeded Too many & too fast; without that API";
+    assert!(busy.contains(want), "{busy}");
 }
 
 #[tokio::test]
@@ -357,6 +372,58 @@ async fn gcp_tells_its_platforms_apart() {
 }
 
 #[tokio::test]
+async fn the_apis_of_clouds_are_asked_through_the_proxy_and_metadata_services_are_not() {
+    const PROXY: &[(&str, &str, Answer)] = &[
+        (
+            "GET /compute/v1/projects/my-project/zones/us-central1-c/instances/my-gke-node-1234",
+            "authorization: bearer ya29.abc",
+            (200, "", r#"{"labels": {"team": "behind the proxy"}}"#),
+        ),
+        (
+            "POST /",
+            "/us-west-2/ec2/aws4_request",
+            (200, "", "<tagSet><item><key>team</key><value>behind it</value></item></tagSet>"),
+        ),
+    ];
+    let far = Ways { proxy_url: service(PROXY).await, ..nowhere().far };
+    let google = World { base: Some(service(GCE).await), far: far.clone(), ..nowhere() };
+    let found = detected("{detectors: [gcp], gcp: {labels: ['^team']}}", &google).await;
+    assert_eq!(found["gcp.gce.instance.labels.team"], "behind the proxy");
+    let amazon = World { base: Some(service(EC2).await), far, ..nowhere() };
+    let amazon = with_variables(
+        amazon,
+        &[
+            ("AWS_ACCESS_KEY_ID", "AKID"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+            ("AWS_ENDPOINT_URL_EC2", "http://ec2.invalid"),
+        ],
+    );
+    let found = detected("{detectors: [ec2], ec2: {tags: ['^team$']}}", &amazon).await;
+    assert_eq!(found["ec2.tag.team"], "behind it");
+}
+
+#[test]
+fn the_right_that_the_compute_api_wants_is_named_when_it_is_missing() {
+    const PATH: &str =
+        "GET /compute/v1/projects/my-project/zones/us-central1-c/instances/my-gke-node-1234";
+    const FORBIDS: &[(&str, &str, Answer)] = &[(PATH, "", (403, "", "{}"))];
+    const FAILS: &[(&str, &str, Answer)] = &[(PATH, "", (500, "", "{}"))];
+    for (answers, is_named) in [(FORBIDS, true), (FAILS, false)] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let look = async {
+            let far = Ways { proxy_url: service(answers).await, ..nowhere().far };
+            let world = World { base: Some(service(GCE).await), far, ..nowhere() };
+            detected("{detectors: [gcp], gcp: {labels: ['^team']}}", &world).await
+        };
+        let (found, lines) = captured(|| runtime.block_on(look));
+        assert_eq!(found["host.name"], "my-gke-node-1234");
+        let errors = lines.iter().filter(|it| it.message.contains("labels of the instance"));
+        let errors: Vec<&str> = errors.filter_map(|it| it.field("error")).collect();
+        assert!(matches!(errors[..], [it] if it.contains("compute.instances.get") == is_named));
+    }
+}
+
+#[tokio::test]
 async fn another_service_at_the_address_is_not_googles() {
     let world = World { base: Some(service(EC2).await), ..nowhere() };
     assert_eq!(detected("detectors: [gcp]", &world).await, json!({}));
@@ -383,7 +450,7 @@ async fn docker_is_asked_over_its_socket() {
             socket.write_all(text.as_bytes()).await.unwrap();
         }
     });
-    let docker = docker.to_str().unwrap().to_owned();
+    let docker = format!("unix://{}", docker.display());
     let world = World { docker, ..nowhere() };
     let want = json!({"host.name": "hostname", "os.type": "linux"});
     assert_eq!(detected("detectors: [docker]", &world).await, want);
