@@ -32,11 +32,10 @@ impl<'a> Env<'a, '_> {
     /// `of.name(args)`.
     pub(super) fn method(
         &mut self,
-        of: &'a Node,
+        of: Val<'a>,
         name: &str,
         args: &'a [Node],
     ) -> Result<Val<'a>, Stop> {
-        let of = self.eval(of)?;
         let args = args.iter().map(|it| self.eval(it)).collect::<Result<Vec<_>, _>>()?;
         let found = match of {
             Val::Time(time) => self.of_time(time, name, &args),
