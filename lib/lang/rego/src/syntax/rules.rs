@@ -234,9 +234,7 @@ impl Parser<'_> {
 
     /// Behind a brace: an operator on the same line, so that what stood before was no body.
     fn goes_on(&self) -> bool {
-        const OPERATORS: [&str; 15] =
-            ["=", ":=", "==", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "|", "&"];
-        let sign = self.token.kind == Kind::Sign && OPERATORS.contains(&self.word());
+        let sign = self.token.kind == Kind::Sign && token::operator_name(self.word()).is_some();
         let word = ["in", "and", "or", "with"].iter().any(|it| self.is_word(it));
         !self.token.on_new_line && (sign || word)
     }
