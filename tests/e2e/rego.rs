@@ -174,6 +174,41 @@ fn what_opa_would_format_is_told_and_written_only_if_it_is_asked() {
 }
 
 #[test]
+fn a_policy_from_standard_input_goes_to_standard_output_and_into_no_file() {
+    for flags in [&[][..], &["-w"]] {
+        let formatted = run(SLUICE, &[&["rego", "fmt"], flags].concat(), "package a\n\nx:=1\n");
+        assert_eq!(formatted, Some((true, "package a\n\nx := 1\n".to_owned())), "{flags:?}");
+    }
+    assert!(!Path::new("stdin").exists());
+}
+
+#[test]
+fn a_test_passes_if_it_is_true_and_each_of_its_cases_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a_test.rego");
+    let text = "\
+package a_test
+
+cases := [{\"in\": {1, 2}, \"want\": 3}, {\"in\": {1}, \"want\": 2}]
+
+test_sum[case.in] if {
+\tsome case in cases
+\tsum(case.in) == case.want
+}
+
+test_number := 1
+
+test_object.a := true
+";
+    fs::write(&path, text).unwrap();
+    let (code, out, _) = sluice(&["rego", "test", path.to_str().unwrap()]);
+    assert!(out.contains("  [1]: FAIL\n"), "{out}");
+    assert!(out.contains("data.a_test.test_number: FAIL ("), "{out}");
+    assert!(out.ends_with("PASS: 1/4\nFAIL: 3/4\n"), "{out}");
+    assert_eq!(code, 2);
+}
+
+#[test]
 fn a_wrong_policy_is_refused_with_its_place_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.rego");

@@ -11,9 +11,10 @@ use serde_json::{Map, Value as Json, json};
 use super::show::{self, Failure};
 use super::{
     COVERAGE, EXIT_ERRORS, EXIT_UNDEFINED, EXPLAIN, FAIL, FAIL_DEFINED, FORMAT, INPUT, coverage,
-    explain, load, loaded, options, policy,
+    explain, load, loaded, options,
 };
 use crate::cli::Matches;
+use crate::commands::reading;
 use crate::console::{complain, say};
 
 /// Largest input document, in bytes.
@@ -70,18 +71,10 @@ fn evaluate(matches: &Matches, query: &str) -> Result<(Results, Option<Json>), F
 
 /// The input document; undefined if there is none.
 pub fn input(path: &str) -> Result<Value, String> {
-    let mut text = String::new();
-    match path {
-        "" => return Ok(Value::Undefined),
-        "-" => {
-            let input = std::io::stdin().take(INPUT_BYTES_MAX).read_to_string(&mut text);
-            input.map_err(|it| format!("cannot read the input: {it}"))?;
-        }
-        path => {
-            let path = path.strip_prefix("file://").unwrap_or(path);
-            text = fs::read_to_string(path).map_err(|it| format!("cannot read {path}: {it}"))?;
-        }
+    if path.is_empty() {
+        return Ok(Value::Undefined);
     }
+    let text = reading::text(path.strip_prefix("file://").unwrap_or(path), INPUT_BYTES_MAX)?;
     let json = load::document(path, &text)?;
     Value::from_json_str(&json.to_string()).map_err(|it| format!("{path}: {it}"))
 }
