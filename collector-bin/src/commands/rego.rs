@@ -229,8 +229,7 @@ fn loaded(matches: &Matches, words: &[String]) -> Result<load::Loaded, show::Fai
 
 /// The same, compiled.
 fn policy(matches: &Matches, words: &[String], options: &Options) -> Result<Policy, show::Failure> {
-    let loaded = loaded(matches, words)?;
-    Policy::compile(loaded.sources, loaded.data, options).map_err(show::Failure::Rego)
+    loaded(matches, words)?.policy(options)
 }
 
 fn check(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {

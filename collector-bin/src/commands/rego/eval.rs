@@ -1,8 +1,6 @@
 //! `sluice rego eval`.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::Read as _;
 use std::process::ExitCode;
 
 use rego::{Results, Value};
@@ -21,12 +19,6 @@ use crate::console::{complain, say};
 const INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
-    if !matches.value(&EXPLAIN).is_empty()
-        && let Err(failure) = explain(matches, query)
-    {
-        complain(format_args!("{failure}"));
-        return Ok(ExitCode::from(EXIT_ERRORS));
-    }
     let format = Some(matches.value(&FORMAT)).filter(|it| !it.is_empty()).unwrap_or("json");
     let (results, report) = match evaluate(matches, query) {
         Ok(results) => results,
@@ -49,20 +41,16 @@ pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
     Ok(if failed { ExitCode::from(EXIT_UNDEFINED) } else { ExitCode::SUCCESS })
 }
 
-/// Says why before it says what.
-fn explain(matches: &Matches, query: &str) -> Result<(), Failure> {
-    let (loaded, options) = (loaded(matches, &[])?, options(matches));
-    let input = input(matches.value(&INPUT)).map_err(Failure::Reading)?;
-    let only_failures = matches.value(&EXPLAIN) == "fails";
-    let text = explain::of(&loaded, &options, query, &input, only_failures)?;
-    let none = "--explain needs the path of a rule with a body, such as data.a.allow\n";
-    let said = say(&text.unwrap_or_else(|| none.to_owned()));
-    said.map(|_| ()).map_err(Failure::Reading)
-}
-
 fn evaluate(matches: &Matches, query: &str) -> Result<(Results, Option<Json>), Failure> {
-    let policy = policy(matches, &[], &options(matches))?;
+    let (loaded, options) = (loaded(matches, &[])?, options(matches));
+    let policy = loaded.policy(&options)?;
     let input = input(matches.value(&INPUT)).map_err(Failure::Reading)?;
+    // Why, before what.
+    if let how @ ("full" | "fails") = matches.value(&EXPLAIN) {
+        let text = explain::of(&loaded, &policy, &options, query, &input, how == "fails")?;
+        let none = "--explain needs the path of a rule with a body, such as data.a.allow\n";
+        say(&text.unwrap_or_else(|| none.to_owned())).map_err(Failure::Reading)?;
+    }
     let mut worker = policy.query(query).map_err(Failure::Rego)?.worker();
     let results = worker.results(input)?;
     let report = if matches.is_on(&COVERAGE) { Some(coverage::report(&worker)) } else { None };

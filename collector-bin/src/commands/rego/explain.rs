@@ -24,17 +24,15 @@ struct Probe<'m> {
     rules: Vec<String>,
 }
 
-/// The explanation of a rule; `None` if the query is not the path of one.
+/// The explanation of a rule of `plain`, which is what was loaded as it is; `None` if the query is not the path of one.
 pub fn of(
     loaded: &Loaded,
+    plain: &Policy,
     options: &Options,
     query: &str,
     input: &Value,
     only_failures: bool,
 ) -> Result<Option<String>, Failure> {
-    let compile =
-        |sources| Policy::compile(sources, loaded.data.clone(), options).map_err(Failure::Rego);
-    let plain = compile(loaded.sources.clone())?;
     let modules: Vec<_> = plain.modules().collect();
     let probes = probes(&modules, query);
     if probes.is_empty() {
@@ -45,7 +43,7 @@ pub fn of(
         let own = probes.iter().filter(|it| it.file == source.name);
         *source = Source::new(source.name.clone(), with_probes(text, module, own));
     }
-    let policy = compile(sources)?;
+    let policy = Policy::compile(sources, loaded.data.clone(), options).map_err(Failure::Rego)?;
     let mut text = String::new();
     for probe in &probes {
         told(&policy, probe, input, only_failures, &mut text)?;

@@ -149,6 +149,7 @@ fn outcomes(
                 .map_err(|_| Failure::Reading(RUN.invalid(pattern, "is no regular expression")))?,
         ),
     };
+    let mut plain: Option<Policy> = None;
     let mut outcomes = tests(&policy);
     outcomes.retain(|it| wanted.as_ref().is_none_or(|wanted| wanted.is_match(&it.path())));
     for outcome in &mut outcomes {
