@@ -140,9 +140,11 @@ fn errors_name_the_place_in_the_text_that_was_written() {
 
 #[test]
 fn operators_fail_as_builtins_do() {
-    assert_eq!(value("y := \"a\"\nx := [1 | 1 + y]"), "[]");
-    assert_eq!(value("y := \"a\"\nx if not 1 + y == 2"), "undefined");
-    assert_eq!(value("y := \"a\"\nx if not 1 + y"), "true");
+    // What it is is not to be seen before it is evaluated.
+    let text = "y := object.get({}, 1, \"a\")\n";
+    assert_eq!(value(&format!("{text}x := [1 | 1 + y]")), "[]");
+    assert_eq!(value(&format!("{text}x if not 1 + y == 2")), "undefined");
+    assert_eq!(value(&format!("{text}x if not 1 + y")), "true");
     assert_eq!(value("y := 5\nx := [1 | some z in y]"), "[]");
     assert_eq!(value("y := {1, 2}\nx := (y - {1}) | {3}"), "[2,3]");
     assert_eq!(value("x := plus(1, minus(3, 1))"), "3");
@@ -155,7 +157,7 @@ fn operators_fail_as_builtins_do() {
         ("1 % z", "eval_builtin_error: rem: modulo by zero"),
         ("z % 1.5", "eval_builtin_error: rem: modulo on floating-point number"),
     ] {
-        let found = problem(&format!("y := \"a\"\nz := 0\nx := {rule}"));
+        let found = problem(&format!("{text}z := 0\nx := {rule}"));
         assert!(found.ends_with(want), "{rule}: {found}");
     }
 }
@@ -544,5 +546,40 @@ fn a_default_depends_on_nothing() {
     }
     for value in ["-1", "[1, {\"a\": null}]", "[y | y := input.x]"] {
         assert_eq!(refused(&format!("default x := {value}"), false), "", "{value}");
+    }
+}
+
+#[test]
+fn types_are_seen_through_variables_and_rules() {
+    for (rules, want) in [
+        ("x if { 1 == \"a\" }", "match error"),
+        ("x if { y := 1; y = \"a\" }", "match error"),
+        ("x if { y := [1]; z := y; z == {1} }", "match error"),
+        ("y := 1\nx if { y == \"a\" }", "match error"),
+        (
+            "y := 1 if { input.a } else := 2\nx if startswith(data.a.y, \"a\")",
+            "startswith: invalid argument(s)",
+        ),
+        ("x if { y := 1; startswith(y, \"a\") }", "startswith: invalid argument(s)"),
+        ("y contains 1\nx := y + 1", "plus: invalid argument(s)"),
+        ("y if input.a\nx := upper(y)", "upper: invalid argument(s)"),
+    ] {
+        let found = refused(rules, false);
+        assert!(found.starts_with(&format!("rego_type_error: {want}")), "{rules}: {found}");
+    }
+    for rules in [
+        "x if { 1 != \"a\" }",
+        "x if { y := input.a; y == \"a\" }",
+        "y := 1 if { input.a } else := \"a\"\nx if startswith(y, \"a\")",
+        "y := 1 if { input.a }\ny := \"a\" if { input.b }\nx if y == \"a\"",
+        "y := 1\nx if { y := \"a\"; startswith(y, \"a\") }",
+        "f(y) if { y == \"a\" }\ny := 1",
+        "x if { y := 1; z := [y | y := \"a\"; y == \"a\"]; z == [y] }",
+        "x if { some y in [\"a\"]; y == \"a\" }",
+        "y[k] := 1 if { some k in [1] }\nx if y == {}",
+        "y := 1\nx if { y == \"a\" with y as \"a\" }",
+        "x if { [a, 1] = [1, a] }",
+    ] {
+        assert_eq!(refused(rules, false), "", "{rules}");
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::recursion::Path;
 use super::{Unit, World};
 use crate::error::{Error, code};
-use crate::syntax::{ExprKind, Lines, Rule};
+use crate::syntax::{Lines, Rule};
 
 /// A rule, and where it is.
 #[derive(Clone, Copy)]
@@ -31,8 +31,7 @@ impl Placed<'_> {
 
     /// Its name has no variable in it.
     fn is_ground(&self) -> bool {
-        let reference = &self.rule.head.reference;
-        matches!(reference.kind, ExprKind::Var(_)) || reference.dotted().is_some()
+        self.rule.head.reference.dotted().is_some()
     }
 
     fn is_set(&self) -> bool {

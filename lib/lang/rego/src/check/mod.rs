@@ -86,7 +86,7 @@ pub fn check(units: &[Unit<'_>], is_strict: bool) -> Vec<Error> {
             calls::check(&world, unit.module, say);
             refs::check(&world, &rules, unit.module, say);
             safety::check(&world, unit.module, say);
-            types::check(&world, unit.module, say);
+            types::check(&world, &rules, unit.module, say);
         });
     }
     if errors.is_empty() {

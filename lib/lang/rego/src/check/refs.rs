@@ -96,17 +96,13 @@ impl Refs<'_, '_> {
 /// Why no value of a rule has such a part; `None` if one has, or may have.
 fn missing(rule: &Rule, rest: &[String]) -> Option<String> {
     let head = &rule.head;
-    if head.args.is_some() || head.key.is_some() || !is_constant(&head.reference) {
+    if head.args.is_some() || head.key.is_some() || head.reference.dotted().is_none() {
         return None;
     }
     let otherwise = rule.otherwise.iter().map(|it| it.value.as_ref());
     let values = [head.value.as_ref()].into_iter().chain(otherwise);
     let lacks = values.map(|it| lack(it, rest)).collect::<Option<Vec<_>>>()?;
     lacks.into_iter().next_back()
-}
-
-fn is_constant(name: &Expr) -> bool {
-    matches!(name.kind, ExprKind::Var(_)) || name.dotted().is_some()
 }
 
 fn lack(value: Option<&Expr>, rest: &[String]) -> Option<String> {
