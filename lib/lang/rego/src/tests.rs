@@ -583,3 +583,17 @@ fn types_are_seen_through_variables_and_rules() {
         assert_eq!(refused(rules, false), "", "{rules}");
     }
 }
+
+#[test]
+fn with_replaces_what_there_is() {
+    let wrong =
+        "rego_type_error: with keyword target must reference existing input, data, or a function";
+    assert_eq!(refused("y := 1\nx if { y with foo as 1 }", false), wrong);
+    assert_eq!(refused("y := 1\nx if { y with foo.bar as 1 }", false), wrong);
+    for target in ["input", "input.a.b", "data.b.c", "b.c", "e", "y", "count", "io.jwt.decode"] {
+        let rules = format!(
+            "import data.b\nimport input.d as e\ny := 1\nf(z) := z\nx if {{ y == 1 with {target} as f }}"
+        );
+        assert_eq!(refused(&rules, false), "", "{target}");
+    }
+}
