@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::show::{self, Failure};
 use super::{
-    COVERAGE, EXIT_ERRORS, EXIT_UNDEFINED, EXPLAIN, FAIL, FAIL_DEFINED, FORMAT, INPUT, coverage,
-    explain, load, loaded, options,
+    COVERAGE, EXIT_ERRORS, EXIT_UNDEFINED, EXPLAIN, FAIL, FAIL_DEFINED, FORMAT, VAR_VALUES,
+    coverage, explain, load, loaded, options,
 };
 use crate::cli::Matches;
 use crate::commands::reading;
@@ -44,10 +44,12 @@ pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
 fn evaluate(matches: &Matches, query: &str) -> Result<(Results, Option<Json>), Failure> {
     let (loaded, options) = (loaded(matches, &[])?, options(matches));
     let policy = loaded.policy(&options)?;
-    let input = input(matches.value(&INPUT)).map_err(Failure::Reading)?;
+    let input = super::input(matches)?;
     // Why, before what.
     if let how @ ("full" | "fails") = matches.value(&EXPLAIN) {
-        let text = explain::of(&loaded, &policy, &options, query, &input, how == "fails")?;
+        let (only_failures, variables) = (how == "fails", matches.is_on(&VAR_VALUES));
+        let wanted = explain::Wanted { only_failures, variables };
+        let text = explain::of(&loaded, &policy, &options, query, &input, wanted)?;
         let none = "--explain needs the path of a rule with a body, such as data.a.allow\n";
         say(&text.unwrap_or_else(|| none.to_owned())).map_err(Failure::Reading)?;
     }

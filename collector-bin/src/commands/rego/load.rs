@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fileconsumer::Glob;
 use rego::{Options, Policy, Source, Value};
 use serde_json::{Map, Value as Json};
 
@@ -50,26 +51,29 @@ impl File {
 
 /// Reads the policies of files and directories, and nothing else.
 pub fn policies(paths: &[String]) -> Result<Vec<Source>, String> {
-    let files = files(paths)?.into_iter().filter(|it| it.name.ends_with(".rego"));
+    let files = files(paths, &[])?.into_iter().filter(|it| it.name.ends_with(".rego"));
     files.map(|it| Ok(Source::new(it.name.clone(), it.text()?))).collect()
 }
 
-fn files(paths: &[String]) -> Result<Vec<File>, String> {
+fn files(paths: &[String], ignored: &[Glob]) -> Result<Vec<File>, String> {
     let mut files = Vec::new();
     for path in paths {
         let path = path.strip_prefix("file://").unwrap_or(path);
-        walk(Path::new(path), &mut Vec::new(), &mut files)?;
+        walk(Path::new(path), ignored, &mut Vec::new(), &mut files)?;
     }
     Ok(files)
 }
 
-/// Reads files and directories, and bundles.
-pub fn load(paths: &[String], bundles: &[String]) -> Result<Loaded, String> {
-    let mut files = files(paths)?;
+/// Reads files and directories, and bundles. Below what is named, names that fit a pattern of `ignored` are left out.
+pub fn load(paths: &[String], bundles: &[String], ignored: &[String]) -> Result<Loaded, String> {
+    let pattern = |it: &str| Glob::new(it).map_err(|why| format!("--ignore {it}: {why}"));
+    let ignored = ignored.iter().flat_map(|it| it.split(',')).map(pattern);
+    let ignored = ignored.collect::<Result<Vec<_>, _>>()?;
+    let mut files = files(paths, &ignored)?;
     let from = files.len();
     for path in bundles {
         if Path::new(path).is_dir() {
-            walk(Path::new(path), &mut Vec::new(), &mut files)?;
+            walk(Path::new(path), &ignored, &mut Vec::new(), &mut files)?;
         } else {
             archive(path, &mut files)?;
         }
@@ -108,7 +112,12 @@ pub fn document(name: &str, text: &str) -> Result<Json, String> {
     serde_json::to_value(value).map_err(|it| format!("{name}: {it}"))
 }
 
-fn walk(path: &Path, folders: &mut Vec<String>, files: &mut Vec<File>) -> Result<(), String> {
+fn walk(
+    path: &Path,
+    ignored: &[Glob],
+    folders: &mut Vec<String>,
+    files: &mut Vec<File>,
+) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     if files.len() >= FILES_MAX || folders.len() > DEPTH_MAX {
         return Err(format!(
@@ -130,16 +139,16 @@ fn walk(path: &Path, folders: &mut Vec<String>, files: &mut Vec<File>) -> Result
     entries.sort();
     for entry in entries {
         let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+        if name.starts_with('.') || ignored.iter().any(|it| it.matches(Path::new(&name))) {
             continue;
         }
         if entry.is_dir() {
             folders.push(name);
-            walk(&entry, folders, files)?;
+            walk(&entry, ignored, folders, files)?;
             folders.pop();
         } else if ["rego", "json", "yaml", "yml"].iter().any(|it| name.ends_with(&format!(".{it}")))
         {
-            walk(&entry, folders, files)?;
+            walk(&entry, ignored, folders, files)?;
         }
     }
     Ok(())

@@ -15,8 +15,8 @@ use super::cases::{self, Cases};
 use super::coverage::{self, Lines};
 use super::show::{self, Failure};
 use super::{
-    EXIT_ERRORS, EXIT_ZERO, FAIL_ON_EMPTY, FORMAT, RUN, THRESHOLD, VERBOSE, explain, loaded,
-    options,
+    EXIT_ERRORS, EXIT_ZERO, FAIL_ON_EMPTY, FORMAT, RUN, THRESHOLD, VAR_VALUES, VERBOSE, explain,
+    loaded, options,
 };
 use crate::EXIT_CONFIG;
 use crate::cli::Matches;
@@ -178,7 +178,9 @@ fn outcomes(
                 None => plain.insert(loaded.policy(options)?),
             };
             let path = outcome.path();
-            let of = explain::of(&loaded, plain, options, &path, &Value::Undefined, true)?;
+            let variables = matches.is_on(&VAR_VALUES);
+            let wanted = explain::Wanted { only_failures: true, variables };
+            let of = explain::of(&loaded, plain, options, &path, &Value::Undefined, wanted)?;
             outcome.reason = of.unwrap_or_default();
         }
         coverage::add(lines, &worker);
