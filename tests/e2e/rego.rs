@@ -174,6 +174,41 @@ fn what_opa_would_format_is_told_and_written_only_if_it_is_asked() {
 }
 
 #[test]
+fn a_policy_from_standard_input_goes_to_standard_output_and_into_no_file() {
+    for flags in [&[][..], &["-w"]] {
+        let formatted = run(SLUICE, &[&["rego", "fmt"], flags].concat(), "package a\n\nx:=1\n");
+        assert_eq!(formatted, Some((true, "package a\n\nx := 1\n".to_owned())), "{flags:?}");
+    }
+    assert!(!Path::new("stdin").exists());
+}
+
+#[test]
+fn a_test_passes_if_it_is_true_and_each_of_its_cases_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a_test.rego");
+    let text = "\
+package a_test
+
+cases := [{\"in\": {1, 2}, \"want\": 3}, {\"in\": {1}, \"want\": 2}]
+
+test_sum[case.in] if {
+\tsome case in cases
+\tsum(case.in) == case.want
+}
+
+test_number := 1
+
+test_object.a := true
+";
+    fs::write(&path, text).unwrap();
+    let (code, out, _) = sluice(&["rego", "test", path.to_str().unwrap()]);
+    assert!(out.contains("  [1]: FAIL\n"), "{out}");
+    assert!(out.contains("data.a_test.test_number: FAIL ("), "{out}");
+    assert!(out.ends_with("PASS: 1/4\nFAIL: 3/4\n"), "{out}");
+    assert_eq!(code, 2);
+}
+
+#[test]
 fn a_wrong_policy_is_refused_with_its_place_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.rego");
@@ -253,6 +288,74 @@ fn an_explanation_names_the_expression_that_does_not_hold() {
     assert_eq!((code, out, err), (0, said, String::new()));
     let (_, out, _) = ask("full");
     assert!(out.starts_with(&format!("{policy}:6:2: holds input.level == \"ERROR\"\n")), "{out}");
+}
+
+#[test]
+fn an_explanation_shows_the_variables_of_what_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (policy, tests) = (path("a.rego"), path("a_test.rego"));
+    let body = "some i\n\tsome user, age in input.users\n\twanted := age + 1\n\tinput.levels[i] == wanted\n";
+    fs::write(&policy, format!("package a\n\nallow if {{\n\t{body}}}\n")).unwrap();
+    let test = "package a_test\n\ntest_a if {\n\tx := 1\n\tsome y in [2, 3]\n\tx == y\n}\n";
+    fs::write(&tests, test).unwrap();
+    let input = path("input.json");
+    fs::write(&input, r#"{"users": {"u": 1, "v": 2}, "levels": [7]}"#).unwrap();
+    let said = format!(
+        "{policy}:7:2: FAILS input.levels[i] == wanted\n    input.levels = [7]\n    wanted = 2\n    wanted = 3\n"
+    );
+    // What the beginning of a body does not use is no mistake of the policy.
+    for strict in ["--strict=false", "--strict"] {
+        let (code, out, err) = sluice(&[
+            "rego",
+            "eval",
+            "-d",
+            &policy,
+            "-i",
+            &input,
+            "-f",
+            "raw",
+            "--explain",
+            "fails",
+            "--var-values",
+            strict,
+            "data.a.allow",
+        ]);
+        assert_eq!((code, out, err), (0, said.clone(), String::new()));
+    }
+    let (_, out, _) = sluice(&["rego", "test", &tests, "-v", "--var-values"]);
+    assert!(out.contains(":6:2: FAILS x == y\n      x = 1, y = 2\n      x = 1, y = 3\n"), "{out}");
+}
+
+#[test]
+fn what_is_ignored_takes_too_long_or_is_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::create_dir(path("drafts")).unwrap();
+    for name in ["a.rego", "b_test.rego", "drafts/c.rego"] {
+        let what = if name == "a.rego" { "x := 1" } else { "}" };
+        fs::write(path(name), format!("package a\n\n{what}\n")).unwrap();
+    }
+    let root = path("");
+    assert_eq!(sluice(&["rego", "check", &root]).0, 1);
+    let ignored = ["--ignore", "*_test.rego", "--ignore", "x,drafts"];
+    assert_eq!(sluice(&[&["rego", "check", &root], &ignored[..]].concat()).0, 0);
+    let (code, _, err) = sluice(&["rego", "check", &root, "--ignore", "["]);
+    assert_eq!((code, err.contains("--ignore [: parse glob")), (1, true), "{err}");
+
+    let long = "count([1 | numbers.range(1, 9999)[_] < numbers.range(1, 9999)[_]])";
+    let (code, out, _) = sluice(&["rego", "eval", "--timeout", "10ms", long]);
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &document["errors"][0]["code"]), (2, &json!("eval_cancel_error")));
+    assert_eq!(sluice(&["rego", "eval", "--timeout", "soon", "1"]).0, 1);
+
+    let eval = |flags: &[&str], input: &str| {
+        run(SLUICE, &[&["rego", "eval", "-f", "raw"], flags].concat(), input).unwrap()
+    };
+    assert_eq!(eval(&["-I", "input.b"], "{\"b\": 7}"), (true, "7\n".to_owned()));
+    assert_eq!(eval(&["--stdin"], "1 + 1"), (true, "2\n".to_owned()));
+    let (works, said) = eval(&["-I", "-i", "x", "input.b"], "");
+    assert!(!works && said.contains("specify --stdin-input or --input but not both"), "{said}");
 }
 
 #[test]

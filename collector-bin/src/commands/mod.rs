@@ -12,6 +12,7 @@ mod policy;
 mod print_config;
 mod print_rbac;
 mod queue;
+mod reading;
 mod rego;
 mod run;
 mod schema;

@@ -11,7 +11,11 @@ use telemetry_policy::{Engine, Mistake, Policies, to_rego};
 
 use crate::EXIT_CONFIG;
 use crate::cli::{Command, Flag, Matches, Takes, Word};
+use crate::commands::reading;
 use crate::console::{complain, say};
+
+/// Largest file with policies, or with a request, in bytes.
+const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 const POLICIES: Flag = Flag {
     name: "policies",
@@ -90,7 +94,7 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
 }
 
 fn text(path: &str) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
+    reading::text(path, FILE_BYTES_MAX)
 }
 
 fn check(policies: &Policies) -> Result<ExitCode, String> {

@@ -15,15 +15,20 @@ mod test;
 
 use std::process::ExitCode;
 
-use rego::{Options, Policy, Version};
+use component::config::Duration;
+use rego::{Limits, Options, Policy, Value, Version};
 
 use crate::EXIT_CONFIG;
 use crate::cli::{Command, Flag, Matches, Takes, Word};
+use crate::commands::reading;
 use crate::console::{complain, say};
 
 /// What `opa` answers when a query or a test fails.
 const EXIT_UNDEFINED: u8 = 1;
 const EXIT_ERRORS: u8 = 2;
+
+/// Largest query from standard input, in bytes.
+const QUERY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 const DATA: Flag = Flag {
     name: "data",
@@ -61,6 +66,17 @@ const FAIL: Flag = switch("fail", "Exit with 1 if undefined; of fmt, with 2 if f
 const FAIL_DEFINED: Flag = switch("fail-defined", "Exit with 1 if the query is defined");
 const STRICT: Flag =
     switch("strict-builtin-errors", "A builtin that fails is an error, and not undefined");
+const STRICT_CHECKS: Flag = Flag {
+    short: Some('S'),
+    ..switch("strict", "Refuse variables, arguments and imports that nothing uses")
+};
+const STDIN: Flag = switch("stdin", "Read the query from standard input");
+const STDIN_INPUT: Flag = Flag {
+    short: Some('I'),
+    ..switch("stdin-input", "Read the input document from standard input")
+};
+const VAR_VALUES: Flag =
+    switch("var-values", "Show the variables of what fails: with --explain, and of test -v");
 const V0: Flag = switch("v0-compatible", "Read modules as before OPA 1.0");
 const V1: Flag = switch("v1-compatible", "Read modules as OPA 1.0 does");
 const COVERAGE: Flag =
@@ -89,6 +105,22 @@ const RUN: Flag = Flag {
     takes: Takes::Text("regex"),
     default: "",
     about: "Run the tests whose names match, as data.package.test_name",
+};
+
+const TIMEOUT: Flag = Flag {
+    name: "timeout",
+    short: None,
+    takes: Takes::Text("duration"),
+    default: "0s",
+    about: "Longest evaluation, or test, such as 500ms; 0 is no limit",
+};
+
+const IGNORE: Flag = Flag {
+    name: "ignore",
+    short: None,
+    takes: Takes::Text("pattern"),
+    default: "",
+    about: "Names of files and directories that are not loaded, such as '*_test.rego'; may be repeated",
 };
 
 const COUNT: Flag = Flag {
@@ -163,6 +195,12 @@ Evaluate, test and check Rego policies, as opa does.
         &FAIL,
         &FAIL_DEFINED,
         &STRICT,
+        &STRICT_CHECKS,
+        &STDIN,
+        &STDIN_INPUT,
+        &IGNORE,
+        &TIMEOUT,
+        &VAR_VALUES,
         &V0,
         &V1,
         &COVERAGE,
@@ -186,13 +224,14 @@ const ACTIONS: [&str; 8] =
     ["eval", "test", "check", "fmt", "fmt-check", "coverage", "bench", "repl"];
 
 fn run(matches: &Matches) -> Result<ExitCode, String> {
+    limits(matches)?;
     let words = matches.words_from(1);
     match matches.word(0).unwrap_or_default() {
         "eval" if !matches.value(&RECORD).is_empty() => {
-            record::run(matches, &query(words)?, matches.value(&RECORD))
+            record::run(matches, &query(matches, words)?, matches.value(&RECORD))
         }
-        "eval" => eval::run(matches, &query(words)?),
-        "bench" => bench::run(matches, &query(words)?),
+        "eval" => eval::run(matches, &query(matches, words)?),
+        "bench" => bench::run(matches, &query(matches, words)?),
         "repl" => repl::run(matches),
         "test" => test::run(matches, words, matches.is_on(&COVERAGE)),
         "fmt" => format::run(matches, words, false),
@@ -202,11 +241,36 @@ fn run(matches: &Matches) -> Result<ExitCode, String> {
     }
 }
 
-fn query(words: &[String]) -> Result<String, String> {
-    match words {
-        [query] => Ok(query.clone()),
-        _ => Err("specify a query argument, and only one".into()),
+fn query(matches: &Matches, words: &[String]) -> Result<String, String> {
+    let is_typed = matches.is_on(&STDIN);
+    if is_typed && matches.is_on(&STDIN_INPUT) {
+        return Err("specify --stdin or --stdin-input but not both".into());
     }
+    match words {
+        [query] if !is_typed => Ok(query.clone()),
+        [] if is_typed => reading::text("-", QUERY_BYTES_MAX),
+        _ => Err("specify a query argument, and only one, or --stdin".into()),
+    }
+}
+
+/// The input document that flags name.
+fn input(matches: &Matches) -> Result<Value, show::Failure> {
+    let path = match (matches.is_on(&STDIN_INPUT), matches.value(&INPUT)) {
+        (true, "") => "-",
+        (true, _) => {
+            let text = "specify --stdin-input or --input but not both";
+            return Err(show::Failure::Reading(text.into()));
+        }
+        (false, path) => path,
+    };
+    eval::input(path).map_err(show::Failure::Reading)
+}
+
+/// The limits that flags set are checked by `run`.
+fn limits(matches: &Matches) -> Result<Limits, String> {
+    let text = matches.value(&TIMEOUT);
+    let timeout = Duration::parse(text).map_err(|why| TIMEOUT.invalid(text, why))?;
+    Ok(Limits { time: Some(timeout.std()).filter(|it| !it.is_zero()) })
 }
 
 fn options(matches: &Matches) -> Options {
@@ -217,20 +281,20 @@ fn options(matches: &Matches) -> Options {
     };
     let strict_builtin_errors = matches.is_on(&STRICT);
     let coverage = matches.is_on(&COVERAGE) || !matches.value(&THRESHOLD).is_empty();
-    Options { version, strict_builtin_errors, coverage, ..Options::default() }
+    let (strict, limits) = (matches.is_on(&STRICT_CHECKS), limits(matches).unwrap_or_default());
+    Options { version, strict, strict_builtin_errors, coverage, limits, ..Options::default() }
 }
 
 /// The files that flags and words name.
 fn loaded(matches: &Matches, words: &[String]) -> Result<load::Loaded, show::Failure> {
     let mut paths = matches.all(&DATA);
     paths.extend(words.iter().cloned());
-    load::load(&paths, &matches.all(&BUNDLE)).map_err(show::Failure::Reading)
+    load::load(&paths, &matches.all(&BUNDLE), &matches.all(&IGNORE)).map_err(show::Failure::Reading)
 }
 
 /// The same, compiled.
 fn policy(matches: &Matches, words: &[String], options: &Options) -> Result<Policy, show::Failure> {
-    let loaded = loaded(matches, words)?;
-    Policy::compile(loaded.sources, loaded.data, options).map_err(show::Failure::Rego)
+    loaded(matches, words)?.policy(options)
 }
 
 fn check(matches: &Matches, words: &[String]) -> Result<ExitCode, String> {

@@ -482,6 +482,12 @@ fn sections_are_on_when_mentioned() {
         ],
     );
     check_error(
+        r#"{"protocols": {"grpc": {"enabled": {"a-b": 2, "a": 1}}}}"#,
+        &[
+            "protocols/grpc | 'protocols.grpc' unexpected type map[string]interface {} for 'enabled': got 'map[a:1 a-b:2]' value expected 'true' or 'false'",
+        ],
+    );
+    check_error(
         r#"{"protocols": {"grpc": "x"}}"#,
         &["protocols/grpc | 'protocols.grpc' expected a map or struct, got \"string\""],
     );

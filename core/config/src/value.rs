@@ -98,10 +98,11 @@ impl Value {
                 format!("[{}]", all.join(" "))
             }
             Value::Map(entries) => {
-                let mut all: Vec<_> =
-                    entries.iter().map(|(key, it)| format!("{key}:{}", it.go_text())).collect();
-                all.sort();
-                format!("map[{}]", all.join(" "))
+                // In the order of the keys, as Go.
+                let mut all: Vec<_> = entries.iter().collect();
+                all.sort_by_key(|(key, _)| key);
+                let all = all.into_iter().map(|(key, it)| format!("{key}:{}", it.go_text()));
+                format!("map[{}]", all.collect::<Vec<_>>().join(" "))
             }
             Value::Null => "<nil>".to_owned(),
             Value::Sourced { text, .. } => text.clone(),

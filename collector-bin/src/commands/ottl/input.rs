@@ -1,9 +1,9 @@
 //! Telemetry from a file: OTLP/JSON requests, or a single log record.
 
-use std::io::Read as _;
-
 use pdata::{Data, Limits, Signal};
 use serde_json::{Value, json};
+
+use crate::commands::reading;
 
 /// Largest input, in bytes.
 const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -13,14 +13,7 @@ const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// # Errors
 /// It cannot be read, or what is in it is no telemetry.
 pub fn read(file: &str) -> Result<Vec<Data>, String> {
-    let mut text = String::new();
-    let cannot = |error| format!("cannot read {file}: {error}");
-    if file == "-" {
-        std::io::stdin().take(INPUT_BYTES_MAX).read_to_string(&mut text).map_err(cannot)?;
-    } else {
-        let opened = std::fs::File::open(file).map_err(cannot)?;
-        opened.take(INPUT_BYTES_MAX).read_to_string(&mut text).map_err(cannot)?;
-    }
+    let text = reading::text(file, INPUT_BYTES_MAX)?;
     parse(&text).map_err(|error| format!("{file}: {error}"))
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use serde_json::{Map, Value as Json, json};
 
 use super::show::{self, Failure};
-use super::{COUNT, FORMAT, INPUT, eval, options, policy};
+use super::{COUNT, FORMAT, eval, input, options, policy};
 use crate::EXIT_CONFIG;
 use crate::cli::Matches;
 use crate::console::{complain, say};
@@ -91,7 +91,7 @@ fn histogram(times: &[Duration]) -> Vec<(String, u64)> {
 /// The times of all evaluations; `None` if the query is undefined.
 fn measure(matches: &Matches, query: &str, count: usize) -> Result<Option<Vec<Duration>>, Failure> {
     let policy = policy(matches, &[], &options(matches))?;
-    let input = eval::input(matches.value(&INPUT)).map_err(Failure::Reading)?;
+    let input = input(matches)?;
     let mut worker = policy.query(query).map_err(Failure::Rego)?.worker();
     for _ in 0..WARM_UP {
         if worker.evaluate(input.clone())?.is_none() {

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use rego::syntax::{self, Body, Expr, ExprKind, Literal, LiteralKind, Rule, Version, visit};
-use rego::{Source, Value};
+use rego::{Options, Policy, Source, Value};
 use serde_json::{Map, Value as Json};
+
+use super::show;
 
 /// Before what is noted, so that it is told from what a test prints itself.
 const MARK: &str = "\u{1}";
-/// Most cases of one test.
-const CASES_MAX: usize = 10_000;
 
 /// The cases of a test by their names, and whether each passed.
 #[derive(Debug, Default)]
@@ -89,32 +89,52 @@ fn of_literal(literal: &Literal, into: &mut BTreeSet<String>) {
     }
 }
 
+/// The names of a noted case, which are printed as Rego writes them; none if one of them is undefined.
+fn names(text: &str) -> Vec<String> {
+    let as_rego = || {
+        let policy = Policy::compile(Vec::new(), Value::new_object(), &Options::default()).ok()?;
+        policy.query(text).ok()?.worker().evaluate(Value::Undefined).ok()?
+    };
+    let read = Value::from_json_str(text).ok().or_else(as_rego);
+    let names = read.as_ref().and_then(|it| it.as_array().ok());
+    names.into_iter().flat_map(|it| it.iter()).map(shown).collect()
+}
+
+/// The name of a case as OPA shows it.
+fn shown(name: &Value) -> String {
+    match name {
+        Value::String(text) => text.to_string(),
+        other => show::json_of(other).to_string(),
+    }
+}
+
 impl Cases {
-    /// Takes the notes out of what a test printed; `value` is that of its rule.
+    /// Takes the notes out of what a test printed; `value` is that of its rule. What it says of a case decides, and a case that it
+    /// does not know fails.
     pub fn of(prints: &mut Vec<String>, value: Option<&Value>) -> Self {
-        let mut cases = Self::default();
-        let mut count = 0;
+        let mut cases = Self::said(value);
         prints.retain(|line| {
             let Some((_, names)) = line.split_once(&format!("{MARK} ")) else { return true };
-            let names: Vec<Json> = serde_json::from_str(names).unwrap_or_default();
-            if count < CASES_MAX {
-                cases.add(&names, value);
-                count += 1;
-            }
+            cases.add(&self::names(names));
             false
         });
         cases
     }
 
-    fn add(&mut self, names: &[Json], value: Option<&Value>) -> bool {
-        let Some((name, rest)) = names.split_first() else {
-            self.fails = !matches!(value, Some(Value::Bool(true)));
-            return self.fails;
+    fn said(value: Option<&Value>) -> Self {
+        let Some(Value::Object(entries)) = value else {
+            let fails = !matches!(value, Some(Value::Bool(true)));
+            return Self { fails, ..Self::default() };
         };
-        let key = Value::from_json_str(&name.to_string()).unwrap_or(Value::Null);
-        let below = value.and_then(|it| it.as_object().ok()).and_then(|it| it.get(&key));
-        let shown = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
-        let fails = self.below.entry(shown).or_default().add(rest, below);
+        let below = entries.iter().map(|(name, it)| (shown(name), Self::said(Some(it))));
+        let below: BTreeMap<String, Self> = below.collect();
+        Self { fails: below.values().any(Self::fails), below }
+    }
+
+    fn add(&mut self, names: &[String]) -> bool {
+        let Some((name, rest)) = names.split_first() else { return self.fails };
+        let case = self.below.entry(name.clone()).or_insert_with(|| Self::said(None));
+        let fails = case.add(rest);
         self.fails |= fails;
         fails
     }
@@ -160,5 +180,50 @@ impl Cases {
             (name.clone(), Json::Object(it))
         };
         Json::Object(self.below.iter().map(one).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cases that were noted with these names, with what their rule says.
+    fn cases(names: &[&str], value: &str) -> Cases {
+        let mut prints: Vec<String> =
+            names.iter().map(|it| format!("a.rego:3: {MARK} [{it}]")).collect();
+        prints.push("a.rego:4: hello".to_owned());
+        let policy = Policy::compile(Vec::new(), Value::new_object(), &Options::default()).unwrap();
+        let value = policy.query(value).unwrap().worker().evaluate(Value::Undefined).unwrap();
+        let cases = Cases::of(&mut prints, value.as_ref());
+        assert_eq!(prints, ["a.rego:4: hello"]);
+        cases
+    }
+
+    #[test]
+    fn a_case_without_a_value_fails_however_many_there_are() {
+        let names: Vec<String> = (0..10_001).map(|it| it.to_string()).collect();
+        let cases = cases(&names.iter().map(String::as_str).collect::<Vec<_>>(), "{0: true}");
+        assert_eq!((cases.fails(), cases.count()), (true, (1, 10_000)));
+    }
+
+    #[test]
+    fn names_may_be_of_any_type() {
+        let value = "{{\"a\", 1}: true, {\"b\": {2}}: true, 3: true}";
+        let all = cases(&["{1, \"a\"}", "{\"b\": {2}}", "3"], value);
+        assert_eq!((all.fails(), all.count()), (false, (3, 0)));
+        let mut lines = String::new();
+        all.lines(true, 0, &mut lines);
+        assert_eq!(lines, "3: PASS\n[1,\"a\"]: PASS\n{\"b\":[2]}: PASS\n");
+        assert_eq!(cases(&["{1}"], "{}").count(), (0, 1));
+        assert_eq!(cases(&["<undefined>"], "{\"x\": true}").count(), (1, 0));
+    }
+
+    #[test]
+    fn cases_below_cases_fail_with_what_is_in_them() {
+        let cases =
+            cases(&["\"a\", 1", "\"a\", 2", "\"b\", 1"], "{\"a\": {1: true}, \"b\": {1: true}}");
+        let mut lines = String::new();
+        cases.lines(true, 0, &mut lines);
+        assert_eq!(lines, "a: FAIL\n  1: PASS\n  2: FAIL\nb: PASS\n  1: PASS\n");
     }
 }

@@ -1,8 +1,6 @@
 //! `sluice rego eval`.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::Read as _;
 use std::process::ExitCode;
 
 use rego::{Results, Value};
@@ -10,22 +8,17 @@ use serde_json::{Map, Value as Json, json};
 
 use super::show::{self, Failure};
 use super::{
-    COVERAGE, EXIT_ERRORS, EXIT_UNDEFINED, EXPLAIN, FAIL, FAIL_DEFINED, FORMAT, INPUT, coverage,
-    explain, load, loaded, options, policy,
+    COVERAGE, EXIT_ERRORS, EXIT_UNDEFINED, EXPLAIN, FAIL, FAIL_DEFINED, FORMAT, VAR_VALUES,
+    coverage, explain, load, loaded, options,
 };
 use crate::cli::Matches;
+use crate::commands::reading;
 use crate::console::{complain, say};
 
 /// Largest input document, in bytes.
 const INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
-    if !matches.value(&EXPLAIN).is_empty()
-        && let Err(failure) = explain(matches, query)
-    {
-        complain(format_args!("{failure}"));
-        return Ok(ExitCode::from(EXIT_ERRORS));
-    }
     let format = Some(matches.value(&FORMAT)).filter(|it| !it.is_empty()).unwrap_or("json");
     let (results, report) = match evaluate(matches, query) {
         Ok(results) => results,
@@ -48,20 +41,18 @@ pub fn run(matches: &Matches, query: &str) -> Result<ExitCode, String> {
     Ok(if failed { ExitCode::from(EXIT_UNDEFINED) } else { ExitCode::SUCCESS })
 }
 
-/// Says why before it says what.
-fn explain(matches: &Matches, query: &str) -> Result<(), Failure> {
-    let (loaded, options) = (loaded(matches, &[])?, options(matches));
-    let input = input(matches.value(&INPUT)).map_err(Failure::Reading)?;
-    let only_failures = matches.value(&EXPLAIN) == "fails";
-    let text = explain::of(&loaded, &options, query, &input, only_failures)?;
-    let none = "--explain needs the path of a rule with a body, such as data.a.allow\n";
-    let said = say(&text.unwrap_or_else(|| none.to_owned()));
-    said.map(|_| ()).map_err(Failure::Reading)
-}
-
 fn evaluate(matches: &Matches, query: &str) -> Result<(Results, Option<Json>), Failure> {
-    let policy = policy(matches, &[], &options(matches))?;
-    let input = input(matches.value(&INPUT)).map_err(Failure::Reading)?;
+    let (loaded, options) = (loaded(matches, &[])?, options(matches));
+    let policy = loaded.policy(&options)?;
+    let input = super::input(matches)?;
+    // Why, before what.
+    if let how @ ("full" | "fails") = matches.value(&EXPLAIN) {
+        let (only_failures, variables) = (how == "fails", matches.is_on(&VAR_VALUES));
+        let wanted = explain::Wanted { only_failures, variables };
+        let text = explain::of(&loaded, &policy, &options, query, &input, wanted)?;
+        let none = "--explain needs the path of a rule with a body, such as data.a.allow\n";
+        say(&text.unwrap_or_else(|| none.to_owned())).map_err(Failure::Reading)?;
+    }
     let mut worker = policy.query(query).map_err(Failure::Rego)?.worker();
     let results = worker.results(input)?;
     let report = if matches.is_on(&COVERAGE) { Some(coverage::report(&worker)) } else { None };
@@ -70,18 +61,10 @@ fn evaluate(matches: &Matches, query: &str) -> Result<(Results, Option<Json>), F
 
 /// The input document; undefined if there is none.
 pub fn input(path: &str) -> Result<Value, String> {
-    let mut text = String::new();
-    match path {
-        "" => return Ok(Value::Undefined),
-        "-" => {
-            let input = std::io::stdin().take(INPUT_BYTES_MAX).read_to_string(&mut text);
-            input.map_err(|it| format!("cannot read the input: {it}"))?;
-        }
-        path => {
-            let path = path.strip_prefix("file://").unwrap_or(path);
-            text = fs::read_to_string(path).map_err(|it| format!("cannot read {path}: {it}"))?;
-        }
+    if path.is_empty() {
+        return Ok(Value::Undefined);
     }
+    let text = reading::text(path.strip_prefix("file://").unwrap_or(path), INPUT_BYTES_MAX)?;
     let json = load::document(path, &text)?;
     Value::from_json_str(&json.to_string()).map_err(|it| format!("{path}: {it}"))
 }

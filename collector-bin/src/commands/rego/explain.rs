@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use rego::syntax::visit;
-use rego::syntax::{Body, Expr, ExprKind, Lines, Module};
+use rego::syntax::{Body, Expr, ExprKind, Lines, Literal, LiteralKind, Module};
 use rego::{Options, Policy, Source, Value};
 
 use super::load::Loaded;
@@ -13,6 +13,18 @@ use super::show::{self, Failure};
 
 /// Longest value that is shown, in characters.
 const SHOWN_MAX: usize = 120;
+
+/// Most values of the variables of an expression that are shown.
+const SOLUTIONS_MAX: usize = 3;
+
+/// What an explanation has.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Not what holds.
+    pub only_failures: bool,
+    /// The variables of what fails.
+    pub variables: bool,
+}
 
 /// One body of the rule.
 struct Probe<'m> {
@@ -24,17 +36,15 @@ struct Probe<'m> {
     rules: Vec<String>,
 }
 
-/// The explanation of a rule; `None` if the query is not the path of one.
+/// The explanation of a rule of `plain`, which is what was loaded as it is; `None` if the query is not the path of one.
 pub fn of(
     loaded: &Loaded,
+    plain: &Policy,
     options: &Options,
     query: &str,
     input: &Value,
-    only_failures: bool,
+    wanted: Wanted,
 ) -> Result<Option<String>, Failure> {
-    let compile =
-        |sources| Policy::compile(sources, loaded.data.clone(), options).map_err(Failure::Rego);
-    let plain = compile(loaded.sources.clone())?;
     let modules: Vec<_> = plain.modules().collect();
     let probes = probes(&modules, query);
     if probes.is_empty() {
@@ -45,10 +55,12 @@ pub fn of(
         let own = probes.iter().filter(|it| it.file == source.name);
         *source = Source::new(source.name.clone(), with_probes(text, module, own));
     }
-    let policy = compile(sources)?;
+    // What comes of a body that ends early is not used.
+    let options = Options { strict: false, ..options.clone() };
+    let policy = Policy::compile(sources, loaded.data.clone(), &options).map_err(Failure::Rego)?;
     let mut text = String::new();
     for probe in &probes {
-        told(&policy, probe, input, only_failures, &mut text)?;
+        told(&policy, probe, input, wanted, &mut text)?;
     }
     Ok(Some(text))
 }
@@ -87,9 +99,25 @@ fn with_probes<'p, 'm: 'p>(
     for probe in probes {
         for (at, name) in probe.rules.iter().enumerate() {
             let _ = write!(text, "\n\n{name}{joint}");
-            for literal in probe.body.literals.iter().take(at + 1) {
-                let own = probe.text.get(literal.span.clone()).unwrap_or_default();
-                let _ = write!(text, "\n\t{own}");
+            let literals = probe.body.literals.get(..=at).unwrap_or_default();
+            // A body that says nothing holds.
+            text.push_str("\n\ttrue");
+            for literal in literals {
+                let _ = write!(text, "\n\t{}", kept(literal, literals, probe.text));
+            }
+            text.push_str("\n}");
+            let before = probe.body.literals.get(..at).unwrap_or_default();
+            let seen = probe.body.literals.get(at).map(|it| seen(it, before)).unwrap_or_default();
+            // With the variables that the expression reads and others give values to.
+            let entries: Vec<String> = seen.iter().map(|it| format!("{it:?}: {it}")).collect();
+            let entries = entries.join(", ");
+            let _ = if module.is_v1 {
+                write!(text, "\n\n{name}_seen contains {{{entries}}} if {{\n\ttrue")
+            } else {
+                write!(text, "\n\n{name}_seen[{{{entries}}}] {{\n\ttrue")
+            };
+            for literal in before {
+                let _ = write!(text, "\n\t{}", kept(literal, before, probe.text));
             }
             text.push_str("\n}");
         }
@@ -98,12 +126,56 @@ fn with_probes<'p, 'm: 'p>(
     text
 }
 
+/// The variables of a literal that those before it give values to.
+fn seen(literal: &Literal, before: &[Literal]) -> BTreeSet<String> {
+    let mut given = BTreeSet::new();
+    for it in before {
+        match &it.kind {
+            LiteralKind::Expr(Expr { kind: ExprKind::Infix(":=", left, _), .. }) => {
+                variables(left, &mut given);
+            }
+            LiteralKind::SomeIn { key, value, .. } => {
+                key.iter().chain([value]).for_each(|it| variables(it, &mut given));
+            }
+            _ => {}
+        }
+    }
+    given.remove("_");
+    let mut read = BTreeSet::new();
+    visit::literal(literal, &mut |it: &Expr| add_variable(it, &mut read));
+    given.intersection(&read).cloned().collect()
+}
+
+fn variables(expr: &Expr, into: &mut BTreeSet<String>) {
+    visit::expr(expr, &mut |it: &Expr| add_variable(it, into));
+}
+
+fn add_variable(expr: &Expr, into: &mut BTreeSet<String>) {
+    if let ExprKind::Var(name) = &expr.kind {
+        into.insert(name.clone());
+    }
+}
+
+/// A literal in a body that ends early: `some` without the names that only the rest uses.
+fn kept(literal: &Literal, literals: &[Literal], text: &str) -> String {
+    let LiteralKind::Some(names) = &literal.kind else {
+        return text.get(literal.span.clone()).unwrap_or_default().to_owned();
+    };
+    let mut used = BTreeSet::new();
+    for it in literals {
+        visit::literal(it, &mut |it: &Expr| add_variable(it, &mut used));
+    }
+    let names: Vec<&str> =
+        names.iter().map(|it| it.0.as_str()).filter(|it| used.contains(*it)).collect();
+    if names.is_empty() { String::new() } else { format!("some {}", names.join(", ")) }
+}
+
 /// What one body says.
 fn told(
     policy: &Policy,
     probe: &Probe<'_>,
     input: &Value,
-    only_failures: bool,
+    wanted: Wanted,
     out: &mut String,
 ) -> Result<(), Failure> {
     let lines = Lines::new(probe.file, probe.text);
@@ -118,7 +190,7 @@ fn told(
         };
         let is_reason = is_open && !holds;
         is_open = holds;
-        if only_failures && !is_reason {
+        if wanted.only_failures && !is_reason {
             continue;
         }
         let place = lines.location(literal.span.start);
@@ -129,9 +201,38 @@ fn told(
             for (name, value) in values(policy, literal, input)? {
                 let _ = writeln!(out, "    {name} = {value}");
             }
+            if wanted.variables {
+                out.push_str(&solutions(policy, &format!("data.{package}.{rule}_seen"), input)?);
+            }
         }
     }
     Ok(())
+}
+
+/// The values that variables had where the next expression failed, a line for each solution.
+fn solutions(policy: &Policy, query: &str, input: &Value) -> Result<String, Failure> {
+    let value = policy.query(query).map_err(Failure::Rego)?.worker().evaluate(input.clone())?;
+    let mut text = String::new();
+    let Some(Value::Set(all)) = &value else { return Ok(text) };
+    for solution in all.iter_sorted().take(SOLUTIONS_MAX) {
+        let Ok(variables) = solution.as_object() else { continue };
+        let shown = |(name, value): (&Value, &Value)| {
+            format!("{} = {}", name.as_string().map_or("", |it| it), short(value))
+        };
+        let variables: Vec<String> = variables.iter_sorted().map(shown).collect();
+        let _ = writeln!(text, "    {}", variables.join(", "));
+    }
+    if all.len() > SOLUTIONS_MAX {
+        let _ = writeln!(text, "    ... ({} in all)", all.len());
+    }
+    Ok(text)
+}
+
+/// A value as it is shown.
+fn short(value: &Value) -> String {
+    let text = show::json_of(value).to_string();
+    let short: String = text.chars().take(SHOWN_MAX).collect();
+    if short == text { text } else { format!("{short}...") }
 }
 
 fn holds(policy: &Policy, query: &str, input: &Value) -> Result<bool, Failure> {
@@ -149,7 +250,7 @@ fn key(name: &str) -> String {
 /// What the parts of `input` and `data` are that a literal reads.
 fn values(
     policy: &Policy,
-    literal: &rego::syntax::Literal,
+    literal: &Literal,
     input: &Value,
 ) -> Result<Vec<(String, String)>, Failure> {
     let mut names = BTreeSet::new();
@@ -167,9 +268,7 @@ fn values(
         // A function is no value.
         let Ok(query) = policy.query(&name) else { continue };
         let value = query.worker().evaluate(input.clone())?;
-        let text = value.map_or("undefined".to_owned(), |it| show::json_of(&it).to_string());
-        let short: String = text.chars().take(SHOWN_MAX).collect();
-        found.push((name, if short == text { text } else { format!("{short}...") }));
+        found.push((name, value.as_ref().map_or("undefined".to_owned(), short)));
     }
     Ok(found)
 }

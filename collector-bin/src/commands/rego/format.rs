@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read as _;
 use std::process::ExitCode;
 
 use rego::{Errors, Source};
@@ -10,6 +9,7 @@ use rego::{Errors, Source};
 use super::{DATA, DIFF, EXIT_ERRORS, FAIL, LIST, WRITE, load, options, show};
 use crate::cli::Matches;
 use crate::commands::ottl::diff;
+use crate::commands::reading;
 use crate::console::{complain, say};
 
 /// Largest policy from standard input, in bytes.
@@ -21,7 +21,8 @@ pub fn run(matches: &Matches, words: &[String], only_checks: bool) -> Result<Exi
     let mut paths = matches.all(&DATA);
     let shows_difference = matches.is_on(&DIFF) || (!paths.is_empty() && !only_checks);
     paths.extend(words.iter().cloned());
-    let sources = if paths.is_empty() { standard_input() } else { load::policies(&paths) };
+    let is_standard_input = paths.is_empty();
+    let sources = if is_standard_input { standard_input() } else { load::policies(&paths) };
     let sources = match sources {
         Ok(sources) => sources,
         Err(why) => return Ok(failed(&show::Failure::Reading(why))),
@@ -47,7 +48,7 @@ pub fn run(matches: &Matches, words: &[String], only_checks: bool) -> Result<Exi
             if differs {
                 say(&difference(name, text, &formatted))?;
             }
-        } else if matches.is_on(&WRITE) {
+        } else if matches.is_on(&WRITE) && !is_standard_input {
             if differs {
                 fs::write(name, formatted).map_err(|it| format!("cannot write {name}: {it}"))?;
             }
@@ -68,10 +69,7 @@ pub fn run(matches: &Matches, words: &[String], only_checks: bool) -> Result<Exi
 }
 
 fn standard_input() -> Result<Vec<Source>, String> {
-    let mut text = String::new();
-    let read = std::io::stdin().take(INPUT_BYTES_MAX).read_to_string(&mut text);
-    read.map_err(|it| format!("cannot read the policy: {it}"))?;
-    Ok(vec![Source::new("stdin", text)])
+    Ok(vec![Source::new("stdin", reading::text("-", INPUT_BYTES_MAX)?)])
 }
 
 fn failed(failure: &show::Failure) -> ExitCode {

@@ -1,11 +1,14 @@
 //! Policies and data from files, as `opa` loads them.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use rego::{Source, Value};
+use fileconsumer::Glob;
+use rego::{Options, Policy, Source, Value};
 use serde_json::{Map, Value as Json};
+
+use super::show::Failure;
+use crate::commands::reading;
 
 /// Largest file, also within an archive, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -29,6 +32,17 @@ struct File {
     content: Vec<u8>,
 }
 
+impl Loaded {
+    /// Compiles all of it.
+    ///
+    /// # Errors
+    /// What is wrong with the policies.
+    pub fn policy(&self, options: &Options) -> Result<Policy, Failure> {
+        let compiled = Policy::compile(self.sources.clone(), self.data.clone(), options);
+        compiled.map_err(Failure::Rego)
+    }
+}
+
 impl File {
     fn text(&self) -> Result<String, String> {
         String::from_utf8(self.content.clone()).map_err(|_| format!("{}: is not UTF-8", self.name))
@@ -37,26 +51,29 @@ impl File {
 
 /// Reads the policies of files and directories, and nothing else.
 pub fn policies(paths: &[String]) -> Result<Vec<Source>, String> {
-    let files = files(paths)?.into_iter().filter(|it| it.name.ends_with(".rego"));
+    let files = files(paths, &[])?.into_iter().filter(|it| it.name.ends_with(".rego"));
     files.map(|it| Ok(Source::new(it.name.clone(), it.text()?))).collect()
 }
 
-fn files(paths: &[String]) -> Result<Vec<File>, String> {
+fn files(paths: &[String], ignored: &[Glob]) -> Result<Vec<File>, String> {
     let mut files = Vec::new();
     for path in paths {
         let path = path.strip_prefix("file://").unwrap_or(path);
-        walk(Path::new(path), &mut Vec::new(), &mut files)?;
+        walk(Path::new(path), ignored, &mut Vec::new(), &mut files)?;
     }
     Ok(files)
 }
 
-/// Reads files and directories, and bundles.
-pub fn load(paths: &[String], bundles: &[String]) -> Result<Loaded, String> {
-    let mut files = files(paths)?;
+/// Reads files and directories, and bundles. Below what is named, names that fit a pattern of `ignored` are left out.
+pub fn load(paths: &[String], bundles: &[String], ignored: &[String]) -> Result<Loaded, String> {
+    let pattern = |it: &str| Glob::new(it).map_err(|why| format!("--ignore {it}: {why}"));
+    let ignored = ignored.iter().flat_map(|it| it.split(',')).map(pattern);
+    let ignored = ignored.collect::<Result<Vec<_>, _>>()?;
+    let mut files = files(paths, &ignored)?;
     let from = files.len();
     for path in bundles {
         if Path::new(path).is_dir() {
-            walk(Path::new(path), &mut Vec::new(), &mut files)?;
+            walk(Path::new(path), &ignored, &mut Vec::new(), &mut files)?;
         } else {
             archive(path, &mut files)?;
         }
@@ -95,7 +112,12 @@ pub fn document(name: &str, text: &str) -> Result<Json, String> {
     serde_json::to_value(value).map_err(|it| format!("{name}: {it}"))
 }
 
-fn walk(path: &Path, folders: &mut Vec<String>, files: &mut Vec<File>) -> Result<(), String> {
+fn walk(
+    path: &Path,
+    ignored: &[Glob],
+    folders: &mut Vec<String>,
+    files: &mut Vec<File>,
+) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     if files.len() >= FILES_MAX || folders.len() > DEPTH_MAX {
         return Err(format!(
@@ -105,11 +127,10 @@ fn walk(path: &Path, folders: &mut Vec<String>, files: &mut Vec<File>) -> Result
     }
     let metadata = fs::metadata(path).map_err(failed)?;
     if !metadata.is_dir() {
-        if metadata.len() > FILE_BYTES_MAX {
-            return Err(format!("{}: larger than {FILE_BYTES_MAX} bytes", path.display()));
-        }
-        let content = fs::read(path).map_err(failed)?;
-        files.push(File { name: path.display().to_string(), folders: folders.clone(), content });
+        let name = path.display().to_string();
+        let opened = fs::File::open(path).map_err(failed)?;
+        let content = reading::bytes(&name, opened, FILE_BYTES_MAX)?;
+        files.push(File { name, folders: folders.clone(), content });
         return Ok(());
     }
     let entries = fs::read_dir(path).map_err(failed)?;
@@ -118,52 +139,31 @@ fn walk(path: &Path, folders: &mut Vec<String>, files: &mut Vec<File>) -> Result
     entries.sort();
     for entry in entries {
         let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+        if name.starts_with('.') || ignored.iter().any(|it| it.matches(Path::new(&name))) {
             continue;
         }
         if entry.is_dir() {
             folders.push(name);
-            walk(&entry, folders, files)?;
+            walk(&entry, ignored, folders, files)?;
             folders.pop();
         } else if ["rego", "json", "yaml", "yml"].iter().any(|it| name.ends_with(&format!(".{it}")))
         {
-            walk(&entry, folders, files)?;
+            walk(&entry, ignored, folders, files)?;
         }
     }
     Ok(())
 }
 
-/// The files of a tar.gz. A block has 512 bytes; POSIX.1-1988, "ustar".
+/// The files of a tar.gz.
 fn archive(path: &str, files: &mut Vec<File>) -> Result<(), String> {
-    const BLOCK: usize = 512;
-    let failed = |error: std::io::Error| format!("cannot read {path}: {error}");
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(failed)?;
-    let unpacked = flate2::read::GzDecoder::new(file);
-    unpacked.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
-    let mut rest = bytes.as_slice();
-    while let Some((header, behind)) = rest.split_at_checked(BLOCK) {
-        let text = |from: usize, to: usize| {
-            let field = header.get(from..to).unwrap_or_default();
-            let end = field.iter().position(|it| *it == 0).unwrap_or(field.len());
-            String::from_utf8_lossy(field.get(..end).unwrap_or_default()).trim().to_owned()
-        };
-        let name = text(0, 100);
-        if name.is_empty() {
-            break;
-        }
-        let size =
-            usize::from_str_radix(&text(124, 136), 8).map_err(|it| format!("{path}: {it}"))?;
-        let Some(content) = behind.get(..size) else { return Err(format!("{path}: is cut off")) };
-        if matches!(header.get(156), Some(b'0' | 0)) {
-            let prefix = text(345, 500);
-            let full = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-            let full = full.trim_start_matches("./").trim_start_matches('/').to_owned();
-            let mut folders: Vec<String> = full.split('/').map(str::to_owned).collect();
-            folders.pop();
-            files.push(File { name: format!("/{full}"), folders, content: content.to_vec() });
-        }
-        rest = behind.get(size.next_multiple_of(BLOCK)..).unwrap_or_default();
+    let packed = fs::File::open(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    let bytes = reading::bytes(path, flate2::read::GzDecoder::new(packed), FILE_BYTES_MAX)?;
+    let inside = decision::tar_files(&bytes).map_err(|why| format!("cannot read {path}: {why}"))?;
+    for (name, content) in inside {
+        let full = name.trim_start_matches("./").trim_start_matches('/');
+        let mut folders: Vec<String> = full.split('/').map(str::to_owned).collect();
+        folders.pop();
+        files.push(File { name: format!("/{full}"), folders, content: content.to_vec() });
     }
     Ok(())
 }

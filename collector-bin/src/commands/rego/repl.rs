@@ -4,14 +4,15 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use super::show::Failure;
-use super::{EXIT_ERRORS, FORMAT, INPUT, eval, options, policy};
+use super::{EXIT_ERRORS, FORMAT, eval, input, options, policy};
 use crate::cli::Matches;
 use crate::console::{complain, say};
 
 pub fn run(matches: &Matches) -> Result<ExitCode, String> {
     let words = matches.words_from(1);
-    let (policy, input) = match policy(matches, words, &options(matches)) {
-        Ok(policy) => (policy, eval::input(matches.value(&INPUT))?),
+    let read = policy(matches, words, &options(matches));
+    let (policy, input) = match read.and_then(|it| Ok((it, input(matches)?))) {
+        Ok(both) => both,
         Err(failure) => {
             complain(format_args!("{failure}"));
             return Ok(ExitCode::from(EXIT_ERRORS));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use rego::syntax::{Expr, ExprKind};
 use rego::{Options, Policy, Value};
 use serde_json::{Value as Json, json};
 
@@ -14,8 +15,8 @@ use super::cases::{self, Cases};
 use super::coverage::{self, Lines};
 use super::show::{self, Failure};
 use super::{
-    EXIT_ERRORS, EXIT_ZERO, FAIL_ON_EMPTY, FORMAT, RUN, THRESHOLD, VERBOSE, explain, loaded,
-    options,
+    EXIT_ERRORS, EXIT_ZERO, FAIL_ON_EMPTY, FORMAT, RUN, THRESHOLD, VAR_VALUES, VERBOSE, explain,
+    loaded, options,
 };
 use crate::EXIT_CONFIG;
 use crate::cli::Matches;
@@ -31,6 +32,8 @@ struct Outcome {
     verdict: Verdict,
     duration: Duration,
     prints: Vec<String>,
+    /// Its name has a key for each case.
+    has_cases: bool,
     cases: Cases,
     /// Of one that fails: which expression does not hold.
     reason: String,
@@ -146,6 +149,7 @@ fn outcomes(
                 .map_err(|_| Failure::Reading(RUN.invalid(pattern, "is no regular expression")))?,
         ),
     };
+    let mut plain: Option<Policy> = None;
     let mut outcomes = tests(&policy);
     outcomes.retain(|it| wanted.as_ref().is_none_or(|wanted| wanted.is_match(&it.path())));
     for outcome in &mut outcomes {
@@ -158,20 +162,41 @@ fn outcomes(
         outcome.duration = start.elapsed();
         outcome.prints = worker.take_prints();
         let value = found.as_ref().ok().and_then(Option::as_ref);
-        outcome.cases = Cases::of(&mut outcome.prints, value);
+        let cases = Cases::of(&mut outcome.prints, value);
         outcome.verdict = match found {
-            Ok(Some(Value::Bool(false)) | None) => Verdict::Fail,
-            Ok(Some(_)) if outcome.cases.fails() => Verdict::Fail,
-            Ok(Some(_)) => Verdict::Pass,
+            Ok(Some(Value::Bool(true))) => Verdict::Pass,
+            Ok(Some(Value::Object(_))) if outcome.has_cases && !cases.fails() => Verdict::Pass,
+            Ok(_) => Verdict::Fail,
             Err(error) => Verdict::Error(error),
         };
+        if outcome.has_cases {
+            outcome.cases = cases;
+        }
         if matches!(outcome.verdict, Verdict::Fail) && matches.is_on(&VERBOSE) {
-            let of = explain::of(&loaded, options, &outcome.path(), &Value::Undefined, true)?;
+            let plain = match &plain {
+                Some(it) => it,
+                None => plain.insert(loaded.policy(options)?),
+            };
+            let path = outcome.path();
+            let variables = matches.is_on(&VAR_VALUES);
+            let wanted = explain::Wanted { only_failures: true, variables };
+            let of = explain::of(&loaded, plain, options, &path, &Value::Undefined, wanted)?;
             outcome.reason = of.unwrap_or_default();
         }
         coverage::add(lines, &worker);
     }
     Ok(outcomes)
+}
+
+/// `name[key]`, and the key is no constant.
+fn has_keys(name: &Expr) -> bool {
+    let is_constant = |it: &Expr| {
+        matches!(
+            it.kind,
+            ExprKind::String(_) | ExprKind::Number(_) | ExprKind::Bool(_) | ExprKind::Null
+        )
+    };
+    matches!(&name.kind, ExprKind::Ref(_, parts) if !parts.iter().all(is_constant))
 }
 
 /// All tests, in the order of the files; those named `todo_test_*` are not run.
@@ -206,6 +231,7 @@ fn tests(policy: &Policy) -> Vec<Outcome> {
                 verdict: if is_todo { Verdict::Skip } else { Verdict::Fail },
                 duration: Duration::ZERO,
                 prints: Vec::new(),
+                has_cases: has_keys(&rule.head.reference),
                 cases: Cases::default(),
                 reason: String::new(),
             });

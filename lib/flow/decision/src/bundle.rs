@@ -144,7 +144,10 @@ fn names(path: &str) -> Vec<String> {
 }
 
 /// Names and contents of the files of a tar archive: ustar, with long names as GNU and pax write them.
-pub(crate) fn files(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
+///
+/// # Errors
+/// It is no such archive, it is cut off, or it has too many files.
+pub fn files(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
     let mut all = Vec::new();
     let mut rest = archive;
     let mut long_name: Option<String> = None;

@@ -46,6 +46,7 @@ mod watch;
 mod windows;
 
 pub use alert::{Alert, EVENT_NAME, records};
+pub use bundle::files as tar_files;
 pub use bundles::{BundleConfig, KeyConfig, Polling, Signing};
 pub use config::{
     Action, AlertConfig, BlockConfig, Clock, Config, Input, OnError, Redact, Rule, Speed, Version,

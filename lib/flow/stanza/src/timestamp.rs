@@ -112,7 +112,7 @@ impl TimeParser {
                         return Err(format!("type {got} cannot be parsed as a time").into());
                     }
                 };
-                clock.read_recent(text, entry.observed)?.nanos
+                clock.read_recent(text, entry.observed)?
             }
             How::Epoch(epoch) => epoch.read(&value)?,
             How::Native => {

@@ -162,7 +162,13 @@ impl<'a, 'e> Env<'a, 'e> {
                 return self.eval(chosen);
             }
             Node::Call(builtin, args) => return call::call(self, *builtin, args),
-            Node::Method { of, name, args } => return self.method(of, name, args),
+            Node::Method { of, name, args, optional } => {
+                let of = self.eval(of)?;
+                if *optional && of.is_nil() {
+                    return Err(Stop::Chain);
+                }
+                return self.method(of, name, args);
+            }
             Node::Element => return Ok(self.elements.last().map_or(NIL, |(it, _)| *it)),
             Node::Index => Value::Int(self.elements.last().map_or(0, |(_, at)| number::int(*at))),
             Node::Accumulator => return Ok(self.accumulators.last().copied().unwrap_or(NIL)),

@@ -443,7 +443,7 @@ impl Parser {
                 }
                 node = if self.is("(") {
                     let args = self.arguments()?;
-                    Node::Method { of: Box::new(node), name: name.text, args }
+                    Node::Method { of: Box::new(node), name: name.text, args, optional }
                 } else {
                     member(node, Node::Text(name.text), optional)
                 };

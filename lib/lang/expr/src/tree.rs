@@ -49,11 +49,12 @@ pub(super) enum Node {
     Matches(Box<Node>, Box<Regex>),
     Condition(Box<Node>, Box<Node>, Box<Node>),
     Call(Builtin, Vec<Node>),
-    /// `of.name(args)`.
+    /// `of.name(args)`; optional: nil of nil.
     Method {
         of: Box<Node>,
         name: String,
         args: Vec<Node>,
+        optional: bool,
     },
     /// The element that a predicate is asked about.
     Element,

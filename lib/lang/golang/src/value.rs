@@ -69,11 +69,23 @@ pub fn display(value: &Value<'_>) -> String {
             format!("[{}]", all.join(" "))
         }
         Value::Map(it) => {
-            let mut all: Vec<String> =
-                it.iter().map(|(k, v)| format!("{k}:{}", display(v))).collect();
-            all.sort();
-            format!("map[{}]", all.join(" "))
+            // In the order of the keys, which is not always that of the printed entries.
+            let mut all: Vec<_> = it.iter().collect();
+            all.sort_by_key(|(key, _)| *key);
+            let all = all.into_iter().map(|(key, it)| format!("{key}:{}", display(it)));
+            format!("map[{}]", all.collect::<Vec<_>>().join(" "))
         }
         _ => "<nil>".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_printed_in_the_order_of_their_keys() {
+        let map = [("a-b", Value::Int(2)), ("a", Value::Int(1)), ("a.c", Value::Int(3))];
+        assert_eq!(display(&Value::Map(&map)), "map[a:1 a-b:2 a.c:3]");
     }
 }

@@ -65,9 +65,12 @@ pub struct Limits {
 
 /// How a policy is compiled and evaluated.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of the command line, each on its own")]
 pub struct Options {
     /// Of the modules.
     pub version: Version,
+    /// Variables, arguments and imports that nothing uses are errors, as with `opa check --strict`.
+    pub strict: bool,
     /// A builtin that fails is an error, and not undefined.
     pub strict_builtin_errors: bool,
     /// For each evaluation.
@@ -117,7 +120,7 @@ impl Policy {
     /// All that OPA refuses, with OPA's codes and the places, up to `ERRORS_MAX`.
     pub fn compile(sources: Vec<Source>, data: Value, options: &Options) -> Result<Self, Errors> {
         let parsed = parse(sources, options.version)?;
-        let mut errors = check::check(&units(&parsed));
+        let mut errors = check::check(&units(&parsed), options.strict);
         if !errors.is_empty() {
             errors.truncate(ERRORS_MAX);
             return Err(Errors(errors));

@@ -140,9 +140,11 @@ fn errors_name_the_place_in_the_text_that_was_written() {
 
 #[test]
 fn operators_fail_as_builtins_do() {
-    assert_eq!(value("y := \"a\"\nx := [1 | 1 + y]"), "[]");
-    assert_eq!(value("y := \"a\"\nx if not 1 + y == 2"), "undefined");
-    assert_eq!(value("y := \"a\"\nx if not 1 + y"), "true");
+    // What it is is not to be seen before it is evaluated.
+    let text = "y := object.get({}, 1, \"a\")\n";
+    assert_eq!(value(&format!("{text}x := [1 | 1 + y]")), "[]");
+    assert_eq!(value(&format!("{text}x if not 1 + y == 2")), "undefined");
+    assert_eq!(value(&format!("{text}x if not 1 + y")), "true");
     assert_eq!(value("y := 5\nx := [1 | some z in y]"), "[]");
     assert_eq!(value("y := {1, 2}\nx := (y - {1}) | {3}"), "[2,3]");
     assert_eq!(value("x := plus(1, minus(3, 1))"), "3");
@@ -155,7 +157,7 @@ fn operators_fail_as_builtins_do() {
         ("1 % z", "eval_builtin_error: rem: modulo by zero"),
         ("z % 1.5", "eval_builtin_error: rem: modulo on floating-point number"),
     ] {
-        let found = problem(&format!("y := \"a\"\nz := 0\nx := {rule}"));
+        let found = problem(&format!("{text}z := 0\nx := {rule}"));
         assert!(found.ends_with(want), "{rule}: {found}");
     }
 }
@@ -354,4 +356,244 @@ fn what_is_negated_has_its_arguments_evaluated_before() {
     assert_eq!(answer(body, "data.a.x"), "true");
     let body = "import future.keywords.not\nx if not startswith(input.no, \"a\")";
     assert_eq!(answer(body, "data.a.x"), "true");
+}
+
+/// What is wrong with rules of v1, without the place.
+fn refused(rules: &str, strict: bool) -> String {
+    let source = Source::new("a.rego", format!("package a\n{rules}"));
+    let options = Options { version: Version::V1, strict, ..Options::default() };
+    let Err(errors) = Policy::compile(vec![source], Value::new_object(), &options) else {
+        return String::new();
+    };
+    let shown = |it: &crate::Error| format!("{}: {}", it.code, it.message);
+    errors.0.iter().map(shown).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_variable_is_declared_once_before_it_is_used_and_for_something() {
+    for (rules, want) in [
+        ("x if { some y; true }", "declared var y unused"),
+        ("x := [1 | some y; true]", "declared var y unused"),
+        ("x if { z := [1 | some y; true]; z == [] }", "declared var y unused"),
+        ("x if { every y in [1] { true } }", "declared var y unused"),
+        ("x if { every k, v in [1] { v } }", "declared var k unused"),
+        ("x if { some y; z := [y | y := 1]; z == [] }", "declared var y unused"),
+        ("x if { y := 1; y := 2 }", "var y assigned above"),
+        ("x if { y > 1; y := 2 }", "var y referenced above"),
+        ("x if { some y; y := 2 }", "var y declared above"),
+        ("x if { not y; y := 1 }", "var y referenced above"),
+        ("x if { y := 1; some y in [1] }", "var y assigned above"),
+        ("x if { some y in y }", "var y assigned before"),
+        ("f(y) := z if { y := 1; z := y }", "arg y redeclared"),
+        ("f(y) if { some y; y = 1 }", "arg y redeclared"),
+        ("f(y) := 1 if { y == 1 } else := 2 if { y := 2 }", "arg y redeclared"),
+        ("x if { count := 1; count([]) == 1 }", "called function count shadowed"),
+        ("x if { count([]) == 1; count := 1 }", "var count referenced above"),
+        ("x if { input.y := 1 }", "cannot assign to ref"),
+        ("x if { [1, y] := [1, 2]; y }", "cannot assign to number"),
+        ("x if { not y := 1 }", "cannot assign vars inside negated expression"),
+    ] {
+        assert_eq!(refused(rules, false), format!("rego_compile_error: {want}"), "{rules}");
+    }
+    for rules in [
+        "x if { some y in [1]; true }",
+        "x if { some k, v in {\"a\": 1}; v == 1 }",
+        "x if { some y; y = 1 }",
+        "x := y if { some y; [1][y] }",
+        "x if { some y; z := [1 | [1][y]]; z == [] }",
+        "x if { y := 1 }",
+        "f(y) := 1",
+        "x if { y := 1; z := [y | y := 2]; z == [y] }",
+        "x if { some y in [1]; some z in [y]; every y in [z] { y } }",
+        "x if { y := [z | z := 1]; z := 2; y != z }",
+        "x := [y | y := 1] if { y := 2; y == 2 }",
+        "x if { [_, _] := [1, 2] }",
+        "x[y] := z if { some y; z := [1][y] }",
+        "x if { some _, _ in [1] }",
+        "x if { some y; walk(input, [y, 1]) }",
+    ] {
+        assert_eq!(refused(rules, false), "", "{rules}");
+    }
+}
+
+#[test]
+fn what_nothing_uses_is_refused_if_checks_are_strict() {
+    for (rules, want) in [
+        ("x if { y := 1 }", "assigned var y unused"),
+        ("f(a, b) := a", "unused argument b. (hint: use _ (wildcard variable) instead)"),
+        (
+            "f(a) := 1 if { [a | a := 1] }",
+            "unused argument a. (hint: use _ (wildcard variable) instead)",
+        ),
+        ("import data.b\nx := 1", "import data.b unused"),
+        ("import data.b as c\nx := 1", "import data.b as c unused"),
+    ] {
+        assert_eq!(refused(rules, true), format!("rego_compile_error: {want}"), "{rules}");
+    }
+    for rules in [
+        "f(a, _) := a",
+        "f(a, a) := 1",
+        "f(a) := 1 if { a } else := 2",
+        "f(a) := 1 if { input.x } else := a",
+        "import data.b\nx := b.c",
+        "x := y if { y := 1 }",
+        "x if { y := 1; z := [1 | y]; z == [] }",
+    ] {
+        assert_eq!(refused(rules, true), "", "{rules}");
+    }
+}
+
+#[test]
+fn names_that_hide_others_are_refused() {
+    for (rules, want) in [
+        ("input := 1", "rules must not shadow input (use a different rule name)"),
+        ("data.b := 1", "rules must not shadow data (use a different rule name)"),
+        ("f(input) := 1", "args must not shadow input (use a different variable name)"),
+        (
+            "x if { input := 1; input == 1 }",
+            "variables must not shadow input (use a different variable name)",
+        ),
+        ("import data.b\nimport data.c.b\nx := b", "import must not shadow import data.b"),
+    ] {
+        assert_eq!(refused(rules, false), format!("rego_compile_error: {want}"), "{rules}");
+    }
+    let deprecated = "rego_type_error: deprecated built-in function calls in expression: any";
+    assert_eq!(refused("x := any([true])", false), deprecated);
+    assert_eq!(refused("any(y) := y\nx := any([true])", false), "");
+    assert_eq!(value_with("x { any([true]) }", &options(Version::V0)), "true");
+}
+
+#[test]
+fn rules_that_cannot_be_beside_each_other_are_refused() {
+    for (rules, want) in [
+        ("f(x) := 1\nf := 2", "conflicting rules data.a.f found"),
+        ("f contains 1\nf := 2", "conflicting rules data.a.f found"),
+        ("f(x) := 1\nf(x, y) := 2", "conflicting rules data.a.f found"),
+        ("f[k] := 1 if { k := 1 }\nf := 2", "conflicting rules data.a.f found"),
+        ("f contains 1\nf[k] contains 2 if { k := 1 }", "conflicting rules data.a.f[k] found"),
+        (
+            "default f := 1\ndefault f := 2",
+            "multiple default rules data.a.f found at a.rego:2, a.rego:3",
+        ),
+        ("p.q := 1\np := 2", "rule data.a.p conflicts with:\n  rule data.a.p.q at a.rego:2"),
+        (
+            "p.q.r := 1\np.q contains 2",
+            "rule data.a.p.q conflicts with:\n  rule data.a.p.q.r at a.rego:2",
+        ),
+        (
+            "p[k] := 1 if { k := 1 }\np.f(x) := x",
+            "rule data.a.p[k] conflicts with:\n  rule data.a.p.f at a.rego:3",
+        ),
+    ] {
+        assert_eq!(refused(rules, false), format!("rego_type_error: {want}"), "{rules}");
+    }
+    for rules in [
+        "p[x] := 1 if { x := \"a\" }\np.b := 2",
+        "p.q := 1\np.r.s := 2",
+        "p.q contains 1\np.r contains 1",
+        "f(x) := 1 if { x == 1 }\nf(x) := 2 if { x == 2 }\ndefault f(_) := 0",
+        "x := 1 if { input.a } else := 2",
+    ] {
+        assert_eq!(refused(rules, false), "", "{rules}");
+    }
+}
+
+#[test]
+fn parts_that_no_value_of_a_rule_has_are_refused() {
+    for (rules, want) in [
+        ("p if input.x\nx := p.foo", "data.a.p.foo\n\thave: boolean"),
+        ("p := \"s\"\nx if data.a.p.y.z", "data.a.p.y.z\n\thave: string"),
+        (
+            "p := {\"a\": {\"b\": 1}}\nx := p.a.c",
+            "data.a.p.a.c\n\thave: \"c\"\n\twant (one of): [\"b\"]",
+        ),
+        (
+            "p := {\"a\": 1} if input.x else := {\"b\": 1}\nx := p.c",
+            "data.a.p.c\n\thave: \"c\"\n\twant (one of): [\"b\"]",
+        ),
+    ] {
+        assert_eq!(
+            refused(rules, false),
+            format!("rego_type_error: undefined ref: {want}"),
+            "{rules}"
+        );
+    }
+    for rules in [
+        "p := {\"a\": 1} if input.x else := {\"b\": 1}\nx := p.a",
+        "p := {\"a\": input.y}\nx := p.a.b",
+        "p := {input.y: 1}\nx := p.a",
+        "p := {\"a\": 1} if input.x\np := {\"b\": 1} if input.y\nx := p.b",
+        "p[k] := 1 if { some k in [\"a\"] }\nx := p.b",
+        "p[k] := 1 if { some k in [\"a\"] }\np.b := 1\nx := p.b",
+        "p contains \"a\"\nx := p.a",
+        "p := 1\nx if { p := {\"a\": 1}; p.a == 1 }",
+        "p(y) := {\"a\": y}\nx := p(1).b",
+        "p.q := 1\nx := p.q",
+        "p := input.y\nx := p.a",
+    ] {
+        assert_eq!(refused(rules, false), "", "{rules}");
+    }
+}
+
+#[test]
+fn a_default_depends_on_nothing() {
+    for (value, what) in [("input.x", "ref"), ("count([])", "call"), ("{\"a\": 1 + 1}", "call")] {
+        let want = format!("illegal default rule (value cannot contain {what})");
+        assert_eq!(
+            refused(&format!("default x := {value}"), false),
+            format!("rego_parse_error: {want}")
+        );
+    }
+    for value in ["-1", "[1, {\"a\": null}]", "[y | y := input.x]"] {
+        assert_eq!(refused(&format!("default x := {value}"), false), "", "{value}");
+    }
+}
+
+#[test]
+fn types_are_seen_through_variables_and_rules() {
+    for (rules, want) in [
+        ("x if { 1 == \"a\" }", "match error"),
+        ("x if { y := 1; y = \"a\" }", "match error"),
+        ("x if { y := [1]; z := y; z == {1} }", "match error"),
+        ("y := 1\nx if { y == \"a\" }", "match error"),
+        (
+            "y := 1 if { input.a } else := 2\nx if startswith(data.a.y, \"a\")",
+            "startswith: invalid argument(s)",
+        ),
+        ("x if { y := 1; startswith(y, \"a\") }", "startswith: invalid argument(s)"),
+        ("y contains 1\nx := y + 1", "plus: invalid argument(s)"),
+        ("y if input.a\nx := upper(y)", "upper: invalid argument(s)"),
+    ] {
+        let found = refused(rules, false);
+        assert!(found.starts_with(&format!("rego_type_error: {want}")), "{rules}: {found}");
+    }
+    for rules in [
+        "x if { 1 != \"a\" }",
+        "x if { y := input.a; y == \"a\" }",
+        "y := 1 if { input.a } else := \"a\"\nx if startswith(y, \"a\")",
+        "y := 1 if { input.a }\ny := \"a\" if { input.b }\nx if y == \"a\"",
+        "y := 1\nx if { y := \"a\"; startswith(y, \"a\") }",
+        "f(y) if { y == \"a\" }\ny := 1",
+        "x if { y := 1; z := [y | y := \"a\"; y == \"a\"]; z == [y] }",
+        "x if { some y in [\"a\"]; y == \"a\" }",
+        "y[k] := 1 if { some k in [1] }\nx if y == {}",
+        "y := 1\nx if { y == \"a\" with y as \"a\" }",
+        "x if { [a, 1] = [1, a] }",
+    ] {
+        assert_eq!(refused(rules, false), "", "{rules}");
+    }
+}
+
+#[test]
+fn with_replaces_what_there_is() {
+    let wrong =
+        "rego_type_error: with keyword target must reference existing input, data, or a function";
+    assert_eq!(refused("y := 1\nx if { y with foo as 1 }", false), wrong);
+    assert_eq!(refused("y := 1\nx if { y with foo.bar as 1 }", false), wrong);
+    for target in ["input", "input.a.b", "data.b.c", "b.c", "e", "y", "count", "io.jwt.decode"] {
+        let rules = format!(
+            "import data.b\nimport input.d as e\ny := 1\nf(z) := z\nx if {{ y == 1 with {target} as f }}"
+        );
+        assert_eq!(refused(&rules, false), "", "{target}");
+    }
 }

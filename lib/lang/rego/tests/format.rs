@@ -41,6 +41,11 @@ fn lists_keep_their_lines_and_bodies_have_one_for_each_condition() {
 fn names_values_and_imports_are_as_opa_writes_them() {
     check("x = 1", "x := 1");
     check("x := input[\"a\"][\"b-c\"][`d`]", "x := input.a[\"b-c\"].d");
+    check("x := input[\"eq\"][\"in\"][\"and\"]", "x := input.eq[\"in\"].and");
+    let or = "import future.keywords.or\n\nx := input";
+    check(&format!("{or}[\"and\"][\"or\"]"), &format!("{or}.and[\"or\"]"));
+    let all = "import rego.v1\n\nx := input";
+    check(&format!("{all}[\"and\"][\"or\"]"), &format!("{all}.and.or"));
     check("x.a := 1", "x[\"a\"] := 1");
     check("x.a.b := 1\nx.c := 1", "x.a.b := 1\nx.c := 1");
     check(

@@ -2,7 +2,7 @@
 
 use config::Duration;
 use golang::number;
-use golang::time::{Clock, Layout, Reading, ZERO, civil};
+use golang::time::{Reading, ZERO, civil};
 use golang::value::Value;
 
 use super::{Env, Stop, Val, mismatched};
@@ -32,11 +32,10 @@ impl<'a> Env<'a, '_> {
     /// `of.name(args)`.
     pub(super) fn method(
         &mut self,
-        of: &'a Node,
+        of: Val<'a>,
         name: &str,
         args: &'a [Node],
     ) -> Result<Val<'a>, Stop> {
-        let of = self.eval(of)?;
         let args = args.iter().map(|it| self.eval(it)).collect::<Result<Vec<_>, _>>()?;
         let found = match of {
             Val::Time(time) => self.of_time(time, name, &args),
@@ -53,20 +52,20 @@ impl<'a> Env<'a, '_> {
         let reading = instant(time);
         let seconds = number::wrapped(reading.nanos.div_euclid(SECOND.into()));
         let (days, second) = (seconds.div_euclid(DAY_SECS), seconds.rem_euclid(DAY_SECS));
-        let (year, month, day) = civil::date(days);
+        let (year, _, day) = civil::date(days);
         let int = |it| Some(Val::Data(Value::Int(it)));
         let since = |unit: i64| int(number::wrapped(reading.nanos.div_euclid(unit.into())));
         let yes = |it| Some(Val::Data(Value::Bool(it)));
         match (name, args) {
             ("Year", []) => int(year),
-            ("Month", []) => self.word(&civil::MONTHS, month - 1),
+            // A month or a day of the week is a number with a name in Go, and shows as its name.
+            ("Month", []) => Some(self.text(&reading.format("January"))),
             ("Day", []) => int(day),
             ("Hour", []) => int(second / 3600),
             ("Minute", []) => int(second / 60 % 60),
             ("Second", []) => int(second % 60),
             ("Nanosecond", []) => int(number::wrapped(reading.nanos.rem_euclid(SECOND.into()))),
-            // 1970 began on a Thursday.
-            ("Weekday", []) => self.word(&civil::DAYS, (days + 4).rem_euclid(7)),
+            ("Weekday", []) => Some(self.text(&reading.format("Monday"))),
             ("YearDay", []) => int(days - civil::days(year, 1, 1) + 1),
             ("Unix", []) => since(SECOND),
             ("UnixMilli", []) => since(1_000_000),
@@ -75,10 +74,7 @@ impl<'a> Env<'a, '_> {
             ("IsZero", []) => yes(reading.nanos == ZERO),
             ("UTC", []) => Some(Val::Time(time)),
             ("String", []) => Some(self.text(&reading.to_string())),
-            ("Format", [Val::Data(Value::Str(layout))]) => {
-                let clock = Clock::new(Layout::new(layout), "UTC").ok()?;
-                Some(self.text(&clock.write(reading)))
-            }
+            ("Format", [Val::Data(Value::Str(layout))]) => Some(self.text(&reading.format(layout))),
             ("Add", [Val::Span(by)]) => Some(Val::Time(time.saturating_add(*by))),
             ("Sub", [Val::Time(other)]) => Some(Val::Span(time.saturating_sub(*other))),
             ("Before", [Val::Time(other)]) => yes(time < *other),
@@ -106,10 +102,5 @@ impl<'a> Env<'a, '_> {
 
     fn text(&self, text: &str) -> Val<'a> {
         Val::Data(Value::Str(self.arena.alloc_str(text)))
-    }
-
-    /// A month or a day of the week is a number with a name in Go, and shows as its name.
-    fn word(&self, names: &[&'static str], at: i64) -> Option<Val<'a>> {
-        usize::try_from(at).ok().and_then(|it| names.get(it)).map(|it| self.text(it))
     }
 }

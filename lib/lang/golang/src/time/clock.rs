@@ -1,8 +1,8 @@
 //! A layout and a place: what it takes to read a time.
 
 use super::layout::Layout;
+use super::parts::Parsed;
 use super::reading::Reading;
-use super::write::write;
 use super::zone::Zone;
 use super::{Undated, complete};
 
@@ -43,19 +43,27 @@ impl Clock {
     /// # Errors
     /// The Collector's texts.
     pub fn read(&self, text: &str, now: u64) -> Result<Reading, String> {
-        self.read_with(text, now, Undated::NewYear)
+        let (parsed, seconds, zone) = self.moment(text, now, Undated::NewYear)?;
+        Ok(zone.reading(&parsed, seconds))
     }
 
-    /// The same for a text that was written a short time ago: without a date it is of today, or of yesterday if it
-    /// would be in the future.
+    /// Nanoseconds since 1970 of a text that was written a short time ago: without a date it is of today, or of yesterday
+    /// if it would be in the future.
     ///
     /// # Errors
     /// The Collector's texts.
-    pub fn read_recent(&self, text: &str, now: u64) -> Result<Reading, String> {
-        self.read_with(text, now, Undated::Today)
+    pub fn read_recent(&self, text: &str, now: u64) -> Result<i128, String> {
+        let (parsed, seconds, _) = self.moment(text, now, Undated::Today)?;
+        Ok(parsed.at(seconds))
     }
 
-    fn read_with(&self, text: &str, now: u64, undated: Undated) -> Result<Reading, String> {
+    /// What a text says, its seconds since 1970, and the zone that it is of.
+    fn moment<'t>(
+        &self,
+        text: &'t str,
+        now: u64,
+        undated: Undated,
+    ) -> Result<(Parsed<'t>, i64, &Zone), String> {
         let parsed = self.layout.parse(text).map_err(|it| it.text(self.layout.text(), text));
         let mut parsed = parsed?;
         let zone_name = parsed.zone_name;
@@ -67,12 +75,12 @@ impl Clock {
             ),
             None => (complete(&mut parsed, now, undated, |it| self.zone.resolve(it))?, &self.zone),
         };
-        Ok(zone.reading(&parsed, seconds))
+        Ok((parsed, seconds, zone))
     }
 
     /// The text of an instant as a clock with its offset shows it.
     pub fn write(&self, reading: Reading) -> String {
-        write(self.layout.text(), reading.shown())
+        reading.format(self.layout.text())
     }
 }
 

@@ -110,8 +110,7 @@ pub fn date(text: &str, layout: Option<&str>) -> Result<i64, String> {
     for layout in if given.is_empty() { &USUAL } else { given } {
         let Ok(parsed) = Layout::new(layout).parse(text) else { continue };
         if let Ok(seconds) = Zone::utc().resolve(&parsed) {
-            let nanos = i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos);
-            return Ok(in_64_bits(nanos).unwrap_or(i64::MIN));
+            return Ok(in_64_bits(parsed.at(seconds)).unwrap_or(i64::MIN));
         }
     }
     Err(format!("invalid date {text}"))

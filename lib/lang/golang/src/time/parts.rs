@@ -83,6 +83,11 @@ impl Parsed<'_> {
         let days = civil::days(self.year, self.month, self.day);
         days * 86_400 + self.hour * 3600 + self.minute * 60 + self.second
     }
+
+    /// Nanoseconds since 1970, where the whole seconds since then are known.
+    pub(super) fn at(&self, seconds: i64) -> i128 {
+        i128::from(seconds) * 1_000_000_000 + i128::from(self.nanos)
+    }
 }
 
 /// Why a text does not fit.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::write::{Shown, write};
+use super::write::{Shown, write, write_to};
 use crate::number::wrapped;
 
 /// An instant, and the place of the clock.
@@ -22,7 +22,12 @@ impl Reading {
         Self { nanos, offset_seconds: 0, zone: Abbreviation::UTC }
     }
 
-    pub(super) fn shown(&self) -> Shown<'_> {
+    /// As a Go layout writes it.
+    pub fn format(&self, layout: &str) -> String {
+        write(layout, self.shown())
+    }
+
+    fn shown(&self) -> Shown<'_> {
         let second = 1_000_000_000;
         let seconds = wrapped(self.nanos.div_euclid(second));
         Shown {
@@ -37,7 +42,7 @@ impl Reading {
 impl fmt::Display for Reading {
     /// As Go's `%v`: `2020-02-11 20:26:12.5 +0000 UTC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&write("2006-01-02 15:04:05.999999999 -0700 MST", self.shown()))
+        write_to(f, "2006-01-02 15:04:05.999999999 -0700 MST", self.shown())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Times to text in the order of a Go layout (Go 1.25, `Time.AppendFormat`).
 
+use std::fmt::{self, Write};
+
 use super::civil::{self, DAYS, MONTHS};
 use super::layout::next_std;
 use super::parts::{Offset, Std};
@@ -16,18 +18,29 @@ pub(super) struct Shown<'a> {
 
 /// The text that a layout makes of it.
 pub(super) fn write(layout: &str, shown: Shown<'_>) -> String {
-    let (mut out, mut rest) = (String::with_capacity(layout.len() + 8), layout);
+    let mut out = String::with_capacity(layout.len() + 8);
+    // A text takes all that is written to it.
+    let _ = write_to(&mut out, layout, shown);
+    out
+}
+
+/// Writes it there.
+///
+/// # Errors
+/// Those of `out`.
+pub(super) fn write_to(out: &mut impl Write, layout: &str, shown: Shown<'_>) -> fmt::Result {
+    let mut rest = layout;
     while let Some((at, std, len)) = next_std(rest) {
         let (before, from) = rest.split_at(at);
         let (element, after) = from.split_at(len);
-        out.push_str(before);
-        out.push_str(&part(std, element, shown));
+        out.write_str(before)?;
+        part(out, std, element, shown)?;
         rest = after;
     }
-    out + rest
+    out.write_str(rest)
 }
 
-fn part(std: Std, element: &str, shown: Shown<'_>) -> String {
+fn part(out: &mut impl Write, std: Std, element: &str, shown: Shown<'_>) -> fmt::Result {
     let days = shown.seconds.div_euclid(86_400);
     let second = shown.seconds.rem_euclid(86_400);
     let (year, month, day) = civil::date(days);
@@ -37,63 +50,65 @@ fn part(std: Std, element: &str, shown: Shown<'_>) -> String {
     let month_name = name(&MONTHS, month - 1);
     // 1970 began on a Thursday.
     let weekday = name(&DAYS, (days + 4).rem_euclid(7));
-    let short = |it: &str| it.get(..3).unwrap_or_default().to_owned();
+    let short = |it: &'static str| it.get(..3).unwrap_or_default();
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let hour12 = if hour % 12 == 0 { 12 } else { hour % 12 };
     let year_day = days - civil::days(year, 1, 1) + 1;
     match std {
-        Std::LongMonth => month_name.to_owned(),
-        Std::Month => short(month_name),
-        Std::NumMonth => month.to_string(),
-        Std::ZeroMonth => format!("{month:02}"),
-        Std::LongWeekDay => weekday.to_owned(),
-        Std::WeekDay => short(weekday),
-        Std::Day => day.to_string(),
-        Std::UnderDay => format!("{day:2}"),
-        Std::ZeroDay => format!("{day:02}"),
-        Std::UnderYearDay => format!("{year_day:3}"),
-        Std::ZeroYearDay => format!("{year_day:03}"),
-        Std::Hour => format!("{hour:02}"),
-        Std::Hour12 => hour12.to_string(),
-        Std::ZeroHour12 => format!("{hour12:02}"),
-        Std::Minute => minute.to_string(),
-        Std::ZeroMinute => format!("{minute:02}"),
-        Std::Second => second.to_string(),
-        Std::ZeroSecond => format!("{second:02}"),
-        Std::LongYear => format!("{year:04}"),
-        Std::Year => format!("{:02}", year.rem_euclid(100)),
-        Std::UpperPm => if hour >= 12 { "PM" } else { "AM" }.to_owned(),
-        Std::LowerPm => if hour >= 12 { "pm" } else { "am" }.to_owned(),
+        Std::LongMonth => out.write_str(month_name),
+        Std::Month => out.write_str(short(month_name)),
+        Std::NumMonth => write!(out, "{month}"),
+        Std::ZeroMonth => write!(out, "{month:02}"),
+        Std::LongWeekDay => out.write_str(weekday),
+        Std::WeekDay => out.write_str(short(weekday)),
+        Std::Day => write!(out, "{day}"),
+        Std::UnderDay => write!(out, "{day:2}"),
+        Std::ZeroDay => write!(out, "{day:02}"),
+        Std::UnderYearDay => write!(out, "{year_day:3}"),
+        Std::ZeroYearDay => write!(out, "{year_day:03}"),
+        Std::Hour => write!(out, "{hour:02}"),
+        Std::Hour12 => write!(out, "{hour12}"),
+        Std::ZeroHour12 => write!(out, "{hour12:02}"),
+        Std::Minute => write!(out, "{minute}"),
+        Std::ZeroMinute => write!(out, "{minute:02}"),
+        Std::Second => write!(out, "{second}"),
+        Std::ZeroSecond => write!(out, "{second:02}"),
+        Std::LongYear => write!(out, "{year:04}"),
+        Std::Year => write!(out, "{:02}", year.rem_euclid(100)),
+        Std::UpperPm => out.write_str(if hour >= 12 { "PM" } else { "AM" }),
+        Std::LowerPm => out.write_str(if hour >= 12 { "pm" } else { "am" }),
         Std::ZoneName if shown.zone.is_empty() => {
-            offset(Offset { iso: false, colons: false, parts: 2 }, shown.offset_seconds)
+            offset(out, Offset { iso: false, colons: false, parts: 2 }, shown.offset_seconds)
         }
-        Std::ZoneName => shown.zone.to_owned(),
-        Std::Offset(how) => offset(how, shown.offset_seconds),
-        Std::FractionZero(_) | Std::FractionNine => fraction(element, shown.nanos),
+        Std::ZoneName => out.write_str(shown.zone),
+        Std::Offset(how) => offset(out, how, shown.offset_seconds),
+        Std::FractionZero(_) | Std::FractionNine => fraction(out, element, shown.nanos),
     }
 }
 
 /// `.000` and `.999`: so many digits, in the second case without zeros at the end.
-fn fraction(element: &str, nanos: u32) -> String {
+fn fraction(out: &mut impl Write, element: &str, nanos: u32) -> fmt::Result {
     let mut digits = format!("{nanos:09}");
     digits.truncate(element.len().saturating_sub(1));
     if element.ends_with('9') {
         digits.truncate(digits.trim_end_matches('0').len());
         if digits.is_empty() {
-            return digits;
+            return Ok(());
         }
     }
-    format!("{}{digits}", element.get(..1).unwrap_or_default())
+    write!(out, "{}{digits}", element.get(..1).unwrap_or_default())
 }
 
-fn offset(how: Offset, seconds: i32) -> String {
+fn offset(out: &mut impl Write, how: Offset, seconds: i32) -> fmt::Result {
     if how.iso && seconds == 0 {
-        return "Z".to_owned();
+        return out.write_char('Z');
     }
-    let sign = if seconds < 0 { '-' } else { '+' };
+    out.write_char(if seconds < 0 { '-' } else { '+' })?;
     let seconds = seconds.unsigned_abs();
-    let colon = if how.colons { ":" } else { "" };
     let parts = [seconds / 3600, seconds / 60 % 60, seconds % 60];
-    let parts: Vec<String> = parts.iter().take(how.parts).map(|it| format!("{it:02}")).collect();
-    format!("{sign}{}", parts.join(colon))
+    for (at, part) in parts.into_iter().take(how.parts).enumerate() {
+        let colon = if how.colons && at > 0 { ":" } else { "" };
+        write!(out, "{colon}{part:02}")?;
+    }
+    Ok(())
 }

@@ -54,17 +54,17 @@ impl Zone {
         Ok(if layout.ends_with('Z') { Self::utc() } else { Self(TimeZone::system()) })
     }
 
-    /// The instant of what a layout read; `now`, in nanoseconds since 1970, tells a missing year.
+    /// Nanoseconds since 1970 of what a layout read; `now`, of the same kind, tells a missing year.
     ///
     /// # Errors
     /// An abbreviation that means nothing here.
-    pub fn read(&self, parsed: Parsed<'_>, now: u64) -> Result<Reading, String> {
+    pub fn read(&self, parsed: Parsed<'_>, now: u64) -> Result<i128, String> {
         let mut parsed = parsed;
         let seconds = complete(&mut parsed, now, Undated::NewYear, |it| self.resolve(it))?;
-        Ok(self.reading(&parsed, seconds))
+        Ok(parsed.at(seconds))
     }
 
-    /// The same as it stands there: without a year it is of the year 0, as in Go.
+    /// What was read as it stands there: without a year it is of the year 0, as in Go.
     ///
     /// # Errors
     /// An abbreviation that means nothing here.
@@ -72,10 +72,10 @@ impl Zone {
         Ok(self.reading(&parsed, self.resolve(&parsed)?))
     }
 
-    /// What was read, `seconds` after 1970.
+    /// What was read, `seconds` after 1970. What the clock calls its zone takes a search: only who shows it needs a reading.
     pub(super) fn reading(&self, parsed: &Parsed<'_>, seconds: i64) -> Reading {
         Reading {
-            nanos: i128::from(seconds) * 1_000_000_000 + i128::from(parsed.nanos),
+            nanos: parsed.at(seconds),
             offset_seconds: i32::try_from(parsed.civil_seconds() - seconds).unwrap_or_default(),
             zone: self.abbreviation(parsed, seconds),
         }

@@ -70,6 +70,11 @@ pub fn is_ours(name: &str) -> bool {
     all().any(|(it, _)| it == name)
 }
 
+/// Modules of v1 have it no more.
+pub fn is_deprecated(name: &str) -> bool {
+    name == "net.cidr_overlap" || deprecated::TABLE.iter().any(|(it, _)| *it == name)
+}
+
 /// Calls a builtin for the engine.
 ///
 /// # Errors

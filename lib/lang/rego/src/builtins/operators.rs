@@ -1,8 +1,6 @@
 //! `+`, `-`, `*`, `/`, `%`, `|` and `&`, and what `some ... in` walks over: what they cannot work on makes them fail as a builtin
 //! fails, where the engine ends the evaluation. The translation calls these instead.
 
-use std::fmt;
-
 use regorus::Value;
 
 use super::args::{Answer, Failure, Table, failed, type_name};
@@ -72,7 +70,7 @@ pub fn apply(sign: char, left: &Value, right: &Value) -> Result<Value, Wrong> {
 }
 
 fn numbers(sign: char, left: &Value, right: &Value) -> Result<Value, Wrong> {
-    let by_zero = *right == Value::from(0);
+    let by_zero = || *right == Value::from(0);
     let (Value::Number(left), Value::Number(right)) = (left, right) else {
         return Err(Wrong::Type);
     };
@@ -80,12 +78,12 @@ fn numbers(sign: char, left: &Value, right: &Value) -> Result<Value, Wrong> {
         '+' => left.add(right),
         '-' => left.sub(right),
         '*' => left.mul(right),
-        '/' if by_zero => return Err(Wrong::Number("divide by zero")),
+        '/' if by_zero() => return Err(Wrong::Number("divide by zero")),
         '/' => left.clone().divide(right),
         _ if !left.is_integer() || !right.is_integer() => {
             return Err(Wrong::Number("modulo on floating-point number"));
         }
-        _ if by_zero => return Err(Wrong::Number("modulo by zero")),
+        _ if by_zero() => return Err(Wrong::Number("modulo by zero")),
         _ => left.clone().modulo(right),
     };
     number.map(Value::from).map_err(|_| Wrong::Engine)
@@ -97,32 +95,27 @@ fn operator(sign: char, args: &[Value]) -> Answer {
     let right = args.get(1).unwrap_or(&undefined);
     match apply(sign, left, right) {
         Ok(value) => Ok(value),
-        Err(Wrong::Type) => Err(Failure::Type(Operands(sign, left, right).to_string())),
+        Err(Wrong::Type) => Err(Failure::Type(wrong_operand(sign, left, right))),
         Err(Wrong::Number(why)) => failed(why),
         Err(Wrong::Engine) => failed("the number is too large"),
     }
 }
 
-/// Says which operand is wrong.
-struct Operands<'v>(char, &'v Value, &'v Value);
-
-impl fmt::Display for Operands<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(sign, left, right) = self;
-        let fits = |it: &Value| match sign {
-            '|' | '&' => matches!(it, Value::Set(_)),
-            '-' => matches!(it, Value::Number(_) | Value::Set(_)),
-            _ => matches!(it, Value::Number(_)),
-        };
-        let (operand, got) = if fits(left) { (2, right) } else { (1, left) };
-        let expected = match (sign, operand, left) {
-            ('|' | '&', ..) => "set",
-            ('-', 1, _) => "one of {number, set}",
-            ('-', _, Value::Set(_)) => "set",
-            _ => "number",
-        };
-        write!(f, "operand {operand} must be {expected} but got {}", type_name(got))
-    }
+/// Which operand is wrong.
+fn wrong_operand(sign: char, left: &Value, right: &Value) -> String {
+    let fits = match sign {
+        '|' | '&' => matches!(left, Value::Set(_)),
+        '-' => matches!(left, Value::Number(_) | Value::Set(_)),
+        _ => matches!(left, Value::Number(_)),
+    };
+    let (operand, got) = if fits { (2, right) } else { (1, left) };
+    let expected = match (sign, operand, left) {
+        ('|' | '&', ..) => "set",
+        ('-', 1, _) => "one of {number, set}",
+        ('-', _, Value::Set(_)) => "set",
+        _ => "number",
+    };
+    format!("operand {operand} must be {expected} but got {}", type_name(got))
 }
 
 #[cfg(test)]

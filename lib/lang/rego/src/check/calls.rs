@@ -4,10 +4,40 @@ use super::World;
 use crate::builtins::signatures;
 use crate::error::code;
 use crate::syntax::visit::{self, Visitor};
-use crate::syntax::{Expr, ExprKind, Literal, LiteralKind, Module};
+use crate::syntax::{Expr, ExprKind, Literal, LiteralKind, Module, Rule};
+
+/// What `with` replaces: something below `input` or `data`, or a function.
+fn targets(world: &World<'_>, module: &Module, rule: &Rule) -> Vec<(usize, String)> {
+    let mut withs = Withs(Vec::new());
+    visit::rule(rule, &mut withs);
+    let imports = |name: &str| module.imports.iter().any(|it| it.name() == Some(name));
+    let is_wrong = |target: &Expr| {
+        let path = target.constant_path();
+        let Some(first) = path.first() else { return true };
+        let is_document = matches!(*first, "input" | "data") || imports(first);
+        !is_document
+            && world.resolve(module, &path).is_none()
+            && target.dotted().is_none_or(|it| signatures::of(&it).is_none())
+    };
+    let message = "with keyword target must reference existing input, data, or a function";
+    let wrong = withs.0.into_iter().filter(is_wrong);
+    wrong.map(|it| (it.span.start, message.to_owned())).collect()
+}
+
+struct Withs(Vec<Expr>);
+
+impl Visitor for Withs {
+    fn literal(&mut self, literal: &Literal) -> bool {
+        self.0.extend(literal.with.iter().map(|it| it.target.clone()));
+        true
+    }
+}
 
 pub fn check(world: &World<'_>, module: &Module, say: &mut dyn FnMut(usize, &'static str, String)) {
     for rule in &module.rules {
+        for (at, message) in targets(world, module, rule) {
+            say(at, code::TYPE, message);
+        }
         let mut calls = Calls { found: Vec::new(), statements: Vec::new() };
         visit::rule(rule, &mut calls);
         for (call, at) in &calls.found {

@@ -1,8 +1,13 @@
 //! What OPA's compiler refuses before a rule runs: functions that do not exist or take another number of arguments, or
-//! arguments of other types, rules that need themselves, variables that nothing binds.
+//! arguments of other types, rules that need themselves or cannot be beside each other, variables that nothing binds or that are declared
+//! twice or for nothing.
 
 mod calls;
+mod conflicts;
+mod declared;
+mod names;
 mod recursion;
+mod refs;
 mod safety;
 mod types;
 mod unused;
@@ -59,21 +64,49 @@ impl<'a> World<'a> {
     }
 }
 
-/// All that is wrong, in the order of the modules.
-pub fn check(units: &[Unit<'_>]) -> Vec<Error> {
+/// What is wrong, in the order of the modules: of the first of OPA's stages that finds something. `is_strict`: names that nothing uses are
+/// wrong, too.
+pub fn check(units: &[Unit<'_>], is_strict: bool) -> Vec<Error> {
     let world = World::new(units);
+    let mut errors = found(units, |unit, say| {
+        if unit.module.is_v1 || is_strict {
+            names::check(&world, unit.module, say);
+        }
+        if is_strict {
+            names::unused_imports(unit.module, say);
+        }
+        declared::check(unit.module, is_strict, say);
+    });
+    if errors.is_empty() {
+        errors = conflicts::check(&world);
+    }
+    if errors.is_empty() {
+        let rules = refs::rules(&world);
+        errors = found(units, |unit, say| {
+            calls::check(&world, unit.module, say);
+            refs::check(&world, &rules, unit.module, say);
+            safety::check(&world, unit.module, say);
+            types::check(&world, &rules, unit.module, say);
+        });
+    }
+    if errors.is_empty() {
+        errors = recursion::check(&world);
+    }
+    errors
+}
+
+/// What a check says of each module.
+fn found<'a>(
+    units: &[Unit<'a>],
+    check: impl Fn(&Unit<'a>, &mut dyn FnMut(usize, &'static str, String)),
+) -> Vec<Error> {
     let mut errors = Vec::new();
     for unit in units {
         let lines = Lines::new(unit.file, unit.text);
         let mut say = |at: usize, code: &'static str, message: String| {
             errors.push(lines.error(unit.text, at, code, message));
         };
-        calls::check(&world, unit.module, &mut say);
-        safety::check(&world, unit.module, &mut say);
-        types::check(&world, unit.module, &mut say);
-    }
-    if errors.is_empty() {
-        errors.extend(recursion::check(&world));
+        check(unit, &mut say);
     }
     errors
 }

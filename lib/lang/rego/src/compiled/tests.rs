@@ -118,12 +118,15 @@ fn operators_on_what_they_cannot_work_on_are_undefined_as_in_the_interpreter() {
             ("input.map", "words"),
         ] {
             let of = format!("{left} {operator} {right}");
-            let sets = "words := {1, \"x\"}\nmany := {v | v := input.list[_]}\n";
+            // What they are is not to be seen before they are evaluated.
+            let hidden = |it: &str| format!("object.get({{}}, 1, {it})");
+            let (words, many) = (hidden("{1, \"x\"}"), hidden("{v | v := input.list[_]}"));
+            let sets = format!("words := {words}\nmany := {many}\n");
             all_answered(&[
                 &format!("{sets}x := {of}"),
                 &format!("{sets}x if ({of}) > 1"),
                 &format!("{sets}x if not {of}"),
-                &format!("{sets}x if not {of} == 2"),
+                &format!("{sets}x if not {of} == {}", hidden("2")),
                 &format!("{sets}x := [1 | {of}]"),
                 &format!("{sets}x := f({of})\nf(v) := v if not v == 6"),
             ]);

@@ -5,6 +5,8 @@ mod bodies;
 mod page;
 mod terms;
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, code};
 use crate::syntax::token::{self, Kind};
 use crate::syntax::{self, Body, Else, Expr, ExprKind, Head, Import, LiteralKind, Module, Rule};
@@ -20,16 +22,26 @@ pub fn format(file: &str, text: &str, version: Version) -> Result<String, Error>
     let formatted = Layout::new(text, &module, version).module();
     let lost = || Error::new(code::FORMAT, format!("{file}: this module cannot be laid out"));
     let again = syntax::module(file, &formatted, version).map_err(|_| lost())?;
-    if essence(text, &module) != essence(&formatted, &again) {
+    if !keeps(&essence(text, &module), &essence(&formatted, &again)) {
         return Err(lost());
     }
     Ok(formatted)
 }
 
-/// Words, texts, numbers and comments, in the order of the alphabet: what stays, however it is laid out. Imports may go.
-fn essence<'t>(text: &'t str, module: &Module) -> Vec<&'t str> {
+/// Nothing went, and nothing came but once more what was there: a head is written again where rules of v0 share it.
+fn keeps(before: &Essence<'_>, after: &Essence<'_>) -> bool {
+    let is_less = || before.values().zip(after.values()).any(|(before, after)| after < before);
+    before.keys().eq(after.keys()) && !is_less()
+}
+
+/// How often each word, text, number and comment is there.
+type Essence<'t> = BTreeMap<&'t str, usize>;
+
+/// What stays, however it is laid out. Imports may go.
+fn essence<'t>(text: &'t str, module: &Module) -> Essence<'t> {
     let comments = module.comments.iter().map(|it| text.get(it.clone()).unwrap_or_default().trim());
-    let mut all: Vec<&str> = comments.collect();
+    let mut all = Essence::new();
+    comments.for_each(|it| *all.entry(it).or_default() += 1);
     let mut at = 0;
     loop {
         let token = token::next(text, at);
@@ -40,22 +52,22 @@ fn essence<'t>(text: &'t str, module: &Module) -> Vec<&'t str> {
             at = import.span.end;
             continue;
         }
-        let word = text.get(token.start..token.end).unwrap_or_default();
-        match token.kind {
-            // What goes without saying comes and goes.
-            Kind::Word if matches!(word, "if" | "true" | "contains") => {}
-            // Names of operators become signs.
-            Kind::Word if terms::sign(word).is_some() || matches!(word, "in" | "internal") => {}
-            Kind::Word if word.starts_with("member_") => {}
-            Kind::Word | Kind::Number => all.push(word),
-            Kind::String | Kind::RawString => all.push(word.trim_matches(['"', '`'])),
-            _ => {}
-        }
         at = token.end;
+        let word = text.get(token.start..token.end).unwrap_or_default();
+        let word = match token.kind {
+            Kind::Word | Kind::Number => word,
+            // A text may become a name, and then counts as one.
+            Kind::String | Kind::RawString => word.trim_matches(['"', '`']),
+            _ => continue,
+        };
+        // What goes without saying comes and goes, and names of operators become signs.
+        let goes = matches!(word, "if" | "true" | "contains" | "in" | "internal")
+            || token::operator_sign(word).is_some()
+            || word.starts_with("member_");
+        if !goes {
+            *all.entry(word).or_default() += 1;
+        }
     }
-    // A head is written again where rules of v0 share it.
-    all.sort_unstable();
-    all.dedup();
     all
 }
 
@@ -86,7 +98,14 @@ impl<'t, 'm> Layout<'t, 'm> {
             })
         };
         page.negates_bodies = module.negates_bodies();
-        page.has_logic = imports("and") || imports("or");
+        let is_logic = |name: &str| {
+            module.imports.iter().any(|it| match it.path.as_slice() {
+                [rego, version] => rego == "rego" && version == "v2",
+                [future, _, keyword] => future == "future" && keyword == name,
+                _ => false,
+            })
+        };
+        (page.has_and, page.has_or) = (is_logic("and"), is_logic("or"));
         let is_v1 = module.is_v1 && version != Version::V0;
         let has_dots = |it: &Rule| match (&it.head.reference.kind, &it.head.key) {
             (ExprKind::Ref(_, parts), Some(_)) => !parts.is_empty(),
@@ -106,9 +125,7 @@ impl<'t, 'm> Layout<'t, 'm> {
     fn module(mut self) -> String {
         let module = self.module;
         self.package();
-        let mut imports: Vec<&Import> = self.imports();
-        imports.sort_by_key(|it| it.span.start);
-        let mut imports = imports.into_iter().peekable();
+        let mut imports = self.imports().into_iter().peekable();
         let mut rules = module.rules.iter().peekable();
         loop {
             let end = rules.peek().map_or(usize::MAX, |it| it.span.start);
@@ -148,7 +165,7 @@ impl<'t, 'm> Layout<'t, 'm> {
             let own = if source.contains(&format!("[{quoted}]")) { quoted.as_str() } else { part };
             match at {
                 0 => path.push_str(part),
-                _ if terms::is_bare(part, own) => path.extend([".", part]),
+                _ if self.page.is_bare(part, own) => path.extend([".", part]),
                 _ => path.extend(["[", &quoted, "]"]),
             }
         }
@@ -410,4 +427,28 @@ fn is_true(body: &Body) -> bool {
     let [literal] = body.literals.as_slice() else { return false };
     let is = |it: &Expr| matches!(it.kind, ExprKind::Bool(true));
     literal.with.is_empty() && matches!(&literal.kind, LiteralKind::Expr(it) if is(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Essence<'_> {
+        essence(text, &syntax::module("", text, Version::Auto).unwrap())
+    }
+
+    #[track_caller]
+    fn check(before: &str, after: &str, want: bool) {
+        let [before, after] = [before, after].map(|it| format!("package a\n\n{it}\n"));
+        assert_eq!(keeps(&of(&before), &of(&after)), want);
+    }
+
+    #[test]
+    fn a_word_that_goes_is_missed_also_where_it_stays_elsewhere() {
+        check("x := 1\n\ny := 1", "x := 1\n\ny := x", false);
+        check("# a\nx := 1 # a", "# a\nx := 1", false);
+        check("x := input[\"eq\"].b", "x := input.eq.b", true);
+        check("x if { plus(1, 2, 3) }", "x if 1 + 2 = 3", true);
+        check("x := 1", "x := 1\n\nx := 1", true);
+    }
 }

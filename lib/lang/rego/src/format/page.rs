@@ -32,14 +32,14 @@ pub struct Page<'t> {
     is_inside: bool,
     /// Waits for the end of the line.
     beside: Option<Comment>,
-    /// It waits for the end of the next one: a list begins.
-    is_delayed: bool,
     /// What stays as it is takes the comment behind it along.
     pub takes_last: bool,
     /// `not {x}` negates a body.
     pub negates_bodies: bool,
-    /// `and` and `or` are keywords.
-    pub has_logic: bool,
+    /// `and` is a keyword.
+    pub has_and: bool,
+    /// `or` is one.
+    pub has_or: bool,
 }
 
 /// Where writing can go back to.
@@ -70,10 +70,10 @@ impl<'t> Page<'t> {
             level: 0,
             is_inside: false,
             beside: None,
-            is_delayed: false,
             takes_last: false,
             negates_bodies: false,
-            has_logic: false,
+            has_and: false,
+            has_or: false,
         }
     }
 
@@ -121,13 +121,10 @@ impl<'t> Page<'t> {
 
     pub fn end_line(&mut self) {
         self.is_inside = false;
-        if !self.is_delayed
-            && let Some(comment) = self.beside.take()
-        {
+        if let Some(comment) = self.beside.take() {
             self.out.push(' ');
             self.comment(comment);
         }
-        self.is_delayed = false;
         self.out.push('\n');
     }
 
@@ -148,8 +145,7 @@ impl<'t> Page<'t> {
 
     /// Begins a list of several lines. The comment beside its bracket goes beside its first item.
     pub fn begin_list(&mut self) {
-        self.is_delayed = true;
-        self.end_line();
+        self.out.push('\n');
         self.up();
         self.start_line();
     }

@@ -1,13 +1,9 @@
 //! Terms, operators and lists.
 
 use super::page::{Done, Page, Unexpected};
+use crate::syntax::token::operator_sign;
 use crate::syntax::{Body, Expr, ExprKind, Literal, Part, Span};
-
-/// Words that stay between brackets and quotes where the author put them there.
-const KEYWORDS: [&str; 15] = [
-    "as", "contains", "default", "else", "every", "false", "if", "import", "in", "not", "null",
-    "package", "some", "true", "with",
-];
+use crate::translate;
 
 /// An item of a list.
 #[derive(Clone, Copy)]
@@ -33,33 +29,11 @@ pub fn is_union(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Infix("|", ..)) || named(expr).is_some_and(|it| it.0 == "|")
 }
 
-/// The sign of a builtin that is an operator.
-pub fn sign(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "plus" => "+",
-        "minus" => "-",
-        "mul" => "*",
-        "div" => "/",
-        "rem" => "%",
-        "and" => "&",
-        "or" => "|",
-        "eq" => "=",
-        "assign" => ":=",
-        "equal" => "==",
-        "neq" => "!=",
-        "lt" => "<",
-        "lte" => "<=",
-        "gt" => ">",
-        "gte" => ">=",
-        _ => return None,
-    })
-}
-
 /// An operator that is written as a call of its builtin.
 pub fn named(expr: &Expr) -> Option<(&'static str, &Expr, &Expr)> {
     let ExprKind::Call(name, arguments) = &expr.kind else { return None };
     let [left, right] = arguments.as_slice() else { return None };
-    Some((sign(&name.dotted()?)?, left, right))
+    Some((operator_sign(&name.dotted()?)?, left, right))
 }
 
 /// `internal.member_2(x, xs)`: key, value and domain.
@@ -73,6 +47,19 @@ pub fn member(expr: &Expr) -> Option<(Option<&Expr>, &Expr, &Expr)> {
 }
 
 impl Page<'_> {
+    /// A name that needs no brackets in a reference. Keywords stay between brackets and quotes where the author put them there.
+    pub fn is_bare(&self, name: &str, source: &str) -> bool {
+        let starts = |it: char| it.is_ascii_alphabetic() || it == '_';
+        let goes_on = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let is_keyword = match name {
+            "and" => self.has_and,
+            "or" => self.has_or,
+            _ => translate::is_keyword(name),
+        };
+        let is_word = name.starts_with(starts) && name.chars().all(goes_on);
+        is_word && !(is_keyword && source.starts_with('"'))
+    }
+
     /// A term that stays as it is if its comments ask for that.
     pub fn term(&mut self, expr: &Expr) -> Done {
         self.term_at(expr, &expr.span)
@@ -231,12 +218,7 @@ impl Page<'_> {
         self.operand(head, &head.span, in_parentheses)?;
         for part in parts {
             match &part.kind {
-                ExprKind::String(name)
-                    if is_bare(name, self.slice(&part.span))
-                        && !(self.has_logic
-                            && matches!(name.as_str(), "and" | "or")
-                            && self.slice(&part.span).starts_with('"')) =>
-                {
+                ExprKind::String(name) if self.is_bare(name, self.slice(&part.span)) => {
                     self.put(&format!(".{name}"));
                 }
                 ExprKind::String(name) => {
@@ -359,14 +341,6 @@ fn quoted(text: &str) -> &str {
     let quote = text.get(start..start + 1).unwrap_or_default();
     let end = text.rfind(quote).unwrap_or(start);
     text.get(start..=end).unwrap_or(text)
-}
-
-/// A name that needs no brackets in a reference.
-pub fn is_bare(name: &str, source: &str) -> bool {
-    let starts = |it: char| it.is_ascii_alphabetic() || it == '_';
-    let is_word =
-        name.starts_with(starts) && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
-    is_word && !(KEYWORDS.contains(&name) && source.starts_with('"'))
 }
 
 fn write_item(page: &mut Page<'_>, item: Item<'_>) -> Done {

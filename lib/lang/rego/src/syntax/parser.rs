@@ -168,7 +168,7 @@ impl<'t> Parser<'t> {
             Kind::Number => "number",
             Kind::String | Kind::RawString => "string",
             Kind::Template | Kind::RawTemplate => "template-string-part",
-            Kind::Sign => sign_name(word),
+            Kind::Sign => token::operator_name(word).unwrap_or(word),
             Kind::Illegal if word.starts_with(['"', '`']) => {
                 return self.error_at(self.token.start, "non-terminated string".into());
             }
@@ -178,27 +178,5 @@ impl<'t> Parser<'t> {
         };
         let separator = if hint.is_empty() { "" } else { ": " };
         self.error_at(self.token.start, format!("unexpected {what} token{separator}{hint}"))
-    }
-}
-
-/// Names of signs in messages: `token.String()` of OPA's `ast/internal/tokens`.
-fn sign_name(sign: &str) -> &str {
-    match sign {
-        "=" => "eq",
-        ":=" => "assign",
-        "==" => "equal",
-        "!=" => "neq",
-        ">" => "gt",
-        "<" => "lt",
-        ">=" => "gte",
-        "<=" => "lte",
-        "+" => "plus",
-        "-" => "minus",
-        "*" => "mul",
-        "/" => "div",
-        "%" => "rem",
-        "&" => "and",
-        "|" => "or",
-        other => other,
     }
 }

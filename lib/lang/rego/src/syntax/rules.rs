@@ -2,6 +2,7 @@
 
 use super::parser::{Future, Parsed, Parser};
 use super::token::{self, Kind};
+use super::visit;
 use super::{Body, Else, Expr, ExprKind, Head, Import, Module, Rule, Span};
 
 impl Parser<'_> {
@@ -114,6 +115,10 @@ impl Parser<'_> {
         if is_default {
             if rule.head.value.is_none() {
                 return Err(self.unexpected("expected default rule value"));
+            }
+            if let Some(what) = rule.head.value.as_ref().and_then(not_constant) {
+                let why = format!("illegal default rule (value cannot contain {what})");
+                return Err(self.error_at(start, why));
             }
             return Ok(rule);
         }
@@ -234,9 +239,7 @@ impl Parser<'_> {
 
     /// Behind a brace: an operator on the same line, so that what stood before was no body.
     fn goes_on(&self) -> bool {
-        const OPERATORS: [&str; 15] =
-            ["=", ":=", "==", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "|", "&"];
-        let sign = self.token.kind == Kind::Sign && OPERATORS.contains(&self.word());
+        let sign = self.token.kind == Kind::Sign && token::operator_name(self.word()).is_some();
         let word = ["in", "and", "or", "with"].iter().any(|it| self.is_word(it));
         !self.token.on_new_line && (sign || word)
     }
@@ -307,5 +310,15 @@ fn template_end(text: &str, token: token::Token) -> usize {
             Some(_) => {}
         }
         at += 1;
+    }
+}
+
+/// What makes a value depend on something else; comprehensions may.
+fn not_constant(value: &Expr) -> Option<&'static str> {
+    match &value.kind {
+        ExprKind::Var(_) => Some("var"),
+        ExprKind::Ref(..) => Some("ref"),
+        ExprKind::Call(..) | ExprKind::Infix(..) | ExprKind::In(..) => Some("call"),
+        _ => visit::children(value).into_iter().find_map(not_constant),
     }
 }

@@ -36,6 +36,35 @@ pub struct Token {
     pub on_new_line: bool,
 }
 
+/// Operators, and what OPA calls them: `a + b` is `plus(a, b)`.
+const OPERATORS: [(&str, &str); 15] = [
+    ("=", "eq"),
+    (":=", "assign"),
+    ("==", "equal"),
+    ("!=", "neq"),
+    ("<", "lt"),
+    (">", "gt"),
+    ("<=", "lte"),
+    (">=", "gte"),
+    ("+", "plus"),
+    ("-", "minus"),
+    ("*", "mul"),
+    ("/", "div"),
+    ("%", "rem"),
+    ("&", "and"),
+    ("|", "or"),
+];
+
+/// The name of an operator: of its token in messages, and of its builtin.
+pub fn operator_name(sign: &str) -> Option<&'static str> {
+    OPERATORS.iter().find(|it| it.0 == sign).map(|it| it.1)
+}
+
+/// The operator of a name.
+pub fn operator_sign(name: &str) -> Option<&'static str> {
+    OPERATORS.iter().find(|it| it.1 == name).map(|it| it.0)
+}
+
 const SIGNS2: [&str; 5] = [":=", "==", "!=", "<=", ">="];
 
 /// The token at `from` or behind it; comments and white space are passed over.

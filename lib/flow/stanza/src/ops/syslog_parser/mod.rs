@@ -10,7 +10,7 @@ use super::{Built, Cx, Failure, Flow, Operator, ParserOperator};
 use crate::entry::Entry;
 use crate::keys::{no_zone, unknown_zone};
 use crate::value::{Pairs, Value, put, take, type_name};
-use golang::time::{Reading, Zone, in_64_bits};
+use golang::time::{Parsed, Reading, Zone, in_64_bits};
 
 mod rfc3164;
 mod rfc5424;
@@ -69,15 +69,23 @@ enum Framing {
 struct Message<'a> {
     priority: Option<u8>,
     version: Option<u16>,
-    timestamp: Option<Reading>,
-    /// What a time stamp without a year says by itself.
-    undated: Option<Reading>,
+    /// Nanoseconds since 1970.
+    timestamp: Option<i128>,
+    stamp: Option<Stamp<'a>>,
     hostname: Option<&'a str>,
     appname: Option<&'a str>,
     proc_id: Option<&'a str>,
     msg_id: Option<&'a str>,
     structured_data: Option<Value<'a>>,
     text: Option<&'a str>,
+}
+
+/// What a time stamp says by itself.
+#[derive(Debug, Clone, Copy)]
+enum Stamp<'a> {
+    /// Without a year.
+    Undated(Parsed<'a>),
+    Whole(Reading),
 }
 
 /// The keys of `syslog_parser`.
@@ -212,7 +220,11 @@ impl Operator for SyslogParser {
         // Upstream takes time and severity out of the attributes after all blocks have run; elsewhere they stay.
         let moves = self.parser.writes_attributes();
         let stays = !moves || self.parser.has_blocks();
-        if let Some(time) = message.undated.or(message.timestamp).filter(|_| stays) {
+        if let Some(stamp) = message.stamp.filter(|_| stays) {
+            let time = match stamp {
+                Stamp::Undated(parsed) => self.place.read_undated(parsed)?,
+                Stamp::Whole(reading) => reading,
+            };
             put(&mut map, "timestamp", Value::Str(arena.alloc_str(&time.to_string())));
         }
         let stored = self.parser.store(entry, Value::Map(map.into_bump_slice()), arena);
@@ -224,7 +236,7 @@ impl Operator for SyslogParser {
             let time = message.timestamp.filter(|_| moves).ok_or(Failure::Fixed(
                 "time parser: log entry does not have the expected parse_from field",
             ))?;
-            entry.timestamp = in_64_bits(time.nanos);
+            entry.timestamp = in_64_bits(time);
         }
         stored?;
         if stays {
@@ -264,13 +276,11 @@ impl SyslogParser {
                             "message too long to parse. was size {len}, max length {max}"
                         )));
                     }
-                    let Some(mut len) = Some(len).filter(|it| *it <= after.len()) else {
+                    if len > after.len() {
                         let text = "found EOF after fewer octets than announced";
                         return Err(Failure::Fixed(text));
-                    };
-                    while !after.is_char_boundary(len) {
-                        len -= 1;
                     }
+                    let len = after.floor_char_boundary(len);
                     last = Some(self.message(&after[..len], now, arena));
                     rest = after[len..].trim_start_matches('\n');
                     if len == 0 {
@@ -315,6 +325,10 @@ fn priority(text: &str) -> Option<(u8, &str)> {
 }
 
 impl<'a> Message<'a> {
+    fn is_at(&mut self, reading: Reading) {
+        (self.timestamp, self.stamp) = (Some(reading.nanos), Some(Stamp::Whole(reading)));
+    }
+
     fn to_map(&self, arena: &'a Bump) -> Pairs<'a> {
         let mut map = Pairs::with_capacity_in(12, arena);
         if let Some(priority) = self.priority {

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Failure, Message};
+use super::{Failure, Message, Stamp};
 use golang::time::Layout;
 use golang::time::{Zone, rfc3339_reading};
 
@@ -26,11 +26,11 @@ pub(super) fn read<'a>(
     let text = text.trim_start_matches(' ');
     let rest = if let Some(stamp) = text.get(..STAMP_BYTES).and_then(|it| STAMP.parse(it).ok()) {
         message.timestamp = Some(place.read(stamp, now)?);
-        message.undated = Some(place.read_undated(stamp)?);
+        message.stamp = Some(Stamp::Undated(stamp));
         &text[STAMP_BYTES..]
     } else {
         let (stamp, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
-        message.timestamp = Some(rfc3339_reading(stamp).ok_or(wrong)?);
+        message.is_at(rfc3339_reading(stamp).ok_or(wrong)?);
         rest
     };
     let rest = rest.strip_prefix(' ').ok_or(Failure::Fixed("expecting a blank"))?;

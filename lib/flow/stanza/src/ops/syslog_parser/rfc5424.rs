@@ -33,7 +33,7 @@ pub(super) fn read<'a>(
         let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
         let time = rfc3339_reading(stamp).filter(|_| digits <= FRACTION_DIGITS_MAX);
         let wrong = "expecting a RFC3339MICRO timestamp or a nil value";
-        message.timestamp = Some(time.ok_or(Failure::Fixed(wrong))?);
+        message.is_at(time.ok_or(Failure::Fixed(wrong))?);
     }
     let (hostname, rest) = header(rest, HOSTNAME_BYTES_MAX, "expecting an hostname")?;
     let (appname, rest) = header(rest, APPNAME_BYTES_MAX, "expecting an app-name")?;
