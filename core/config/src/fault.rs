@@ -216,6 +216,11 @@ impl Fault {
         Self::type_of(wanted, format!("source data must be an array or slice, got {kind}"))
     }
 
+    /// A list where a section has to be. serde takes one for a struct, at least for a struct that is flattened.
+    pub(crate) fn no_struct() -> Self {
+        Self::type_of(Type::Map, "expected a map or struct, got \"slice\"")
+    }
+
     /// A key that is not known.
     pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Self {
         let known = known.iter().map(|it| (*it).to_owned()).collect();

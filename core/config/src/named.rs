@@ -18,6 +18,7 @@ const DECODING: &str = "decoding failed due to the following error(s):";
 /// Names the places of faults in a section of type `C`, which stands at `above`.
 pub(super) fn name<C: Default + Serialize + Described>(faults: &mut [Fault], above: &str) {
     let Ok(base) = Shape::of(&C::default()) else { return };
+    retype::<C>(faults);
     for fault in faults.iter_mut() {
         fault.as_named = Some(Box::new(named(&base, C::inside(), fault, above)));
     }
@@ -25,6 +26,51 @@ pub(super) fn name<C: Default + Serialize + Described>(faults: &mut [Fault], abo
     let around = |it: &Fault| it.as_named.as_ref().map(|it| it.envelope.clone());
     let all: Vec<_> = faults.iter().map(around).collect();
     faults.sort_by_cached_key(|it| all.iter().position(|other| *other == around(it)));
+}
+
+/// Names the types in faults as Go does, where the type of Rust does not say it.
+pub(super) fn retype<C: Described>(faults: &mut [Fault]) {
+    for fault in faults.iter_mut() {
+        let Some(go) = go_type(C::inside(), fault.named_place()) else { continue };
+        for before in ["expected type '", "cannot parse value as '"] {
+            if let Some((_, after)) =
+                fault.text.strip_prefix(before).and_then(|it| it.split_once('\''))
+            {
+                fault.text = format!("{before}{go}'{after}");
+            }
+        }
+    }
+}
+
+/// What Go calls the type at a place, as far as the type of Rust does not say it.
+fn go_type(mut inside: Inside, place: &[Step]) -> Option<String> {
+    let mut go = String::new();
+    for step in place {
+        if let Inside::Maybe(item) = inside {
+            inside = item.inside;
+        }
+        (go, inside) = match (inside, step) {
+            (Inside::Keys(keys, _), Step::Key(name)) => {
+                let key = flat(&keys).into_iter().find(|it| it.name == name)?;
+                (key.go.to_owned(), (key.inside)())
+            }
+            (Inside::Items(item), Step::At(_)) => {
+                (go.strip_prefix("[]").unwrap_or_default().to_owned(), item.inside)
+            }
+            (Inside::Entries(item), Step::Key(_)) => (String::new(), item.inside),
+            _ => return None,
+        };
+        if let (true, Inside::Entries(item)) = (go.is_empty(), &inside) {
+            go = match (&item.shape, &item.inside) {
+                (Shape::Text(_), _) => "map[string]string".to_owned(),
+                (_, Inside::Keys(_, upstream)) if !upstream.name.is_empty() => {
+                    format!("map[string]{}", upstream.name)
+                }
+                _ => String::new(),
+            };
+        }
+    }
+    (!go.is_empty()).then_some(go)
 }
 
 /// One place on its way down.

@@ -31,6 +31,15 @@ struct Common {
     ciphers: Vec<String>,
     reload: Duration,
     level: u32,
+    inner: Inner,
+    inner_on: Section<Inner>,
+    #[config(go = "int64")]
+    limit_64: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Described)]
+struct Inner {
+    name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
@@ -118,7 +127,10 @@ struct Sample {
     free: Value,
     storage: Option<String>,
     limit: Option<u32>,
+    folder: std::path::PathBuf,
     actions: Vec<Action>,
+    #[config(go = "[]sample.Group", omit_empty)]
+    groups: Vec<String>,
     labels: BTreeMap<String, String>,
     new_name: String,
 }
@@ -145,7 +157,9 @@ impl Default for Sample {
             free: Value::Null,
             storage: None,
             limit: None,
+            folder: std::path::PathBuf::new(),
             actions: Vec::new(),
+            groups: Vec::new(),
             labels: BTreeMap::from([("a".to_owned(), "1".to_owned())]),
             new_name: String::new(),
         }
@@ -295,12 +309,17 @@ fn wrong_types_have_the_texts_of_mapstructure() {
         (r#"{"headers": "x"}"#, "headers", "source data must be an array or slice, got string"),
         (r#"{"protocols": "x"}"#, "protocols", "expected a map or struct, got \"string\""),
         (r#"{"protocols": ["x"]}"#, "protocols", "expected a map or struct, got \"slice\""),
+        (r#"{"inner": ["x"]}"#, "inner", "expected a map or struct, got \"slice\""),
+        (r#"{"inner_on": [5]}"#, "inner_on", "expected a map or struct, got \"slice\""),
+        (r#"{"folder": 5}"#, "folder", &format!("{string} 'int'")),
         (
             r#"{"labels": "x"}"#,
             "labels",
             "expected type 'map[string]interface {}', got unconvertible type 'string'",
         ),
         (r#"{"timeout": "soon"}"#, "timeout", "time: invalid duration"),
+        (r#"{"timeout": "very soon"}"#, "timeout", "time: invalid duration \"very"),
+        (r#"{"timeout": " "}"#, "timeout", "time: invalid duration \""),
         (r#"{"timeout": "5 sec"}"#, "timeout", "time: unknown unit"),
         (r#"{"timeout": "5"}"#, "timeout", "time: missing unit in duration"),
         (
@@ -376,6 +395,22 @@ fn places_are_named_from_the_nearest_type_that_reads_itself() {
     // What is around several mistakes is said once.
     let all = Fault::read_texts(&faults).join("\n");
     assert_eq!(all.matches("'service.sample.protocols.grpc'").count(), 1, "{all}");
+}
+
+#[test]
+fn types_have_their_names_in_go_where_the_type_of_rust_does_not_say_it() {
+    let texts = |text: &str| {
+        let faults = load_at::<Sample>(&section(text), "").unwrap_err();
+        Fault::read_texts(&faults)
+    };
+    let want = "'limit_64' expected type 'int64', got unconvertible type 'string'";
+    assert_eq!(texts(r#"{"limit_64": "x"}"#), [want]);
+    let want = "'groups[1]' expected type 'sample.Group', got unconvertible type 'int'";
+    assert_eq!(texts(r#"{"groups": ["x", 1]}"#), [want]);
+    let want = "'labels' expected type 'map[string]string', got unconvertible type 'string'";
+    assert_eq!(texts(r#"{"labels": "x"}"#), [want]);
+    let want = "'queue_size' expected type 'int', got unconvertible type 'string'";
+    assert_eq!(texts(r#"{"queue_size": "x"}"#), [want]);
 }
 
 #[test]
