@@ -65,6 +65,11 @@ pub enum Stage {
     Start,
 }
 
+impl Stage {
+    /// In order, as they travel through serde.
+    pub(crate) const ALL: [Self; 4] = [Self::Read, Self::Check, Self::Create, Self::Start];
+}
+
 /// A type that a value can have in YAML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {

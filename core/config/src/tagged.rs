@@ -211,7 +211,7 @@ where
     C: Default + Serialize + DeserializeOwned + Described,
 {
     let (config, mut faults) = examine::<C>(item);
-    retype::<C>(&mut faults);
+    retype::<C>(&mut faults, item);
     for mut fault in faults {
         if let (Some(Wanted::Key(_, places)), Some(Step::Key(key))) =
             (&mut fault.wanted, fault.place.last())
