@@ -7,7 +7,8 @@
 //!
 //! `#[config(omit_empty)]` on a field is Go's `omitempty`: a printed configuration does not have the key while its
 //! value is Go's zero value. `#[config(omit_default)]` is for a key that upstream has not, or not in the release that is
-//! compared with: it is not shown as Go's JSON while it is what it is by default. `#[config(go = "package.Type")]` on a struct is what Go's texts call it, and
+//! compared with: it is not shown as Go's JSON while it is what it is by default. `#[config(go = "int64")]` on a field is
+//! the type that Go's texts name where the type of Rust does not say it. `#[config(go = "package.Type")]` on a struct is what Go's texts call it, and
 //! `unmarshals` says that it has an `Unmarshal` of its own. `#[config(parts = "scraper")]` is for a struct each of whose
 //! keys names something that is read on its own.
 
@@ -83,13 +84,19 @@ fn upstream(attributes: &[Attribute]) -> syn::Result<(String, bool, String)> {
 fn key(field: &Field) -> syn::Result<Tokens> {
     let mut name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut is_flat = false;
-    let (mut omit_empty, mut omit_default) = (false, false);
+    let (mut omit_empty, mut omit_default, mut go) = (false, false, String::new());
     for attribute in field.attrs.iter().filter(|it| it.path().is_ident("config")) {
         attribute.parse_nested_meta(|meta| {
-            omit_empty |= meta.path.is_ident("omit_empty");
-            omit_default |= meta.path.is_ident("omit_default");
-            let is_known = omit_empty || omit_default;
-            if is_known { Ok(()) } else { Err(meta.error("`Described` does not know this")) }
+            if meta.path.is_ident("omit_empty") {
+                omit_empty = true;
+            } else if meta.path.is_ident("omit_default") {
+                omit_default = true;
+            } else if meta.path.is_ident("go") {
+                go = meta.value()?.parse::<LitStr>()?.value();
+            } else {
+                return Err(meta.error("`Described` does not know this"));
+            }
+            Ok(())
         })?;
     }
     for attribute in field.attrs.iter().filter(|it| it.path().is_ident("serde")) {
@@ -115,6 +122,7 @@ fn key(field: &Field) -> syn::Result<Tokens> {
             is_flat: #is_flat,
             omit_empty: #omit_empty,
             omit_default: #omit_default,
+            go: #go,
             inside: <#kind as ::config::Described>::inside,
         }
     })

@@ -108,8 +108,8 @@ impl<T: Choices> Serialize for Inner<'_, T> {
         let names: Vec<&str> = T::NAMES.iter().map(|it| it.0).collect();
         let shown = T::SHOWN.min(names.len());
         let wrong = self.0.unknown.as_deref().map(T::unknown);
-        let reading = T::STAGE == Stage::Read;
-        (self.0.word(), names, shown, T::ANY_CASE, wrong, reading).serialize(serializer)
+        let stage = Stage::ALL.iter().position(|it| *it == T::STAGE);
+        (self.0.word(), names, shown, T::ANY_CASE, wrong, stage).serialize(serializer)
     }
 }
 

@@ -59,6 +59,9 @@ pub struct Key {
     pub omit_empty: bool,
     /// It is not shown as Go's JSON while it has its default: upstream does not have it.
     pub omit_default: bool,
+    /// The type that upstream's texts name, where it is not the one that belongs to the type of Rust; else empty. `struct`
+    /// is a struct that reads itself from a text, such as an id; items of a list and pointers are as in Go.
+    pub go: &'static str,
     /// What is inside.
     pub inside: fn() -> Inside,
 }

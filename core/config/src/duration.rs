@@ -16,6 +16,8 @@ pub struct Duration {
 impl Duration {
     /// What [`parse`](Self::parse) says of a unit that there is not.
     pub const UNKNOWN_UNIT: &'static str = "time: unknown unit";
+    /// What it says of a text that is none of its syntax.
+    const INVALID: &'static str = "time: invalid duration";
 
     /// No time.
     pub const ZERO: Duration = Duration { nanos: 0 };
@@ -60,7 +62,6 @@ impl Duration {
     /// # Errors
     /// `time: invalid duration`, `time: unknown unit`, `time: missing unit in duration`.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        const INVALID: &str = "time: invalid duration";
         let (sign, mut rest) = match text.strip_prefix(['-', '+']) {
             Some(rest) => (if text.starts_with('-') { -1 } else { 1 }, rest),
             None => (1, text),
@@ -69,7 +70,7 @@ impl Duration {
             return Ok(Self::ZERO);
         }
         if rest.is_empty() {
-            return Err(INVALID);
+            return Err(Self::INVALID);
         }
         let mut nanos: i128 = 0;
         while !rest.is_empty() {
@@ -81,7 +82,7 @@ impl Duration {
             let (unit, next) = after.split_at(unit_end);
             let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
             if whole.len() + fraction.len() == 0 || fraction.contains('.') || whole.len() > 19 {
-                return Err(INVALID);
+                return Err(Self::INVALID);
             }
             let scale: i128 = match unit {
                 "" => return Err("time: missing unit in duration"),
@@ -96,12 +97,25 @@ impl Duration {
             nanos += whole.parse::<i128>().unwrap_or(0) * scale;
             let fraction = &fraction[..fraction.len().min(18)];
             if !fraction.is_empty() {
-                let digits: i128 = fraction.parse().map_err(|_| INVALID)?;
+                let digits: i128 = fraction.parse().map_err(|_| Self::INVALID)?;
                 nanos += digits * scale / fraction.bytes().fold(1, |power, _| power * 10);
             }
             rest = next;
         }
-        Ok(Self { nanos: i64::try_from(nanos * sign).map_err(|_| INVALID)? })
+        Ok(Self { nanos: i64::try_from(nanos * sign).map_err(|_| Self::INVALID)? })
+    }
+}
+
+impl Duration {
+    /// What mapstructure says of a text that is no time span: it cuts the quoted text off, at the last blank.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|why| match text.rsplit_once(' ') {
+            Some((before, _)) if why == Self::INVALID => format!("{why} \"{before}"),
+            _ => why.to_owned(),
+        })
     }
 }
 
@@ -175,7 +189,7 @@ impl<'de> Deserialize<'de> for Duration {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
-                Duration::parse(text).map_err(E::custom)
+                Duration::read(text).map_err(E::custom)
             }
 
             fn visit_i64<E>(self, nanos: i64) -> Result<Duration, E> {

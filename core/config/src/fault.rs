@@ -65,6 +65,11 @@ pub enum Stage {
     Start,
 }
 
+impl Stage {
+    /// In order, as they travel through serde.
+    pub(crate) const ALL: [Self; 4] = [Self::Read, Self::Check, Self::Create, Self::Start];
+}
+
 /// A type that a value can have in YAML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
@@ -214,6 +219,11 @@ impl Fault {
     /// No list where one has to be.
     pub(crate) fn no_list(wanted: Type, kind: &str) -> Self {
         Self::type_of(wanted, format!("source data must be an array or slice, got {kind}"))
+    }
+
+    /// A list where a section has to be. serde takes one for a struct, at least for a struct that is flattened.
+    pub(crate) fn no_struct() -> Self {
+        Self::type_of(Type::Map, "expected a map or struct, got \"slice\"")
     }
 
     /// A key that is not known.

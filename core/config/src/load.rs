@@ -15,6 +15,15 @@ use super::value::Value;
 
 /// Most mistakes that one section is searched for.
 const ISSUES_MAX: usize = 50;
+/// What the Collector's paths call structs that are embedded in others, whose keys stand beside those of the others.
+const EMBEDDED: [&str; 6] = [
+    "apiconfig",
+    "baseconfig",
+    "clientconfig",
+    "controllerconfig",
+    "detectorconfig",
+    "serverconfig",
+];
 
 /// Lays `section` over `C::default()`. `null` keeps the default, maps merge, lists replace.
 ///
@@ -90,10 +99,13 @@ pub fn load_at<C>(section: &Value, above: &str) -> Result<C, Vec<Fault>>
 where
     C: Default + Serialize + DeserializeOwned + Described,
 {
-    load(section).map_err(|mut faults| {
-        named::name::<C>(&mut faults, above);
-        faults
-    })
+    let (config, mut faults) = examine(section);
+    named::retype::<C>(&mut faults, section);
+    if let (Some(config), true) = (config, faults.is_empty()) {
+        return Ok(config);
+    }
+    named::name::<C>(&mut faults, above);
+    Err(faults)
 }
 
 /// Reads a section and applies its rules. Mistakes that are noticed later are among the problems.
@@ -106,10 +118,15 @@ pub fn check<C: Config>(section: &Value) -> Result<(C, Problems), Vec<Fault>> {
         faults
     })?;
     let mut problems = Problems::default();
-    unknown_words(&config).for_each(|it| {
-        problems.add(it);
-    });
     config.validate(&mut problems);
+    // Who knows a better place for the text has said it already.
+    let words = unknown_words(&config).filter(|word| {
+        problems.faults().iter().all(|it| (it.stage, &it.text) != (word.stage, &word.text))
+    });
+    let words: Vec<Fault> = words.collect();
+    for it in words {
+        problems.add(it);
+    }
     Ok((config, problems))
 }
 
@@ -134,8 +151,8 @@ pub fn independent(problems: &Problems, faults: &[Fault]) -> Vec<Fault> {
         let map = gone.split_last().map_or(&[][..], |it| it.1);
         gone.starts_with(it) || (!map.is_empty() && it.starts_with(map) && it.len() == gone.len())
     };
-    // The Collector puts steps into a path that nobody writes: `clientconfig`.
-    let is_written = |it: &&Step| !matches!(it, Step::Key(key) if key == "clientconfig");
+    // The Collector puts steps into a path that nobody writes: the structs that others embed.
+    let is_written = |it: &&Step| !matches!(it, Step::Key(key) if EMBEDDED.contains(&key.as_str()));
     let follows = |it: &Fault| {
         let written: Vec<Step> = it.place.iter().filter(is_written).cloned().collect();
         let place = shown(&written);
@@ -317,7 +334,9 @@ fn guilty_child<C: DeserializeOwned>(
     let fails = |user: &mut Value, candidate: Value| {
         let Some(slot) = user.at_mut(place) else { return false };
         *slot = candidate;
-        attempt::<C>(base, user).is_err_and(|it| it.is_like(fault))
+        // The same mistake elsewhere is another one. Of what is flattened the place is known only to the struct.
+        let is_here = |it: &[Step]| it.starts_with(place) || place.starts_with(it);
+        attempt::<C>(base, user).is_err_and(|it| it.is_like(fault) && is_here(&it.place))
     };
     // A fault of the whole, whatever it holds, is nobody else's.
     match &mut without {

@@ -9,11 +9,19 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::described::{Described, Inside, Upstream, flat};
-use super::fault::{Fault, Named, Step};
+use super::fault::{Fault, Named, Step, Type};
 use super::shape::Shape;
+use super::value::Value;
 
 /// Between a type that reads itself and what is wrong below it.
 const DECODING: &str = "decoding failed due to the following error(s):";
+/// What a field says whose type is a struct in Go that reads itself from a text: `component.ID`.
+const STRUCT: &str = "struct";
+/// How Go begins the names of lists and maps.
+const LIST: &str = "[]";
+const MAP: &str = "map[string]";
+/// And of pointers. What they point to is read with what holds it, as a section that is always there.
+const POINTER: &str = "*";
 
 /// Names the places of faults in a section of type `C`, which stands at `above`.
 pub(super) fn name<C: Default + Serialize + Described>(faults: &mut [Fault], above: &str) {
@@ -25,6 +33,102 @@ pub(super) fn name<C: Default + Serialize + Described>(faults: &mut [Fault], abo
     let around = |it: &Fault| it.as_named.as_ref().map(|it| it.envelope.clone());
     let all: Vec<_> = faults.iter().map(around).collect();
     faults.sort_by_cached_key(|it| all.iter().position(|other| *other == around(it)));
+}
+
+/// Says of faults in `section` what Go says, where its types are others than those of Rust.
+pub(super) fn retype<C: Described>(faults: &mut Vec<Fault>, section: &Value) {
+    let mut texts = Vec::new();
+    texts_for_lists(&C::inside(), section, &mut Vec::new(), &mut texts);
+    faults.retain(|it| !texts.iter().any(|text| it.place.starts_with(&text.place)));
+    for fault in faults.iter_mut() {
+        let (go, value) = go_type(C::inside(), section, fault.named_place());
+        for before in ["expected type '", "cannot parse value as '"] {
+            let Some((_, after)) =
+                fault.text.strip_prefix(before).and_then(|it| it.split_once('\''))
+            else {
+                continue;
+            };
+            fault.text = match (go.as_str(), value.map(Value::plain)) {
+                ("", _) => break,
+                (STRUCT, Some(Value::Map(entries))) => {
+                    let mut keys: Vec<&str> = entries.iter().map(|it| it.0.as_str()).collect();
+                    keys.sort_unstable();
+                    format!("has invalid keys: {}", keys.join(", "))
+                }
+                (STRUCT, Some(value)) => {
+                    format!("expected a map or struct, got {:?}", value.go_kind())
+                }
+                _ => format!("{before}{go}'{after}"),
+            };
+            break;
+        }
+    }
+    faults.append(&mut texts);
+}
+
+/// A text is no list for Go where the items have a type of their own.
+fn texts_for_lists(inside: &Inside, value: &Value, path: &mut Vec<Step>, found: &mut Vec<Fault>) {
+    match (inside, value.plain()) {
+        (Inside::Maybe(item), value) => texts_for_lists(&item.inside, value, path, found),
+        (Inside::Keys(keys, _), Value::Map(entries)) => {
+            for key in flat(keys) {
+                let Some((_, value)) = entries.iter().find(|it| it.0 == key.name) else { continue };
+                path.push(Step::from(key.name));
+                if key.go.starts_with(LIST) && matches!(value.plain(), Value::String(_)) {
+                    let fault = Fault::no_list(Type::List, "string");
+                    found.push(Fault { place: path.clone(), named: path.len(), ..fault });
+                } else {
+                    texts_for_lists(&(key.inside)(), value, path, found);
+                }
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What Go calls the type at a place, as far as the type of Rust does not say it, and what stands there.
+fn go_type<'a>(
+    mut inside: Inside,
+    section: &'a Value,
+    place: &[Step],
+) -> (String, Option<&'a Value>) {
+    let (mut go, mut value) = (String::new(), Some(section));
+    for step in place {
+        if let Inside::Maybe(item) = inside {
+            inside = item.inside;
+        }
+        value = match (value.map(Value::plain), step) {
+            (Some(Value::List(items)), Step::At(at)) => items.get(*at),
+            (Some(value), Step::Key(key)) => value.get(key),
+            _ => None,
+        };
+        (go, inside) = match (inside, step) {
+            (Inside::Keys(keys, _), Step::Key(name)) => {
+                match flat(&keys).into_iter().find(|it| it.name == name) {
+                    Some(key) => (key.go.to_owned(), (key.inside)()),
+                    None => return (String::new(), None),
+                }
+            }
+            (Inside::Items(item), Step::At(_)) => {
+                (go.strip_prefix(LIST).unwrap_or_default().to_owned(), item.inside)
+            }
+            (Inside::Entries(item), Step::Key(_)) => {
+                (go.strip_prefix(MAP).unwrap_or_default().to_owned(), item.inside)
+            }
+            _ => return (String::new(), None),
+        };
+        if let (true, Inside::Entries(item)) = (go.is_empty(), &inside) {
+            go = match (&item.shape, &item.inside) {
+                (Shape::Text(_), _) => format!("{MAP}string"),
+                (_, Inside::Keys(_, upstream)) if !upstream.name.is_empty() => {
+                    format!("{MAP}{}", upstream.name)
+                }
+                _ => String::new(),
+            };
+        }
+    }
+    (go, value)
 }
 
 /// One place on its way down.
@@ -86,6 +190,7 @@ fn named(base: &Shape, inside: Inside, fault: &Fault, above: &str) -> Named {
         if of_parts.is_empty() {
             walk.step(step, is_map);
         }
+        let is_pointer = is_pointer(&inside, step);
         (shape, inside) = below(shape, &inside, step);
         if !of_parts.is_empty() {
             walk.part(of_parts, step, upstream(&inside));
@@ -104,7 +209,9 @@ fn named(base: &Shape, inside: Inside, fault: &Fault, above: &str) -> Named {
             continue;
         }
         if let Some(Shape::Section { inner, .. }) = shape {
-            walk.enter(upstream(&inside));
+            if !is_pointer {
+                walk.enter(upstream(&inside));
+            }
             shape = Some(inner);
         }
         let headers = matches!(shape, Some(Shape::Headers(_)))
@@ -141,5 +248,14 @@ fn below<'a>(
         }
         _ => Inside::Plain,
     };
-    (found, inside)
+    match inside {
+        Inside::Maybe(item) => (found, item.inside),
+        inside => (found, inside),
+    }
+}
+
+/// Whether what is behind a step is a pointer in Go.
+fn is_pointer(inside: &Inside, step: &Step) -> bool {
+    let (Inside::Keys(keys, _), Step::Key(name)) = (inside, step) else { return false };
+    flat(keys).iter().any(|it| it.name == name && it.go.starts_with(POINTER))
 }

@@ -57,6 +57,7 @@ pub(super) fn lay(base: &Shape, user: &Value) -> Result<Laid, Fault> {
         (Shape::Headers(_), Value::List(user)) => headers(user)?,
         (Shape::Headers(_), user) => return Err(Fault::no_list(Type::Map, user.go_kind())),
         (Shape::List(_), Value::String(user)) => split(user),
+        (Shape::Struct(_), Value::List(_)) => return Err(Fault::no_struct()),
         (Shape::Int(_) | Shape::Duration(_), Value::Float(user)) => truncated(*user),
         (_, user) => raw(user),
     };
@@ -126,6 +127,7 @@ fn section(state: State, inner: &Shape, user: &Value) -> Result<Laid, Fault> {
             let (state, rest) = enabled(entries)?;
             Ok(Laid::Section { state, inner: Box::new(lay(inner, &rest)?) })
         }
+        Value::List(_) if matches!(inner, Shape::Struct(_)) => Err(Fault::no_struct()),
         other => Ok(on(raw(other))),
     }
 }
@@ -186,7 +188,7 @@ fn header((name, value): &(String, Value)) -> (String, Laid) {
 
 /// Refuses a text that is no time span.
 pub(super) fn duration(text: &str) -> Result<(), Fault> {
-    match Duration::parse(text) {
+    match Duration::read(text) {
         Ok(_) => Ok(()),
         Err(why) => Err(Fault { wanted: Some(Wanted::Duration), ..Fault::read(why) }),
     }

@@ -186,9 +186,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     ) -> Result<V::Value, Fault> {
         // A list is no struct, whatever serde thinks.
         match self.0.plain() {
-            Laid::List(_) => {
-                Err(Fault::type_of(Type::Map, "expected a map or struct, got \"slice\""))
-            }
+            Laid::List(_) => Err(Fault::no_struct()),
             _ => self.entries(visitor),
         }
     }

@@ -49,7 +49,7 @@ impl Error for Fault {
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
         match go_type(&expected.to_string()) {
-            Go::Struct => Self::type_of(Type::Map, "expected a map or struct, got \"slice\""),
+            Go::Struct => Self::no_struct(),
             _ => Self::read(format!("invalid length {length}, expected {expected}")),
         }
     }
@@ -80,7 +80,7 @@ enum Go<'a> {
 /// Go's name of what a visitor calls a type. Types of ours are called by their Go name in the first place.
 fn go_type(visitor: &str) -> Go<'_> {
     let (name, wanted) = match visitor {
-        "a string" | "a character" | "string or map" | "variant identifier" => {
+        "a string" | "a character" | "path string" | "string or map" | "variant identifier" => {
             ("string", Type::Text)
         }
         "a boolean" => ("bool", Type::Bool),

@@ -356,13 +356,14 @@ fn choice(shape: Shape) -> Result<Shape, ShapeError> {
     };
     let Shape::List(parts) = shape else { return Ok(shape) };
     let parts = <[Shape; 6]>::try_from(parts);
-    let Ok([word, names, Shape::Int(shown), Shape::Bool(any_case), wrong, Shape::Bool(reading)]) =
+    let Ok([word, names, Shape::Int(shown), Shape::Bool(any_case), wrong, Shape::Int(stage)]) =
         parts
     else {
         return Err(ShapeError("a choice is a word and what it may be".to_owned()));
     };
     let Shape::List(names) = names else { return Ok(Shape::Null) };
-    let stage = if reading { Stage::Read } else { Stage::Create };
+    let stage = usize::try_from(stage).ok().and_then(|it| Stage::ALL.get(it));
+    let stage = stage.copied().unwrap_or(Stage::Read);
     Ok(Shape::Choice(Word {
         word: text(word).unwrap_or_default(),
         names: names.into_iter().filter_map(text).collect(),

@@ -9,6 +9,7 @@ use crate::Value;
 use crate::described::{Described, Inside, Item, Key, flat};
 use crate::fault::{Fault, Remedy, Step, Type, Wanted};
 use crate::load::examine;
+use crate::named::retype;
 use crate::problems::{Caution, Problems};
 
 /// The key that says of which type an item is.
@@ -209,7 +210,8 @@ fn read<C>(item: &Value, found: &mut Problems) -> Option<C>
 where
     C: Default + Serialize + DeserializeOwned + Described,
 {
-    let (config, faults) = examine::<C>(item);
+    let (config, mut faults) = examine::<C>(item);
+    retype::<C>(&mut faults, item);
     for mut fault in faults {
         if let (Some(Wanted::Key(_, places)), Some(Step::Key(key))) =
             (&mut fault.wanted, fault.place.last())

@@ -17,6 +17,7 @@ struct Server {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Described)]
+#[serde(default)]
 struct Tls {
     #[serde(flatten)]
     common: Common,
@@ -24,6 +25,7 @@ struct Tls {
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Described)]
+#[serde(default)]
 struct Common {
     #[config(omit_empty)]
     ca_file: String,
@@ -31,6 +33,16 @@ struct Common {
     ciphers: Vec<String>,
     reload: Duration,
     level: u32,
+    inner: Inner,
+    inner_on: Section<Inner>,
+    #[config(go = "int64")]
+    limit_64: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Described)]
+#[serde(default)]
+struct Inner {
+    name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
@@ -118,7 +130,16 @@ struct Sample {
     free: Value,
     storage: Option<String>,
     limit: Option<u32>,
+    folder: std::path::PathBuf,
     actions: Vec<Action>,
+    #[config(go = "[]sample.Group", omit_empty)]
+    groups: Vec<String>,
+    #[config(go = "struct")]
+    id: String,
+    #[config(go = "*sample.Keepalive")]
+    pointer: Section<Keepalive>,
+    pet: Option<Keepalive>,
+    all: Vec<Tls>,
     labels: BTreeMap<String, String>,
     new_name: String,
 }
@@ -145,7 +166,13 @@ impl Default for Sample {
             free: Value::Null,
             storage: None,
             limit: None,
+            folder: std::path::PathBuf::new(),
             actions: Vec::new(),
+            groups: Vec::new(),
+            id: String::new(),
+            pointer: Section::off(Keepalive::default()),
+            pet: None,
+            all: Vec::new(),
             labels: BTreeMap::from([("a".to_owned(), "1".to_owned())]),
             new_name: String::new(),
         }
@@ -295,12 +322,15 @@ fn wrong_types_have_the_texts_of_mapstructure() {
         (r#"{"headers": "x"}"#, "headers", "source data must be an array or slice, got string"),
         (r#"{"protocols": "x"}"#, "protocols", "expected a map or struct, got \"string\""),
         (r#"{"protocols": ["x"]}"#, "protocols", "expected a map or struct, got \"slice\""),
+        (r#"{"folder": 5}"#, "folder", &format!("{string} 'int'")),
         (
             r#"{"labels": "x"}"#,
             "labels",
             "expected type 'map[string]interface {}', got unconvertible type 'string'",
         ),
         (r#"{"timeout": "soon"}"#, "timeout", "time: invalid duration"),
+        (r#"{"timeout": "very soon"}"#, "timeout", "time: invalid duration \"very"),
+        (r#"{"timeout": " "}"#, "timeout", "time: invalid duration \""),
         (r#"{"timeout": "5 sec"}"#, "timeout", "time: unknown unit"),
         (r#"{"timeout": "5"}"#, "timeout", "time: missing unit in duration"),
         (
@@ -311,14 +341,28 @@ fn wrong_types_have_the_texts_of_mapstructure() {
         (r#"{"mode": "slow"}"#, "mode", "unknown value \"slow\" (valid values: [fast safe])"),
         (r#"{"mode": 1}"#, "mode", &format!("{string} 'int'")),
         (r#"{"level_name": "mid"}"#, "level_name", "unknown metrics level \"mid\""),
-        // Flattened: serde knows neither key nor type, the user must not notice.
+    ] {
+        check_error(text, &[&format!("{path} | '{path}' {want}")]);
+    }
+}
+
+#[test]
+fn what_is_flattened_has_the_same_texts() {
+    for (text, path, want) in [
+        // serde knows neither key nor type, the user must not notice.
         (
             r#"{"level": "x", "ca_file": "f"}"#,
             "level",
             "expected type 'uint32', got unconvertible type 'string'",
         ),
+        (r#"{"inner": ["x"]}"#, "inner", "expected a map or struct, got \"slice\""),
+        (r#"{"inner_on": [5]}"#, "inner_on", "expected a map or struct, got \"slice\""),
         (r#"{"level": -1}"#, "level", "cannot parse value as 'uint32': -1 overflows uint"),
-        (r#"{"ca_file": 5, "reload": "1s"}"#, "ca_file", &format!("{string} 'int'")),
+        (
+            r#"{"ca_file": 5, "reload": "1s"}"#,
+            "ca_file",
+            "expected type 'string', got unconvertible type 'int'",
+        ),
         (r#"{"reload": "soon"}"#, "reload", "time: invalid duration"),
     ] {
         check_error(text, &[&format!("{path} | '{path}' {want}")]);
@@ -379,6 +423,29 @@ fn places_are_named_from_the_nearest_type_that_reads_itself() {
 }
 
 #[test]
+fn types_have_their_names_in_go_where_the_type_of_rust_does_not_say_it() {
+    let texts = |text: &str| {
+        let faults = load_at::<Sample>(&section(text), "").unwrap_err();
+        Fault::read_texts(&faults)
+    };
+    let want = "'limit_64' expected type 'int64', got unconvertible type 'string'";
+    assert_eq!(texts(r#"{"limit_64": "x"}"#), [want]);
+    let want = "'groups[1]' expected type 'sample.Group', got unconvertible type 'int'";
+    assert_eq!(texts(r#"{"groups": ["x", 1]}"#), [want]);
+    let want = "'groups' source data must be an array or slice, got string";
+    assert_eq!(texts(r#"{"groups": "x"}"#), [want]);
+    assert_eq!(texts(r#"{"id": 5}"#), ["'id' expected a map or struct, got \"int\""]);
+    assert_eq!(texts(r#"{"id": [5]}"#), ["'id' expected a map or struct, got \"slice\""]);
+    assert_eq!(texts(r#"{"id": {"x": 5}}"#), ["'id' has invalid keys: x"]);
+    assert_eq!(texts(r#"{"pointer": {"x": 5}}"#), ["'pointer' has invalid keys: x"]);
+    assert_eq!(texts(r#"{"pet": [5]}"#), ["'pet' expected a map or struct, got \"slice\""]);
+    let want = "'labels' expected type 'map[string]string', got unconvertible type 'string'";
+    assert_eq!(texts(r#"{"labels": "x"}"#), [want]);
+    let want = "'queue_size' expected type 'int', got unconvertible type 'string'";
+    assert_eq!(texts(r#"{"queue_size": "x"}"#), [want]);
+}
+
+#[test]
 fn words_are_found_wherever_they_stand_and_know_what_was_meant() {
     check(r#"{"level_name": "HIGH", "levels": ["low", "High"]}"#, |it| {
         it.level_name = Level::High.into();
@@ -388,6 +455,35 @@ fn words_are_found_wherever_they_stand_and_know_what_was_meant() {
     assert_eq!(faults[0].read_text(), "'levels[1]' unknown metrics level \"hihg\"");
     let words = vec!["low".to_owned(), "high".to_owned()];
     assert_eq!(faults[0].wanted, Some(Wanted::OneOf(words)));
+}
+
+#[test]
+fn a_word_that_the_collector_checks_later_is_a_broken_rule_and_said_once() {
+    #[derive(Debug, Clone, Copy, PartialEq, Default)]
+    struct Late;
+    impl Choices for Late {
+        const NAMES: &'static [(&'static str, Self)] = &[("late", Self)];
+        const STAGE: Stage = Stage::Check;
+    }
+    #[derive(Debug, Clone, Default, Serialize, Deserialize, Described)]
+    #[serde(default)]
+    struct Section {
+        own: Choice<Late>,
+        held: Choice<Late>,
+    }
+    impl Config for Section {
+        fn validate(&self, problems: &mut Problems) {
+            if let Some(fault) = self.held.refused("held") {
+                problems.add(fault.within("embedded"));
+            }
+        }
+    }
+    let text = r#"{"own": "a", "held": "b"}"#;
+    let (_, problems) = super::check::<Section>(&section(text)).unwrap();
+    let mut texts: Vec<String> = problems.of(Stage::Check).map(Fault::rule_text).collect();
+    texts.sort();
+    let unknown = |word| format!("unknown value {word:?} (valid values: [late])");
+    assert_eq!(texts, [format!("embedded: {}", unknown("b")), unknown("a")]);
 }
 
 #[test]
@@ -407,6 +503,14 @@ fn deep_places_are_named() {
     ] {
         check_error(text, &[&format!("{path} | '{place}' {wrong}")]);
     }
+    // The same mistake twice, where serde does not know the key.
+    check_error(
+        r#"{"all": [{"inner": {"name": 5}, "level": 1}, {"ca_file": 5, "level": 1}]}"#,
+        &[
+            "all/0/inner/name | 'all[0].inner.name' expected type 'string', got unconvertible type 'int'",
+            "all/1/ca_file | 'all[1].ca_file' expected type 'string', got unconvertible type 'int'",
+        ],
+    );
     check_error(
         r#"{"actions": [{"key": "a"}, {"key": 5}]}"#,
         &["actions/1/key | 'actions[1].key' expected type 'string', got unconvertible type 'int'"],

@@ -57,6 +57,7 @@ impl<A: Described, B: Described> Described for Together<A, B> {
             is_flat: true,
             omit_empty: false,
             omit_default: false,
+            go: "",
             inside,
         };
         Inside::Keys(vec![key(A::inside), key(B::inside)], Upstream::default())

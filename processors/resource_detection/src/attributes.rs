@@ -63,6 +63,7 @@ impl<S: Set> Described for Toggles<S> {
             is_flat: false,
             omit_empty: false,
             omit_default: false,
+            go: "",
             inside: Switch::inside,
         };
         let upstream =

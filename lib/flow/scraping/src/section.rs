@@ -154,6 +154,7 @@ impl<C: Catalog> Described for MetricsSection<C> {
             is_flat: false,
             omit_empty: false,
             omit_default: false,
+            go: "",
             inside: if it.attributes.is_empty() { Toggle::inside } else { MetricRow::inside },
         };
         Inside::Keys(C::METRICS.iter().map(key).collect(), Upstream::default())
@@ -306,6 +307,7 @@ impl<C: Catalog> Described for ResourceSection<C> {
             is_flat: false,
             omit_empty: false,
             omit_default: false,
+            go: "",
             inside: ResourceRow::inside,
         });
         Inside::Keys(keys.collect(), Upstream::default())
