@@ -158,7 +158,7 @@ fn answers_say_whether_another_attempt_or_a_smaller_one_can_help() {
         let mut headers = http::HeaderMap::new();
         headers.extend(wait.map(|seconds: u64| (http::header::RETRY_AFTER, seconds.into())));
         let status = StatusCode::from_u16(status).unwrap();
-        let reply = Reply { status, headers, body: Bytes::new() };
+        let reply = confighttp::client::Reply { status, headers, body: Bytes::new() };
         let error = classify(&reply, &url).unwrap_err();
         assert_eq!(error.is_permanent(), is_permanent, "{status}");
         assert_eq!(error.is_too_large(), status == 413, "{status}");

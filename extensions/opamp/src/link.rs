@@ -12,13 +12,14 @@ use confighttp::client::{Fetcher, Url, retry_after, sent_headers};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use prost::Message as _;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use uuid::Uuid;
 
 use crate::config::{Common, Transport};
 use crate::messages::{AgentToServer, ServerToAgent};
-use crate::websocket::{
-    Broken, MESSAGE_BYTES_MAX, NORMAL, PROTOCOL_ERROR, Received, WebSocket, accepted, key,
-};
+use crate::websocket::{Broken, MESSAGE_BYTES_MAX, WebSocket};
 
 /// Longest wait for a connection, for an answer over HTTP, and for the server to take a message.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,7 +62,7 @@ pub(crate) enum Link<'s> {
 /// Something has come; [`Link::taken`] says what it means.
 pub(crate) enum Came {
     Answer(Bytes),
-    Frame(Result<Received, Broken>),
+    Message(Result<Bytes, Broken>),
 }
 
 impl Server {
@@ -103,7 +104,7 @@ impl Server {
             return Ok(Link::Http(self, VecDeque::new()));
         }
         let mut headers = self.authorized("GET", &[]).await?;
-        let key = key();
+        let key = generate_key();
         let value =
             HeaderValue::try_from(&key).map_err(|error| Failure::lost(error.to_string()))?;
         headers.insert("sec-websocket-key", value);
@@ -114,12 +115,12 @@ impl Server {
             return Err(refused(answer.status(), answer.headers()));
         };
         let accept = answer.headers().get("sec-websocket-accept");
-        if accept.is_none_or(|it| it.as_bytes() != accepted(&key).as_bytes()) {
+        if accept.is_none_or(|it| it.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes()) {
             return Err(Failure::lost(
                 "the server does not speak WebSocket: is this the right URL?",
             ));
         }
-        Ok(Link::WebSocket(WebSocket::new(upgraded)))
+        Ok(Link::WebSocket(WebSocket::new(upgraded).await))
     }
 
     async fn post(&self, message: Vec<u8>, uid: Uuid) -> Result<Bytes, Failure> {
@@ -166,50 +167,43 @@ impl Link<'_> {
             }
             Self::WebSocket(socket) => {
                 let bytes = [&HEADER[..], &bytes].concat();
-                in_time(socket.send(&bytes)).await
+                in_time(socket.send(bytes.into())).await
             }
         }
     }
 
-    /// Waits until something has come. Writes nothing, so it may be given up at any time, and asked again.
+    /// Waits until something has come. It may be given up at any time, and asked again.
     pub(crate) async fn came(&mut self) -> Came {
         match self {
             Self::Http(_, answers) => match answers.pop_front() {
                 Some(bytes) => Came::Answer(bytes),
                 None => pending().await,
             },
-            Self::WebSocket(socket) => Came::Frame(socket.receive().await),
+            Self::WebSocket(socket) => Came::Message(socket.receive().await),
         }
     }
 
-    /// What the server says with what has come, answered as the transport wants it. Half a frame would spoil what follows: not to
-    /// be given up.
+    /// What the server says with what has come.
     pub(crate) async fn taken(&mut self, came: Came) -> Result<ServerToAgent, Failure> {
         let (code, failure) = match came {
             Came::Answer(bytes) => {
                 return ServerToAgent::decode(bytes)
                     .map_err(|error| Failure::lost(malformed(&error)));
             }
-            Came::Frame(Ok(Received::Message(bytes))) => match decoded(bytes) {
+            Came::Message(Ok(bytes)) => match decoded(bytes) {
                 Ok(message) => return Ok(message),
-                Err(why) => (PROTOCOL_ERROR, why),
+                Err(why) => (CloseCode::Protocol, why),
             },
-            Came::Frame(Ok(Received::Ping(payload))) => {
-                if let Self::WebSocket(socket) = self {
-                    in_time(socket.pong(&payload)).await?;
-                }
-                return Ok(ServerToAgent::default());
-            }
-            Came::Frame(Ok(Received::Closed(why))) => (NORMAL, why),
-            Came::Frame(Err(Broken::Ended(why))) => return Err(Failure::lost(why)),
-            Came::Frame(Err(Broken::Violation(violation))) => (violation.code, violation.why),
+            Came::Message(Err(Broken::Ended(why))) => return Err(Failure::lost(why)),
+            Came::Message(Err(Broken::Closed(why))) => (CloseCode::Normal, why),
+            Came::Message(Err(Broken::Violation(code, why))) => (code, why),
         };
         self.close(code).await;
         Err(Failure::lost(failure))
     }
 
     /// Ends the connection in order. It is over either way, so nobody hears that it failed.
-    pub(crate) async fn close(&mut self, code: u16) {
+    pub(crate) async fn close(&mut self, code: CloseCode) {
         if let Self::WebSocket(socket) = self {
             let _ = in_time(socket.close(code)).await;
         }

@@ -7,12 +7,12 @@ use component::config::Duration as Time;
 use component::{Backoff, BoxError, Host, Id, Ownership, RetryConfig, ServiceView};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::agent::{Agent, Order, PAUSE_MAX, State};
 use crate::config::Transport;
 use crate::link::{Failure, Link, Server};
 use crate::messages::AgentToServer;
-use crate::websocket::NORMAL;
 
 /// How long news are gathered before they are told: components report one after the other.
 const GATHER: Duration = Duration::from_millis(500);
@@ -179,7 +179,7 @@ impl Session {
                 biased;
                 () = self.host.stopping().cancelled() => {
                     self.send(link, agent.farewell(), agent).await?;
-                    link.close(NORMAL).await;
+                    link.close(CloseCode::Normal).await;
                     return Ok(());
                 }
                 Ok(()) = changes.changed() => {
@@ -205,7 +205,7 @@ impl Session {
                             Order::Beat(every) => beat = self.beat(every),
                             Order::Leave(pause) => {
                                 self.send(link, agent.farewell(), agent).await?;
-                                link.close(NORMAL).await;
+                                link.close(CloseCode::Normal).await;
                                 let why = "the server is unavailable";
                                 return Err(Failure::Lost(why.to_owned(), pause));
                             }

@@ -237,33 +237,40 @@ async fn after_a_lost_connection_the_next_one_begins_anew() {
 }
 
 #[tokio::test]
-async fn what_is_being_written_is_written_whole_whatever_happens_meanwhile() {
+async fn pings_are_answered_between_messages() {
     let test = Over::websocket("", "").await;
     let mut peer = Peer::accept(&test.listener).await;
     peer.hear().await;
-    let pong = Frame::Other(10, vec![7; 125]);
-    let ping = [&[0x89, 125][..], &[7; 125]].concat();
-    let pings = ping.repeat(100);
-    let sent = peer.flood(&pings, 0).await;
-    // Half an answer is written now, and there is something to tell.
+    for payload in [&[][..], &[7; 125]] {
+        let length = u8::try_from(payload.len()).unwrap();
+        peer.write(&[&[0x89, length], payload].concat()).await;
+        assert_eq!(peer.frame().await, Frame::Other(10, payload.to_vec()));
+    }
     let why = Status::Recoverable("no answer".into());
     test.host.show(view(Phase::Running, &[("exporter/debug (logs)", why)]));
-    let sent = peer.flood(&pings, sent).await;
-    let (pings, begun) = (sent.div_ceil(ping.len()), sent % ping.len());
-    let (mut pongs, mut told) = (0, Vec::new());
-    while pongs + 1 < pings || told.is_empty() {
-        match peer.frame().await {
-            Frame::Message(bytes) => told.push(AgentToServer::decode(&bytes[1..]).unwrap()),
-            other => {
-                assert_eq!(other, pong);
-                pongs += 1;
-            }
-        }
-    }
-    assert!(told[0].health.as_ref().is_some_and(|it| !it.healthy), "{told:?}");
-    peer.write(if begun > 0 { &ping[begun..] } else { &[] }).await;
-    assert_eq!(peer.frame().await, pong);
+    assert!(peer.hear().await.health.is_some_and(|it| !it.healthy));
     test.stop().await;
+}
+
+#[tokio::test]
+async fn what_no_server_may_send_ends_the_connection_with_the_code_that_says_why() {
+    for (bytes, code) in [
+        (&b"\xc2\x00"[..], 1002_u16),
+        (b"\x82\x80mask", 1002),
+        (b"\x80\x00", 1002),
+        (&[&b"\x89\x7e\x00\x7e"[..], &[0; 126]].concat(), 1002),
+        (b"\x81\x02hi", 1003),
+        (b"\x82\x7f\x00\x00\x00\x00\x00\x80\x00\x01", 1009),
+        (b"\x82\x01\xff", 1002),
+        (b"\x88\x02\x03\xe8", 1000),
+    ] {
+        let test = Over::websocket("", "").await;
+        let mut peer = Peer::accept(&test.listener).await;
+        peer.hear().await;
+        peer.write(bytes).await;
+        assert_eq!(peer.frame().await, Frame::Other(8, code.to_be_bytes().to_vec()), "{bytes:?}");
+        test.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -11,15 +11,12 @@ use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::messages::{AgentToServer, ServerToAgent};
-use crate::websocket::accepted;
 
 /// Longest time that a test waits for something that has to happen.
 pub(super) const LIMIT: Duration = Duration::from_secs(20);
-
-/// A client that has taken nothing for so long takes nothing until it is read. It is longer than news are gathered.
-const STUCK: Duration = Duration::from_secs(1);
 
 pub(super) struct Peer {
     stream: BufReader<TcpStream>,
@@ -50,7 +47,7 @@ impl Peer {
     /// The next client, after the handshake.
     pub(super) async fn accept(listener: &TcpListener) -> Self {
         let mut peer = Self::arrived(listener).await;
-        let accept = accepted(peer.header("sec-websocket-key"));
+        let accept = derive_accept_key(peer.header("sec-websocket-key").as_bytes());
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
@@ -66,18 +63,6 @@ impl Peer {
 
     pub(super) async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
-    }
-
-    /// Sends these bytes again and again and reads nothing, until the client takes no more; `sent` were sent before, and what is
-    /// returned is how many that are now.
-    pub(super) async fn flood(&mut self, bytes: &[u8], mut sent: usize) -> usize {
-        loop {
-            let rest = &bytes[sent % bytes.len()..];
-            match timeout(STUCK, self.stream.write(rest)).await {
-                Ok(written) => sent += written.unwrap(),
-                Err(_) => return sent,
-            }
-        }
     }
 
     pub(super) async fn frame(&mut self) -> Frame {
