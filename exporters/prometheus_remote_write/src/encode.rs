@@ -7,7 +7,7 @@ use wire::protobuf::Writer;
 
 use crate::config::Message;
 use crate::native::{Layout, Native};
-use crate::series::{Converted, Example, Labels, Metadata, Series};
+use crate::series::{Converted, Example, INFO, Labels, Metadata, Series};
 
 /// The requests of a payload.
 pub(crate) fn requests(
@@ -55,7 +55,8 @@ fn first(all: &Converted, bytes_max: usize, metadata: bool) -> Vec<Vec<u8>> {
         it.natives.iter().for_each(|it| one.message(4, |out| write_native(it, out)));
         add(1, &one);
     }
-    for it in all.metadata.iter().filter(|_| metadata) {
+    // As upstream none of target_info.
+    for it in all.metadata.iter().filter(|it| metadata && it.of_type != INFO) {
         one.clear();
         one.uint(1, it.of_type);
         one.text(2, &it.name);

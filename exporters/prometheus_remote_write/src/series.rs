@@ -80,13 +80,22 @@ pub(crate) fn convert(metrics: &Metrics, config: &Config) -> Converted {
             for it in scope.metrics() {
                 let points = it.points();
                 latest = points.map(pdata::PointRef::time_unix_nano).max().unwrap_or(0).max(latest);
-                if !is_cumulative(&it) {
-                    all.drop_points("temporality is not cumulative", &it);
+                let name = metric(it.name(), it.unit(), kind(&it), &config.namespace, style);
+                let Ok(name) = name else {
+                    all.drop_points("the name cannot be said", &it);
                     continue;
-                }
-                match metric(it.name(), it.unit(), kind(&it), &config.namespace, style) {
-                    Ok(name) => all.metric(&it, &name, &around),
-                    Err(_) => all.drop_points("the name cannot be said", &it),
+                };
+                // As upstream also of metrics whose points cannot be said.
+                all.metadata.push(Metadata {
+                    name: name.clone(),
+                    of_type: of_type(&it),
+                    help: it.description().to_owned(),
+                    unit: promnames::unit(it.unit()),
+                });
+                if is_cumulative(&it) {
+                    all.metric(&it, &name, &around);
+                } else {
+                    all.drop_points("temporality is not cumulative", &it);
                 }
             }
         }
@@ -113,6 +122,9 @@ fn kind(metric: &Metric<'_>) -> Kind {
         _ => Kind::Other,
     }
 }
+
+/// The type of `target_info`.
+pub(crate) const INFO: u64 = 6;
 
 /// `MetricMetadata.MetricType`.
 fn of_type(metric: &Metric<'_>) -> u64 {
@@ -183,12 +195,6 @@ impl Converted {
     }
 
     fn metric(&mut self, metric: &Metric<'_>, name: &str, around: &Around<'_>) {
-        self.metadata.push(Metadata {
-            name: name.to_owned(),
-            of_type: of_type(metric),
-            help: metric.description().to_owned(),
-            unit: metric.unit().to_owned(),
-        });
         match metric.data() {
             MetricData::Gauge(it) => {
                 it.points().for_each(|it| self.number(it, name, around, false))
@@ -294,7 +300,7 @@ impl Converted {
         external(config, &mut labels);
         let prefix = if config.namespace.is_empty() { "" } else { "_" };
         let name = format!("{}{prefix}target_info", config.namespace);
-        self.metadata.push(Metadata { name: name.clone(), of_type: 6, ..Metadata::default() });
+        self.metadata.push(Metadata { name: name.clone(), of_type: INFO, ..Metadata::default() });
         labels.insert("__name__".to_owned(), name);
         self.sample(labels.into_iter().collect(), 1.0, (millis(time), 0));
     }

@@ -197,3 +197,24 @@ async fn it_counts_what_the_collectors_exporter_counts() {
     }
     host.shutdown(&*exporter, std::time::Duration::from_secs(5)).await;
 }
+
+#[test]
+fn metadata_is_of_all_metrics_and_not_of_the_target() {
+    let point = json!({"asDouble": 1, "timeUnixNano": "1000000"});
+    let gauge = json!({"name": "g", "unit": "By", "gauge": {"dataPoints": [point]}});
+    let delta = json!({"name": "d", "sum": {"aggregationTemporality": 1, "dataPoints": [point]}});
+    let all = convert(&payload(&json!([gauge, delta])), &settings(""));
+    let [request] = &encode::requests(all, Message::V1, 3_000_000, true)[..] else {
+        panic!("one request")
+    };
+    let mut about = Vec::new();
+    for (number, field) in fields(request).map(Result::unwrap) {
+        let (3, Field::Bytes(bytes)) = (number, field) else { continue };
+        let texts = fields(bytes).map(Result::unwrap).filter_map(|(_, it)| match it {
+            Field::Bytes(it) => Some(String::from_utf8_lossy(it).into_owned()),
+            _ => None,
+        });
+        about.push(texts.collect::<Vec<_>>().join(" "));
+    }
+    assert_eq!(about, ["g_bytes bytes", "d"]);
+}

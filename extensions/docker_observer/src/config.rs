@@ -74,6 +74,6 @@ impl component::Planned for Plan {
     fn plan(config: Config, problems: &mut Problems) -> Option<Self> {
         let images = &config.excluded_images;
         let (daemon, excluded) = docker::plan(&config.endpoint, false, images, problems)?;
-        Some(Self { daemon, excluded, config })
+        Some(Self { config, daemon, excluded })
     }
 }

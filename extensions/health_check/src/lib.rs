@@ -93,11 +93,15 @@ impl State {
             }
             None => ("application/json", ready_body(ready)),
         };
+        let is_empty = body.is_empty();
         let mut response = Response::new(Bytes::from(body));
         if ready.is_none() {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        // As Go's server, which looks at the first bytes.
+        if !is_empty {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
         response
     }
 }

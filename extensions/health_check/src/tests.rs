@@ -77,6 +77,14 @@ async fn only_the_configured_path_is_answered_with_fixed_bodies() {
     host.shutdown(&*extension, LIMIT).await;
 }
 
+#[tokio::test]
+async fn an_empty_body_has_no_type() {
+    let (extension, host, address) = started(r#", "response_body": {}"#).await;
+    let answer = ask(&address, "GET", "/").await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 503 ") && !answer.contains("content-type"), "{answer}");
+    host.shutdown(&*extension, LIMIT).await;
+}
+
 /// Larger than the buffers of a connection.
 const ANSWER_BYTES: usize = 32 << 20;
 

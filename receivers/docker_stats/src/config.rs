@@ -74,7 +74,7 @@ impl component::Planned for Plan {
     fn plan(config: Config, problems: &mut Problems) -> Option<Self> {
         let (has_tls, images) = (config.tls.is_some(), &config.excluded_images);
         let (endpoint, excluded) = docker::plan(&config.endpoint, has_tls, images, problems)?;
-        Some(Self { endpoint, excluded, config })
+        Some(Self { config, endpoint, excluded })
     }
 }
 

@@ -162,39 +162,48 @@ async fn deliver(shared: &Shared, metrics: Metrics) {
 }
 
 /// The samples of a page that stay, after the rules and limits of the job.
+#[derive(Default)]
 struct Kept<'a> {
     samples: Vec<Sample<'a>>,
+    /// Read until there was a mistake, and left of them by the rules. As `append` of Prometheus' `scrape/scrape.go` counts.
     exposed: usize,
+    post: usize,
+    /// Why nothing of the page counts.
+    failed: Option<String>,
 }
 
-fn keep<'a>(
-    shared: &'a Shared,
-    target: &'a Target,
-    samples: Vec<Sample<'a>>,
-) -> Result<Kept<'a>, String> {
-    let mut kept = Kept { exposed: samples.len(), samples: Vec::with_capacity(samples.len()) };
+fn keep<'a>(shared: &'a Shared, target: &'a Target, samples: Vec<Sample<'a>>) -> Kept<'a> {
+    let mut kept = Kept { samples: Vec::with_capacity(samples.len()), ..Kept::default() };
     for mut sample in samples {
+        kept.exposed += 1;
         with_target(&mut sample.labels, &target.labels, shared.config.honor_labels);
-        if !relabel::apply(&shared.metric_rules, &mut sample.labels) {
-            continue;
-        }
-        if sample.labels.len() == 0 {
+        if !relabel::apply(&shared.metric_rules, &mut sample.labels) || sample.labels.len() == 0 {
             continue;
         }
         if sample.labels.get(NAME).is_empty() {
-            return Err("metric name label missing or invalid".to_owned());
+            kept.failed = Some("metric name label missing or invalid".to_owned());
+            break;
         }
-        check_labels(&sample.labels, &shared.limits)?;
+        if let Err(why) = check_labels(&sample.labels, &shared.limits) {
+            kept.failed = Some(why);
+            break;
+        }
+        kept.post += 1;
+        let limit = shared.limits.sample_limit;
+        if limit > 0 && kept.post as u64 > limit {
+            // It is read to its end, so that it is known how many samples there are.
+            kept.failed = Some("sample limit exceeded".to_owned());
+            continue;
+        }
         if !shared.config.honor_timestamps {
             sample.timestamp = None;
         }
         kept.samples.push(sample);
-        let limit = shared.limits.sample_limit;
-        if limit > 0 && kept.samples.len() as u64 > limit {
-            return Err("sample limit exceeded".to_owned());
-        }
     }
-    Ok(kept)
+    if kept.failed.is_some() {
+        kept.samples.clear();
+    }
+    kept
 }
 
 /// `verifyLabelLimits`.
@@ -247,11 +256,8 @@ fn read(
         Err(why) => (Page::default(), Some(why)),
     };
     let Page { metadata, samples } = page;
-    let exposed = samples.len();
-    let kept = keep(shared, target, samples).unwrap_or_else(|why| {
-        failed = Some(why);
-        Kept { samples: Vec::new(), exposed }
-    });
+    let kept = keep(shared, target, samples);
+    failed = failed.or(kept.failed);
     if let (Ok(_), Some(error)) = (&answer, &failed) {
         let labels = target.labels.shown();
         warn!(error, target_labels = labels, "the page of a target was refused");
@@ -259,7 +265,7 @@ fn read(
     let setting = setting(shared, target);
     let mut families = Families::new(&setting, &metadata);
     memory.scrapes += 1;
-    let (post, mut added) = (kept.samples.len(), 0);
+    let mut added = 0;
     for sample in kept.samples {
         let tracked = sample.timestamp.is_none() || shared.config.track_timestamps_staleness;
         if tracked {
@@ -286,7 +292,7 @@ fn read(
         ("up", f64::from(u8::from(failed.is_none()))),
         ("scrape_duration_seconds", took.duration.as_secs_f64()),
         ("scrape_samples_scraped", kept.exposed as f64),
-        ("scrape_samples_post_metric_relabeling", post as f64),
+        ("scrape_samples_post_metric_relabeling", kept.post as f64),
         ("scrape_series_added", f64::from(added)),
     ];
     for (name, value) in report {

@@ -13,7 +13,7 @@ pub(super) type Labels = Vec<(String, String)>;
 /// How a reader wants its names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Style {
-    /// `_total`, `_seconds` and the like.
+    /// `_total`, `_seconds` and the like. Without them names are those of the old format, whoever reads them.
     pub suffixes: bool,
     /// `otel_scope_name` and its kin.
     pub scope: bool,
@@ -30,6 +30,21 @@ pub(super) enum Escaping {
     Underscores,
     /// In quotes, as they are.
     Utf8,
+}
+
+impl Style {
+    /// Labels as Go's exporter hands them on, which sorts them then: with suffixes by the names before escaping.
+    /// `WithTranslationStrategy` of `exporters/prometheus`.
+    fn written(&self, mut labels: Labels) -> Labels {
+        if !self.suffixes {
+            for (key, _) in &mut labels {
+                *key = escape(key, Escaping::Underscores, false).into_owned();
+            }
+        }
+        labels.sort();
+        labels.dedup_by(|a, b| a.0 == b.0);
+        labels
+    }
 }
 
 struct Family<'a> {
@@ -53,9 +68,10 @@ pub(super) fn exposition(metrics: &[Metric], style: &Style, escaping: Escaping) 
         name: "target_info".into(),
         kind: "gauge",
         help: "Target metadata".into(),
-        series: vec![(style.target.clone(), Sample::Int(1))],
+        series: vec![(style.written(style.target.clone()), Sample::Int(1))],
     });
     families.sort_by(|a, b| a.name.cmp(&b.name));
+    let escaping = if style.suffixes { escaping } else { Escaping::Underscores };
     let mut out = String::with_capacity(8192);
     for family in families {
         write_family(&mut out, family, escaping);
@@ -77,12 +93,8 @@ fn family<'a>(metric: &'a Metric, style: &Style) -> Family<'a> {
     let scope = scope.iter().filter(|_| style.scope);
     let series = metric.series.iter().map(|(attributes, sample)| {
         let own = scope.clone().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let mut labels: Labels =
-            attributes.iter().cloned().chain(own).chain(style.constant.iter().cloned()).collect();
-        // By the names before escaping, as Go sorts them.
-        labels.sort();
-        labels.dedup_by(|a, b| a.0 == b.0);
-        (labels, sample.clone())
+        let labels = attributes.iter().cloned().chain(own).chain(style.constant.iter().cloned());
+        (style.written(labels.collect()), sample.clone())
     });
     Family {
         name: name(metric, style.suffixes),
@@ -250,21 +262,28 @@ mod tests {
         let meter = Meter::default();
         meter.counter(what("a", ""), &[("processor", "p"), ("otel.signal", "logs")]).add(1);
         let constant = vec![("k8s.pod.name".into(), "pod".into())];
-        let style = Style { scope: true, constant, ..Style::default() };
-        let want = "a{k8s_pod_name=\"pod\",otel_signal=\"logs\",otel_scope_name=\"s/x\",\
+        let mut style = Style { scope: true, constant, ..Style::default() };
+        let want = "a{k8s_pod_name=\"pod\",otel_scope_name=\"s/x\",otel_scope_schema_url=\"\",\
+                    otel_scope_version=\"\",otel_signal=\"logs\",processor=\"p\"} 1";
+        assert!(text(&meter, &style, Escaping::Underscores).contains(want));
+        style.suffixes = true;
+        let want = "a_total{k8s_pod_name=\"pod\",otel_signal=\"logs\",otel_scope_name=\"s/x\",\
                     otel_scope_schema_url=\"\",otel_scope_version=\"\",processor=\"p\"} 1";
         assert!(text(&meter, &style, Escaping::Underscores).contains(want));
     }
 
     #[test]
-    fn a_scraper_that_reads_utf8_gets_the_names_in_quotes() {
+    fn a_scraper_that_reads_utf8_gets_the_names_in_quotes_but_without_suffixes() {
         let meter = Meter::default();
         meter.counter(what("http.requests", ""), &[("url.path", "/")]).add(1);
-        let want = "# HELP \"http.requests\" Items.\n# TYPE \"http.requests\" counter\n\
-                    {\"http.requests\",\"url.path\"=\"/\"} 1\n";
-        assert_eq!(text(&meter, &Style::default(), Escaping::Utf8), want);
+        let suffixes = Style { suffixes: true, ..Style::default() };
+        let want = "# HELP \"http.requests_total\" Items.\n# TYPE \"http.requests_total\" counter\n\
+                    {\"http.requests_total\",\"url.path\"=\"/\"} 1\n";
+        assert_eq!(text(&meter, &suffixes, Escaping::Utf8), want);
         let want = "# HELP http_requests Items.\n# TYPE http_requests counter\n\
                     http_requests{url_path=\"/\"} 1\n";
-        assert_eq!(text(&meter, &Style::default(), Escaping::Underscores), want);
+        for escaping in [Escaping::Underscores, Escaping::Utf8] {
+            assert_eq!(text(&meter, &Style::default(), escaping), want);
+        }
     }
 }

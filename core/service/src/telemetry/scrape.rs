@@ -159,7 +159,7 @@ fn negotiate(accept: &str) -> (&'static str, Escaping) {
         })
         .collect();
     ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let (mut escaping, mut version) = (Escaping::Underscores, "0.0.4");
+    let mut escaping = Escaping::Underscores;
     for (_, name, pairs) in ranges {
         let of = |key: &str| pairs.iter().find(|it| it.0 == key).map_or("", |it| it.1);
         match of("escaping") {
@@ -167,20 +167,14 @@ fn negotiate(accept: &str) -> (&'static str, Escaping) {
             "underscores" => escaping = Escaping::Underscores,
             _ => {}
         }
-        if name == "text/plain" && ["", "0.0.4", "1.0.0"].contains(&of("version")) {
-            version = of("version");
+        if name == "text/plain" && ["", "0.0.4"].contains(&of("version")) {
             break;
         }
     }
-    let kind = match (version == "1.0.0", escaping) {
-        (true, Escaping::Utf8) => "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-        (true, Escaping::Underscores) => {
-            "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
-        }
-        (false, Escaping::Utf8) => "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8",
-        (false, Escaping::Underscores) => {
-            "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
-        }
+    // The version is the same also with names in quotes, which came with another one.
+    let kind = match escaping {
+        Escaping::Utf8 => "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8",
+        Escaping::Underscores => "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
     };
     (kind, escaping)
 }
@@ -252,7 +246,7 @@ mod tests {
     #[test]
     fn the_format_is_negotiated_as_prometheus_does() {
         let plain = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
-        let utf8 = "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+        let utf8 = "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8";
         let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
             application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;\
             escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
@@ -263,6 +257,7 @@ mod tests {
             ("text/plain;version=1.0.0;escaping=allow-utf-8", utf8),
             (prometheus, utf8),
             ("text/plain;version=9", plain),
+            ("text/plain;version=1.0.0", plain),
         ];
         for (accept, want) in cases {
             assert_eq!(negotiate(accept).0, want, "{accept}");

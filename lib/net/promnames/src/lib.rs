@@ -119,6 +119,16 @@ fn full(name: &str, unit: &str, kind: Kind, namespace: &str) -> String {
     guarded(tokens.join("_"))
 }
 
+/// A unit in words: `By/s` is `bytes_per_second`; nothing where there is none. `UnitNamer.Build`.
+pub fn unit(unit: &str) -> String {
+    let (main, per) = unit_words(unit);
+    let words = [cleaned(&main), cleaned(&per)];
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    words.retain(|it| !it.is_empty());
+    let name = words.join("_");
+    name.strip_suffix('_').unwrap_or(&name).to_owned()
+}
+
 /// Without suffixes: what is no part of a name becomes an underscore.
 fn simple(name: &str, namespace: &str) -> String {
     let tokens = |text: &str| {
@@ -286,6 +296,22 @@ mod tests {
     }
 
     /// From `metric_namer_test.go`, and the recorded cases of the Go Collector.
+    #[test]
+    fn units_are_words() {
+        for (given, want) in [
+            ("By", "bytes"),
+            ("By/s", "bytes_per_second"),
+            ("{req}/s", "per_second"),
+            ("1", ""),
+            ("", ""),
+            ("{req}", ""),
+            ("\u{b0}F", "F"),
+            ("foo bar", "foo_bar"),
+        ] {
+            assert_eq!(unit(given), want, "{given}");
+        }
+    }
+
     #[test]
     fn units_and_types_stand_at_the_end() {
         check(

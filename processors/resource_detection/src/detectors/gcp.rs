@@ -198,11 +198,9 @@ impl Server<'_> {
         let url = self.probe.url(COMPUTE, &path);
         let answer = self.probe.far(Method::GET, &url, (&headers, "")).await?;
         let is_forbidden = answer.status() == StatusCode::FORBIDDEN;
-        let instance = good(&path, answer).map_err(|why| match is_forbidden {
-            true => {
-                format!("{why}; the service account of the instance needs compute.instances.get")
-            }
-            false => why,
+        let instance = good(&path, answer).map_err(|why| {
+            let remedy = "; the service account of the instance needs compute.instances.get";
+            if is_forbidden { why + remedy } else { why }
         })?;
         Ok(read::<Instance>(&path, &instance)?.labels)
     }

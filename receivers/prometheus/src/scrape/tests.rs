@@ -131,15 +131,27 @@ fn series_with_times_of_their_own_do_not_end() {
 
 #[test]
 fn limits_refuse_a_scrape_as_a_whole() {
-    for limit in [
-        r#""sample_limit": 1"#,
-        r#""label_limit": 4"#,
-        r#""label_name_length_limit": 8"#,
-        r#""label_value_length_limit": 8"#,
+    // How many samples were read, and how many of them the rules left: of labels up to the one that is refused, of samples all.
+    for (limit, read, left) in [
+        (r#""sample_limit": 1"#, 3.0, 3.0),
+        (r#""label_limit": 4"#, 2.0, 1.0),
+        (r#""label_name_length_limit": 8"#, 2.0, 1.0),
+        (r#""label_value_length_limit": 8"#, 2.0, 1.0),
     ] {
         let mut it = job(&format!(", {limit}"));
-        let got = it.page("a 1\na{long_name_of_label=\"long value of label\"} 2\n");
-        assert_eq!(got, ["up{} 0"], "{limit}");
+        let page = "a 1\na{long_name_of_label=\"long value of label\"} 2\na 3\n";
+        assert_eq!(it.page(page), ["up{} 0"], "{limit}");
+        let metrics = it.answer(Ok(page), Format::Text);
+        let value = |name: &str| {
+            let metric = metrics.metrics().find(|it| it.name() == name).unwrap();
+            let MetricData::Gauge(gauge) = metric.data() else { panic!("a gauge") };
+            gauge.points().next().unwrap().value()
+        };
+        for (name, want) in
+            [("scrape_samples_scraped", read), ("scrape_samples_post_metric_relabeling", left)]
+        {
+            assert_eq!(value(name), pdata::NumberValue::Double(want), "{limit}: {name}");
+        }
     }
 }
 
