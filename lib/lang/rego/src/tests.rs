@@ -597,3 +597,18 @@ fn with_replaces_what_there_is() {
         assert_eq!(refused(&rules, false), "", "{target}");
     }
 }
+
+#[test]
+fn keywords_may_be_imported_more_than_once() {
+    for imports in [
+        "import rego.v1\nimport future.keywords.if",
+        "import future.keywords\nimport rego.v1\nimport future.keywords.in",
+        "import rego.v2\nimport rego.v1\nimport future.keywords.contains",
+    ] {
+        assert_eq!(
+            value(&format!("{imports}\nx if {{ some y in [1]; y == 1 }}")),
+            "true",
+            "{imports}"
+        );
+    }
+}
