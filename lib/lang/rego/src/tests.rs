@@ -554,6 +554,8 @@ fn types_are_seen_through_variables_and_rules() {
     for (rules, want) in [
         ("x if { 1 == \"a\" }", "match error"),
         ("x if { y := 1; y = \"a\" }", "match error"),
+        ("x if { not 1 == \"a\" }", "match error"),
+        ("x := [1 | 1 == \"a\"]", "match error"),
         ("x if { y := [1]; z := y; z == {1} }", "match error"),
         ("y := 1\nx if { y == \"a\" }", "match error"),
         (
@@ -569,6 +571,9 @@ fn types_are_seen_through_variables_and_rules() {
     }
     for rules in [
         "x if { 1 != \"a\" }",
+        "x := 1 == \"a\"",
+        "x if { y := 1 == \"a\"; y }",
+        "x if { (1 == \"a\") == false }",
         "x if { y := input.a; y == \"a\" }",
         "y := 1 if { input.a } else := \"a\"\nx if startswith(y, \"a\")",
         "y := 1 if { input.a }\ny := \"a\" if { input.b }\nx if y == \"a\"",
