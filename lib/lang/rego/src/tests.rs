@@ -502,6 +502,7 @@ fn rules_that_cannot_be_beside_each_other_are_refused() {
 fn parts_that_no_value_of_a_rule_has_are_refused() {
     for (rules, want) in [
         ("p if input.x\nx := p.foo", "data.a.p.foo\n\thave: boolean"),
+        ("p := [1]\nx := p.foo", "data.a.p.foo\n\thave: \"foo\"\n\twant (type): number"),
         ("p := \"s\"\nx if data.a.p.y.z", "data.a.p.y.z\n\thave: string"),
         (
             "p := {\"a\": {\"b\": 1}}\nx := p.a.c",
@@ -526,6 +527,8 @@ fn parts_that_no_value_of_a_rule_has_are_refused() {
         "p[k] := 1 if { some k in [\"a\"] }\nx := p.b",
         "p[k] := 1 if { some k in [\"a\"] }\np.b := 1\nx := p.b",
         "p contains \"a\"\nx := p.a",
+        "p := {\"a\": 1}\nx if p.b with p as {\"b\": 1}",
+        "p := {\"a\": 1}\nx if count([1 | p.b]) == 1 with data.a.p as {\"b\": 1}",
         "p := 1\nx if { p := {\"a\": 1}; p.a == 1 }",
         "p(y) := {\"a\": y}\nx := p(1).b",
         "p.q := 1\nx := p.q",
