@@ -403,6 +403,7 @@ fn a_variable_is_declared_once_before_it_is_used_and_for_something() {
         "x if { some y; z := [1 | [1][y]]; z == [] }",
         "x if { y := 1 }",
         "f(y) := 1",
+        "f($\"{y}\") := 1 if { y := \"a\" }",
         "x if { y := 1; z := [y | y := 2]; z == [y] }",
         "x if { some y in [1]; some z in [y]; every y in [z] { y } }",
         "x if { y := [z | z := 1]; z := 2; y != z }",
@@ -410,6 +411,7 @@ fn a_variable_is_declared_once_before_it_is_used_and_for_something() {
         "x if { [_, _] := [1, 2] }",
         "x[y] := z if { some y; z := [1][y] }",
         "x if { some _, _ in [1] }",
+        "x if { some [y, z, y] in input.l; z }",
         "x if { some y; walk(input, [y, 1]) }",
     ] {
         assert_eq!(refused(rules, false), "", "{rules}");
@@ -578,6 +580,7 @@ fn types_are_seen_through_variables_and_rules() {
         "x if { y := 1 == \"a\"; y }",
         "x if { (1 == \"a\") == false }",
         "x if { y := input.a; y == \"a\" }",
+        "b := true\nx if { y := b with b as \"a\"; lower(y) == \"a\" }",
         "y := 1 if { input.a } else := \"a\"\nx if startswith(y, \"a\")",
         "y := 1 if { input.a }\ny := \"a\" if { input.b }\nx if y == \"a\"",
         "y := 1\nx if { y := \"a\"; startswith(y, \"a\") }",

@@ -58,7 +58,8 @@ impl Visitor for Assigned {
         match &literal.kind {
             LiteralKind::Expr(Expr { kind: ExprKind::Infix(":=", left, right), .. }) => {
                 match &left.kind {
-                    ExprKind::Var(name) => self.one(name, Some(right)),
+                    // Where something is replaced, types are not seen.
+                    ExprKind::Var(name) if literal.with.is_empty() => self.one(name, Some(right)),
                     _ => self.others(left),
                 }
             }
