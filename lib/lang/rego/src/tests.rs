@@ -403,6 +403,7 @@ fn a_variable_is_declared_once_before_it_is_used_and_for_something() {
         "x if { some y; z := [1 | [1][y]]; z == [] }",
         "x if { y := 1 }",
         "f(y) := 1",
+        "f($\"{y}\") := 1 if { y := \"a\" }",
         "x if { y := 1; z := [y | y := 2]; z == [y] }",
         "x if { some y in [1]; some z in [y]; every y in [z] { y } }",
         "x if { y := [z | z := 1]; z := 2; y != z }",
@@ -410,6 +411,7 @@ fn a_variable_is_declared_once_before_it_is_used_and_for_something() {
         "x if { [_, _] := [1, 2] }",
         "x[y] := z if { some y; z := [1][y] }",
         "x if { some _, _ in [1] }",
+        "x if { some [y, z, y] in input.l; z }",
         "x if { some y; walk(input, [y, 1]) }",
     ] {
         assert_eq!(refused(rules, false), "", "{rules}");
@@ -502,6 +504,7 @@ fn rules_that_cannot_be_beside_each_other_are_refused() {
 fn parts_that_no_value_of_a_rule_has_are_refused() {
     for (rules, want) in [
         ("p if input.x\nx := p.foo", "data.a.p.foo\n\thave: boolean"),
+        ("p := [1]\nx := p.foo", "data.a.p.foo\n\thave: \"foo\"\n\twant (type): number"),
         ("p := \"s\"\nx if data.a.p.y.z", "data.a.p.y.z\n\thave: string"),
         (
             "p := {\"a\": {\"b\": 1}}\nx := p.a.c",
@@ -526,6 +529,8 @@ fn parts_that_no_value_of_a_rule_has_are_refused() {
         "p[k] := 1 if { some k in [\"a\"] }\nx := p.b",
         "p[k] := 1 if { some k in [\"a\"] }\np.b := 1\nx := p.b",
         "p contains \"a\"\nx := p.a",
+        "p := {\"a\": 1}\nx if p.b with p as {\"b\": 1}",
+        "p := {\"a\": 1}\nx if count([1 | p.b]) == 1 with data.a.p as {\"b\": 1}",
         "p := 1\nx if { p := {\"a\": 1}; p.a == 1 }",
         "p(y) := {\"a\": y}\nx := p(1).b",
         "p.q := 1\nx := p.q",
@@ -554,6 +559,8 @@ fn types_are_seen_through_variables_and_rules() {
     for (rules, want) in [
         ("x if { 1 == \"a\" }", "match error"),
         ("x if { y := 1; y = \"a\" }", "match error"),
+        ("x if { not 1 == \"a\" }", "match error"),
+        ("x := [1 | 1 == \"a\"]", "match error"),
         ("x if { y := [1]; z := y; z == {1} }", "match error"),
         ("y := 1\nx if { y == \"a\" }", "match error"),
         (
@@ -569,7 +576,11 @@ fn types_are_seen_through_variables_and_rules() {
     }
     for rules in [
         "x if { 1 != \"a\" }",
+        "x := 1 == \"a\"",
+        "x if { y := 1 == \"a\"; y }",
+        "x if { (1 == \"a\") == false }",
         "x if { y := input.a; y == \"a\" }",
+        "b := true\nx if { y := b with b as \"a\"; lower(y) == \"a\" }",
         "y := 1 if { input.a } else := \"a\"\nx if startswith(y, \"a\")",
         "y := 1 if { input.a }\ny := \"a\" if { input.b }\nx if y == \"a\"",
         "y := 1\nx if { y := \"a\"; startswith(y, \"a\") }",
@@ -595,5 +606,20 @@ fn with_replaces_what_there_is() {
             "import data.b\nimport input.d as e\ny := 1\nf(z) := z\nx if {{ y == 1 with {target} as f }}"
         );
         assert_eq!(refused(&rules, false), "", "{target}");
+    }
+}
+
+#[test]
+fn keywords_may_be_imported_more_than_once() {
+    for imports in [
+        "import rego.v1\nimport future.keywords.if",
+        "import future.keywords\nimport rego.v1\nimport future.keywords.in",
+        "import rego.v2\nimport rego.v1\nimport future.keywords.contains",
+    ] {
+        assert_eq!(
+            value(&format!("{imports}\nx if {{ some y in [1]; y == 1 }}")),
+            "true",
+            "{imports}"
+        );
     }
 }

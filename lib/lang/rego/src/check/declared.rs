@@ -88,7 +88,9 @@ impl Walk {
             self.branch(&args, &otherwise.body, variables(&otherwise.value), &mut used_args);
         }
         if self.is_strict {
-            for name in variables(args).difference(&used_args).filter(|it| *it != "_") {
+            let names: BTreeSet<&str> = args.iter().flat_map(|it| names(it)).collect();
+            let is_unused = |it: &&str| *it != "_" && !used_args.contains(*it);
+            for name in names.into_iter().filter(is_unused) {
                 let hint = "(hint: use _ (wildcard variable) instead)";
                 self.unused.push((head.span.start, format!("unused argument {name}. {hint}")));
             }
@@ -105,14 +107,10 @@ impl Walk {
     ) {
         let argument = Name { origin: Origin::Argument, is_used: false, at: body.span.start };
         let mut scope = Scope::new();
-        for arg in args {
-            visit::expr(arg, &mut |it: &Expr| {
-                if let ExprKind::Var(name) = &it.kind {
-                    // A name that stands twice is used: both have to be equal.
-                    let is_used = scope.contains_key(name);
-                    scope.insert(name.clone(), Name { is_used, ..argument });
-                }
-            });
+        for name in args.iter().flat_map(|it| names(it)) {
+            // A name that stands twice is used: both have to be equal.
+            let is_used = scope.contains_key(name);
+            scope.insert(name.to_owned(), Name { is_used, ..argument });
         }
         self.scopes.push(scope);
         self.body(body, &used);
@@ -169,16 +167,17 @@ impl Walk {
                 }
             }
             LiteralKind::SomeIn { key, value, domain } => {
-                let mut names = Vec::new();
-                key.iter().chain([value]).for_each(|it| bound(it, &mut names));
-                let needed = outer_variables(domain);
-                let twice = names.iter().find(|it| needed.contains(**it));
+                let mut given = Vec::new();
+                key.iter().chain([value]).for_each(|it| bound(it, &mut given));
+                let needed = names(domain);
+                let twice = given.iter().find(|it| needed.contains(*it));
                 if let Some(name) = twice {
                     self.error(at, format!("var {name} assigned before"));
                     return;
                 }
-                names.dedup();
-                for name in names {
+                given.sort_unstable();
+                given.dedup();
+                for name in given {
                     self.declare(name, Origin::Declared, at);
                     self.reference(name);
                 }
@@ -327,10 +326,10 @@ fn bound<'e>(pattern: &'e Expr, into: &mut Vec<&'e str>) {
     }
 }
 
-/// Variables of an expression outside of its comprehensions.
-fn outer_variables(expr: &Expr) -> BTreeSet<&str> {
+/// Variables of an expression outside of its comprehensions and template strings.
+fn names(expr: &Expr) -> Vec<&str> {
     if let ExprKind::Var(name) = &expr.kind {
-        return BTreeSet::from([name.as_str()]);
+        return vec![name];
     }
-    visit::children(expr).into_iter().flat_map(outer_variables).collect()
+    visit::children(expr).into_iter().flat_map(names).collect()
 }

@@ -32,8 +32,8 @@ pub fn check(
 ) {
     for rule in &module.rules {
         let locals = visit::locals(rule);
-        let targets = BTreeSet::new();
-        let mut refs = Refs { world, rules, module, locals, targets, found: Vec::new() };
+        let functions = BTreeSet::new();
+        let mut refs = Refs { world, rules, module, locals, functions, found: Vec::new() };
         visit::rule(rule, &mut refs);
         for (at, message) in refs.found {
             say(at, code::TYPE, message);
@@ -46,25 +46,25 @@ struct Refs<'w, 'a> {
     rules: &'w Rules<'a>,
     module: &'w Module,
     locals: BTreeSet<String>,
-    /// Where targets of `with` stand, and names of functions.
-    targets: BTreeSet<usize>,
+    /// Where names of functions stand.
+    functions: BTreeSet<usize>,
     found: Vec<(usize, String)>,
 }
 
 impl Visitor for Refs<'_, '_> {
     fn literal(&mut self, literal: &Literal) -> bool {
-        self.targets.extend(literal.with.iter().map(|it| it.target.span.start));
-        true
+        // What replaces a rule may have other parts.
+        literal.with.is_empty()
     }
 
     fn expr(&mut self, expr: &Expr) -> bool {
         match &expr.kind {
-            ExprKind::Call(name, _) => drop(self.targets.insert(name.span.start)),
+            ExprKind::Call(name, _) => drop(self.functions.insert(name.span.start)),
             ExprKind::Ref(..) => {
                 let path = expr.constant_path();
                 let is_local = path.first().is_none_or(|it| self.locals.contains(*it));
                 if !is_local
-                    && !self.targets.contains(&expr.span.start)
+                    && !self.functions.contains(&expr.span.start)
                     && let Some(full) = self.world.resolve(self.module, &path)
                     && let Some(message) = self.problem(&full)
                 {
@@ -113,6 +113,9 @@ fn lack(value: Option<&Expr>, rest: &[String]) -> Option<String> {
         Some(ExprKind::Null) => no_object("null"),
         Some(ExprKind::Number(_)) => no_object("number"),
         Some(ExprKind::String(_) | ExprKind::Template(_)) => no_object("string"),
+        Some(ExprKind::Array(_) | ExprKind::ArrayComprehension(..)) => {
+            Some(format!("\n\thave: {first:?}\n\twant (type): number"))
+        }
         Some(ExprKind::Object(entries)) => {
             let mut keys = Vec::new();
             for (key, value) in entries {

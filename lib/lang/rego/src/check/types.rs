@@ -58,7 +58,8 @@ impl Visitor for Assigned {
         match &literal.kind {
             LiteralKind::Expr(Expr { kind: ExprKind::Infix(":=", left, right), .. }) => {
                 match &left.kind {
-                    ExprKind::Var(name) => self.one(name, Some(right)),
+                    // Where something is replaced, types are not seen.
+                    ExprKind::Var(name) if literal.with.is_empty() => self.one(name, Some(right)),
                     _ => self.others(left),
                 }
             }
@@ -86,7 +87,19 @@ struct Types<'w, 'a> {
 impl Visitor for Types<'_, '_> {
     fn literal(&mut self, literal: &Literal) -> bool {
         // What replaces a function is no call of it.
-        literal.with.is_empty()
+        if !literal.with.is_empty() {
+            return false;
+        }
+        // Within an expression a comparison is false, as every other that does not hold.
+        if let LiteralKind::Expr(expr) | LiteralKind::Not(expr) = &literal.kind
+            && let ExprKind::Infix("=" | "==", left, right) = &expr.kind
+            && let (Some(left), Some(right)) = (self.of(left, 0), self.of(right, 0))
+            && !left.split('|').any(|it| fit(it, right))
+        {
+            let message = format!("match error\n\tleft : {left}\n\tright: {right}");
+            self.found.push((expr.span.start, message));
+        }
+        true
     }
 
     fn expr(&mut self, expr: &Expr) -> bool {
@@ -98,14 +111,6 @@ impl Visitor for Types<'_, '_> {
                         signature,
                         &arguments.iter().collect::<Vec<_>>(),
                     );
-                }
-            }
-            ExprKind::Infix("=" | "==", left, right) => {
-                if let (Some(left), Some(right)) = (self.of(left, 0), self.of(right, 0))
-                    && !left.split('|').any(|it| fit(it, right))
-                {
-                    let message = format!("match error\n\tleft : {left}\n\tright: {right}");
-                    self.found.push((expr.span.start, message));
                 }
             }
             ExprKind::Infix(sign, left, right) => {

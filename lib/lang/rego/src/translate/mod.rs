@@ -155,12 +155,11 @@ fn part(
     rewrite.set_package(module, names, prefix.is_some());
     for import in &module.imports {
         let path: Vec<&str> = import.path.iter().map(String::as_str).collect();
-        match path.as_slice() {
-            ["rego", "v2"] => rewrite.edits.replace(import.span.clone(), "import rego.v1"),
-            ["future", "keywords", "not" | "and" | "or"] => {
-                rewrite.edits.blank(text, import.span.clone());
-            }
-            _ => {}
+        // What the engine reads as v1 has its keywords, and it takes none twice.
+        let is_superfluous = module.is_v1 && matches!(path.first(), Some(&("rego" | "future")));
+        if is_superfluous || matches!(path.as_slice(), ["future", "keywords", "not" | "and" | "or"])
+        {
+            rewrite.edits.blank(text, import.span.clone());
         }
     }
     if let Some(prefix) = prefix {
