@@ -178,6 +178,9 @@ pub struct Fault {
     pub signal: Option<&'static str>,
     /// The outermost part that is read on its own.
     pub envelope: Option<Box<Envelope>>,
+    /// The Collector's `Unmarshal` of the section says it before it reads a key: the text names no place, and nothing else
+    /// is said of the section.
+    pub is_alone: bool,
 }
 
 impl Fault {
@@ -193,12 +196,20 @@ impl Fault {
             as_named: None,
             signal: None,
             envelope: None,
+            is_alone: false,
         }
     }
 
     /// Noticed while the section is read.
     pub fn read(text: impl Into<String>) -> Self {
         Self::new(Stage::Read, text)
+    }
+
+    /// What an `Unmarshal` says before it reads a key; `path` is what to look at.
+    pub fn alone(path: &str, text: impl Into<String>) -> Self {
+        let mut fault = Self { is_alone: true, ..Self::read(text) };
+        fault.about(path);
+        fault
     }
 
     /// A broken rule.

@@ -53,6 +53,11 @@ const REDACTED: &str = "[REDACTED]";
 pub trait Config:
     Default + Serialize + DeserializeOwned + Described + Send + Sync + 'static
 {
+    /// What the Collector's own `Unmarshal` of the section says in place of what was found here.
+    fn unmarshal(_section: &Value, faults: Vec<Fault>) -> Vec<Fault> {
+        faults
+    }
+
     /// Says everything that is wrong, by key as the user typed it.
     fn validate(&self, _problems: &mut Problems) {}
 }

@@ -108,6 +108,28 @@ impl Value {
         }
     }
 
+    /// The value as Go prints it with `%t`, which is meant for booleans.
+    pub(super) fn go_bool(&self) -> String {
+        match self.plain() {
+            Value::Bool(it) => it.to_string(),
+            Value::List(list) => {
+                let all: Vec<_> = list.iter().map(Self::go_bool).collect();
+                format!("[{}]", all.join(" "))
+            }
+            Value::Map(entries) => {
+                let key = |it: &str| format!("%!t(string={it})");
+                let mut all: Vec<_> = entries
+                    .iter()
+                    .map(|(it, value)| format!("{}:{}", key(it), value.go_bool()))
+                    .collect();
+                all.sort();
+                format!("map[{}]", all.join(" "))
+            }
+            Value::Null => "%!t(<nil>)".to_owned(),
+            other => format!("%!t({}={})", other.go_type(), other.go_text()),
+        }
+    }
+
     /// Takes away what is at `path`; false if nothing is there.
     pub(super) fn remove(&mut self, path: &[Step]) -> bool {
         let Some((first, rest)) = path.split_first() else { return false };
