@@ -87,7 +87,7 @@ impl Value {
     }
 
     /// The value as Go prints it with `%v`.
-    pub(super) fn go_text(&self) -> String {
+    pub fn go_text(&self) -> String {
         match self.plain() {
             Value::Bool(it) => it.to_string(),
             Value::Int(it) => it.to_string(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use component::config::{self, Fault, Stage, Type, Value};
+use component::config::{self, Fault, Saying, Stage, Type, Value};
 use component::{Id, Kind, PipelineId};
 use confmap::code;
 
@@ -211,7 +211,7 @@ impl<'a> Decoder<'a> {
     fn section_issues(&mut self, name: &str, key: &str, id: &Id, faults: &[Fault]) {
         let reading = format!("'{name}' error reading configuration for \"{id}\":");
         for (n, (it, mut headline)) in faults.iter().zip(Fault::read_texts(faults)).enumerate() {
-            if it.is_alone {
+            if it.saying == Saying::Alone {
                 headline = format!("{reading} {headline}");
             } else if n == 0 {
                 headline = format!(

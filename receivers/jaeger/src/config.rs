@@ -20,6 +20,7 @@ pub struct Config {
     /// What is served; at least one.
     pub protocols: Protocols,
     /// Gone upstream: the extension `jaegerremotesampling` took its place.
+    #[config(go = "*jaegerreceiver.RemoteSamplingConfig")]
     pub remote_sampling: Section<RemoteSampling>,
 }
 

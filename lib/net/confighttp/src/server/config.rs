@@ -22,6 +22,7 @@ const BOTH_KEEPALIVES: &str = "confighttp.ServerConfig: cannot use deprecated ke
 
 /// An HTTP server.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "confighttp.ServerConfig")]
 pub struct ServerConfig {
     /// Where to listen.
     #[serde(flatten)]
