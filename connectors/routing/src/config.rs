@@ -12,6 +12,7 @@ use crate::request::Request;
 #[config(go = "routingconnector.Config")]
 pub struct Config {
     /// Pipelines of what no route takes. Default: none, it is dropped and counted.
+    #[config(go = "[]struct")]
     pub default_pipelines: Vec<String>,
     /// What happens when a condition cannot be evaluated: `ignore` logs it and the route does not match,
     /// `silent` only does the latter, `propagate` refuses the payload. Default `ignore`.
@@ -34,6 +35,7 @@ pub struct Route {
     /// `move` takes what matches; `copy` leaves it for the routes that follow as well. Default `move`.
     pub action: Choice<Action>,
     /// Where it goes. Required.
+    #[config(go = "[]struct")]
     pub pipelines: Vec<String>,
 }
 

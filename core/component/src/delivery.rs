@@ -149,8 +149,10 @@ impl Choices for Overflow {
 #[config(go = "queuebatch.Config", unmarshals)]
 pub struct QueueConfig {
     /// What `queue_size` counts. Default requests.
+    #[config(go = "struct")]
     pub sizer: Choice<Sizer>,
     /// Most that may be queued or in flight. Default 1000.
+    #[config(go = "int64")]
     pub queue_size: i64,
     /// Requests sent at the same time. Default 10.
     pub num_consumers: i64,
@@ -163,6 +165,7 @@ pub struct QueueConfig {
     /// Answer when the backend has answered. Default false.
     pub wait_for_result: bool,
     /// A `storage` extension: the queue lives on disk. Default none: in memory.
+    #[config(go = "struct")]
     pub storage: Option<Id>,
     /// Joins requests before they are sent. Off unless mentioned.
     pub batch: Section<BatchConfig>,
@@ -190,10 +193,13 @@ pub struct BatchConfig {
     /// Longest time that data waits for company. Default 200ms.
     pub flush_timeout: Duration,
     /// What `min_size` and `max_size` count: items or bytes. Default: the queue's, else items.
+    #[config(go = "struct")]
     pub sizer: Option<Choice<Sizer>>,
     /// Sent as soon as there is this much. Default 8192.
+    #[config(go = "int64")]
     pub min_size: i64,
     /// Split above this; 0 is never. Default 0.
+    #[config(go = "int64")]
     pub max_size: i64,
     /// One batch per value of these request metadata keys.
     pub partition: Partition,

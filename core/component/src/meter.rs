@@ -72,7 +72,7 @@ impl Choices for Level {
     }
 
     fn unknown(word: &str) -> String {
-        format!("unknown metrics level \"{word}\"")
+        format!("unknown metrics level \"{}\"", word.to_lowercase())
     }
 }
 

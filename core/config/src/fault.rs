@@ -178,6 +178,21 @@ pub struct Fault {
     pub signal: Option<&'static str>,
     /// The outermost part that is read on its own.
     pub envelope: Option<Box<Envelope>>,
+    /// How its text stands among those of other faults.
+    pub saying: Saying,
+}
+
+/// How the text of a fault stands among those of others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Saying {
+    /// After its place, below what the Collector says of the section.
+    #[default]
+    Usual,
+    /// The Collector's `Unmarshal` of the section says it before it reads a key: the text names no place, and nothing else is
+    /// said of the section.
+    Alone,
+    /// It is a line of the text before it.
+    Continued,
 }
 
 impl Fault {
@@ -193,12 +208,26 @@ impl Fault {
             as_named: None,
             signal: None,
             envelope: None,
+            saying: Saying::Usual,
         }
     }
 
     /// Noticed while the section is read.
     pub fn read(text: impl Into<String>) -> Self {
         Self::new(Stage::Read, text)
+    }
+
+    /// What an `Unmarshal` says before it reads a key; `path` is what to look at.
+    pub fn alone(path: &str, text: impl Into<String>) -> Self {
+        let mut fault = Self { saying: Saying::Alone, ..Self::read(text) };
+        fault.about(path);
+        fault
+    }
+
+    /// What somebody else says of it, who names only so many of the steps.
+    #[must_use]
+    pub fn reworded(self, named: usize, saying: Saying, text: String) -> Self {
+        Self { named, saying, text, as_named: None, ..self }
     }
 
     /// A broken rule.
@@ -287,6 +316,9 @@ impl Fault {
 
     /// The Collector's text below its envelope for what cannot be read: `'a.b[0]' expected type ...`.
     pub fn read_text(&self) -> String {
+        if self.saying == Saying::Continued {
+            return self.text.clone();
+        }
         let named = self.named();
         if let Some((_, key)) = self.key_at_fault() {
             return named.unknown(&key.to_string());
@@ -346,7 +378,7 @@ impl Fault {
     /// The section and the key that it does not know, if that is the fault.
     fn key_at_fault(&self) -> Option<(&[Step], &Step)> {
         let (key, section) = self.named_place().split_last()?;
-        self.is_at_key().then_some((section, key))
+        (self.is_at_key() && self.text.is_empty()).then_some((section, key))
     }
 
     /// The Collector's text for a broken rule, below the id of the component: `a::b: rule`.

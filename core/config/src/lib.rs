@@ -35,8 +35,9 @@ pub use choice::{Choice, Choices};
 pub use config_derive::Described;
 pub use described::{Described, Inside, Item, Key, Upstream};
 pub use duration::Duration;
-pub use fault::{Fault, Named, Remedy, Stage, Step, Type, Wanted};
+pub use fault::{Fault, Named, Remedy, Saying, Stage, Step, Type, Wanted};
 pub use load::{bare_durations, check, independent, load, load_at, without};
+pub use named::go_name;
 pub use null::null_is_default;
 pub use problems::{Caution, Need, Problems, Right, Side};
 pub use secret::{MapList, Secret};
@@ -55,6 +56,11 @@ const REDACTED: &str = "[REDACTED]";
 pub trait Config:
     Default + Serialize + DeserializeOwned + Described + Send + Sync + 'static
 {
+    /// What the Collector's own `Unmarshal` of the section says in place of what was found here.
+    fn unmarshal(_section: &Value, faults: Vec<Fault>) -> Vec<Fault> {
+        faults
+    }
+
     /// Says everything that is wrong, by key as the user typed it.
     fn validate(&self, _problems: &mut Problems) {}
 }

@@ -113,10 +113,11 @@ where
 /// # Errors
 /// What cannot be read.
 pub fn check<C: Config>(section: &Value) -> Result<(C, Problems), Vec<Fault>> {
-    let config: C = load_at(section, "").map_err(|mut faults| {
-        faults.iter_mut().for_each(|it| beside_items(it, &C::inside(), section));
-        faults
-    })?;
+    let (config, mut faults) =
+        load_at::<C>(section, "").map_or_else(|it| (None, it), |it| (Some(it), Vec::new()));
+    faults.iter_mut().for_each(|it| beside_items(it, &C::inside(), section));
+    let faults = C::unmarshal(section, faults);
+    let Some(config) = config.filter(|_| faults.is_empty()) else { return Err(faults) };
     let mut problems = Problems::default();
     config.validate(&mut problems);
     // Who knows a better place for the text has said it already.

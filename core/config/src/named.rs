@@ -40,8 +40,9 @@ pub(super) fn retype<C: Described>(faults: &mut Vec<Fault>, section: &Value) {
     let mut texts = Vec::new();
     texts_for_lists(&C::inside(), section, &mut Vec::new(), &mut texts);
     faults.retain(|it| !texts.iter().any(|text| it.place.starts_with(&text.place)));
+    lists_for_structs::<C>(faults);
     for fault in faults.iter_mut() {
-        let (go, value) = go_type(C::inside(), section, fault.named_place());
+        let (go, value, _) = go_type(C::inside(), section, fault.named_place());
         for before in ["expected type '", "cannot parse value as '"] {
             let Some((_, after)) =
                 fault.text.strip_prefix(before).and_then(|it| it.split_once('\''))
@@ -66,6 +67,24 @@ pub(super) fn retype<C: Described>(faults: &mut Vec<Fault>, section: &Value) {
     faults.append(&mut texts);
 }
 
+/// A list that serde has taken for a struct, item by item: the list is wrong, not what is in it.
+fn lists_for_structs<C: Described>(faults: &mut Vec<Fault>) {
+    for fault in faults.iter_mut() {
+        let mut inside = C::inside();
+        for (at, step) in fault.named_place().iter().enumerate() {
+            inside = match (inside, step) {
+                (Inside::Keys(..), Step::At(_)) => {
+                    let place = fault.place[..at].to_vec();
+                    *fault = Fault { place, named: at, ..Fault::no_struct() };
+                    break;
+                }
+                (inside, step) => below(None, &inside, step).1,
+            };
+        }
+    }
+    faults.dedup_by(|a, b| a == b);
+}
+
 /// A text is no list for Go where the items have a type of their own.
 fn texts_for_lists(inside: &Inside, value: &Value, path: &mut Vec<Step>, found: &mut Vec<Fault>) {
     match (inside, value.plain()) {
@@ -87,12 +106,27 @@ fn texts_for_lists(inside: &Inside, value: &Value, path: &mut Vec<Step>, found: 
     }
 }
 
+/// What Go calls the type at a place of a section, if a struct or a field says so.
+pub fn go_name<C: Described>(section: &Value, place: &[Step]) -> Option<String> {
+    let (go, _, inside) = go_type(C::inside(), section, place);
+    let inside = match inside {
+        Inside::Maybe(item) => item.inside,
+        inside => inside,
+    };
+    let name = match inside {
+        Inside::Keys(_, upstream) if !upstream.name.is_empty() => upstream.name.to_owned(),
+        _ => go,
+    };
+    (!name.is_empty()).then_some(name)
+}
+
 /// What Go calls the type at a place, as far as the type of Rust does not say it, and what stands there.
 fn go_type<'a>(
     mut inside: Inside,
     section: &'a Value,
     place: &[Step],
-) -> (String, Option<&'a Value>) {
+) -> (String, Option<&'a Value>, Inside) {
+    let nothing = || (String::new(), None, Inside::Plain);
     let (mut go, mut value) = (String::new(), Some(section));
     for step in place {
         if let Inside::Maybe(item) = inside {
@@ -107,7 +141,7 @@ fn go_type<'a>(
             (Inside::Keys(keys, _), Step::Key(name)) => {
                 match flat(&keys).into_iter().find(|it| it.name == name) {
                     Some(key) => (key.go.to_owned(), (key.inside)()),
-                    None => return (String::new(), None),
+                    None => return nothing(),
                 }
             }
             (Inside::Items(item), Step::At(_)) => {
@@ -116,7 +150,7 @@ fn go_type<'a>(
             (Inside::Entries(item), Step::Key(_)) => {
                 (go.strip_prefix(MAP).unwrap_or_default().to_owned(), item.inside)
             }
-            _ => return (String::new(), None),
+            _ => return nothing(),
         };
         if let (true, Inside::Entries(item)) = (go.is_empty(), &inside) {
             go = match (&item.shape, &item.inside) {
@@ -128,7 +162,7 @@ fn go_type<'a>(
             };
         }
     }
-    (go, value)
+    (go, value, inside)
 }
 
 /// One place on its way down.

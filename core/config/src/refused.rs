@@ -19,8 +19,8 @@ impl Error for Fault {
         let visitor = expected.to_string();
         let (kind, type_name) = go_names(&unexpected);
         match go_type(&visitor) {
-            Go::Struct => {
-                Self::type_of(Type::Map, format!("expected a map or struct, got {kind:?}"))
+            Go::Struct(wanted) => {
+                Self::type_of(wanted, format!("expected a map or struct, got {kind:?}"))
             }
             Go::List => Self::no_list(Type::List, kind),
             Go::Scalar(name, wanted) => Self {
@@ -49,7 +49,7 @@ impl Error for Fault {
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
         match go_type(&expected.to_string()) {
-            Go::Struct => Self::no_struct(),
+            Go::Struct(_) => Self::no_struct(),
             _ => Self::read(format!("invalid length {length}, expected {expected}")),
         }
     }
@@ -72,7 +72,7 @@ impl Error for Fault {
 
 /// What a visitor of serde wants, as Go sees it.
 enum Go<'a> {
-    Struct,
+    Struct(Type),
     List,
     Scalar(&'a str, Option<Type>),
 }
@@ -80,9 +80,8 @@ enum Go<'a> {
 /// Go's name of what a visitor calls a type. Types of ours are called by their Go name in the first place.
 fn go_type(visitor: &str) -> Go<'_> {
     let (name, wanted) = match visitor {
-        "a string" | "a character" | "path string" | "string or map" | "variant identifier" => {
-            ("string", Type::Text)
-        }
+        "a string" | "a character" | "path string" | "variant identifier" => ("string", Type::Text),
+        "string or map" => return Go::Struct(Type::Text),
         "a boolean" => ("bool", Type::Bool),
         "i64" | "isize" => ("int", Type::Number),
         "i8" => ("int8", Type::Number),
@@ -101,7 +100,7 @@ fn go_type(visitor: &str) -> Go<'_> {
         "a map" => ("map[string]interface {}", Type::Map),
         "a sequence" => return Go::List,
         other => match other.split_once(' ') {
-            Some(("struct" | "internally", _)) => return Go::Struct,
+            Some(("struct" | "internally", _)) => return Go::Struct(Type::Map),
             Some(("enum", _)) => ("string", Type::Text),
             Some(("a" | "tuple", _)) => return Go::List,
             _ => return Go::Scalar(other, None),

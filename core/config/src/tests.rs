@@ -33,6 +33,7 @@ struct Common {
     ciphers: Vec<String>,
     reload: Duration,
     level: u32,
+    maybe: Option<Inner>,
     inner: Inner,
     inner_on: Section<Inner>,
     #[config(go = "int64")]
@@ -438,6 +439,7 @@ fn types_have_their_names_in_go_where_the_type_of_rust_does_not_say_it() {
     assert_eq!(texts(r#"{"id": [5]}"#), ["'id' expected a map or struct, got \"slice\""]);
     assert_eq!(texts(r#"{"id": {"x": 5}}"#), ["'id' has invalid keys: x"]);
     assert_eq!(texts(r#"{"pointer": {"x": 5}}"#), ["'pointer' has invalid keys: x"]);
+    assert_eq!(texts(r#"{"maybe": [5]}"#), ["'maybe' expected a map or struct, got \"slice\""]);
     assert_eq!(texts(r#"{"pet": [5]}"#), ["'pet' expected a map or struct, got \"slice\""]);
     let want = "'labels' expected type 'map[string]string', got unconvertible type 'string'";
     assert_eq!(texts(r#"{"labels": "x"}"#), [want]);

@@ -8,6 +8,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::described::{Described, Inside, Item};
+use crate::fault::{Fault, Type, Wanted};
+use crate::value::Value;
 
 /// An element of a list whose elements are texts, or maps of the shape `T`: `log_statements:`.
 #[derive(Debug, Clone)]
@@ -16,6 +18,26 @@ pub enum TextOr<T> {
     Text(String),
     /// A map.
     Map(T),
+}
+
+/// Both forms in one list, where the Collector takes one only.
+const STYLES: &str = "configuring multiple configuration styles is not supported, please use only Basic configuration or only Advanced configuration";
+
+impl<T> TextOr<T> {
+    /// What the Collector says of lists of one style before it reads a key: `keys` are those of the lists.
+    pub fn refused(section: &Value, keys: &[&str]) -> Option<Fault> {
+        keys.iter().find_map(|key| {
+            let value = section.get(key)?;
+            let Value::List(items) = value.plain() else {
+                let text = format!("invalid {key} type, expected: array, got: {}", value.go_bool());
+                let wanted = Some(Wanted::Type(Type::List));
+                return Some(Fault { wanted, ..Fault::alone(key, text) });
+            };
+            let is_text = |it: &Value| it.as_str().is_some();
+            let other = items.iter().position(|it| is_text(it) != is_text(&items[0]))?;
+            Some(Fault::alone(&format!("{key}::{other}"), STYLES))
+        })
+    }
 }
 
 impl<T> Default for TextOr<T> {

@@ -87,7 +87,7 @@ impl Value {
     }
 
     /// The value as Go prints it with `%v`.
-    pub(super) fn go_text(&self) -> String {
+    pub fn go_text(&self) -> String {
         match self.plain() {
             Value::Bool(it) => it.to_string(),
             Value::Int(it) => it.to_string(),
@@ -106,6 +106,28 @@ impl Value {
             }
             Value::Null => "<nil>".to_owned(),
             Value::Sourced { text, .. } => text.clone(),
+        }
+    }
+
+    /// The value as Go prints it with `%t`, which is meant for booleans.
+    pub(super) fn go_bool(&self) -> String {
+        match self.plain() {
+            Value::Bool(it) => it.to_string(),
+            Value::List(list) => {
+                let all: Vec<_> = list.iter().map(Self::go_bool).collect();
+                format!("[{}]", all.join(" "))
+            }
+            Value::Map(entries) => {
+                let key = |it: &str| format!("%!t(string={it})");
+                let mut all: Vec<_> = entries
+                    .iter()
+                    .map(|(it, value)| format!("{}:{}", key(it), value.go_bool()))
+                    .collect();
+                all.sort();
+                format!("map[{}]", all.join(" "))
+            }
+            Value::Null => "%!t(<nil>)".to_owned(),
+            other => format!("%!t({}={})", other.go_type(), other.go_text()),
         }
     }
 

@@ -20,6 +20,10 @@ impl Settings {
         pipeline: Option<&PipelineId>,
     ) -> Issue {
         let Some(first) = kinds.first() else { return issue };
+        if *id == Id::default() {
+            // `- ` with nothing behind it: upstream reads an id without a name.
+            return issue.code(code::BAD_ID).cause("this item of the list is empty").remove();
+        }
         let mut issue = issue.code(code::UNDEFINED);
         let defined = Kind::ALL.into_iter().find(|it| self.section(*it, id).is_some());
         if let Some(kind) = defined {

@@ -240,7 +240,15 @@ impl Settings {
     /// Takes in what the components say; mistakes go to `issues`.
     fn take_in(&mut self, checked: Vec<(Kind, Id, Checked)>, issues: &mut Vec<Issue>) {
         for (kind, id, Checked { problems, plan }) in checked {
-            issues.extend(problems.of(Stage::Check).map(|it| of_rule(kind, &id, it)));
+            let rules: Vec<&Fault> = problems.of(Stage::Check).collect();
+            issues.extend(rules.iter().enumerate().map(|(at, it)| {
+                // The Collector says some of them twice, of a struct and of what holds it.
+                let same = |other: &&Fault| {
+                    (&other.text, other.place.last()) == (&it.text, it.place.last())
+                };
+                let follows = rules[..at].iter().any(same);
+                Issue { follows, ..of_rule(kind, &id, it) }
+            }));
             let late = |stage| -> Vec<Late> {
                 (problems.of(stage).filter(|it| self.concerns(it, &id)))
                     .map(|it| {

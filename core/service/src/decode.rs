@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use component::config::{self, Fault, Stage, Type, Value};
+use component::config::{self, Fault, Saying, Stage, Type, Value};
 use component::{Id, Kind, PipelineId};
 use confmap::code;
 
@@ -209,13 +209,14 @@ impl<'a> Decoder<'a> {
 
     /// One message for the section, as upstream; each mistake at its own place.
     fn section_issues(&mut self, name: &str, key: &str, id: &Id, faults: &[Fault]) {
-        let intro = format!(
-            "'{name}' error reading configuration for \"{id}\": decoding failed due to the following \
-             error(s):"
-        );
+        let reading = format!("'{name}' error reading configuration for \"{id}\":");
         for (n, (it, mut headline)) in faults.iter().zip(Fault::read_texts(faults)).enumerate() {
-            if n == 0 {
-                headline = format!("{intro}\n\n{headline}");
+            if it.saying == Saying::Alone {
+                headline = format!("{reading} {headline}");
+            } else if n == 0 {
+                headline = format!(
+                    "{reading} decoding failed due to the following error(s):\n\n{headline}"
+                );
             }
             let mut issue = of_fault(&[name, key], it, it.read_text());
             issue.headline = Some(headline);
@@ -413,7 +414,10 @@ impl<'a> Decoder<'a> {
                     Err(error) => (error.to_string(), code::BAD_ID),
                 },
                 // Upstream reads an id without a name, and finds no such component.
-                (None, Value::Null) => ("id must not be empty".to_owned(), code::BAD_ID),
+                (None, Value::Null) => {
+                    ids.push(Id::default());
+                    continue;
+                }
                 (None, Value::Map(entries)) if !entries.is_empty() => {
                     let mut keys: Vec<&str> = entries.iter().map(|it| it.0.as_str()).collect();
                     keys.sort_unstable();

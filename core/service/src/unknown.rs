@@ -200,10 +200,6 @@ fn spellings(registry: &Registry, kind: Kind) -> impl Iterator<Item = &'static s
 /// An item of a list of ids that is none.
 pub(crate) fn bad_item(issue: Issue, item: &Value) -> Issue {
     match item.plain() {
-        Value::Null => {
-            let issue = issue.cause("this item of the list is empty");
-            issue.remove()
-        }
         Value::String(text) => issue.cause(format!("`{text}` cannot be the id of a component")),
         _ => issue.cause("the id of a component is a text"),
     }

@@ -71,7 +71,7 @@ impl Choices for Verbosity {
     }
 
     fn unknown(word: &str) -> String {
-        format!("unknown metrics level {word:?}")
+        format!("unknown metrics level {:?}", word.to_lowercase())
     }
 }
 

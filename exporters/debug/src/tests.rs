@@ -237,7 +237,7 @@ fn mistakes_are_named_in_the_collectors_words() {
         let found = problems::<Config>(section);
         assert!(found.len() == 1 && found[0].ends_with(want), "{found:?}");
     };
-    check(r#"{"verbosity": "loud"}"#, "unknown metrics level \"loud\"");
+    check(r#"{"verbosity": "LouD"}"#, "unknown metrics level \"loud\"");
     check(r#"{"verbosity": "none"}"#, "verbosity level \"None\" is not supported");
     check(
         r#"{"output_paths": ["stdout"]}"#,

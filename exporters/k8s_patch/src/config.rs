@@ -103,7 +103,7 @@ impl component::Config for Config {
         if !(0.001..=PACE_MAX).contains(&self.patches_per_second) {
             problems.at("patches_per_second", "must be between 0.001 and 1000");
         }
-        self.api.validate("", problems);
+        self.api.validate("apiconfig", problems);
         self.entries.validate(problems);
         self.retry_on_failure.validate("retry_on_failure", problems);
         if let Some(queue) = self.sending_queue.get() {

@@ -1,12 +1,17 @@
 //! The section of the exporter (`exporter/kafkaexporter/config.go`, v0.149).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use component::config::{Caution, Choice, Choices, Duration, Problems, Section};
 use component::{QueueConfig, RetryConfig, Signal};
 use compression::Params;
 use kafka::{Acks, ClientConfig, Codec, Hasher};
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Smallest `max_message_bytes`.
+const MESSAGE_BYTES_MIN: i64 = 1024;
 
 /// `exporters: kafka:`.
 #[expect(clippy::struct_excessive_bools, reason = "upstream's keys")]
@@ -142,12 +147,13 @@ pub struct Nothing {}
 
 /// `producer:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
-#[config(go = "configkafka.ProducerConfig")]
+#[config(go = "configkafka.ProducerConfig", unmarshals)]
 pub struct ProducerConfig {
     /// Longest record and batch before it is packed, in bytes. Default 1000000.
     pub max_message_bytes: i64,
-    /// 0: nobody answers; 1: who leads the partition has it; -1: all replicas in sync have it. Default 1.
-    pub required_acks: i64,
+    /// 0: nobody answers; 1: who leads the partition has it; -1 or all: all replicas in sync have it. Default 1.
+    #[config(go = "configkafka.RequiredAcks")]
+    pub required_acks: RequiredAcks,
     /// none, gzip, snappy, lz4 or zstd. Default none.
     pub compression: Choice<Codec>,
     /// Level of the compression, where it has levels.
@@ -158,6 +164,40 @@ pub struct ProducerConfig {
     pub allow_auto_topic_creation: bool,
     /// Without effect: `sending_queue: batch:` joins what comes apart.
     pub linger: Duration,
+}
+
+/// `required_acks:`, a number or the word `all`.
+#[derive(Debug, Clone, Copy, Serialize, config::Described)]
+pub struct RequiredAcks(i64);
+
+impl<'de> Deserialize<'de> for RequiredAcks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Acks;
+        impl Visitor<'_> for Acks {
+            type Value = RequiredAcks;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("i64")
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<RequiredAcks, E> {
+                Ok(RequiredAcks(number))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<RequiredAcks, E> {
+                let wrong = |_| E::invalid_value(Unexpected::Unsigned(number), &self);
+                i64::try_from(number).map(RequiredAcks).map_err(wrong)
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<RequiredAcks, E> {
+                match word {
+                    "all" => Ok(RequiredAcks(-1)),
+                    _ => Err(E::invalid_type(Unexpected::Str(word), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Acks)
+    }
 }
 
 impl Default for Config {
@@ -180,7 +220,7 @@ impl Default for Config {
             partition_logs_by_trace_id: false,
             producer: ProducerConfig {
                 max_message_bytes: 1_000_000,
-                required_acks: 1,
+                required_acks: RequiredAcks(1),
                 compression: Choice::default(),
                 compression_params: Params::default(),
                 flush_max_messages: 10_000,
@@ -212,11 +252,45 @@ impl Config {
     }
 
     pub(crate) fn acks(&self) -> Option<Acks> {
-        match self.producer.required_acks {
+        self.producer.required_acks.known()
+    }
+}
+
+impl RequiredAcks {
+    fn known(self) -> Option<Acks> {
+        match self.0 {
             0 => Some(Acks::None),
             1 => Some(Acks::Leader),
             -1 => Some(Acks::All),
             _ => None,
+        }
+    }
+}
+
+impl ProducerConfig {
+    fn validate(&self, problems: &mut Problems) {
+        const KEY: &str = "producer";
+        if let Some(fault) = self.compression.refused("compression") {
+            problems.add(fault.within(KEY));
+        }
+        if self.required_acks.known().is_none() {
+            let acks = self.required_acks.0;
+            let text = format!("expected 'all' (-1), 0, or 1; configured value is {acks}");
+            problems.at("producer::required_acks", text).set("", "1");
+        }
+        let bytes = self.max_message_bytes;
+        if bytes < 0 {
+            let text = format!("max_message_bytes ({bytes}) must be non-negative");
+            problems.at(KEY, text).set("max_message_bytes", "1000000");
+        } else if bytes < MESSAGE_BYTES_MIN {
+            // Upstream starts with it, and loses every record.
+            let text = format!("max_message_bytes must be at least {MESSAGE_BYTES_MIN}");
+            problems.at(KEY, text).set("max_message_bytes", "1000000");
+        }
+        if self.flush_max_messages < 1 {
+            let count = self.flush_max_messages;
+            let text = format!("flush_max_messages ({count}) must be at least 1");
+            problems.at(KEY, text).set("flush_max_messages", "10000");
         }
     }
 }
@@ -235,14 +309,10 @@ impl component::Config for Config {
                     .set(&format!("{key}::encoding"), "otlp_proto");
             }
         }
-        if self.acks().is_none() {
-            let acks = self.producer.required_acks;
-            let text = format!("expected 'all' (-1), 0, or 1; configured value is {acks}");
-            problems.at("", text).set("producer::required_acks", "1");
-        }
-        if self.producer.max_message_bytes < 1024 {
-            let text = "max_message_bytes must be at least 1024";
-            problems.at("", text).set("producer::max_message_bytes", "1000000");
+        self.producer.validate(problems);
+        if self.timeout.is_negative() {
+            let text = "'timeout' must be non-negative";
+            problems.at("timeoutsettings", text).set("timeout", "5s");
         }
         for (key, is_set) in
             [("topic", !self.topic.is_empty()), ("encoding", self.encoding.is_some())]

@@ -21,17 +21,55 @@ fn the_example_of_all_keys_is_valid() {
 #[test]
 fn wrong_sections_are_refused() {
     for (section, want) in [
-        ("brokers: []", "brokers must be specified"),
+        ("brokers: []", "clientconfig: brokers must be specified"),
         ("brokers: [localhost]", "address localhost: missing port in address"),
         ("metrics: {encoding: raw}", "the encoding raw is for logs"),
-        ("producer: {required_acks: 2}", "expected 'all' (-1), 0, or 1; configured value is 2"),
+        (
+            "producer: {required_acks: 2}",
+            "producer::required_acks: expected 'all' (-1), 0, or 1; configured value is 2",
+        ),
+        (
+            "producer: {required_acks: some}",
+            "'required_acks' expected type 'configkafka.RequiredAcks', got unconvertible type 'string'",
+        ),
+        ("producer: {x: 1}", "'configkafka.ProducerConfig' has invalid keys: x"),
+        (
+            "producer: {compression: x}",
+            "producer: compression should be one of 'none', 'gzip', 'snappy', 'lz4', or 'zstd'. configured value is \"x\"",
+        ),
+        (
+            "producer: {max_message_bytes: -1}",
+            "producer: max_message_bytes (-1) must be non-negative",
+        ),
+        ("producer: {max_message_bytes: 5}", "producer: max_message_bytes must be at least 1024"),
+        (
+            "producer: {flush_max_messages: 0}",
+            "producer: flush_max_messages (0) must be at least 1",
+        ),
+        ("timeout: -1s", "timeoutsettings: 'timeout' must be non-negative"),
+        ("conn_idle_timeout: -1", "clientconfig: conn_idle_timeout (-1ns) must be positive"),
+        (
+            "protocol_version: '4.1'",
+            "clientconfig: invalid protocol version: invalid version `4.1`",
+        ),
+        ("tls: {x: 1}", "'tls' has invalid keys: x"),
+        (
+            "auth: {sasl: {username: u, password: p, mechanism: x}}",
+            "clientconfig::auth::sasl: mechanism should be one of 'PLAIN', 'AWS_MSK_IAM_OAUTHBEARER', 'SCRAM-SHA-256' or 'SCRAM-SHA-512'. configured value x",
+        ),
         (
             "{partition_logs_by_trace_id: true, partition_logs_by_resource_attributes: true}",
             "partition_logs_by_resource_attributes and partition_logs_by_trace_id cannot both be enabled",
         ),
-        ("auth: {sasl: {username: u, mechanism: SCRAM-SHA-512}}", "auth.sasl.password is required"),
+        (
+            "auth: {sasl: {username: u, mechanism: SCRAM-SHA-512}}",
+            "clientconfig::auth::sasl: password is required",
+        ),
     ] {
         assert_eq!(problems::<Config>(section), [want], "{section}");
+    }
+    for section in ["producer: {required_acks: all}", "protocol_version: 0.10.2.1"] {
+        assert_eq!(problems::<Config>(section), [""; 0], "{section}");
     }
     let found = problems::<Config>("logs: {encoding: zipkin_proto}");
     assert!(found[0].contains("encoding \"zipkin_proto\" is not there"), "{found:?}");

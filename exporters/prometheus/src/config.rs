@@ -21,6 +21,7 @@ pub struct Config {
     /// Put in front of every metric's name, with an underscore.
     pub namespace: String,
     /// Labels of every series.
+    #[config(go = "prometheus.Labels")]
     pub const_labels: BTreeMap<String, String>,
     /// Write the time of each value. Default false.
     pub send_timestamps: bool,
@@ -35,6 +36,7 @@ pub struct Config {
     /// Unit and type at the end of names, where `translation_strategy` says nothing. Default true.
     pub add_metric_suffixes: bool,
     /// UnderscoreEscapingWithSuffixes, UnderscoreEscapingWithoutSuffixes, NoUTF8EscapingWithSuffixes or NoTranslation.
+    #[config(go = "prometheusexporter.translationStrategy")]
     pub translation_strategy: String,
 }
 
@@ -104,7 +106,7 @@ impl component::Config for Config {
             problems.late("", text).require("endpoint", "localhost:8889");
             return;
         }
-        self.server.validate("", "serverconfig", problems);
+        self.server.validate("serverconfig", None, problems);
         if let Some(queue) = self.sending_queue.get() {
             queue.validate("sending_queue", problems);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use component::config::{Caution, Choice, Choices, Duration, Problems, Value};
+use component::config::{Caution, Choice, Choices, Duration, Problems, Stage};
 use component::{QueueConfig, RetryConfig};
 use compression::Type;
 use confighttp::client::ClientConfig;
@@ -34,7 +34,7 @@ pub struct Config {
     pub resource_to_telemetry_conversion: ResourceLabels,
     /// Gone: the queue can be kept on disk with `remote_write_queue: storage`.
     #[config(omit_empty)]
-    pub wal: Option<Value>,
+    pub wal: Option<Wal>,
     /// The metric `target_info`.
     pub target_info: TargetInfo,
     /// Leave out the labels `otel_scope_...`. Default false.
@@ -57,14 +57,31 @@ pub enum Message {
     V2,
 }
 
+/// `wal:`. Read to say what took its place.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[serde(default)]
+#[config(go = "prometheusremotewriteexporter.WALConfig", unmarshals)]
+pub struct Wal {
+    /// Where the log is.
+    pub directory: String,
+    /// Requests that are read at a time.
+    pub buffer_size: i64,
+    /// Time between two cuts.
+    pub truncate_frequency: Duration,
+    /// Time between two measurements.
+    pub lag_record_frequency: Duration,
+}
+
 impl Choices for Message {
     const GO: &'static str = "remote.WriteMessageType";
     const NAMES: &'static [(&'static str, Self)] =
         &[("prometheus.WriteRequest", Self::V1), ("io.prometheus.write.v2.Request", Self::V2)];
 
+    const STAGE: Stage = Stage::Check;
+
     fn unknown(word: &str) -> String {
         format!(
-            "unknown type for remote write protobuf message {word:?}, supported: [prometheus.WriteRequest io.prometheus.write.v2.Request]"
+            "unknown type for remote write protobuf message {word}, supported: prometheus.WriteRequest, io.prometheus.write.v2.Request"
         )
     }
 }
@@ -80,7 +97,7 @@ pub struct RemoteWriteQueue {
     /// Without effect: one batch is sent at a time, so that samples are never out of order. Default 5.
     pub num_consumers: i64,
     /// A storage extension: the queue lives on disk. Default none: in memory.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "struct")]
     pub storage: Option<component::Id>,
 }
 
@@ -189,9 +206,19 @@ impl component::Config for Config {
         if let Some((_, rule, (key, value))) = rules.into_iter().find(|it| it.0) {
             problems.at("", rule).set(key, value);
         }
+        for (key, below) in [("", "protobuf_message"), ("protobuf_message", "")] {
+            if let Some(fault) = self.protobuf_message.refused(below) {
+                problems.add(fault.within(key));
+            }
+        }
+        if self.client.timeout.is_negative() {
+            let text = "'timeout' must be non-negative";
+            problems.at("timeoutsettings", text).set("timeout", "5s");
+        }
         if self.client.endpoint.is_empty() {
-            let text = "endpoint must be specified";
-            problems.at("", text).require("endpoint", "http://localhost:9090/api/v1/write");
+            // Upstream says so when it creates the exporter.
+            let text = "invalid endpoint";
+            problems.late("", text).require("endpoint", "http://localhost:9090/api/v1/write");
         } else {
             self.client.check_url(&self.client.endpoint, ("", "endpoint"), None, problems);
         }

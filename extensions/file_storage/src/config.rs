@@ -60,11 +60,13 @@ pub struct Compaction {
     #[config(omit_empty)]
     pub directory: String,
     /// Without effect.
+    #[config(go = "int64")]
     pub rebound_needed_threshold_mib: i64,
     /// Without effect.
+    #[config(go = "int64")]
     pub rebound_trigger_threshold_mib: i64,
     /// Without effect.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "int64")]
     pub max_transaction_size: i64,
     /// Without effect.
     #[config(omit_empty)]

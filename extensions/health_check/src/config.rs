@@ -66,6 +66,6 @@ impl component::Config for Config {
         }
         // Here false is the default, and no sign of a key that is out of date.
         let server = ServerConfig { keep_alives_enabled: true, ..self.server.clone() };
-        server.validate("config::legacyconfig::serverconfig", "", problems);
+        server.validate("config::legacyconfig::serverconfig", None, problems);
     }
 }

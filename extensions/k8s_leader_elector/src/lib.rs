@@ -65,7 +65,7 @@ impl Default for Config {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        self.api.validate("", problems);
+        self.api.validate("apiconfig", problems);
         if self.lease_name.is_empty() || self.lease_namespace.is_empty() {
             let fault = problems.at("", "lease name and namespace must be set");
             if self.lease_name.is_empty() {

@@ -67,7 +67,7 @@ impl Default for Config {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        self.api.validate("", problems);
+        self.api.validate("apiconfig", problems);
         let any = self.observe_pods
             || self.observe_nodes
             || self.observe_services

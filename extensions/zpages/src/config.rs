@@ -44,6 +44,6 @@ impl component::Config for Config {
             let text = "\"endpoint\" is required when using the \"zpages\" extension";
             problems.at("", text).require("endpoint", "localhost:55679");
         }
-        self.server.validate("", "", problems);
+        self.server.validate("serverconfig", None, problems);
     }
 }

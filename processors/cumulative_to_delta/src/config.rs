@@ -38,6 +38,7 @@ impl Default for Config {
 #[config(go = "cumulativetodeltaprocessor.MatchMetrics")]
 pub struct Metrics {
     /// `strict` or `regexp`. Required with `metrics`.
+    #[config(go = "filterset.MatchType")]
     pub match_type: String,
     /// Accepted and without effect.
     pub regexp: Option<RegexpConfig>,

@@ -1,7 +1,7 @@
 //! The section of the filter processor, in all of its three styles.
 
 use component::Problems;
-use component::config::Choice;
+use component::config::{Choice, Fault, Value};
 use config::TextOr;
 use matching::{Attribute, MatchProperties, RegexpConfig};
 use ottl::ErrorMode;
@@ -160,6 +160,12 @@ pub struct Group {
 }
 
 impl component::Config for Config {
+    fn unmarshal(section: &Value, faults: Vec<Fault>) -> Vec<Fault> {
+        let keys =
+            ["trace_conditions", "metric_conditions", "log_conditions", "profile_conditions"];
+        Entry::refused(section, &keys).map_or(faults, |it| vec![it])
+    }
+
     fn validate(&self, problems: &mut Problems) {
         if let Some((rule, key)) = self.conflict() {
             problems.at("", rule).remove(key);

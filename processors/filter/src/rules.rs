@@ -59,33 +59,24 @@ pub(crate) struct GroupOf {
 }
 
 /// The groups of a list: each text is one.
-pub(crate) fn groups(entries: &[Entry]) -> Result<Vec<GroupOf>, (usize, String)> {
-    let mut groups: Vec<GroupOf> = Vec::new();
-    for (at, entry) in entries.iter().enumerate() {
-        let group = match entry {
-            Entry::Text(text) => GroupOf {
-                at,
-                is_text: true,
-                context: String::new(),
-                mode: None,
-                texts: vec![text.clone()],
-            },
-            Entry::Map(it) => GroupOf {
-                at,
-                is_text: false,
-                context: it.context.to_lowercase(),
-                mode: it.error_mode.as_ref().map(|it| **it),
-                texts: it.conditions.clone(),
-            },
-        };
-        if groups.first().is_some_and(|it| it.is_text != group.is_text) {
-            let message = "configuring multiple configuration styles is not supported, please use \
-                           only Basic configuration or only Advanced configuration";
-            return Err((at, message.to_owned()));
-        }
-        groups.push(group);
-    }
-    Ok(groups)
+pub(crate) fn groups(entries: &[Entry]) -> Vec<GroupOf> {
+    let group = |(at, entry): (usize, &Entry)| match entry {
+        Entry::Text(text) => GroupOf {
+            at,
+            is_text: true,
+            context: String::new(),
+            mode: None,
+            texts: vec![text.clone()],
+        },
+        Entry::Map(it) => GroupOf {
+            at,
+            is_text: false,
+            context: it.context.to_lowercase(),
+            mode: it.error_mode.as_ref().map(|it| **it),
+            texts: it.conditions.clone(),
+        },
+    };
+    entries.iter().enumerate().map(group).collect()
 }
 
 impl GroupOf {
@@ -147,14 +138,7 @@ impl Rules {
             Signal::Metrics => ("metric_conditions", &config.metric_conditions, METRICS),
             Signal::Logs => ("log_conditions", &config.log_conditions, LOGS),
         };
-        let groups = match groups(entries) {
-            Ok(it) => it,
-            Err((at, message)) => {
-                found.at("", message).about(&format!("{key}::{at}"));
-                return;
-            }
-        };
-        for group in groups {
+        for group in groups(entries) {
             match group.compile(known, *config.error_mode) {
                 Ok((context, conditions)) => self.add(context, conditions),
                 Err(wrong) => say(found, wrong, |at| group.place(key, at)),

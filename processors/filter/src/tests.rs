@@ -206,8 +206,16 @@ fn mistakes_are_refused_in_the_collectors_words() {
         (
             "{log_conditions: ['log.flags == 1', {conditions: []}]}",
             &[
-                "configuring multiple configuration styles is not supported, please use only Basic configuration or only Advanced configuration",
+                "'' configuring multiple configuration styles is not supported, please use only Basic configuration or only Advanced configuration",
             ][..],
+        ),
+        (
+            "{log_conditions: true}",
+            &["'' invalid log_conditions type, expected: array, got: true"][..],
+        ),
+        (
+            "{log_conditions: [1.5]}",
+            &["'log_conditions[0]' expected a map or struct, got \"float64\""][..],
         ),
         (
             "{logs: {include: {match_type: strict, severity_number: {min: LOUD}}}}",

@@ -70,6 +70,7 @@ pub enum Source {
 impl Choices for Source {
     const NAMES: &'static [(&'static str, Self)] =
         &[("traceID", Self::TraceId), ("record", Self::Record), ("", Self::Record)];
+    const GO: &'static str = "probabilisticsamplerprocessor.AttributeSource";
     const SHOWN: usize = 2;
     const STAGE: Stage = Stage::Check;
 

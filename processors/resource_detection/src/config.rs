@@ -320,7 +320,7 @@ pub struct OpenshiftConfig {
     #[config(omit_empty)]
     pub address: String,
     /// A token for it. Default: that of the pod's service account.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "string")]
     pub token: Secret,
     /// TLS; without a `ca_file` the authority of the pod is trusted.
     #[config(omit_empty)]
@@ -386,12 +386,15 @@ impl component::Config for Config {
             if !HOSTNAME_SOURCES.contains(&source.as_str()) {
                 let text = format!("hostname_sources contains invalid value: {source:?}");
                 let key = format!("hostname_sources::{at}");
-                problems.at("system", text).one_of(&key, &HOSTNAME_SOURCES);
+                problems.at("detectorconfig::system", text).one_of(&key, &HOSTNAME_SOURCES);
             }
         }
-        self.clusters.k8s_api.api.validate("k8s_api", problems);
-        self.clusters.k8snode.api.validate("k8snode", problems);
-        self.clusters.kubeadm.api.validate("kubeadm", problems);
+        self.clusters.k8s_api.api.validate("detectorconfig::k8s_api::apiconfig", problems);
+        self.clusters.k8s_api.api.validate_type("detectorconfig::k8s_api", problems);
+        self.clusters.k8snode.api.validate("detectorconfig::k8snode::apiconfig", problems);
+        self.clusters.k8snode.api.validate_type("detectorconfig::k8snode", problems);
+        self.clusters.kubeadm.api.validate("detectorconfig::kubeadm::apiconfig", problems);
+        self.clusters.kubeadm.api.validate_type("detectorconfig::kubeadm", problems);
         self.retry.validate("retry", problems);
         for (key, time) in
             [("timeout", self.client.timeout), ("refresh_interval", self.refresh_interval)]

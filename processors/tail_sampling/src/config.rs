@@ -31,6 +31,7 @@ pub struct Config {
     pub sample_on_first_match: bool,
     /// `trace-complete` asks the policies about the whole trace when its time is over. `span-ingest` asks them about each
     /// request as it comes, and drops what no policy has kept by then. Default `trace-complete`.
+    #[config(go = "tailsamplingprocessor.samplingStrategy")]
     pub sampling_strategy: String,
     /// What is held at a shutdown is dropped. Default false: it is decided about as it is.
     pub drop_pending_traces_on_shutdown: bool,
@@ -121,6 +122,7 @@ pub struct Shared {
     /// `rate_limiting`, `bytes_limiting`, `span_count`, `trace_state`, `boolean_attribute`, `ottl_condition`, `trace_flags`,
     /// `and`, `not`, `drop` or `composite`. Required.
     #[serde(rename = "type")]
+    #[config(go = "tailsamplingprocessor.PolicyType")]
     pub type_name: String,
     /// `type: latency`: from the first start to the last end.
     pub latency: Latency,
@@ -162,8 +164,10 @@ pub struct CompositeSubPolicy {
 #[serde(default)]
 pub struct Latency {
     /// The shortest duration in milliseconds; with an upper threshold the longest one that is not kept.
+    #[config(go = "int64")]
     pub threshold_ms: i64,
     /// The longest duration in milliseconds. Zero: no limit. Default 0.
+    #[config(go = "int64")]
     pub upper_threshold_ms: i64,
 }
 
@@ -174,8 +178,10 @@ pub struct NumericAttribute {
     /// The attribute.
     pub key: String,
     /// The smallest value. Zero: no limit. Default 0.
+    #[config(go = "int64")]
     pub min_value: i64,
     /// The largest value. Zero: no limit. Default 0.
+    #[config(go = "int64")]
     pub max_value: i64,
     /// Keeps traces in which no value is in the range. Default false.
     pub invert_match: bool,
@@ -220,9 +226,10 @@ pub struct StringAttribute {
 #[serde(default)]
 pub struct RateLimiting {
     /// Fewer spans than this are kept in each second of the clock; with a burst this is the mean.
+    #[config(go = "int64")]
     pub spans_per_second: i64,
     /// Most spans that are kept at once, after a time with few. Zero: seconds are counted. Default 0.
-    #[config(omit_default)]
+    #[config(omit_default, go = "int64")]
     pub burst_capacity: i64,
 }
 
@@ -231,8 +238,10 @@ pub struct RateLimiting {
 #[serde(default)]
 pub struct BytesLimiting {
     /// So many bytes are kept in a second, in the mean.
+    #[config(go = "int64")]
     pub bytes_per_second: i64,
     /// Most bytes that are kept at once, and so the largest trace. Default: twice `bytes_per_second`.
+    #[config(go = "int64")]
     pub burst_capacity: i64,
 }
 
@@ -345,6 +354,7 @@ pub struct Drop {
 #[serde(default)]
 pub struct Composite {
     /// Most spans in a second that each of the policies may keep.
+    #[config(go = "int64")]
     pub max_total_spans_per_second: i64,
     /// Without effect, as upstream: the policies are asked in the order of `composite_sub_policy`.
     pub policy_order: Vec<String>,
@@ -361,5 +371,6 @@ pub struct RateAllocation {
     /// The name of a policy.
     pub policy: String,
     /// Its part of `max_total_spans_per_second`, of 100. Default: as much as each would have of equal parts.
+    #[config(go = "int64")]
     pub percent: i64,
 }

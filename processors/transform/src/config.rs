@@ -1,7 +1,7 @@
 //! The section of the transform processor: lists of statements, or of groups of them.
 
 use component::Problems;
-use component::config::{Choice, Choices};
+use component::config::{Choice, Choices, Fault, Value};
 use config::TextOr;
 use ottl::{Context, ErrorMode};
 use serde::{Deserialize, Serialize, Serializer};
@@ -138,6 +138,12 @@ impl Choices for ContextName {
 }
 
 impl component::Config for Config {
+    fn unmarshal(section: &Value, faults: Vec<Fault>) -> Vec<Fault> {
+        let keys =
+            ["trace_statements", "metric_statements", "log_statements", "profile_statements"];
+        Entry::refused(section, &keys).map_or(faults, |it| vec![it])
+    }
+
     fn validate(&self, problems: &mut Problems) {
         if !self.profile_statements.is_empty() {
             problems.at("", "there is no signal \"profiles\" here").remove("profile_statements");

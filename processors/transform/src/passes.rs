@@ -52,12 +52,6 @@ impl Passes {
         for (at, entry) in entries.iter().enumerate() {
             match entry {
                 Entry::Text(text) => texts.push((at, text.clone())),
-                Entry::Map(_) if !texts.is_empty() => {
-                    let message = "configuring multiple configuration styles is not supported, please \
-                                   use only Basic configuration or only Advanced configuration";
-                    found.at("", message).about(&format!("{key}::{at}"));
-                    return Self::default();
-                }
                 Entry::Map(group) if !is_there(group, signal) => {
                     let message = format!(
                         "unknown context \"{}\" for statements: [{}]",

@@ -163,13 +163,30 @@ fn mistakes_are_refused_in_the_collectors_words() {
         ),
         (
             "{log_statements: ['set(log.flags, 1)', {statements: []}]}",
-            "configuring multiple configuration styles is not supported, please use only Basic configuration or only Advanced configuration",
+            "'' configuring multiple configuration styles is not supported, please use only Basic configuration or only Advanced configuration",
         ),
         (
             "{log_statements: [{context: log, conditions: ['flags > '], statements: ['set(body, 1)']}]}",
             "unable to parse OTTL condition \"flags > \": condition has invalid syntax: 1:9: unexpected token \"<EOF>\" (expected Field (\".\" Field)*)",
         ),
         ("{profile_statements: ['set(profile.x, 1)']}", "there is no signal \"profiles\" here"),
+    ] {
+        assert_eq!(plan::<Transform>(section, Signal::Logs).err().unwrap(), [want], "{section}");
+    }
+    for (section, want) in [
+        (
+            "{log_statements: ['set(log.flags, 1)'], trace_statements: abc}",
+            "'' invalid trace_statements type, expected: array, got: %!t(string=abc)",
+        ),
+        (
+            "{metric_statements: {x: 1}}",
+            "'' invalid metric_statements type, expected: array, got: map[%!t(string=x):%!t(int=1)]",
+        ),
+        (
+            "{log_statements: , error_mode: 5}",
+            "'' invalid log_statements type, expected: array, got: %!t(<nil>)",
+        ),
+        ("{log_statements: [5]}", "'log_statements[0]' expected a map or struct, got \"int\""),
     ] {
         assert_eq!(plan::<Transform>(section, Signal::Logs).err().unwrap(), [want], "{section}");
     }

@@ -124,12 +124,15 @@ pub struct Config {
     pub k8s_metadata: Option<k8smeta::Config>,
     /// A storage extension that keeps the offsets. Default: the collector's own directory, when one can be written;
     /// `none` keeps them in memory only.
+    #[config(go = "struct")]
     pub storage: Option<Id>,
     /// Waits between attempts to deliver.
     pub retry_on_failure: Retry,
     /// Added to every record; may hold `EXPR(...)`.
+    #[config(go = "map[string]helper.ExprStringConfig")]
     pub attributes: BTreeMap<String, String>,
     /// Added to the resource of every record; may hold `EXPR(...)`.
+    #[config(go = "map[string]helper.ExprStringConfig")]
     pub resource: BTreeMap<String, String>,
     /// Accepted, without effect.
     pub id: String,

@@ -20,6 +20,7 @@ pub struct Config {
     /// What is served; at least one.
     pub protocols: Protocols,
     /// Gone upstream: the extension `jaegerremotesampling` took its place.
+    #[config(go = "*jaegerreceiver.RemoteSamplingConfig")]
     pub remote_sampling: Section<RemoteSampling>,
 }
 
@@ -122,7 +123,7 @@ impl component::Config for Config {
             check_port(("grpc", "gRPC", "14250"), &grpc.net.endpoint, problems);
         }
         if let Some(http) = http {
-            http.validate("protocols::thrift_http", "", problems);
+            http.validate("protocols::thrift_http", Some(""), problems);
             check_port(("thrift_http", "Thrift HTTP", "14268"), &http.net.endpoint, problems);
         }
         for (name, shown, udp) in udp {

@@ -37,6 +37,16 @@ fn wrong_sections_are_refused_in_the_words_of_upstream() {
     let check = |text: &str, want: &str| assert_eq!(problems::<Config>(text), [want]);
     check("", "must specify at least one protocol when using the Jaeger receiver");
     check(
+        "protocols: {grpc: {endpoint: ''}}",
+        "invalid port number for the gRPC endpoint: endpoint is not formatted correctly: missing port in address",
+    );
+    check(
+        "protocols: {thrift_http: {transport: ''}}",
+        "protocols::thrift_http: netaddr: invalid transport type \"\"",
+    );
+    check("protocols: {thrift_http: {x: 1}}", "'confighttp.ServerConfig' has invalid keys: x");
+    check("remote_sampling: {x: 1}", "'remote_sampling' has invalid keys: x");
+    check(
         "protocols: {thrift_compact: {endpoint: localhost}}",
         "invalid port number for the Thrift UDP Compact endpoint: \
          endpoint is not formatted correctly: address localhost: missing port in address",

@@ -41,7 +41,7 @@ pub struct Config {
     #[config(omit_empty)]
     pub namespaces: Vec<String>,
     /// An extension that says whether this instance collects, of several. Default: it does.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "struct")]
     pub k8s_leader_elector: Option<Id>,
     /// Which metrics are sent, and by which attributes.
     pub metrics: MetricsSection<Table>,
@@ -158,7 +158,7 @@ fn kinds_of(metric: Table) -> &'static [Kind] {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        self.api.validate("", problems);
+        self.api.validate("apiconfig", problems);
         if self.collection_interval.nanos() <= 0 {
             let text = "collection_interval must be positive";
             problems.at("", text).set("collection_interval", "10s");

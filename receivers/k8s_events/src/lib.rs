@@ -55,7 +55,7 @@ pub struct Config {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        self.api.validate("", problems);
+        self.api.validate("apiconfig", problems);
         if let Some(id) = self.storage.as_ref().filter(|it| !it.is_empty()) {
             problems.needs("storage", Need::Storage(id.clone()));
         }

@@ -35,8 +35,10 @@ pub struct Config {
     #[config(omit_empty)]
     pub dialer: DialerConfig,
     /// Of what: node, pod, container, volume. Default node, pod and container.
+    #[config(go = "[]kubelet.MetricGroup")]
     pub metric_groups: Vec<String>,
     /// Attributes that need the kubelet's page `/pods`: container.id, k8s.volume.type. Default none.
+    #[config(go = "[]kubelet.MetadataLabel")]
     pub extra_metadata_labels: Vec<String>,
     /// An API server, for what is behind claims of volumes, and for what the node has. Default none.
     #[config(omit_empty)]
@@ -219,7 +221,7 @@ fn name(metric: Table) -> &'static str {
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
         self.schedule.validate(problems);
-        self.api.validate("", problems);
+        self.api.validate("clientconfig::apiconfig", problems);
         if let Some(api) = &self.k8s_api_config {
             api.validate("k8s_api_config", problems);
         }

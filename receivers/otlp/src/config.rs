@@ -113,7 +113,7 @@ impl component::Config for Config {
             grpc.validate("protocols::grpc", problems);
         }
         if let Some(http) = http {
-            http.server.validate("protocols::http", "serverconfig", problems);
+            http.server.validate("protocols::http", Some("serverconfig"), problems);
         }
     }
 }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use component::config::Value;
+use component::config::{Fault, Section, Value};
 use serde::{Deserialize, Serialize};
 
 mod allocator;
 mod check;
+mod goyaml;
 mod http;
 mod job;
 mod kubernetes;
@@ -44,17 +45,19 @@ pub struct ApiServer {
     /// Serve it. Default false; true is refused.
     pub enabled: bool,
     /// Where.
-    #[config(omit_empty)]
-    pub server_config: Option<Value>,
+    #[config(omit_empty, go = "*confighttp.ServerConfig")]
+    pub server_config: Section<confighttp::server::ServerConfig>,
 }
 
 /// `config:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
+#[config(go = "config.plain")]
 #[serde(default)]
 pub struct PrometheusConfig {
     /// Defaults of all jobs.
     pub global: Global,
     /// What is scraped.
+    #[config(go = "[]*config.ScrapeConfig")]
     pub scrape_configs: Vec<ScrapeConfig>,
     /// Files with more of them. Not supported yet.
     #[config(omit_empty)]
@@ -87,20 +90,21 @@ pub struct PrometheusConfig {
 
 /// `global:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "config.plain")]
 #[serde(default)]
 pub struct Global {
     /// Pause between scrapes. Default 1m.
-    pub scrape_interval: String,
+    pub scrape_interval: Text,
     /// Longest time of a scrape. Default 10s.
-    pub scrape_timeout: String,
+    pub scrape_timeout: Text,
     /// Formats that are asked for, the best first. Default: OpenMetrics, then text.
     #[config(omit_empty)]
     pub scrape_protocols: Vec<String>,
     /// Without effect: rules are not evaluated here.
     #[config(omit_empty)]
-    pub evaluation_interval: String,
+    pub evaluation_interval: Text,
     /// Labels of every series.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "map[string]string")]
     pub external_labels: BTreeMap<String, Text>,
     /// Names of metrics and labels.
     #[serde(flatten)]
@@ -113,10 +117,10 @@ pub struct Global {
 impl Default for Global {
     fn default() -> Self {
         Self {
-            scrape_interval: "1m".to_owned(),
-            scrape_timeout: "10s".to_owned(),
+            scrape_interval: "1m".into(),
+            scrape_timeout: "10s".into(),
             scrape_protocols: Vec::new(),
-            evaluation_interval: String::new(),
+            evaluation_interval: Text::default(),
             external_labels: BTreeMap::new(),
             naming: Naming::default(),
             limits: Limits::default(),
@@ -125,4 +129,8 @@ impl Default for Global {
 }
 
 /// What is wrong with it is found where its rules are compiled: by [`crate::Plan`].
-impl component::Config for Config {}
+impl component::Config for Config {
+    fn unmarshal(section: &Value, faults: Vec<Fault>) -> Vec<Fault> {
+        goyaml::reword(section, faults)
+    }
+}

@@ -12,6 +12,7 @@ use crate::text::Text;
 
 /// One of `relabel_configs:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "relabel.plain")]
 #[serde(default)]
 pub struct RelabelConfig {
     /// Labels whose values are joined.

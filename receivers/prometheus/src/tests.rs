@@ -92,6 +92,98 @@ fn wrong_sections_are_refused() {
     }
 }
 
+#[test]
+fn what_is_wrong_beside_the_jobs_is_refused() {
+    let unreadable =
+        "'config' prometheus receiver: failed to unmarshal yaml to prometheus config object";
+    for (section, want) in [
+        ("target_allocator: {x: 1}", "'targetallocator.Config' has invalid keys: x".to_owned()),
+        (
+            "config: {global: {scrape_interval: 5}, scrape_configs: [{job_name: a}]}",
+            format!("{unreadable}: not a valid duration string: \"5\""),
+        ),
+        (
+            "config: {global: {metric_name_validation_scheme: abc}, scrape_configs: [{job_name: a}]}",
+            format!("{unreadable}: unrecognized ValidationScheme: \"abc\""),
+        ),
+        (
+            "api_server: {server_config: {cors: abc}}",
+            "'api_server.server_config.cors' expected a map or struct, got \"string\"".to_owned(),
+        ),
+        (
+            "api_server: {server_config: {x: 1}}",
+            "'api_server.server_config' has invalid keys: x".to_owned(),
+        ),
+    ] {
+        assert_eq!(problems::<Plan>(section), [want], "{section}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_below_config_has_the_lines_of_the_section_as_go_writes_it() {
+    let long = r#"struct { Targets []string "yaml:\"targets\""; Labels model.LabelSet "yaml:\"labels\"" }"#;
+    for (section, want) in [
+        ("x: 1", &["line 1: field x not found in type config.plain"][..]),
+        ("global: abc", &["line 1: cannot unmarshal !!str `abc` into config.plain"]),
+        ("global: [1]", &["line 2: cannot unmarshal !!seq into config.plain"]),
+        ("global: {scrape_interval: [1]}", &["line 3: cannot unmarshal !!seq into string"]),
+        (
+            "global: {external_labels: 5}",
+            &["line 2: cannot unmarshal !!int `5` into map[string]string"],
+        ),
+        (
+            "scrape_configs: abc",
+            &["line 1: cannot unmarshal !!str `abc` into []*config.ScrapeConfig"],
+        ),
+        ("scrape_configs: {a: 1}", &["line 2: cannot unmarshal !!map into []*config.ScrapeConfig"]),
+        (
+            "scrape_configs: [{job_name: a, basic_auth: {user: x}}]",
+            &["line 3: field user not found in type config.plain"],
+        ),
+        (
+            "scrape_configs: [{job_name: a, static_configs: abc}]",
+            &["line 3: cannot unmarshal !!str `abc` into []*targetgroup.Group"],
+        ),
+        (
+            "scrape_configs: [{job_name: a, static_configs: [abc]}]",
+            &[&format!("line 4: cannot unmarshal !!str `abc` into {long}")],
+        ),
+        (
+            "{scrape_configs: [{job_name: a, tls_config: {x: 1}, honor_labels: 5, sample_limit: abc, params: 5}]}",
+            &[
+                "line 2: cannot unmarshal !!int `5` into bool",
+                "line 4: cannot unmarshal !!int `5` into url.Values",
+                "line 5: cannot unmarshal !!str `abc` into uint",
+                "line 7: field x not found in type config.plain",
+            ],
+        ),
+        (
+            "{global: {scrape_interval: 10s, foo: 1}, bar: 3, scrape_configs: [{job_name: a, x: 1}]}",
+            &[
+                "line 1: field bar not found in type config.plain",
+                "line 3: field foo not found in type config.plain",
+                "line 7: field x not found in type config.ScrapeConfig",
+            ],
+        ),
+        (
+            "scrape_configs: [{job_name: a, dns_sd_configs: [{x: 1}], file_sd_configs: [{z: 1}], http_sd_configs: [{y: 1}]}]",
+            &[
+                "line 3: field x not found in type dns.plain",
+                "line 5: field z not found in type file.plain",
+                "line 7: field y not found in type http.plain",
+            ],
+        ),
+    ] {
+        let intro = "'config' prometheus receiver: failed to unmarshal yaml to prometheus config object: yaml: \
+                     unmarshal errors:";
+        let section =
+            if section.starts_with('{') { section.to_owned() } else { format!("{{{section}}}") };
+        let text = problems::<Plan>(&format!("config: {section}"));
+        let want: Vec<String> = want.iter().map(|it| format!("  {it}")).collect();
+        assert_eq!(text.join("\n"), format!("{intro}\n{}", want.join("\n")), "{section}");
+    }
+}
+
 /// Answers every request with what `page` says for its number; the requests are counted.
 async fn serve(page: impl Fn(usize) -> String + Send + 'static) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -79,7 +79,7 @@ impl Default for Config {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        self.server.validate("", "serverconfig", problems);
+        self.server.validate("serverconfig", None, problems);
         if let Some(extension) = &self.ack.extension {
             let text = format!("specified ack extension with id {extension:?} could not be found");
             problems.at_start("ack", text).remove("extension");

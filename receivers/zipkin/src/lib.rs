@@ -48,7 +48,7 @@ impl Default for Config {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        self.server.validate("", "serverconfig", problems);
+        self.server.validate("serverconfig", None, problems);
     }
 }
 

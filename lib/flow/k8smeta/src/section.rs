@@ -238,7 +238,8 @@ impl ExcludeName {
 
 impl component::Config for Config {
     fn validate(&self, problems: &mut Problems) {
-        self.api.validate("", problems);
+        self.api.validate("apiconfig", problems);
+        self.api.validate_type("", problems);
         for (at, rule) in self.pod_association.iter().enumerate() {
             let key = format!("pod_association::{at}::sources");
             if rule.sources.len() > SOURCES_MAX {

@@ -35,8 +35,11 @@ impl Schedule {
             ("collection_interval", self.collection_interval.nanos() > 0),
             ("timeout", self.timeout.nanos() >= 0),
         ];
-        for (key, _) in is_positive.iter().filter(|it| !it.1) {
-            problems.at("", format!("\"{key}\": requires positive value")).about(key);
+        let wrong: Vec<&str> = is_positive.iter().filter(|it| !it.1).map(|it| it.0).collect();
+        if let Some(key) = wrong.first() {
+            let texts: Vec<String> =
+                wrong.iter().map(|it| format!("\"{it}\": requires positive value")).collect();
+            problems.at("controllerconfig", texts.join("; ")).about(key);
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct MetricsSection<C> {
 
 /// One metric of the section.
 #[derive(Debug, Clone, PartialEq, Deserialize, config::Described)]
-#[config(unmarshals)]
+#[config(go = "metadata.MetricConfig", unmarshals)]
 pub(crate) struct MetricRow {
     /// Whether it is sent.
     pub(crate) enabled: bool,
@@ -38,7 +38,7 @@ pub(crate) struct MetricRow {
 
 /// One metric whose points have no attributes.
 #[derive(config::Described)]
-#[config(unmarshals)]
+#[config(go = "metadata.MetricConfig", unmarshals)]
 #[expect(dead_code, reason = "it describes the key, nobody makes one")]
 struct Toggle {
     /// Whether it is sent.
@@ -199,7 +199,7 @@ pub struct ResourceSection<C> {
 
 /// One resource attribute of the section.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
-#[config(unmarshals)]
+#[config(go = "metadata.ResourceAttributeConfig", unmarshals)]
 pub(crate) struct ResourceRow {
     /// Whether resources have it.
     pub(crate) enabled: bool,

@@ -243,6 +243,15 @@ fn mistakes_in_the_sections_are_named() {
         "missing closing )",
     );
     wrong("collection_interval: 0s", "\"collection_interval\": requires positive value");
+    wrong(
+        "{collection_interval: 0s, timeout: -1s}",
+        "controllerconfig: \"collection_interval\": requires positive value; \"timeout\": requires positive value",
+    );
+    wrong("metrics: {dog.legs: {foo: 1}}", "'metadata.MetricConfig' has invalid keys: foo");
+    wrong(
+        "resource_attributes: {dog.name: {foo: 1}}",
+        "'metadata.ResourceAttributeConfig' has invalid keys: foo",
+    );
     wrong("timeout: -1s", "\"timeout\": requires positive value");
     assert_eq!(problems::<Config>("metrics: {dog.legs: , dog.barks: {attributes: }}"), [""; 0]);
 }

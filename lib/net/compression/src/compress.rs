@@ -94,6 +94,7 @@ impl Choices for Type {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, config::Described)]
 pub struct Params {
     /// gzip, zlib, deflate: -2 to 9; zstd: 1 to 22; others: none. Default 0: the fast one.
+    #[config(go = "configcompression.Level")]
     pub level: i64,
 }
 

@@ -8,7 +8,10 @@ use std::io;
 /// # Errors
 /// `address localhost: missing port in address` and its kin.
 pub fn split_host_port(address: &str) -> Result<(&str, &str), String> {
-    let fail = |why: &str| Err(format!("address {address}: {why}"));
+    let fail = |why: &str| match address {
+        "" => Err(why.to_owned()),
+        _ => Err(format!("address {address}: {why}")),
+    };
     let Some((before, port)) = address.rsplit_once(':') else {
         return fail("missing port in address");
     };
@@ -124,7 +127,7 @@ mod tests {
     #[test]
     fn bad_addresses_are_refused_in_gos_words() {
         check("localhost", Err("address localhost: missing port in address"));
-        check("", Err("address : missing port in address"));
+        check("", Err("missing port in address"));
         check("::1:4317", Err("address ::1:4317: too many colons in address"));
         check("[::1", Err("address [::1: missing ']' in address"));
         check("[::1]", Err("address [::1]: missing port in address"));

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Instant;
 
+use crate::split_host_port;
+
 /// Longest wait for a connection. `minConnectTimeout` of grpc-go 1.80; `net/http` waits 30 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A connection whose peer has acknowledged nothing for this long is dead. Without it the kernel
@@ -40,20 +42,7 @@ impl Target {
     /// # Errors
     /// In Go's words: `address localhost: missing port in address`, `invalid port "abc"`.
     pub fn tcp(address: &str) -> Result<Self, String> {
-        let problem = |what| Err(format!("address {address}: {what}"));
-        let (host, port) = match address.rsplit_once(':') {
-            Some(parts) if !address.ends_with(']') => parts,
-            _ => return problem("missing port in address"),
-        };
-        let host = match host.strip_prefix('[') {
-            Some(rest) => match rest.split_once(']') {
-                Some((host, "")) => host,
-                Some(_) => return problem("missing port in address"),
-                None => return problem("missing ']' in address"),
-            },
-            None if host.contains(':') => return problem("too many colons in address"),
-            None => host,
-        };
+        let (host, port) = split_host_port(address)?;
         match port.parse() {
             Ok(port) => Ok(Target::Tcp { host: host.to_owned(), port }),
             Err(_) => Err(format!("invalid port {port:?}")),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 #[config(go = "configmiddleware.Config")]
 pub struct MiddlewareConfig {
     /// Id of the extension.
+    #[config(go = "struct")]
     pub id: String,
 }
 

@@ -167,7 +167,7 @@ impl Config {
             } else if !self.path.starts_with('/') {
                 problems.at(key, BAD_PATH).set("path", format!("/{}", self.path));
             }
-            self.server.validate(&below(key, "legacyconfig"), "serverconfig", problems);
+            self.server.validate(&below(key, "legacyconfig"), Some("serverconfig"), problems);
             return;
         }
         let (http, grpc) = (self.http.get(), self.grpc.get());
@@ -189,7 +189,7 @@ impl Config {
                 let text = "status and configuration cannot have the same path";
                 problems.at_start("http::config::path", text);
             }
-            http.server.validate("http", "serverconfig", problems);
+            http.server.validate("http", Some("serverconfig"), problems);
         }
         if let Some(grpc) = grpc {
             if grpc.server.net.endpoint.is_empty() {

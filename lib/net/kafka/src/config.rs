@@ -1,6 +1,6 @@
 //! The keys that exporter and receiver have in common (`internal/kafka/configkafka`, v0.149).
 
-use component::config::{Caution, Choice, Choices, Duration, Problems, Secret, Section};
+use component::config::{Caution, Choice, Choices, Duration, Problems, Secret, Section, Stage};
 use serde::{Deserialize, Serialize};
 
 /// Brokers, credentials, metadata.
@@ -18,7 +18,7 @@ pub struct ClientConfig {
     /// Rack, for brokers that let replicas near by be read. Without effect.
     pub rack_id: String,
     /// TLS to the brokers. Off unless mentioned.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "*configtls.ClientConfig")]
     pub tls: Section<configtls::ClientConfig>,
     /// Credentials.
     pub auth: AuthConfig,
@@ -114,14 +114,15 @@ impl Choices for Mechanism {
         ("SCRAM-SHA-256", Self::ScramSha256),
         ("SCRAM-SHA-512", Self::ScramSha512),
     ];
+    const STAGE: Stage = Stage::Check;
 
     fn unknown(word: &str) -> String {
         match word {
             "AWS_MSK_IAM_OAUTHBEARER" | "OAUTHBEARER" | "AWS_MSK_IAM" => format!(
-                "auth.sasl.mechanism {word} is not there: use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or certificates in tls"
+                "mechanism {word} is not there: use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or certificates in tls"
             ),
             _ => format!(
-                "auth.sasl.mechanism should be one of 'PLAIN', 'AWS_MSK_IAM_OAUTHBEARER', 'SCRAM-SHA-256' or 'SCRAM-SHA-512'. \
+                "mechanism should be one of 'PLAIN', 'AWS_MSK_IAM_OAUTHBEARER', 'SCRAM-SHA-256' or 'SCRAM-SHA-512'. \
                  configured value {word}"
             ),
         }
@@ -160,6 +161,13 @@ impl Default for MetadataConfig {
     }
 }
 
+/// `ParseKafkaVersion` of the client that the Collector uses: three numbers, or four of which the first is 0.
+fn is_version(text: &str) -> bool {
+    let parts = || text.split('.');
+    let numbers = parts().all(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()));
+    text.is_empty() || (numbers && parts().count() == if text.starts_with('0') { 4 } else { 3 })
+}
+
 impl ClientConfig {
     /// TLS, if it is wanted.
     pub fn tls(&self) -> Option<&configtls::ClientConfig> {
@@ -178,7 +186,8 @@ impl ClientConfig {
     /// Checks the section.
     pub fn validate(&self, problems: &mut Problems) {
         if self.brokers.is_empty() {
-            problems.at("", "brokers must be specified").require("brokers", "[localhost:9092]");
+            let text = "brokers must be specified";
+            problems.at("clientconfig", text).require("brokers", "[localhost:9092]");
         }
         for broker in &self.brokers {
             if let Err(why) = confignet::dial::Target::tcp(broker) {
@@ -188,16 +197,24 @@ impl ClientConfig {
         if let Some(tls) = self.tls() {
             tls.validate("tls", problems);
         }
+        if self.conn_idle_timeout.nanos() <= 0 {
+            let text = format!("conn_idle_timeout ({}) must be positive", self.conn_idle_timeout);
+            problems.at("clientconfig", text).set("conn_idle_timeout", "9m");
+        }
+        if !is_version(&self.protocol_version) {
+            let text =
+                format!("invalid protocol version: invalid version `{}`", self.protocol_version);
+            problems.at("clientconfig", text).set("protocol_version", "2.1.0");
+        }
         if let Some(sasl) = &self.auth.sasl {
-            for (key, is_empty) in [
-                ("username", sasl.username.is_empty()),
-                ("password", sasl.password.expose().is_empty()),
-            ] {
-                if is_empty {
-                    problems
-                        .at("", format!("auth.sasl.{key} is required"))
-                        .require(&format!("auth::sasl::{key}"), "...");
-                }
+            const KEY: &str = "clientconfig::auth::sasl";
+            // As upstream it stops at the first mistake.
+            if sasl.username.is_empty() {
+                problems.at(KEY, "username is required").require("username", "...");
+            } else if sasl.password.expose().is_empty() {
+                problems.at(KEY, "password is required").require("password", "...");
+            } else if let Some(fault) = sasl.mechanism.refused("mechanism") {
+                problems.add(fault.within(KEY));
             }
             if sasl.aws_msk.is_some() {
                 problems

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use component::config::Choices;
+use component::config::{Choices, Stage};
 use compression::{Chunks, Compressor, Encoding, Params, Type};
 
 use crate::error::Error;
@@ -73,6 +73,7 @@ impl Choices for Codec {
         ("lz4", Self::Lz4),
         ("zstd", Self::Zstd),
     ];
+    const STAGE: Stage = Stage::Check;
 
     fn unknown(word: &str) -> String {
         format!(

@@ -54,8 +54,16 @@ impl Choices for AuthType {
 }
 
 impl ApiConfig {
+    /// Checks the type alone: some components upstream say it twice, the second time of what holds the keys.
+    pub fn validate_type(&self, key: &str, problems: &mut Problems) {
+        if let Some(fault) = self.auth_type.refused("auth_type") {
+            problems.add(fault.within(key));
+        }
+    }
+
     /// Checks the keys; `key` is their path in the component's section.
     pub fn validate(&self, key: &str, problems: &mut Problems) {
+        self.validate_type(key, problems);
         if self.kube_api_qps.is_nan() || self.kube_api_qps < 0.0 {
             problems.at(key, "kube_api_qps must not be negative").set("kube_api_qps", "0");
         }

@@ -10,7 +10,7 @@ use super::job::HttpSd;
 /// The allocator of the OpenTelemetry operator: it says what is scraped, and which of the targets are this collector's.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
 #[serde(default)]
-#[config(go = "targetallocator.Config")]
+#[config(go = "targetallocator.Config", unmarshals)]
 pub struct TargetAllocator {
     /// Its URL.
     pub endpoint: String,

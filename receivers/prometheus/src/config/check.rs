@@ -8,7 +8,9 @@ use component::Problems;
 use hickory_proto::rr::RecordType;
 
 use super::http::{check_client, unreadable};
-use super::{Config, PrometheusConfig, RelabelConfig, ScrapeConfig, allocator, kubernetes};
+use super::{
+    Config, Global, PrometheusConfig, RelabelConfig, ScrapeConfig, Text, allocator, kubernetes,
+};
 use crate::dns;
 use crate::relabel::{Rule, Rules};
 
@@ -36,6 +38,7 @@ pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rule
         problems.at("", text).set("api_server", "{enabled: false}");
     }
     unsupported(prometheus, problems);
+    check_global(&prometheus.global, problems);
     let mut names = HashSet::new();
     let mut all = Vec::with_capacity(jobs.len());
     for (at, job) in jobs.iter().enumerate() {
@@ -50,6 +53,26 @@ pub(crate) fn check(config: &Config, problems: &mut Problems) -> Option<Vec<Rule
         all.push(check_job(job, prometheus, &key, problems));
     }
     all.into_iter().collect()
+}
+
+/// What Prometheus says of `global:` while it reads it.
+fn check_global(global: &Global, problems: &mut Problems) {
+    const KEY: &str = "config::global";
+    for (name, value) in [
+        ("scrape_interval", &global.scrape_interval),
+        ("scrape_timeout", &global.scrape_timeout),
+        ("evaluation_interval", &global.evaluation_interval),
+    ] {
+        if !value.is_empty() && duration(value).is_none() {
+            bad_duration(KEY, name, value, problems);
+        }
+    }
+    let scheme = &*global.naming.metric_name_validation_scheme;
+    if !matches!(scheme, "" | "utf8" | "legacy") {
+        let text = format!("unrecognized ValidationScheme: {scheme:?}");
+        unreadable(problems, KEY, &text)
+            .one_of("metric_name_validation_scheme", &["utf8", "legacy"]);
+    }
 }
 
 /// `PromConfig.Validate`, and what Sluice lacks.
@@ -88,23 +111,26 @@ pub(crate) fn check_job(
     problems: &mut Problems,
 ) -> Option<Rules> {
     let global = &prometheus.global;
-    let of =
-        |own: &String, global: &String| if own.is_empty() { global.clone() } else { own.clone() };
+    let of = |own: &Text, global: &Text| if own.is_empty() { global.clone() } else { own.clone() };
     let interval = of(&job.scrape_interval, &global.scrape_interval);
     let timeout = of(&job.scrape_timeout, &global.scrape_timeout);
     match (duration(&interval), duration(&timeout)) {
-        (Some(interval), Some(timeout)) => {
-            // As Prometheus: a timeout that is only the default gives way.
-            if timeout > interval && !job.scrape_timeout.is_empty() {
-                let name = &*job.job_name;
-                let text = format!(
-                    "scrape timeout greater than scrape interval for scrape config with job name {name:?}"
-                );
-                unreadable(problems, key, &text).about("scrape_timeout");
-            }
+        // As Prometheus: a timeout that is only the default gives way.
+        (Some(interval), Some(timeout)) if timeout > interval && !job.scrape_timeout.is_empty() => {
+            let name = &*job.job_name;
+            let text = format!(
+                "scrape timeout greater than scrape interval for scrape config with job name {name:?}"
+            );
+            unreadable(problems, key, &text).about("scrape_timeout");
         }
-        (None, _) => bad_duration(key, "scrape_interval", &interval, problems),
-        (_, None) => bad_duration(key, "scrape_timeout", &timeout, problems),
+        // Those of `global:` have been looked at.
+        (None, _) if !job.scrape_interval.is_empty() => {
+            bad_duration(key, "scrape_interval", &interval, problems);
+        }
+        (_, None) if !job.scrape_timeout.is_empty() => {
+            bad_duration(key, "scrape_timeout", &timeout, problems);
+        }
+        _ => {}
     }
     if !matches!(job.scheme.as_str(), "http" | "https") {
         problems

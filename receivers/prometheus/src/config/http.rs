@@ -7,7 +7,7 @@ use component::config::{Fault, Secret, Value};
 use serde::{Deserialize, Serialize};
 
 /// What upstream writes in front of what Prometheus says.
-const UNREADABLE: &str =
+pub(super) const UNREADABLE: &str =
     "prometheus receiver: failed to unmarshal yaml to prometheus config object";
 
 /// What Prometheus has of an HTTP client.
@@ -64,6 +64,7 @@ impl Default for HttpClient {
 
 /// `basic_auth:`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[config(go = "config.plain")]
 #[serde(default)]
 pub struct BasicAuth {
     /// The user.
@@ -78,6 +79,7 @@ pub struct BasicAuth {
 
 /// `authorization:`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, config::Described)]
+#[config(go = "config.plain")]
 #[serde(default)]
 pub struct Authorization {
     /// First word of the header. Default Bearer.
@@ -101,6 +103,7 @@ impl Default for Authorization {
 
 /// `tls_config:`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[config(go = "config.plain")]
 #[serde(default)]
 pub struct TlsConfig {
     /// Certificates of accepted authorities, as text.

@@ -9,6 +9,7 @@ use super::{HttpClient, KubernetesSd, RelabelConfig, Text};
 
 /// A job. What is empty is as `global` says.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "config.ScrapeConfig")]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "they are keys of Prometheus")]
 pub struct ScrapeConfig {
@@ -16,10 +17,10 @@ pub struct ScrapeConfig {
     pub job_name: Text,
     /// Pause between scrapes.
     #[config(omit_empty)]
-    pub scrape_interval: String,
+    pub scrape_interval: Text,
     /// Longest time of a scrape.
     #[config(omit_empty)]
-    pub scrape_timeout: String,
+    pub scrape_timeout: Text,
     /// Formats that are asked for, the best first.
     #[config(omit_empty)]
     pub scrape_protocols: Vec<String>,
@@ -31,7 +32,7 @@ pub struct ScrapeConfig {
     /// http or https. Default http.
     pub scheme: String,
     /// Parameters of the query.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "url.Values")]
     pub params: BTreeMap<String, Vec<Text>>,
     /// Labels of the target give way to those that it exposes. Default false: they are renamed `exported_...`.
     pub honor_labels: bool,
@@ -42,10 +43,10 @@ pub struct ScrapeConfig {
     /// Ask for gzip. Default true.
     pub enable_compression: bool,
     /// Changes the labels of targets before they are scraped.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "[]*relabel.Config")]
     pub relabel_configs: Vec<RelabelConfig>,
     /// Changes the labels of series.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "[]*relabel.Config")]
     pub metric_relabel_configs: Vec<RelabelConfig>,
     /// Names of metrics and labels.
     #[serde(flatten)]
@@ -65,8 +66,8 @@ impl Default for ScrapeConfig {
     fn default() -> Self {
         Self {
             job_name: Text::default(),
-            scrape_interval: String::new(),
-            scrape_timeout: String::new(),
+            scrape_interval: Text::default(),
+            scrape_timeout: Text::default(),
             scrape_protocols: Vec::new(),
             fallback_scrape_protocol: String::new(),
             metrics_path: "/metrics".to_owned(),
@@ -93,10 +94,10 @@ impl Default for ScrapeConfig {
 pub struct Naming {
     /// utf8 or legacy. Without effect.
     #[config(omit_empty)]
-    pub metric_name_validation_scheme: String,
+    pub metric_name_validation_scheme: Text,
     /// Without effect.
     #[config(omit_empty)]
-    pub metric_name_escaping_scheme: String,
+    pub metric_name_escaping_scheme: Text,
     /// Take classic histograms beside native ones. Default false.
     #[config(omit_empty)]
     pub always_scrape_classic_histograms: bool,
@@ -175,7 +176,7 @@ impl Limits {
 #[serde(default)]
 pub struct Discovery {
     /// Targets that stand here.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "[]*targetgroup.Group")]
     pub static_configs: Vec<StaticConfig>,
     /// Targets in files.
     #[config(omit_empty)]
@@ -214,6 +215,9 @@ pub struct Discovery {
 
 /// One of `static_configs:`, and one item of the lists of `file_sd_configs` and `http_sd_configs`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[config(
+    go = "struct { Targets []string \"yaml:\\\"targets\\\"\"; Labels model.LabelSet \"yaml:\\\"labels\\\"\" }"
+)]
 #[serde(default)]
 pub struct StaticConfig {
     /// `host:port` of each.
@@ -224,6 +228,7 @@ pub struct StaticConfig {
 
 /// One of `file_sd_configs:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "file.plain")]
 #[serde(default)]
 pub struct FileSd {
     /// Paths, in whose last part `*` stands for anything. JSON only.
@@ -240,6 +245,7 @@ impl Default for FileSd {
 
 /// One of `http_sd_configs:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "http.plain")]
 #[serde(default)]
 pub struct HttpSd {
     /// Who is asked.
@@ -263,6 +269,7 @@ impl Default for HttpSd {
 
 /// One of `dns_sd_configs:`.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "dns.plain")]
 #[serde(default)]
 pub struct DnsSd {
     /// Names that are looked up.

@@ -9,6 +9,7 @@ use super::http::{BasicAuth, HttpClient, check_client, unreadable};
 
 /// Targets from the objects of a Kubernetes cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, config::Described)]
+#[config(go = "kubernetes.plain")]
 #[serde(default)]
 pub struct KubernetesSd {
     /// What becomes targets: pod, service, endpoints, endpointslice, node or ingress.

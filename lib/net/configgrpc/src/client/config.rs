@@ -111,10 +111,10 @@ impl Keepalive {
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
-#[config(go = "configauth.Config")]
+#[config(go = "configauth.Config", unmarshals)]
 pub struct AuthConfig {
     /// Id of the extension.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "struct")]
     pub authenticator: String,
 }
 

@@ -106,9 +106,10 @@ impl Default for ClientConfig {
 /// `auth:`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
-#[config(go = "configauth.Config")]
+#[config(go = "configauth.Config", unmarshals)]
 pub struct AuthConfig {
     /// Id of the extension.
+    #[config(go = "struct")]
     pub authenticator: String,
 }
 

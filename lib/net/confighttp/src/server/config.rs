@@ -22,6 +22,7 @@ const BOTH_KEEPALIVES: &str = "confighttp.ServerConfig: cannot use deprecated ke
 
 /// An HTTP server.
 #[derive(Debug, Clone, Serialize, Deserialize, config::Described)]
+#[config(go = "confighttp.ServerConfig")]
 pub struct ServerConfig {
     /// Where to listen.
     #[serde(flatten)]
@@ -34,7 +35,7 @@ pub struct ServerConfig {
     #[config(omit_empty)]
     pub auth: Section<AuthConfig>,
     /// Longest body in bytes, before and after decompression; 0 is 20 MiB. Default 0.
-    #[config(omit_empty)]
+    #[config(omit_empty, go = "int64")]
     pub max_request_body_size: i64,
     /// Pipelines see the headers of requests. Default false.
     #[config(omit_empty)]
@@ -162,19 +163,22 @@ pub(super) struct Limits {
 }
 
 impl ServerConfig {
-    /// Checks the section; `key` is its path in the component. Upstream's texts have what is `below` it behind a
-    /// colon.
-    pub fn validate(&self, key: &str, below: &str, problems: &mut Problems) {
+    /// Checks the section; `key` is its path in the component. Upstream's texts have what is below a part that is optional
+    /// behind a colon: `optional` is where this section stands below that part, if there is one.
+    pub fn validate(&self, key: &str, optional: Option<&str>, problems: &mut Problems) {
         let say = |name: &str, text: &str, problems: &mut Problems| {
-            match below {
-                "" => problems.at(format!("{key}::{name}"), text),
-                below => problems.at(key, format!("{below}::{name}: {text}")).about(name),
+            match optional {
+                None => problems.at(format!("{key}::{name}"), text),
+                Some("") => problems.at(key, format!("{name}: {text}")).about(name),
+                Some(above) => problems.at(key, format!("{above}::{name}: {text}")).about(name),
             };
         };
         if self.net.transport.word().is_empty() {
             say("netaddr", "invalid transport type \"\"", problems);
         }
-        self.net.listens(key, "4318", problems);
+        // Nobody writes what upstream calls this struct where it is embedded in another.
+        let written = key.strip_suffix("serverconfig").unwrap_or(key).trim_end_matches("::");
+        self.net.listens(written, "4318", problems);
         self.check_keepalive(key, problems);
         self.before().check(key, problems);
         if let Some(tls) = self.tls.get() {
@@ -345,11 +349,27 @@ mod tests {
         config.net.endpoint = "localhost:4318".into();
         config.response_headers.entries.push(("bad name".into(), "x".into()));
         let mut problems = Problems::default();
-        config.validate("http", "", &mut problems);
+        config.validate("http", Some(""), &mut problems);
         let texts: Vec<&str> = problems.faults().iter().map(|it| it.text.as_str()).collect();
         assert_eq!(texts, ["response_headers: bad name cannot be sent as a header: correct it"]);
         let warned = problems.warnings().iter().any(|it| it.1.text.contains("encoding br"));
         assert!(warned);
+    }
+
+    #[test]
+    fn what_is_wrong_stands_where_upstream_says_it() {
+        let section = componenttest::section("{endpoint: 'a:1', transport: ''}");
+        let config: ServerConfig = component::config::load(&section).unwrap();
+        let said = |key: &str, optional| {
+            let mut problems = Problems::default();
+            config.validate(key, optional, &mut problems);
+            problems.of(Stage::Check).map(component::config::Fault::rule_text).collect::<Vec<_>>()
+        };
+        let text = "invalid transport type \"\"";
+        assert_eq!(said("serverconfig", None), [format!("serverconfig::netaddr: {text}")]);
+        assert_eq!(said("a", Some("")), [format!("a: netaddr: {text}")]);
+        let want = format!("a: serverconfig::netaddr: {text}");
+        assert_eq!(said("a", Some("serverconfig")), [want]);
     }
 
     #[test]
@@ -368,7 +388,7 @@ mod tests {
             let read = component::config::load(&componenttest::section(&section));
             let config: ServerConfig = read.unwrap();
             let mut problems = Problems::default();
-            config.validate("http", "", &mut problems);
+            config.validate("http", Some(""), &mut problems);
             let found: Vec<_> = problems.faults().iter().map(|it| it.text.as_str()).collect();
             assert_eq!(found, faults, "{section}");
             let found: Vec<_> = problems.warnings().iter().map(|it| it.1.text.as_str()).collect();
