@@ -153,7 +153,9 @@ impl component::Config for Config {
         for (key, list) in lists {
             for (at, entry) in list.iter().enumerate() {
                 let Entry::Map(Group { error_mode: Some(mode), .. }) = entry else { continue };
-                if let Some(fault) = mode.refused("error_mode") {
+                // An empty one is what is printed of a group without; upstream cannot read that again.
+                if let Some(fault) = mode.refused("error_mode").filter(|_| !mode.word().is_empty())
+                {
                     // The text names the key.
                     problems.add(Fault { named: 1, ..fault }.within(&format!("{key}::{at}")));
                 }

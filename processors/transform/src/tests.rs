@@ -194,6 +194,8 @@ fn mistakes_are_refused_in_the_collectors_words() {
     ] {
         assert_eq!(plan::<Transform>(section, Signal::Logs).err().unwrap(), [want], "{section}");
     }
+    let printed = "{log_statements: [{context: log, error_mode: '', statements: []}]}";
+    assert!(plan::<Transform>(printed, Signal::Logs).is_ok());
     let wrong =
         plan::<Transform>("{log_statements: ['set(log.body, ']}", Signal::Logs).err().unwrap();
     assert!(wrong[0].starts_with(
