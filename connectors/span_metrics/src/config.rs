@@ -167,6 +167,7 @@ impl Choices for Unit {
 /// `histogram: exponential:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "spanmetricsconnector.ExponentialHistogramConfig")]
 pub struct ExponentialHistogram {
     /// Most buckets, 2 to 16384. Zero: 160. Default 0.
     pub max_size: i32,
@@ -175,6 +176,7 @@ pub struct ExponentialHistogram {
 /// `histogram: explicit:`
 #[derive(Debug, Clone, Default, Serialize, Deserialize, config::Described)]
 #[serde(default)]
+#[config(go = "spanmetricsconnector.ExplicitHistogramConfig")]
 pub struct ExplicitHistogram {
     /// The bounds, upwards. Without any there is one bucket.
     pub buckets: Vec<Duration>,

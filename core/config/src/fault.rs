@@ -180,6 +180,8 @@ pub struct Fault {
     pub envelope: Option<Box<Envelope>>,
     /// How its text stands among those of other faults.
     pub saying: Saying,
+    /// What the text calls the type that the value should have; empty where it names none.
+    pub type_name: String,
 }
 
 /// How the text of a fault stands among those of others.
@@ -209,6 +211,7 @@ impl Fault {
             signal: None,
             envelope: None,
             saying: Saying::Usual,
+            type_name: String::new(),
         }
     }
 

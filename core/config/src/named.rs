@@ -42,27 +42,26 @@ pub(super) fn retype<C: Described>(faults: &mut Vec<Fault>, section: &Value) {
     faults.retain(|it| !texts.iter().any(|text| it.place.starts_with(&text.place)));
     lists_for_structs::<C>(faults);
     for fault in faults.iter_mut() {
-        let (go, value, _) = go_type(C::inside(), section, fault.named_place());
-        for before in ["expected type '", "cannot parse value as '"] {
-            let Some((_, after)) =
-                fault.text.strip_prefix(before).and_then(|it| it.split_once('\''))
-            else {
-                continue;
-            };
-            fault.text = match (go.as_str(), value.map(Value::plain)) {
-                ("", _) => break,
-                (STRUCT, Some(Value::Map(entries))) => {
-                    let mut keys: Vec<&str> = entries.iter().map(|it| it.0.as_str()).collect();
-                    keys.sort_unstable();
-                    format!("has invalid keys: {}", keys.join(", "))
-                }
-                (STRUCT, Some(value)) => {
-                    format!("expected a map or struct, got {:?}", value.go_kind())
-                }
-                _ => format!("{before}{go}'{after}"),
-            };
-            break;
+        if fault.type_name.is_empty() {
+            continue;
         }
+        let (go, value, _) = go_type(C::inside(), section, fault.named_place());
+        fault.text = match (go.as_str(), value.map(Value::plain)) {
+            ("", _) => continue,
+            (STRUCT, Some(Value::Map(entries))) => {
+                let mut keys: Vec<&str> = entries.iter().map(|it| it.0.as_str()).collect();
+                keys.sort_unstable();
+                format!("has invalid keys: {}", keys.join(", "))
+            }
+            (STRUCT, Some(value)) => {
+                format!("expected a map or struct, got {:?}", value.go_kind())
+            }
+            _ => {
+                let old = format!("'{}'", fault.type_name);
+                fault.text.replacen(&old, &format!("'{go}'"), 1)
+            }
+        };
+        fault.type_name = go;
     }
     faults.append(&mut texts);
 }

@@ -170,6 +170,12 @@ fn headers(list: &[Value]) -> Result<Laid, Fault> {
         {
             return Err(Fault::unknown_key(key, &["name", "value"]).within_item(at));
         }
+        let written = item.get("name").filter(|it| name.is_none() && **it != Value::Null);
+        if let Some(other) = written {
+            let got = other.go_type();
+            let text = format!("expected type 'string', got unconvertible type '{got}'");
+            return Err(Fault::type_of(Type::Text, text).within_key("name").within_item(at));
+        }
         let name = name.unwrap_or_default().to_owned();
         let value = item.get("value").cloned().unwrap_or_default();
         laid.push(header(&(name, value)));

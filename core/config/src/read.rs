@@ -208,7 +208,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             (_, other) => {
                 let type_name = other.to_value().go_type();
                 let text = format!("expected type 'string', got unconvertible type '{type_name}'");
-                Err(Fault::type_of(Type::Text, text))
+                let type_name = "string".to_owned();
+                Err(Fault { type_name, ..Fault::type_of(Type::Text, text) })
             }
         }
     }

@@ -734,6 +734,12 @@ fn headers_are_a_map_or_a_list_of_pairs() {
         ],
     );
     check_error(
+        r#"{"headers": [{"name": 5}]}"#,
+        &[
+            "headers/0/name | 'headers[0].name' expected type 'string', got unconvertible type 'int'",
+        ],
+    );
+    check_error(
         r#"{"headers": [{"nmae": "a"}]}"#,
         &["headers/0/nmae | 'headers[0]' has invalid keys: nmae"],
     );

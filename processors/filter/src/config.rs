@@ -104,6 +104,7 @@ pub struct ProfileFilters {
 #[serde(default)]
 pub struct MetricMatch {
     /// `strict`, `regexp` or `expr`. Required.
+    #[config(go = "filterconfig.MetricMatchType")]
     pub match_type: String,
     /// Accepted and without effect.
     pub regexp: Option<RegexpConfig>,
@@ -121,6 +122,7 @@ pub struct MetricMatch {
 #[serde(default)]
 pub struct LogMatch {
     /// `strict` or `regexp`. Required.
+    #[config(go = "filterprocessor.LogMatchType")]
     pub match_type: String,
     /// Resource attributes, all of which must match.
     pub resource_attributes: Vec<Attribute>,
@@ -139,6 +141,7 @@ pub struct LogMatch {
 #[serde(default)]
 pub struct SeverityNumber {
     /// Lowest severity that matches: `INFO`, `WARN2` or a number.
+    #[config(go = "filterprocessor.logSeverity")]
     pub min: String,
     /// Whether records without a severity match.
     pub match_undefined: bool,

@@ -145,6 +145,22 @@ impl component::Config for Config {
     }
 
     fn validate(&self, problems: &mut Problems) {
+        let lists = [
+            ("trace_statements", &self.trace_statements),
+            ("metric_statements", &self.metric_statements),
+            ("log_statements", &self.log_statements),
+        ];
+        for (key, list) in lists {
+            for (at, entry) in list.iter().enumerate() {
+                let Entry::Map(Group { error_mode: Some(mode), .. }) = entry else { continue };
+                // An empty one is what is printed of a group without; upstream cannot read that again.
+                if let Some(fault) = mode.refused("error_mode").filter(|_| !mode.word().is_empty())
+                {
+                    // The text names the key.
+                    problems.add(Fault { named: 1, ..fault }.within(&format!("{key}::{at}")));
+                }
+            }
+        }
         if !self.profile_statements.is_empty() {
             problems.at("", "there is no signal \"profiles\" here").remove("profile_statements");
         }

@@ -186,10 +186,16 @@ fn mistakes_are_refused_in_the_collectors_words() {
             "{log_statements: , error_mode: 5}",
             "'' invalid log_statements type, expected: array, got: %!t(<nil>)",
         ),
+        (
+            "{log_statements: [{error_mode: abc}]}",
+            "log_statements::0::error_mode: unknown error mode abc",
+        ),
         ("{log_statements: [5]}", "'log_statements[0]' expected a map or struct, got \"int\""),
     ] {
         assert_eq!(plan::<Transform>(section, Signal::Logs).err().unwrap(), [want], "{section}");
     }
+    let printed = "{log_statements: [{context: log, error_mode: '', statements: []}]}";
+    assert!(plan::<Transform>(printed, Signal::Logs).is_ok());
     let wrong =
         plan::<Transform>("{log_statements: ['set(log.body, ']}", Signal::Logs).err().unwrap();
     assert!(wrong[0].starts_with(

@@ -40,6 +40,7 @@ pub struct Action {
     /// `convert`: `int`, `double` or `string`.
     pub converted_type: String,
     /// `insert`, `update`, `upsert`, `delete`, `hash`, `extract` or `convert`, in any case.
+    #[config(go = "attraction.Action")]
     pub action: String,
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct MatchProperties {
     /// `strict` or `regexp`. Required.
+    #[config(go = "filterset.MatchType")]
     pub match_type: String,
     /// Accepted and without effect: upstream's cache for match results.
     pub regexp: Option<RegexpConfig>,
@@ -49,6 +50,7 @@ pub struct RegexpConfig {
 #[serde(default)]
 pub struct SeverityNumber {
     /// Lowest number that matches: 1 (TRACE) to 24 (FATAL4).
+    #[config(go = "plog.SeverityNumber")]
     pub min: i32,
     /// Whether records without a severity match.
     pub match_undefined: bool,

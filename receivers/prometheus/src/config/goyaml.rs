@@ -37,12 +37,12 @@ fn text(section: &Value, fault: &Fault) -> String {
         let name = go_name::<Config>(section, above).unwrap_or_default();
         return format!("field {key} not found in type {name}");
     }
-    let quoted = || fault.text.split('\'').nth(1).unwrap_or_default();
-    let name = go_name::<Config>(section, place).unwrap_or_else(|| match quoted() {
-        "uint64" => "uint".to_owned(),
-        "" => "[]string".to_owned(),
-        name => name.to_owned(),
-    });
+    let name =
+        go_name::<Config>(section, place).unwrap_or_else(|| match fault.type_name.as_str() {
+            "uint64" => "uint".to_owned(),
+            "" => "[]string".to_owned(),
+            name => name.to_owned(),
+        });
     format!("cannot unmarshal {} into {name}", shown(at(section, place)))
 }
 

@@ -41,6 +41,7 @@ pub(crate) struct RouteConfig {
     /// The ids of the operators that get them. Required.
     output: Vec<String>,
     /// Attributes to add to them; a value may hold `EXPR(...)`. Default: none.
+    #[config(go = "map[string]helper.ExprStringConfig")]
     attributes: BTreeMap<String, String>,
 }
 

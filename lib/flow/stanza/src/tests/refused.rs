@@ -37,11 +37,13 @@ fn what_cannot_be_read_is_said_before_what_cannot_be_built() {
 fn sections_that_make_no_sense() {
     check(
         json!([{ "type": "time_parser", "parse_from": "body", "layout": "%Q" }]),
-        "operators::0::builder: invalid strptime layout: invalid strptime format: [unsupported ctimefmt.ToNative() directive: %Q]",
+        "operators::0::builder: invalid strptime layout: invalid strptime format: [unsupported ctimefmt.ToNative() directive: %Q]\n\
+         operators::0::builder::timeparser: invalid strptime layout: invalid strptime format: [unsupported ctimefmt.ToNative() directive: %Q]",
     );
     check(
         json!([{ "type": "time_parser", "parse_from": "body", "layout_type": "fake", "layout": "x" }]),
-        "operators::0::builder: unsupported layout_type fake",
+        "operators::0::builder: unsupported layout_type fake\n\
+         operators::0::builder::timeparser: unsupported layout_type fake",
     );
 }
 
@@ -139,7 +141,9 @@ fn check_all(operators: Value, places: &[&str], want: &str) {
 /// Without the step that only the Collector's texts have.
 fn place(fault: &Fault) -> String {
     let steps = fault.place.iter().map(ToString::to_string);
-    steps.filter(|it| it != "builder" && it != "parserconfig").collect::<Vec<_>>().join("::")
+    let is_written =
+        |it: &String| !["builder", "parserconfig", "timeparser"].contains(&it.as_str());
+    steps.filter(is_written).collect::<Vec<_>>().join("::")
 }
 
 #[test]
@@ -203,7 +207,9 @@ fn each_mistake_is_at_its_key_or_item() {
     let check = |operator: Value, want: &str| {
         let mut found = Problems::default();
         plan(json!([operator]), &mut found);
-        let got: Vec<String> = found.faults().iter().map(place).collect();
+        let mut got: Vec<String> = found.faults().iter().map(place).collect();
+        // `time_parser` says some of them of an embedded struct as well.
+        got.dedup();
         assert_eq!(got, [format!("operators::0::{want}")]);
     };
     let time = |more: Value| {
