@@ -3,6 +3,7 @@
 //! words, so they are found here as they are found there: with the grammar as data (`pkg/ottl/grammar.go`, v0.149), walked as
 //! `github.com/alecthomas/participle` v2.1.4 does. Only texts that were refused come here.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use golang::strconv::quote;
@@ -59,6 +60,7 @@ pub(crate) enum Name {
     Value,
 }
 
+#[expect(clippy::enum_glob_use, reason = "the grammar names each rule several times")]
 use Name::*;
 use Part::{All, Any, Literal, Not, Optional, Repeated, Rule, Token as One};
 
@@ -71,6 +73,7 @@ const ARGUMENTS: Part =
 const KEYS: Part = Repeated(&Rule(Key));
 
 impl Name {
+    #[expect(clippy::too_many_lines, reason = "the grammar is one table")]
     fn rule(self) -> &'static Part {
         match self {
             AddSubTerm => &All(&[Rule(MathValue), Repeated(&Rule(OpMultDivValue))]),
@@ -427,7 +430,8 @@ fn print(part: &Part, out: &mut String) {
             }
             out.push(')');
         }
-        Rule(name) => out.push_str(&format!("{name:?}")),
+        // Writing to a text cannot fail.
+        Rule(name) => _ = write!(out, "{name:?}"),
     }
 }
 
