@@ -54,7 +54,7 @@ impl Failure {
 
 /// A connection.
 pub(crate) enum Link<'s> {
-    WebSocket(WebSocket),
+    WebSocket(Box<WebSocket>),
     /// And the answers that nobody has taken yet.
     Http(&'s Server, VecDeque<Bytes>),
 }
@@ -120,7 +120,7 @@ impl Server {
                 "the server does not speak WebSocket: is this the right URL?",
             ));
         }
-        Ok(Link::WebSocket(WebSocket::new(upgraded).await))
+        Ok(Link::WebSocket(Box::new(WebSocket::new(upgraded).await)))
     }
 
     async fn post(&self, message: Vec<u8>, uid: Uuid) -> Result<Bytes, Failure> {

@@ -60,8 +60,11 @@ pub(crate) enum Name {
     Value,
 }
 
-#[expect(clippy::enum_glob_use, reason = "the grammar names each rule several times")]
-use Name::*;
+use Name::{
+    AddSubTerm, Argument, BooleanExpression, BooleanValue, Comparison, ConstExpr, Converter,
+    Editor, Field, Key, List, MapItem, MapValue, MathExprLiteral, MathExpression, MathValue,
+    OpAddSubTerm, OpAndBooleanValue, OpMultDivValue, OpOrTerm, ParsedStatement, Path, Term, Value,
+};
 use Part::{All, Any, Literal, Not, Optional, Repeated, Rule, Token as One};
 
 /// Upper and lower case are tokens of their own, so a name is several.
