@@ -92,6 +92,8 @@ pub enum Type {
 pub enum Wanted {
     /// A value of another type.
     Type(Type),
+    /// A value of another type, and what the text calls that type.
+    Named(Type, String),
     /// A text in the syntax of time spans.
     Duration,
     /// One of these values.
@@ -180,8 +182,6 @@ pub struct Fault {
     pub envelope: Option<Box<Envelope>>,
     /// How its text stands among those of other faults.
     pub saying: Saying,
-    /// What the text calls the type that the value should have; empty where it names none.
-    pub type_name: String,
 }
 
 /// How the text of a fault stands among those of others.
@@ -211,7 +211,6 @@ impl Fault {
             signal: None,
             envelope: None,
             saying: Saying::Usual,
-            type_name: String::new(),
         }
     }
 

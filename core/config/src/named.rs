@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::described::{Described, Inside, Upstream, flat};
-use super::fault::{Fault, Named, Step, Type};
+use super::fault::{Fault, Named, Step, Type, Wanted};
 use super::shape::Shape;
 use super::value::Value;
 
@@ -42,9 +42,7 @@ pub(super) fn retype<C: Described>(faults: &mut Vec<Fault>, section: &Value) {
     faults.retain(|it| !texts.iter().any(|text| it.place.starts_with(&text.place)));
     lists_for_structs::<C>(faults);
     for fault in faults.iter_mut() {
-        if fault.type_name.is_empty() {
-            continue;
-        }
+        let Some(Wanted::Named(wanted, type_name)) = &fault.wanted else { continue };
         let (go, value, _) = go_type(C::inside(), section, fault.named_place());
         fault.text = match (go.as_str(), value.map(Value::plain)) {
             ("", _) => continue,
@@ -57,11 +55,11 @@ pub(super) fn retype<C: Described>(faults: &mut Vec<Fault>, section: &Value) {
                 format!("expected a map or struct, got {:?}", value.go_kind())
             }
             _ => {
-                let old = format!("'{}'", fault.type_name);
+                let old = format!("'{type_name}'");
                 fault.text.replacen(&old, &format!("'{go}'"), 1)
             }
         };
-        fault.type_name = go;
+        fault.wanted = Some(Wanted::Named(*wanted, go));
     }
     faults.append(&mut texts);
 }

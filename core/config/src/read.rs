@@ -7,7 +7,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::fault::{Fault, Type};
+use super::fault::{Fault, Type, Wanted};
 use super::marks::{DURATION, SECTION, TOGETHER, VALUE};
 use super::overlay::{self, Laid};
 use super::shape::State;
@@ -208,8 +208,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             (_, other) => {
                 let type_name = other.to_value().go_type();
                 let text = format!("expected type 'string', got unconvertible type '{type_name}'");
-                let type_name = "string".to_owned();
-                Err(Fault { type_name, ..Fault::type_of(Type::Text, text) })
+                let wanted = Some(Wanted::Named(Type::Text, "string".to_owned()));
+                Err(Fault { wanted, ..Fault::read(text) })
             }
         }
     }

@@ -24,8 +24,7 @@ impl Error for Fault {
             }
             Go::List => Self::no_list(Type::List, kind),
             Go::Scalar(name, wanted) => Self {
-                wanted: wanted.map(Wanted::Type),
-                type_name: name.to_owned(),
+                wanted: wanted.map(|it| Wanted::Named(it, name.to_owned())),
                 ..Self::read(format!(
                     "expected type '{name}', got unconvertible type '{type_name}'"
                 ))
@@ -45,7 +44,8 @@ impl Error for Fault {
             other => return Self::read(format!("invalid value {other}, expected {expected}")),
         };
         let text = format!("cannot parse value as '{name}': {number} overflows {family}");
-        Self { type_name: name.to_owned(), ..Self::type_of(Type::Number, text) }
+        let wanted = Some(Wanted::Named(Type::Number, name.to_owned()));
+        Self { wanted, ..Self::read(text) }
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {

@@ -288,7 +288,7 @@ pub(crate) fn of_fault(above: &[&str], fault: &Fault, text: String) -> Issue {
     path.extend(fault.place.iter().map(ToString::to_string));
     let mut issue = Issue::new(path.clone(), text).code(fault_code(fault));
     match &fault.wanted {
-        Some(Wanted::Type(it)) => issue.wanted = Some(*it),
+        Some(Wanted::Type(it) | Wanted::Named(it, _)) => issue.wanted = Some(*it),
         Some(Wanted::OneOf(values)) => issue.candidates.clone_from(values),
         Some(Wanted::Key(known, owners)) => {
             issue.at_key = true;
@@ -365,7 +365,7 @@ fn fault_code(fault: &Fault) -> &'static str {
         (Some(Wanted::OneOf(_)), _) | (_, Some(Remedy::OneOf(_))) => code::BAD_VALUE,
         (Some(Wanted::Present), _) => code::MISSING,
         (Some(Wanted::Endpoint), _) => code::ENDPOINT_FORM,
-        (Some(Wanted::Type(_)), _) => code::WRONG_TYPE,
+        (Some(Wanted::Type(_) | Wanted::Named(..)), _) => code::WRONG_TYPE,
         // A value that its type refuses in words of its own.
         (None, None) if fault.stage == Stage::Read => code::WRONG_TYPE,
         (None, _) if fault.stage == Stage::Start => code::START,

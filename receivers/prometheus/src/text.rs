@@ -31,7 +31,7 @@ impl<'de> Deserialize<'de> for Text {
             type Value = Text;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("string")
+                f.write_str("a string")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {

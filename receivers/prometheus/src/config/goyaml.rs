@@ -1,7 +1,7 @@
 //! What Go's YAML says of mistakes in `config:`. The Collector writes the section as YAML again, with sorted keys, and Prometheus
 //! reads that: the lines in the texts are those of what was written.
 
-use component::config::{Fault, Saying, Step, Value, go_name};
+use component::config::{Fault, Saying, Step, Value, Wanted, go_name};
 
 use super::Config;
 use super::http::UNREADABLE;
@@ -37,12 +37,11 @@ fn text(section: &Value, fault: &Fault) -> String {
         let name = go_name::<Config>(section, above).unwrap_or_default();
         return format!("field {key} not found in type {name}");
     }
-    let name =
-        go_name::<Config>(section, place).unwrap_or_else(|| match fault.type_name.as_str() {
-            "uint64" => "uint".to_owned(),
-            "" => "[]string".to_owned(),
-            name => name.to_owned(),
-        });
+    let name = go_name::<Config>(section, place).unwrap_or_else(|| match &fault.wanted {
+        Some(Wanted::Named(_, it)) if it == "uint64" => "uint".to_owned(),
+        Some(Wanted::Named(_, it)) => it.clone(),
+        _ => "[]string".to_owned(),
+    });
     format!("cannot unmarshal {} into {name}", shown(at(section, place)))
 }
 
