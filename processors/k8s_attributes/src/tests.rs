@@ -2,7 +2,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use component::{
-    Component as _, Consumer as _, Context, Data, Phase, Processor as _, ServiceView, Signal,
+    Component as _, Consumer as _, Context, Data, GateView, Phase, Processor as _, ServiceView,
+    Signal,
 };
 use componenttest::{
     Sink, TestHost, metric, plan, problems, processor, processor_settings, through,
@@ -108,6 +109,24 @@ async fn passthrough_notes_the_address_and_nothing_else() {
             through::<K8sAttributes>("passthrough: true", Signal::Logs, &resource(before)).await;
         assert_eq!(got, resource(after));
     }
+}
+
+#[tokio::test]
+async fn gates_that_leave_no_names_are_refused_also_by_what_only_notes_addresses() {
+    let gate = GateView {
+        id: "processor.k8sattributes.DontEmitV0K8sConventions",
+        stage: "Alpha",
+        is_on: true,
+        from: "",
+        to: "",
+        about: "",
+    };
+    let (sink, host) = (Sink::new(), TestHost::new());
+    host.show(ServiceView { gates: vec![gate], ..ServiceView::default() });
+    let settings = processor_settings("k8s_attributes", Signal::Logs);
+    let one = Arc::new(processor::<K8sAttributes>(settings, "passthrough: true", sink.next()));
+    let error = one.start(&host).await.unwrap_err().to_string();
+    assert!(error.contains("without enabling processor.k8sattributes.EmitV1K8s"), "{error}");
 }
 
 /// A kubelet whose page `/pods` is what it is at the moment.

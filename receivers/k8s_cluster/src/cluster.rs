@@ -190,8 +190,8 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Cluster {
-    /// Whom an object of this owner belongs to at last: a deployment or cron job, or the owner itself. `None` for a replica set or
-    /// job that is not known.
+    /// Whom a pod of this replica set or job belongs to at last: a deployment or cron job, or the owner itself. `None` if it is not
+    /// known.
     pub(crate) fn owner_of(&self, owner: &Owner) -> Option<Owner> {
         let above = |head: &Head, kind: &str| {
             let above = head.owner_references.iter().find(|it| it.kind == kind);
@@ -202,7 +202,7 @@ impl Cluster {
                 .get(&owner.uid)
                 .map(|it| above(&it.metadata, "Deployment")),
             "Job" => locked(&self.jobs).get(&owner.uid).map(|it| above(&it.metadata, "CronJob")),
-            _ => Some(owner.clone()),
+            _ => None,
         }
     }
 

@@ -12,6 +12,12 @@ use crate::kinds::{Identity, Kind};
 use crate::objects::{ContainerStatus, Head, Namespace, Node, Pod, Service};
 use crate::text::snake;
 
+/// Owners of pods that may have an owner themselves.
+const BETWEEN: [&str; 2] = ["Job", "ReplicaSet"];
+/// Conditions that a node may have for itself. Those that others add, like the node problem detector, are not told.
+const CONDITIONS: [&str; 5] =
+    ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"];
+
 /// Attributes of an entity, in the order of their keys.
 pub(crate) type Attributes = BTreeMap<String, String>;
 
@@ -124,7 +130,8 @@ fn node(node: &Node) -> Attributes {
     let mut attributes = head.labels.clone();
     put(&mut attributes, "k8s.node.name", &head.name);
     put(&mut attributes, "node.creation_timestamp", &head.creation_timestamp);
-    for condition in &node.status.conditions {
+    let conditions = node.status.conditions.iter();
+    for condition in conditions.filter(|it| CONDITIONS.contains(&&*it.r#type)) {
         let key = format!("k8s.node.condition_{}", snake(&condition.r#type));
         attributes.insert(key, condition.status.to_lowercase());
     }
@@ -163,19 +170,32 @@ fn pod(pod: &Pod, cluster: &Cluster) -> Vec<Entity> {
     put(&mut attributes, "k8s.pod.name", &head.name);
     put(&mut attributes, "k8s.namespace.name", &head.namespace);
     put(&mut attributes, "k8s.node.name", &pod.spec.node_name);
-    for owner in &head.owner_references {
-        put_owner(&mut attributes, owner);
-        if let Some(last) = cluster.owner_of(owner) {
-            put_owner(&mut attributes, &last);
-            put_workload(&mut attributes, &last.kind, &last.name);
-        }
-    }
+    owners(head, cluster, &mut attributes);
     if let Some(service) = cluster.service_of(head) {
         attributes.insert(format!("k8s.service.{service}"), String::new());
     }
     let own = Kind::Pod.identities(head, &[]).into_iter();
     let own = own.map(|identity| Entity { identity, attributes: std::mem::take(&mut attributes) });
     own.chain(pod.status.container_statuses.iter().map(|it| container(pod, it))).collect()
+}
+
+/// What a pod belongs to. Of several owners the first replica set says more than the first job, and that one more than the last of
+/// the others, as in the Collector.
+fn owners(head: &Head, cluster: &Cluster, attributes: &mut Attributes) {
+    let all = &head.owner_references;
+    for owner in all {
+        put_owner(attributes, owner);
+        if !BETWEEN.contains(&&*owner.kind) {
+            put_workload(attributes, &owner.kind, &owner.name);
+        }
+    }
+    for kind in BETWEEN {
+        let owner = all.iter().find(|it| it.kind == kind);
+        if let Some(last) = owner.and_then(|it| cluster.owner_of(it)) {
+            put_owner(attributes, &last);
+            put_workload(attributes, &last.kind, &last.name);
+        }
+    }
 }
 
 fn container(pod: &Pod, status: &ContainerStatus) -> Entity {

@@ -325,6 +325,67 @@ async fn entities_are_told_when_they_come_change_and_go() {
 }
 
 #[tokio::test]
+async fn of_several_owners_the_first_replica_set_says_what_the_workload_is() {
+    let owner = |kind: &str, name: &str| json!({"kind": kind, "name": name, "uid": name});
+    let above = |name: &str, owner: Option<Value>| json!({"metadata": {"name": name, "namespace": "shop", "uid": name, "ownerReferences": owner.as_slice()}});
+    let server = Server::new().await;
+    server.has(
+        "/apis/apps/v1/replicasets",
+        &[above("rs", Some(owner("Deployment", "cart"))), above("bare", None)],
+    );
+    server.has("/apis/batch/v1/jobs", &[above("job", Some(owner("CronJob", "cron")))]);
+    let owners = [
+        ("two", vec![owner("ReplicaSet", "rs"), owner("ReplicaSet", "bare")], "Deployment cart"),
+        ("late", vec![owner("ReplicaSet", "bare"), owner("Job", "job")], "ReplicaSet bare"),
+        ("job", vec![owner("Job", "job"), owner("StatefulSet", "db")], "CronJob cron"),
+        ("none", vec![owner("StatefulSet", "db"), owner("ReplicaSet", "gone")], "StatefulSet db"),
+    ];
+    let pods: Vec<Value> = (owners.iter())
+        .map(|(name, owners, _)| {
+            let mut pod = pod(name);
+            pod["metadata"]["ownerReferences"] = owners.clone().into();
+            pod
+        })
+        .collect();
+    server.has(PODS, &pods);
+    let sink = Sink::new();
+    let (_receiver, host) = server.start("", &sink, &["logs"]);
+    let told = |name: &str| {
+        let id = format!("k8s.pod.uid=uid-{name}");
+        let all = events(&sink).into_iter();
+        all.filter(move |it| it["otel.entity.id"] == id)
+            .map(|it| it["otel.entity.attributes"].clone())
+    };
+    sink.wait_for("the pods", |_| owners.iter().all(|it| told(it.0).next().is_some())).await;
+    for (name, _, want) in owners {
+        let attributes = told(name).next_back().unwrap();
+        let (kind, workload) = want.split_once(' ').unwrap();
+        let want = format!("k8s.workload.kind={kind} k8s.workload.name={workload}");
+        assert!(attributes.contains(&want), "{name}: {attributes}");
+    }
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn an_entity_of_a_node_has_only_the_conditions_that_kubernetes_itself_knows() {
+    let server = Server::new().await;
+    let conditions = json!([{"type": "Ready", "status": "Unknown"}, {"type": "PIDPressure", "status": "False"}, {"type": "KernelDeadlock", "status": "True"}]);
+    server.has(
+        "/api/v1/nodes",
+        &[json!({"metadata": {"name": "n1", "uid": "n1"}, "status": {"conditions": conditions}})],
+    );
+    let sink = Sink::new();
+    let (_receiver, host) = server.start("", &sink, &["logs"]);
+    sink.wait_for("the node", |it| event(&events(it), "k8s.node", "entity_state").is_some()).await;
+    let all = events(&sink);
+    let attributes = &event(&all, "k8s.node", "entity_state").unwrap()["otel.entity.attributes"];
+    assert!(attributes.contains("k8s.node.condition_ready=unknown"), "{attributes}");
+    assert!(attributes.contains("k8s.node.condition_pid_pressure=false"), "{attributes}");
+    assert!(!attributes.contains("kernel_deadlock"), "{attributes}");
+    host.stop().await;
+}
+
+#[tokio::test]
 async fn everything_is_told_again_at_the_interval() {
     let server = Server::new().await;
     server.has(

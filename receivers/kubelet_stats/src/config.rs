@@ -186,7 +186,8 @@ impl Config {
                 "{} needs an API server, which knows what the node has: set k8s_api_config",
                 name(*first)
             );
-            problems.at_start("", text).require("k8s_api_config", "{auth_type: serviceAccount}");
+            let fault = problems.warn(Caution::NoEffect, "", text);
+            fault.require("k8s_api_config", "{auth_type: serviceAccount}");
         }
     }
 

@@ -274,13 +274,19 @@ fn mistakes_are_told_in_the_collectors_words() {
         "metrics: {k8s.pod.cpu.node.utilization: {enabled: true}}",
         "for k8s.pod.cpu.node.utilization node setting is required. Check the readme on how to set the required setting",
     );
-    check(
-        "{node: n, metrics: {k8s.pod.cpu.node.utilization: {enabled: true}}}",
-        "set k8s_api_config",
-    );
     check("collection_interval: 0s", "\"collection_interval\": requires positive value");
     check("auth_type: password", "invalid authType for kubernetes: password");
     let right = "{auth_type: serviceAccount, extra_metadata_labels: [container.id], node: n, k8s_api_config: {auth_type: kubeConfig}, \
         metrics: {k8s.pod.cpu.node.utilization: {enabled: true}}}";
     assert_eq!(wrong(right), "");
+}
+
+#[test]
+fn a_share_of_the_node_without_an_api_server_has_no_effect() {
+    let section = "{node: n, metrics: {k8s.pod.cpu.node.utilization: {enabled: true}}}";
+    assert_eq!(wrong(section), "");
+    let (_, found) = component::config::check::<Config>(&self::section(section)).unwrap();
+    let warned: Vec<&str> = found.warnings().iter().map(|it| &*it.1.text).collect();
+    let want = "k8s.pod.cpu.node.utilization needs an API server, which knows what the node has: set k8s_api_config";
+    assert_eq!(warned, [want]);
 }

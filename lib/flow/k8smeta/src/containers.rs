@@ -126,9 +126,9 @@ fn run(status: &ContainerStatus, rules: &Rules) -> Run {
         attributes.push(AttributeBuf::new(Metadata::ContainerId.name(), id));
     }
     if rules.has(Metadata::ContainerImageRepoDigests)
-        && Image::parse(&status.image_id).is_some_and(Image::is_canonical)
+        && let Some(name) = Image::parse(&status.image_id).and_then(Image::canonical)
     {
-        attributes.push(list(Metadata::ContainerImageRepoDigests, &status.image_id));
+        attributes.push(list(Metadata::ContainerImageRepoDigests, &name));
     }
     Run { restart_count: status.restart_count, id: id.into(), attributes: attributes.into() }
 }

@@ -90,14 +90,13 @@ impl Plan {
         Ok(servers)
     }
 
-    async fn view(&self, host: &Host, build: &BuildInfo, meter: &Meter) -> Result<&View, BoxError> {
-        let gates = host.view().gates;
-        let is_on = |id: &str| gates.iter().any(|it| it.id == id && it.is_on);
-        let conventions = Conventions { old: !is_on(OMIT_OLD), new: is_on(EMIT_NEW) };
-        if !conventions.old && !conventions.new {
-            return Err(format!("{OMIT_OLD} cannot be enabled without enabling {EMIT_NEW}").into());
-        }
-        let formats = Formats { old: !is_on(NO_OLD_METRICS), new: is_on(NEW_METRICS) };
+    async fn view(
+        &self,
+        conventions: Conventions,
+        formats: Formats,
+        build: &BuildInfo,
+        meter: &Meter,
+    ) -> Result<&View, BoxError> {
         let make = || async {
             let rules = Rules { conventions, ..self.rules.clone() };
             let grace = self.config.pod_delete_grace_period.std();
@@ -106,6 +105,20 @@ impl Plan {
         };
         Ok(self.view.get_or_try_init(make).await?)
     }
+}
+
+/// What the feature gates ask for.
+///
+/// # Errors
+/// They ask for no names at all.
+fn gates(host: &Host) -> Result<(Conventions, Formats), String> {
+    let gates = host.view().gates;
+    let is_on = |id: &str| gates.iter().any(|it| it.id == id && it.is_on);
+    let conventions = Conventions { old: !is_on(OMIT_OLD), new: is_on(EMIT_NEW) };
+    if !conventions.old && !conventions.new {
+        return Err(format!("{OMIT_OLD} cannot be enabled without enabling {EMIT_NEW}"));
+    }
+    Ok((conventions, Formats { old: !is_on(NO_OLD_METRICS), new: is_on(NEW_METRICS) }))
 }
 
 /// Adds metadata to the telemetry of one signal.
@@ -178,10 +191,11 @@ impl Enricher {
         meter: &Meter,
     ) -> Result<(), BoxError> {
         let config = &self.plan.config;
+        let (conventions, formats) = gates(host)?;
         if config.passthrough {
             return Ok(());
         }
-        let view = self.plan.view(host, build, meter).await?;
+        let view = self.plan.view(conventions, formats, build, meter).await?;
         view.serve(host);
         self.release_at_end(host);
         if config.wait_for_metadata {

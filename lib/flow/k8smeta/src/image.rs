@@ -16,6 +16,18 @@ static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&form).ok()
 });
 
+/// The registry of names without one, and what it was called before.
+const REGISTRY: &str = "docker.io";
+const OLD_REGISTRY: &str = "index.docker.io";
+/// Digests that registries know, and how many letters they have. OCI image specification, "Registered Algorithms"; `go-digest`.
+const DIGESTS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
+
+fn is_digest(text: &str) -> bool {
+    let is_hex = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
+    text.split_once(':')
+        .is_some_and(|(name, hex)| DIGESTS.contains(&(name, hex.len())) && hex.bytes().all(is_hex))
+}
+
 /// An image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image<'a> {
@@ -50,9 +62,26 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// It names one image for ever.
-    pub(crate) fn is_canonical(self) -> bool {
-        !self.digest.is_empty()
+    /// The whole name of what is one image for ever, as the registry knows it: `ubuntu` is `docker.io/library/ubuntu`.
+    /// `None` without a digest.
+    pub(crate) fn canonical(self) -> Option<String> {
+        if !is_digest(self.digest) {
+            return None;
+        }
+        // A first part is a registry only if it can be no part of a path.
+        let is_registry = |part: &str| {
+            part == "localhost"
+                || part.contains(['.', ':'])
+                || part.contains(|it: char| it.is_ascii_uppercase())
+        };
+        let parts = self.repository.split_once('/').filter(|it| is_registry(it.0));
+        let (registry, path) = match parts {
+            None | Some((OLD_REGISTRY, _)) => (REGISTRY, parts.map_or(self.repository, |it| it.1)),
+            Some(parts) => parts,
+        };
+        let library = if registry == REGISTRY && !path.contains('/') { "library/" } else { "" };
+        let colon = if self.tag.is_empty() { "" } else { ":" };
+        Some(format!("{registry}/{library}{path}{colon}{}@{}", self.tag, self.digest))
     }
 }
 
@@ -87,7 +116,28 @@ mod tests {
         for text in ["", "UPPER", "a b", "a:", "a@sha256:1", "docker-pullable://a@sha256:x", ":1"] {
             assert_eq!(Image::parse(text), None, "{text}");
         }
-        assert!(Image::parse(&format!("a@{DIGEST}")).unwrap().is_canonical());
-        assert!(!Image::parse(DIGEST).is_some_and(Image::is_canonical));
+    }
+
+    #[test]
+    fn what_names_one_image_for_ever_is_named_with_its_registry() {
+        let check = |name: &str, want: Option<&str>| {
+            let got = Image::parse(&format!("{name}@{DIGEST}")).and_then(Image::canonical);
+            assert_eq!(got, want.map(|it| format!("{it}@{DIGEST}")), "{name}");
+        };
+        check("ubuntu", Some("docker.io/library/ubuntu"));
+        check("ubuntu:22.04", Some("docker.io/library/ubuntu:22.04"));
+        check("docker.io/ubuntu", Some("docker.io/library/ubuntu"));
+        check("index.docker.io/a/b", Some("docker.io/a/b"));
+        check("a/b", Some("docker.io/a/b"));
+        check("q.io/a/b:1", Some("q.io/a/b:1"));
+        check("localhost/a", Some("localhost/a"));
+        check("registry:5000/a", Some("registry:5000/a"));
+        check("Registry/a", Some("Registry/a"));
+        check("q.io/A", None);
+        let unknown = format!("a@md5:{}", "0".repeat(32));
+        let upper = format!("a@sha256:{}", "A".repeat(64));
+        for text in ["ubuntu", DIGEST, &unknown, &upper] {
+            assert_eq!(Image::parse(text).and_then(Image::canonical), None, "{text}");
+        }
     }
 }

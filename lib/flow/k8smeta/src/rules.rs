@@ -198,6 +198,15 @@ impl Rules {
         self.fields.iter().any(|it| it.from == from)
     }
 
+    /// A rule takes the annotation of this name.
+    pub(crate) fn takes_annotation(&self, from: From, name: &str) -> bool {
+        let rules = self.fields.iter().filter(|it| it.from == from && it.of_annotations);
+        rules.map(|it| &it.pick).any(|it| match it {
+            Pick::Key { key, .. } => key == name,
+            Pick::Regex { regex, .. } => regex.is_match(name),
+        })
+    }
+
     /// Replica sets are needed, to find the deployments of pods.
     pub(crate) fn needs_replica_sets(&self) -> bool {
         self.has(Metadata::DeploymentUid)

@@ -28,6 +28,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Pods are complete only with what they belong to: so long that is waited for.
 const OTHERS_WAIT: Duration = Duration::from_secs(5);
 
+/// An annotation of DaemonSets that the API server makes of a field: metadata alone come without it.
+const GENERATION: &str = "deprecated.daemonset.template.generation";
+
 /// Which pods there are, for the API server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -136,7 +139,8 @@ fn needed(rules: &Rules, filter: &Filter) -> Vec<(Kind, Query)> {
         (rules.needs_jobs(), From::Job, Resource::JOBS),
     ];
     for (_, from, resource) in workloads.into_iter().filter(|it| it.0) {
-        all.push((Kind::Of(from), of_namespace(resource)));
+        let whole = from == From::DaemonSet && rules.takes_annotation(from, GENERATION);
+        all.push((Kind::Of(from), Query { metadata_only: !whole, ..of_namespace(resource) }));
     }
     all
 }
@@ -427,7 +431,7 @@ impl Sink<Object> for Others {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::Keys;
+    use crate::rules::{FieldRule, Keys, Pick};
 
     fn watched(keys: &[Metadata], filter: &Filter) -> Vec<String> {
         let rules = Rules { keys: keys.iter().copied().collect::<Keys>(), ..Rules::default() };
@@ -444,6 +448,21 @@ mod tests {
         assert_eq!(watched(&[Metadata::CronJobUid], &none), ["jobs.batch  ", "pods  "]);
         let want = ["namespaces  metadata.name=kube-system", "pods  "];
         assert_eq!(watched(&[Metadata::ClusterUid], &none), want);
+    }
+
+    #[test]
+    fn daemon_sets_are_asked_for_as_a_whole_only_for_an_annotation_that_metadata_lack() {
+        let whole = |from: From, of_annotations: bool, pattern: &str| {
+            let regex = regex::Regex::new(pattern).unwrap();
+            let pick = Pick::Regex { regex, tag: None };
+            let fields = vec![FieldRule { from, of_annotations, pick }];
+            let rules = Rules { fields, ..Rules::default() };
+            needed(&rules, &Filter::default()).iter().any(|it| !it.1.metadata_only)
+        };
+        assert!(whole(From::DaemonSet, true, "^.*$"));
+        assert!(!whole(From::DaemonSet, true, "^team/.*$"));
+        assert!(!whole(From::DaemonSet, false, "^.*$"));
+        assert!(!whole(From::StatefulSet, true, "^.*$"));
     }
 
     #[test]

@@ -91,9 +91,9 @@ impl Error {
             || matches!(self, Self::Status { reason, .. } if reason == "Expired" || reason == "Gone")
     }
 
-    /// The credentials are not known, or do not allow it.
+    /// The credentials are not known, or do not allow it; or the request itself is wrong, like a selector by a field that there is not.
     pub fn is_refused(&self) -> bool {
-        matches!(self.code(), 401 | 403)
+        matches!(self.code(), 400 | 401 | 403 | 422)
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
@@ -105,6 +105,7 @@ impl Error {
         match self.code() {
             401 => Some("the API server does not know the credentials: check the token of the service account, or the user of the kubeconfig".into()),
             403 => Some(format!("add to the ClusterRole: {rule}")),
+            400 | 422 => Some("check the selectors by labels and fields, and the namespace".into()),
             _ => None,
         }
     }
@@ -147,6 +148,15 @@ mod tests {
             "add to the ClusterRole: {apiGroups: [\"\"], resources: [\"pods\"], verbs: [get, list, watch]}"
         );
         assert!(error.is_refused() && !error.is_expired());
+    }
+
+    #[test]
+    fn a_request_that_the_server_does_not_understand_is_refused_and_says_what_to_check() {
+        let body =
+            r#"{"message":"field label not supported: spec.foo","reason":"BadRequest","code":400}"#;
+        let error = answered(400, body);
+        assert!(error.is_refused());
+        assert!(error.remedy(&Resource::PODS.rule(&["watch"])).unwrap().contains("selectors"));
     }
 
     #[test]
