@@ -3,12 +3,12 @@ scraping::catalog! {
     /// Metrics of a node, its pods, containers and volumes. `receiver/kubeletstatsreceiver/metadata.yaml`.
     pub enum Table: "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/kubeletstatsreceiver", "";
     resource {
-        "aws.volume.id": "The volume at AWS. The Collector will remove it.", false;
+        "aws.volume.id": "The volume at AWS. The Collector will remove it.", true;
         "container.id": "The id of the container, without its runtime.", true;
-        "fs.type": "The file system of the volume. The Collector will remove it.", false;
-        "gce.pd.name": "The disk at GCE. The Collector will remove it.", false;
-        "glusterfs.endpoints.name": "The endpoints of GlusterFS. The Collector will remove it.", false;
-        "glusterfs.path": "The path at GlusterFS. The Collector will remove it.", false;
+        "fs.type": "The file system of the volume. The Collector will remove it.", true;
+        "gce.pd.name": "The disk at GCE. The Collector will remove it.", true;
+        "glusterfs.endpoints.name": "The endpoints of GlusterFS. The Collector will remove it.", true;
+        "glusterfs.path": "The path at GlusterFS. The Collector will remove it.", true;
         "k8s.container.name": "The name of the container.", true;
         "k8s.namespace.name": "The name of the namespace.", true;
         "k8s.node.name": "The name of the node.", true;
@@ -18,7 +18,7 @@ scraping::catalog! {
         "k8s.pod.uid": "The uid of the pod.", true;
         "k8s.volume.name": "The name of the volume in its pod.", true;
         "k8s.volume.type": "What kind of volume it is.", true;
-        "partition": "The partition of the volume. The Collector will remove it.", false;
+        "partition": "The partition of the volume. The Collector will remove it.", true;
     }
     metrics {
         ContainerCpuPressureAvg = Metric::gauge("container.cpu.pressure.avg", "%",

@@ -249,6 +249,19 @@ fn an_absent_kubelet_is_said_with_its_address() {
     );
 }
 
+#[tokio::test]
+async fn what_a_volume_is_made_of_is_on_its_resource() {
+    let disk = json!({"volumeID": "vol-1", "fsType": "ext4", "partition": 2});
+    let pods = json!({"items": [{"metadata": {"uid": "u"}, "spec": {"volumes": [{"name": "data", "awsElasticBlockStore": disk}]}}]});
+    let mut pages = page(summary());
+    pages.push(("/pods", 200, pods.to_string()));
+    let section = "metric_groups: [volume], extra_metadata_labels: [k8s.volume.type]";
+    let data = scraped(section, &pages).await.unwrap().to_string();
+    for name in ["aws.volume.id", "fs.type", "partition"] {
+        assert!(data.contains(&format!("\"{name}\"")), "{name}: {data}");
+    }
+}
+
 /// Everything that is wrong with a section, whenever it is noticed.
 fn wrong(text: &str) -> String {
     let faults = match component::config::check::<Config>(&section(text)) {
