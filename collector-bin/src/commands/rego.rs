@@ -120,7 +120,7 @@ const IGNORE: Flag = Flag {
     short: None,
     takes: Takes::Text("pattern"),
     default: "",
-    about: "Files and directories not to load, as '*_test.rego'; may be repeated",
+    about: "Files, directories not to load: '*_test.rego'; may be repeated",
 };
 
 const COUNT: Flag = Flag {
