@@ -112,7 +112,7 @@ const TIMEOUT: Flag = Flag {
     short: None,
     takes: Takes::Text("duration"),
     default: "0s",
-    about: "Longest evaluation, or test, such as 500ms; 0 is no limit",
+    about: "Longest evaluation or test, as 500ms; 0 is none",
 };
 
 const IGNORE: Flag = Flag {
@@ -120,7 +120,7 @@ const IGNORE: Flag = Flag {
     short: None,
     takes: Takes::Text("pattern"),
     default: "",
-    about: "Files, directories not to load: '*_test.rego'; may be repeated",
+    about: "Files or directories not to load: '*_test.rego'; may be repeated",
 };
 
 const COUNT: Flag = Flag {
