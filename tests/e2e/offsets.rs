@@ -259,7 +259,9 @@ async fn while_the_disk_of_the_offsets_is_full_lines_go_on_and_offsets_are_store
     fs::remove_file(&filler).unwrap();
     let stored = || says_offset(&path, lines * 10);
     assert!(eventually(stored).await, "{}", collector.sluice.output());
-    // After a kill nothing comes twice: half of a record in the middle would have cut off what came behind it.
+    // After a kill nothing comes twice: half of a record in the middle would have cut off what came behind it. Its file system ends
+    // with it, so what the kill leaves is taken while it stands still.
+    collector.sluice.freeze().await;
     for name in fs::read_dir(path.parent().unwrap()).unwrap() {
         let name = name.unwrap();
         fs::copy(name.path(), root.join("offsets").join(name.file_name())).unwrap();

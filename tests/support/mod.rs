@@ -206,6 +206,18 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Stops all its threads where they are, until it is killed.
+    pub async fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let is_stopped = |task: std::io::Result<fs::DirEntry>| {
+            let stat = task.and_then(|it| fs::read_to_string(it.path().join("stat")));
+            stat.is_ok_and(|it| it.rsplit(')').next().is_some_and(|it| it.starts_with(" T")))
+        };
+        let all = || fs::read_dir(&tasks).unwrap().all(is_stopped);
+        assert!(eventually(all).await, "it does not stop");
+    }
+
     /// Asks it to read its configuration again.
     pub fn hang_up(&self) {
         self.signal(rustix::process::Signal::HUP);
