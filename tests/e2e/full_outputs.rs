@@ -125,6 +125,13 @@ async fn lines_that_are_missing_are_said_where_they_are_missing_and_the_last_one
         reader.read_to_string(&mut said).unwrap();
         said
     });
+    // Until there is room again, what is said is missing, too.
+    let has_room = || {
+        let before = missing(&address);
+        assert_eq!(post(&address, &body).0, 200);
+        missing(&address) == before
+    };
+    assert!(eventually(has_room).await, "{count}");
     assert_eq!(sluice.stop().await, Some(0));
     let said = reading.join().unwrap();
     let gaps =
