@@ -199,6 +199,6 @@ fn mistakes_are_refused_in_the_collectors_words() {
     let wrong =
         plan::<Transform>("{log_statements: ['set(log.body, ']}", Signal::Logs).err().unwrap();
     assert!(wrong[0].starts_with(
-        "unable to infer a valid context ([\"resource\" \"scope\" \"log\"]) from statements [\"set(log.body, \"] and conditions []: statement has invalid syntax: 1:15: "
+        "unable to infer a valid context ([\"resource\" \"scope\" \"log\"]) from statements [\"set(log.body, \"] and conditions []: statement has invalid syntax: 1:13: "
     ));
 }
